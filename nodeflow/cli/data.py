@@ -10,13 +10,13 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, number, plural
 from nodeflow.cli.progress import Progress
 from nodeflow.data import SOURCES
-from nodeflow.data.cells import day
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.fetch import Progress as Fetched
 from nodeflow.data.fetch import fetch as fetch_data
-from nodeflow.data.picture_files import broken_pictures, list_pictures
+from nodeflow.data.pictures.files import broken_pictures, list_pictures
 from nodeflow.data.sources.mnist import find, places
 from nodeflow.data.survey import ColumnSurvey, Survey, survey
+from nodeflow.data.tables.cells import day
 
 MOST_SHOWN = 5
 

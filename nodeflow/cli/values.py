@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.cli.environment import SYNTAX
-from nodeflow.data import pictures
+from nodeflow.data.pictures import preparation
 from nodeflow.errors import FeedError, FileProblem, NodeflowError
 from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 
@@ -57,7 +57,7 @@ def read_feed(
         text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.
         type_: type of the placeholder; literals, csv files and pictures take its dtype.
         invert: pictures are dark on light.
-        prepare: how pictures are prepared, one of `pictures.WAYS`.
+        prepare: how pictures are prepared, one of `preparation.WAYS`.
 
     Raises:
         FeedError, FileProblem, LiteralError: with the name of the placeholder.
@@ -122,7 +122,7 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
     """Read numbers, with or without a header line; a single column fits (n,) or (n, 1)."""
-    from nodeflow.data.table import read_table
+    from nodeflow.data.tables.table import read_table
 
     table = read_table(path)
     for index, column in enumerate(table.columns):
@@ -153,15 +153,15 @@ def read_picture(
     batch axis.
 
     Args:
-        prepare: ``mnist`` does what MNIST did to its digits (`pictures.prepare_mnist`), and inverts
-            what looks like ink on paper by itself.
+        prepare: ``mnist`` does what MNIST did to its digits (`preparation.prepare_mnist`), and
+            inverts what looks like ink on paper by itself.
 
     Raises:
         FeedError: the shape of the placeholder does not fit a picture.
     """
     from PIL import Image, ImageOps
 
-    size = pictures.picture_size(type_)
+    size = preparation.picture_size(type_)
     if size is None:
         raise FeedError(
             f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
@@ -171,8 +171,10 @@ def read_picture(
     with Image.open(path) as image:
         flat = ImageOps.exif_transpose(image).convert("RGBA")
     if prepare == "mnist":
-        grey = pictures.grey_of(np.asarray(flat))
-        values = pictures.prepare_mnist(pictures.light_on_dark(grey, invert or None), height, width)
+        grey = preparation.grey_of(np.asarray(flat))
+        values = preparation.prepare_mnist(
+            preparation.light_on_dark(grey, invert or None), height, width
+        )
         return values.reshape(shape).astype(numpy_dtype(type_.dtype))
     ground = Image.new("RGBA", flat.size, "white" if invert else "black")
     grey = Image.alpha_composite(ground, flat).convert("L")

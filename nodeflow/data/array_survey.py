@@ -16,7 +16,7 @@ from nodeflow.data.survey_types import (
     Survey,
     figures,
 )
-from nodeflow.data.table import shortest
+from nodeflow.data.tables.cells import shortest
 
 MOST_MEASURED = 1 << 20
 MOST_CLASSES = 100

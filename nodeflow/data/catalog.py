@@ -14,10 +14,10 @@ from typing import Any
 
 from nodeflow.data import sources
 from nodeflow.data.dataset import Dataset, joined
-from nodeflow.data.dialect import is_table
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import bind
+from nodeflow.data.tables.dialect import is_table
 from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType

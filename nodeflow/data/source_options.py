@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import KINDS
 from nodeflow.data.dataset import SPLITS, split_edges
 from nodeflow.data.shuffling import epoch_order
+from nodeflow.data.survey_types import TABLE_KINDS
 from nodeflow.errors import AttributeProblem, suggest
 from nodeflow.graph.declaration import Attr
 
@@ -86,12 +86,12 @@ class PerColumn(Attr):
                 port=self.name,
             )
         for column, item in value.items():
-            if self.values == "type" and item not in KINDS:
+            if self.values == "type" and item not in TABLE_KINDS:
                 raise AttributeProblem(
-                    f"{self.name}: the type of {column!r} must be one of {', '.join(KINDS)}, "
+                    f"{self.name}: the type of {column!r} must be one of {', '.join(TABLE_KINDS)}, "
                     f"not {item!r}",
                     port=self.name,
-                    hint=suggest(str(item), KINDS),
+                    hint=suggest(str(item), TABLE_KINDS),
                 )
             is_list = isinstance(item, (list, tuple))
             if self.values == "names" and not (

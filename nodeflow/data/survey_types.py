@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 BINS, MOST_LISTED, HEAD_ROWS = 20, 200, 100
 
-Kind = Literal["number", "integer", "boolean", "category", "date", "text", "picture", "array"]
+TableKind = Literal["number", "integer", "boolean", "category", "date", "text"]
+TABLE_KINDS: tuple[str, ...] = get_args(TableKind)
+"""What a column of a table can be."""
+Kind = TableKind | Literal["picture", "array"]
 
 
 @dataclass(frozen=True)

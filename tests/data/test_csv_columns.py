@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.data import dataset_columns, open_dataset, pinned_options, table_schema
+from nodeflow.data import dataset_columns, open_dataset, pinned_options
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.survey import dataset_statistics, survey
+from nodeflow.data.tables import schema
 from nodeflow.errors import AttributeProblem
 from tests.data import own_data
 
@@ -142,7 +143,7 @@ def test_malformed_declarations_are_refused(write, options, message):
 
 
 def test_more_numbers_than_fit_in_memory_are_refused(write, monkeypatch):
-    monkeypatch.setattr(table_schema, "MOST_NUMBERS", 11)
+    monkeypatch.setattr(schema, "MOST_NUMBERS", 11)
     with pytest.raises(DataFormatError, match=r"3 rows of 4 features .*category_encoding code"):
         open_dataset(write(CITIES, "wide.csv"))
     assert open_dataset(write(CITIES, "wide.csv"), category_encoding="code", **PLAIN)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nodeflow.data import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.table import read_table
+from nodeflow.data.tables.table import read_table
 from nodeflow.errors import AttributeProblem, NodeflowError
 from nodeflow.graph.types import TensorType
 

@@ -16,12 +16,11 @@ from nodeflow.data import (
     all_rows,
     dataset_columns,
     open_dataset,
-    picture_files,
     pinned_options,
     row_texts,
 )
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.picture_files import Look, PictureReader, list_pictures, read_pixels
+from nodeflow.data.pictures.files import Look, PictureReader, list_pictures, look_of, read_pixels
 from nodeflow.data.survey import dataset_statistics, survey
 from nodeflow.engine.columns import Column
 from nodeflow.engine.runtime import staging
@@ -130,7 +129,7 @@ def test_transparent_parts_are_white_and_cameras_lying_on_their_side_are_turned(
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (8, 4), 10).save(tmp_path / "side.jpg", exif=exif)
-    assert picture_files.look_of(tmp_path / "side.jpg")[:2] == (8, 4)
+    assert look_of(tmp_path / "side.jpg")[:2] == (8, 4)
 
 
 def test_folders_of_splits_lie_above_those_of_classes(tmp_path):

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.dataset import Dataset
-from nodeflow.data.dialect import DELIMITERS
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
     CLASS_NAMES,
@@ -27,9 +26,10 @@ from nodeflow.data.source_options import (
     PerColumn,
     split_rows,
 )
-from nodeflow.data.table import SAMPLE_ROWS, Table, kept_table
-from nodeflow.data.table_schema import Schema, choose, future_texts
-from nodeflow.data.table_survey import survey_table
+from nodeflow.data.tables.dialect import DELIMITERS
+from nodeflow.data.tables.schema import Schema, choose, future_texts
+from nodeflow.data.tables.survey import survey_table
+from nodeflow.data.tables.table import SAMPLE_ROWS, Table, kept_table
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType

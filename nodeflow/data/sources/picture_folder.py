@@ -12,7 +12,7 @@ import numpy as np
 
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.picture_files import (
+from nodeflow.data.pictures.files import (
     MOST_SIDE,
     Listing,
     Look,
@@ -21,7 +21,7 @@ from nodeflow.data.picture_files import (
     list_pictures,
     look_of,
 )
-from nodeflow.data.picture_survey import survey_pictures
+from nodeflow.data.pictures.survey import survey_pictures
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, NameList, split_rows
 from nodeflow.engine.columns import Column, LazyColumn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.data.pictures import picture_size
+from nodeflow.data.pictures.preparation import picture_size
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.traversal import downstream, topological
 from nodeflow.document.model.document import Document

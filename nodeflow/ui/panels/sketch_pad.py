@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.data import pictures
+from nodeflow.data.pictures import preparation
 from nodeflow.document.analysis.answers import Answer, PictureInput, answers, picture_inputs
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.host import protocol as p
@@ -319,7 +319,9 @@ class SketchPad(QWidget):
         fed = self.input
         if fed is None or self.pad.is_empty:
             return
-        picture = pictures.prepare(self.pad.grey(), self.way.currentData(), fed.height, fed.width)
+        picture = preparation.prepare(
+            self.pad.grey(), self.way.currentData(), fed.height, fed.width
+        )
         self.prepared.show_picture(picture)
         feeds = {fed.name: picture.reshape(fed.shape).astype(numpy_dtype(fed.dtype))}
         feeds.update(self._label_feed())

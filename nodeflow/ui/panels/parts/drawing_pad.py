@@ -29,7 +29,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from nodeflow.data import pictures
+from nodeflow.data.pictures import preparation
 from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -143,8 +143,8 @@ class DrawingPad(QWidget):
         ).convertToFormat(QImage.Format.Format_RGBA8888)
         width, height = rgba.width(), rgba.height()
         rows = np.frombuffer(rgba.constBits(), np.uint8).reshape(height, rgba.bytesPerLine())
-        grey = pictures.grey_of(rows[:, : 4 * width].reshape(height, width, 4))
-        self._marks = [Picture(grey, pictures.is_dark_on_light(grey))]
+        grey = preparation.grey_of(rows[:, : 4 * width].reshape(height, width, 4))
+        self._marks = [Picture(grey, preparation.is_dark_on_light(grey))]
         self._repaint_all()
 
     def place_file(self, path: str) -> None:
@@ -335,7 +335,7 @@ def _draw_end(painter: QPainter, stroke: Stroke, index: int) -> None:
 
 def _draw_picture(painter: QPainter, picture: Picture) -> None:
     """Draw a picture in the middle; its ground becomes that of the pad."""
-    light = pictures.light_on_dark(picture.grey, picture.inverted)
+    light = preparation.light_on_dark(picture.grey, picture.inverted)
     values = np.ascontiguousarray((light * 255).round().astype(np.uint8))
     height, width = values.shape
     image = QImage(values.data, width, height, width, QImage.Format.Format_Grayscale8)

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import (
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.tables.cells import (
     boolean_words,
     column_kind,
     date_reader,
@@ -26,9 +27,9 @@ from nodeflow.data.cells import (
     is_missing,
     is_number,
     number,
+    shortest,
 )
-from nodeflow.data.dialect import DELIMITERS, Dialect, Record, find_dialect, records
-from nodeflow.data.errors import DataFormatError
+from nodeflow.data.tables.dialect import DELIMITERS, Dialect, Record, find_dialect, records
 from nodeflow.errors import suggest
 
 CHUNK = 8192
@@ -103,7 +104,7 @@ class TableColumn:
 
     @cached_property
     def kind(self) -> str:
-        """What the cells are together, one of ``cells.KINDS``."""
+        """What the cells are together, one of ``survey_types.TABLE_KINDS``."""
         if not self.texts:
             values = self.values[~np.isnan(self.values)]
             whole = values.size and np.all(np.isfinite(values)) and np.all(values == values.round())
@@ -230,14 +231,6 @@ class Table:
             f"{self.path}, line {self.lines[row]}, column {self.names[index]!r}: {what}",
             hint=hint or "Correct or delete that line, or choose other columns.",
         )
-
-
-def shortest(value: float) -> str:
-    """A number as a cell: ``3``, ``2.5``; empty for NaN."""
-    value = float(value)
-    if math.isnan(value):
-        return ""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def _parsed(parse: Callable[[str], float], text: str) -> float:

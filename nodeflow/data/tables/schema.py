@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import date_order, day, is_missing, number
-from nodeflow.data.encoders import (
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source_options import shown_classes
+from nodeflow.data.tables.cells import date_order, day, is_missing, number, shortest
+from nodeflow.data.tables.encoders import (
     MOST_CLASSES,
     Encoder,
     class_codes,
@@ -24,9 +26,7 @@ from nodeflow.data.encoders import (
     starts_with_numbers,
     unknown_category,
 )
-from nodeflow.data.errors import DataFormatError
-from nodeflow.data.source_options import shown_classes
-from nodeflow.data.table import Table, shortest
+from nodeflow.data.tables.table import Table
 from nodeflow.graph.types import TensorType
 
 MOST_NUMBERS = 1 << 29

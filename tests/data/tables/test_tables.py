@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nodeflow.data import open_dataset
-from nodeflow.data.cells import column_kind, date_reader, days, decimal_evidence, number
-from nodeflow.data.dialect import Dialect, find_dialect, records
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.table import read_table
+from nodeflow.data.tables.cells import column_kind, date_reader, days, decimal_evidence, number
+from nodeflow.data.tables.dialect import Dialect, find_dialect, records
+from nodeflow.data.tables.table import read_table
 from tests.data import own_data
 
 CELL = st.text(
@@ -261,7 +261,7 @@ def test_rows_of_many_chunks_come_together(tmp_path):
 
 
 def test_a_table_is_read_once_as_long_as_it_stays(tmp_path, monkeypatch):
-    from nodeflow.data import table as module
+    from nodeflow.data.tables import table as module
 
     limits = []
     original = module.read_table

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.encoders import Encoder, class_names
 from nodeflow.data.survey_types import ColumnSurvey, Guess
-from nodeflow.data.table import Table
+from nodeflow.data.tables.encoders import Encoder, class_names
+from nodeflow.data.tables.table import Table
 
 LABEL_NAMES = (  # the surest first
     "label", "labels", "target", "outcome", "species", "diagnosis", "survived", "saleprice", "y",

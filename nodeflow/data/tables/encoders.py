@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import BOOLEANS, days, is_missing
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.table import Table, TableColumn, shortest
+from nodeflow.data.tables.cells import BOOLEANS, days, is_missing, shortest
+from nodeflow.data.tables.table import Table, TableColumn
 
 YES = frozenset(yes for _, yes in BOOLEANS) | {"1"}
 NO = frozenset(no for no, _ in BOOLEANS) | {"0"}

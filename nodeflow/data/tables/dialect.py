@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from nodeflow.data.cells import is_number, number
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.tables.cells import is_number, number
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
 SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100

@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-KINDS = ("number", "integer", "boolean", "category", "date", "text")
-
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?"})
 """Cells without a value, in lower case."""
 
@@ -87,6 +85,14 @@ def numbers(cells: Sequence[str], decimal: str = ".") -> np.ndarray:
         except ValueError:
             out[row] = math.nan
     return out
+
+
+def shortest(value: float) -> str:
+    """A number as a cell: ``3``, ``2.5``; empty for NaN."""
+    value = float(value)
+    if math.isnan(value):
+        return ""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def decimal_evidence(cell: str) -> int:
@@ -216,7 +222,7 @@ def day(value: float) -> str:
 
 
 def column_kind(counts: dict[str, int], *, decimal: str = ".", day_first: bool = False) -> str:
-    """One of `KINDS` for a column with these cells.
+    """One of `TABLE_KINDS` for a column with these cells.
 
     Args:
         counts: cell -> how often, without missing ones.

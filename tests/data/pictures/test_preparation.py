@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from nodeflow.data import open_dataset, pictures
+from nodeflow.data import open_dataset
+from nodeflow.data.pictures import preparation
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
@@ -31,7 +32,7 @@ def strokes(rng: np.random.Generator, height: int = 200, width: int = 260) -> np
 @pytest.mark.parametrize("seed", range(20))
 def test_a_digit_is_in_a_box_of_20_with_its_centre_of_mass_in_the_middle(seed):
     drawn = strokes(np.random.default_rng(seed))
-    picture = pictures.prepare_mnist(drawn)
+    picture = preparation.prepare_mnist(drawn)
     assert picture.shape == (28, 28) and picture.dtype == np.float32
     assert picture.min() == 0 and picture.max() == 1
     (box,) = ndimage.find_objects((picture > 0).astype(int))
@@ -51,7 +52,7 @@ def test_the_centre_is_where_mnist_has_it():
     rows = np.asarray(images.rows(np.arange(len(images)))).reshape(-1, 28, 28)
     centres = np.array([ndimage.center_of_mass(picture) for picture in rows])
     assert np.all(np.abs(centres - 14) <= 0.5 + 1e-5)
-    again = np.array([ndimage.center_of_mass(pictures.prepare_mnist(p)) for p in rows])
+    again = np.array([ndimage.center_of_mass(preparation.prepare_mnist(p)) for p in rows])
     assert np.quantile(np.abs(again - 14), 0.99) <= 0.5 + 1e-5
 
 
@@ -60,31 +61,31 @@ def test_resizing_agrees_with_pillow(size):
     picture = np.random.default_rng(1).random((57, 71)).astype(np.float32)
     height, width = size
     expected = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(pictures.resize(picture, *size), np.asarray(expected), atol=1e-5)
+    np.testing.assert_allclose(preparation.resize(picture, *size), np.asarray(expected), atol=1e-5)
 
 
 def test_place_and_size_do_not_matter():
     drawn = strokes(np.random.default_rng(3))
-    expected = pictures.prepare_mnist(drawn)
+    expected = preparation.prepare_mnist(drawn)
     moved = np.pad(drawn, ((90, 10), (5, 300)))
-    np.testing.assert_array_equal(pictures.prepare_mnist(moved), expected)
+    np.testing.assert_array_equal(preparation.prepare_mnist(moved), expected)
     larger = ndimage.zoom(drawn, 3, order=0)
-    assert np.abs(pictures.prepare_mnist(larger) - expected).mean() < 0.01
+    assert np.abs(preparation.prepare_mnist(larger) - expected).mean() < 0.01
 
 
 def test_no_ink_gives_an_empty_picture():
-    assert pictures.prepare_mnist(np.zeros((50, 50))).max() == 0
-    assert pictures.prepare_mnist(np.zeros((0, 0))).max() == 0
+    assert preparation.prepare_mnist(np.zeros((50, 50))).max() == 0
+    assert preparation.prepare_mnist(np.zeros((0, 0))).max() == 0
 
 
 def test_a_single_dot_and_a_long_line_stay_inside():
     dot = np.zeros((90, 90))
     dot[3, 80] = 1
-    assert pictures.prepare_mnist(dot).sum() > 0
+    assert preparation.prepare_mnist(dot).sum() > 0
     line = np.zeros((300, 300))
     line[:, 150] = 1
     line[270:, 100:200] = 1  # its mass is far from the middle of its box
-    picture = pictures.prepare_mnist(line)
+    picture = preparation.prepare_mnist(line)
     (box,) = ndimage.find_objects((picture > 0).astype(int))
     assert box[0].stop - box[0].start == 20
 
@@ -92,9 +93,9 @@ def test_a_single_dot_and_a_long_line_stay_inside():
 def test_ink_on_paper_is_inverted_and_the_ground_becomes_zero():
     drawn = strokes(np.random.default_rng(5))
     paper = 0.9 - 0.7 * drawn
-    assert pictures.is_dark_on_light(paper) and not pictures.is_dark_on_light(drawn)
-    np.testing.assert_allclose(pictures.light_on_dark(paper), drawn, atol=1e-9)
-    np.testing.assert_allclose(pictures.light_on_dark(0.1 + 0.6 * drawn), drawn, atol=1e-9)
+    assert preparation.is_dark_on_light(paper) and not preparation.is_dark_on_light(drawn)
+    np.testing.assert_allclose(preparation.light_on_dark(paper), drawn, atol=1e-9)
+    np.testing.assert_allclose(preparation.light_on_dark(0.1 + 0.6 * drawn), drawn, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -104,9 +105,9 @@ def test_a_photo_with_a_shadow_reads_like_the_drawing(seed):
     y, x = np.mgrid[0:1:200j, 0:1:260j]
     light = 0.95 - 0.35 * (x + 0.5 * y) / 1.5  # darker towards a corner
     photo = (light * (1 - 0.8 * drawn) + rng.normal(0, 0.01, drawn.shape)).clip(0, 1)
-    expected = pictures.prepare_mnist(drawn)
-    found = pictures.prepare_mnist(pictures.light_on_dark(photo))
-    flat = pictures.prepare_mnist(np.clip(1 - photo - np.median(1 - photo), 0, 1))
+    expected = preparation.prepare_mnist(drawn)
+    found = preparation.prepare_mnist(preparation.light_on_dark(photo))
+    flat = preparation.prepare_mnist(np.clip(1 - photo - np.median(1 - photo), 0, 1))
 
     def error(picture):  # a centre between two pixels may be rounded to either
         places = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -119,10 +120,10 @@ def test_a_photo_with_a_shadow_reads_like_the_drawing(seed):
 def test_transparent_ground_is_opposite_to_the_ink():
     rgba = np.zeros((10, 10, 4), np.uint8)
     rgba[3:6, 3:6, 3] = 255  # black ink
-    grey = pictures.grey_of(rgba)
+    grey = preparation.grey_of(rgba)
     assert grey[0, 0] == 1 and grey[4, 4] == 0
     rgba[..., :3] = 255
-    grey = pictures.grey_of(rgba)
+    grey = preparation.grey_of(rgba)
     assert grey[0, 0] == 0 and grey[4, 4] == pytest.approx(1)
 
 
@@ -140,7 +141,7 @@ def test_transparent_ground_is_opposite_to_the_ink():
     ],
 )
 def test_which_placeholders_take_a_picture(dtype, shape, expected):
-    assert pictures.picture_size(TensorType(dtype, shape)) == expected
+    assert preparation.picture_size(TensorType(dtype, shape)) == expected
 
 
 def test_a_trained_network_knows_digits_that_were_moved_and_scaled():
@@ -151,7 +152,7 @@ def test_a_trained_network_knows_digits_that_were_moved_and_scaled():
     images = np.asarray(rows["images"].rows(count)).reshape(-1, 28, 28)
     labels = np.asarray(rows["labels"].rows(count)).argmax(axis=1)
     rng = np.random.default_rng(0)
-    prepared = [pictures.prepare_mnist(_elsewhere(image, rng)).ravel() for image in images]
+    prepared = [preparation.prepare_mnist(_elsewhere(image, rng)).ravel() for image in images]
     with Session(task.graph, tier="compiled", seed=1) as session:
         session.initialize()
         for _ in train(session, task.training()):

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.encoders import Encoder
 from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Guess, Survey, figures
-from nodeflow.data.table import Table, kept_table, shortest
-from nodeflow.data.table_guess import guess_table
+from nodeflow.data.tables.cells import shortest
+from nodeflow.data.tables.encoders import Encoder
+from nodeflow.data.tables.guess import guess_table
+from nodeflow.data.tables.table import Table, kept_table
 
 
 def survey_table(file: Path, limit: int | None) -> Survey:

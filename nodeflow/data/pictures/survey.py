@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.picture_files import MOST_SIDE, Listing, list_pictures, look_of
+from nodeflow.data.pictures.files import MOST_SIDE, Listing, list_pictures, look_of
 from nodeflow.data.survey_types import HEAD_ROWS, MOST_LISTED, ColumnSurvey, Guess, Survey
 
 SAMPLED = 200

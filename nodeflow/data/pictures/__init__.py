@@ -1,0 +1,1 @@
+"""Pictures: files in folders, a first look at them, and preparing one picture for a graph."""

@@ -158,8 +158,9 @@ def read_picture(
 
     Raises:
         FeedError: the shape of the placeholder does not fit a picture.
+        FileProblem: it is not a picture.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     size = preparation.picture_size(type_)
     if size is None:
@@ -168,7 +169,11 @@ def read_picture(
             hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
         )
     height, width, shape = size
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(path)
+    except UnidentifiedImageError:
+        raise FileProblem(f"{path} is damaged or not a picture") from None
+    with opened as image:
         flat = ImageOps.exif_transpose(image).convert("RGBA")
     if prepare == "mnist":
         grey = preparation.grey_of(np.asarray(flat))

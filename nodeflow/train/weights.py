@@ -172,7 +172,10 @@ def load_saved(path: str | Path) -> Saved:
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
     except (SafetensorError, ValueError, KeyError) as error:
-        raise FileProblem(f"the weights {path} are damaged: {error}") from None
+        raise FileProblem(
+            f"{path} is damaged or not a file of weights: {error}",
+            hint="Give a file that Save weights or --save-weights wrote.",
+        ) from None
 
 
 def _described(data: bytes) -> tuple[dict[str, Id], frozenset[str]]:

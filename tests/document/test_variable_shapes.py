@@ -95,7 +95,7 @@ def test_a_bias_takes_the_units_of_what_it_is_added_to(layer) -> None:
     assert shapes(doc, n["b"]) == [(64,)]
 
 
-@pytest.mark.parametrize("other", [[], [None], [None, None]])
+@pytest.mark.parametrize("other", [[], [None], [None, None], [None, 1]])
 def test_a_number_added_to_a_number_or_a_row_of_numbers_needs_no_shape(other) -> None:
     doc = Document()
     x, b = place(doc, "placeholder", "x", shape=other), place(doc, "variable", "b")
@@ -192,3 +192,12 @@ def test_open_ports_are_incomplete_and_still_cannot_run() -> None:
         ("y", "incomplete", "error"),
     }
     assert analysis.broken() == {total}
+
+
+def test_a_number_that_is_added_is_offered_its_shape_on_its_own_page_only(layer) -> None:
+    doc, n = layer
+    wire_all(doc, n)
+    shapes_for_node(doc, Analysis(doc), n["W"])[0].apply(doc)
+    analysis = Analysis(doc)
+    assert [f.title for f in node_fixes(doc, analysis, n["b"])] == ["Give b the shape 64"]
+    assert node_fixes(doc, analysis, n["sum"]) == []

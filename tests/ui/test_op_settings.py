@@ -48,3 +48,7 @@ def test_a_row_says_them():
     words = partial(op_settings.words)
     assert words({"units": 300, "activation": "relu"}) == "units 300, relu"
     assert words({"kernel_size": [3, 5]}) == "kernel size 3×5"
+
+
+def test_a_value_that_the_op_does_not_take_offers_no_other_op():
+    assert find("dense 0") == []

@@ -98,3 +98,13 @@ def test_tiers_are_not_spoken_of(qtbot, window, engine):
     assert "reference" not in texts and "compiled" not in texts
     engine.end_training()
     qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
+def test_the_status_bar_does_not_keep_a_reason_that_no_longer_holds(qtbot, window, engine):
+    click(qtbot, window, "train")
+    engine.begin_training()
+    training = "A training is running."
+    qtbot.waitUntil(lambda: window.actions_["train"].statusTip() == training)
+    window.status.showMessage(training)  # as Qt does for the action under the pointer
+    engine.end_training()
+    qtbot.waitUntil(lambda: window.status.currentMessage() == "")

@@ -243,12 +243,10 @@ def _flat(image, mode: str):  # type: ignore[no-untyped-def]
 
 def _broken(path: Path, error: Exception) -> DataFormatError:
     reason = str(error)
+    text = f"{path} is damaged: {reason}"
     if not isinstance(error, OSError) or "cannot identify" in reason or not reason:
-        reason = "no picture that can be read"
-    return DataFormatError(
-        f"{path} is damaged or no picture: {reason}",
-        hint="Replace it, or move it out of the folder.",
-    )
+        text = f"{path} is damaged or not a picture"
+    return DataFormatError(text, hint="Replace it, or move it out of the folder.")
 
 
 def broken_pictures(listing: Listing) -> Iterator[DataFormatError | None]:

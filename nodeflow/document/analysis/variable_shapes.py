@@ -104,9 +104,10 @@ def _of_filter(type_of: TypeOf, target: NodeRecord, counts: list[int]) -> list[S
 
 
 def _of_bias(other: TensorType | None) -> list[Sizes]:
-    """A bias has an element per unit; a single number is added to rows of single numbers."""
-    if other is None or len(other.shape) < 2 or other.shape[-1] is None:
+    """A bias has an element per unit; a single number does for rows of single numbers."""
+    if other is None or len(other.shape) < 2 or other.shape[-1] in (None, 1):
         return []
+    assert other.shape[-1] is not None
     return [(other.shape[-1],)]
 
 

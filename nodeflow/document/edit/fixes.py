@@ -8,6 +8,7 @@ from functools import partial
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.variable_shapes import is_scalar_variable
 from nodeflow.document.edit.conversions import GAP, Offer, insert_conversion, offers
 from nodeflow.document.edit.dataset_placeholders import PLACEHOLDER, fit_to_column
 from nodeflow.document.edit.give_shape import shapes_for_node
@@ -33,6 +34,9 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
     wire fit.
     """
     if doc.locked or node_id not in doc.nodes:
+        return []
+    broken = any(problem.severity == "error" for problem in analysis.problems_of(node_id))
+    if not broken and not is_scalar_variable(doc, node_id):
         return []
     found = [
         Fix(offer.title, partial(offer.apply, doc))

@@ -48,12 +48,14 @@ class ActionSet(QObject):
         triggering(): an action is about to run: what is being typed is to be committed.
         refused(ActionSpec, Blocked): a blocked action was triggered.
         keys_changed(keys of every action by its id)
+        tip_outdated(text): what the status bar may say of an action no longer holds.
     """
 
     refreshing = Signal()
     triggering = Signal()
     refused = Signal(object, object)
     keys_changed = Signal(object)
+    tip_outdated = Signal(str)
 
     def __init__(
         self,
@@ -216,8 +218,14 @@ class ActionSet(QObject):
         if blocked:
             lines.append(f"<i>{blocked.reason}</i>")
         action.setToolTip("<br>".join(lines))
-        action.setStatusTip(blocked.reason if blocked else spec.tip)
+        self._set_status_tip(action, blocked.reason if blocked else spec.tip)
         _describe_to_readers(action)
+
+    def _set_status_tip(self, action: QAction, text: str) -> None:
+        before = action.statusTip()
+        action.setStatusTip(text)
+        if before and before != text:
+            self.tip_outdated.emit(before)
 
     def _draw_icon(self, spec: ActionSpec) -> None:
         name = self._icons[spec.id]

@@ -167,7 +167,7 @@ def ask_use_data(parent: QWidget, name: str) -> bool:
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(name)
     box.setText("This is a data file. Use it as a dataset?")
-    box.setInformativeText(f"A graph that learns from {name} is made in three steps.")
+    box.setInformativeText(f"Build a graph that learns from {name}, in three steps.")
     use = box.addButton("Use as a dataset", QMessageBox.ButtonRole.AcceptRole)
     box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(use)

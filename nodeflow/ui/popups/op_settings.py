@@ -30,8 +30,13 @@ def split(
     words = text.split()
     for count in range(len(words) - 1, 0, -1):
         found = []
-        for op in find(" ".join(words[:count])):
-            settings = read(op, words[count:])
+        for place, op in enumerate(find(" ".join(words[:count]))):
+            try:
+                settings = read(op, words[count:])
+            except NodeflowError:
+                if place == 0:  # the op that is meant does not take the value: no other is offered
+                    return []
+                continue
             if settings is not None:
                 found.append((op, settings))
         if found:
@@ -40,7 +45,11 @@ def split(
 
 
 def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
-    """Returns the attributes that words give an op; None if one of them says nothing to it."""
+    """Returns the attributes that words give an op; None if one of them says nothing to it.
+
+    Raises:
+        NodeflowError: an attribute does not take its value.
+    """
     free = [a for a in op.attrs if not a.hidden]
     found: dict[str, Any] = {}
     for word in words:
@@ -50,7 +59,7 @@ def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
             return None
         try:
             found[attr.name] = plain(attr.check(_value(attr, text if equals else word)))
-        except (NodeflowError, ValueError, SyntaxError, KeyError):
+        except (ValueError, SyntaxError, KeyError):
             return None
         free.remove(attr)
     return found

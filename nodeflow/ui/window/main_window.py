@@ -313,6 +313,7 @@ class MainWindow(QMainWindow):
         messages.message_retracted.connect(self.info.retract)
         messages.dismissed.connect(self.info.dismiss)
         self.info.acted.connect(self._on_fix)
+        actions.tip_outdated.connect(status.drop_tip)
         actions.refused.connect(self._explain)
         actions.triggering.connect(self._commit_typing)
         self.problem_list.changed.connect(self._show_problem_counts)
@@ -474,7 +475,7 @@ class MainWindow(QMainWindow):
         """Say why an action cannot run, and offer what helps."""
         text = self.actions_.spec(blocked.fix).text.rstrip("…") if blocked.fix else ""
         self.pages.show_canvas()
-        self.messages.show(f"{spec.text.rstrip('…')}: {blocked.reason}", "info", blocked.fix, text)
+        self.messages.show(blocked.reason, "info", blocked.fix, text)
 
     @Slot(object, str)
     def _on_error(self, error: BaseException, details: str) -> None:

@@ -64,6 +64,11 @@ class StatusBar(QStatusBar):
         self.text.setText(plain(text))
         self._timer.start()
 
+    def drop_tip(self, text: str) -> None:
+        """Stop showing the tip of an action, which no longer holds."""
+        if self.currentMessage() == text:
+            self.clearMessage()
+
     def show_engine(self, state: str, detail: str = "") -> None:
         self._state, self._detail = state, detail
         text, role = ENGINE[state]

@@ -108,7 +108,7 @@ class DataWizard(QDialog):
         self._forget()
         self.title.setText("Your data")
         self._reading.setText("Drop a file here: CSV, .npz or .npy, or a folder of pictures.")
-        self._message.setText("A graph that learns from it is made in three steps.")
+        self._message.setText("Build a graph that learns from it, in three steps.")
         self._show_buttons(True)
         self._refresh()
 

@@ -257,6 +257,25 @@ def test_a_series_is_foretold_beyond_its_end(nodeflow, tmp_path):
     assert float(rows[-2][2]) == sum(values[26:29]) and float(rows[-1][2]) == sum(values[27:30])
 
 
+def test_the_chance_of_a_layer_chooses_between_two_classes(nodeflow, tmp_path):
+    lines = [f"{i % 7 - 3},{i % 5 - 2},{('no', 'yes')[i % 3 == 0]}" for i in range(40)]
+    (tmp_path / "two.csv").write_text("a,b,is_so\n" + "\n".join(lines) + "\n")
+    dense = {"units": 1, "activation": "sigmoid"}
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": {"source": "csv:two.csv"}},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 2]}},
+        {"op": "layers/dense", "name": "chance", "attrs": dense},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "features", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    result = nodeflow("run", graph, "--fetch", "chance", "-o", "out.csv")
+    assert result.code == 0, result.err
+    names, rows = table(tmp_path / "out.csv")
+    assert names[3:] == ["chance", "chance yes"]
+    found = {row[3]: row for row in rows}
+    assert found.keys() == {"no", "yes"}, "the values are spread around 0"
+    assert all((float(row[4]) >= 0.5) == (row[3] == "yes") for row in rows)
+
+
 def picture_graph(folder: Path, source: str) -> Path:
     """The mean brightness of each channel, as scores of three classes."""
     nodes = [

@@ -69,3 +69,25 @@ def test_a_sigmoid_that_is_hidden_is_no_answer_and_the_last_one_is():
     found = answers(document, Analysis(document), x, 64)
     assert [(a.name, a.kind) for a in found][:1] == [("chance", "sigmoid")]
     assert ("hidden", "values") in [(a.name, a.kind) for a in found]
+
+
+@pytest.mark.parametrize(
+    ("loss", "port", "attrs", "kind"),
+    [
+        ("focal_loss", "logits", {}, "sigmoid_logits"),
+        ("binary_cross_entropy", "predictions", {"from_logits": True}, "sigmoid_logits"),
+        ("binary_cross_entropy", "predictions", {}, "values"),
+        ("categorical_cross_entropy", "predictions", {"from_logits": True}, "logits"),
+        ("softmax_cross_entropy_with_logits", "logits", {}, "logits"),
+    ],
+)
+def test_the_loss_says_what_makes_probabilities_of_scores(loss, port, attrs, kind):
+    document = Document()
+    x = commands.add_node(document, "placeholder", (0, 0), attrs={"shape": [None, 64]})
+    w = commands.add_node(document, "variable", (0, 0), attrs={"value": [[0.0] * 5] * 64})
+    scores = commands.add_node(document, "matmul", (0, 0), name="scores")
+    target = commands.add_node(document, loss, (0, 0), attrs=attrs)
+    for source, node, into in ((x, scores, "x"), (w, scores, "y"), (scores, target, port)):
+        commands.connect(document, source, "out", node, into)
+    found = answers(document, Analysis(document), x, 64)
+    assert [(a.name, a.kind) for a in found if a.name == "scores"] == [("scores", kind)]

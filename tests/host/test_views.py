@@ -423,6 +423,17 @@ def test_numbers_are_shown_with_their_errors():
     np.testing.assert_allclose(data.answer, answers[data.rows], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["p", "score"])
+def test_one_number_answers_for_two_classes(name):
+    """A probability as it is, and a score as the probability that a sigmoid makes of it."""
+    data, _ = compute(sigmoid_graph(), "predictions", name, order="rows", split="train")
+    assert data.tensor == name
+    points = open_dataset("spirals").split("train")["points"].rows(slice(0, PAGE))
+    chance = 1 / (1 + np.exp(-(2.0 * points[:, 0] - points[:, 1])))
+    np.testing.assert_allclose(data.shares, np.stack([1 - chance, chance], 1), rtol=1e-4)
+    np.testing.assert_array_equal(data.answer, chance > 0.5)
+
+
 def test_without_labels_it_says_what_is_missing():
     with pytest.raises(ViewProblem, match="labels"):
         compute(open_example("autoencoder"), "predictions", "")

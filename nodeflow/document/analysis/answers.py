@@ -1,8 +1,12 @@
-"""Which nodes take a picture, and which nodes say what a graph makes of it."""
+"""Which nodes take a picture, which nodes say what a graph makes of it, and how to read them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from nodeflow.data.pictures.preparation import picture_size
 from nodeflow.document.analysis.analysis import Analysis
@@ -14,6 +18,7 @@ from nodeflow.graph.types import TensorType
 SIDES = (6, 512)
 """How many pixels high and wide a placeholder's picture may be, to be taken for one."""
 MOST_CLASSES = 1000
+BINARY_LOSSES = frozenset(("binary_cross_entropy", "focal_loss"))
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,29 @@ def _kind(doc: Document, record: NodeRecord, port: str, size: int, pixels: int) 
     if record.op == "sigmoid" or activation == "sigmoid":
         return "sigmoid" if _is_measured(goes_to) else "values"
     for user, wire in goes_to:
-        if wire.target_port == "logits":
-            return "sigmoid_logits" if "sigmoid" in user.op or size == 1 else "logits"
-        if wire.target_port == "predictions" and user.attrs.get("from_logits"):
-            return "sigmoid_logits" if "binary" in user.op else "logits"
+        taken = scores_taken(user.op, wire.target_port, user.attrs)
+        if taken:
+            return "sigmoid_logits" if taken == "sigmoid" or size == 1 else "logits"
     return "values"
+
+
+def scores_taken(op: str, port: str, attrs: Mapping[str, Any]) -> str:
+    """What makes probabilities of the scores that a loss's in-port takes: ``softmax``, or
+    ``sigmoid`` for classes that do not exclude each other; empty where it takes none."""
+    if port != "logits" and not (port == "predictions" and attrs.get("from_logits")):
+        return ""
+    return "sigmoid" if op in BINARY_LOSSES else "softmax"
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis, float64."""
+    powers = np.exp(np.clip(scores - scores.max(axis=-1, keepdims=True), -60.0, 0.0))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(scores: np.ndarray) -> np.ndarray:
+    """Probabilities of each score by itself, float64."""
+    return 1.0 / (1.0 + np.exp(-np.clip(scores, -60.0, 60.0)))
 
 
 def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:

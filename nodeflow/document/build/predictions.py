@@ -15,6 +15,7 @@ import numpy as np
 
 from nodeflow.data import Dataset, row_texts
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
+from nodeflow.document.build.class_scores import made_by
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
@@ -263,13 +264,12 @@ def _by_row(name: str, found: Tensor | Node) -> Tensor:
 
 def _says_class(tensor: Tensor, classes: tuple[str, ...]) -> bool:
     """Whether a tensor scores the classes, or chooses one of them."""
-    if not classes or tensor.node.op.id == "placeholder":
+    op = made_by(tensor)
+    if not classes or op == "placeholder":
         return False
     if len(tensor.shape) == 1:
-        return tensor.node.op.id == "argmax"
+        return op == "argmax"
     if len(tensor.shape) != 2 or not tensor.type.is_float:
         return False
     width = tensor.shape[1]
-    return width == len(classes) or (
-        width == 1 and len(classes) == 2 and tensor.node.op.id == "sigmoid"
-    )
+    return width == len(classes) or (width == 1 and len(classes) == 2 and op == "sigmoid")

@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.document.build.class_scores import (
+    class_shares,
+    is_compared,
+    made_by,
+    reads_scores,
+)
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import Shape
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of
-from nodeflow.host.views.regions import is_compared, made_by, reads_scores
 
 if TYPE_CHECKING:
     from nodeflow.data import Dataset
@@ -99,7 +104,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> PredictionData:
     Raises:
         ViewProblem: nothing answers for rows of a data set with labels.
     """
-    found = _candidates(source)
+    found = source.memo("predictions", lambda: _candidates(source))
     if not found:
         raise ViewProblem(
             "no node answers for rows whose labels are known",
@@ -114,7 +119,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> PredictionData:
     values = _values(source, chosen, columns)
     label = columns[chosen.label].rows(slice(0, len(values)))
     if chosen.names:
-        return _classes(chosen, found, spec, split, splits, columns, values, label)
+        return _classes(source, chosen, found, spec, split, splits, columns, values, label)
     return _numbers(chosen, found, spec, split, splits, columns, values, label)
 
 
@@ -153,17 +158,18 @@ def _judge(
         answers = _Answers(tensor, dataset, labels.column, labels.names, inputs)
         if width == count and op == "softmax":
             return 4, answers
-        if width == 1 and count == 2 and op == "sigmoid":
+        is_chance = width == 1 and count == 2
+        if is_chance and op == "sigmoid":
             return 4, answers
-        if width == count and reads_scores(source, tensor):
+        if (is_chance or width == count) and reads_scores(source.users, tensor):
             return 3, answers
         if width is None and op == "argmax":
             return 2, answers
-        return (1, answers) if width == count and is_compared(source, tensor) else None
+        return (1, answers) if width == count and is_compared(source.users, tensor) else None
     for name, kind in dataset.columns.items():
         single = kind.shape in ((None,), (None, 1)) and kind.is_float
         same = single and tensor.type.is_float and tensor.shape in ((None,), (None, 1))
-        if name not in used and same and is_compared(source, tensor):
+        if name not in used and same and is_compared(source.users, tensor):
             return 1, _Answers(tensor, dataset, name, (), inputs)
     return None
 
@@ -216,6 +222,7 @@ def _elements(shape: Shape) -> float:
 
 
 def _classes(
+    source: ViewSource,
     chosen: _Answers,
     found: list[_Answers],
     spec: ViewSpec,
@@ -227,7 +234,7 @@ def _classes(
 ) -> PredictionData:
     count = len(chosen.names)
     truth = np.clip(classes_of(label), 0, count - 1)
-    shares = _probabilities(chosen.tensor, values, count)
+    shares = _shares(source, chosen.tensor, values, count)
     answer = shares.argmax(axis=1)
     matrix = np.bincount(truth * count + answer, minlength=count * count).reshape(count, count)
     each = np.arange(len(truth))
@@ -250,18 +257,12 @@ def _classes(
     )  # fmt: skip
 
 
-def _probabilities(tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
+def _shares(source: ViewSource, tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
     """Float64 (n, classes) from what a tensor answers: probabilities, scores or class numbers."""
-    op = made_by(tensor)
-    values = np.nan_to_num(values, nan=0.0, posinf=1e300, neginf=-1e300)
-    if values.shape[1] == 1 and op == "argmax":
-        return np.eye(count)[np.clip(values[:, 0].astype(np.int64), 0, count - 1)]
-    if values.shape[1] == 1:
-        return np.concatenate([1 - values, values], axis=1)
-    if op == "softmax":
-        return values
-    shifted = np.exp(np.clip(values - values.max(axis=1, keepdims=True), -60, 0))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    if values.shape[1] == 1 and made_by(tensor) == "argmax":
+        numbers = np.nan_to_num(values[:, 0], nan=0.0).astype(np.int64)
+        return np.eye(count)[np.clip(numbers, 0, count - 1)]
+    return class_shares(source.users, tensor, values)
 
 
 def _kept(chosen: object, truth: np.ndarray, answer: np.ndarray) -> np.ndarray:

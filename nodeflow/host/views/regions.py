@@ -6,14 +6,19 @@ classes, otherwise its value as a heat map.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.engine.schedule.schedule import resolve_alias
-from nodeflow.graph.graph import Node, Tensor
+from nodeflow.document.build.class_scores import (
+    PROBABILITIES,
+    class_shares,
+    is_compared,
+    made_by,
+    reads_scores,
+)
+from nodeflow.graph.graph import Tensor
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of, feature_title
@@ -28,19 +33,7 @@ MARGIN = 0.08
 MOST_POINTS = {"train": 600, "validation": 200, "test": 300}
 MOST_MAPS = 16
 """Units of a hidden layer that are shown, each as a map of its own."""
-PASSING = frozenset("identity reshape squeeze expand_dims cast stop_gradient".split())
-PROBABILITIES = frozenset(("softmax", "sigmoid"))
 COMPARING = frozenset("equal not_equal less less_equal greater greater_equal round".split())
-SCORED = {
-    "softmax_cross_entropy_with_logits": 1,
-    "sparse_softmax_cross_entropy": 1,
-    "softmax": 0,
-    "log_softmax": 0,
-    "argmax": 0,
-    "sigmoid": 0,
-}
-"""Ops that read scores of classes, and the input that takes them."""
-WITH_LOGITS = frozenset(("binary_cross_entropy", "categorical_cross_entropy", "focal_loss"))
 
 
 @dataclass(frozen=True)
@@ -127,65 +120,18 @@ def answers(
         return None, None
     if rows.dtype.kind in "iub" or op in COMPARING or op == "argmax":
         return (rows[:, 0].astype(np.int64), None) if columns == 1 else (None, None)
-    scores = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
-    is_score = op not in PROBABILITIES and reads_scores(source, tensor)
+    users = source.users
+    is_score = op not in PROBABILITIES and reads_scores(users, tensor)
     if columns == 1:
-        if op == "sigmoid":
-            share = scores[:, 0]
-        elif is_score:
-            share = 1 / (1 + np.exp(-np.clip(scores[:, 0], -60, 60)))
-        elif known == 2 and is_compared(source, tensor):
-            share = np.clip(scores[:, 0], 0, 1)
-        else:
-            return None, None
-        return (share > 0.5).astype(np.int64), np.clip(np.abs(share - 0.5) * 2, 0, 1)
-    is_answer = columns == known and is_compared(source, tensor)
-    if not (op in PROBABILITIES or is_score or is_answer):
+        says_classes = op == "sigmoid" or is_score or (known == 2 and is_compared(users, tensor))
+    else:
+        is_answer = columns == known and is_compared(users, tensor)
+        says_classes = op in PROBABILITIES or is_score or is_answer
+    if not says_classes:
         return None, None
-    if op not in PROBABILITIES:
-        shifted = np.exp(np.clip(scores - scores.max(axis=1, keepdims=True), -60, 0))
-        scores = shifted / shifted.sum(axis=1, keepdims=True)
-    chance = 1 / columns
-    return scores.argmax(axis=1), np.clip((scores.max(axis=1) - chance) / (1 - chance), 0, 1)
-
-
-def made_by(tensor: Tensor) -> str:
-    """The op that decides what a value means, seen through what only reshapes or copies it."""
-    tensor = resolve_alias(tensor)
-    while tensor.node.op.id in PASSING and tensor.node.inputs:
-        tensor = resolve_alias(tensor.node.inputs[0])
-    return tensor.node.op.id
-
-
-def _readers(source: ViewSource, tensor: Tensor) -> Iterator[tuple[Node, int]]:
-    """The nodes that read a value and the input that takes it, also what only copies it."""
-    waiting, seen = [tensor], {tensor}
-    while waiting:
-        made = waiting.pop()
-        for user in source.users.get(made.node, ()):
-            place = next((i for i, t in enumerate(user.inputs) if t is made), None)
-            if place is None or user.derived_from is not None:
-                continue
-            yield user, place
-            if user.op.id in PASSING and user.outputs[0] not in seen:
-                seen.add(user.outputs[0])
-                waiting.append(user.outputs[0])
-
-
-def reads_scores(source: ViewSource, tensor: Tensor) -> bool:
-    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
-    return any(
-        SCORED.get(user.op.id) == place
-        or (user.op.id in WITH_LOGITS and place == 1 and bool(user.attrs.get("from_logits", True)))
-        for user, place in _readers(source, tensor)
-    )
-
-
-def is_compared(source: ViewSource, tensor: Tensor) -> bool:
-    """Whether a tensor meets data that it does not depend on: it is an answer, not a layer."""
-    inputs = set(source.placeholders(tensor))
-    others = (t for user, _ in _readers(source, tensor) for t in user.inputs)
-    return any(t.node.op.id == "placeholder" and t not in inputs for t in others)
+    shares = class_shares(users, tensor, rows)
+    chance = 1 / shares.shape[1]
+    return shares.argmax(axis=1), np.clip((shares.max(axis=1) - chance) / (1 - chance), 0, 1)
 
 
 def _plane(source: ViewSource, tensor: Tensor) -> Tensor:

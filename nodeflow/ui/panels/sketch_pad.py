@@ -23,7 +23,14 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.pictures import preparation
-from nodeflow.document.analysis.answers import Answer, PictureInput, answers, picture_inputs
+from nodeflow.document.analysis.answers import (
+    Answer,
+    PictureInput,
+    answers,
+    picture_inputs,
+    sigmoid,
+    softmax,
+)
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.host import protocol as p
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -458,11 +465,8 @@ def _title(answer: Answer) -> str:
 def _probabilities(values: np.ndarray, kind: str) -> np.ndarray:
     """What is shown as bars: probabilities, where the values are scores from before them."""
     if kind == "logits":
-        powers = np.exp(values - values.max())
-        return powers / powers.sum()
-    if kind == "sigmoid_logits":
-        return 1 / (1 + np.exp(-values))
-    return values
+        return softmax(values)
+    return sigmoid(values) if kind == "sigmoid_logits" else values
 
 
 def _refill(combo: QuietCombo, texts: list[str]) -> None:

@@ -1,0 +1,81 @@
+"""What tensors of a graph say of classes: numbers, probabilities, or scores that become some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from nodeflow.document.analysis.answers import scores_taken, sigmoid, softmax
+from nodeflow.graph.graph import Node, Tensor, ancestors
+
+Users = Mapping[Node, Iterable[Node]]
+"""Node -> the nodes that read it."""
+PASSING = frozenset("identity reshape squeeze expand_dims cast stop_gradient".split())
+PROBABILITIES = frozenset(("softmax", "sigmoid"))
+SCORED = frozenset(("softmax", "log_softmax", "argmax", "sigmoid"))
+"""Ops that read scores of classes, beside losses."""
+
+
+def made_by(tensor: Tensor) -> str:
+    """The op that decides what a value means, seen through layers and what only passes it on."""
+    while True:
+        node = tensor.node
+        if node.alias:
+            inner = node.alias[tensor.index]
+            if inner is None:  # a gradient that does not exist
+                return node.op.id
+            tensor = inner
+        elif node.op.id in PASSING and node.inputs:
+            tensor = node.inputs[0]
+        else:
+            return node.op.id
+
+
+def reads_scores(users: Users, tensor: Tensor) -> bool:
+    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
+    return any(
+        user.op.id in SCORED
+        or bool(scores_taken(user.op.id, user.op.input_port(place).name, user.attrs))
+        for user, place in _readers(users, tensor)
+    )
+
+
+def is_compared(users: Users, tensor: Tensor) -> bool:
+    """Whether a tensor meets data that it does not depend on: it is an answer, not a layer."""
+    inputs = ancestors([tensor.node])
+    others = (t for user, _ in _readers(users, tensor) for t in user.inputs)
+    return any(t.node.op.id == "placeholder" and t.node not in inputs for t in others)
+
+
+def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
+    """The nodes that read a value and the input that takes it, also what only copies it."""
+    waiting, seen = [tensor], {tensor}
+    while waiting:
+        made = waiting.pop()
+        for user in users.get(made.node, ()):
+            place = next((i for i, t in enumerate(user.inputs) if t is made), None)
+            if place is None or user.derived_from is not None:
+                continue
+            yield user, place
+            if user.op.id in PASSING and user.outputs[0] not in seen:
+                seen.add(user.outputs[0])
+                waiting.append(user.outputs[0])
+
+
+def class_shares(users: Users, tensor: Tensor, rows: np.ndarray) -> np.ndarray:
+    """The probability of each class, float64 (n, classes), from what a tensor says.
+
+    A single column is the second of two classes.
+
+    Args:
+        rows: values of the tensor, (n, k).
+    """
+    op = made_by(tensor)
+    values = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
+    if values.shape[1] > 1:
+        return values if op in PROBABILITIES else softmax(values)
+    if op not in PROBABILITIES and reads_scores(users, tensor):
+        values = sigmoid(values)
+    second = np.clip(values, 0, 1)
+    return np.concatenate([1 - second, second], axis=1)

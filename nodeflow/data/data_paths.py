@@ -12,6 +12,12 @@ from nodeflow.resources import MissingResource, resource
 RESOURCE = "resource:"
 
 
+def file_stamp(file: Path) -> tuple[int, int]:
+    """Changes when a file is written: its time and size."""
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
+
+
 def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: bool = False) -> Path:
     """The file that a document means by ``path``.
 

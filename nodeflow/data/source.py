@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nodeflow.data.data_paths import resolve
+from nodeflow.data.data_paths import file_stamp, resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.survey_types import Survey
 from nodeflow.graph.declaration import Attr
@@ -129,7 +129,7 @@ class Source:
         if self.stamp is not None:
             return self.stamp(location)
         file = location.file()
-        return str(file), file.stat().st_mtime_ns
+        return str(file), *file_stamp(file)
 
     @property
     def endings(self) -> tuple[str, ...]:

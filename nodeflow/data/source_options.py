@@ -59,6 +59,9 @@ class Fractions(Attr):
         return shares
 
 
+MOST_CLASSES = 4096
+"""Larger integers are hardly class numbers, and one-hot rows would be huge."""
+
 SPLIT_OPTIONS = (
     Fractions(
         "splits",
@@ -224,6 +227,20 @@ def split_rows(
         for name, start, stop in zip(SPLITS, edges[:-1], edges[1:], strict=False)
     }
     return {name: part for name, part in parts.items() if len(part)}
+
+
+def split_by(
+    options: Mapping[str, Any], rows: int, classes: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """`split_rows` as a source's options say: `SPLIT_OPTIONS`, and `SPLIT_KIND` if it has that."""
+    return split_rows(
+        rows,
+        options["splits"],
+        options["shuffle"],
+        options["seed"],
+        kind=options.get("split", "random"),
+        classes=classes,
+    )
 
 
 def _spread(order: np.ndarray, classes: np.ndarray) -> np.ndarray:

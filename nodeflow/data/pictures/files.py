@@ -17,6 +17,7 @@ from threading import Lock
 
 import numpy as np
 
+from nodeflow.data.dataset import SPLITS
 from nodeflow.data.errors import DataFormatError, DataNotFound
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
@@ -26,8 +27,8 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 KEPT_BYTES = 1 << 28
 READERS = 4
-CHECKED_AT_ONCE = 256
 """Threads that decode pictures; decoding lets other threads run."""
+CHECKED_AT_ONCE = 256
 MOST_SIDE = 64
 """The longer side where no size is given and pictures are larger."""
 
@@ -96,7 +97,7 @@ def list_pictures(place: Path) -> Listing:
         )
     labels = np.array([numbers[owner] for owner in owners] if classes else [], np.int64)
     parts = {split: np.array(rows, np.int64) for split, rows in splits.items() if split}
-    order = [split for split in ("train", "validation", "test") if split in parts]
+    order = [split for split in SPLITS if split in parts]
     return Listing(place, tuple(files), classes, labels, {split: parts[split] for split in order})
 
 
@@ -193,6 +194,12 @@ def look_of(path: Path) -> tuple[int, int, bool]:
             return height, width, image.mode not in ("1", "L", "LA", "I", "I;16", "F")
     except Exception as error:
         raise _broken(path, error) from error
+
+
+def default_size(height: int, width: int) -> tuple[int, int]:
+    """The size of a picture, scaled down to at most `MOST_SIDE` pixels a side."""
+    share = min(1.0, MOST_SIDE / max(height, width))
+    return max(1, round(height * share)), max(1, round(width * share))
 
 
 def read_pixels(path: Path, look: Look) -> np.ndarray:

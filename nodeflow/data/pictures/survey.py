@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.pictures.files import MOST_SIDE, Listing, list_pictures, look_of
+from nodeflow.data.pictures.files import Listing, default_size, list_pictures, look_of
 from nodeflow.data.survey_types import HEAD_ROWS, MOST_LISTED, ColumnSurvey, Guess, Survey
 
 SAMPLED = 200
@@ -35,15 +35,15 @@ def survey_pictures(place: Path, limit: int | None = None) -> Survey:
         colored += rgb
     if not sizes:
         raise broken[0]
-    columns = [
-        ColumnSurvey("file", "picture", distinct=rows, shape=_common(sizes, colored)),
-    ]
+    (height, width), _ = sizes.most_common(1)[0]
+    shape = (height, width, 3 if colored else 1)
+    columns = [ColumnSurvey("file", "picture", distinct=rows, shape=shape)]
     if listing.classes:
         counts = Counter(listing.classes[label] for label in listing.labels.tolist())
         listed = tuple(counts.most_common(MOST_LISTED))
         columns.append(ColumnSurvey("class", "category", distinct=len(counts), categories=listed))
     options = {
-        "size": list(_size(sizes)),
+        "size": list(default_size(height, width)),
         "color": "rgb" if colored else "grey",
         "labels": "one_hot" if listing.classes else "none",
     }
@@ -64,18 +64,6 @@ def survey_pictures(place: Path, limit: int | None = None) -> Survey:
 def _spread(count: int, most: int) -> list[int]:
     """At most so many places, evenly spread."""
     return np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
-
-
-def _common(sizes: Counter[tuple[int, int]], colored: int) -> tuple[int, int, int]:
-    (height, width), _ = sizes.most_common(1)[0]
-    return height, width, 3 if colored else 1
-
-
-def _size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
-    """The common size, scaled down to at most `MOST_SIDE` pixels a side."""
-    height, width, _ = _common(sizes, 0)
-    share = min(1.0, MOST_SIDE / max(height, width))
-    return max(1, round(height * share)), max(1, round(width * share))
 
 
 def _head(listing: Listing) -> tuple[tuple[str, ...], ...]:

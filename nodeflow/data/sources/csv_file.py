@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
@@ -24,10 +25,10 @@ from nodeflow.data.source_options import (
     SPLIT_OPTIONS,
     ColumnNames,
     PerColumn,
-    split_rows,
+    split_by,
 )
 from nodeflow.data.tables.dialect import DELIMITERS
-from nodeflow.data.tables.schema import Schema, choose, future_texts
+from nodeflow.data.tables.schema import Schema, choose, future_texts, sampled_types
 from nodeflow.data.tables.survey import survey_table
 from nodeflow.data.tables.table import SAMPLE_ROWS, Table, kept_table
 from nodeflow.engine.columns import Column
@@ -162,15 +163,15 @@ def open_csv(location: Location, **options: Any) -> Dataset:
         DataFormatError: the file or the choice of columns does not fit; names line and column.
     """
     file = location.file()
-    return _open(location.path, file, _stamp(file), json.dumps(options))
+    return _open(location.path, file, file_stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the first rows alone unless categories have to be counted."""
     file = location.file()
     table = kept_table(file, **_reading(options), limit=SAMPLE_ROWS)
-    schema = choose(table, options, sampled=True)
-    return open_csv(location, **options).columns if schema is None else schema.types
+    types = sampled_types(table, options)
+    return open_csv(location, **options).columns if types is None else types
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
@@ -178,8 +179,7 @@ def pin(location: Location, **options: Any) -> dict[str, Any]:
     file = location.file()
     table = kept_table(file, **_reading(options))
     schema = choose(table, options)
-    assert schema is not None
-    return {**options, **schema.pinned(_splits(table, schema, options))}
+    return {**options, **schema.pinned(_splits(schema, options))}
 
 
 def rows(location: Location, **options: Any) -> Dataset:
@@ -190,7 +190,6 @@ def rows(location: Location, **options: Any) -> Dataset:
     file = location.file()
     table = kept_table(file, **_reading(options))
     schema = choose(table, options, lenient=True)
-    assert schema is not None
     parts = {"all": np.argsort(schema.kept, kind="stable")}
     return _dataset(location.path, file, table, schema, parts)
 
@@ -207,11 +206,6 @@ def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator
     return table.names, itertools.chain(table.texts(), future_texts(table, options))
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
-
-
 def _reading(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("header", "delimiter", "decimal", "date_order")}
 
@@ -221,20 +215,12 @@ def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> Datase
     options = json.loads(given)
     table = kept_table(file, **_reading(options))
     schema = choose(table, options)
-    assert schema is not None
-    return _dataset(source, file, table, schema, _splits(table, schema, options))
+    return _dataset(source, file, table, schema, _splits(schema, options))
 
 
-def _splits(table: Table, schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
+def _splits(schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
     """Split -> places among the kept rows."""
-    return split_rows(
-        len(schema.kept),
-        options["splits"],
-        options["shuffle"],
-        options["seed"],
-        kind=options["split"],
-        classes=schema.strata,
-    )
+    return split_by(options, len(schema.kept), schema.strata)
 
 
 def _dataset(

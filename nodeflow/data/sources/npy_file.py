@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.array_survey import are_classes, is_picture, survey_arrays
+from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, split_rows
+from nodeflow.data.source_options import MOST_CLASSES, SPLIT_KIND, SPLIT_OPTIONS, split_by
 from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.declaration import Attr
@@ -37,7 +38,6 @@ OPTIONS = (
 )
 LAZY_BYTES = 1 << 26
 """Larger files are read batch by batch."""
-MOST_CLASSES = 4096
 
 
 class Rows:
@@ -84,8 +84,7 @@ def open_npy(location: Location, **options: Any) -> Dataset:
         DataFormatError: it is damaged, or its last column cannot be labels.
     """
     file = location.file()
-    status = file.stat()
-    return _open(location.path, file, (status.st_mtime_ns, status.st_size), json.dumps(options))
+    return _open(location.path, file, file_stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
@@ -127,14 +126,7 @@ def _open(source: str, file: Path, stamp: Any, given: str) -> Dataset:
         labels = _labels(file, array)
         depth = int(labels.max()) + 1 if options["labels"] == "one_hot" else None
         made["labels"] = Column(labels, depth=depth)
-    parts = split_rows(
-        len(array),
-        options["splits"],
-        options["shuffle"],
-        options["seed"],
-        kind=options["split"],
-        classes=labels,
-    )
+    parts = split_by(options, len(array), labels)
     return _dataset(source, file, array, made, parts, labels)
 
 

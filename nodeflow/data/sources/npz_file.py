@@ -18,16 +18,18 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_paths import file_stamp
+from nodeflow.data.dataset import SPLITS, Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
     CLASS_NAMES,
+    MOST_CLASSES,
     SPLIT_KIND,
     SPLIT_OPTIONS,
     ColumnNames,
     shown_classes,
-    split_rows,
+    split_by,
 )
 from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column
@@ -65,7 +67,6 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 
-MOST_CLASSES = 4096  # larger integers are hardly classes, and one-hot rows would be huge
 _SPLIT_NAME = re.compile(
     r"(?P<before>train|test|validation|valid|val)_(?P<stem>.+)"
     r"|(?P<stem2>.+)_(?P<after>train|test|validation|valid|val)"
@@ -83,8 +84,7 @@ def open_npz(location: Location, **options: Any) -> Dataset:
             split have different lengths.
     """
     file = location.file()
-    status = file.stat()
-    return _open(location.path, file, (status.st_mtime_ns, status.st_size), json.dumps(options))
+    return _open(location.path, file, file_stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
@@ -127,14 +127,8 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> Dataset
     if "" in splits:
         whole = splits.pop("")
         rows = len(next(iter(whole.values())))
-        parts = split_rows(
-            rows,
-            options["splits"],
-            options["shuffle"],
-            options["seed"],
-            kind=options["split"],
-            classes=next((c.array for c in whole.values() if c.depth is not None), None),
-        )
+        labels = next((c.array for c in whole.values() if c.depth is not None), None)
+        parts = split_by(options, rows, labels)
         for split, indices in parts.items():
             splits[split] = {name: column.take(indices) for name, column in whole.items()}
     if not splits:
@@ -216,7 +210,7 @@ def _groups(
         for name in names:
             if name not in group:
                 raise DataFormatError(f"{file}: the split {split!r} has no array for {name!r}")
-    order = [split for split in ("train", "validation", "test") if split in groups]
+    order = [split for split in SPLITS if split in groups]
     return {split: groups[split] for split in order}
 
 

@@ -13,17 +13,19 @@ import numpy as np
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.pictures.files import (
+    ENDINGS,
     MOST_SIDE,
     Listing,
     Look,
     PictureReader,
+    default_size,
     folder_stamp,
     list_pictures,
     look_of,
 )
 from nodeflow.data.pictures.survey import survey_pictures
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, NameList, split_rows
+from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, NameList, split_by
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import Attr
@@ -91,23 +93,19 @@ def open_pictures(location: Location, **options: Any) -> Dataset:
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the folders and the header of the first picture."""
-    place = location.place()
-    listing = listed(place, folder_stamp(place))
+    listing = _listing(location)
     look = _look(listing, options)
-    types = {"images": _image_type(look, options)}
-    classes = _classes(listing, options)
+    types = {"images": TensorType("float32", (None, *_row(look, options)))}
     if _has_labels(listing, options):
-        one_hot = options["labels"] == "one_hot"
-        types["labels"] = (
-            TensorType("float32", (None, len(classes))) if one_hot else TensorType("int64", (None,))
-        )
+        types["labels"] = TensorType("int64", (None,))
+        if options["labels"] == "one_hot":
+            types["labels"] = TensorType("float32", (None, len(_classes(listing, options))))
     return types
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
     """The options with size, colours and classes written down."""
-    place = location.place()
-    listing = listed(place, folder_stamp(place))
+    listing = _listing(location)
     look = _look(listing, options)
     return {
         **options,
@@ -119,20 +117,23 @@ def pin(location: Location, **options: Any) -> dict[str, Any]:
 
 def rows(location: Location, **options: Any) -> Dataset:
     """All pictures in the order of their names, as the split ``all``, without labels."""
-    place = location.place()
-    listing = listed(place, folder_stamp(place))
+    listing = _listing(location)
     every = np.arange(len(listing), dtype=np.int64)
     return _dataset(location.path, listing, options, {"all": every})
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
     """The name of each file and its folder."""
-    place = location.place()
-    listing = listed(place, folder_stamp(place))
+    listing = _listing(location)
     if not len(listing.labels):
         return ("file",), ((file,) for file in listing.files)
     pairs = zip(listing.files, listing.labels.tolist(), strict=True)
     return ("file", "class"), ((file, listing.classes[label]) for file, label in pairs)
+
+
+def _listing(location: Location) -> Listing:
+    place = location.place()
+    return listed(place, folder_stamp(place))
 
 
 @lru_cache(maxsize=4)
@@ -145,14 +146,7 @@ def _open(source: str, place: Path, stamp: Any, given: str) -> Dataset:
     options = json.loads(given)
     listing = listed(place, stamp)
     labels = _labels(listing, options) if _has_labels(listing, options) else None
-    parts = listing.splits or split_rows(
-        len(listing),
-        options["splits"],
-        options["shuffle"],
-        options["seed"],
-        kind=options["split"],
-        classes=labels,
-    )
+    parts = listing.splits or split_by(options, len(listing), labels)
     return _dataset(source, listing, options, parts, labels)
 
 
@@ -165,11 +159,8 @@ def _dataset(
 ) -> Dataset:
     look = _look(listing, options)
     reader = PictureReader(listing, look)
-    row = look.shape
-    if options["layout"] == "row":
-        row = (int(np.prod(look.shape)),)
     read = _Rows(reader) if options["layout"] == "row" else reader
-    images = LazyColumn(read, np.arange(len(listing)), row, scale=1 / 255)
+    images = LazyColumn(read, np.arange(len(listing)), _row(look, options), scale=1 / 255)
     splits: dict[str, dict[str, Column]] = {}
     classes = _classes(listing, options)
     for split, which in parts.items():
@@ -198,9 +189,9 @@ class _Rows:
         return self.reader(which).reshape(len(which), -1)
 
 
-def _image_type(look: Look, options: dict[str, Any]) -> TensorType:
-    row = look.shape if options["layout"] == "image" else (int(np.prod(look.shape)),)
-    return TensorType("float32", (None, *row))
+def _row(look: Look, options: dict[str, Any]) -> tuple[int, ...]:
+    """Shape of one picture in the column."""
+    return look.shape if options["layout"] == "image" else (int(np.prod(look.shape)),)
 
 
 @lru_cache(maxsize=64)
@@ -218,8 +209,7 @@ def _look(listing: Listing, options: dict[str, Any]) -> Look:
     if size is None or color == "auto":
         first = listing.path(0)
         height, width, rgb = _header(first, first.stat().st_mtime_ns)
-        share = min(1.0, MOST_SIDE / max(height, width))
-        size = size or (max(1, round(height * share)), max(1, round(width * share)))
+        size = size or default_size(height, width)
         rgb = rgb if color == "auto" else color == "rgb"
     else:
         rgb = color == "rgb"
@@ -258,7 +248,7 @@ SOURCE = Source(
     open_pictures,
     columns,
     takes_path=True,
-    more_endings=("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"),
+    more_endings=ENDINGS,
     folder=True,
     pin=pin,
     rows=rows,

@@ -17,7 +17,7 @@ import numpy as np
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
+from nodeflow.data.source_options import SPLIT_OPTIONS, split_by
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -62,7 +62,7 @@ def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> 
     pairs = near_pairs(lines, vocabulary, options["window"])
     if not len(pairs):
         raise DataFormatError(f"{path} has no line with two words")
-    parts = split_rows(len(pairs), options["splits"], options["shuffle"], options["seed"])
+    parts = split_by(options, len(pairs))
     names = tuple(vocabulary)
     return Dataset(
         name=file.stem,

@@ -54,6 +54,15 @@ def is_number(cell: str) -> bool:
     return True
 
 
+def is_comma_number(cell: str) -> bool:
+    """Whether a cell is a number when a comma is the decimal mark."""
+    try:
+        number(cell, ",")
+    except ValueError:
+        return False
+    return True
+
+
 def number(cell: str, decimal: str = ".") -> float:
     """The number in a cell: groups of thousands, a currency or percent sign may be there.
 

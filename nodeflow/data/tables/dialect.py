@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.tables.cells import is_number, number
+from nodeflow.data.tables.cells import is_comma_number, is_number
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
 SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100
@@ -168,15 +168,7 @@ def _is_table(lines: list[str], mark: str) -> bool:
 
 def _commas_are_decimal(lines: list[str], mark: str) -> bool:
     cells = [cell.strip() for row in _sample(lines, mark) for cell in row if "," in cell]
-    return bool(cells) and all(_is_number(cell) for cell in cells)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        number(cell, ",")
-    except ValueError:
-        return False
-    return True
+    return bool(cells) and all(map(is_comma_number, cells))
 
 
 @dataclass

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.tables.cells import BOOLEANS, days, is_missing, shortest
+from nodeflow.data.source_options import MOST_CLASSES
+from nodeflow.data.tables.cells import BOOLEANS, days, is_missing, is_number, shortest
 from nodeflow.data.tables.table import Table, TableColumn
 
 YES = frozenset(yes for _, yes in BOOLEANS) | {"1"}
 NO = frozenset(no for no, _ in BOOLEANS) | {"0"}
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
-MOST_CLASSES = 4096
 MOST_NAMED = 8
 
 
@@ -160,8 +160,7 @@ def class_codes(column: TableColumn, names: Iterable[str]) -> np.ndarray:
 def class_names(column: TableColumn) -> tuple[str, ...]:
     """The categories of a column in order: numbers by value, no before yes, else by text."""
     counts = column.counts()
-    plain = all(map(_is_plain, counts))
-    if plain and counts:
+    if counts and all(map(is_number, counts)):
         return tuple(shortest(v) for v in sorted({float(text) for text in counts}))
     if column.kind == "boolean" and column.words:
         spelled: dict[str, str] = {}
@@ -169,14 +168,6 @@ def class_names(column: TableColumn) -> tuple[str, ...]:
             spelled.setdefault(text.lower(), text)
         return tuple(spelled.get(word, word) for word in column.words)
     return tuple(sorted(counts))
-
-
-def _is_plain(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def make_encoder(

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.source_options import shown_classes
+from nodeflow.data.source_options import MOST_CLASSES, shown_classes
 from nodeflow.data.tables.cells import date_order, day, is_missing, number, shortest
 from nodeflow.data.tables.encoders import (
-    MOST_CLASSES,
     Encoder,
     class_codes,
     class_names,
@@ -198,35 +197,70 @@ class Schema:
         return found.pop() if len(found) == 1 else "auto"
 
 
-def choose(
-    table: Table, options: Mapping[str, Any], *, sampled: bool = False, lenient: bool = False
-) -> Any:
+def choose(table: Table, options: Mapping[str, Any], *, lenient: bool = False) -> Schema:
     """The features and labels of a table.
 
     Args:
         options: all options of the CSV source.
-        sampled: the table has the first rows alone. Returns None if they do not tell the types,
-            else something with ``types``.
         lenient: rows with unknown categories or unreadable cells are left out, and the notice
-            tells the first; labels are not read.
+            names the first; labels are not read.
 
     Raises:
         DataFormatError: a column or cell does not fit.
     """
-    features = options["features"]
-    for name in features or ():
+    chosen = _chosen(table, options, lenient)
+    schema = _schema(table, options, chosen, lenient)
+    if not chosen.absent or lenient:
+        return schema
+    notice = f"{table.path.name} has no {', '.join(chosen.absent)}, so there are no labels."
+    return replace(schema, notice=" ".join(filter(None, (schema.notice, notice))))
+
+
+def sampled_types(table: Table, options: Mapping[str, Any]) -> dict[str, TensorType] | None:
+    """Column types from a table of the first rows alone; None if those do not settle them.
+
+    Raises:
+        DataFormatError: a column or cell does not fit.
+    """
+    chosen = _chosen(table, options)
+    if not _sample_settles(table, chosen, options):
+        return None
+    encoders, _ = _encoders(table, chosen, options)
+    classes = _classes(table, chosen.labels, options) if chosen.kind == "one_hot" else ()
+    return _types(encoders, chosen.labels, chosen.kind, classes, options)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The columns that the options choose.
+
+    Attributes:
+        kind: that of the labels, as in `Schema`.
+        order: the column that orders the rows, or None.
+        absent: names of labels that the file does not have, if it has all features.
+    """
+
+    features: tuple[int, ...]
+    labels: tuple[int, ...]
+    kind: str
+    order: int | None
+    absent: tuple[str, ...]
+
+
+def _chosen(table: Table, options: Mapping[str, Any], lenient: bool = False) -> _Chosen:
+    named = options["features"]
+    for name in named or ():
         table.index(name)  # a missing feature is named before a missing label
     absent = _absent_labels(table, options)
     labels = () if absent else _label_columns(table, options)
     kind = "none" if lenient else _label_kind(table, labels, options)
     order = None if options["order_by"] is None else table.index(options["order_by"])
-    dropped: list[str] = []
-    if features is None:
+    if named is None:
         left_out = () if options["window"] else labels
-        chosen = tuple(i for i in range(len(table.names)) if i not in left_out and i != order)
+        features = tuple(i for i in range(len(table.names)) if i not in left_out and i != order)
     else:
-        chosen = tuple(table.index(name) for name in features)
-    if not chosen:
+        features = tuple(table.index(name) for name in named)
+    if not features:
         raise DataFormatError(
             f"{table.path}: every column is a label", hint="Leave at least one for the features."
         )
@@ -235,28 +269,23 @@ def choose(
             f"{table.path}: class labels need exactly one label column, not {len(labels)}",
             hint="Choose one label column, or label_kind number.",
         )
-    labels = () if lenient else labels
-    if sampled and not _sample_tells(table, chosen, labels, kind, options):
-        return None
-    if features is None:
-        texts = [i for i in chosen if column_type(table, i, options) == "text"]
-        if len(texts) < len(chosen):
+    return _Chosen(features, () if lenient else labels, kind, order, absent)
+
+
+def _encoders(
+    table: Table, chosen: _Chosen, options: Mapping[str, Any]
+) -> tuple[tuple[Encoder, ...], list[str]]:
+    """An encoder for each feature, and the names of free texts that are left out.
+
+    Texts are left out where the options name no features, unless there is nothing else.
+    """
+    features, dropped = chosen.features, []
+    if options["features"] is None:
+        texts = [i for i in features if column_type(table, i, options) == "text"]
+        if len(texts) < len(features):
             dropped = [table.names[i] for i in texts]
-            chosen = tuple(i for i in chosen if i not in texts)
-    encoders = tuple(make_encoder(table, i, options) for i in chosen)
-    if sampled:
-        classes = _classes(table, labels, options) if kind == "one_hot" else ()
-        return _Sampled(_types(encoders, labels, kind, classes, options))
-    schema = _schema(table, options, encoders, labels, kind, order, dropped, lenient)
-    if not absent or lenient:
-        return schema
-    notice = f"{table.path.name} has no {', '.join(absent)}, so there are no labels."
-    return replace(schema, notice=" ".join(filter(None, (schema.notice, notice))))
-
-
-@dataclass(frozen=True)
-class _Sampled:
-    types: dict[str, TensorType]
+            features = tuple(i for i in features if i not in texts)
+    return tuple(make_encoder(table, i, options) for i in features), dropped
 
 
 def _types(
@@ -325,20 +354,14 @@ def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool
     return True
 
 
-def _sample_tells(
-    table: Table,
-    features: tuple[int, ...],
-    labels: tuple[int, ...],
-    kind: str,
-    options: Mapping[str, Any],
-) -> bool:
-    """Whether the first rows tell the types of all rows."""
+def _sample_settles(table: Table, chosen: _Chosen, options: Mapping[str, Any]) -> bool:
+    """Whether the types of the first rows are those of all rows."""
     known, types = options["categories"] or {}, options["types"] or {}
     if table.trimmed:
         return False
-    if kind == "one_hot" and not known.get(table.names[labels[0]]):
+    if chosen.kind == "one_hot" and not known.get(table.names[chosen.labels[0]]):
         return False
-    for index in features:
+    for index in chosen.features:
         name = table.names[index]
         if types.get(name) == "category" or known.get(name):
             if not known.get(name) and options["category_encoding"] == "one_hot":
@@ -346,7 +369,7 @@ def _sample_tells(
         elif name not in types and not starts_with_numbers(table.columns[index]):
             return False
     return options["label_kind"] != "auto" or all(
-        any(not is_missing(cell) for cell in table.columns[i].start) for i in labels
+        any(not is_missing(cell) for cell in table.columns[i].start) for i in chosen.labels
     )
 
 
@@ -358,13 +381,11 @@ def _classes(table: Table, labels: tuple[int, ...], options: Mapping[str, Any]) 
 def _schema(
     table: Table,
     options: Mapping[str, Any],
-    encoders: tuple[Encoder, ...],
-    labels: tuple[int, ...],
-    kind: str,
-    order: int | None,
-    dropped: list[str],
+    chosen: _Chosen,
     lenient: bool,
 ) -> Schema:
+    encoders, dropped = _encoders(table, chosen, options)
+    labels, kind, order = chosen.labels, chosen.kind, chosen.order
     width = sum(len(encoder.names) for encoder in encoders)
     if width * len(table) > MOST_NUMBERS:
         raise DataFormatError(

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.tables.cells import (
     boolean_words,
     column_kind,
     date_reader,
     decimal_evidence,
+    is_comma_number,
     is_missing,
     is_number,
     number,
@@ -311,9 +313,7 @@ def kept_table(
 
     A table with fewer rows than its limit is the whole one.
     """
-    status = path.stat()
-    options = (header, delimiter, decimal, date_order)
-    key = (path, status.st_mtime_ns, status.st_size, *options)
+    key = (path, *file_stamp(path), header, delimiter, decimal, date_order)
     wanted = [(*key, limit)] if limit is None else [(*key, limit), (*key, None)]
     for known in wanted:
         table = _tables.get(known)
@@ -363,16 +363,10 @@ def _decimal(dialect: Dialect, rows: list[Record]) -> str:
     balance = sum(map(decimal_evidence, cells))
     if balance:
         return "," if balance > 0 else "."
-    european = dialect.delimiter == ";" and any("," in cell and _reads(cell) for cell in cells)
+    european = dialect.delimiter == ";" and any(
+        "," in cell and is_comma_number(cell) for cell in cells
+    )
     return "," if european else "."
-
-
-def _reads(cell: str) -> bool:
-    try:
-        number(cell, ",")
-    except ValueError:
-        return False
-    return True
 
 
 def _header(
@@ -409,7 +403,7 @@ def _is_value(cell: str) -> bool:
         return True
     if not any(digit.isdigit() for digit in cell):
         return False
-    return _reads(cell) or date_reader([cell]) is not None
+    return is_comma_number(cell) or date_reader([cell]) is not None
 
 
 def _different(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.errors import FileProblem, NonFiniteError
+from nodeflow.errors import FileProblem, NonFiniteError, SurfaceText
 from nodeflow.graph.types import shape_text
 
 Id = tuple[str, str]
@@ -174,7 +174,11 @@ def load_saved(path: str | Path) -> Saved:
     except (SafetensorError, ValueError, KeyError) as error:
         raise FileProblem(
             f"{path} is damaged or not a file of weights: {error}",
-            hint="Give a file that Save weights or --save-weights wrote.",
+            hint=SurfaceText(
+                "Give a file that save_weights wrote.",
+                cli="Give a file that --save-weights wrote.",
+                window="Choose a file that Save weights wrote.",
+            ),
         ) from None
 
 

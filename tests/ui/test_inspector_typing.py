@@ -269,14 +269,19 @@ def test_a_click_selects_a_number_to_type_over(window, keys, qtbot):
 
 
 def test_values_are_edited_as_a_table(window, keys, qtbot):
+    """Also when the window could paste nodes, and as soon as the dialog is there."""
     node = select(window, "constant", {"value": 2.0})
+    window.canvas.setFocus()
+    window.actions_.refresh()
+    keys.press(Key.Key_C, Keys.ControlModifier)
+    qtbot.waitUntil(lambda: window.actions_["paste"].isEnabled())
     editor = row(window, "value").editor
 
     def fill() -> None:
         dialog = QApplication.activeModalWidget()
         dialog.form.setCurrentText("Table")
         QApplication.clipboard().setText("1\t2.5\n3\t4\n")
-        dialog.cells.paste(QApplication.clipboard().text())
+        QTest.keyClick(dialog.cells, Key.Key_V, Keys.ControlModifier)
         dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
 
     QTimer.singleShot(0, fill)

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtWidgets import QDialog
 
 from nodeflow.resources import example
+from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
 
 
 @pytest.fixture
@@ -65,6 +66,47 @@ def test_the_ops_give_way_to_a_graph_that_needs_the_room(window, qtbot) -> None:
     assert window.canvas.viewport.rect.contains(camera.rect_to_view(bounds))
     window.files.open_example(example("expression"))
     qtbot.waitUntil(lambda: visible(window))
+
+
+def test_names_stay_readable_when_the_panels_below_open(window, qtbot) -> None:
+    window.resize(1280, 720)
+    canvas, viewport = window.canvas, window.canvas.viewport
+    qtbot.waitUntil(lambda: canvas.height() > 500)
+    window.files.open_example(example("mnist"))
+    qtbot.waitUntil(lambda: canvas.width() > 900)
+    whole = viewport.camera.scale
+    window.docking.show("training")
+    qtbot.waitUntil(lambda: canvas.height() < 400)
+    seen = viewport.camera.rect_to_view(canvas.scene.bounds())
+    assert FAR_SCALE <= viewport.camera.scale < whole
+    assert seen.top() > 0 and seen.left() > 0 and seen.right() < canvas.width()
+    assert seen.bottom() > canvas.height(), "rather than names, the last of the graph is outside"
+    window.files.open_example(example("mnist"))
+    assert viewport.camera.scale >= FAR_SCALE, "also of a graph that is opened now"
+    window.actions_.trigger("fit")
+    seen = viewport.camera.rect_to_view(canvas.scene.bounds())
+    assert viewport.rect.contains(seen), "what is asked for is shown"
+    window.resize(1280, 740)
+    seen = viewport.camera.rect_to_view(canvas.scene.bounds())
+    assert viewport.rect.contains(seen)
+    window.files.open_example(example("mnist"))
+    window.actions_.trigger("panel_bottom")
+    qtbot.waitUntil(lambda: canvas.height() > 500)
+    assert viewport.camera.scale == whole, "closing them shows all of it again"
+
+
+def test_a_view_that_was_moved_stays_when_the_panels_below_open(window, qtbot) -> None:
+    window.resize(1280, 720)
+    canvas, viewport = window.canvas, window.canvas.viewport
+    qtbot.waitUntil(lambda: canvas.height() > 500)
+    window.files.open_example(example("mnist"))
+    qtbot.waitUntil(lambda: canvas.width() > 900)
+    viewport.pan_step(1, 0)
+    scale, middle = viewport.camera.scale, viewport.camera.to_scene(viewport.center)
+    window.docking.show("training")
+    qtbot.waitUntil(lambda: canvas.height() < 400)
+    gap = (viewport.camera.to_scene(viewport.center) - middle) * scale
+    assert viewport.camera.scale == scale and gap.manhattanLength() <= 2
 
 
 def test_the_ops_stay_where_the_user_wants_them(window, qtbot) -> None:

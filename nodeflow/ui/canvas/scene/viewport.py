@@ -25,10 +25,15 @@ COVER_MARGIN = 12.0
 """Pixels between the minimap and what is fitted beside it."""
 LEFT_MARGIN = 48.0
 """Scene units left of the beginning of a graph."""
+START_MARGIN = 32.0
+"""Pixels left of and above a graph that is shown from its beginning."""
+READABLE_STEP = -2 * STEPS_PER_OCTAVE
+"""From this zoom step on, names are read, however many nodes there are."""
+SMALL_STEP, HALF_STEP = READABLE_STEP - 2, READABLE_STEP - STEPS_PER_OCTAVE
+"""Below the one, names are a strain or are not drawn; below the other, too little is seen of a
+graph whose names are read."""
 FEW_WIRES = 20
 """More wires at once are drawn with fewer segments."""
-
-
 VALUE_SCALE = 0.5
 """From this scale on, a number on a node can be aimed at."""
 
@@ -61,6 +66,8 @@ class Viewport(QObject):
         self.is_fitted = True
         """Whether the whole graph is shown again when the view is resized; until the user moves
         the view or edits."""
+        self._keeps_names = False
+        """Whether names count for more than the last of the graph when it is shown again."""
 
     # ---- view coordinates -------------------------------------------------------------------
 
@@ -181,19 +188,28 @@ class Viewport(QObject):
         The middle is remembered, so that a view that is resized back shows what it showed.
         """
         if self.is_fitted or self._middle is None:
-            self.fit_all()
+            self.fit_all(self._keeps_names)
             return
         self.camera.look_at(self._middle, self.width, self.height)
         self.jumped.emit()
 
     # ---- fit and center ---------------------------------------------------------------------
 
-    def fit_all(self) -> None:
-        """Show everything, at most at life size; an empty document shows the origin."""
+    def fit_all(self, keeps_names: bool = False) -> None:
+        """Show everything, at most at life size; an empty document shows the origin.
+
+        Args:
+            keeps_names: rather let up to half of the graph, each way, lie outside than show it too
+                small to read its names, unless there is a minimap; also when the view is resized.
+        """
         frames = self._scene.document.frames.values()
         notes = [QRectF(*frame.rect) for frame in frames if frame.note]
-        self._fit(self._scene.bounds(), self._scene.nodes.used(), notes)
-        self.is_fitted = True
+        bounds = self._scene.bounds()
+        self._fit(bounds, self._scene.nodes.used(), notes)
+        step = self.camera.step
+        if keeps_names and HALF_STEP <= step < SMALL_STEP and self._covered().isEmpty():
+            self._show_start(bounds)
+        self.is_fitted, self._keeps_names = True, keeps_names
 
     def fitting_scale(self) -> float:
         """The scale at which everything is seen."""
@@ -203,7 +219,7 @@ class Viewport(QObject):
     def keep_fitted(self) -> None:
         """Fit again because the cover came or went, unless the user moved the view."""
         if self.is_fitted:
-            self.fit_all()
+            self.fit_all(self._keeps_names)
 
     def fit(self, ids: Sequence[str]) -> None:
         """Show these nodes, or this frame; everything if there are none."""
@@ -281,6 +297,17 @@ class Viewport(QObject):
             self._fit_beside(rect, cover, slots, areas)
         self.jumped.emit()
         self._report()
+
+    def _show_start(self, rect: QRectF) -> None:
+        """Show a scene rectangle so that names are read: from its left or its top where there is no
+        room for all of it, else in the middle."""
+        self.camera.step = READABLE_STEP
+        scale = self.camera.scale
+        half = QPointF(self.width, self.height) / (2 * scale)
+        margin = START_MARGIN / scale
+        across = min(rect.width() / 2, half.x() - margin)
+        down = min(rect.height() / 2, half.y() - margin)
+        self._jump(rect.topLeft() + QPointF(across, down))
 
     def _fit_beside(
         self, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]

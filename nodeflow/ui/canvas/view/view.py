@@ -161,7 +161,7 @@ class CanvasView(QWidget):
     def _show_document(self) -> None:
         self.mouse.reset_hover()
         self.renderer.reset()
-        self.viewport.fit_all()
+        self.viewport.fit_all(keeps_names=True)
         self.selection.clear()
 
     def set_theme(self, theme: Theme) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QFontMetricsF, QPainter, QPicture
 
 from nodeflow.train.events import Done, Epoch, Started
-from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theme import LIGHT, TYPE, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.training_history import Losses, TrainingRecord
 
@@ -47,6 +50,29 @@ def test_ticks_are_whole_and_few(qtbot, epochs):
     ticks = [v for _, values in axis.tickValues(low, high, 440) for v in values]
     assert all(value == round(value) for value in ticks)
     assert 1 <= len(ticks) <= 100
+
+
+@pytest.mark.parametrize("width", [90, 120, 200, 480])
+@pytest.mark.parametrize("epochs", [10, 100, 30_000, 2_000_000])
+def test_numbers_along_an_axis_never_touch(qtbot, epochs, width):
+    from nodeflow.ui.panels.parts.plots import MetricPlot
+
+    plot = MetricPlot(ThemeManager(LIGHT))
+    shown(qtbot, plot)
+    plot.resize(width, 160)
+    plot.show_metrics({"accuracy": [(1, 0.5)]}, epochs)
+    qtbot.wait(20)
+    axis, picture = plot.plot.getAxis("bottom"), QPicture()
+    painter = QPainter(picture)
+    _, _, texts = axis.generateDrawSpecs(painter)
+    painter.end()
+    metrics = QFontMetricsF(font(TYPE["caption"]))
+    spans = sorted(
+        (place.center().x(), metrics.horizontalAdvance(text)) for place, _, text in texts
+    )
+    for (left, before), (right, after) in pairwise(spans):
+        assert right - left >= (before + after) / 2 + 4, [text for *_, text in texts]
+    assert texts or width < 200
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtGui import QPen
+from PySide6.QtGui import QFontMetricsF, QPen
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.number_text import count
 from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.training_history import Losses
@@ -17,14 +19,23 @@ MOST_EPOCHS = 500
 """More points than the panel has pixels only cost time."""
 MOST_SYMBOLS = 60
 """More symbols would touch each other."""
+BETWEEN_TICKS = 10
+"""Pixels, at least, between the numbers along an axis."""
 
 
 class WholeNumbers(pg.AxisItem):
-    """An axis of steps or epochs, with few ticks, all at whole numbers."""
+    """An axis of steps or epochs, with few ticks, all at whole numbers and with room for them."""
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
-        levels = super().tickSpacing(minVal, maxVal, size)
-        return [(spacing, 0) for spacing, _ in levels if spacing >= 1] or [(1, 0)]
+        metrics = QFontMetricsF(font(TYPE["caption"]))
+        room = metrics.horizontalAdvance(count(round(maxVal))) + BETWEEN_TICKS
+        least = max(1.0, (maxVal - minVal) * room / max(size, 1.0))
+        levels = [spacing for spacing, _ in super().tickSpacing(minVal, maxVal, size)]
+        fitting = [(spacing, 0.0) for spacing in levels if spacing >= least]
+        return fitting or [(round_spacing(least), 0.0)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [count(round(value * scale)) for value in values]
 
 
 class Plot(pg.PlotWidget):
@@ -195,7 +206,17 @@ class MetricPlot(Plot):
         curve.setSymbolBrush(self.theme.color(role))
 
 
-def round_up(count: int) -> int:
-    """A number up to a sixteenth above the count: an axis that ends there rarely moves."""
-    step = max(1, 1 << max(0, count.bit_length() - 5))
-    return -(-count // step) * step
+def round_spacing(least: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20, 50, … that is not below a number from 1 on.
+
+    >>> round_spacing(1), round_spacing(3), round_spacing(60)
+    (1.0, 5.0, 100.0)
+    """
+    unit = 10.0 ** math.floor(math.log10(least))
+    return next(step * unit for step in (1, 2, 5, 10) if step * unit >= least)
+
+
+def round_up(steps: int) -> int:
+    """A number up to a sixteenth above the steps: an axis that ends there rarely moves."""
+    each = max(1, 1 << max(0, steps.bit_length() - 5))
+    return -(-steps // each) * each

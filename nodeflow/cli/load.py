@@ -11,8 +11,10 @@ from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split
 from nodeflow.data import SOURCES, source_at
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.build.built import Build
-from nodeflow.document.build.task import Task, set_value, use_dataset
+from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
+from nodeflow.document.edit.replace_source import use_dataset
+from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

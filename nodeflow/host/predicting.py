@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.document.build.predictions import Cells, Predictions
-from nodeflow.document.build.task import Task, use_dataset
+from nodeflow.document.build.task import Task
+from nodeflow.document.edit.replace_source import use_dataset
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

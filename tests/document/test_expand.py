@@ -8,8 +8,9 @@ import pytest
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import can_expand, expansion, unpack
-from nodeflow.document.build.task import Task, set_value
+from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document.build.task import Task, set_value
+from nodeflow.document.build.task import Task
+from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.resources import example

@@ -5,7 +5,6 @@ Command line and engine process share this one road. Data sets are opened when f
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,42 +13,30 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data import (
-    SPLITS,
     Dataset,
     all_rows,
-    known_options,
     open_dataset,
-    parse_source,
-    pinned_options,
-    row_texts,
 )
-from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
-from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
-from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,
     optimizers,
 )
 from nodeflow.document.build.build import Build, build
-from nodeflow.document.edit import commands
-from nodeflow.document.edit.definitions import make_independent
-from nodeflow.document.io.validation import read_training
+from nodeflow.document.edit.replace_source import pinned
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import (
-    AttributeProblem,
     DataError,
     GraphError,
     NodeflowError,
     UnknownName,
     suggest,
-    suggest_or_list,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.settings import TrainingSettings, declared, usual_batch_size
+from nodeflow.train.settings import TrainingSettings, usual_batch_size
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
 
@@ -365,170 +352,3 @@ def row_range(first: int, count: int, rows: int) -> tuple[int, int]:
     """
     start = first if first < rows else max(0, rows - count)
     return start, min(start + count, rows)
-
-
-# ---- changes from outside (command line) ------------------------------------------------------
-
-
-def set_value(document: Document, node: str, attr: str, value: Any) -> None:
-    """Change an attribute of the node with this name, or a ``training`` setting.
-
-    Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
-
-    Raises:
-        UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
-    """
-    if node == "training" and document.node_named("training") is None:
-        kinds = {setting.name: setting.kind for setting in declared(TrainingSettings)}
-        if attr not in kinds:
-            raise AttributeProblem(
-                f"training has no setting {attr!r}",
-                port=f"training.{attr}",
-                hint=suggest(attr, kinds) or f"Its settings are {', '.join(kinds)}.",
-            )
-        settings = {attr: _resolve_names(document, kinds[attr], value)}
-        commands.set_training(document, **read_training(settings))
-        return
-    found = find_name(document, node)
-    if found is None:
-        raise UnknownName(
-            f"there is no node {node!r}", hint=suggest_or_list(node, _all_names(document))
-        )
-    op = declaration(found[-1], document)
-    if op is not None:
-        try:
-            op.attr(attr).check(value)
-        except AttributeProblem as error:
-            raise error.at(node) from None
-    graph = document
-    with document.transaction(f"Set {node}.{attr}"):
-        for instance in found[:-1]:
-            make_independent(graph, instance.id)
-            inside = definition_of(graph, graph.nodes[instance.id])
-            assert inside is not None
-            graph = inside
-        record = graph.node_named(found[-1].name)
-        assert record is not None
-        commands.set_attr(graph, record.id, attr, value)
-
-
-def _unknown(document: Document, name: str) -> UnknownName:
-    hint = suggest_or_list(name, _all_names(document))
-    return UnknownName(f"there is no node {name!r}", hint=hint)
-
-
-def _all_names(document: Document) -> list[str]:
-    paths = (path for path, _, _ in walk(document))
-    return [name for name in (scoped_name(document, path) for path in paths) if name]
-
-
-def _resolve_names(document: Document, kind: str, value: Any) -> Any:
-    """The value of a training setting with ids for the names that users write."""
-    if kind == "node" and isinstance(value, str):
-        return _path_named(document, value)
-    if kind == "monitor":
-        return _resolve_measured(document, value)
-    if kind == "metrics" and isinstance(value, list):
-        return [_resolve_measured(document, item) for item in value]
-    return value
-
-
-def _path_named(document: Document, name: str) -> str:
-    """The path of ids of the node with a scoped name; raises UnknownName."""
-    found = find_name(document, name)
-    if found is None:
-        raise UnknownName(
-            f"there is no node {name!r}", hint=suggest_or_list(name, _all_names(document))
-        )
-    return path_of(found)
-
-
-def _resolve_measured(document: Document, value: Any) -> Any:
-    """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
-    if isinstance(value, str):
-        split, slash, rest = value.partition("/")
-        named = slash and split in SPLITS and find_name(document, value) is None
-        value = {"node": rest, "split": split} if named else {"node": value}
-    if isinstance(value, dict) and isinstance(value.get("node"), str):
-        return {**value, "node": _path_named(document, value["node"])}
-    return value
-
-
-def use_dataset(
-    document: Document, choice: str, *, base_dir: str | os.PathLike | None = None
-) -> None:
-    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
-
-    Data of the same kind are encoded as those before: what was guessed from the file before is
-    written into the node, as far as that file is still there.
-
-    Args:
-        base_dir: where the relative paths of the document start.
-
-    Raises:
-        DataError: no dataset node, or several and none is named.
-    """
-    name, equals, source = choice.partition("=")
-    graphs_ = [document, *document.definitions()]
-    nodes = [(graph, r) for graph in graphs_ for r in graph.nodes.values() if r.op == DATASET]
-    named = find_name(document, name) if equals else None
-    if named is not None:
-        record = named[-1]
-        graph = next((g for g in graphs_ if record.id in g.nodes), document)
-    elif len(nodes) == 1:
-        (graph, record), source = nodes[0], choice
-    else:
-        names = ", ".join(r.name for _, r in nodes)
-        raise DataError(
-            f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
-            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders instead.",
-        )
-    parse_source(source)
-    replace_source(document, graph, record.id, source, base_dir=base_dir)
-
-
-def replace_source(
-    document: Document,
-    graph: Document,
-    node: str,
-    source: str,
-    *,
-    base_dir: str | os.PathLike | None = None,
-) -> None:
-    """Replace the source of a dataset node of ``graph``, and keep what still makes sense."""
-    record = graph.nodes[node]
-    old, options = source_of(record.attrs), options_of(record.attrs)
-    if parse_source(source)[0] is parse_source(old)[0]:
-        known = pinned(old, options, base_dir)
-        options = known if is_alike(source, known, base_dir) else options
-    kept = known_options(source, options)
-    with document.transaction(f"Use {source}"):
-        for attr in record.attrs:
-            if attr not in {"source", *kept}:
-                commands.reset_attr(graph, node, attr)
-        commands.set_attr(graph, node, "source", source)
-        for attr, value in kept.items():
-            if value != record.attrs.get(attr):
-                commands.set_attr(graph, node, attr, value)
-
-
-def pinned(
-    source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
-) -> dict[str, Any]:
-    """The options with what is guessed from a file, as far as that can be read."""
-    with contextlib.suppress(DataError):
-        return pinned_options(source, options, base_dir=base_dir)
-    return options
-
-
-def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
-    """Whether data have most of the columns that the features come from.
-
-    Others are not data of the same kind: their columns are chosen anew. Where one is missing, an
-    error that names it is nearer than a guess.
-    """
-    features = known.get("features") or ()
-    with contextlib.suppress(DataError):
-        names = row_texts(source, base_dir=base_dir)[0]
-        return not names or 2 * len({*features} & {*names}) >= len(features)
-    return True

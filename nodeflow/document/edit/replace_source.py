@@ -1,0 +1,95 @@
+"""Replacing the data of a dataset node by others, of the same kind or not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.data import known_options, parse_source, pinned_options, row_texts
+from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
+from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.errors import DataError
+
+
+def use_dataset(
+    document: Document, choice: str, *, base_dir: str | os.PathLike | None = None
+) -> None:
+    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
+
+    Data of the same kind are encoded as those before: what was guessed from the file before is
+    written into the node, as far as that file is still there.
+
+    Args:
+        base_dir: where the relative paths of the document start.
+
+    Raises:
+        DataError: no dataset node, or several and none is named.
+    """
+    name, equals, source = choice.partition("=")
+    graphs_ = [document, *document.definitions()]
+    nodes = [(graph, r) for graph in graphs_ for r in graph.nodes.values() if r.op == DATASET]
+    named = find_name(document, name) if equals else None
+    if named is not None:
+        record = named[-1]
+        graph = next((g for g in graphs_ if record.id in g.nodes), document)
+    elif len(nodes) == 1:
+        (graph, record), source = nodes[0], choice
+    else:
+        names = ", ".join(r.name for _, r in nodes)
+        raise DataError(
+            f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
+            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders instead.",
+        )
+    parse_source(source)
+    replace_source(document, graph, record.id, source, base_dir=base_dir)
+
+
+def replace_source(
+    document: Document,
+    graph: Document,
+    node: str,
+    source: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> None:
+    """Replace the source of a dataset node of ``graph``, and keep what still makes sense."""
+    record = graph.nodes[node]
+    old, options = source_of(record.attrs), options_of(record.attrs)
+    if parse_source(source)[0] is parse_source(old)[0]:
+        known = pinned(old, options, base_dir)
+        options = known if is_alike(source, known, base_dir) else options
+    kept = known_options(source, options)
+    with document.transaction(f"Use {source}"):
+        for attr in record.attrs:
+            if attr not in {"source", *kept}:
+                commands.reset_attr(graph, node, attr)
+        commands.set_attr(graph, node, "source", source)
+        for attr, value in kept.items():
+            if value != record.attrs.get(attr):
+                commands.set_attr(graph, node, attr, value)
+
+
+def pinned(
+    source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
+) -> dict[str, Any]:
+    """The options with what is guessed from a file, as far as that can be read."""
+    with contextlib.suppress(DataError):
+        return pinned_options(source, options, base_dir=base_dir)
+    return options
+
+
+def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
+    """Whether data have most of the columns that the features come from.
+
+    Others are not data of the same kind: their columns are chosen anew. Where one is missing, an
+    error that names it is nearer than a guess.
+    """
+    features = known.get("features") or ()
+    with contextlib.suppress(DataError):
+        names = row_texts(source, base_dir=base_dir)[0]
+        return not names or 2 * len({*features} & {*names}) >= len(features)
+    return True

@@ -1,0 +1,96 @@
+"""Setting an attribute, or a training setting, by the names that users write (``dense/W``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.data import SPLITS
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
+from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.definitions import make_independent
+from nodeflow.document.io.validation import read_training
+from nodeflow.document.model.document import Document
+from nodeflow.errors import AttributeProblem, UnknownName, suggest, suggest_or_list
+from nodeflow.train.settings import TrainingSettings, declared
+
+
+def set_value(document: Document, node: str, attr: str, value: Any) -> None:
+    """Change an attribute of the node with this name, or a ``training`` setting.
+
+    Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
+
+    Raises:
+        UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
+    """
+    if node == "training" and document.node_named("training") is None:
+        kinds = {setting.name: setting.kind for setting in declared(TrainingSettings)}
+        if attr not in kinds:
+            raise AttributeProblem(
+                f"training has no setting {attr!r}",
+                port=f"training.{attr}",
+                hint=suggest(attr, kinds) or f"Its settings are {', '.join(kinds)}.",
+            )
+        settings = {attr: _resolve_names(document, kinds[attr], value)}
+        commands.set_training(document, **read_training(settings))
+        return
+    found = find_name(document, node)
+    if found is None:
+        raise _unknown(document, node)
+    op = declaration(found[-1], document)
+    if op is not None:
+        try:
+            op.attr(attr).check(value)
+        except AttributeProblem as error:
+            raise error.at(node) from None
+    graph = document
+    with document.transaction(f"Set {node}.{attr}"):
+        for instance in found[:-1]:
+            make_independent(graph, instance.id)
+            inside = definition_of(graph, graph.nodes[instance.id])
+            assert inside is not None
+            graph = inside
+        record = graph.node_named(found[-1].name)
+        assert record is not None
+        commands.set_attr(graph, record.id, attr, value)
+
+
+def _unknown(document: Document, name: str) -> UnknownName:
+    hint = suggest_or_list(name, _all_names(document))
+    return UnknownName(f"there is no node {name!r}", hint=hint)
+
+
+def _all_names(document: Document) -> list[str]:
+    paths = (path for path, _, _ in walk(document))
+    return [name for name in (scoped_name(document, path) for path in paths) if name]
+
+
+def _resolve_names(document: Document, kind: str, value: Any) -> Any:
+    """The value of a training setting with ids for the names that users write."""
+    if kind == "node" and isinstance(value, str):
+        return _path_named(document, value)
+    if kind == "monitor":
+        return _resolve_measured(document, value)
+    if kind == "metrics" and isinstance(value, list):
+        return [_resolve_measured(document, item) for item in value]
+    return value
+
+
+def _path_named(document: Document, name: str) -> str:
+    """The path of ids of the node with a scoped name; raises UnknownName."""
+    found = find_name(document, name)
+    if found is None:
+        raise _unknown(document, name)
+    return path_of(found)
+
+
+def _resolve_measured(document: Document, value: Any) -> Any:
+    """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
+    if isinstance(value, str):
+        split, slash, rest = value.partition("/")
+        named = slash and split in SPLITS and find_name(document, value) is None
+        value = {"node": rest, "split": split} if named else {"node": value}
+    if isinstance(value, dict) and isinstance(value.get("node"), str):
+        return {**value, "node": _path_named(document, value["node"])}
+    return value

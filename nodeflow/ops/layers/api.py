@@ -1,7 +1,8 @@
 """`nf.layers`: layers as functions, with TensorFlow 1's names, argument order and defaults.
 
-Each call makes one node, the same as in the window. A function that is not one of nodeflow's
-activations is applied after the layer.
+Sequences and blocks, which TensorFlow 1 has as cells or not at all, have Keras's defaults. Each
+call makes one node, the same as in the window; its attributes are named as the arguments are. A
+layer that ends with an activation takes any function of a tensor, and applies it after the node.
 """
 
 from __future__ import annotations
@@ -11,24 +12,14 @@ from typing import Any
 
 from nodeflow.errors import suggest
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.api_sequences import (
-    embedding,
-    gru,
-    lstm,
-    multi_head_attention,
-    residual_conv,
-    residual_dense,
-    rnn,
-    transformer_block,
-)
 from nodeflow.ops.layers.calls import (
-    GLOROT,
     Activation,
     Initializer,
+    activated,
     graph_of,
-    initializer,
     layer,
     pool,
+    recurrent,
 )
 from nodeflow.ops.layers.layer import ONES, ZEROS
 
@@ -89,7 +80,7 @@ def dense(
     Args:
         inputs: rows of features, (rows, ..., features), float.
         units: size of the result's last axis.
-        activation: `nf.relu` or "relu"; None is none.
+        activation: `nf.relu` or "relu"; None applies none.
         use_bias: whether there is a bias.
         kernel_initializer: how NAME/kernel (features, units) begins; None is Glorot's, uniform.
         bias_initializer: how NAME/bias (units,) begins.
@@ -101,17 +92,7 @@ def dense(
     Raises:
         ShapeError: the number of features is unknown, or there is no axis of rows.
     """
-    return layer(
-        "dense",
-        inputs,
-        activation,
-        units=units,
-        use_bias=use_bias,
-        kernel_initializer=initializer(kernel_initializer, GLOROT),
-        bias_initializer=initializer(bias_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return activated("dense", locals())
 
 
 def conv1d(
@@ -132,11 +113,11 @@ def conv1d(
     """Learned filters over series: (rows, time, channels) gives (rows, time', filters).
 
     Args:
-        filters: how many.
+        filters: number of filters.
         kernel_size: length of a filter.
         strides: steps between windows.
         padding: "valid", whole windows only, or "same", zeros around (any case).
-        dilation_rate: steps between what a window sees.
+        dilation_rate: steps between the elements of a window.
 
     The other arguments are those of `dense`. Variables: NAME/kernel (size, channels / groups,
     filters), NAME/bias (filters,).
@@ -144,22 +125,7 @@ def conv1d(
     Raises:
         ShapeError: not three axes, unknown channels, or no window fits.
     """
-    return layer(
-        "conv1d",
-        inputs,
-        activation,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding.lower(),
-        dilation_rate=dilation_rate,
-        groups=groups,
-        use_bias=use_bias,
-        kernel_initializer=initializer(kernel_initializer, GLOROT),
-        bias_initializer=initializer(bias_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return activated("conv1d", locals())
 
 
 def conv2d(
@@ -185,22 +151,7 @@ def conv2d(
     Raises:
         ShapeError: not four axes, unknown channels, or no window fits.
     """
-    return layer(
-        "conv2d",
-        inputs,
-        activation,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding.lower(),
-        dilation_rate=dilation_rate,
-        groups=groups,
-        use_bias=use_bias,
-        kernel_initializer=initializer(kernel_initializer, GLOROT),
-        bias_initializer=initializer(bias_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return activated("conv2d", locals())
 
 
 def conv2d_transpose(
@@ -216,7 +167,7 @@ def conv2d_transpose(
     trainable: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """Images painted by learned filters; strides make them larger.
+    """Transposed convolution: every pixel adds its learned filters; strides enlarge the images.
 
     Arguments as of `conv2d`. Variables: NAME/kernel (height, width, filters, channels), NAME/bias
     (filters,).
@@ -224,20 +175,7 @@ def conv2d_transpose(
     Raises:
         ShapeError: not four axes, or unknown channels.
     """
-    return layer(
-        "conv2d_transpose",
-        inputs,
-        activation,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding.lower(),
-        use_bias=use_bias,
-        kernel_initializer=initializer(kernel_initializer, GLOROT),
-        bias_initializer=initializer(bias_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return activated("conv2d_transpose", locals())
 
 
 def max_pooling1d(
@@ -334,20 +272,7 @@ def batch_normalization(
     Raises:
         ShapeError: the number of features is unknown.
     """
-    return graph_of(inputs).apply(
-        "layers/batch_normalization",
-        inputs,
-        training,
-        axis=axis,
-        momentum=momentum,
-        epsilon=epsilon,
-        center=center,
-        scale=scale,
-        gamma_initializer=initializer(gamma_initializer, ONES),
-        beta_initializer=initializer(beta_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return layer("batch_normalization", locals())
 
 
 def layer_normalization(
@@ -368,15 +293,214 @@ def layer_normalization(
     Raises:
         ShapeError: the number of features is unknown.
     """
-    return graph_of(inputs).apply(
-        "layers/layer_normalization",
-        inputs,
-        axis=axis,
-        epsilon=epsilon,
-        center=center,
-        scale=scale,
-        gamma_initializer=initializer(gamma_initializer, ONES),
-        beta_initializer=initializer(beta_initializer, ZEROS),
-        trainable=trainable,
-        name=name,
-    )
+    return layer("layer_normalization", locals())
+
+
+def embedding(
+    inputs: Any,
+    input_dim: int,
+    output_dim: int,
+    embeddings_initializer: Initializer = None,
+    dtype: str = "float32",
+    trainable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """The learned vector of each number: integers of any shape s give (s, output_dim).
+
+    Args:
+        inputs: integers from 0 to input_dim - 1; others are an error when run.
+        embeddings_initializer: how NAME/embeddings (input_dim, output_dim) begins; None draws
+            uniformly from -0.05 to 0.05, as in Keras.
+    """
+    return layer("embedding", locals())
+
+
+def lstm(
+    inputs: Any,
+    units: int,
+    return_sequences: bool = False,
+    return_state: bool = False,
+    initial_state: Any = (),
+    reverse: bool = False,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    recurrent_initializer: Initializer = None,
+    unit_forget_bias: bool = True,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Any:
+    """A long short-term memory over (rows, time, features), with weights of its own.
+
+    Args:
+        units: size of the state.
+        return_sequences: give the states after all steps, (rows, time, units), not the last one.
+        return_state: give (out, h, c) with both last states, (rows, units).
+        initial_state: h, or h and c, before the first step; zeros where they are missing.
+        reverse: from the last step to the first.
+        kernel_initializer: how NAME/kernel (features, 4 * units) begins; None is Glorot's, uniform.
+        recurrent_initializer: how NAME/recurrent_kernel (units, 4 * units) begins; None is
+            orthogonal.
+        unit_forget_bias: whether NAME/bias (4 * units,) begins at 1 for the forget gate.
+
+    The gates are input, forget, cell, output, as in Keras, whose defaults these are: TensorFlow 1
+    has cells instead.
+
+    Raises:
+        ShapeError: not three axes, or an unknown number of features.
+    """
+    return recurrent("lstm", locals())
+
+
+def gru(
+    inputs: Any,
+    units: int,
+    return_sequences: bool = False,
+    return_state: bool = False,
+    initial_state: Any = (),
+    reverse: bool = False,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    recurrent_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Any:
+    """A gated recurrent unit over (rows, time, features); arguments as of `lstm`.
+
+    The gates are update, reset, new, with the reset after the product, as cuDNN has it; Keras adds
+    a second bias to that product.
+    """
+    return recurrent("gru", locals())
+
+
+def rnn(
+    inputs: Any,
+    units: int,
+    activation: Activation = "tanh",
+    return_sequences: bool = False,
+    return_state: bool = False,
+    initial_state: Any = (),
+    reverse: bool = False,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    recurrent_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Any:
+    """A simple recurrent layer over (rows, time, features): h' = activation(x W + h U + b).
+
+    Args:
+        activation: "tanh" or "relu".
+
+    The others are those of `lstm`.
+    """
+    return recurrent("rnn", locals())
+
+
+def multi_head_attention(
+    inputs: Any,
+    num_heads: int,
+    key_dim: int | None = None,
+    memory: Any = None,
+    mask: Any = None,
+    causal: bool = False,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """Every step of (rows, steps, features) attends to all steps, in several heads.
+
+    Args:
+        num_heads: number of heads.
+        key_dim: size of each head's queries and keys; None is features / num_heads.
+        memory: (rows, steps', features'), where keys and values come from; None is the inputs.
+        mask: bool (steps, steps') or (rows, steps, steps'), true where a step may see another.
+        causal: no step sees later ones.
+
+    Variables: NAME/query_kernel (features, num_heads * key_dim), NAME/query_bias and so on for key,
+    value and output.
+
+    Raises:
+        ShapeError: not three axes, or an unknown number of features.
+    """
+    if mask is not None and memory is None:
+        memory = inputs
+    return layer("multi_head_attention", locals())
+
+
+def residual_dense(
+    inputs: Any,
+    units: int,
+    activation: Activation = "relu",
+    normalization: str = "layer",
+    rate: float = 0.0,
+    kernel_initializer: Initializer = None,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """inputs + dense(activation(dense(norm(inputs)))): (rows, features) gives the same shape.
+
+    Args:
+        units: size of the hidden layer.
+        activation: name of a function, or `nf.relu` and its like.
+        normalization: "layer", "batch" or "none".
+        rate: share dropped while training.
+        kernel_initializer: how both kernels begin; None is He's, normal.
+    """
+    return layer("residual_dense", locals())
+
+
+def residual_conv(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int] = 3,
+    strides: int | Sequence[int] = 1,
+    activation: Activation = "relu",
+    normalization: str = "batch",
+    kernel_initializer: Initializer = None,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """The block of a ResNet: two convolutions, and a way around them.
+
+    Args:
+        filters: of both convolutions.
+        strides: steps of the first convolution.
+        normalization: "batch", "layer" or "none".
+
+    The other arguments are those of `residual_dense`.
+    """
+    return layer("residual_conv", locals())
+
+
+def transformer_block(
+    inputs: Any,
+    num_heads: int,
+    units: int,
+    key_dim: int | None = None,
+    activation: Activation = "relu",
+    rate: float = 0.1,
+    causal: bool = False,
+    norm_first: bool = False,
+    mask: Any = None,
+    kernel_initializer: Initializer = None,
+    trainable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """Self attention and two dense layers, each with a way around it: the shape stays.
+
+    Args:
+        inputs: (rows, steps, features).
+        num_heads: heads of the attention.
+        units: size of the hidden layer.
+        key_dim: size of a head; None is features / num_heads.
+        rate: share dropped while training.
+        causal: no step sees later ones.
+        norm_first: normalise the input of each part, not the sums.
+        mask: bool (steps, steps) or (rows, steps, steps), true where a step may see another.
+        kernel_initializer: how kernels begin; None is Glorot's, uniform.
+    """
+    return layer("transformer_block", locals())

@@ -1,4 +1,4 @@
-"""What the functions of `nf.layers` share: activations and initializers as Python gives them."""
+"""What the functions of `nf.layers` share: how their arguments become nodes."""
 
 from __future__ import annotations
 
@@ -7,37 +7,47 @@ from typing import Any
 
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.layers.layer import ACTIVATIONS
 
 Activation = str | Callable[[Tensor], Tensor] | None
 Initializer = str | Mapping[str, Any] | None
-GLOROT = {"op": "glorot_uniform"}
-HE = {"op": "he_normal"}
-ORTHOGONAL = {"op": "orthogonal"}
 
 
-def layer(kind: str, inputs: Any, activation: Activation, **attrs: Any) -> Any:
-    """One layer node, and what is applied after it if its activation is a function of the user."""
-    named = activation_name(activation)
-    out = graph_of(inputs).apply(f"layers/{kind}", inputs, activation=named or "linear", **attrs)
-    return out if named is not None or not callable(activation) else activation(out)
+def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
+    """One layer node, from all arguments of its function.
+
+    Args:
+        arguments: ``inputs``, optional ports by name, and attributes. An initializer that is None
+            is the op's own.
+        states: ports after ``inputs`` that have no names among the arguments.
+    """
+    given = {n: v for n, v in arguments.items() if not (v is None and n.endswith("_initializer"))}
+    x = given.pop("inputs")
+    ports = REGISTRY.lookup(f"layers/{kind}").inputs[1:]
+    wired = [given.pop(port.name) for port in ports if port.name in given]
+    if isinstance(padding := given.get("padding"), str):
+        given["padding"] = padding.lower()
+    if "activation" in given:
+        given["activation"] = activation_name(given["activation"]) or given["activation"]
+    return graph_of(x).apply(f"layers/{kind}", x, *states, *wired, **given)
 
 
-def recurrent(kind: str, given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
-    """A recurrent layer from a function's arguments: its value, or that and the last states."""
-    state = given["initial_state"]
+def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
+    """As `layer`; an activation that is none of nodeflow's is applied after the node."""
+    activation = arguments["activation"]
+    if activation_name(activation) is not None:
+        return layer(kind, arguments)
+    return activation(layer(kind, {**arguments, "activation": "linear"}))
+
+
+def recurrent(kind: str, arguments: Mapping[str, Any]) -> Any:
+    """As `layer`: the value of a recurrent layer, or that and the last states."""
+    given = dict(arguments)
+    state, return_state = given.pop("initial_state"), given.pop("return_state")
     states = (state,) if isinstance(state, Tensor) else tuple(state or ())
-    passed = ("units", "return_sequences", "reverse", "use_bias", "trainable", "name")
-    out, *last = graph_of(given["inputs"]).apply(
-        f"layers/{kind}",
-        given["inputs"],
-        *states,
-        kernel_initializer=initializer(given["kernel_initializer"], GLOROT),
-        recurrent_initializer=initializer(given["recurrent_initializer"], ORTHOGONAL),
-        **{name: given[name] for name in passed},
-        **more,
-    )
-    return (out, *last) if given["return_state"] else out
+    out, *last = layer(kind, given, *states)
+    return (out, *last) if return_state else out
 
 
 def graph_of(inputs: Any) -> Graph:
@@ -69,10 +79,3 @@ def activation_name(activation: Activation) -> str | None:
             hint='Give nf.relu or "relu".',
         )
     return name if known else None
-
-
-def initializer(given: Initializer, default: Mapping[str, Any]) -> dict[str, Any]:
-    """What a node stores for an initializer: its op and parameters."""
-    if given is None:
-        return dict(default)
-    return {"op": given} if isinstance(given, str) else dict(given)

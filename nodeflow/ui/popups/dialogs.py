@@ -28,26 +28,63 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+RELOAD, OVERWRITE, COPY = "reload", "overwrite", "copy"
+YES = "yes"
+
+DO = QMessageBox.ButtonRole.AcceptRole
+GIVE_UP = QMessageBox.ButtonRole.DestructiveRole
+BACK = QMessageBox.ButtonRole.RejectRole
+"""What a button does: what was asked for, something that loses work, or nothing, as Escape does."""
+
+
+def _ask(
+    parent: QWidget,
+    name: str,
+    title: str,
+    text: str,
+    more: str,
+    buttons: dict[str, tuple[str, QMessageBox.ButtonRole]],
+    default: str,
+    is_warning: bool = False,
+) -> str:
+    """Show a question and wait for the answer.
+
+    Args:
+        name: what style and tests call the box.
+        buttons: text and role of the button of each answer.
+        default: the answer that Enter gives, if it has a button.
+    """
+    box = _box(parent, name, title, text, more, is_warning)
+    made = {answer: box.addButton(*button) for answer, button in buttons.items()}
+    if default in made:
+        box.setDefaultButton(made[default])
+    box.exec()
+    return next((a for a, button in made.items() if button is box.clickedButton()), CANCEL)
+
+
+def _box(
+    parent: QWidget, name: str, title: str, text: str, more: str, is_warning: bool
+) -> QMessageBox:
+    box = QMessageBox(parent)
+    box.setObjectName(name)
+    box.setIcon(QMessageBox.Icon.Warning if is_warning else QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setText(text)
+    box.setInformativeText(more)
+    return box
 
 
 def ask_unsaved(parent: QWidget, name: str) -> str:
     """What to do with unsaved changes: ``save``, ``discard`` or ``cancel``."""
-    box = QMessageBox(parent)
-    box.setObjectName("unsaved")
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Unsaved changes")
-    box.setText(f"“{name}” has unsaved changes.")
-    box.setInformativeText("Your changes will be lost if you do not save them.")
-    save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(save)
-    box.exec()
-    clicked = box.clickedButton()
-    return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
-
-
-RELOAD, OVERWRITE, COPY = "reload", "overwrite", "copy"
+    return _ask(
+        parent,
+        "unsaved",
+        "Unsaved changes",
+        f"“{name}” has unsaved changes.",
+        "Your changes will be lost if you do not save them.",
+        {SAVE: ("Save", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
+        SAVE,
+    )
 
 
 def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
@@ -56,93 +93,80 @@ def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
     Args:
         saving: asked because the document is about to be saved.
     """
-    box = QMessageBox(parent)
-    box.setObjectName("changedFile")
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Two versions of one file")
-    box.setText(f"“{name}” was changed outside this window, and your version differs.")
-    box.setInformativeText(
+    return _ask(
+        parent,
+        "changedFile",
+        "Two versions of one file",
+        f"“{name}” was changed outside this window, and your version differs.",
         "Save a copy keeps both files. Overwrite saves your version in this file, Reload shows the "
-        "other one; the version that is replaced is kept aside, and you can open it."
+        "other one; the version that is replaced is kept aside, and you can open it.",
+        {
+            COPY: ("Save a copy…", DO),
+            OVERWRITE: ("Overwrite", GIVE_UP),
+            RELOAD: ("Reload", GIVE_UP),
+            CANCEL: ("Cancel" if saving else "Later", BACK),
+        },
+        COPY,
+        is_warning=True,
     )
-    role = QMessageBox.ButtonRole
-    copy = box.addButton("Save a copy…", role.AcceptRole)
-    over = box.addButton("Overwrite", role.DestructiveRole)
-    again = box.addButton("Reload", role.DestructiveRole)
-    box.addButton("Cancel" if saving else "Later", role.RejectRole)
-    box.setDefaultButton(copy)
-    box.exec()
-    answers = {copy: COPY, over: OVERWRITE, again: RELOAD}
-    return next((a for b, a in answers.items() if b is box.clickedButton()), CANCEL)
 
 
 def ask_revert(parent: QWidget, name: str) -> str:
     """Whether to give up what was changed since the last save: ``reload`` or ``cancel``."""
-    box = QMessageBox(parent)
-    box.setObjectName("revertFile")
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Reload")
-    box.setText(f"Show “{name}” as it was saved last?")
-    box.setInformativeText("Your version is kept aside, and you can open it.")
-    again = box.addButton("Reload", QMessageBox.ButtonRole.DestructiveRole)
-    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
-    box.exec()
-    return RELOAD if box.clickedButton() is again else CANCEL
+    return _ask(
+        parent,
+        "revertFile",
+        "Reload",
+        f"Show “{name}” as it was saved last?",
+        "Your version is kept aside, and you can open it.",
+        {RELOAD: ("Reload", GIVE_UP), CANCEL: ("Cancel", BACK)},
+        CANCEL,
+    )
 
 
 def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
     """Whether to save over a file that another window has open."""
-    box = QMessageBox(parent)
-    box.setObjectName("openElsewhere")
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Open in another window")
-    box.setText(f"“{name}” is open in another window.")
-    box.setInformativeText("Replace it? The other window is told; its version stays there.")
-    replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
-    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
-    box.exec()
-    return box.clickedButton() is replace
+    answer = _ask(
+        parent,
+        "openElsewhere",
+        "Open in another window",
+        f"“{name}” is open in another window.",
+        "Replace it? The other window is told; its version stays there.",
+        {OVERWRITE: ("Replace", GIVE_UP), CANCEL: ("Cancel", BACK)},
+        CANCEL,
+        is_warning=True,
+    )
+    return answer == OVERWRITE
 
 
 def ask_unsaved_weights(parent: QWidget, name: str) -> str:
     """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
-    box = QMessageBox(parent)
-    box.setObjectName("unsavedWeights")
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Learned weights")
-    box.setText(f"What “{name}” has learned is not saved.")
-    box.setInformativeText(
-        "Save the weights to go on from them later. Otherwise the next training starts afresh."
+    return _ask(
+        parent,
+        "unsavedWeights",
+        "Learned weights",
+        f"What “{name}” has learned is not saved.",
+        "Save the weights to go on from them later. Otherwise the next training starts afresh.",
+        {SAVE: ("Save weights…", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
+        SAVE,
     )
-    save = box.addButton("Save weights…", QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(save)
-    box.exec()
-    clicked = box.clickedButton()
-    return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
 
 
 def ask_load_weights(parent: QWidget, name: str, match: Match) -> bool:
     """Whether to load what fits of a file of weights; lists what does not."""
-    box = QMessageBox(parent)
-    box.setObjectName("loadWeights")
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Load weights")
     count = len(match.found)
-    if count:
-        box.setText(f"{name} fits this graph only in part.")
-    else:
-        box.setText(f"Nothing in {name} fits this graph.")
-    box.setInformativeText("\n\n".join(unmatched(match)))
-    load = None
-    if count:
-        text = f"Load {count} variable{'' if count == 1 else 's'}"
-        load = box.addButton(text, QMessageBox.ButtonRole.AcceptRole)
-        box.setDefaultButton(load)
-    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    box.exec()
-    return load is not None and box.clickedButton() is load
+    load = {YES: (f"Load {count} variable{'' if count == 1 else 's'}", DO)} if count else {}
+    answer = _ask(
+        parent,
+        "loadWeights",
+        "Load weights",
+        f"{name} fits this graph only in part." if count else f"Nothing in {name} fits this graph.",
+        "\n\n".join(unmatched(match)),
+        {**load, CANCEL: ("Cancel", BACK)},
+        YES,
+        is_warning=True,
+    )
+    return answer == YES
 
 
 def unmatched(match: Match, most: int = 8) -> list[str]:
@@ -162,51 +186,39 @@ def unmatched(match: Match, most: int = 8) -> list[str]:
 
 def ask_use_data(parent: QWidget, name: str) -> bool:
     """Whether a data file that was opened is to be used as a dataset."""
-    box = QMessageBox(parent)
-    box.setObjectName("useData")
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle(name)
-    box.setText("This is a data file. Use it as a dataset?")
-    box.setInformativeText(f"Build a graph that learns from {name}, in three steps.")
-    use = box.addButton("Use as a dataset", QMessageBox.ButtonRole.AcceptRole)
-    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(use)
-    box.exec()
-    return box.clickedButton() is use
-
-
-def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
-    """A typed error in words: where, what, and what to do."""
-    box = QMessageBox(parent)
-    box.setObjectName("problemBox")
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle(title)
-    box.setText(title)
-    if isinstance(error, NodeflowError):
-        where = f"{error.where}: " if error.where else ""
-        hint = f"\n\n{in_window(error.hint)}" if error.hint else ""
-        box.setInformativeText(f"{where}{in_window(error.message)}{hint}")
-    else:
-        box.setInformativeText(str(error))
-    box.exec()
+    answer = _ask(
+        parent,
+        "useData",
+        name,
+        "This is a data file. Use it as a dataset?",
+        f"A graph that learns from {name} is made in three steps.",
+        {YES: ("Use as a dataset", DO), CANCEL: ("Cancel", BACK)},
+        YES,
+    )
+    return answer == YES
 
 
 def ask_recover(parent: QWidget, found: Iterable[Recoverable]) -> str:
     """What to do with what a crash left behind: ``save`` (recover), ``discard`` or ``cancel``."""
-    names = ", ".join(_journal_name(item) for item in found)
-    box = QMessageBox(parent)
-    box.setObjectName("recover")
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Restore unsaved work")
-    box.setText("nodeflow quit unexpectedly. Restore your unsaved work?")
-    box.setInformativeText(f"Kept: {names}.")
-    recover = box.addButton("Restore", QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(recover)
-    box.exec()
-    clicked = box.clickedButton()
-    return SAVE if clicked is recover else DISCARD if clicked is discard else CANCEL
+    return _ask(
+        parent,
+        "recover",
+        "Restore unsaved work",
+        "nodeflow quit unexpectedly. Restore your unsaved work?",
+        f"Kept: {', '.join(map(_journal_name, found))}.",
+        {SAVE: ("Restore", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
+        SAVE,
+    )
+
+
+def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
+    """A typed error in words: where, what, and what to do."""
+    text = str(error)
+    if isinstance(error, NodeflowError):
+        where = f"{error.where}: " if error.where else ""
+        hint = f"\n\n{in_window(error.hint)}" if error.hint else ""
+        text = f"{where}{in_window(error.message)}{hint}"
+    _box(parent, "problemBox", title, title, text, is_warning=True).exec()
 
 
 def _journal_name(item: Recoverable) -> str:

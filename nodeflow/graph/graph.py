@@ -480,6 +480,22 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
     return seen
 
 
+def descendants(nodes: Iterable[Node], users: Mapping[Node, Iterable[Node]]) -> set[Node]:
+    """The nodes and everything that depends on them.
+
+    Args:
+        users: node -> the nodes that read it.
+    """
+    stack = list(nodes)
+    seen = set(stack)
+    while stack:
+        for user in users.get(stack.pop(), ()):
+            if user not in seen:
+                seen.add(user)
+                stack.append(user)
+    return seen
+
+
 def _port_dtype(port: Port, value: Any) -> str | None:
     """The dtype of a literal no tensor decides: its own default, if the port takes it."""
     if isinstance(value, (Tensor, Node, np.ndarray, np.generic)):

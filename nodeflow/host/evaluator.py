@@ -26,11 +26,11 @@ from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
-from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.previews import Evaluation, make_preview
 from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
-from nodeflow.host.remembered import InitialDraws, KeptValues, declaration
+from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
@@ -125,19 +125,15 @@ class Evaluator:
         self.version += 1
         self._moved = None
         for node in patch.removed:
-            self._keep_variable(node)
+            self._variables.keep(node)
         redrawn = self._initials.follow(patch.changed, patch.removed)
         self._forget([*patch.changed, *patch.removed, *redrawn])
-        fresh = [n for n in patch.changed if n.op.id == "variable"]
-        again = [n for n in self._wired if n not in patch.changed]
-        found = [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
-        self._initialise(found)
+        self._initialise(self._variables.declared_anew(patch.changed))
         if self._bound != self.task.build.bindings:
             self._use_data_again()
 
     def _start_session(self) -> None:
-        for node in list(self._declared):
-            self._keep_variable(node)
+        self._variables.keep_all()
         self.session.close()
         self._begin()
 
@@ -147,18 +143,15 @@ class Evaluator:
         self.version += 1
         self.seed = self._seed()
         self.session = Session(built.graph, tier="reference", threads=self._threads, seed=self.seed)
-        self._execution, self._assigned = 0, -1
+        self._variables = HeldVariables(self.session, self._kept)
+        self._execution = 0
         self._run = IncrementalRun(
-            self._live.users, self._feed, self._read, lambda node: self._stream(node)
+            self._live.users, self._feed, self._variables.read, lambda node: self._stream(node)
         )
         self._shown: dict[Tensor, Preview] = {}
         self._moved: set[Node] | None = None
-        self._declared: dict[Node, Any] = {}
-        self._ids: dict[Node, VariableId] = {}
         self._named_ids: tuple[int, dict[str, VariableId]] = (-1, {})
         self._initials = InitialDraws(built.graph.nodes, self._live.users)
-        self._wired: dict[Node, None] = {}
-        self._unread: dict[Node, NodeflowError] = {}
         self._use_data_again()
         self._initialise([v.node for v in built.graph.variables])
         self._kept.clear()
@@ -189,50 +182,21 @@ class Evaluator:
 
     # ---- variables ----------------------------------------------------------------------------
 
-    def _keep_variable(self, node: Node) -> None:
-        """Keeps the value of a removed variable, for when it is back under any name."""
-        declared = self._declared.pop(node, None)
-        known = self._ids.pop(node, None)
-        self._wired.pop(node, None)
-        self._unread.pop(node, None)
-        value = self.session.variables.drop(node)
-        if declared is not None and known is not None and value is not None:
-            self._kept.keep(known, node.name, declared, value)
-
     def _initialise(self, nodes: list[Node]) -> None:
-        """Sets variables to their kept or initial values.
-
-        A variable that is initialized from others comes after them.
-        """
+        """Sets variables to their kept or initial values."""
         if any(node.inputs for node in nodes) and not self.is_settled:
             patch = self._live.settle()
             self._take(patch)
             if patch.rebuilt:
                 return
             nodes = [n for n in nodes if n not in patch.removed]
-        ids = self.ids() if nodes else {}
-        for node in nodes:
-            self._declared[node], self._ids[node] = declaration(node), ids[node.name]
-        kept = self._kept.find(nodes, self._ids, self._declared) if self._kept else {}
-        for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
-            self._unread.pop(node, None)
-            if node.inputs:
-                self._wired[node] = None
-            if node in kept:
-                self.session.variables.put(node, kept[node])
-                continue
-            try:
-                self.session.initialize([node])
-            except NodeflowError as error:
-                self.session.variables.drop(node)
-                self._unread[node] = error
+        if nodes:
+            self._variables.initialise(nodes, self.ids())
 
     def initialize(self) -> int:
         """Resets every variable to its initial value; returns their number."""
         self.settle()
-        self.session.initialize()
-        self._unread.clear()
-        return len(self.session.variables)
+        return self._variables.reset()
 
     def variables(self) -> dict[str, np.ndarray]:
         """Returns copies of all values, those of derived variables included."""
@@ -265,24 +229,9 @@ class Evaluator:
             if here is not None and here in variables and variables[here].shape == value.shape:
                 variables[here] = value
 
-    def _read(self, node: Node) -> np.ndarray:
-        if node in self._unread:
-            raise self._unread[node]
-        return self.session.variables.read(node)
-
     def _forget_assigned(self) -> None:
         """Drops the values that depend on variables that have changed."""
-        outcomes, held = self._run.outcomes, self.session.variables.held
-        if self.session.variables.version == self._assigned:
-            return
-        self._assigned = self.session.variables.version
-        self._forget(
-            [
-                node
-                for node in self._declared
-                if type(outcome := outcomes.get(node)) is tuple and outcome[0] is not held(node)
-            ]
-        )
+        self._forget(self._variables.assigned(self._run.outcomes))
 
     # ---- feeds and random numbers -------------------------------------------------------------
 
@@ -313,13 +262,8 @@ class Evaluator:
         if self._moved is None:
             self.settle()
             nodes = self.task.graph.nodes
-            waiting = [n for n in nodes if n.op.id == "variable" or n.op.random]
-            self._moved = set(waiting)
-            while waiting:
-                for user in self._live.users.get(waiting.pop(), ()):
-                    if user not in self._moved:
-                        self._moved.add(user)
-                        waiting.append(user)
+            moving = (n for n in nodes if n.op.id == "variable" or n.op.random)
+            self._moved = descendants(moving, self._live.users)
         return self._moved
 
     # ---- previews -----------------------------------------------------------------------------
@@ -506,14 +450,14 @@ class Evaluator:
             self._viewed = of
             stream_of = self.session.stream_of("run", 0)
             self._source = ViewSource(
-                self.task, self._tensor, self._read, stream_of, self._live.users
+                self.task, self._tensor, self._variables.read, stream_of, self._live.users
             )
-        self._source.read = self._read if trained is None else self._reading(trained)
+        self._source.read = self._variables.read if trained is None else self._reading(trained)
         return self._source
 
     def _reading(self, trained: Mapping[str, np.ndarray]) -> Callable[[Node], np.ndarray]:
         def read(node: Node) -> np.ndarray:
-            own = self._read(node)
+            own = self._variables.read(node)
             if node.name not in trained:
                 return own
             value = trained[node.name]
@@ -566,12 +510,7 @@ class Evaluator:
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
         """The tensors that do not depend on excluded nodes."""
-        blocked, waiting = set(excluded), list(excluded)
-        while waiting:
-            for user in self._live.users.get(waiting.pop(), ()):
-                if user not in blocked:
-                    blocked.add(user)
-                    waiting.append(user)
+        blocked = descendants(excluded, self._live.users)
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:

@@ -1,4 +1,4 @@
-"""What an evaluator remembers of variables and random nodes while the graph changes under it."""
+"""Variables and random nodes of an evaluator, whose graph changes under them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, ancestors
 
 Users = Mapping[Node, Iterable[Node]]
@@ -49,6 +51,93 @@ class KeptValues:
                 if known == declared[node]:
                     found[node] = value
         return found
+
+
+class HeldVariables:
+    """The variables of a session while the graph changes: each keeps its value as long as its
+    declaration is the same, and one that cannot be initialized raises why where it is read.
+
+    Args:
+        kept: takes the values of variables that go, and has those of others.
+    """
+
+    def __init__(self, session: Session, kept: KeptValues) -> None:
+        self._session, self._kept = session, kept
+        self._declared: dict[Node, Any] = {}
+        self._ids: dict[Node, VariableId] = {}
+        self._wired: dict[Node, None] = {}
+        self._unread: dict[Node, NodeflowError] = {}
+        self._seen_version = -1
+
+    def keep(self, node: Node) -> None:
+        """Keep the value of a removed variable, for when it is back under any name."""
+        declared = self._declared.pop(node, None)
+        known = self._ids.pop(node, None)
+        self._wired.pop(node, None)
+        self._unread.pop(node, None)
+        value = self._session.variables.drop(node)
+        if declared is not None and known is not None and value is not None:
+            self._kept.keep(known, node.name, declared, value)
+
+    def keep_all(self) -> None:
+        """Keep the values of all variables, before another session has them."""
+        for node in list(self._declared):
+            self.keep(node)
+
+    def declared_anew(self, changed: Collection[Node]) -> list[Node]:
+        """The variables with another declaration since nodes of the graph changed."""
+        fresh = [n for n in changed if n.op.id == "variable"]
+        again = [n for n in self._wired if n not in changed]
+        return [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
+
+    def initialise(self, nodes: Collection[Node], ids: Mapping[str, VariableId]) -> None:
+        """Set variables to their kept or initial values.
+
+        A variable that is initialized from others comes after them.
+
+        Args:
+            ids: what each variable is, by name.
+        """
+        for node in nodes:
+            self._declared[node], self._ids[node] = declaration(node), ids[node.name]
+        kept = self._kept.find(nodes, self._ids, self._declared) if self._kept else {}
+        for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
+            self._unread.pop(node, None)
+            if node.inputs:
+                self._wired[node] = None
+            if node in kept:
+                self._session.variables.put(node, kept[node])
+                continue
+            try:
+                self._session.initialize([node])
+            except NodeflowError as error:
+                self._session.variables.drop(node)
+                self._unread[node] = error
+
+    def reset(self) -> int:
+        """Set every variable to its initial value; returns their number."""
+        self._session.initialize()
+        self._unread.clear()
+        return len(self._session.variables)
+
+    def read(self, node: Node) -> np.ndarray:
+        """The value of a variable; raises why it has none."""
+        if node in self._unread:
+            raise self._unread[node]
+        return self._session.variables.read(node)
+
+    def assigned(self, outcomes: Mapping[Node, object]) -> list[Node]:
+        """The variables that were assigned since the last call and differ from ``outcomes``."""
+        variables = self._session.variables
+        if variables.version == self._seen_version:
+            return []
+        self._seen_version = variables.version
+        return [
+            node
+            for node in self._declared
+            if type(outcome := outcomes.get(node)) is tuple
+            and outcome[0] is not variables.held(node)
+        ]
 
 
 def declaration(node: Node) -> Any:

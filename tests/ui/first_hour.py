@@ -218,6 +218,7 @@ def main(folder: Path, theme: str, size: str) -> None:
     window = make_window(settings)
     window.resize(*map(int, size.split("x")))
     window.pages.show_welcome()
+    window.pages.welcome.draw_pictures()
     window.show()
     window.link.start()
     window.activateWindow()

@@ -180,3 +180,16 @@ def test_the_page_of_a_missing_file_says_so_and_offers_to_locate_it(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(place), ""))
     qtbot.mouseClick(page.locate, Qt.MouseButton.LeftButton)
     assert opened(window, qtbot).model.rowCount() == 120
+
+
+def test_a_notice_speaks_of_the_window_not_of_the_command_line(
+    window, qtbot, monkeypatch, tmp_path
+):
+    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    node = commands.add_node(window.workspace.document, "dataset", (40, 40), "digits", {})
+    window.own_data.show_rows(node)
+    page = window.pages.dataset
+    qtbot.waitUntil(lambda: page.content is not None, timeout=20_000)
+    assert "5 000" in page.notice.text().replace("\u202f", " ").replace("\u2009", " ")
+    assert "nodeflow data fetch" not in page.notice.text()

@@ -22,7 +22,7 @@ from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
@@ -163,7 +163,7 @@ class DatasetPage(QWidget):
         dataset = content.dataset
         self._show_tabs(tuple(dataset.splits))
         self.path.facts.setText(facts(dataset))
-        self.notice.setText(plain(dataset.notice or ""))
+        self.notice.setText(in_window(dataset.notice))
         self.notice.setVisible(bool(dataset.notice))
         self._pages.setCurrentIndex(0)
         self._show_split(next(iter(dataset.splits)))

@@ -45,7 +45,7 @@ WIDTHS = (160, 96, 84, 112, 56, 70, 84, 58)
 SHARE = 3
 VALUE_ROLE = Qt.ItemDataRole.UserRole
 NODES_ROLE = Qt.ItemDataRole.UserRole + 1
-HINT = "Measure times every op: of three training steps if the graph is trained, else of a run."
+HINT = "Measure how long each op takes: in three training steps, or in a run if nothing trains."
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,28 +47,55 @@ def settings(tmp_path: Path):
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    """A shown main window with an empty document and a running fake engine."""
-    from fake_engine import FakeClient
-
+def open_window(qtbot, settings, tmp_path, monkeypatch) -> Iterator[Callable]:
+    """Opens windows for a test: shown, with folders of their own and the engine started."""
+    from nodeflow.resources import example
     from nodeflow.ui.app import make_window
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     settings.theme = "light"
+    opened = []
+
+    def open_one(factory, name: str = "", *, size=(1280, 800), settings=settings):
+        """A window on a bundled example, or on an empty document."""
+        window = make_window(settings, factory=factory)
+        opened.append(window)
+        window.resize(*size)
+        window.pages.show_canvas()
+        if name:
+            window.files.open_example(example(name))
+        window.show()
+        qtbot.waitExposed(window)
+        window.link.start()
+        return window
+
+    yield open_one
+    for window in reversed(opened):
+        window.canvas.setFocus()  # what a failed test left in a field is no change to ask about
+        window.workspace.root.mark_saved()
+        window.close()
+        window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert not shiboken6.isValid(window), "a window that stays slows all later tests down"
+
+
+@pytest.fixture
+def window(open_window):
+    """A window with an empty document and a running fake engine."""
+    from fake_engine import FakeClient
+
     FakeClient.made.clear()
-    window = make_window(settings, factory=FakeClient)
-    window.resize(1280, 800)
-    window.pages.show_canvas()
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
-    yield window
-    window.canvas.setFocus()  # what a failed test left in a field is no change to ask about
-    window.workspace.root.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window), "a window that stays slows all later tests down"
+    return open_window(FakeClient)
+
+
+@pytest.fixture
+def live_window(open_window) -> Callable:
+    """Opens windows with the real engine: ``live_window("spirals", size=(1440, 900))``."""
+    from thread_engine import ThreadClient
+
+    ThreadClient.made.clear()
+    return partial(open_window, ThreadClient)
 
 
 @pytest.fixture

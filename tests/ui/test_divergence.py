@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from test_expand import ThreadClient, shown
+from PySide6.QtCore import Qt
+from test_expand import shown
 from test_subgraph_actions import node, shortcut
+from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.resources import example
 from nodeflow.train.events import Diverged
 from nodeflow.train.weights import load_weights
 
 LEFT = Qt.MouseButton.LeftButton
 
 
-class EventClient(ThreadClient):
-    """Delivers batched events one by one, as the client of the real engine does."""
-
-    def __init__(self, on_message: Callable[[p.Message], None]) -> None:
-        def deliver(message: p.Message) -> None:
-            for each in message.events if isinstance(message, p.EventBatch) else (message,):
-                on_message(each)
-
-        super().__init__(deliver)
-
-
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def window(qtbot, live_window):
     """A window on linear_regression.flow with too large a learning rate."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=EventClient)
-    window.resize(1280, 800)
-    window.files.open_example(example("linear_regression"))
-    window.show()
-    qtbot.waitExposed(window)
+    window = live_window("linear_regression")
     train = node(window, "train").id
     commands.set_attr(window.workspace.root, train, "learning_rate", 2.5)
     commands.set_training(window.workspace.root, epochs=400)
-    window.link.start()
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
-    yield window
-    window.workspace.root.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+    return window
 
 
 @pytest.fixture

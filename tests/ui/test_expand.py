@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
+from thread_engine import ThreadClient
 
 from nodeflow.document.build.expand import Expansion
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.host.engine import Engine
 from nodeflow.number_text import MINUS
 from nodeflow.resources import example
 from nodeflow.ui.inspector.panel import DerivedPage, NodePage
@@ -23,53 +19,12 @@ LEFT = Qt.MouseButton.LeftButton
 LOCKED = "generated from train: Unpack to edit"
 
 
-class ThreadClient:
-    """The engine itself, in a thread of this process instead of a process of its own."""
-
-    made: list[ThreadClient] = []
-
-    def __init__(self, on_message: Callable[[p.Message], None]) -> None:
-        self.engine = Engine(on_message, threads=1)
-        self.on_message = on_message
-        self.sent: list[p.Request] = []
-        self.thread = threading.Thread(target=self.engine.work)
-        ThreadClient.made.append(self)
-
-    def start(self) -> None:
-        self.thread.start()
-        self.on_message(p.Ready(1, 1))
-
-    def send(self, request: p.Request) -> None:
-        self.sent.append(request)
-        self.engine.receive(request)
-
-    def close(self) -> None:
-        self.engine.receive(p.Shutdown())
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-
-
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def window(qtbot, live_window):
     """A window on linear_regression.flow, its values there."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1280, 800)
-    window.files.open_example(example("linear_regression"))
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
+    window = live_window("linear_regression")
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=10000)
-    yield window
-    window.workspace.document.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+    return window
 
 
 def shown(canvas, name: str) -> str | None:

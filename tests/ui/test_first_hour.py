@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import shiboken6
 from first_hour import Newcomer, first_hour
-from PySide6.QtCore import QCoreApplication, QEvent
-from test_mnist_by_layers import ThreadClient
 
 from tests import own_data
 
@@ -17,28 +12,14 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=Tr
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def window(live_window, tmp_path, monkeypatch):
     """The welcome page, with a real engine and the embedded digits."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1440, 900)
+    window = live_window(size=(1440, 900))
     window.pages.show_welcome()
-    window.show()
-    qtbot.waitExposed(window)
     window.activateWindow()
-    window.link.start()
-    yield window
-    window.workspace.root.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+    return window
 
 
 def test_digits_flowers_and_houses(window, tmp_path) -> None:

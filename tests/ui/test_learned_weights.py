@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
-from test_divergence import EventClient
-from test_expand import ThreadClient, shown
+from test_expand import shown
 from test_subgraph_actions import make, node, shortcut
+from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.paths import journal_folder
-from nodeflow.resources import example
 from nodeflow.train.events import Done
 from nodeflow.train.weights import Match, load_saved, save_weights
 from nodeflow.ui.popups import dialogs
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def window(qtbot, live_window):
     """A window on spirals.flow, its values there."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=EventClient)
-    window.resize(1280, 800)
-    window.files.open_example(example("spirals"))
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
+    window = live_window("spirals")
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
-    yield window
-    window.workspace.root.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+    return window
 
 
 @pytest.fixture

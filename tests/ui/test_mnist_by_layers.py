@@ -5,59 +5,29 @@ An action is a drag, a click, a menu choice or a committed entry. No starter, te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QToolBar
-from test_expand import ThreadClient as PlainClient
 from test_expand import shown
+from thread_engine import ThreadClient
 
 from nodeflow.data import open_dataset
-from nodeflow.host import protocol as p
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 MOST_ACTIONS = 12
 
 
-class ThreadClient(PlainClient):
-    """Unpacks batches of events, as the client of a process does."""
-
-    def __init__(self, on_message: Callable[[p.Message], None]) -> None:
-        def one_by_one(message: p.Message) -> None:
-            for part in message.events if isinstance(message, p.EventBatch) else (message,):
-                on_message(part)
-
-        super().__init__(one_by_one)
-
-
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def window(live_window, tmp_path, monkeypatch):
     """An empty canvas with a real engine, and the embedded digits."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1600, 1000)
-    window.pages.show_canvas()
-    window.show()
-    qtbot.waitExposed(window)
+    window = live_window(size=(1600, 1000))
     window.activateWindow()
-    window.link.start()
     window.canvas.setFocus()
-    yield window
-    window.workspace.document.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+    return window
 
 
 class Person:

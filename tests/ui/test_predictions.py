@@ -134,20 +134,10 @@ def test_an_untrained_graph_says_to_train_first(window, graph, new_file):
     window.own_data.menu.close()
 
 
-def test_from_a_dropped_table_to_saved_predictions(qtbot, settings, tmp_path, monkeypatch):
+def test_from_a_dropped_table_to_saved_predictions(qtbot, live_window, tmp_path, monkeypatch):
     """The whole way, with the real engine: drop, Enter, train, drop another file, save."""
-    from test_expand import ThreadClient
-
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    settings.theme = "light"
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1280, 800)
+    window = live_window()
     window.pages.show_welcome()
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
     ended = []
     window.link.training.connect(lambda e: ended.append(e) if isinstance(e, Done) else None)
     drop(window, own_data.flowers(tmp_path / "iris.csv"))
@@ -178,6 +168,3 @@ def test_from_a_dropped_table_to_saved_predictions(qtbot, settings, tmp_path, mo
         rows = list(csv.DictReader(stream))
     assert [row["prediction"] for row in rows] == ["setosa", "virginica"]
     assert rows[0]["petal_width"] == "0.2"
-    window.workspace.document.mark_saved()
-    window.close()
-    window.deleteLater()

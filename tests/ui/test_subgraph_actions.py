@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QToolButton
-from test_expand import ThreadClient, body, shown
+from test_expand import body, shown
 
 from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.edit import commands, library
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
-from nodeflow.resources import example
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -27,32 +23,12 @@ def shortcut(qtbot, window, keys: str) -> None:
     qtbot.keyClick(window.focusWidget(), pressed.key(), pressed.keyboardModifiers())
 
 
-def opened(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    """A window on expression.flow, its values there, with a library of its own."""
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1280, 800)
-    window.files.open_example(example("expression"))
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
-    qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
-    yield window
-    window.workspace.root.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
-
-
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    yield from opened(qtbot, settings, tmp_path, monkeypatch)
+def window(qtbot, live_window):
+    """A window on expression.flow, its values there."""
+    window = live_window("expression")
+    qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
+    return window
 
 
 def node(window, name: str):

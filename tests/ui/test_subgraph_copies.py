@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from test_expand import ThreadClient, shown
-from test_subgraph_actions import make, node, opened, shortcut
+from test_expand import shown
+from test_subgraph_actions import make, node, shortcut
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.resources import example
 from nodeflow.ui.core.settings import Settings
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    yield from opened(qtbot, settings, tmp_path, monkeypatch)
+def window(qtbot, live_window):
+    """A window on expression.flow, its values there."""
+    window = live_window("expression")
+    qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
+    return window
 
 
 @pytest.fixture
-def other(window, qtbot, tmp_path) -> Iterator:
+def other(window, live_window, tmp_path):
     """A second window on the same example."""
-    from nodeflow.ui.app import make_window
-
-    second = make_window(Settings(tmp_path / "second.ini"), factory=ThreadClient)
-    second.resize(1280, 800)
-    second.files.open_example(example("expression"))
-    second.show()
-    qtbot.waitExposed(second)
-    second.link.start()
-    yield second
-    second.workspace.root.mark_saved()
-    second.close()
-    second.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    return live_window("expression", settings=Settings(tmp_path / "second.ini"))
 
 
 def definitions(window) -> list[str]:

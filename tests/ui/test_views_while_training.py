@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from test_mnist_by_layers import ThreadClient
+from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
@@ -19,24 +15,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    from nodeflow.ui.app import make_window
-
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    settings.theme = "light"
-    ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
-    window.resize(1280, 800)
-    window.pages.show_canvas()
-    window.show()
-    qtbot.waitExposed(window)
-    window.link.start()
-    yield window
-    window.workspace.document.mark_saved()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not shiboken6.isValid(window)
+def window(live_window):
+    return live_window()
 
 
 def shown(window, name: str):

@@ -10,10 +10,10 @@ from typing import Any
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line
+from nodeflow.cli.output import json_line, show_notices
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
-from nodeflow.errors import FetchError, said
+from nodeflow.errors import FetchError
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
 from nodeflow.train.loop import train
@@ -26,11 +26,9 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
         NodeflowError: in file, feeds, graph or run.
     """
     task = load_task(arguments, environment)
-    for notice in task.notices():
-        environment.message(f"nodeflow: {said(notice, 'cli')}")
-    seed = task.build.settings.seed if arguments.seed is None else arguments.seed
+    show_notices(task.notices(), environment)
     results = []
-    with open_session(task, arguments, environment, seed) as session:
+    with open_session(task, arguments, environment) as session:
         names = arguments.fetches or task.default_fetches()
         if names:
             results.append(time_runs(session, task, names, arguments))

@@ -96,15 +96,14 @@ def _fed_tensor(task: Task, name: str) -> Tensor:
         raise
 
 
-def open_session(
-    task: Task, arguments: argparse.Namespace, environment: Environment, seed: int
-) -> Session:
+def open_session(task: Task, arguments: argparse.Namespace, environment: Environment) -> Session:
     """A session with initialized variables, or with saved ones: those of ``--weights``, or those
-    that the document names, unless ``--init``.
+    that the document names, unless ``--init``. Its seed is that of ``--seed`` or of the training.
 
     Raises:
         FileProblem: the file of ``--weights`` is missing, or weights do not fit.
     """
+    seed: int = task.build.settings.seed if arguments.seed is None else arguments.seed
     session = Session(
         task.graph,
         tier=arguments.tier,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nodeflow import number_text
 from nodeflow.cli.environment import Environment
+from nodeflow.errors import said
 
 
 def jsonable(value: Any) -> Any:
@@ -32,6 +33,12 @@ def write_trace(trace: Mapping[str, Any], name: str, environment: Environment) -
     """Write the trace of a profile, and print how to open it."""
     environment.path(name).write_text(json.dumps(trace), encoding="utf-8")
     environment.message(f"nodeflow: trace written to {name}; open it in Perfetto (ui.perfetto.dev)")
+
+
+def show_notices(notices: Iterable[str], environment: Environment) -> None:
+    """Print what the user should know, one line each, on standard error."""
+    for notice in notices:
+        environment.message(f"nodeflow: {said(notice, 'cli')}")
 
 
 def json_line(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""``nodeflow run -o``: what is computed of every row of the data, written to a file."""
+"""``nodeflow run -o``: computes all rows of the data and writes them to a file."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +10,37 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import plural
+from nodeflow.cli.load import load_task, open_session
+from nodeflow.cli.output import plural, show_notices
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.engine.session import Session
-from nodeflow.errors import said
+from nodeflow.train.weights import check_writable
 
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
+
+
+def predict(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Compute the fetches for every row of the data, and write them to the output file.
+
+    Raises:
+        NodeflowError: in file, feeds, graph or run.
+    """
+    output = environment.path(arguments.output)
+    check_output(output)
+    if arguments.split:
+        raise ArgumentProblem("-o computes all rows, so --split has no place beside it")
+    check_writable(output)
+    task = load_task(arguments, environment, whole=True)
+    predictions = Predictions(task, arguments.fetches)
+    if task.trains and not (arguments.weights or task.document.weights):
+        environment.message(
+            "nodeflow: warning: nothing was trained: the variables have their initial values. "
+            "Use --weights with what nodeflow train --save-weights wrote."
+        )
+    with open_session(task, arguments, environment) as session:
+        write_predictions(predictions, session, output, environment)
 
 
 def check_output(path: Path) -> None:
@@ -49,8 +73,7 @@ def write_predictions(
     finally:
         part.unlink(missing_ok=True)
         progress.clear()
-    for notice in predictions.notices():
-        environment.message(f"nodeflow: {said(notice, 'cli')}")
+    show_notices(predictions.notices(), environment)
     count = predictions.count - len(predictions.damage)
     environment.message(f"nodeflow: {plural(count, 'prediction')} written to {path.name}")
 

@@ -6,11 +6,8 @@ import argparse
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, value_text, write_trace
-from nodeflow.cli.predict import check_output, write_predictions
-from nodeflow.cli.values import ArgumentProblem
-from nodeflow.document.build.predictions import Predictions
-from nodeflow.errors import FetchError, said
+from nodeflow.cli.output import json_line, show_notices, value_text, write_trace
+from nodeflow.errors import FetchError
 from nodeflow.train.weights import check_writable
 
 
@@ -21,7 +18,9 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         NodeflowError: in file, feeds, graph or run.
     """
     if arguments.output:
-        _predict(arguments, environment)
+        from nodeflow.cli.predict import predict
+
+        predict(arguments, environment)
         return
     task = load_task(arguments, environment)
     if arguments.profile:
@@ -30,13 +29,9 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
     if not names:
         raise FetchError("the graph has nothing to compute", hint="Add a node, or use --fetch.")
     fetches = [task.fetchable(name) for name in names]
-    seed = arguments.seed
-    if seed is None:
-        seed = task.build.settings.seed
     feeds = task.feeds(fetches, arguments.split or "test")
-    for notice in task.notices():
-        environment.message(f"nodeflow: {said(notice, 'cli')}")
-    with open_session(task, arguments, environment, seed) as session:
+    show_notices(task.notices(), environment)
+    with open_session(task, arguments, environment) as session:
         if arguments.explain:
             environment.print(session.explain(fetches, feeds))
             return
@@ -50,22 +45,3 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         return
     for name, value in zip(names, values, strict=True):
         environment.print(value_text(name, value))
-
-
-def _predict(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write what is computed of every row to a file."""
-    output = environment.path(arguments.output)
-    check_output(output)
-    if arguments.split:
-        raise ArgumentProblem("-o computes all rows, so --split has no place beside it")
-    check_writable(output)
-    task = load_task(arguments, environment, whole=True)
-    predictions = Predictions(task, arguments.fetches)
-    seed = task.build.settings.seed if arguments.seed is None else arguments.seed
-    if task.trains and not (arguments.weights or task.document.weights):
-        environment.message(
-            "nodeflow: warning: nothing was trained: the variables have their initial values. "
-            "Use --weights with what nodeflow train --save-weights wrote."
-        )
-    with open_session(task, arguments, environment, seed) as session:
-        write_predictions(predictions, session, output, environment)

@@ -10,12 +10,20 @@ from contextlib import contextmanager
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
+from nodeflow.cli.output import (
+    duration,
+    json_line,
+    number,
+    plural,
+    show_notices,
+    value_text,
+    write_trace,
+)
 from nodeflow.cli.progress import Progress
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
-from nodeflow.errors import NonFiniteError, said
+from nodeflow.errors import NonFiniteError
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps, as_json
@@ -37,11 +45,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     training = task.training()
     for written in filter(None, (arguments.save_weights, arguments.profile)):
         check_writable(environment.path(written))  # fail now, not after an hour of training
-    for notice in task.notices():
-        environment.message(f"nodeflow: {said(notice, 'cli')}")
+    show_notices(task.notices(), environment)
     control = Control()
     with (
-        open_session(task, arguments, environment, training.seed) as session,
+        open_session(task, arguments, environment) as session,
         _stop_on_interrupt(control),
     ):
         if arguments.explain:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from nodeflow.cli.environment import SYNTAX
-from nodeflow.data.pictures import preparation
 from nodeflow.errors import FeedError, FileProblem, NodeflowError
 from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 
@@ -161,6 +160,8 @@ def read_picture(
         FileProblem: it is not a picture.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
+
+    from nodeflow.data.pictures import preparation
 
     size = preparation.picture_size(type_)
     if size is None:

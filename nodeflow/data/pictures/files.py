@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nodeflow.data.dataset import SPLITS
 from nodeflow.data.errors import DataFormatError, DataNotFound
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
 SPLIT_FOLDERS = {
@@ -331,6 +334,8 @@ _pool: list[ThreadPoolExecutor] = []
 
 
 def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     if not _pool:
         _pool.append(ThreadPoolExecutor(READERS, thread_name_prefix="pictures"))
     return _pool[0]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,12 +28,14 @@ from nodeflow.data.source_options import (
     split_by,
 )
 from nodeflow.data.tables.dialect import DELIMITERS
-from nodeflow.data.tables.schema import Schema, choose, future_texts, sampled_types
-from nodeflow.data.tables.survey import survey_table
-from nodeflow.data.tables.table import SAMPLE_ROWS, Table, kept_table
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
+
+if TYPE_CHECKING:
+    from nodeflow.data.survey_types import Survey
+    from nodeflow.data.tables.schema import Schema
+    from nodeflow.data.tables.table import Table
 
 OPTIONS = (
     ColumnNames(
@@ -168,17 +170,16 @@ def open_csv(location: Location, **options: Any) -> Dataset:
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the first rows alone unless categories have to be counted."""
-    file = location.file()
-    table = kept_table(file, **_reading(options), limit=SAMPLE_ROWS)
-    types = sampled_types(table, options)
+    from nodeflow.data.tables.schema import sampled_types
+    from nodeflow.data.tables.table import SAMPLE_ROWS
+
+    types = sampled_types(_table(location.file(), options, SAMPLE_ROWS), options)
     return open_csv(location, **options).columns if types is None else types
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
     """The options with everything that is guessed or computed from this file written down."""
-    file = location.file()
-    table = kept_table(file, **_reading(options))
-    schema = choose(table, options)
+    schema = _schema(location.file(), options)
     return {**options, **schema.pinned(_splits(schema, options))}
 
 
@@ -187,11 +188,8 @@ def rows(location: Location, **options: Any) -> Dataset:
 
     Labels are left out, as they may be missing.
     """
-    file = location.file()
-    table = kept_table(file, **_reading(options))
-    schema = choose(table, options, lenient=True)
-    parts = {"all": np.argsort(schema.kept, kind="stable")}
-    return _dataset(location.path, file, table, schema, parts)
+    schema = _schema(location.file(), options, lenient=True)
+    return _dataset(location.path, schema, {"all": np.argsort(schema.kept, kind="stable")})
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
@@ -199,23 +197,42 @@ def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator
 
     Those have nothing but the date or number that continues the column ``order_by``.
     """
-    file = location.file()
-    table = kept_table(file, **_reading(options))
+    from nodeflow.data.tables.schema import future_texts
+
+    table = _table(location.file(), options)
     if not options["window"]:
         return table.names, table.texts()
     return table.names, itertools.chain(table.texts(), future_texts(table, options))
 
 
-def _reading(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("header", "delimiter", "decimal", "date_order")}
+def survey(path: Path, limit: int | None = None) -> Survey:
+    """Look at the columns of a file."""
+    from nodeflow.data.tables.survey import survey_table
+
+    return survey_table(path, limit)
+
+
+# The readers of tables are imported where a table is read: most commands read none.
+
+
+def _table(file: Path, options: dict[str, Any], limit: int | None = None) -> Table:
+    from nodeflow.data.tables.table import kept_table
+
+    names = ("header", "delimiter", "decimal", "date_order")
+    return kept_table(file, **{name: options[name] for name in names}, limit=limit)
+
+
+def _schema(file: Path, options: dict[str, Any], *, lenient: bool = False) -> Schema:
+    from nodeflow.data.tables.schema import choose
+
+    return choose(_table(file, options), options, lenient=lenient)
 
 
 @lru_cache(maxsize=4)  # the window opens the file again after each edit of its node
 def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> Dataset:
     options = json.loads(given)
-    table = kept_table(file, **_reading(options))
-    schema = choose(table, options)
-    return _dataset(source, file, table, schema, _splits(schema, options))
+    schema = _schema(file, options)
+    return _dataset(source, schema, _splits(schema, options))
 
 
 def _splits(schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -223,9 +240,8 @@ def _splits(schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
     return split_by(options, len(schema.kept), schema.strata)
 
 
-def _dataset(
-    source: str, file: Path, table: Table, schema: Schema, parts: dict[str, np.ndarray]
-) -> Dataset:
+def _dataset(source: str, schema: Schema, parts: dict[str, np.ndarray]) -> Dataset:
+    file = schema.table.path
     arrays: dict[str, Column] = {"features": Column(schema.features(parts).astype(np.float32))}
     if schema.labels is not None:
         arrays["labels"] = Column(schema.labels, depth=schema.depth)
@@ -257,5 +273,5 @@ SOURCE = Source(
     pin=pin,
     texts=texts,
     rows=rows,
-    survey=survey_table,
+    survey=survey,
 )

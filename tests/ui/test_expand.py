@@ -14,14 +14,17 @@ from nodeflow.host import protocol as p
 from nodeflow.number_text import MINUS
 from nodeflow.resources import example
 from nodeflow.ui.inspector.panel import DerivedPage, NodePage
+from nodeflow.ui.pages import expansion_page
 
 LEFT = Qt.MouseButton.LeftButton
 LOCKED = "generated from train: Unpack to edit"
 
 
 @pytest.fixture
-def window(qtbot, live_window):
-    """A window on linear_regression.flow, its values there."""
+def window(qtbot, live_window, monkeypatch):
+    """A window on linear_regression.flow, its values there; generated nodes are laid out at once
+    (``test_expand_waits.py`` is about waiting for them)."""
+    monkeypatch.setattr(expansion_page, "FEW", 10_000)
     window = live_window("linear_regression")
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=10000)
     return window

@@ -27,8 +27,8 @@ from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 PAUSE_MS = 400
 """Derived values are asked for at most so often."""
-FEW = 30
-"""So many derived nodes are laid out at once; with more, a thread does it and the page waits."""
+FEW = 8
+"""Up to this many generated nodes are laid out at once; more in a thread, while the page waits."""
 READABLE = 0.5
 """A graph that does not fit at this scale is shown from its beginning instead of whole."""
 

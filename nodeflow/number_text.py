@@ -53,6 +53,15 @@ def count(value: SupportsIndex) -> str:
     return grouped.replace("-", MINUS)
 
 
+def counted(value: SupportsIndex, noun: str, several: str = "") -> str:
+    """So many things; ``several`` is the plural of a noun that does not take an s.
+
+    >>> counted(1, "row"), counted(12000, "row"), counted(2, "class", "classes")
+    ('1 row', '12\u202f000 rows', '2 classes')
+    """
+    return f"{count(value)} {noun if int(value) == 1 else several or f'{noun}s'}"
+
+
 def rounded(value: float, decimals: int = 0) -> str:
     """A number with so many decimals, as in a column whose numbers line up.
 

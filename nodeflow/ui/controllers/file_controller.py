@@ -22,6 +22,7 @@ from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
 from nodeflow.resources import examples
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -183,7 +184,7 @@ class FileController(QObject):
             canvas.renderer.theme.name,
             canvas.renderer.export_rect().size(),
             canvas.renderer.export_rect(ids).size() if ids else None,
-            (whole, f"The selection ({count} node{'s' if count != 1 else ''})"),
+            (whole, f"The selection ({counted(count, 'node')})"),
         )
         if not dialog.exec():
             return

@@ -19,6 +19,7 @@ from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.engine.feeds import feed_hint
 from nodeflow.errors import NonFiniteError
 from nodeflow.host import protocol as p
+from nodeflow.number_text import counted
 from nodeflow.train.events import Event, Hit
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -392,7 +393,7 @@ class RunController(QObject):
             self._tell(problems[0])
             return
         count = len(message.values)
-        self._messages.show_status(f"Computed {count} tensor{'' if count == 1 else 's'}")
+        self._messages.show_status(f"Computed {counted(count, 'tensor')}")
 
     def _missing_problem(self, name: str) -> Problem:
         place = self._workspace.find(name)

@@ -7,6 +7,7 @@ from functools import partial
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton
 
+from nodeflow.number_text import counted
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
@@ -102,7 +103,7 @@ class Breadcrumbs(QFrame):
             return
         document = workspace.document
         count = len(document.nodes) - len(document.borders)
-        facts = f"subgraph {document.scope}, {count} node{'' if count == 1 else 's'}"
+        facts = f"subgraph {document.scope}, {counted(count, 'node')}"
         if workspace.is_apart:
             facts += ", not inside an instance: nothing in it is computed"
         self.show_names([title, *names], facts)

@@ -21,6 +21,7 @@ from nodeflow.data import Dataset
 from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.theme import SPACE, Theme
@@ -30,7 +31,6 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.dataset_model import PICTURE, DatasetModel
 from nodeflow.ui.pages.dataset_reader import Content, read
-from nodeflow.ui.popups.own_data.column_texts import count
 from nodeflow.ui.popups.own_data.preview_step import ColumnHeader
 
 TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
@@ -182,7 +182,7 @@ class DatasetPage(QWidget):
             self.tabs.removeTab(0)
         for split in splits:
             assert self.content is not None
-            rows = count(self.content.dataset.size(split), "row")
+            rows = counted(self.content.dataset.size(split), "row")
             self.tabs.addTab(f"{TITLES.get(split, split)}  ·  {rows}")
             self.tabs.setTabData(self.tabs.count() - 1, split)
         self.tabs.blockSignals(False)

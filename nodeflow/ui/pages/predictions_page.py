@@ -16,13 +16,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout, QWidget
 
 from nodeflow.host import protocol as p
-from nodeflow.number_text import number
+from nodeflow.number_text import counted, number
 from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
-from nodeflow.ui.popups.own_data.column_texts import count
 
 Index = QModelIndex | QPersistentModelIndex
 Cells = tuple[str, ...]
@@ -170,17 +169,17 @@ class PredictionsPage(QWidget):
             self._fit_columns()
         self._show_busy(message.done, message.total)
         if not self.facts.text().startswith("Writing"):
-            self.facts.setText(f"{count(message.done, 'row')} so far…")
+            self.facts.setText(f"{counted(message.done, 'row')} so far…")
 
     def show_done(self, message: p.Predicted) -> None:
         """All rows are there."""
         self._stop_busy()
         shown = len(self.model.rows)
-        text = count(shown, "row")
+        text = counted(shown, "row")
         if message.cancelled:
             text += ", stopped"
         elif message.path is None and self._total > shown:
-            text = f"The first {text} of {count(self._total, 'row')}; saving writes all"
+            text = f"The first {text} of {counted(self._total, 'row')}; saving writes all"
         self.facts.setText(f"{text}.")
         self.save.setEnabled(bool(shown))
         if message.notices:
@@ -189,7 +188,7 @@ class PredictionsPage(QWidget):
     def show_failure(self, error: p.ErrorData) -> None:
         """The file does not fit, or cannot be written."""
         self._stop_busy()
-        self.facts.setText(count(len(self.model.rows), "row") + "." if self.model.rows else "")
+        self.facts.setText(counted(len(self.model.rows), "row") + "." if self.model.rows else "")
         hint = f" {in_window(error.hint)}" if error.hint else ""
         self._say("", f"{in_window(error.message)}.{hint}")
         self.table.setVisible(bool(self.model.rows))

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
-from nodeflow.number_text import count, rounded
+from nodeflow.number_text import count, counted, rounded
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
@@ -209,8 +209,8 @@ class ProfilePanel(QWidget):
         found = totals(self.result.trace, self.result.times)
         micros = sum(total.micros for total in found)
         what = "A training step" if self.result.times else "A run"
-        kernels = f"{len(found)} kernel{'' if len(found) == 1 else 's'}"
-        threads = f"{self.result.threads} thread{'' if self.result.threads == 1 else 's'}"
+        kernels = counted(len(found), "kernel")
+        threads = counted(self.result.threads, "thread")
         return f"{what}: {count(round(micros))} µs in {kernels}, {threads} together"
 
     def save_trace(self) -> None:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
 from nodeflow.train.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.messages import in_window, listed
@@ -155,7 +156,7 @@ def ask_unsaved_weights(parent: QWidget, name: str) -> str:
 def ask_load_weights(parent: QWidget, name: str, match: Match) -> bool:
     """Whether to load what fits of a file of weights; lists what does not."""
     count = len(match.found)
-    load = {YES: (f"Load {count} variable{'' if count == 1 else 's'}", DO)} if count else {}
+    load = {YES: (f"Load {counted(count, 'variable')}", DO)} if count else {}
     answer = _ask(
         parent,
         "loadWeights",

@@ -27,6 +27,7 @@ from nodeflow.document.formula.hints import call_around, is_unfinished
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.parser import DECLARABLE, ExpressionError, parse_expression
 from nodeflow.graph.types import DTYPES
+from nodeflow.number_text import counted
 from nodeflow.ops import REGISTRY
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core import theme as themes
@@ -267,8 +268,7 @@ class ExpressionBar(QFrame):
             except ExpressionError as error:
                 problem = error
             else:
-                count = len(plan.nodes)
-                message = f"Enter adds {count} node{'s' if count != 1 else ''}."
+                message = f"Enter adds {counted(len(plan.nodes), 'node')}."
                 warning = " ".join(plan.warnings)
         else:
             message = "Names are nodes, calls are ops. Tab completes, ↑ brings the last back."

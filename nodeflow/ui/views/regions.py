@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.host.views.regions import RegionData
-from nodeflow.number_text import number
+from nodeflow.number_text import counted, number
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.axes import Chart, draw_axes, make_chart, tick_text
 from nodeflow.ui.views.drawing import ViewDrawing
@@ -136,7 +136,7 @@ def words(data: RegionData) -> str:
     over = f"over {data.axes[0]} and {data.axes[1]}"
     if data.classes is None:
         count = 0 if data.values is None else len(data.values)
-        return f"values of {count} unit{'' if count == 1 else 's'} {over}"
+        return f"values of {counted(count, 'unit')} {over}"
     shares = np.bincount(data.classes.ravel(), minlength=len(data.names)) / data.classes.size
     parts = [f"{name} {share:.0%}" for name, share in zip(data.names, shares, strict=False)]
     return f"classes {over}: {', '.join(parts)} of the area"

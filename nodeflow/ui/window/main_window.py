@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
 from nodeflow.document.io.embedded_graph import PICTURES
+from nodeflow.number_text import counted
 from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet, build_menus, build_toolbar
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -427,7 +428,7 @@ class MainWindow(QMainWindow):
         link = self.link
         detail = ""
         if state == "idle" and link.threads:
-            detail = f"{link.threads} thread{'' if link.threads == 1 else 's'}"
+            detail = counted(link.threads, "thread")
         self.status.show_engine(state, detail)
 
     @Slot()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
+from nodeflow.number_text import counted
 from nodeflow.ui.core.messages import in_window, listed, plain
 from nodeflow.ui.core.theme import Theme, dot, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -80,9 +81,9 @@ class StatusBar(QStatusBar):
         self._problems = (errors, warnings, incomplete)
         parts = []
         if errors:
-            parts.append(f"{errors} error{'' if errors == 1 else 's'}")
+            parts.append(counted(errors, "error"))
         if warnings:
-            parts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
+            parts.append(counted(warnings, "warning"))
         if incomplete:
             parts.append(f"{incomplete} incomplete")
         self.problems.setText(" " + (", ".join(parts) or "No problems"))
@@ -98,8 +99,7 @@ class StatusBar(QStatusBar):
 
     def show_breakpoints(self, names: list[str]) -> None:
         """The nodes at which a training pauses; a click leads from one to the next."""
-        count = len(names)
-        self.breakpoints.setText(f" {count} breakpoint{'' if count == 1 else 's'}")
+        self.breakpoints.setText(f" {counted(len(names), 'breakpoint')}")
         self.breakpoints.setToolTip(f"Training pauses at {listed(names)}. Click to show the next.")
         self.breakpoints.setVisible(bool(names))
 
@@ -113,8 +113,7 @@ class StatusBar(QStatusBar):
 
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """What the user has to know about the data, in short; a click leads to all of it."""
-        count = len(notices)
-        self.notice.setText(f" {count} data notice{'' if count == 1 else 's'}" if count else "")
+        self.notice.setText(f" {counted(len(notices), 'data notice')}" if notices else "")
         self.notice.setToolTip("<br>".join(map(in_window, notices)))
         self.notice.setVisible(bool(notices))
 

@@ -14,6 +14,7 @@ from nodeflow.document.edit import commands, dataset_placeholders, insertables, 
 from nodeflow.document.edit.wiring_guess import wire_new
 from nodeflow.document.layout import align
 from nodeflow.document.model.records import Wire
+from nodeflow.number_text import counted
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
 from nodeflow.ui.canvas.gestures.drag_wire import WireContext
 from nodeflow.ui.canvas.scene import card_data
@@ -102,7 +103,7 @@ class GraphEdits:
         """Remove nodes and frames as one undo step that ``verb`` names."""
         document = self._scene.document
         frames = [i for i in ids if i in document.frames]
-        what = f"{len(frames)} frame{'' if len(frames) == 1 else 's'}"
+        what = counted(len(frames), "frame")
         with self._signals.reporting(), document.transaction(f"{verb} {what} with nodes"):
             commands.remove(document, [i for i in ids if i in document.nodes])
             for frame in frames:

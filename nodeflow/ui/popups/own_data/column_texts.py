@@ -7,8 +7,8 @@ import datetime
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter
 
-from nodeflow import number_text
 from nodeflow.data.survey import ColumnSurvey
+from nodeflow.number_text import number
 from nodeflow.ui.core.theme import Theme
 
 KINDS = {
@@ -24,17 +24,6 @@ KINDS = {
 MOST_BARS = 20
 
 
-def count(number: int, noun: str, several: str = "") -> str:
-    """``1 row``, ``12 000 rows``."""
-    text = number_text.count(number)
-    return f"{text} {noun if number == 1 else several or f'{noun}s'}"
-
-
-def figure(value: float) -> str:
-    """A number in four significant digits."""
-    return number_text.number(value)
-
-
 def kind_text(column: ColumnSurvey) -> str:
     """``category``, ``array 28 × 28``."""
     shape = column.shape[:2] if column.kind == "picture" else column.shape
@@ -43,7 +32,7 @@ def kind_text(column: ColumnSurvey) -> str:
 
 
 def missing_text(column: ColumnSurvey) -> str:
-    return f"{figure(column.missing)} missing" if column.missing else ""
+    return f"{number(column.missing)} missing" if column.missing else ""
 
 
 def values_text(column: ColumnSurvey) -> str:
@@ -56,18 +45,18 @@ def values_text(column: ColumnSurvey) -> str:
         low, high = column.minimum, column.maximum
         if column.kind == "date":
             return f"{_date(low)} to {_date(high)}"
-        return f"{figure(low)} to {figure(high)}"
+        return f"{number(low)} to {number(high)}"
     if column.kind == "picture":
         return "in colours" if column.shape[2:] in ((3,), (4,)) else "grey"
-    return f"{figure(column.distinct)} different values" if column.distinct else ""
+    return f"{number(column.distinct)} different values" if column.distinct else ""
 
 
 def spoken(column: ColumnSurvey) -> str:
     """All of it, for a tooltip and for who listens."""
     parts = [column.name, kind_text(column), values_text(column), missing_text(column)]
     if column.mean is not None and column.kind in ("number", "integer"):
-        deviation = figure(column.deviation or 0.0)
-        parts.insert(3, f"mean {figure(column.mean)}, deviation {deviation}")
+        deviation = number(column.deviation or 0.0)
+        parts.insert(3, f"mean {number(column.mean)}, deviation {deviation}")
     return "\n".join(part for part in parts if part)
 
 
@@ -75,7 +64,7 @@ def bars(column: ColumnSurvey) -> tuple[int, ...]:
     """Heights of the bars of a distribution; nothing if there is none to show."""
     if column.counts and column.kind not in ("category",):
         return column.counts
-    return tuple(number for _, number in column.categories[:MOST_BARS])
+    return tuple(rows for _, rows in column.categories[:MOST_BARS])
 
 
 def draw_distribution(painter: QPainter, area: QRectF, column: ColumnSurvey, theme: Theme) -> None:
@@ -97,4 +86,4 @@ def _date(days: float) -> str:
     try:
         return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=days))
     except OverflowError:
-        return figure(days)
+        return number(days)

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.starters.choices import SERIES, Choices
+from nodeflow.number_text import counted
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import column, label, row
-from nodeflow.ui.popups.own_data.column_texts import count
 from nodeflow.ui.popups.own_data.columns_model import (
     INPUT,
     KIND,
@@ -189,7 +189,7 @@ class ColumnsStep(QWidget):
         self.classes.setVisible(bool(classes))
         self.class_list.setVisible(bool(classes))
         hint = ": F2 renames one" if renames else ""
-        self.classes.setText(f"{count(len(classes), 'class', 'classes')}{hint}")
+        self.classes.setText(f"{counted(len(classes), 'class', 'classes')}{hint}")
         shown = [self.class_list.item(i).data(CLASS_ROLE) for i in range(self.class_list.count())]
         if shown == [name for name, _ in classes]:
             return
@@ -198,7 +198,7 @@ class ColumnsStep(QWidget):
             for name, number in classes:
                 item = QListWidgetItem(self.choices.class_names.get(name, name))
                 item.setData(CLASS_ROLE, name)
-                item.setToolTip(f"{name}: {count(number, 'row')}")
+                item.setToolTip(f"{name}: {counted(number, 'row')}")
                 if renames:
                     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
                 self.class_list.addItem(item)

@@ -27,12 +27,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from nodeflow.data.survey import ColumnSurvey, Survey
+from nodeflow.number_text import counted
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label
 from nodeflow.ui.popups.own_data.column_texts import (
-    count,
     draw_distribution,
     kind_text,
     missing_text,
@@ -209,13 +209,13 @@ class PreviewStep(QWidget):
     def _facts(self, limit: int) -> str:
         survey = self.survey
         noun = "picture" if survey.kind == "pictures" else "row"
-        rows = count(survey.rows, noun)
+        rows = counted(survey.rows, noun)
         if survey.rows >= limit:
             rows = f"The first {rows}"
-        parts = [f"{rows}, {count(len(survey.columns), 'column')}"]
+        parts = [f"{rows}, {counted(len(survey.columns), 'column')}"]
         missing = sum(found.missing for found in survey.columns)
         if missing:
-            parts.append(f"{count(missing, 'value is', 'values are')} missing")
+            parts.append(f"{counted(missing, 'value is', 'values are')} missing")
         if survey.head and len(survey.head) < survey.rows:
             parts.append(f"below are the first {len(survey.head)}")
         notice = f" {survey.notice}" if survey.notice else ""

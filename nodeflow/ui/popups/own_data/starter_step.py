@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLabel, QRadioButton, QSi
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS
 from nodeflow.document.starters.choices import Choices
+from nodeflow.number_text import counted
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label, row
-from nodeflow.ui.popups.own_data.column_texts import count
 from nodeflow.ui.popups.own_data.graph_picture import graph_picture
 
 PICTURE = QSize(560, 330)
@@ -92,7 +92,7 @@ def facts(document: Document, weights: int) -> str:
     """The size of a graph and of its training, in a sentence."""
     training = document.training
     return (
-        f"{count(len(document.nodes), 'node')} with {count(weights, 'weight')}; Adam trains them "
-        f"for up to {count(training['epochs'], 'epoch')} in batches of "
-        f"{count(training['batch_size'], 'row')}."
+        f"{counted(len(document.nodes), 'node')} with {counted(weights, 'weight')}; Adam trains "
+        f"them for up to {counted(training['epochs'], 'epoch')} in batches of "
+        f"{counted(training['batch_size'], 'row')}."
     )

@@ -23,12 +23,16 @@ def shortcut(qtbot, window, keys: str) -> None:
     qtbot.keyClick(window.focusWidget(), pressed.key(), pressed.keyboardModifiers())
 
 
-@pytest.fixture
-def window(qtbot, live_window):
+def expression_window(qtbot, live_window):
     """A window on expression.flow, its values there."""
     window = live_window("expression")
     qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
     return window
+
+
+@pytest.fixture
+def window(qtbot, live_window):
+    return expression_window(qtbot, live_window)
 
 
 def node(window, name: str):

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from test_expand import shown
-from test_subgraph_actions import make, node, shortcut
+from test_subgraph_actions import expression_window, make, node, shortcut
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
@@ -18,10 +18,7 @@ Key, Keys = Qt.Key, Qt.KeyboardModifier
 
 @pytest.fixture
 def window(qtbot, live_window):
-    """A window on expression.flow, its values there."""
-    window = live_window("expression")
-    qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
-    return window
+    return expression_window(qtbot, live_window)
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QApplication
-from test_subgraph_actions import make, node, opened, shortcut
+from test_subgraph_actions import expression_window, make, node, shortcut
 
 from nodeflow.document.edit import commands, library
 from nodeflow.document.edit.definitions import add_instance, rename_definition
@@ -25,8 +24,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
-    yield from opened(qtbot, settings, tmp_path, monkeypatch)
+def window(qtbot, live_window):
+    return expression_window(qtbot, live_window)
 
 
 def remove(window, *names: str) -> None:

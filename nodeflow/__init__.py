@@ -31,14 +31,16 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Session": "nodeflow.engine.session",
+    "data": "nodeflow.data",
     "layers": "nodeflow.ops.layers.api",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "save": "nodeflow.document.build.api",
+    "train": "nodeflow.train",
 }
 
-_MODULES = {"layers"}
+_MODULES = {"data", "layers", "train"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.

@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from nodeflow import data as data
 from nodeflow import errors as errors
+from nodeflow import train as train
 from nodeflow.document.build.api import load as load
 from nodeflow.document.build.api import save as save
 from nodeflow.engine.session import Session as Session

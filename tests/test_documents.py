@@ -15,7 +15,7 @@ import pytest
 from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
-from nodeflow.data import SOURCES
+from nodeflow.data.catalog import SOURCES
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example

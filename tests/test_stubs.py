@@ -35,7 +35,17 @@ def functions() -> dict[str, ast.FunctionDef]:
 
 def test_the_stub_is_what_the_registry_gives(make_stubs: ModuleType) -> None:
     message = "run python tools/make_stubs.py"
-    assert STUB.read_text(encoding="utf-8") == make_stubs.stub(), message
+    for path, text in make_stubs.stubs().items():
+        assert path.read_text(encoding="utf-8") == text, message
+
+
+@pytest.mark.parametrize("namespace", [nf.data, nf.train], ids=lambda n: n.__name__)
+def test_every_name_of_a_namespace_is_found(namespace: ModuleType) -> None:
+    assert dir(namespace) == sorted(namespace.NAMES)
+    for name in dir(namespace):
+        assert getattr(namespace, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no 'nothing'"):
+        namespace.nothing  # noqa: B018
 
 
 def test_the_package_is_marked_as_typed() -> None:

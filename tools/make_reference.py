@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
-from nodeflow.data import SOURCES
+from nodeflow.data.catalog import SOURCES
 from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op

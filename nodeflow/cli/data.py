@@ -9,7 +9,7 @@ from pathlib import Path
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, number, plural
 from nodeflow.cli.progress import Progress
-from nodeflow.data import SOURCES
+from nodeflow.data.catalog import SOURCES
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.fetch import Progress as Fetched
 from nodeflow.data.fetch import fetch as fetch_data

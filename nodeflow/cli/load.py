@@ -8,7 +8,7 @@ from typing import Any
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
-from nodeflow.data import SOURCES, source_at
+from nodeflow.data.catalog import SOURCES, source_at
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.task import Task

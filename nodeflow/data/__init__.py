@@ -1,36 +1,13 @@
-"""Data sets: their sources, the order of rows, downloads with checksums.
+"""Data sets: their sources, the order of rows, downloads with checksums; `nf.data` for users.
 
-Import the names below from here. Modules that may be imported directly: `dataset`, `shuffling`,
-`data_paths`, `survey`, `fetch` (which loads the HTTP client), and `sources.mnist` for where its
-files are.
-Nothing here imports `train`, `document` or what lies above them.
+`catalog` opens sources, `data_splits` is what they give. Layers above import these modules by path;
+nothing here imports `train`, `document` or what lies above them. The names below are those that
+users see.
 """
 
-from nodeflow.data.catalog import (
-    SOURCES,
-    all_rows,
-    dataset_columns,
-    known_options,
-    open_dataset,
-    parse_source,
-    pinned_options,
-    row_texts,
-    source_at,
-    source_options,
-)
-from nodeflow.data.dataset import SPLITS, Dataset
+from nodeflow.namespaces import namespace
 
-__all__ = [
-    "SOURCES",
-    "SPLITS",
-    "Dataset",
-    "all_rows",
-    "dataset_columns",
-    "known_options",
-    "open_dataset",
-    "parse_source",
-    "pinned_options",
-    "row_texts",
-    "source_at",
-    "source_options",
-]
+NAMES: dict[str, str] = {}
+"""Public name -> the module that defines it."""
+
+__getattr__, __dir__ = namespace(__name__, NAMES, "nf.data")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data import sources
-from nodeflow.data.dataset import Dataset, joined
+from nodeflow.data.data_splits import DataSplits, joined
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import bind
@@ -78,7 +78,7 @@ def open_dataset(
     data_dir: str | os.PathLike | None = None,
     base_dir: str | os.PathLike | None = None,
     **options: Any,
-) -> Dataset:
+) -> DataSplits:
     """Load a data set.
 
     Args:
@@ -140,10 +140,10 @@ def all_rows(
     data_dir: str | os.PathLike | None = None,
     base_dir: str | os.PathLike | None = None,
     **options: Any,
-) -> Dataset:
+) -> DataSplits:
     """Every row that can be computed, in the order of the file, as the split ``all``.
 
-    Labels may be missing, and may be left out. ``Dataset.rows`` says which rows of the file they
+    Labels may be missing, and may be left out. ``DataSplits.rows`` says which rows of the file they
     are; the notice tells of those that are left out, such as rows with unknown categories.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data.data_paths import file_stamp, resolve
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.survey_types import Survey
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -105,14 +105,14 @@ class Source:
     title: str
     doc: str
     options: tuple[Attr, ...]
-    open: Callable[..., Dataset]
+    open: Callable[..., DataSplits]
     columns: Callable[..., dict[str, TensorType]]
     takes_path: bool = False
     ending: str = ""
     more_endings: tuple[str, ...] = ()
     folder: bool = False
     pin: Callable[..., dict[str, Any]] | None = None
-    rows: Callable[..., Dataset] | None = None
+    rows: Callable[..., DataSplits] | None = None
     texts: Callable[..., tuple[tuple[str, ...], Iterator[tuple[str, ...]]]] | None = None
     stamp: Callable[[Location], Any] | None = None
     survey: Callable[[Path, int | None], Survey] | None = None

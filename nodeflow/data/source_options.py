@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.dataset import SPLITS, split_edges
+from nodeflow.data.data_splits import SPLITS, split_edges
 from nodeflow.data.shuffling import epoch_order
 from nodeflow.data.survey_types import TABLE_KINDS
 from nodeflow.errors import AttributeProblem, suggest

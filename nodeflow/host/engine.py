@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import VariableId, variable_ids
 from nodeflow.document.io import flow
@@ -61,7 +61,7 @@ class Engine:
         self._folder: str | None = None
         self._revision = -1
         self._pending: p.Evaluate | None = None
-        self._opened: dict[Any, Dataset] = {}
+        self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
         self._session: Session | None = None

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.live_graph import Patch
@@ -56,14 +56,14 @@ class Evaluator:
         document: Document,
         *,
         base_dir: str | os.PathLike | None = None,
-        opened: dict[Any, Dataset] | None = None,
+        opened: dict[Any, DataSplits] | None = None,
         threads: int | None = None,
         choice: ShowData | None = None,
     ) -> None:
         self._document = document
         self._data = ChosenData(choice)
         self._base_dir = base_dir
-        self._opened: dict[Any, Dataset] = {} if opened is None else opened
+        self._opened: dict[Any, DataSplits] = {} if opened is None else opened
         self._threads = threads
         self._kept = KeptValues()
         self.version = 0

@@ -1,6 +1,19 @@
-"""Training a graph on data: the loop, evaluation, early stopping, and weights on disk.
+"""`nf.train`: training a graph on data, checkpoints, and what TensorFlow 1 calls by these names.
 
 `settings` declares the settings, `training` binds them to a graph and its data, `loop.train` yields
-`events`, and `control` steers it from another thread. Layers above import these modules; nothing
-here knows documents, processes or windows.
+`events`, and `control` steers it from another thread. Layers above import these modules by path;
+nothing here knows processes or windows. The names below are those that users see.
 """
+
+from nodeflow.namespaces import namespace
+
+NAMES = {
+    "Control": "nodeflow.train.control",
+    "Done": "nodeflow.train.events",
+    "Epoch": "nodeflow.train.events",
+    "Started": "nodeflow.train.events",
+    "Steps": "nodeflow.train.events",
+}
+"""Public name -> the module that defines it."""
+
+__getattr__, __dir__ = namespace(__name__, NAMES, "nf.train")

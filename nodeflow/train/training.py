@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.metric_state import Accumulating
@@ -70,7 +70,7 @@ class Monitor:
 class Binding:
     """A placeholder fed from a data set's column."""
 
-    dataset: Dataset
+    dataset: DataSplits
     column: str
 
 

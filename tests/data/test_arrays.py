@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from nodeflow.data import all_rows, dataset_columns, open_dataset
+from nodeflow.data.catalog import all_rows, dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.sources import npy_file
 from nodeflow.data.survey import dataset_statistics, survey

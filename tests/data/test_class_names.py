@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.data import all_rows, open_dataset, pinned_options
+from nodeflow.data.catalog import all_rows, open_dataset, pinned_options
 from nodeflow.errors import AttributeProblem
 from tests import own_data
 

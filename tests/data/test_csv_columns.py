@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.data import dataset_columns, open_dataset, pinned_options
+from nodeflow.data.catalog import dataset_columns, open_dataset, pinned_options
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.survey import dataset_statistics, survey
 from nodeflow.data.tables import schema

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodeflow.data import dataset_columns, open_dataset
+from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.tables.table import read_table
 from nodeflow.errors import AttributeProblem, NodeflowError

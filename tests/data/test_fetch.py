@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from nodeflow.data import fetch as fetching
-from nodeflow.data import open_dataset
+from nodeflow.data.catalog import open_dataset
 from nodeflow.data.download import Progress, Transfer, is_published
 from nodeflow.data.errors import (
     ChecksumError,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.data import dataset_columns, open_dataset
+from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound, UnknownSplit
 from nodeflow.data.sources import mnist
 from nodeflow.errors import AttributeProblem

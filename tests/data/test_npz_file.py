@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.data import dataset_columns, open_dataset
+from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.sources import npz_file
 from nodeflow.graph.types import TensorType

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from nodeflow.data import dataset_columns, open_dataset
+from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound, UnknownSource
 from nodeflow.errors import AttributeProblem
 

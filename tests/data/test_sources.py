@@ -8,9 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from nodeflow.data import (
+from nodeflow.data.catalog import (
     SOURCES,
-    Dataset,
     dataset_columns,
     known_options,
     open_dataset,
@@ -18,6 +17,7 @@ from nodeflow.data import (
     source_at,
     source_options,
 )
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import UnknownSource
 from nodeflow.errors import AttributeProblem
 from tests.data import own_data
@@ -46,7 +46,7 @@ def source(request, shapes) -> str:
     return request.param.replace("SHAPES", str(shapes))
 
 
-def whole(dataset: Dataset, split: str, column: str) -> np.ndarray:
+def whole(dataset: DataSplits, split: str, column: str) -> np.ndarray:
     return dataset.split(split)[column].rows(slice(None))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodeflow.data import all_rows, dataset_columns, open_dataset, pinned_options
+from nodeflow.data.catalog import all_rows, dataset_columns, open_dataset, pinned_options
 from nodeflow.data.errors import DataNotFound, UnknownSource
 from nodeflow.data.survey import dataset_statistics, survey
 from nodeflow.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.data import dataset_columns
+from nodeflow.data.catalog import dataset_columns
 from nodeflow.document.analysis.declarations import declaration, declarations
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.edit import commands, insertables

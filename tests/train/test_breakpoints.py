@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
@@ -49,7 +49,7 @@ def growing(rate: float):
         loss = nf.reduce_mean(nf.square(x - w), name="loss")
         large = nf.greater(loss, 100.0, name="large")
         optimizer = nf.gradient_descent(loss, learning_rate=rate, name="train")
-    data = Dataset("d", "memory", {"train": {"x": Column(np.zeros(40, np.float32))}})
+    data = DataSplits("d", "memory", {"train": {"x": Column(np.zeros(40, np.float32))}})
     training = Training(optimizer, loss, epochs=30, batch_size=10, bindings={x: Binding(data, "x")})
     return graph, training, {"loss": loss, "large": large}
 

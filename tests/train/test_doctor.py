@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
@@ -23,8 +23,8 @@ from nodeflow.train.training import Binding, Metric, Training
 ROWS = 400
 
 
-def dataset(**columns: Column) -> Dataset:
-    return Dataset("rows", "rows", {"train": columns, "test": columns})
+def dataset(**columns: Column) -> DataSplits:
+    return DataSplits("rows", "rows", {"train": columns, "test": columns})
 
 
 def hints_of(graph: Graph, training: Training) -> dict[str, Hint]:
@@ -264,7 +264,7 @@ def test_overfitting() -> None:
         "x": Column(rng.normal(size=(200, 40)).astype(np.float32)),
         "y": Column(rng.integers(0, 2, 200), depth=2),
     }
-    data = Dataset("noise", "noise", {"train": train_rows, "validation": other})
+    data = DataSplits("noise", "noise", {"train": train_rows, "validation": other})
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 40], name="x")
         y = nf.placeholder("float32", [None, 2], name="y")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.train.early_stopping import Watch
@@ -68,7 +68,7 @@ def overshooting(split="test"):
         loss = nf.reduce_mean(nf.square(x - w), name="loss")
         optimizer = nf.gradient_descent(loss, learning_rate=0.05, average_decay=0.5, name="train")
     columns = {"train": np.full(20, 1.0), "test": np.full(7, 0.6)}
-    data = Dataset("d", "memory", {s: {"x": Column(v)} for s, v in columns.items()})
+    data = DataSplits("d", "memory", {s: {"x": Column(v)} for s, v in columns.items()})
     return graph, Training(
         optimizer, loss, epochs=30, batch_size=10, bindings={x: Binding(data, "x")},
         metrics=(Metric(loss, split, key="loss"),),

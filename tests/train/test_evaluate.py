@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.ops.metric_state import Accumulating
 from nodeflow.train.evaluate import accumulators, evaluate
@@ -72,7 +72,7 @@ class Model:
             loss = nf.reduce_mean(nf.square(found * self.weight))
             train = nf.gradient_descent(loss)
         columns = {"number": CLASS, "scores": SCORES, "wanted": WANTED, "found": FOUND}
-        data = Dataset("data", "memory", {"test": {k: Column(v) for k, v in columns.items()}})
+        data = DataSplits("data", "memory", {"test": {k: Column(v) for k, v in columns.items()}})
         bindings = {self.graph.tensor(name): Binding(data, name) for name in columns}
         self.training = Training(train, loss, bindings=bindings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import nodeflow as nf
-from nodeflow.data import open_dataset
+from nodeflow.data.catalog import open_dataset
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session

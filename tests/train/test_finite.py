@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.errors import NonFiniteError
 from nodeflow.train.doctor.checks import Doctor
@@ -28,7 +28,7 @@ def growing(rate: float = 2.0, epochs: int = 30, **settings):
         w = nf.variable(1.0, name="w")
         loss = nf.reduce_mean(nf.square(x - w), name="loss")
         optimizer = nf.gradient_descent(loss, learning_rate=rate, name="train")
-    data = Dataset("d", "memory", {"train": {"x": Column(np.zeros(STEPS, np.float32))}})
+    data = DataSplits("d", "memory", {"train": {"x": Column(np.zeros(STEPS, np.float32))}})
     bindings = {x: Binding(data, "x")}
     training = Training(optimizer, loss, epochs=epochs, batch_size=1, bindings=bindings, **settings)
     return graph, training
@@ -168,7 +168,7 @@ def test_inputs_that_are_not_scaled_can_be_scaled():
         w = nf.variable(np.ones((3, 1), np.float32), name="w")
         loss = nf.reduce_mean(nf.square(x @ w), name="loss")
         optimizer = nf.gradient_descent(loss, learning_rate=1.0, name="train")
-    bindings = {x: Binding(Dataset("d", "memory", {"train": {"x": Column(rows)}}), "x")}
+    bindings = {x: Binding(DataSplits("d", "memory", {"train": {"x": Column(rows)}}), "x")}
     training = Training(optimizer, loss, epochs=30, batch_size=1, bindings=bindings)
     events, error, variables = run(graph, training, "reference")
     assert error is not None and np.isfinite(variables["w"]).all()

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QToolBar
 from test_expand import shown
 from thread_engine import ThreadClient
 
-from nodeflow.data import open_dataset
+from nodeflow.data.catalog import open_dataset
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 MOST_ACTIONS = 12

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.data.dataset import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.data.errors import DataFormatError, DataNotFound
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.data.data_paths import file_stamp
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
     CLASS_NAMES,
@@ -157,7 +157,7 @@ OPTIONS = (
 )
 
 
-def open_csv(location: Location, **options: Any) -> Dataset:
+def open_csv(location: Location, **options: Any) -> DataSplits:
     """Columns ``features`` float32 (None, k) and ``labels`` (see ``OPTIONS``).
 
     Raises:
@@ -183,7 +183,7 @@ def pin(location: Location, **options: Any) -> dict[str, Any]:
     return {**options, **schema.pinned(_splits(schema, options))}
 
 
-def rows(location: Location, **options: Any) -> Dataset:
+def rows(location: Location, **options: Any) -> DataSplits:
     """All rows that can be computed in the order of the file, as the split ``all``.
 
     Labels are left out, as they may be missing.
@@ -229,7 +229,7 @@ def _schema(file: Path, options: dict[str, Any], *, lenient: bool = False) -> Sc
 
 
 @lru_cache(maxsize=4)  # the window opens the file again after each edit of its node
-def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> Dataset:
+def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> DataSplits:
     options = json.loads(given)
     schema = _schema(file, options)
     return _dataset(source, schema, _splits(schema, options))
@@ -240,12 +240,12 @@ def _splits(schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
     return split_by(options, len(schema.kept), schema.strata)
 
 
-def _dataset(source: str, schema: Schema, parts: dict[str, np.ndarray]) -> Dataset:
+def _dataset(source: str, schema: Schema, parts: dict[str, np.ndarray]) -> DataSplits:
     file = schema.table.path
     arrays: dict[str, Column] = {"features": Column(schema.features(parts).astype(np.float32))}
     if schema.labels is not None:
         arrays["labels"] = Column(schema.labels, depth=schema.depth)
-    return Dataset(
+    return DataSplits(
         file.name,
         f"csv:{source}",
         {

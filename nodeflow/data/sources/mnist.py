@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.idx import read_idx
 from nodeflow.data.source import Location, Published, RemoteFile, Source
@@ -139,7 +139,7 @@ def columns(location: Location, *, labels: str, **_: object) -> dict[str, Tensor
     return {"images": TensorType("float32", (None, PIXELS)), "labels": label}
 
 
-def open_mnist(location: Location, *, labels: str, scale: bool) -> Dataset:
+def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
     """MNIST: columns ``images`` float32 (None, 784) and ``labels``.
 
     Args:
@@ -162,7 +162,7 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> Dataset:
         }
         for name, (images, digits) in arrays.items()
     }
-    return Dataset(
+    return DataSplits(
         name="MNIST",
         source="mnist",
         splits=splits,

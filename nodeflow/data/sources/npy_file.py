@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.data.array_survey import are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import MOST_CLASSES, SPLIT_KIND, SPLIT_OPTIONS, split_by
@@ -76,7 +76,7 @@ def mapped(path: Path) -> np.ndarray:
     return array
 
 
-def open_npy(location: Location, **options: Any) -> Dataset:
+def open_npy(location: Location, **options: Any) -> DataSplits:
     """Column ``features`` or ``images``, and ``labels`` where the last column is one.
 
     Raises:
@@ -103,7 +103,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     return {**types, "labels": TensorType("float32", (None, depth))}
 
 
-def rows(location: Location, **options: Any) -> Dataset:
+def rows(location: Location, **options: Any) -> DataSplits:
     """All rows in the order of the file as the split ``all``, without labels."""
     file = location.file()
     array = mapped(file)
@@ -114,7 +114,7 @@ def rows(location: Location, **options: Any) -> Dataset:
 
 
 @lru_cache(maxsize=2)
-def _open(source: str, file: Path, stamp: Any, given: str) -> Dataset:
+def _open(source: str, file: Path, stamp: Any, given: str) -> DataSplits:
     options = json.loads(given)
     array = mapped(file)
     width = _width(file, array, options)
@@ -137,12 +137,12 @@ def _dataset(
     made: dict[str, Column],
     parts: dict[str, np.ndarray],
     labels: np.ndarray | None = None,
-) -> Dataset:
+) -> DataSplits:
     classes = {}
     if labels is not None:
         classes["labels"] = tuple(map(str, range(int(labels.max()) + 1)))
     images = {"images": (array.shape[1], array.shape[2])} if _name(array) == "images" else {}
-    return Dataset(
+    return DataSplits(
         file.name,
         f"npy:{source}",
         {

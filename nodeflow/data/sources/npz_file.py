@@ -19,7 +19,7 @@ import numpy as np
 
 from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
-from nodeflow.data.dataset import SPLITS, Dataset
+from nodeflow.data.data_splits import SPLITS, DataSplits
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
@@ -75,7 +75,7 @@ _SMALL = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "in
 _SMALL["uint32"] = "int64"
 
 
-def open_npz(location: Location, **options: Any) -> Dataset:
+def open_npz(location: Location, **options: Any) -> DataSplits:
     """One column per array; see ``OPTIONS``.
 
     Raises:
@@ -106,7 +106,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 @lru_cache(maxsize=2)
-def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> Dataset:
+def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSplits:
     options = json.loads(text)
     splits: dict[str, dict[str, Column]] = {}
     parts: dict[str, np.ndarray] = {}
@@ -133,7 +133,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> Dataset
             splits[split] = {name: column.take(indices) for name, column in whole.items()}
     if not splits:
         raise DataFormatError(f"{file} has no rows")
-    return Dataset(
+    return DataSplits(
         file.name,
         f"npz:{source}",
         splits,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.pictures.files import (
     ENDINGS,
@@ -80,7 +80,7 @@ OPTIONS = (
 )
 
 
-def open_pictures(location: Location, **options: Any) -> Dataset:
+def open_pictures(location: Location, **options: Any) -> DataSplits:
     """Columns ``images`` float32 from 0 to 1, read when needed, and ``labels``.
 
     Raises:
@@ -115,7 +115,7 @@ def pin(location: Location, **options: Any) -> dict[str, Any]:
     }
 
 
-def rows(location: Location, **options: Any) -> Dataset:
+def rows(location: Location, **options: Any) -> DataSplits:
     """All pictures in the order of their names, as the split ``all``, without labels."""
     listing = _listing(location)
     every = np.arange(len(listing), dtype=np.int64)
@@ -142,7 +142,7 @@ def listed(place: Path, stamp: Any) -> Listing:
 
 
 @lru_cache(maxsize=2)
-def _open(source: str, place: Path, stamp: Any, given: str) -> Dataset:
+def _open(source: str, place: Path, stamp: Any, given: str) -> DataSplits:
     options = json.loads(given)
     listing = listed(place, stamp)
     labels = _labels(listing, options) if _has_labels(listing, options) else None
@@ -156,7 +156,7 @@ def _dataset(
     options: dict[str, Any],
     parts: dict[str, np.ndarray],
     labels: np.ndarray | None = None,
-) -> Dataset:
+) -> DataSplits:
     look = _look(listing, options)
     reader = PictureReader(listing, look)
     read = _Rows(reader) if options["layout"] == "row" else reader
@@ -168,7 +168,7 @@ def _dataset(
         if labels is not None:
             depth = len(classes) if options["labels"] == "one_hot" else None
             splits[split]["labels"] = Column(labels[which], depth=depth)
-    return Dataset(
+    return DataSplits(
         listing.root.name if len(listing) > 1 else listing.files[0],
         f"pictures:{source}",
         splits,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_by
@@ -35,7 +35,7 @@ def columns(location: Location, **_: object) -> dict[str, TensorType]:
     return {name: TensorType("int64", (None,)) for name in COLUMNS}
 
 
-def open_skipgrams(location: Location, **options: Any) -> Dataset:
+def open_skipgrams(location: Location, **options: Any) -> DataSplits:
     """Columns ``words`` and ``neighbours``, int64 (n,): all pairs of nearby words as numbers.
 
     Words are lower case and numbered by first appearance. Words that are not among the most
@@ -51,7 +51,7 @@ def open_skipgrams(location: Location, **options: Any) -> Dataset:
 
 
 @lru_cache(maxsize=4)
-def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> Dataset:
+def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> DataSplits:
     options = dict(given)
     try:
         text = file.read_text(encoding="utf-8").lower()
@@ -64,7 +64,7 @@ def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> 
         raise DataFormatError(f"{path} has no line with two words")
     parts = split_by(options, len(pairs))
     names = tuple(vocabulary)
-    return Dataset(
+    return DataSplits(
         name=file.stem,
         source=f"text:{path}",
         splits={

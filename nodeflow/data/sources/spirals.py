@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
@@ -48,7 +48,7 @@ def open_spirals(
     splits: tuple[float, ...],
     shuffle: bool,
     seed: int,
-) -> Dataset:
+) -> DataSplits:
     """Columns ``points`` float32 (None, 2) and ``labels``; the same everywhere for one seed."""
     points, classes = spiral_points(n, noise, turns, seed)
     arrays = {
@@ -56,7 +56,7 @@ def open_spirals(
         "labels": Column(classes, depth=2) if labels == "one_hot" else Column(classes),
     }
     parts = split_rows(n, splits, shuffle, seed)
-    return Dataset(
+    return DataSplits(
         name="Two spirals",
         source="spirals",
         splits={

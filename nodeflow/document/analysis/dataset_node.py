@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nodeflow.data import SOURCES, dataset_columns, parse_source, source_options
+from nodeflow.data.catalog import SOURCES, dataset_columns, parse_source, source_options
 from nodeflow.data.source import Location
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json

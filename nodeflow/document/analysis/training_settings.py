@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nodeflow.data import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.paths import at_path, source_of, walk
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.data import Dataset, row_texts
+from nodeflow.data.catalog import row_texts
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.build.class_scores import made_by
 from nodeflow.document.build.task import Task
@@ -130,7 +131,7 @@ class Predictions:
         if len(set(sizes.values())) > 1:
             text = " and ".join(f"{name} has {size} rows" for name, size in sizes.items())
             raise DataError(f"data sets of different length feed one batch: {text}")
-        self.dataset: Dataset = next(iter(self.bindings.values())).dataset
+        self.dataset: DataSplits = next(iter(self.bindings.values())).dataset
         self.count = next(iter(sizes.values()))
         classes = next(iter(self.dataset.classes.values()), ())
         self.predicted = [

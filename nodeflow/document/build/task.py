@@ -12,11 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import (
-    Dataset,
-    all_rows,
-    open_dataset,
-)
+from nodeflow.data.catalog import all_rows, open_dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.training_settings import (
@@ -61,7 +58,7 @@ class Task:
         base_dir: str | os.PathLike | None = None,
         feeds: Mapping[str, Any] | None = None,
         built: Build | None = None,
-        opened: dict[Any, Dataset] | None = None,
+        opened: dict[Any, DataSplits] | None = None,
         whole: bool = False,
     ) -> None:
         self.document = document
@@ -103,7 +100,7 @@ class Task:
 
     # ---- data ---------------------------------------------------------------------------------
 
-    def dataset(self, node_id: str) -> Dataset:
+    def dataset(self, node_id: str) -> DataSplits:
         """The data set of a dataset node, opened once.
 
         Raises:
@@ -339,7 +336,7 @@ def _with_fitting_batches(training: Training) -> Training:
     return replace(training, batch_size=usual_batch_size(rows))
 
 
-def split_shown(dataset: Dataset, wanted: str) -> str:
+def split_shown(dataset: DataSplits, wanted: str) -> str:
     """The wanted split; a data set without a test split is previewed on what it has."""
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
 

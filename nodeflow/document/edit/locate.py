@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from nodeflow.data import parse_source, source_at
+from nodeflow.data.catalog import parse_source, source_at
 from nodeflow.data.data_paths import RESOURCE
 from nodeflow.data.errors import DataNotFound
 from nodeflow.data.source import Location

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nodeflow.data import known_options, parse_source, pinned_options, row_texts
+from nodeflow.data.catalog import known_options, parse_source, pinned_options, row_texts
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.edit import commands

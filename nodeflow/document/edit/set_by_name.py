@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.data import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
 from nodeflow.document.analysis.subgraph_interface import definition_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.data import source_options
+from nodeflow.data.catalog import source_options
 from nodeflow.data.survey import ColumnSurvey, Survey
 
 CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import open_dataset, pinned_options
+from nodeflow.data.catalog import open_dataset, pinned_options
 from nodeflow.data.survey import dataset_statistics
 from nodeflow.graph.types import TensorType
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from nodeflow.data import Dataset
+    from nodeflow.data.data_splits import DataSplits
     from nodeflow.engine.columns import Column
     from nodeflow.train.training import Binding
 
@@ -30,7 +30,7 @@ class Labels:
     names: tuple[str, ...]
 
 
-def class_labels(dataset: Dataset, without: Collection[str] = ()) -> Labels | None:
+def class_labels(dataset: DataSplits, without: Collection[str] = ()) -> Labels | None:
     """The first column that says classes; None if there is none.
 
     Args:

@@ -26,7 +26,7 @@ from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of
 
 if TYPE_CHECKING:
-    from nodeflow.data import Dataset
+    from nodeflow.data.data_splits import DataSplits
     from nodeflow.engine.columns import Column
     from nodeflow.host.views.source import ViewSource
 
@@ -88,7 +88,7 @@ class _Answers:
     """What is compared: a tensor, and the column of what is true."""
 
     tensor: Tensor
-    dataset: Dataset
+    dataset: DataSplits
     label: str
     names: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -147,7 +147,7 @@ def _candidates(source: ViewSource) -> list[_Answers]:
 
 
 def _judge(
-    source: ViewSource, tensor: Tensor, dataset: Dataset, used: set[str]
+    source: ViewSource, tensor: Tensor, dataset: DataSplits, used: set[str]
 ) -> tuple[int, _Answers] | None:
     """How likely a tensor answers what a data set knows; None if it does not."""
     inputs = tuple(name for name in dataset.columns if name in used)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nodeflow.data import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.feeds import sample_of
@@ -89,7 +89,7 @@ class ViewSource:
         """The rows of a bound column in a split; None if there are none."""
         return binding.dataset.splits.get(split, {}).get(binding.column)
 
-    def splits(self, dataset: Dataset) -> list[str]:
+    def splits(self, dataset: DataSplits) -> list[str]:
         """The splits with rows, training rows first."""
         return [split for split in ("train", "validation", "test") if dataset.size(split)]
 

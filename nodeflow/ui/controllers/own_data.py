@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from nodeflow.data import source_at
+from nodeflow.data.catalog import source_at
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from nodeflow.data import source_at
+from nodeflow.data.catalog import source_at
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.paths import graphs
 from nodeflow.errors import NodeflowError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
-from nodeflow.data import SOURCES, source_at
+from nodeflow.data.catalog import SOURCES, source_at
 
 DATA_ENDINGS = tuple(
     f".{ending}"

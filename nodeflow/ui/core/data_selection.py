@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.data import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.host import protocol as p
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.ui.core.engine_link import EngineLink

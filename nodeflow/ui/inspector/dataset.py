@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout
 
-from nodeflow.data import SOURCES, parse_source
+from nodeflow.data.catalog import SOURCES, parse_source
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.messages import remark

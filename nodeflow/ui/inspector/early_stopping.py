@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from nodeflow.data import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.training_settings import likely_goal, training_settings
 from nodeflow.document.edit import commands
 from nodeflow.graph.declaration import Attr

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from nodeflow.data import SPLITS
+from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings

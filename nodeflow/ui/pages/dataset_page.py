@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.data import Dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
@@ -233,6 +233,6 @@ class DatasetPage(QWidget):
         super().keyPressEvent(event)
 
 
-def facts(dataset: Dataset) -> str:
+def facts(dataset: DataSplits) -> str:
     """``iris.csv: 120 train, 15 validation and 15 test rows``."""
     return f"{dataset.name}: {dataset.describe_splits()}"

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow import number_text
-from nodeflow.data import Dataset, open_dataset
+from nodeflow.data.catalog import open_dataset
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.survey import ColumnSurvey, figures
 from nodeflow.engine.columns import Column
 
@@ -42,7 +43,7 @@ class Field:
 class Content:
     """A data set with the columns of its table, by split their distributions."""
 
-    dataset: Dataset
+    dataset: DataSplits
     fields: tuple[Field, ...]
     surveys: Mapping[str, tuple[ColumnSurvey, ...]]
 
@@ -64,7 +65,7 @@ def read(
     return Content(dataset, fields, surveys)
 
 
-def _fields(dataset: Dataset, name: str, named: Mapping[str, tuple[str, ...]]) -> list[Field]:
+def _fields(dataset: DataSplits, name: str, named: Mapping[str, tuple[str, ...]]) -> list[Field]:
     shape = list(dataset.columns[name].shape[1:])
     classes = dataset.classes.get(name, ())
     if name in dataset.images or _looks_like_picture(shape):
@@ -85,7 +86,7 @@ def _looks_like_picture(shape: list[int | None]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3, 4) and min(s or 0 for s in shape[:2]) >= 8
 
 
-def _surveys(dataset: Dataset, split: str, fields: tuple[Field, ...]) -> list[ColumnSurvey]:
+def _surveys(dataset: DataSplits, split: str, fields: tuple[Field, ...]) -> list[ColumnSurvey]:
     columns = dataset.split(split)
     count = dataset.size(split)
     step = -(-count // MOST_MEASURED) or 1

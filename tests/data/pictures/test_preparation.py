@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from nodeflow.data import open_dataset
+from nodeflow.data.catalog import open_dataset
 from nodeflow.data.pictures import preparation
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.data import open_dataset
+from nodeflow.data.catalog import open_dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.tables.cells import column_kind, date_reader, days, decimal_evidence, number
 from nodeflow.data.tables.dialect import Dialect, find_dialect, records

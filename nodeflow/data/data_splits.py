@@ -18,7 +18,7 @@ Columns = Mapping[str, Column]
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DataSplits:
     """Splits of one data set; every split has the same columns with equally many rows.
 
     Attributes:
@@ -92,7 +92,7 @@ def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
     return edges
 
 
-def joined(dataset: Dataset) -> Dataset:
+def joined(dataset: DataSplits) -> DataSplits:
     """The data set with all rows in one split, ``all``: in the order of the file where known."""
     order = None
     if set(dataset.rows) == set(dataset.splits):

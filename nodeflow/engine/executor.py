@@ -37,6 +37,8 @@ class Executor:
         types: Sequence[TensorType],
         wanted: Tier,
         context: RunContext,
+        *,
+        updating: bool = False,
     ) -> None:
         self.schedule = schedule
         self.types = types
@@ -44,6 +46,7 @@ class Executor:
         self.interpreter = Interpreter(schedule, types, context.executions)
         self._wanted = wanted
         self._context = context
+        self._updating = updating
         self._runs = 0
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
 
@@ -131,7 +134,8 @@ class Executor:
 
         if not is_concrete(self.types):
             return None
-        return make_plan(self.schedule, self.types, self._context.without)
+        without = self._context.without
+        return make_plan(self.schedule, self.types, without, updating=self._updating)
 
     def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

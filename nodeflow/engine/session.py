@@ -18,7 +18,8 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
-from nodeflow.engine.interpreter import call_reference
+from nodeflow.engine.interpreter import Values, call_reference
+from nodeflow.engine.phase import INFERENCE, Phase, phase_of, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
@@ -80,14 +81,26 @@ class Session:
 
     # ---- running ------------------------------------------------------------------------------
 
-    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        *,
+        training: bool | None = None,
+    ) -> Any:
         """Compute the fetches and whatever they need, and nothing else.
+
+        A run that executes an optimizer's update, fetched or reached, is a training step: dropout,
+        batch normalisation and their like are in their training phase, and random ops draw the
+        numbers of the optimizer's next step, as in `nf.train`. Any other run is inference.
 
         Args:
             fetches: a name, Tensor or Node, or lists, tuples and dicts of them, nested.
             feed_dict: values by tensor or name. Any tensor can be fed; what it was computed from
                 then does not run. Arrays must have the tensor's dtype; Python numbers and lists
                 are converted if that is exact.
+            training: the phase of this run; None means as above. A tensor or bool that is given
+                to a layer as its ``training``, and a fed ``is_training``, come first.
 
         Returns:
             The same structure with each fetch replaced by its value: an array, a numpy scalar for
@@ -103,19 +116,19 @@ class Session:
             Cancelled: ``cancel`` was called while it ran.
         """
         with self._context.lock:
-            executor, given, pack = self._prepare(fetches, feed_dict)
+            executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             self._last = executor
-            execution = self._runs
-            self._runs += 1
             self._cancel.clear()
-            values = executor.run(given, self._context.stream_of("run", execution), self._cancel)
+            values = executor.run(given, self._streams(phase), self._cancel)
             self._context.tier = executor.tier
-            results = executor.results(values)
-            executor.commit(values, self.variables)
-            return pack(results)
+            return pack(self._finish(executor, values, phase))
 
     def profile(
-        self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        *,
+        training: bool | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         """As `run`, compiled, with every kernel timed.
 
@@ -125,39 +138,62 @@ class Session:
         from nodeflow.engine.inspect.profile import Profiler
 
         with self._context.lock:
-            executor, given, pack = self._prepare(fetches, feed_dict)
+            executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             compiled = executor.compile_now()
-            stream_of = self._context.stream_of("run", self._runs)
-            self._runs += 1
+            stream_of = self._streams(phase)
             compiled.run(
                 given, stream_of
             )  # memory is touched, so the next run shows the steady state
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
             executor.tier = self._context.tier = "compiled"
-            results = executor.results(values)
-            executor.commit(values, self.variables)
-            return pack(results), profiler.trace()
+            return pack(self._finish(executor, values, phase)), profiler.trace()
 
-    def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> str:
+    def explain(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        *,
+        training: bool | None = None,
+    ) -> str:
         """The optimized plan of a run as text: what was rewritten, fused, the memory, the code."""
         from nodeflow.engine.inspect.explain import explain
         from nodeflow.engine.plan.plan import make_plan
 
         with self._context.lock:
-            executor, _, _ = self._prepare(fetches, feed_dict)
-            return explain(make_plan(executor.schedule, executor.types, self.without))
+            executor, _, phase, _ = self._prepare(fetches, feed_dict, training)
+            updating = bool(phase.training)
+            plan = make_plan(executor.schedule, executor.types, self.without, updating=updating)
+            return explain(plan)
+
+    def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
+        """What random ops draw in a run that begins now: the numbers of a training step or run."""
+        if phase.is_step:
+            step = steps_before(self._context.steps, phase.optimizers)
+            return self._context.stream_of("", step)
+        self._runs += 1
+        return self._context.stream_of("run", self._runs - 1)
+
+    def _finish(self, executor: Executor, values: Values, phase: Phase) -> list[Any]:
+        """Store what a run assigned and count its steps; returns what was fetched."""
+        results = executor.results(values)
+        executor.commit(values, self.variables)
+        steps = self._context.steps
+        steps.update({name: steps.get(name, 0) + 1 for name in phase.optimizers})
+        return results
 
     def _prepare(
-        self, fetches: Any, feed_dict: Mapping[Any, Any] | None
-    ) -> tuple[Executor, dict[int, np.ndarray], Callable[[list[Any]], Any]]:
-        """What runs the fetches, its inputs, and how its results are packed; under the lock."""
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
+    ) -> tuple[Executor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
+        """What runs the fetches, its inputs, its phase, and how its results are packed; under the
+        lock."""
         self._context.check_open()
         targets, pack = flatten_fetches(self.graph, fetches)
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule(targets, feeds)
-        given = self._given(schedule, feeds)
-        return self._executor(schedule, given), given, pack
+        phase = phase_of(schedule, feeds, training)
+        given = self._given(schedule, feeds, phase)
+        return self._executor(schedule, given, phase), given, phase, pack
 
     def _schedule(self, targets: tuple[Target, ...], fed: Iterable[Tensor]) -> Schedule:
         key = (targets, frozenset(fed))
@@ -166,27 +202,33 @@ class Session:
         return self._schedules[key]
 
     def _given(
-        self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray]
+        self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
     ) -> dict[int, np.ndarray]:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
-        given = {slot: self._feed(tensor, feeds) for tensor, slot in schedule.feeds.items()}
+        given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
         for variable, slot in schedule.reads.items():
             given[slot] = self.variables.read(variable)
         return given
 
-    def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray]) -> np.ndarray:
-        """What is fed to a tensor, or its sample."""
-        array = feeds[tensor] if tensor in feeds else sample_of(tensor)
-        if array is None:
+    def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
+        """What is fed to a tensor, what the phase says if it is a flag, or its sample."""
+        if tensor in feeds:
+            return feeds[tensor]
+        array = phase.feed(tensor)
+        if array is None and (array := sample_of(tensor)) is None:
             raise missing_feed(tensor)
         return array
 
-    def _executor(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> Executor:
-        key = (id(schedule), *((s, a.shape) for s, a in given.items()))
+    def _executor(
+        self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
+    ) -> Executor:
+        updating = bool(phase.training)
+        key = (id(schedule), updating, *((s, a.shape) for s, a in given.items()))
         if key not in self._executors:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
             rewritten = rewrite_schedule(schedule, types, self.without)
-            self._executors[key] = Executor(*rewritten, self._wanted, self._context)
+            made = Executor(*rewritten, self._wanted, self._context, updating=updating)
+            self._executors[key] = made
         return self._executors[key]
 
     @property
@@ -249,10 +291,11 @@ class Session:
             nodes = [t.node if isinstance(t, Tensor) else t for t in run]
             recorded = [as_target(self.graph, t) for t in scalars]
             schedule = self._schedule((*nodes, *recorded), {**bound, **fixed})
+            phase = phase_of(schedule, fixed)
             given: dict[int, np.ndarray] = {}
             for tensor, slot in schedule.feeds.items():
                 if tensor not in bound:
-                    given[slot] = self._feed(tensor, fixed)
+                    given[slot] = self._feed(tensor, fixed, phase)
             return Stepper(
                 self._context, schedule, bound, batch_size, given, self._wanted, first_step
             )
@@ -277,7 +320,8 @@ class Session:
     ) -> None:
         """Give variables their initial values: all of the graph, or those named.
 
-        The same seed gives the same values, whatever else was run before.
+        The same seed gives the same values, whatever else was run before. Optimizers count their
+        steps from 0 again if all variables are initialized.
 
         Args:
             feed_dict: for placeholders that an ``initial`` port depends on.
@@ -287,6 +331,8 @@ class Session:
             RunError: an initial value cannot be computed.
         """
         with self._context.exclusive():
+            if names is None:
+                self._context.steps.clear()
             stream_of = self._context.stream_of("initialize", 0)
             for variable in self._chosen(names):
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]

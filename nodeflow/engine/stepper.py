@@ -16,6 +16,7 @@ import numpy as np
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import Executor
+from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
@@ -60,6 +61,7 @@ class Stepper:
         self.compiled_since: int | None = None
         self.chunker = Chunker()
         self._context = context
+        self._optimizers = optimizers_of(schedule)
         self._given = dict(given)
         self.schedule, self._types = rewrite_schedule(schedule, self._specialise(), context.without)
         self._wanted: Tier = wanted
@@ -111,12 +113,15 @@ class Stepper:
             count = count if left is None else min(count, left)
             parts = [np.zeros((0, len(self._scalars)))]
             done = 0
-            while done < count and not self._stop:
-                part = self._chunk(self.chunker.begin(count - done))
-                self.chunker.end(len(part))
-                self._context.tier = self.tier
-                parts.append(part)
-                done += len(part)
+            try:
+                while done < count and not self._stop:
+                    part = self._chunk(self.chunker.begin(count - done))
+                    self.chunker.end(len(part))
+                    self._context.tier = self.tier
+                    parts.append(part)
+                    done += len(part)
+            finally:
+                self._context.steps.update(dict.fromkeys(self._optimizers, self.step))
             return done, np.concatenate(parts)
 
     def profile(self, count: int) -> dict[str, Any]:
@@ -134,7 +139,7 @@ class Stepper:
 
         with self._context.exclusive():
             steps = self._compilation.complete()
-            executor = Executor(self.schedule, self._types, "compiled", self._context)
+            executor = self._make_executor("compiled")
             plan = steps.plan if steps else executor.compile_now().plan
             profiler = Profiler(plan.actions, self._context.team().n)
             for number in range(count + 1):
@@ -157,8 +162,10 @@ class Stepper:
 
         with self._context.exclusive():
             steps = self._make_plan()
+            if steps:
+                return explain(steps.plan)
             without = self._context.without
-            return explain(steps.plan if steps else make_plan(self.schedule, self._types, without))
+            return explain(make_plan(self.schedule, self._types, without, updating=True))
 
     def _profiled_step(self, executor: Executor, profiler: Profiler) -> None:
         """A step of kernels with references between."""
@@ -213,7 +220,7 @@ class Stepper:
         if self._executor is None:
             # While the loop as a whole is compiled, or where that failed, nothing else is worth it.
             wanted = self._wanted if self._compilation.unavailable else "reference"
-            self._executor = Executor(self.schedule, self._types, wanted, self._context)
+            self._executor = self._make_executor(wanted)
         executor = self._executor
         given = {**self._batch(), **self._given, **self._read_variables()}
         stream_of = self._context.stream_of("", self.step)
@@ -223,6 +230,9 @@ class Stepper:
         self.tier = executor.tier
         self.step += 1
         return row.reshape(1, len(self._scalars))
+
+    def _make_executor(self, wanted: Tier) -> Executor:
+        return Executor(self.schedule, self._types, wanted, self._context, updating=True)
 
     def _batch(self) -> dict[int, np.ndarray]:
         """The batch of the current step, by slot."""

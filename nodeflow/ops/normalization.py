@@ -155,7 +155,8 @@ class BatchNormalization(Composed):
         for name, batch, start in (("mean", mean, 0.0), ("variance", variance, 1.0)):
             moving = self._variable(f"moving_{name}", x, shape, start, trainable=False)
             step = (batch - moving) * (1 - attrs["momentum"])
-            F.assign(moving, moving + step, each_step=True, name=f"update_{name}")
+            moved = F.where(training, moving + step, moving)  # as what it normalises by
+            F.assign(moving, moved, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, moving, name=name))
         scale = self._variable("scale", x, shape, 1.0)
         offset = self._variable("offset", x, shape, 0.0)

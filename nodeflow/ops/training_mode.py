@@ -1,7 +1,7 @@
 """What is different while training: a flag, and assigns that go along with each step.
 
 Dropout and batch normalisation work differently in training. They ask a bool placeholder called
-``is_training``, which is false unless it is fed; the training loop feeds true to all of that name.
+``is_training``, which is false unless it is fed: by the user, or by a run that trains.
 What must change with each step besides the weights (moving averages, step counters) is an assign
 with ``each_step``, which an optimizer runs if its loss depends on the variable; so looking at a
 graph changes nothing in it.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.types import TensorType
 
 FLAG = "is_training"
 
@@ -26,10 +27,15 @@ def training_flag(graph: Graph) -> Tensor:
     return flag
 
 
+def is_flag(tensor: Tensor) -> bool:
+    """Whether a tensor is a flag: a bool placeholder of that name, the user's own included."""
+    named = tensor.node.op.id == "placeholder" and tensor.type == TensorType("bool", ())
+    return named and tensor.name.split("/")[-1].startswith(FLAG)
+
+
 def training_feeds(graph: Graph) -> dict[Tensor, bool]:
     """What to feed in each training step, besides data."""
-    flags = (p for p in graph.placeholders if p.name.split("/")[-1].startswith(FLAG))
-    return {p: True for p in flags if p.dtype == "bool" and p.shape == ()}
+    return {p: True for p in graph.placeholders if is_flag(p)}
 
 
 def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:

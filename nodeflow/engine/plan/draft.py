@@ -27,6 +27,7 @@ class Draft:
         types: concrete types of the schedule's slots.
         without: ids of rewrites that are switched off.
         gathered: of a training step, slots of feeds that a first level fills; None: a single run.
+        updating: a single run that makes a training step.
         apart: output slots of elementwise actions that are not fused with others.
         chosen: what computes a step instead of its op's own lowering, by the step's first output.
         rewritten: for each rewrite, what it did, in words.
@@ -48,6 +49,7 @@ class Draft:
     without: frozenset[str] = frozenset()
     gathered: Sequence[int] | None = None
     apart: frozenset[int] = frozenset()
+    updating: bool = False
     chosen: dict[int, Lowering] = field(default_factory=dict)
     rewritten: dict[str, list[str]] = field(default_factory=dict)
     lowered: Actions | None = None

@@ -334,7 +334,7 @@ def flush(draft: Draft) -> None:
     Only the kernels that compute a variable's new value take numbers too small for full precision
     as zero; a result moves by at most the smallest normal number.
     """
-    if draft.is_step:
+    if draft.is_step or draft.updating:
         flush_updates(draft.actions)
 
 

@@ -38,14 +38,19 @@ from nodeflow.ops.lowering import Loop
 
 @uncollected
 def make_plan(
-    schedule: Schedule, types: Sequence[TensorType], without: Collection[str] = ()
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    without: Collection[str] = (),
+    *,
+    updating: bool = False,
 ) -> Plan:
     """Plan one run of a schedule whose types are all concrete.
 
     Args:
         without: ids or aliases of rewrites that are switched off.
+        updating: this run is a training step: its updates flush denormals.
     """
-    plan = _make(schedule, types, None, without)
+    plan = _make(schedule, types, None, without, updating)
     assert plan is not None
     return plan
 
@@ -74,6 +79,7 @@ def _make(
     types: Sequence[TensorType],
     gathered: Sequence[int] | None,
     without: Collection[str],
+    updating: bool = False,
 ) -> Plan | None:
     """The fused plan; where that would take long to compile, one with fewer fused clusters.
 
@@ -82,11 +88,11 @@ def _make(
     the same.
     """
     off = resolve(without)
-    fused = run_passes(Draft(schedule, types, off, gathered))
+    fused = run_passes(Draft(schedule, types, off, gathered, updating=updating))
     if fused is None or "fuse" in off:
         return fused
     apart = not_worth_fusing(level for phase in fused.phases for level in phase.levels)
-    fewer = run_passes(Draft(schedule, types, off, gathered, apart)) if apart else None
+    fewer = run_passes(Draft(schedule, types, off, gathered, apart, updating)) if apart else None
     if fewer is None or len(fewer.sources()) >= len(fused.sources()):
         return fused
     fewer.actions.note("fuse", f"not done for {len(apart)} ops: too many kernels, of little use")

@@ -36,6 +36,7 @@ class RunContext:
         without: ids of the rewrites that are switched off.
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
+        steps: how many steps each optimizer has made, by name.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RunContext:
         self.arena = Arena()
         self.executions: Counter[str] = Counter()
         self.tier: RanTier = "reference"
+        self.steps: dict[str, int] = {}
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)
         self._on_compile_failure = on_compile_failure

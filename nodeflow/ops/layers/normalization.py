@@ -131,7 +131,8 @@ class BatchNormalization(Normalizing):
         for name, batch in zip(("mean", "variance"), moments(x, others), strict=True):
             moving = made[f"moving_{name}"]
             step = (_flat(batch, moving) - moving) * (1 - attrs["momentum"])
-            F.assign(moving, moving + step, each_step=True, name=f"update_{name}")
+            moved = F.where(training, moving + step, moving)  # as what it normalises by
+            F.assign(moving, moved, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, _along(moving, x, axis), name=name))
         return self.scaled(x, used[0], used[1], made, attrs)
 

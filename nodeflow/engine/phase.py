@@ -1,0 +1,72 @@
+"""Whether a run trains: what dropout and its like do in it, what it draws and how it rounds.
+
+A run trains if it executes an update of an optimizer, whether that is fetched or what is fetched
+depends on it. Such a run is a step of the training loop: its random numbers are those of the
+optimizer's next step, and its updates flush denormals. So a loop of ``session.run(train)`` and the
+training loop compute the same bits in one tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.engine.schedule.schedule import Schedule, is_assign
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.ops.training_mode import is_flag
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Training or inference, for the whole of one run.
+
+    Attributes:
+        training: what dropout and its like are told; None leaves flags their samples, which say
+            false unless the user says otherwise.
+        optimizers: names of those whose updates run.
+    """
+
+    training: bool | None
+    optimizers: tuple[str, ...] = ()
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this is a training step, which draws the numbers of the optimizer's step."""
+        return bool(self.training and self.optimizers)
+
+    def feed(self, flag: Tensor) -> np.ndarray | None:
+        """What a flag gets that nothing is fed to; None for its sample."""
+        return np.array(self.training) if self.training is not None and is_flag(flag) else None
+
+
+INFERENCE = Phase(None)
+
+
+def phase_of(
+    schedule: Schedule, fed: Mapping[Tensor, np.ndarray], training: bool | None = None
+) -> Phase:
+    """The phase of one run: a fed flag decides, then ``training``, then what is executed."""
+    optimizers = optimizers_of(schedule)
+    flags = [bool(array) for tensor, array in fed.items() if is_flag(tensor)]
+    if flags:
+        return Phase(any(flags), optimizers)
+    return Phase(training if training is not None else bool(optimizers) or None, optimizers)
+
+
+def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
+    """Names of the optimizers whose updates a schedule executes."""
+    made_by = (s.node.made_by for s in schedule.steps if is_assign(s.node))
+    return tuple(name for name in dict.fromkeys(made_by) if name and _is_optimizer(schedule, name))
+
+
+def _is_optimizer(schedule: Schedule, name: str) -> bool:
+    graph = schedule.steps[0].node.graph
+    return name in graph and isinstance(graph.node(name).op, Optimizer)
+
+
+def steps_before(counts: Mapping[str, int], optimizers: Iterable[str]) -> int:
+    """How many steps were made before a run of these optimizers: the most that one of them made."""
+    return max((counts.get(name, 0) for name in optimizers), default=0)

@@ -5,7 +5,6 @@ A node's position in ``Graph.nodes`` is a topological order, since its inputs ex
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,9 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.declaration import Port
+from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
+from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
@@ -36,10 +37,8 @@ from nodeflow.graph.types import (
     literal,
 )
 
-NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
-
-class Tensor(TensorOperators):
+class Tensor(TensorOperators, TensorMethods):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
@@ -72,6 +71,11 @@ class Tensor(TensorOperators):
         """``add`` for a node's first output, ``split:1`` for a further one."""
         return f"{self.node.name}:{self.index}" if self.index else self.node.name
 
+    @property
+    def op(self) -> Node:
+        """The node that computes it."""
+        return self.node
+
     def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
         return self.graph.apply(op, *inputs, **attrs)
 
@@ -79,7 +83,7 @@ class Tensor(TensorOperators):
         return f"<Tensor {self.name!r} {self.type}>"
 
 
-class Node:
+class Node(NodeMethods):
     """One application of an op; immutable.
 
     Attributes:
@@ -140,24 +144,22 @@ class Node:
         return f"<Node {self.name!r} {self.op.id}>"
 
 
-class Graph:
+class Graph(GraphNames):
     """A dataflow graph that tensors and nodes are added to.
 
-    ``with Graph() as g:`` makes it the default graph for the functions of the API.
+    ``with Graph() as g:``, or ``with g.as_default():``, makes it the default graph for the
+    functions of the API.
+
+    Attributes:
+        seed: what `set_random_seed` gave it; None where nothing did.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.nodes: list[Node] = []
         self.collections: dict[str, list[Any]] = {}
-        self._by_name: dict[str, Node] = {}
-        self._taken: dict[str, int] = {}
-        self._reserved: set[str] = set()
-        self._scopes: list[str] = []
-        self._controls: list[tuple[Node, ...]] = []
-        self._derived_from: str | None = None
-        self._owner_stream = ""
-        self._made_by: str | None = None
-        self._kept_streams: set[str] = set()
+        self.seed: int | None = None
+        self._finalized = False
 
     # ---- building -----------------------------------------------------------------------------
 
@@ -198,6 +200,11 @@ class Graph:
         Args:
             stream: names its random numbers; default: its full name.
         """
+        if self._finalized:
+            raise GraphError(
+                "the graph is finalized: nothing can be added to it",
+                hint="Build everything before graph.finalize().",
+            )
         op = REGISTRY.lookup(op) if isinstance(op, str) else op
         full_name = self.unique_name(name or op.short_id)
         mark = len(self.nodes)
@@ -245,20 +252,6 @@ class Graph:
         if stream != name and op.random:
             self._kept_streams.add(stream)
         return node
-
-    @contextmanager
-    def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
-        """Nodes made inside belong to a macro node with this stream, outside the user's scopes."""
-        saved = self._derived_from, self._owner_stream, self._scopes, self._controls
-        maker, self._made_by = self._made_by, name
-        if self._derived_from is None:
-            self._derived_from, self._owner_stream = name, name if stream is None else stream
-        self._scopes, self._controls = [], []
-        try:
-            yield
-        finally:
-            self._derived_from, self._owner_stream, self._scopes, self._controls = saved
-            self._made_by = maker
 
     def _stream(self, name: str) -> str:
         """The stream of a new node: its name, in a macro node's scope with that one's stream."""
@@ -343,59 +336,45 @@ class Graph:
         literal(value, dtype)
         return self.apply("constant", value=value, dtype=dtype)
 
-    # ---- names --------------------------------------------------------------------------------
+    # ---- order ------------------------------------------------------------------------------
 
-    def unique_name(self, name: str) -> str:
-        """``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is taken.
+    @contextmanager
+    def control_dependencies(
+        self, control_inputs: Iterable[Node | Tensor | str] | Node | Tensor | None
+    ) -> Iterator[None]:
+        """Nodes made inside run after these nodes, tensors or names; None lifts all such.
 
         Raises:
-            NameProblem: the name is malformed.
+            GraphError: what is given is no node, or one of another graph.
         """
-        if not NAME_PATTERN.fullmatch(name):
-            raise NameProblem(
-                f"{name!r} is not a valid name",
-                hint="Use letters, digits and _, starting with a letter; / separates scopes.",
-            )
-        full = "/".join([*self._scopes, name])
-        if full in self._reserved and self._derived_from is None:
-            self._reserved.discard(full)
-            return full
-        if full not in self._taken and full not in self._reserved:
-            return full
-        count = self._taken.get(full, 1)
-        while f"{full}_{count}" in self._taken or f"{full}_{count}" in self._reserved:
-            count += 1
-        self._taken[full] = count + 1
-        return f"{full}_{count}"
-
-    def reserve(self, names: Iterable[str]) -> None:
-        """Keep names for the user's nodes that are still to come: nothing derived takes them."""
-        self._reserved.update(names)
-
-    def names(self) -> Iterator[str]:
-        """The names of all nodes, and those that are reserved."""
-        yield from self._by_name
-        yield from self._reserved
-
-    @contextmanager
-    def name_scope(self, name: str) -> Iterator[str]:
-        """Nodes made inside are named ``name/...``."""
-        if not NAME_PATTERN.fullmatch(name):
-            raise NameProblem(f"{name!r} is not a valid scope name")
-        self._scopes.append(name)
-        try:
-            yield "/".join(self._scopes)
-        finally:
-            self._scopes.pop()
-
-    @contextmanager
-    def control_dependencies(self, nodes: Iterable[Node | Tensor]) -> Iterator[None]:
-        """Nodes made inside run after ``nodes``."""
-        self._controls.append(tuple(n.node if isinstance(n, Tensor) else n for n in nodes))
+        saved = self._controls
+        given = control_inputs
+        if given is None:
+            self._controls = []
+        else:
+            given = [given] if isinstance(given, (Node, Tensor, str)) else given
+            if not isinstance(given, Iterable):
+                raise GraphError(
+                    f"{type(given).__name__} is not a list of nodes and tensors",
+                    hint="Write control_dependencies([a, b]).",
+                )
+            self._controls = [*saved, tuple(self._as_node(n) for n in given)]
         try:
             yield
         finally:
-            self._controls.pop()
+            self._controls = saved
+
+    def _as_node(self, item: Any) -> Node:
+        element = self.as_graph_element(item)
+        return element.node if isinstance(element, Tensor) else element
+
+    def finalize(self) -> None:
+        """Nothing can be added from now on."""
+        self._finalized = True
+
+    @property
+    def finalized(self) -> bool:
+        return self._finalized
 
     # ---- looking up ---------------------------------------------------------------------------
 
@@ -405,12 +384,15 @@ class Graph:
         Raises:
             UnknownName: there is none; the hint lists near names.
         """
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise UnknownName(
-                f"there is no node {name!r}", hint=suggest_or_list(name, self._by_name)
-            ) from None
+        node = self._by_name.get(name)
+        if node is None:
+            try:
+                node = self._by_name[lawful(name)]  # `layer-1` is called `layer_1` here
+            except (KeyError, NameProblem):
+                raise UnknownName(
+                    f"there is no node {name!r}", hint=suggest_or_list(str(name), self._by_name)
+                ) from None
+        return node
 
     def tensor(self, name: str) -> Tensor:
         """The tensor called ``add``, ``split:1`` or ``split:PORT``.
@@ -427,6 +409,44 @@ class Graph:
             return node.outputs[int(output or 0)]
         known = f"It has {', '.join(names)}." if names else f"{node.op.id} has no outputs."
         raise UnknownName(f"{node_name} has no output {output or 0!r}", hint=known)
+
+    def as_graph_element(
+        self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True
+    ) -> Any:
+        """The tensor or node of this graph that an object or a name means.
+
+        Args:
+            obj: a Tensor, a Node, or a name: ``x:0`` means a tensor, and ``x`` a node.
+
+        Raises:
+            GraphError: it is none, of another graph, or of the kind that is not allowed.
+            UnknownName: nothing has this name.
+        """
+        if isinstance(obj, str):
+            is_tensor = ":" in obj or not allow_operation
+            obj = self.tensor(obj) if is_tensor else self.node(obj)
+        if not isinstance(obj, (Tensor, Node)):
+            raise GraphError(
+                f"{type(obj).__name__} is neither a tensor nor a node",
+                hint="Give a tensor, a node, or the name of one.",
+            )
+        if obj.graph is not self:
+            raise GraphError(f"{obj.name} belongs to another graph", hint="Build both in one.")
+        if not (allow_tensor if isinstance(obj, Tensor) else allow_operation):
+            raise GraphError(f"{obj.name} is a {type(obj).__name__.lower()}, which is not wanted")
+        return obj
+
+    def get_operation_by_name(self, name: str) -> Node:
+        """The node called ``name``, as `node`."""
+        return self.node(name)
+
+    def get_tensor_by_name(self, name: str) -> Tensor:
+        """The tensor called ``x``, ``x:0`` or ``split:1``, as `tensor`."""
+        return self.tensor(name)
+
+    def get_operations(self) -> list[Node]:
+        """All nodes, in the order they were made."""
+        return list(self.nodes)
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
@@ -459,7 +479,14 @@ class Graph:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _stack().remove(self)
+        stack = _stack()
+        del stack[len(stack) - 1 - stack[::-1].index(self)]
+
+    @contextmanager
+    def as_default(self) -> Iterator[Self]:
+        """This graph is the default one inside, in this thread."""
+        with self:
+            yield self
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes>"

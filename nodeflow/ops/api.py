@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -125,22 +125,66 @@ def gradients(
     ]
 
 
-def group(*items: Node | Tensor, name: str | None = None) -> Node:
-    """A node that runs all the given nodes and tensors when it is fetched."""
+def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None) -> Node:
+    """A node that runs all the given nodes and tensors when it is fetched.
+
+    Args:
+        inputs: nodes and tensors, or lists of them, nested; None is left out.
+
+    Raises:
+        GraphError: something else is given.
+    """
+    items = list(_flat(inputs))
+    for item in items:
+        if not isinstance(item, (Node, Tensor)):
+            raise GraphError(
+                f"group takes nodes and tensors, and {item!r} is none", node=name, port="inputs"
+            )
     tensors = [item for item in items if isinstance(item, Tensor)]
     nodes = [item for item in items if isinstance(item, Node)]
     graph = items[0].graph if items else get_default_graph()
     return graph.add_node("group", tensors, name=name, control_inputs=nodes)
 
 
-def name_scope(name: str) -> AbstractContextManager[str]:
-    """Nodes made inside are named ``name/...`` in the default graph."""
-    return get_default_graph().name_scope(name)
+def _flat(items: Any) -> Iterator[Any]:
+    """What nested lists and tuples hold, without None."""
+    for item in items:
+        if isinstance(item, (list, tuple)):
+            yield from _flat(item)
+        elif item is not None:
+            yield item
 
 
-def control_dependencies(nodes: Sequence[Node | Tensor]) -> AbstractContextManager[None]:
-    """Nodes made inside, in the default graph, run after ``nodes``."""
-    return get_default_graph().control_dependencies(nodes)
+def name_scope(
+    name: str | None, default_name: str | None = None, values: Any = None
+) -> AbstractContextManager[str]:
+    """Nodes made inside are named ``name/...`` in the default graph, or in that of ``values``.
+
+    Opened again, a scope gets a new name, ``name_1``; what ``with ... as scope`` gives enters the
+    same scope again, and so does a name that ends in ``/``.
+
+    Args:
+        name: the scope; None takes ``default_name``. Without one, and for an empty name, nodes
+            made inside lie at the root.
+        default_name: for a function whose caller may leave its ``name`` None.
+        values: tensors whose graph it is, where they are not of the default graph.
+
+    Raises:
+        NameProblem: the name is malformed.
+    """
+    given = [values] if isinstance(values, Tensor) else list(values or ())
+    return F.graph_of(given).name_scope(default_name if name is None else name)
+
+
+def control_dependencies(
+    control_inputs: Sequence[Node | Tensor | str] | Node | Tensor | None,
+) -> AbstractContextManager[None]:
+    """Nodes made inside, in the default graph, run after the given ones; None lifts all such.
+
+    Raises:
+        GraphError: one is no node, tensor or name of the default graph.
+    """
+    return get_default_graph().control_dependencies(control_inputs)
 
 
 def global_variables(graph: Graph | None = None) -> list[Tensor]:

@@ -38,15 +38,40 @@ def test_names_are_unique() -> None:
     assert names(graph) == ["x", "add", "add_1", "add_2", "add_1_1", "x_1"]
 
 
-@pytest.mark.parametrize("bad", ["1a", "a b", "", "a/", "/a", "a//b", "a:0", "ä", "a-b"])
+@pytest.mark.parametrize("bad", ["a b", "/", "//", "/a", "a//b", "a:0", "ä", "-a", ">a", "a/b c/"])
 def test_malformed_names_are_refused(bad: str) -> None:
     with nf.Graph() as graph:
-        if bad:
-            with pytest.raises(NameProblem, match="not a valid name"):
-                nf.constant(1.0, name=bad)
+        with pytest.raises(NameProblem, match="not a valid name"):
+            nf.constant(1.0, name=bad)
         with pytest.raises(NameProblem), graph.name_scope(bad):
             pass
     assert graph.nodes == []
+
+
+@pytest.mark.parametrize("bad", [5, 2.5, ["a"], b"a"])
+def test_what_is_no_text_is_no_name(bad: object) -> None:
+    with nf.Graph() as graph:
+        with pytest.raises(NameProblem, match="not a valid name"):
+            nf.constant(1.0, name=bad)  # type: ignore[arg-type]
+        with pytest.raises(NameProblem), nf.name_scope(bad):  # type: ignore[arg-type]
+            pass
+    assert graph.nodes == []
+
+
+def test_names_of_tensorflow_become_lawful_and_are_found_by_either_spelling() -> None:
+    """TensorFlow 1 allows `-`, `.` and digits in front; `--set NODE.ATTR` does not."""
+    with nf.Graph() as graph:
+        w = nf.variable(1.0, name="fc-1.weights")
+        with nf.name_scope("layer-1") as scope:
+            y = nf.identity(w, name="2nd")
+        z = nf.identity(w, name="fc-1.weights")
+    assert names(graph) == ["fc_1_weights", "layer_1/_2nd", "fc_1_weights_1"]
+    assert scope == "layer_1/"
+    assert graph.tensor("fc-1.weights:0") is graph.get_tensor_by_name("fc_1_weights") is w
+    assert graph.node("layer-1/2nd") is y.node
+    assert graph.tensor("fc-1.weights_1") is z
+    with pytest.raises(UnknownName, match="no node 'fc-2'"):
+        graph.node("fc-2")
 
 
 def test_scopes_nest_and_close_after_errors() -> None:
@@ -56,6 +81,45 @@ def test_scopes_nest_and_close_after_errors() -> None:
             raise ZeroDivisionError
         nf.constant(1.0)
     assert names(graph) == ["a/b/constant", "constant"]
+
+
+def test_a_scope_opened_again_is_a_new_one_unless_entered_by_what_it_gave() -> None:
+    with nf.Graph() as graph:
+        with nf.name_scope("a") as a:
+            nf.identity(1.0, name="x")
+        with nf.name_scope("a"):
+            nf.identity(1.0, name="x")
+            with nf.name_scope(a):
+                nf.identity(1.0, name="y")
+            with nf.name_scope("a/"):
+                nf.identity(1.0, name="x")
+            with nf.name_scope(None) as root:
+                nf.identity(1.0, name="x")
+            with nf.name_scope(""), nf.name_scope("b"):
+                nf.identity(1.0, name="x")
+        nf.identity(1.0, name="a")
+        nf.identity(1.0, name=a)
+        nf.identity(1.0, name=a)
+        with nf.name_scope("x"):
+            nf.identity(1.0, name="x")
+    assert (a, root) == ("a/", "")
+    made = [n for n in names(graph) if "constant" not in n]
+    assert made == ["a/x", "a_1/x", "a/y", "a/x_1", "x", "b/x", "a_2", "a", "a_3", "x_1/x"]
+
+
+def test_a_scope_may_take_its_name_and_graph_from_arguments() -> None:
+    def double(x: nf.Tensor, name: str | None = None) -> nf.Tensor:
+        with nf.name_scope(name, "double", [x]) as scope:
+            return nf.multiply(x, 2.0, name=scope)
+
+    with nf.Graph() as graph:
+        x = nf.constant(1.0, name="c")
+    assert [double(x).name, double(x).name, double(x, "twice").name] == [
+        "double",
+        "double_1",
+        "twice",
+    ]
+    assert all(n.graph is graph for n in graph.nodes)
 
 
 def test_a_failed_application_leaves_nothing_behind() -> None:
@@ -274,3 +338,79 @@ def test_every_synonym_leads_to_a_name_that_exists():
     for foreign, ours in SYNONYMS.items():
         assert ours in nf.REGISTRY or ours in attributes, ours
         assert foreign not in nf.REGISTRY, foreign
+
+
+def test_control_dependencies_take_names_and_none_and_refuse_the_rest() -> None:
+    with nf.Graph() as graph:
+        v = nf.variable(1.0, name="v")
+        step = nf.assign(v, 2.0, name="inc")
+        with nf.control_dependencies(["inc"]):
+            after = nf.identity(v)
+            with nf.control_dependencies(None):
+                free = nf.identity(v)
+        with nf.control_dependencies(step.op):
+            single = nf.identity(v)
+        assert after.op.control_inputs == single.op.control_inputs == (step.node,)
+        assert free.op.control_inputs == ()
+        with (
+            pytest.raises(UnknownName, match="no node 'nothing'"),
+            graph.control_dependencies(["nothing"]),
+        ):
+            pass
+        with (
+            pytest.raises(GraphError, match="int is neither a tensor nor a node"),
+            nf.control_dependencies([1]),
+        ):  # type: ignore[list-item]
+            pass
+        with pytest.raises(GraphError, match="float is not a list"), nf.control_dependencies(2.0):  # type: ignore[arg-type]
+            pass
+    with (
+        nf.Graph() as other,
+        pytest.raises(GraphError, match="another graph"),
+        other.control_dependencies([step]),
+    ):
+        pass
+
+
+def test_elements_of_a_graph_by_name_or_object() -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [2], name="x")
+        both = nf.group([x, [x * 2.0, None]], (x,), name="both")
+    assert graph.as_graph_element("x") is x.op
+    assert graph.as_graph_element("x:0") is graph.as_graph_element("x", allow_operation=False) is x
+    assert graph.get_operation_by_name("both") is both is graph.as_graph_element(both)
+    assert graph.get_operations() == graph.nodes
+    assert (x.op.type, x.value_index, x.op.get_attr("dtype")) == ("placeholder", 0, "float32")
+    assert x.op.values() == (x,)
+    assert {n.name for n in x.consumers()} == {"multiply", "both"}
+    with pytest.raises(GraphError, match="both is a node, which is not wanted"):
+        graph.as_graph_element(both, allow_operation=False)
+    with pytest.raises(GraphError, match="int is neither"):
+        graph.as_graph_element(3)
+    with pytest.raises(nf.errors.AttributeProblem, match="no attribute 'T'"):
+        x.op.get_attr("T")
+
+
+def test_a_finalized_graph_does_not_grow() -> None:
+    with nf.Graph() as graph:
+        x = nf.constant(1.0)
+        graph.finalize()
+        with pytest.raises(GraphError, match="finalized"):
+            x + x
+    assert graph.finalized and len(graph.nodes) == 1
+
+
+def test_a_graph_is_the_default_only_inside() -> None:
+    outer, inner = nf.Graph(), nf.Graph()
+    with outer.as_default() as given, inner:
+        assert given is outer and nf.get_default_graph() is inner
+        with outer:
+            assert nf.get_default_graph() is outer
+        assert nf.get_default_graph() is inner
+    assert nf.get_default_graph() not in (outer, inner)
+
+
+@pytest.mark.parametrize("bad", [1, "x", 2.0, object()])
+def test_a_group_of_anything_else_is_refused(bad: object) -> None:
+    with nf.Graph(), pytest.raises(GraphError, match="group takes nodes and tensors"):
+        nf.group([nf.constant(1.0), bad])  # type: ignore[list-item]

@@ -1,0 +1,72 @@
+"""The default session of a thread: what ``tensor.eval()`` and ``node.run()`` run in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from nodeflow.errors import RunError
+
+
+class Runs(Protocol):
+    """A session, as far as a graph needs to know."""
+
+    def run(self, fetches: Any, feed_dict: Any = None) -> Any: ...
+
+
+_local = threading.local()
+
+
+def _stack() -> list[Any]:
+    if not hasattr(_local, "sessions"):
+        _local.sessions = []
+    return _local.sessions
+
+
+def get_default_session() -> Any:
+    """The innermost session that this thread has entered; None outside of all."""
+    return _stack()[-1] if _stack() else None
+
+
+def enter(session: Runs) -> None:
+    """Make a session this thread's default."""
+    _stack().append(session)
+
+
+def leave(session: Runs) -> None:
+    """Undo the last `enter` of a session; nothing where there was none."""
+    stack = _stack()
+    for index in range(len(stack) - 1, -1, -1):
+        if stack[index] is session:
+            del stack[index]
+            return
+
+
+@contextmanager
+def default_session(session: Runs) -> Iterator[Any]:
+    """A session is this thread's default inside."""
+    enter(session)
+    try:
+        yield session
+    finally:
+        leave(session)
+
+
+def session_for(session: Any, name: str, method: str) -> Any:
+    """The session given, else the default one.
+
+    Raises:
+        RunError: there is neither.
+    """
+    session = session if session is not None else get_default_session()
+    if session is None:
+        raise RunError(
+            f"there is no default session to {method} it in",
+            node=name,
+            hint=f"Write `with nf.Session():` around it, or {method}(session=...).",
+        )
+    if not hasattr(session, "run"):
+        raise RunError(f"{type(session).__name__} is not a session", node=name)
+    return session

@@ -32,6 +32,7 @@ from nodeflow.ops.api import gradients as gradients
 from nodeflow.ops.api import group as group
 from nodeflow.ops.api import name_scope as name_scope
 from nodeflow.ops.api import ones as ones
+from nodeflow.ops.api import placeholder as placeholder
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
@@ -1796,24 +1797,6 @@ def place_slice(
         strides: Step per axis; none means 1.
     """
 
-def placeholder(
-    dtype: DtypeLike = 'float32',
-    shape: int | Sequence[int | None] = (),
-    sample: float | bool | Sequence[Any] | np.ndarray | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """A value that is fed when the graph runs.
-
-    Its shape may hold unknown dimensions. Without a feed, the sample is used; without that, running
-    is an error that says how to feed it.
-
-    Args:
-        dtype: Data type.
-        shape: Sizes; an empty one stands for any size.
-        sample: Value used when nothing is fed.
-    """
-
 def positions(
     like: TensorLike,
     axis: int = 0,
@@ -2535,7 +2518,8 @@ def squeeze(
 ) -> Tensor:
     """The tensor without axes of size 1.
 
-    Without `axis`, every axis of size 1 is removed; all sizes must be known then.
+    Without `axis`, every axis of size 1 is removed; where a size is known only when it runs, so is
+    the number of axes that are left.
 
     Args:
         axis: Axes to remove; none means all of size 1.

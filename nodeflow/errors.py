@@ -124,6 +124,10 @@ class MissingShape(ShapeError):
     """A variable is still a single number where an array is needed."""
 
 
+class UnknownRank(ShapeError):
+    """How many axes a tensor has is known only at run time, and is needed before."""
+
+
 class DtypeError(GraphError):
     """Dtypes do not match; nodeflow never casts silently."""
 

@@ -15,7 +15,13 @@ from nodeflow.graph.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB = ROOT / "nodeflow" / "__init__.pyi"
-BY_HAND = {"constant", "variable", "gradients", "group"}  # functions of nodeflow/ops/api.py
+BY_HAND = {
+    "constant",
+    "placeholder",
+    "variable",
+    "gradients",
+    "group",
+}  # functions of nodeflow/ops/api.py
 
 
 @pytest.fixture(scope="module")

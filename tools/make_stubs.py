@@ -61,6 +61,7 @@ from nodeflow.ops.api import gradients as gradients
 from nodeflow.ops.api import group as group
 from nodeflow.ops.api import name_scope as name_scope
 from nodeflow.ops.api import ones as ones
+from nodeflow.ops.api import placeholder as placeholder
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros

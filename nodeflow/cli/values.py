@@ -131,7 +131,7 @@ def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
                 what = f"{text!r} is not a number" if text else "the value is missing"
                 raise table.bad_cell(row, index, what, "Feed numbers alone.")
     values = np.stack([column.values for column in table.columns], axis=1)
-    if type_.rank == 1 and 1 in values.shape:
+    if type_.ndims == 1 and 1 in values.shape:
         values = values.ravel()
     return literal(values.tolist(), type_.dtype) if type_.dtype in FLOATS else _whole(values, type_)
 

@@ -120,7 +120,7 @@ def feed_hint(name: str, kind: TensorType) -> SurfaceText:
 
 
 def _example(expected: TensorType) -> str:
-    if not expected.shape:
+    if not expected.has_rank or not expected.shape:
         return {"bool": "True"}.get(expected.dtype, "1" if not expected.is_float else "1.0")
     shape = tuple(2 if d is None else d for d in expected.shape)
     return f"np.zeros({shape}, {expected.dtype!r})"

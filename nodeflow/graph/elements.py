@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.default_session import session_for
+from nodeflow.graph.shapes import UNKNOWN, TensorShape
+from nodeflow.graph.types import TensorType, unify_shapes
+
+_SHAPE = Attr("shape", "shape")
 
 
 class TensorMethods:
@@ -16,6 +23,37 @@ class TensorMethods:
     graph: Any
     index: int
     name: Any
+    node: Any
+    type: TensorType
+
+    @property
+    def shape(self) -> TensorShape:
+        """The sizes, None for one that is known only at run time: a tuple with ``as_list()``."""
+        shape = self.type.shape
+        return UNKNOWN if shape is UNKNOWN else TensorShape(shape)
+
+    def get_shape(self) -> TensorShape:
+        """As ``shape``: the name that TensorFlow 1 has for it."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Declare what is known of the shape, as in TensorFlow 1; known sizes are kept.
+
+        What is added to the graph afterwards relies on it. A placeholder keeps it as its
+        attribute, so that feeds are checked and files have it.
+
+        Raises:
+            ShapeError: it contradicts what is known.
+            AttributeProblem: it is no shape.
+        """
+        wanted = UNKNOWN if shape is None else _SHAPE.check(shape)
+        try:
+            known = unify_shapes(self.type.shape, wanted)
+        except NodeflowError as error:
+            raise error.at(self.name) from None
+        self.type = self.type.with_shape(known)
+        if self.node.op.id == "placeholder" and known is not UNKNOWN:
+            self.node.attrs = MappingProxyType({**self.node.attrs, "shape": tuple(known)})
 
     @property
     def value_index(self) -> int:

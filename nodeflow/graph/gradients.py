@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nodeflow.errors import GradientError
+from nodeflow.errors import GradientError, UnknownRank
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.graph.types import Shape
 
@@ -104,7 +104,11 @@ class _Sweep:
                 hint=node.op.hint_without_gradient,
             )
         with self.graph.name_scope(f"{node.name}_grad"):
-            for source, grad in zip(node.inputs, node.op.gradient(node, *grads), strict=True):
+            try:
+                found = node.op.gradient(node, *grads)
+            except UnknownRank as error:
+                raise error.at(node.name) from None
+            for source, grad in zip(node.inputs, found, strict=True):
                 if grad is None or source not in wanted:
                     continue
                 self._add(source, self._unbroadcast(node, source, grad))
@@ -113,6 +117,8 @@ class _Sweep:
         if not node.op.broadcasts:
             return grad
         others = [t.shape for t in node.inputs if t is not source]
+        if not all(t.type.has_rank for t in (grad, *node.inputs)):
+            return self.graph.apply("sum_to_shape_of", grad, source)
         if len(source.shape) == len(grad.shape) and all(
             _same_dim(source.shape, grad.shape, others, axis) for axis in range(-len(grad.shape), 0)
         ):

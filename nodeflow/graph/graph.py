@@ -30,7 +30,6 @@ from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     NUMBERS,
-    Shape,
     TensorType,
     default_dtype,
     dtype_name,
@@ -38,7 +37,7 @@ from nodeflow.graph.types import (
 )
 
 
-class Tensor(TensorOperators, TensorMethods):
+class Tensor(TensorMethods, TensorOperators):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
@@ -61,10 +60,6 @@ class Tensor(TensorOperators, TensorMethods):
     @property
     def dtype(self) -> str:
         return self.type.dtype
-
-    @property
-    def shape(self) -> Shape:
-        return self.type.shape
 
     @property
     def name(self) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import DtypeError, MissingInput, NodeflowError
+from nodeflow.errors import DtypeError, MissingInput, NodeflowError, UnknownRank
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.ranks import infer_for_ranks
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 
 
@@ -31,9 +32,19 @@ def infer_types(
     try:
         check_count(op, len(types))
         check_dtypes(op, types)
-        result = op.infer(*types, **attrs)
+        return infer_outputs(op, types, attrs)
     except NodeflowError as error:
         raise error.at(node) from None
+
+
+def infer_outputs(
+    op: NodeDeclaration, types: Sequence[TensorType], attrs: Mapping[str, Any]
+) -> tuple[TensorType, ...]:
+    """What ``op.infer`` says, as a tuple; for each rank that an unknown one may be, if need be."""
+    try:
+        result = op.infer(*types, **attrs)
+    except UnknownRank as error:
+        return infer_for_ranks(op, types, attrs, error)
     return (result,) if isinstance(result, TensorType) else tuple(result)
 
 

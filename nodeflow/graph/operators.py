@@ -10,7 +10,7 @@ import numpy as np
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.indexing import parse_index
-from nodeflow.graph.types import Shape
+from nodeflow.graph.shapes import Shape
 
 _VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
 """What a tensor cannot be compared with by ``==``: its value is not known while building."""

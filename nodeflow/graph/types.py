@@ -1,4 +1,7 @@
-"""Tensor types: dtype and shape, where a dimension may be unknown until a run (``None``)."""
+"""Tensor types: dtype and shape, where a dimension may be unknown until a run (``None``).
+
+The rank may be unknown as well (`UNKNOWN`); a run always knows it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import DtypeError, LiteralError, ShapeError
-
-Dim = int | None
-Shape = tuple[Dim, ...]
+from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int32", "int64", "uint8")
@@ -22,6 +23,8 @@ BOOL = ("bool",)
 DTYPES = ("float32", "float64", "int32", "int64", "bool", "uint8")
 
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
+_ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
+"""What TensorFlow 1 calls otherwise than numpy: Python's float is its float32."""
 
 
 def numpy_dtype(dtype: str) -> np.dtype:
@@ -37,6 +40,8 @@ def dtype_name(dtype: Any) -> str:
     """
     if isinstance(dtype, str) and dtype in _NUMPY:
         return dtype  # numpy takes 10 us for what every node of a large graph asks
+    if isinstance(dtype, (str, type)) and dtype in _ALIASES:
+        return _ALIASES[dtype]
     try:
         name = np.dtype(dtype).name
     except TypeError:
@@ -48,29 +53,48 @@ def dtype_name(dtype: Any) -> str:
 
 def shape_text(shape: Shape) -> str:
     """``(?, 784)``: unknown dimensions are question marks, scalars ``()``."""
+    if shape is UNKNOWN:
+        return "(any shape)"
     dims = ", ".join("?" if d is None else str(d) for d in shape)
     return f"({dims},)" if len(shape) == 1 else f"({dims})"
 
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Dtype and shape of a tensor; the rank is always known, each dimension may be None."""
+    """Dtype and shape of a tensor; each dimension may be None, and the shape `UNKNOWN`."""
 
     dtype: str
     shape: Shape
 
     @property
+    def has_rank(self) -> bool:
+        """True when the number of dimensions is known."""
+        return self.shape is not UNKNOWN
+
+    @property
+    def ndims(self) -> int | None:
+        """The number of dimensions, None if it is unknown."""
+        return None if self.shape is UNKNOWN else len(self.shape)
+
+    @property
     def rank(self) -> int:
+        """The number of dimensions, for who needs it.
+
+        Raises:
+            UnknownRank: it is not known.
+        """
         return len(self.shape)
 
     @property
     def is_static(self) -> bool:
         """True when every dimension is known."""
-        return None not in self.shape
+        return self.shape is not UNKNOWN and None not in self.shape
 
     @property
     def size(self) -> int | None:
         """Number of elements, or None while a dimension is unknown (a known 0 wins)."""
+        if self.shape is UNKNOWN:
+            return None
         if 0 in self.shape:
             return 0
         return math.prod(d for d in self.shape if d is not None) if self.is_static else None
@@ -80,7 +104,7 @@ class TensorType:
         return self.dtype in FLOATS
 
     def with_shape(self, shape: Iterable[Dim]) -> TensorType:
-        return TensorType(self.dtype, tuple(shape))
+        return TensorType(self.dtype, UNKNOWN if shape is UNKNOWN else tuple(shape))
 
     def with_dtype(self, dtype: str) -> TensorType:
         return TensorType(dtype, self.shape)
@@ -98,18 +122,22 @@ def type_of_array(array: np.ndarray) -> TensorType:
 
 
 def compatible(a: Shape, b: Shape) -> bool:
-    """True when the shapes may be equal at run time: unknown dimensions fit everything."""
+    """True when the shapes may be equal at run time: what is unknown fits everything."""
+    if a is UNKNOWN or b is UNKNOWN:
+        return True
     return len(a) == len(b) and all(
         p == q or p is None or q is None for p, q in zip(a, b, strict=True)
     )
 
 
 def unify_shapes(a: Shape, b: Shape) -> Shape:
-    """The shape that satisfies both; unknown dimensions take the other's.
+    """The shape that satisfies both; what is unknown takes the other's.
 
     Raises:
         ShapeError: the shapes cannot be equal.
     """
+    if a is UNKNOWN or b is UNKNOWN:
+        return b if a is UNKNOWN else a
     if not compatible(a, b):
         raise ShapeError(f"shapes {shape_text(a)} and {shape_text(b)} must be equal")
     return tuple(q if p is None else p for p, q in zip(a, b, strict=True))
@@ -119,11 +147,15 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     """Numpy's broadcasting, with unknown dimensions.
 
     An unknown dimension against a known one greater than 1 can only be that one (or 1, which
-    gives the same result); against 1 or another unknown it stays unknown.
+    gives the same result); against 1 or another unknown it stays unknown. One unknown rank makes
+    that of the result unknown.
 
     Raises:
         ShapeError: two known dimensions differ and neither is 1.
     """
+    if any(s is UNKNOWN for s in shapes):
+        broadcast_shapes(*(s for s in shapes if s is not UNKNOWN))  # which have to fit anyway
+        return UNKNOWN
     result: list[Dim] = []
     for axis in range(1, max((len(s) for s in shapes), default=0) + 1):
         dims = {s[-axis] for s in shapes if len(s) >= axis}

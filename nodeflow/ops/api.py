@@ -28,6 +28,27 @@ def constant(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
     return get_default_graph().apply("constant", value=value, dtype=dtype, name=name)
 
 
+def placeholder(
+    dtype: Any = "float32",
+    shape: Sequence[int | None] | int | None = None,
+    name: str | None = None,
+    *,
+    sample: Any = None,
+) -> Tensor:
+    """A value that is fed when the graph runs.
+
+    Args:
+        dtype: its dtype, by any name that numpy or TensorFlow 1 has for it.
+        shape: its sizes, None for one that is known only when it runs; None alone means any shape.
+        sample: value used when nothing is fed.
+
+    Raises:
+        GraphError: the sample does not fit.
+    """
+    graph = get_default_graph()
+    return graph.apply("placeholder", dtype=dtype, shape=shape, sample=sample, name=name)
+
+
 def variable(
     initial: Any,
     dtype: Any = None,

@@ -384,7 +384,8 @@ class Size(Op):
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        normalize_axes(attrs["axis"], types[0].rank)
+        if attrs["axis"] is not None and types[0].has_rank:
+            normalize_axes(attrs["axis"], types[0].rank)
         return TensorType(attrs["dtype"], ())
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:

@@ -18,6 +18,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import (
     Shape,
     TensorType,
@@ -81,19 +82,19 @@ class Placeholder(Op):
     category = "Inputs"
     keywords = ("feed", "input", "data")
     doc = (
-        "A value that is fed when the graph runs.\n\nIts shape may hold unknown dimensions. "
-        "Without "
-        "a feed, the sample is used; without that, running is an error that says how to feed it."
+        "A value that is fed when the graph runs.\n\nIts shape may hold unknown sizes; without a "
+        "shape it takes values of any shape. Without a feed, the sample is used; without that, "
+        "running is an error that says how to feed it."
     )
     stateful = True
     attrs = (
         Attr("dtype", "dtype", "float32", "Data type."),
-        Attr("shape", "shape", (), "Sizes; an empty one stands for any size."),
+        Attr("shape", "shape", None, "Sizes; none means any shape.", optional=True),
         Attr("sample", "literal", None, "Value used when nothing is fed.", optional=True),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        shape = checked_shape(attrs["shape"])
+        shape = UNKNOWN if attrs["shape"] is None else checked_shape(attrs["shape"])
         if attrs["sample"] is not None:
             found = literal_at("sample", attrs["sample"], attrs["dtype"]).shape
             if not compatible(shape, found):
@@ -107,7 +108,7 @@ class Placeholder(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         """The sample: what runs when nothing is fed."""
         if attrs["sample"] is None:
-            type_ = TensorType(attrs["dtype"], attrs["shape"])
+            type_ = self.infer(**attrs)
             raise MissingFeed(f"this placeholder needs a value of {type_}")
         return literal(attrs["sample"], attrs["dtype"]).copy()
 
@@ -115,6 +116,7 @@ class Placeholder(Op):
         sample = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
         yield Sample((), {"dtype": "float32", "shape": (None, 3), "sample": sample})
         yield Sample((), {"dtype": "int64", "shape": (), "sample": 7})
+        yield Sample((), {"dtype": "float32", "sample": sample})
 
 
 def checked_shape(shape: Shape, port: str = "shape") -> Shape:

@@ -87,7 +87,9 @@ class ReduceLogSumExp(ComposedReduction):
         largest = F.stop_gradient(F.reduce_max(x, axis=axis, keepdims=True))
         level = F.where(F.abs(largest) < float("inf"), largest, 0)
         total = F.log(F.reduce_sum(F.exp(x - level), axis=axis, keepdims=True)) + level
-        axes = normalize_axes(axis, len(x.shape))
+        if axis is None and not x.type.has_rank:
+            return total if attrs["keepdims"] else F.reshape(total, shape=())
+        axes = normalize_axes(axis, x.type.rank) if x.type.has_rank else axis
         return total if attrs["keepdims"] or not axes else F.squeeze(total, axis=axes)
 
     def samples(self) -> Iterator[Sample]:

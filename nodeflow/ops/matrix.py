@@ -88,7 +88,8 @@ class MatMul(Op):
             gy = F.matmul(g, x, transpose_x=True, transpose_y=tx)
         else:
             gy = F.matmul(x, g, transpose_x=not tx)
-        if len(node.outputs[0].shape) > 2:  # batch axes may have been broadcast
+        out = node.outputs[0].type
+        if not out.has_rank or out.rank > 2:  # batch axes may have been broadcast
             return F.sum_to_shape_of(gx, x), F.sum_to_shape_of(gy, y)
         return gx, gy
 
@@ -146,6 +147,8 @@ class Transpose(Op):
         return np.transpose(arrays[0], self._perm(arrays[0].ndim, attrs["perm"])).copy()
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        if node.attrs["perm"] is None and not node.inputs[0].type.has_rank:
+            return (F.transpose(grads[0]),)
         perm = self._perm(len(node.inputs[0].shape), node.attrs["perm"])
         inverse = tuple(perm.index(axis) for axis in range(len(perm)))
         return (F.transpose(grads[0], perm=inverse),)

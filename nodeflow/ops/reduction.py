@@ -51,6 +51,8 @@ class Reduction(Op):
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if attrs["axis"] is None and not attrs["keepdims"]:
+            return types[0].with_shape(())
         axes = normalize_axes(attrs["axis"], types[0].rank)
         return types[0].with_shape(reduced_shape(types[0].shape, axes, attrs["keepdims"]))
 
@@ -87,14 +89,17 @@ class Reduction(Op):
 
 def restore_axes(tensor: Tensor, node: Node) -> Tensor:
     """Put the axes that a reduction without ``keepdims`` removed back, with size 1."""
-    axes = normalize_axes(node.attrs["axis"], len(node.inputs[0].shape))
-    if node.attrs["keepdims"] or not axes:
+    axis, x = node.attrs["axis"], node.inputs[0].type
+    if node.attrs["keepdims"] or (axis is None and not x.has_rank):  # a scalar: it broadcasts
         return tensor
-    return F.expand_dims(tensor, axis=axes)
+    axes = normalize_axes(axis, x.rank) if x.has_rank else axis
+    return tensor if axes == () else F.expand_dims(tensor, axis=axes)
 
 
 def element_count(x: Tensor, axis: Any) -> Tensor | float:
     """How many elements the axes hold: a number where it is known, else a tensor."""
+    if not x.type.has_rank:
+        return F.size(x, axis=axis, dtype=x.dtype)
     sizes = [x.shape[a] for a in normalize_axes(axis, len(x.shape))]
     known = [s for s in sizes if s is not None]
     if len(known) == len(sizes):

@@ -12,6 +12,7 @@ from nodeflow.errors import AttributeProblem, RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import (
     DTYPES,
     Shape,
@@ -57,7 +58,6 @@ class Reshape(Op):
                 hint="Use sizes of 0 or more, and -1 at most once.",
             )
         rest = math.prod(d for d in shape if d != -1)
-        divisor = math.prod(d for d in x.shape if d is not None)
         if x.size is None:  # a multiple of divisor, and any number if that is not 0
             return x.with_shape(None if d == -1 else d for d in shape)
         if -1 not in shape and rest == x.size:
@@ -65,7 +65,7 @@ class Reshape(Op):
         if -1 in shape and rest and x.size % rest == 0:
             return x.with_shape(x.size // rest if d == -1 else d for d in shape)
         raise ShapeError(
-            f"{shape_text(x.shape)} has {divisor} elements and does not fit {shape_text(shape)}",
+            f"{shape_text(x.shape)} has {x.size} elements and does not fit {shape_text(shape)}",
             port="shape",
             hint="The number of elements must stay the same.",
         )
@@ -177,8 +177,8 @@ class ExpandDims(Op):
         return np.expand_dims(arrays[0], self._axes(arrays[0].ndim, attrs["axis"])).copy()
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        axes = self._axes(len(node.inputs[0].shape), node.attrs["axis"])
-        return (F.squeeze(grads[0], axis=axes),)
+        axis, x = node.attrs["axis"], node.inputs[0].type
+        return (F.squeeze(grads[0], axis=self._axes(x.rank, axis) if x.has_rank else axis),)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
@@ -197,8 +197,7 @@ class Squeeze(Op):
     keywords = ("remove axis",)
     doc = (
         "The tensor without axes of size 1.\n\nWithout `axis`, every axis of size 1 is removed; "
-        "all "
-        "sizes must be known then."
+        "where a size is known only when it runs, so is the number of axes that are left."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
@@ -206,10 +205,6 @@ class Squeeze(Op):
 
     def _axes(self, shape: Shape, axis: Any) -> tuple[int, ...]:
         if axis is None:
-            if None in shape:
-                raise ShapeError(
-                    f"squeeze needs an axis: {shape_text(shape)} has an unknown size", port="axis"
-                )
             return tuple(i for i, d in enumerate(shape) if d == 1)
         axes = normalize_axes(axis, len(shape))
         for i in axes:
@@ -222,6 +217,8 @@ class Squeeze(Op):
         return axes
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if attrs["axis"] is None and not types[0].is_static:
+            return types[0].with_shape(UNKNOWN)
         axes = self._axes(types[0].shape, attrs["axis"])
         return types[0].with_shape(d for i, d in enumerate(types[0].shape) if i not in axes)
 
@@ -236,8 +233,11 @@ class Squeeze(Op):
         return np.squeeze(arrays[0], axes).copy()
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        axes = self._axes(node.inputs[0].shape, node.attrs["axis"])
-        return (F.expand_dims(grads[0], axis=axes) if axes else grads[0],)
+        axis, x = node.attrs["axis"], node.inputs[0]
+        if axis is None and not x.type.is_static:
+            return (reshape_back(grads[0], x),)
+        axes = self._axes(x.shape, axis) if x.type.has_rank else axis
+        return (F.expand_dims(grads[0], axis=axes) if axes != () else grads[0],)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:

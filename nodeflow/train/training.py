@@ -145,7 +145,7 @@ class Training(PlainSettings):
 
 def _is_table(tensor: Tensor) -> bool:
     """Whether a metric is more than a number, such as a confusion matrix."""
-    return isinstance(tensor.node.op, Accumulating) and None not in tensor.shape
+    return isinstance(tensor.node.op, Accumulating) and tensor.type.is_static
 
 
 def metric_keys(named: list[tuple[str, str]]) -> list[str]:

@@ -62,6 +62,29 @@ def test_the_defaults_are_written_and_saved_as_the_newest_version() -> None:
     assert attrs == {"learning_rate": 0.05, "epsilon": 1e-7, "initial_mean_square": 0.0}
 
 
+def test_a_placeholder_without_a_shape_was_a_scalar() -> None:
+    old = {"op": "placeholder", "name": "x", "pos": [0, 0]}
+    nodes = [
+        {**old, "id": "n1", "attrs": {"dtype": "float64"}},
+        {**old, "id": "n2", "name": "y", "attrs": {"shape": [None, 3]}},
+        {**old, "id": "n3", "name": "z"},
+    ]
+    head = {"format": "nodeflow", "version": 1, "next_id": 4, "wires": []}
+    document = flow.loads(json.dumps({**head, "nodes": nodes}))
+    assert [document.nodes[f"n{i}"].attrs.get("shape") for i in (1, 2, 3)] == [[], [None, 3], []]
+    graph = build(document).graph
+    assert [graph.tensor(name).shape for name in "xyz"] == [(), (None, 3), ()]
+
+
+def test_a_placeholder_without_a_shape_takes_any_shape_from_version_2_on() -> None:
+    node = {"id": "n1", "op": "placeholder", "name": "x", "attrs": {"shape": None}, "pos": [0, 0]}
+    head = {"format": "nodeflow", "version": flow.VERSION, "next_id": 4, "wires": []}
+    for attrs in ({}, {"shape": None}):
+        document = flow.loads(json.dumps({**head, "nodes": [{**node, "attrs": attrs}]}))
+        assert not build(document).graph.tensor("x").type.has_rank
+        assert flow.loads(flow.dumps(document)).nodes["n1"].attrs == attrs
+
+
 def test_optimizers_inside_subgraphs_migrate_too() -> None:
     data = json.loads(file_of_version_1("rmsprop", {}))
     inner = {"nodes": data.pop("nodes"), "wires": data.pop("wires")}

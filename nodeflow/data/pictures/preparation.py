@@ -42,7 +42,7 @@ def picture_size(type_: TensorType) -> tuple[int, int, tuple[int, ...]] | None:
     Placeholders that fit are floats of shape (?, n) with a square n, (?, h, w), (?, h, w, 1), and
     the same without the batch axis. An unknown first size is 1.
     """
-    if type_.shape is None or type_.dtype not in FLOATS:
+    if not type_.has_rank or type_.dtype not in FLOATS:
         return None
     filled = [1 if d is None and axis == 0 else d for axis, d in enumerate(type_.shape)]
     shape = tuple(d for d in filled if d is not None)

@@ -104,7 +104,7 @@ def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> 
 
 def _row_size(type_: TensorType | None) -> int | None:
     """How many numbers a tensor has for each row of the input; None if that is not its form."""
-    if type_ is None or not type_.is_float or len(type_.shape) != 2:
+    if type_ is None or not type_.is_float or type_.ndims != 2:
         return None
     rows, size = type_.shape
     return size if rows in (None, 1) and size and size <= max(MOST_CLASSES, SIDES[1] ** 2) else None

@@ -112,7 +112,7 @@ def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | 
 
     for wire in doc.wires_into(record.id):
         given = type_of(wire.source, wire.source_port)
-        if doc.nodes[wire.source].op == "variable" and given is not None and not given.shape:
+        if doc.nodes[wire.source].op == "variable" and given is not None and given.shape == ():
             shape = example_shape(doc, type_of, wire)
             if shape is not None:
                 text = f"`{doc.nodes[wire.source].name}` is a single number"

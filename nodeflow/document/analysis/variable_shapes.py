@@ -85,7 +85,7 @@ def _of_matmul(
 ) -> list[Sizes]:
     transposed = target.attrs.get("transpose_y" if port == "y" else "transpose_x", False)
     other = type_of(target.id, "x" if port == "y" else "y")
-    if other is None or len(other.shape) < 2:
+    if other is None or (other.ndims or 0) < 2:
         return []
     flipped = target.attrs.get("transpose_x" if port == "y" else "transpose_y", False)
     inner = other.shape[-1 if (port == "y") != bool(flipped) else -2]
@@ -98,14 +98,14 @@ def _of_matmul(
 def _of_filter(type_of: TypeOf, target: NodeRecord, counts: list[int]) -> list[Sizes]:
     images = type_of(target.id, "x")
     spatial = _SPATIAL[target.op]
-    if images is None or len(images.shape) != spatial + 2 or images.shape[-1] is None:
+    if images is None or images.ndims != spatial + 2 or images.shape[-1] is None:
         return []
     return [(_KERNEL,) * spatial + (images.shape[-1], count) for count in dict.fromkeys(counts)]
 
 
 def _of_bias(other: TensorType | None) -> list[Sizes]:
     """A bias has an element per unit; a single number does for rows of single numbers."""
-    if other is None or len(other.shape) < 2 or other.shape[-1] in (None, 1):
+    if other is None or (other.ndims or 0) < 2 or other.shape[-1] in (None, 1):
         return []
     assert other.shape[-1] is not None
     return [(other.shape[-1],)]
@@ -126,7 +126,7 @@ def _other_sizes(doc: Document, type_of: TypeOf, inner: int) -> Iterator[int]:
     """The row lengths of the other placeholders: one-hot labels, targets."""
     for record in doc.nodes.values():
         fed = type_of(record.id, "out") if record.op == "placeholder" else None
-        if fed is not None and len(fed.shape) == 2 and fed.shape[1] not in (None, inner):
+        if fed is not None and fed.ndims == 2 and fed.shape[1] not in (None, inner):
             assert fed.shape[1] is not None
             yield fed.shape[1]
 
@@ -154,13 +154,13 @@ def _meets(
     """The size that another input of a node asks for, and whether its result keeps the size."""
     if record.op == "matmul":
         weights = type_of(record.id, "y") if wire.target_port == "x" else None
-        inner = weights.shape[-2] if weights is not None and len(weights.shape) >= 2 else None
+        inner = weights.shape[-2] if weights is not None and (weights.ndims or 0) >= 2 else None
         return inner, False
     for other in (port.name for port in op.inputs if port.name != wire.target_port):
         if op.category not in _ROWS or is_scalar_variable(doc, _source(doc, record, other)):
             continue
         met = type_of(record.id, other)
-        size = met.shape[-1] if met is not None and met.shape else None
+        size = met.shape[-1] if met is not None and met.ndims else None
         if size is not None and size > 1 and met is not None and met.dtype.startswith("float"):
             return size, False
     return None, _keeps_rows(op, record)

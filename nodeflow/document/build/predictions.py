@@ -54,7 +54,7 @@ class Predicted:
     @property
     def names(self) -> Cells:
         """The columns: the class and a number for each class, or the numbers alone."""
-        if self.classes and len(self.tensor.shape) == 2:
+        if self.classes and self.tensor.type.ndims == 2:
             scored = self.classes[1:] if self._is_one_number else self.classes
             return (self.name, *(f"{self.name} {part}" for part in scored))
         width = self._width
@@ -252,7 +252,7 @@ class Predictions:
 
 
 def _by_row(name: str, found: Tensor | Node) -> Tensor:
-    if isinstance(found, Node) or not found.shape or found.shape[0] is not None:
+    if isinstance(found, Node) or not found.type.ndims or found.shape[0] is not None:
         what = "no value" if isinstance(found, Node) else f"shape {shape_text(found.shape)}"
         raise FetchError(
             f"{name} has {what}, not a row for each row of data",
@@ -268,9 +268,9 @@ def _says_class(tensor: Tensor, classes: tuple[str, ...]) -> bool:
     op = made_by(tensor)
     if not classes or op == "placeholder":
         return False
-    if len(tensor.shape) == 1:
+    if tensor.type.ndims == 1:
         return op == "argmax"
-    if len(tensor.shape) != 2 or not tensor.type.is_float:
+    if tensor.type.ndims != 2 or not tensor.type.is_float:
         return False
     width = tensor.shape[1]
     return width == len(classes) or (width == 1 and len(classes) == 2 and op == "sigmoid")

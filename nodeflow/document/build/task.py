@@ -185,7 +185,7 @@ class Task:
         Args:
             axis: 0 for the columns of a matrix, as those of a first layer's weights.
         """
-        if not tensor.shape or (axis == 0 and len(tensor.shape) != 2):
+        if not tensor.type.ndims or (axis == 0 and tensor.type.ndims != 2):
             return None
         return self._image_shapes().get(tensor.shape[axis] or 0)
 

@@ -145,7 +145,7 @@ def to_layer(
 ) -> Conversion | None:
     """Returns the reshape of rows of pixels to pictures, or to sequences of lines, that a layer
     needs before it; None where there is none. `record` need not be in the document yet."""
-    pictures = [*_pictures(given.shape[1])] if given.rank == 2 else []
+    pictures = [*_pictures(given.shape[1])] if given.ndims == 2 else []
     lines = [(op, {"shape": attrs["shape"][:-1]}) for op, attrs in pictures]
     for op, attrs in (*pictures, *lines):
         made = _applied(op, attrs, given)
@@ -156,7 +156,7 @@ def to_layer(
 
 def to_scalar(given: TensorType) -> Conversion | None:
     """Returns the mean that makes one loss of a loss per row; None where that makes no sense."""
-    made = _applied("reduce_mean", {}, given) if given.is_float and given.shape else None
+    made = _applied("reduce_mean", {}, given) if given.is_float and given.shape != () else None
     return None if made is None else Conversion((("reduce_mean", {}),), made)
 
 
@@ -187,7 +187,9 @@ def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> 
 
 
 def _candidates(given: TensorType) -> Iterator[Step]:
-    rank = len(given.shape)
+    rank = given.ndims
+    if rank is None:
+        return
     if rank == 0:
         yield "reshape", {"shape": [1]}
         yield "reshape", {"shape": [1, 1]}
@@ -207,7 +209,7 @@ _EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
 
 def _less_likely(given: TensorType) -> Iterator[Step]:
     """The conversions to try if no other fits."""
-    rank = len(given.shape)
+    rank = given.ndims or 0
     if rank > 2:
         yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
     if rank > 1:

@@ -84,9 +84,10 @@ def fit_to_column(doc: Document, node_id: str, type_: TensorType) -> None:
 
 
 def _takes(record: NodeRecord, type_: TensorType) -> bool:
-    shape = record.attrs.get("shape") or ()
+    shape = record.attrs.get("shape")
     dtype = record.attrs.get("dtype", "float32")
-    return dtype == type_.dtype and compatible(tuple(shape), type_.shape)
+    fits = shape is None or compatible(tuple(shape), type_.shape)
+    return dtype == type_.dtype and fits
 
 
 def _fitted(record: NodeRecord, type_: TensorType) -> dict:

@@ -52,7 +52,9 @@ def units_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveUn
     record = doc.nodes[scores.source]
     wanted = analysis.type_of(labels.source, labels.source_port)
     given = analysis.type_of(scores.source, scores.source_port)
-    if wanted is None or given is None or record.op not in SIZES or not wanted.shape:
+    if wanted is None or given is None or record.op not in SIZES:
+        return []
+    if not wanted.ndims or not given.ndims:
         return []
     count = wanted.shape[-1]
     if count is None or count < 1 or count == given.shape[-1]:

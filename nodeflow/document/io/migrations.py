@@ -16,12 +16,13 @@ _DEFAULTS_OF_VERSION_1: dict[str, dict[str, Any]] = {
     "adadelta": {"learning_rate": 1.0, "epsilon": 1e-6},
     "adagrad": {"epsilon": 1e-7},
     "rmsprop": {"epsilon": 1e-7, "initial_mean_square": 0.0},
+    "placeholder": {"shape": []},
 }
-"""Defaults that became TensorFlow 1's in version 2."""
+"""Defaults that became TensorFlow 1's in version 2: a placeholder without a shape was a scalar."""
 
 
 def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Write the optimizers' old defaults into the nodes that leave them out."""
+    """Write the old defaults into the nodes that leave them out."""
     for node in _nodes(data):
         old = _DEFAULTS_OF_VERSION_1.get(node["op"]) if isinstance(node.get("op"), str) else None
         attrs = node.get("attrs", {})

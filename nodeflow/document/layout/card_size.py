@@ -39,6 +39,8 @@ VIEW_WIDTH, VIEW_HEIGHT = 264.0, 212.0
 PROBLEM = 62.0
 """Maximum height of a problem: three lines."""
 
+ANY_SHAPE = "any shape"
+"""What stands for the sizes of a type of unknown rank."""
 SHORT_DTYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -108,12 +110,17 @@ def label_width(label: Label) -> float:
 
 @lru_cache(maxsize=4096)
 def type_text(tensor_type: Any | None) -> str:
-    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing if it is unknown."""
+    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing if it is unknown.
+
+    A type of unknown rank is `f32 any shape`.
+    """
     if tensor_type is None:
         return ""
-    dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
     dtype: str = tensor_type.dtype
     short = SHORT_DTYPES.get(dtype, dtype)
+    if not tensor_type.has_rank:
+        return f"{short} {ANY_SHAPE}"
+    dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
     return f"{short} {dims}" if dims else short
 
 

@@ -100,7 +100,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> PlotData:
     style = spec.option("style")
     style = style if style in STYLES else None
     bindings = source.bindings([tensor])
-    if bindings and tensor.type.shape[:1] == (None,):
+    if bindings and tensor.type.ndims and tensor.shape[0] is None:
         return _over_rows(source, tensor, bindings, spec.option("x"), style)
     return _over_index(source, tensor, spec.option("x"), style)
 
@@ -394,7 +394,8 @@ def _curve(
     low, high = (every.min(), every.max()) if every.size else (-1.0, 1.0)
     pad = 0.02 * (high - low) or 1.0
     x = np.linspace(low - pad, high + pad, CURVE_POINTS)
-    shape = [CURVE_POINTS, *(d or 1 for d in chosen.tensor.shape[1:])]
+    rows = chosen.tensor.shape[1:] if chosen.tensor.type.has_rank else ()
+    shape = [CURVE_POINTS, *(d or 1 for d in rows)]
     rows = _matrix(source.run([tensor], {chosen.tensor: x.reshape(shape)})[0])
     if len(rows) != len(x):
         raise ViewProblem("it has no value for each row of the input")
@@ -461,6 +462,8 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 def _size(tensor: Tensor) -> int:
     """Numbers per row; 0 where that is not known."""
+    if not tensor.type.has_rank:
+        return 0
     sizes = tensor.shape[1:]
     return 0 if None in sizes else int(np.prod([d or 0 for d in sizes], dtype=np.int64))
 

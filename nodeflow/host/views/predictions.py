@@ -134,7 +134,7 @@ def _candidates(source: ViewSource) -> list[_Answers]:
         if node.derived_from is not None or len(node.outputs) != 1 or node.op.id == "placeholder":
             continue
         tensor = node.outputs[0]
-        if tensor.shape[:1] != (None,) or len(tensor.shape) > 2:
+        if tensor.type.ndims not in (1, 2) or tensor.shape[0] is not None:
             continue
         needed = {p for p in source.placeholders(tensor) if p in bound}
         for dataset in {id(bound[p].dataset): bound[p].dataset for p in needed}.values():
@@ -200,6 +200,8 @@ def _work(tensor: Tensor) -> float:
 
 
 def _node_work(node: Node) -> float:
+    if not all(t.type.has_rank for t in (*node.inputs, *node.outputs)):
+        return 0.0
     if not node.outputs or node.outputs[0].shape[:1] != (None,):
         return 0.0
     shapes = [t.shape for t in node.inputs]

@@ -156,7 +156,8 @@ def _plane(source: ViewSource, tensor: Tensor) -> Tensor:
 
 
 def _is_plane(placeholder: Tensor) -> bool:
-    return placeholder.type.is_float and placeholder.shape[1:] == (2,)
+    kind = placeholder.type
+    return kind.is_float and kind.has_rank and kind.shape[1:] == (2,)
 
 
 def _is_labels(source: ViewSource, placeholder: Tensor) -> bool:

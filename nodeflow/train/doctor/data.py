@@ -132,7 +132,7 @@ def _labels_out_of_range(loss: Node, placeholder: Tensor, column: Column) -> Ite
     rows = sample_rows(column)
     name, op = placeholder.name, loss.op.id
     if op in CLASS_LOSSES:
-        classes = loss.inputs[1].shape[-1]
+        classes = loss.inputs[1].shape[-1] if loss.inputs[1].type.ndims else None
         stored = column.array
         low, high = int(stored.min()), int(stored.max())
         if low < 0 or (classes is not None and high >= classes):

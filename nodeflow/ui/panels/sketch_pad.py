@@ -343,9 +343,9 @@ class SketchPad(QWidget):
         type_ = record and self._workspace.root_analysis.type_of(record.id, "out")
         if not type_:
             return {}
-        if type_.is_float and type_.rank == 2 and type_.shape[1] == len(target[1]):
+        if type_.is_float and type_.ndims == 2 and type_.shape[1] == len(target[1]):
             value = np.eye(len(target[1]))[[chosen]]
-        elif type_.rank in (1, 2):
+        elif type_.ndims in (1, 2):
             value = np.full((1,) * type_.rank, chosen)
         else:
             return {}

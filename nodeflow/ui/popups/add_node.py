@@ -318,7 +318,7 @@ def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
     kind = context.type
     if kind is None:
         return {}
-    return {"dtype": kind.dtype, "shape": list(kind.shape)}
+    return {"dtype": kind.dtype, "shape": list(kind.shape) if kind.has_rank else None}
 
 
 def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodeflow.document.layout.card_size import ANY_SHAPE
 from nodeflow.document.model.document import Document
 from nodeflow.graph.types import shape_text
 from nodeflow.ui.canvas.scene import value_preview
@@ -75,6 +76,8 @@ def type_words(port: PortData) -> str:
     if not port.type_text:
         return "type not known"
     dims = port.type_text.partition(" ")[2]
+    if dims == ANY_SHAPE:
+        return f"{port.dtype}, any shape"
     shape = tuple(None if d == "?" else int(d) for d in dims.split("×") if d)
     return f"{port.dtype} {shape_text(shape)}"
 

@@ -1,0 +1,78 @@
+"""Inference of ops that need the rank of an input which has none yet: every rank is tried.
+
+What all ranks that the op accepts have in common is the answer: a convolution accepts one rank
+only, so its output has it; the maximum along an axis has another rank for each. An op whose number
+of outputs, or what it derives, depends on the rank refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from nodeflow.errors import NodeflowError, UnknownRank
+from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.shapes import UNKNOWN, Shape
+from nodeflow.graph.types import TensorType
+
+HIGHEST = {1: 8, 2: 6, 3: 4}
+"""The highest rank that is tried, by the number of inputs of unknown rank."""
+
+
+def infer_for_ranks(
+    op: NodeDeclaration,
+    types: Sequence[TensorType],
+    attrs: Mapping[str, Any],
+    error: UnknownRank,
+) -> tuple[TensorType, ...]:
+    """The types of the outputs, as far as they are the same for every rank that fits.
+
+    Args:
+        error: what the op says of the types as they are.
+
+    Raises:
+        UnknownRank: the op needs the rank; names the port.
+        GraphError: what is wrong for every rank.
+    """
+    unknown = [i for i, t in enumerate(types) if not t.has_rank]
+    port = op.input_name(unknown[0])
+    found: list[tuple[TensorType, ...]] = []
+    failures: dict[str, NodeflowError] = {}
+    for ranks in _ranks(len(unknown)):
+        tried = list(types)
+        for index, rank in zip(unknown, ranks, strict=True):
+            tried[index] = tried[index].with_shape((None,) * rank)
+        try:
+            result = op.infer(*tried, **attrs)
+        except NodeflowError as failure:
+            failures.setdefault(failure.message, failure)
+        else:
+            found.append((result,) if isinstance(result, TensorType) else tuple(result))
+    if not found and len(failures) == 1:
+        raise next(iter(failures.values()))
+    if not found or len({len(outs) for outs in found}) > 1:
+        raise UnknownRank(
+            f"the rank of {port} is unknown", port=error.port or port, hint=error.hint
+        )
+    return tuple(map(_common, zip(*found, strict=True)))
+
+
+def _ranks(count: int) -> Iterator[tuple[int, ...]]:
+    """Ranks of several inputs; the same for all where there are too many combinations."""
+    highest = HIGHEST.get(count)
+    if highest is None:
+        return ((rank,) * count for rank in range(max(HIGHEST.values()) + 1))
+    return product(range(highest + 1), repeat=count)
+
+
+def _common(types: Sequence[TensorType]) -> TensorType:
+    """What types of one dtype have in common."""
+    shapes = {t.shape for t in types}
+    return types[0] if len(shapes) == 1 else types[0].with_shape(_common_shape(shapes))
+
+
+def _common_shape(shapes: set[Shape]) -> Shape:
+    if UNKNOWN in shapes or len({len(s) for s in shapes}) > 1:
+        return UNKNOWN
+    return tuple(dims[0] if len(set(dims)) == 1 else None for dims in zip(*shapes, strict=True))

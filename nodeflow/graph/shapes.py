@@ -1,0 +1,145 @@
+"""Shapes as Python sees them: tuples of sizes, as in TensorFlow 1, and the one of unknown rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn, Self, SupportsIndex
+
+from nodeflow.errors import UnknownRank
+
+Dim = int | None
+Shape = tuple[Dim, ...]
+
+
+class Dimension(int):
+    """A known size; ``value`` is what TensorFlow 1 calls the number."""
+
+    @property
+    def value(self) -> int:
+        return int(self)
+
+
+class TensorShape(tuple[Dim, ...]):
+    """The sizes of a tensor, None for one that is known only at run time.
+
+    A tuple, with what programs for TensorFlow 1 ask of a shape: ``as_list()``, ``ndims``,
+    ``shape[1].value``. ``len``, iteration and indices of a shape of unknown rank raise an
+    `UnknownRank`; its ``ndims`` is None.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if isinstance(key, slice):
+            return TensorShape(found)
+        return found if found is None else Dimension(found)
+
+    @property
+    def ndims(self) -> int | None:
+        """The number of dimensions, None if it is unknown."""
+        return len(self)
+
+    rank = ndims
+
+    @property
+    def dims(self) -> list[Dim] | None:
+        """The sizes as a list, None if their number is unknown."""
+        return list(self)
+
+    def as_list(self) -> list[Dim]:
+        """The sizes as a list, None for each that is unknown.
+
+        Raises:
+            UnknownRank: their number is unknown.
+        """
+        return list(self)
+
+    def is_fully_defined(self) -> bool:
+        """Whether every size is known."""
+        return None not in self
+
+    def num_elements(self) -> int | None:
+        """The product of the sizes, None while one is unknown."""
+        return math.prod(d for d in self if d is not None) if self.is_fully_defined() else None
+
+    def __str__(self) -> str:
+        dims = ", ".join("?" if d is None else str(d) for d in self)
+        return f"({dims},)" if len(self) == 1 else f"({dims})"
+
+
+class UnknownShape(TensorShape):
+    """The shape of a tensor of unknown rank: equal to itself only, and no sizes to look at."""
+
+    __slots__ = ()
+    _only: UnknownShape | None = None
+
+    def __new__(cls) -> Self:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only  # type: ignore[return-value]
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise UnknownRank(
+            "the rank is unknown",
+            hint="Give the placeholder a shape, or reshape the tensor first.",
+        )
+
+    def __len__(self) -> int:
+        self._refuse()
+
+    def __iter__(self) -> Iterator[Dim]:
+        self._refuse()
+
+    def __getitem__(self, key: Any) -> Any:
+        self._refuse()
+
+    def __contains__(self, item: object) -> bool:
+        self._refuse()
+
+    def __add__(self, other: Any) -> Any:
+        self._refuse()
+
+    def __radd__(self, other: Any) -> Any:
+        self._refuse()
+
+    def __mul__(self, count: SupportsIndex) -> Any:
+        self._refuse()
+
+    def __bool__(self) -> bool:
+        self._refuse()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return hash(UnknownShape)
+
+    @property
+    def ndims(self) -> int | None:
+        return None
+
+    rank = ndims
+
+    @property
+    def dims(self) -> list[Dim] | None:
+        return None
+
+    def is_fully_defined(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "TensorShape(None)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = UnknownShape()
+"""The shape of what has an unknown rank; compared by ``is``."""

@@ -6,6 +6,7 @@ the variables, caches plans and chooses the tier.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -32,7 +33,7 @@ from nodeflow.engine.schedule.schedule import (
 )
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import UnknownName, suggest
+from nodeflow.errors import GraphError, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import type_of_array
 
@@ -70,6 +71,11 @@ class Session:
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
             raise ValueError(f"tier must be auto, reference or compiled, not {tier!r}")
+        if graph is not None and not isinstance(graph, Graph):
+            is_file = isinstance(graph, (str, os.PathLike))
+            hint = f"Load the file: nf.Session(nf.load({str(graph)!r}))." if is_file else None
+            text = f"expected a Graph to run, not {graph!r:.80}"
+            raise GraphError(text, hint=hint or "Leave it out for the default graph.")
         self.graph = graph or get_default_graph()
         self._context = RunContext(self.graph, seed, threads, resolve(without), on_compile_failure)
         self._wanted: Tier = tier

@@ -147,6 +147,8 @@ class Graph(GraphNames):
 
     Attributes:
         seed: what `set_random_seed` gave it; None where nothing did.
+        origin: what the graph was built from, where that has to be kept to save the graph again;
+            see `document.build.origin`.
     """
 
     def __init__(self) -> None:
@@ -154,6 +156,7 @@ class Graph(GraphNames):
         self.nodes: list[Node] = []
         self.collections: dict[str, list[Any]] = {}
         self.seed: int | None = None
+        self.origin: object = None
         self._finalized = False
 
     # ---- building -----------------------------------------------------------------------------

@@ -86,6 +86,12 @@ class GraphNames:
         """Keep names for the user's nodes that are still to come: nothing derived takes them."""
         self._reserved.update(names)
 
+    def occupy(self, names: Iterable[str]) -> None:
+        """Keep names that nodes outside the graph have: no new node or scope gets one of them."""
+        for name in names:
+            self._taken.setdefault(name, 1)
+            self._reserved.discard(name)
+
     def names(self) -> Iterator[str]:
         """The names of all nodes, and those that are reserved."""
         yield from self._by_name

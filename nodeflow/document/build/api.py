@@ -2,34 +2,98 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
+from nodeflow.document.build.additions import with_additions
 from nodeflow.document.build.build import build
 from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.build.origin import keep_origin, origin_of, refuse_broken
 from nodeflow.document.io import flow
+from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph
 from nodeflow.ops.user import PLUGINS
 
 
-def save(graph: Graph, path: str | Path) -> None:
-    """Write a graph as a ``.flow`` file, laid out, to be opened in the window.
+def save(graph: Graph, path: str | os.PathLike[str]) -> None:
+    """Write a graph as a ``.flow`` file, to be opened in the window.
 
-    Nodes derived by an optimizer or ``gradients`` are left out; the file stores the macro node.
+    A graph that `load` read keeps its document: positions, frames, subgraphs, data sets, training
+    settings and what this version does not know stay as they were, and an unchanged graph gives
+    the same bytes. Nodes that were added become nodes of the file, right of what they read; where
+    they use a value inside a subgraph, the subgraph gets an output. A graph made in Python is laid
+    out. Nodes derived by an optimizer or ``gradients`` are left out; the file stores the macro
+    node.
 
     Raises:
-        FileProblem: the file cannot be written.
+        GraphError: `graph` is no graph, or a node uses a derived node; it names node and port.
+        FileProblem: `path` is no file name, or the file cannot be written.
     """
-    flow.save(from_graph(graph), path)
+    _check_graph(graph, path)
+    target = _file(path, "save")
+    if not os.path.isdir(target.parent):
+        raise FileProblem(
+            f"there is no folder {target.parent}",
+            hint=f"Make it first, with os.makedirs({str(target.parent)!r}).",
+        )
+    origin = origin_of(graph)
+    flow.save(from_graph(graph) if origin is None else with_additions(origin, graph), target)
 
 
-def load(path: str | Path) -> Graph:
+def load(path: str | os.PathLike[str]) -> Graph:
     """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
 
-    User ops are loaded from the plugin folder, never from the file.
+    User ops are loaded from the plugin folder, never from the file. Nodes that this version does
+    not know stay in the file; a warning names them, and the graph lacks what depends on them.
 
     Raises:
-        FileProblem: the file is missing or damaged.
+        FileProblem: `path` is no file name, or the file is missing or damaged.
         NodeflowError: a node cannot run; names node and port.
     """
+    source = _file(path, "load")
     PLUGINS.load_once()
-    return build(flow.load(path), base_dir=Path(path).parent).graph
+    built = build(flow.load(source), partial=True, base_dir=source.parent)
+    refuse_broken(built)
+    return keep_origin(built)
+
+
+def _check_graph(graph: Any, path: Any) -> None:
+    if isinstance(graph, Graph):
+        return
+    if isinstance(path, Graph):
+        raise GraphError(
+            "the graph comes first and the file second", hint=f"Write nf.save(graph, {graph!r})."
+        )
+    held = getattr(graph, "graph", None)
+    hint = "Write nf.save(nf.get_default_graph(), path) for what was built outside a `with graph:`."
+    if isinstance(held, Graph):
+        hint = "Save its graph: nf.save(x.graph, path)."
+    raise GraphError(f"expected a Graph to save, not {_kind(graph)}", hint=hint)
+
+
+def _file(path: Any, call: str) -> Path:
+    """A path that names a file, or could."""
+    if isinstance(path, Graph):
+        hint = "It is loaded: use it as it is." if call == "load" else "Name the file to write."
+        raise FileProblem("expected the name of a .flow file, not a Graph", hint=hint)
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise FileProblem(
+            f"expected the name of a .flow file, not {_kind(path)}",
+            hint=f'Write nf.{call}({"graph, " if call == "save" else ""}"name.flow").',
+        )
+    found = Path(path)
+    if "\0" in str(found):
+        raise FileProblem("the file name holds a zero byte", hint="Take it out.")
+    if not os.fspath(path) or os.path.isdir(found):
+        where = f"{os.fspath(path)!r} is a folder" if os.fspath(path) else "the file has no name"
+        raise FileProblem(where, hint=f"Name a .flow file, such as {found / 'graph.flow'}.")
+    return found
+
+
+def _kind(value: Any) -> str:
+    """What a wrong argument is: `a Tensor`, `an int`, `None`."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

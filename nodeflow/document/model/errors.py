@@ -13,6 +13,10 @@ class DocumentLocked(DocumentError):
     """An edit of a read-only document."""
 
 
+class NotInFile(DocumentError, GraphError):
+    """A graph that a file cannot hold."""
+
+
 class BadValue(DocumentError):
     """A value that JSON cannot hold."""
 

@@ -1,0 +1,129 @@
+"""A loaded graph as a document again: what was read, and what Python added since.
+
+What was read stays as it is, to the byte. The added nodes become nodes of the file's own graph,
+also those in the scope of a subgraph: its definition may serve other instances. A subgraph whose
+inner values they use gets an output for each (in the definition, so every instance has it).
+They are placed right of what they read, clear of all nodes and frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
+from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.build.node_records import End, record_of, wires_into
+from nodeflow.document.build.origin import Origin
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.arrange import Rect, clear_step
+from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.layered import COLUMN_GAP, layout
+from nodeflow.document.model.document import Document
+from nodeflow.graph.graph import Graph, Node
+
+
+def with_additions(origin: Origin, graph: Graph) -> Document:
+    """Returns the document that a graph was loaded from, with the nodes added to the graph since.
+
+    If an optimizer is added, and it is the only one, the training settings use it.
+
+    Raises:
+        NotInFile: an added node uses a derived node, which a document cannot express.
+    """
+    doc = flow.loads(flow.dumps(origin.document))
+    doc.path = origin.document.path
+    added = [node for node in graph.nodes[origin.count :] if node.derived_from is None]
+    if not added:
+        return doc
+    ids: dict[Node, str] = {}
+
+    def end(node: Node, port: str) -> End:
+        return (ids[node], port) if node in ids else leaving(doc, origin.paths[node], port)
+
+    known = {*origin.paths, *added}
+    with doc.transaction("Add what Python added") as t:
+        for node in added:
+            ids[node] = t.new_id()
+            t.put_node(record_of(node, ids[node]))
+        for node in added:
+            for wire in wires_into(node, ids[node], known, end):
+                t.put_wire(wire)
+        trained = [node for node in graph.nodes if is_optimizer(node.op.id)]
+        if len(trained) == 1 and trained[0] in ids and "optimizer" not in doc.training:
+            t.set_training({**doc.training, "optimizer": ids[trained[0]]})
+    _place(doc, list(ids.values()))
+    return doc
+
+
+def leaving(doc: Document, path: str, port: str) -> End:
+    """Returns where, in the file's own graph, the value at an output of the node at a path of ids
+    is: that output, or one of the instance that holds the node, added where there is none."""
+    *steps, node_id = path.split("/")
+    graphs = [doc]
+    for step in steps:
+        inside = definition_of(graphs[-1], graphs[-1].node(step))
+        assert inside is not None, "the node was built from there"
+        graphs.append(inside)
+    name = graphs[-1].node(node_id).name.rpartition("/")[2]
+    for instance, inside in reversed(list(zip(steps, graphs[1:], strict=True))):
+        border = inside.borders.get(OUTPUTS)
+        wired = [w.target_port for w in inside.wires_out_of(node_id)
+                 if w.target == border and w.source_port == port]  # fmt: skip
+        port = wired[0] if wired else expose(inside, node_id, port, OUTPUTS, name)
+        node_id = instance
+    return node_id, port
+
+
+def _place(doc: Document, ids: list[str]) -> None:
+    """Places nodes, group by group of those that are wired together; nothing else moves."""
+    analysis = Analysis(doc, base_dir=doc.path.parent if doc.path else None)
+    sizes = {i: node_size(doc, record, analysis) for i, record in doc.nodes.items()}
+    taken: list[Rect] = [frame.rect for frame in doc.frames.values()]
+    taken += [(*record.pos, *sizes[i]) for i, record in doc.nodes.items() if i not in set(ids)]
+    for group in _groups(doc, ids):
+        places = layout(doc, group, sizes, analysis, _corner(doc, group, sizes, taken))
+        block = [(*places[i], *sizes[i]) for i in group]
+        dx, dy = clear_step(block, taken)
+        for i in group:
+            x, y = places[i]
+            pos = commands.point((x + dx, y + dy))
+            doc.fill("node", i, replace(doc.nodes[i], pos=pos))
+            taken.append((*pos, *sizes[i]))
+
+
+def _corner(
+    doc: Document, group: list[str], sizes: dict[str, tuple[float, float]], taken: list[Rect]
+) -> tuple[float, float]:
+    """Where a group begins: right of all that it reads, level with the last of that; below all
+    other nodes if it reads nothing."""
+    inside = set(group)
+    read = {w.source for i in group for w in doc.wires_into(i) if w.source not in inside}
+    if not read:
+        return (
+            min((x for x, *_ in taken), default=0.0),
+            max((y + height for _, y, _, height in taken), default=0.0) + COLUMN_GAP,
+        )
+    right = {i: doc.nodes[i].pos[0] + sizes[i][0] for i in read}
+    last = max(sorted(read), key=lambda i: right[i])
+    return right[last] + COLUMN_GAP, doc.nodes[last].pos[1]
+
+
+def _groups(doc: Document, ids: Iterable[str]) -> list[list[str]]:
+    """The nodes in groups, each wired together, in the order of their first nodes."""
+    waiting, groups = dict.fromkeys(ids), []
+    while waiting:
+        first = next(iter(waiting))
+        del waiting[first]
+        group = [first]
+        for node_id in group:
+            wires = [*doc.wires_into(node_id), *doc.wires_out_of(node_id)]
+            for other in [end for wire in wires for end in (wire.source, wire.target)]:
+                if other in waiting:
+                    del waiting[other]
+                    group.append(other)
+        groups.append(group)
+    return groups

@@ -1,0 +1,72 @@
+"""The records of a document for nodes of a graph: their attributes as JSON, and their wires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from nodeflow.document.analysis.port_names import CONTROL, DONE
+from nodeflow.document.model.errors import NotInFile
+from nodeflow.document.model.names import check_name
+from nodeflow.document.model.records import NodeRecord, Wire, plain, same
+from nodeflow.graph.graph import Graph, Node
+
+End = tuple[str, str]
+"""The id of a node, and one of its ports."""
+
+_SHOWN = ("dtype", "value", "shape")  # stored even if they have the default value
+
+
+def record_of(node: Node, node_id: str, scope: str = "") -> NodeRecord:
+    """Returns the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`."""
+    name = check_name(node.name).removeprefix(scope)
+    kept = node.op.random and node.stream.removeprefix(scope) != name
+    extra = {"stream": node.stream} if kept else {}
+    return NodeRecord(node_id, node.op.id, name, attributes(node), extra=dict(extra))
+
+
+def attributes(node: Node) -> dict[str, Any]:
+    """Returns a node's attributes that differ from their defaults, as JSON."""
+    found: dict[str, Any] = {}
+    for attr in node.op.attrs:
+        value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")
+        default = None if attr.required else plain(attr.default)
+        shown = attr.name in _SHOWN and value is not None
+        if node.op.explicit or attr.required or shown or not same(value, default):
+            found[attr.name] = value
+    return found
+
+
+def wires_into(
+    node: Node, node_id: str, known: Collection[Node], end: Callable[[Node, str], End]
+) -> Iterator[Wire]:
+    """Yields the wires into a node.
+
+    Args:
+        known: the nodes that the document has.
+        end: where a wire from an output of one of them starts.
+
+    Raises:
+        NotInFile: it uses a derived node, which a document cannot express.
+    """
+    for index, tensor in enumerate(node.inputs):
+        source, target_port = tensor.node, node.op.input_name(index)
+        if source not in known:
+            raise NotInFile(
+                f"its input {tensor.name} was generated from {source.derived_from}",
+                node=node.name,
+                port=target_port,
+                hint=_how_to_save(node.graph, source.derived_from or ""),
+            )
+        yield Wire(*end(source, source.op.output_name(tensor.index)), node_id, target_port)
+    before = [other for other in node.control_inputs if other in known]
+    for index, other in enumerate(before):
+        port = other.op.output_name(0) if other.outputs else DONE
+        yield Wire(*end(other, port), node_id, f"{CONTROL}.{index}")
+
+
+def _how_to_save(graph: Graph, owner: str) -> str:
+    """What to do instead of using what a macro node derived."""
+    if graph.node(owner).op.category == "Layers":
+        return "A file keeps a layer as one node: make its variables with nf.variable instead."
+    return "Take the gradient with a gradients node of its own."

@@ -1,0 +1,90 @@
+"""The document behind a graph that was loaded, so that saving it again loses nothing.
+
+A graph only grows: all that Python can change about a loaded graph is what it adds. So a save is
+the document as it was read, and the added nodes (see `additions`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+from nodeflow.document.build.built import Build
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.graph.graph import Graph, Node
+from nodeflow.number_text import counted
+from nodeflow.ops import REGISTRY
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a graph was built from.
+
+    Attributes:
+        document: as it was read; nothing changes it.
+        paths: node of the graph -> its path of ids in the document (`n4`, `n9/n4`).
+        count: how many nodes the graph had.
+    """
+
+    document: Document
+    paths: dict[Node, str]
+    count: int
+
+
+def keep_origin(built: Build) -> Graph:
+    """Returns the graph of a build; it knows its document from now on."""
+    graph, records = built.graph, built.document.nodes
+    # what passes a value on (a dot, a bypassed node) has the node of that value
+    own = {node: i for i, node in built.nodes.items() if records[i].name == node.name}
+    names = [*built.document.names, *built.instances]
+    graph.occupy(names)
+    graph.occupy(name[:end] for name in names for end in _ends_of_scopes(name))
+    graph.origin = Origin(built.source, own, len(graph.nodes))
+    return graph
+
+
+def _ends_of_scopes(name: str) -> list[int]:
+    return [i for i, letter in enumerate(name) if letter == "/"]
+
+
+def origin_of(graph: Graph) -> Origin | None:
+    """Returns what a graph was built from; None if it was made in Python."""
+    return graph.origin if isinstance(graph.origin, Origin) else None
+
+
+class UnknownNodes(UserWarning):
+    """A file holds nodes that this version of the program does not know."""
+
+
+def refuse_broken(built: Build) -> None:
+    """Raises the first error that keeps a node from running.
+
+    Nodes of unknown ops or with unknown attributes, and what depends on them, are no error: they
+    stay in the file, and a warning says that the graph lacks them.
+    """
+    unknown: list[NodeRecord] = []
+    for node_id in sorted(built.skipped, key=natural_key):
+        first = built.why_skipped(node_id)[0]
+        cause = built.document.node_named(first.node)
+        if cause is None or not _is_unknown(cause):
+            raise first.as_error()
+        if cause.id == node_id:
+            unknown.append(cause)
+    if unknown:
+        named = ", ".join(f"`{record.name}` ({record.op})" for record in unknown[:3])
+        more = ", ..." if len(unknown) > 3 else ""
+        warnings.warn(
+            f"the graph lacks {counted(len(unknown), 'node')} that this version does not know, "
+            f"and what depends on them: {named}{more}. Saving keeps them.",
+            UnknownNodes,
+            stacklevel=4,
+        )
+
+
+def _is_unknown(record: NodeRecord) -> bool:
+    if record.op not in REGISTRY:
+        return True
+    known = {attr.name for attr in REGISTRY.lookup(record.op).attrs}
+    return not known.issuperset(record.attrs)

@@ -15,6 +15,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph, reset_d
 from nodeflow.graph.types import DTYPES, TensorType
 from nodeflow.ops import REGISTRY, functions
 from nodeflow.ops.api import (
+    clip_by_value,
     constant,
     control_dependencies,
     global_variables,
@@ -53,6 +54,7 @@ __all__ = [
     "NodeflowError",
     "Tensor",
     "TensorType",
+    "clip_by_value",
     "constant",
     "control_dependencies",
     "errors",

@@ -25,6 +25,7 @@ from nodeflow.graph.registry import REGISTRY as REGISTRY
 from nodeflow.graph.types import DTYPES as DTYPES
 from nodeflow.graph.types import TensorType as TensorType
 from nodeflow.ops import functions as functions
+from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
 from nodeflow.ops.api import global_variables as global_variables
@@ -521,20 +522,15 @@ def ceil(x: TensorLike, *, name: str | None = None) -> Tensor:
     No gradient flows.
     """
 
-def clip_by_value(
-    x: TensorLike,
-    min: float = 0.0,
-    max: float = 1.0,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """x limited to the range from min to max.
+def clip(x: TensorLike, low: TensorLike, high: TensorLike, *, name: str | None = None) -> Tensor:
+    """x limited to the range from low to high, which are tensors.
 
-    NaN stays NaN. Gradient: 1 inside the range and at its bounds, 0 outside.
+    The three shapes broadcast as in numpy. Where low is above high, the result is high; NaN stays
+    NaN. Gradient: to x inside the range and at its bounds, outside to the bound.
 
     Args:
-        min: Smallest value let through.
-        max: Largest value let through.
+        low: Smallest value let through.
+        high: Largest value let through.
     """
 
 def concat(
@@ -765,8 +761,8 @@ def cumsum(
 ) -> Tensor:
     """The sums of all elements up to each one, along an axis.
 
-    `exclusive` leaves the element itself out; `reverse` sums from the end. Integers wrap. Gradient:
-    the running sum from the other end.
+    `exclusive` leaves the element itself out, so sums start from 0; `reverse` sums from the end.
+    Integers wrap. Gradient: the running sum from the other end.
 
     Args:
         axis: Axis to sum along.
@@ -1510,9 +1506,9 @@ def max_pool2d(
     """
 
 def maximum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """The larger of x and y.
+    """The larger of x and y, x where they are equal (also of -0 and 0).
 
-    NaN if either is NaN. Gradient: all to the larger one, to x where they are equal.
+    NaN if either is NaN. Gradient: all to the one that is taken.
     """
 
 def mean_absolute_error(
@@ -1549,9 +1545,9 @@ def mean_squared_error(
     """
 
 def minimum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """The smaller of x and y.
+    """The smaller of x and y, x where they are equal (also of -0 and 0).
 
-    NaN if either is NaN. Gradient: all to the smaller one, to x where they are equal.
+    NaN if either is NaN. Gradient: all to the one that is taken.
     """
 
 def modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2115,8 +2111,10 @@ def reduce_prod(
 ) -> Tensor:
     """The product of the elements along axes.
 
-    The product of nothing is 1. Integers wrap. Gradient: the product of the others, right where
-    elements are 0.
+    The product of nothing is 1. Integers wrap. Elements are multiplied from first to last, in the
+    dtype itself; of more than 4096, the products of blocks of 4096 are. Of several axes the last
+    comes first, neighbours count as one. So a part overflows where it does in this order, in every
+    tier. Gradient: the product of the others, right where elements are 0.
 
     Args:
         axis: Axis or axes to reduce; none means all.
@@ -2132,8 +2130,9 @@ def reduce_sum(
 ) -> Tensor:
     """The sum of the elements along axes.
 
-    The sum of nothing is 0. Integers wrap. Numbers of float32 are added up in float32 when
-    compiled, so a part of the sum above 3.4e38 is infinite; by reference only the whole sum is.
+    The sum of nothing is 0, and of -0 alone -0. Integers wrap. Numbers of float32 are added up in
+    float32 when compiled, so a part of the sum above 3.4e38 is infinite; by reference only the
+    whole sum is.
 
     Args:
         axis: Axis or axes to reduce; none means all.
@@ -2143,7 +2142,7 @@ def reduce_sum(
 def relu(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The rectifier max(x, 0).
 
-    NaN stays NaN. Gradient: 1 above 0, else 0.
+    NaN stays NaN, and -0 stays -0. Gradient: 1 above 0, else 0.
     """
 
 def reshape(
@@ -2487,17 +2486,18 @@ def sparse_softmax_cross_entropy(
 
 def split(
     x: TensorLike,
-    parts: int | Sequence[int] = (2,),
+    parts: int | Sequence[int] = 2,
     axis: int = 0,
     *,
     name: str | None = None,
 ) -> tuple[Tensor, ...]:
     """The tensor cut into parts along an axis.
 
-    `parts` is the number of equal parts, or a list of the sizes of the parts.
+    `parts` is the number of equal parts, or a list of the sizes of the parts: 8 cuts into eight,
+    [8] into one of size 8.
 
     Args:
-        parts: How many equal parts, or the size of each.
+        parts: How many equal parts, or a list of their sizes.
         axis: Axis to cut along.
     """
 

@@ -16,6 +16,7 @@ from nodeflow.graph.registry import REGISTRY
 ROOT = Path(__file__).resolve().parent.parent
 STUB = ROOT / "nodeflow" / "__init__.pyi"
 BY_HAND = {
+    "clip_by_value",
     "constant",
     "placeholder",
     "variable",

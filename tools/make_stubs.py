@@ -54,6 +54,7 @@ from nodeflow.graph.registry import REGISTRY as REGISTRY
 from nodeflow.graph.types import DTYPES as DTYPES
 from nodeflow.graph.types import TensorType as TensorType
 from nodeflow.ops import functions as functions
+from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
 from nodeflow.ops.api import global_variables as global_variables
@@ -84,6 +85,8 @@ TYPES = {
     "shape": "int | Sequence[int | None]",
     "ints": "int | Sequence[int]",
     "axes": "int | Sequence[int] | None",
+    "number": "float",
+    "sizes": "int | Sequence[int]",
     "literal": "float | bool | Sequence[Any] | np.ndarray",
     "initializer": "Mapping[str, Any]",
     "names": "Sequence[str] | None",

@@ -69,6 +69,8 @@ class Attr:
     shape      a list of sizes, None for an unknown dimension
     ints       a list of integers
     axes       None (all), an integer, or a list of integers
+    number     an integer or a float, kept exact
+    sizes      an integer, or a list of integers
     literal    a number, bool, nested list of them, or numpy array
     initializer  None, ``{"op": id, attribute: value, ...}``, or the id alone
     names      None or a list of node names
@@ -188,6 +190,16 @@ def _check_ints(attr: Attr, value: Any) -> tuple[int, ...]:
     return tuple(_check_int(attr, d) for d in items)
 
 
+def _check_number(_: Attr, value: Any) -> int | float:
+    exact = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return int(value) if exact else _check_float(_, value)
+
+
+def _check_sizes(attr: Attr, value: Any) -> int | tuple[int, ...]:
+    single = np.ndim(value) == 0 and not isinstance(value, str)
+    return _check_int(attr, value) if single else _check_ints(attr, value)
+
+
 def _check_axes(attr: Attr, value: Any) -> int | tuple[int, ...] | None:
     if value is None or isinstance(value, (int, np.integer)):
         return None if value is None else _check_int(attr, value)
@@ -236,6 +248,8 @@ _CHECKS: dict[str, Callable[[Attr, Any], Any]] = {
     "shape": _check_shape,
     "ints": _check_ints,
     "axes": _check_axes,
+    "number": _check_number,
+    "sizes": _check_sizes,
     "literal": _check_literal,
     "initializer": _check_initializer,
     "names": _check_names,
@@ -252,6 +266,8 @@ _EXPECTED = {
     "shape": "a list of sizes (null for an unknown one)",
     "ints": "a list of whole numbers",
     "axes": "an axis, a list of axes, or null for all",
+    "number": "a number",
+    "sizes": "a whole number or a list of them",
     "literal": "a number, true, false, or nested lists of them",
     "initializer": "null, a name such as glorot_uniform, or an object such as "
     '{"op": "random_normal", "stddev": 0.03}',

@@ -9,6 +9,7 @@ import numpy as np
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import FLOATS, NUMBERS
 from nodeflow.ops import functions as F
+from nodeflow.ops.arithmetic import larger
 from nodeflow.ops.elementwise import define
 
 CATEGORY = "Neural network"
@@ -47,8 +48,8 @@ define(
 )
 define(
     "relu",
-    "The rectifier max(x, 0).\n\nNaN stays NaN. Gradient: 1 above 0, else 0.",
-    lambda x: np.maximum(x, x.dtype.type(0)),
+    "The rectifier max(x, 0).\n\nNaN stays NaN, and -0 stays -0. Gradient: 1 above 0, else 0.",
+    lambda x: larger(x, x.dtype.type(0)),
     "maximum(x, 0)",
     dtypes=NUMBERS,
     gradient=lambda g, x, out: (F.where(x > 0, g, 0),),

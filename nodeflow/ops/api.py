@@ -106,6 +106,24 @@ def _full(shape: Sequence[int], value: int, dtype: Any, name: str) -> Tensor:
     return get_default_graph().apply("fill", shape=shape, value=number, dtype=dtype, name=name)
 
 
+def clip_by_value(x: Any, min: Any = 0.0, max: Any = 1.0, name: str | None = None) -> Tensor:
+    """x limited to the range from min to max, which broadcast to x.
+
+    Args:
+        x: numbers; NaN stays NaN.
+        min: smallest value let through: a number, an array, a tensor of the dtype of x, or None.
+        max: largest value let through, in the same way.
+
+    Raises:
+        AttributeProblem: numbers where min is above max, or not exact in the dtype of x.
+    """
+    if not any(isinstance(bound, (Tensor, np.ndarray)) for bound in (min, max)):
+        return F.clip_by_value(x, min=min, max=max, name=name)
+    if max is None:
+        return F.maximum(x, min, name=name)
+    return F.minimum(x, max, name=name) if min is None else F.clip(x, min, max, name=name)
+
+
 def gradients(
     ys: Tensor | Sequence[Tensor],
     xs: Tensor | Sequence[Tensor],

@@ -41,6 +41,16 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.power(x, y)
 
 
+def larger(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """numpy's maximum, but always the first of equal ones: of two zeros numpy takes either."""
+    return np.where((x >= y) | (x != x), x, y)
+
+
+def smaller(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """numpy's minimum, but always the first of equal ones."""
+    return np.where((x <= y) | (x != x), x, y)
+
+
 def _erf(x: np.ndarray) -> np.ndarray:
     from scipy.special import erf
 
@@ -275,9 +285,9 @@ define(
 
 define(
     "maximum",
-    "The larger of x and y.\n\nNaN if either is NaN. Gradient: all to the larger one, to x where "
-    "they are equal.",
-    np.maximum,
+    "The larger of x and y, x where they are equal (also of -0 and 0).\n\nNaN if either is NaN. "
+    "Gradient: all to the one that is taken.",
+    larger,
     "maximum(x, y)",
     names="x y",
     gradient=lambda g, x, y, out: (F.where(x >= y, g, 0), F.where(x >= y, 0, g)),
@@ -285,9 +295,9 @@ define(
 )
 define(
     "minimum",
-    "The smaller of x and y.\n\nNaN if either is NaN. Gradient: all to the smaller one, to x where "
-    "they are equal.",
-    np.minimum,
+    "The smaller of x and y, x where they are equal (also of -0 and 0).\n\nNaN if either is NaN. "
+    "Gradient: all to the one that is taken.",
+    smaller,
     "minimum(x, y)",
     names="x y",
     gradient=lambda g, x, y, out: (F.where(x <= y, g, 0), F.where(x <= y, 0, g)),

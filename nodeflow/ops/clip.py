@@ -1,17 +1,42 @@
-"""Limiting values to a range that attributes give."""
+"""Limiting values to a range: bounds that are attributes, and bounds that are tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, LiteralError
-from nodeflow.graph.declaration import Attr
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import TensorType, literal
+from nodeflow.graph.types import NUMBERS, TensorType, literal
 from nodeflow.ops import functions as F
-from nodeflow.ops.elementwise import Elementwise
+from nodeflow.ops import lowering
+from nodeflow.ops.arithmetic import larger, smaller
+from nodeflow.ops.elementwise import Elementwise, define
+from nodeflow.ops.samples import values
+
+KEYWORDS = ("clamp", "limit", "range", "hardtanh", "relu6", "saturate")
+
+
+def _clip(x: np.ndarray, min: float | None, max: float | None) -> np.ndarray:
+    if min is not None:
+        x = larger(x, x.dtype.type(min))
+    return np.array(x) if max is None else smaller(x, x.dtype.type(max))
+
+
+def _inside(x: Tensor, min: float | None, max: float | None) -> Tensor | None:
+    tests = [x >= min] if min is not None else []
+    tests += [x <= max] if max is not None else []
+    return F.logical_and(*tests) if len(tests) == 2 else tests[0] if tests else None
+
+
+def _gradient(g: Tensor, x: Tensor, out: Tensor, **bounds: Any) -> tuple[Tensor]:
+    inside = _inside(x, **bounds)
+    return (g if inside is None else F.where(inside, g, 0),)
 
 
 class ClipByValue(Elementwise):
@@ -19,31 +44,66 @@ class ClipByValue(Elementwise):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         low, high = attrs["min"], attrs["max"]
-        if not low <= high:
+        if low is not None and high is not None and not low <= high:
             raise AttributeProblem(
                 f"min {low:g} is above max {high:g}", port="min", hint="Swap min and max."
             )
         if not types[0].is_float:
             for name in ("min", "max"):
                 try:
-                    literal(attrs[name], types[0].dtype)
+                    if attrs[name] is not None:
+                        literal(attrs[name], types[0].dtype)
                 except LiteralError as error:
                     raise error.at(None, name) from None
         return types[0]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        bounds = {name: value for name, value in attrs.items() if value is not None}
+        formula = {
+            (): "x", ("min",): "maximum(x, min)", ("max",): "minimum(x, max)",
+            ("min", "max"): "clip(x, min, max)",
+        }[tuple(sorted(bounds, reverse=True))]  # fmt: skip
+        return lowering.Elementwise(formula, ("x",), bounds)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from super().samples()
+        for min, max in ((None, 0.5), (-0.5, None), (None, None)):
+            yield Sample((values((2, 3)),), {"min": min, "max": max}, smooth=True)
+        yield Sample((np.array([2**53 - 1, 2**53, 2**53 + 1]),), {"min": 0, "max": 2**53 + 1})
 
 
 REGISTRY.register(
     ClipByValue(
         "clip_by_value",
-        "x limited to the range from min to max.\n\nNaN stays NaN. Gradient: 1 inside the range "
-        "and at its bounds, 0 outside.",
-        lambda x, min, max: np.minimum(np.maximum(x, x.dtype.type(min)), x.dtype.type(max)),
+        "x limited to the range from min to max.\n\nNaN stays NaN. Bounds that are tensors have an "
+        "op of their own, clip. Gradient: 1 inside the range and at its bounds, 0 outside.",
+        _clip,
         "clip(x, min, max)",
         attrs=(
-            Attr("min", "float", 0.0, "Smallest value let through."),
-            Attr("max", "float", 1.0, "Largest value let through."),
+            Attr("min", "number", 0.0, "Smallest value let through; none lets all.", optional=True),
+            Attr("max", "number", 1.0, "Largest value let through; none lets all.", optional=True),
         ),
-        gradient=lambda g, x, out, min, max: (F.where(F.logical_and(x >= min, x <= max), g, 0),),
-        keywords=("clamp", "limit", "range"),
+        gradient=_gradient,
+        keywords=KEYWORDS,
     )
+)
+define(
+    "clip",
+    "x limited to the range from low to high, which are tensors.\n\nThe three shapes broadcast as "
+    "in numpy. Where low is above high, the result is high; NaN stays NaN. Gradient: to x inside "
+    "the range and at its bounds, outside to the bound.",
+    lambda x, low, high: smaller(larger(x, low), high),
+    "minimum(maximum(x, low), high)",
+    ports=(
+        Port("x", dtypes=NUMBERS, group="T"),
+        Port("low", "Smallest value let through.", NUMBERS, "T"),
+        Port("high", "Largest value let through.", NUMBERS, "T"),
+    ),
+    gradient=lambda g, x, low, high, out: (
+        F.where(F.logical_and(x >= low, F.maximum(x, low) <= high), g, 0),
+        F.where(F.logical_and(x < low, low <= high), g, 0),
+        F.where(F.maximum(x, low) > high, g, 0),
+    ),
+    keywords=KEYWORDS,
+    domain={"low": (-1.0, -0.5), "high": (0.5, 1.0)},
 )

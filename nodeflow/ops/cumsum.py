@@ -27,8 +27,8 @@ class CumSum(Op):
     keywords = ("cumulative", "running total", "prefix sum", "integral", "scan")
     doc = (
         "The sums of all elements up to each one, along an axis.\n\n`exclusive` leaves the element "
-        "itself out; `reverse` sums from the end. Integers wrap. Gradient: the running sum from "
-        "the other end."
+        "itself out, so sums start from 0; `reverse` sums from the end. Integers wrap. Gradient: "
+        "the running sum from the other end."
     )
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
@@ -54,6 +54,7 @@ class CumSum(Op):
         if attrs["exclusive"]:
             total = np.roll(total, 1, axis)
             np.moveaxis(total, axis, 0)[:1] = 0
+            total = total + total.dtype.type(0)  # sums that start from 0 are never -0
         return np.ascontiguousarray(np.flip(total, axis)) if attrs["reverse"] else total
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:

@@ -16,6 +16,9 @@ import numpy as np
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.sliding_windows import Windows
 
+PRODUCT_BLOCK = 4096
+"""Elements of a product that are multiplied one after the other (see `Reduce`)."""
+
 
 class Lowering:
     """How the compiled tier computes an op, or a part of it; the base of all descriptions."""
@@ -53,6 +56,10 @@ class Reduce(Lowering):
     """Combine the elements along ``axes`` (counted from the front, sorted).
 
     ``kind`` is sum, mean, prod, max, min, argmax or argmin (the last two: one axis).
+
+    A product has one order in every tier, since another one may overflow: the last run of
+    neighbouring axes first; in it, blocks of `PRODUCT_BLOCK` elements, each from first to last,
+    then their products in the same way.
     """
 
     kind: str
@@ -300,6 +307,20 @@ def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:
     """Elements from one index to the next along each axis of a contiguous array."""
     sizes = [d or 0 for d in shape]
     return tuple(math.prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
+
+
+def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
+    """Neighbouring axes that are reduced, or kept, as one: (reduced, size); size 1 vanishes."""
+    runs: list[tuple[bool, int]] = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        reduced = axis in axes
+        if runs and runs[-1][0] == reduced:
+            runs[-1] = (reduced, runs[-1][1] * size)
+        else:
+            runs.append((reduced, size))
+    return runs
 
 
 def slice_layout(

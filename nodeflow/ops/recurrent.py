@@ -41,8 +41,8 @@ def plain_step(activation: str) -> Step:
 
 def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
     """z, r = sigmoid(p + h R); n = tanh(p + r * (h R)); h' = (1 - z) * n + z * h."""
-    update, reset, new = F.split(p, parts=(3,), axis=1)
-    h_update, h_reset, h_new = F.split(F.matmul(h, recurrent), parts=(3,), axis=1)
+    update, reset, new = F.split(p, parts=3, axis=1)
+    h_update, h_reset, h_new = F.split(F.matmul(h, recurrent), parts=3, axis=1)
     z = F.sigmoid(update + h_update)
     n = F.tanh(new + F.sigmoid(reset + h_reset) * h_new)
     return (n + z * (h - n),)
@@ -50,7 +50,7 @@ def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
 
 def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
     """i, f, g, o = p + h R; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')."""
-    sums = zip(*(F.split(t, parts=(4,), axis=1) for t in (p, F.matmul(h, recurrent))), strict=True)
+    sums = zip(*(F.split(t, parts=4, axis=1) for t in (p, F.matmul(h, recurrent))), strict=True)
     i, f, g, o = (from_x + from_h for from_x, from_h in sums)
     cell = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
     return F.sigmoid(o) * F.tanh(cell), cell

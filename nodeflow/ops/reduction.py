@@ -39,6 +39,13 @@ def accumulator(dtype: str) -> np.dtype:
     return numpy_dtype("float64" if dtype == "float32" else dtype)
 
 
+def total(x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    """numpy's sum, but of -0 alone it is -0, as in IEEE 754; numpy starts from 0."""
+    start = -0.0 if x.size and x.dtype.kind == "f" else 0
+    wide = accumulator(x.dtype.name)
+    return np.sum(x, axis=axes, keepdims=keepdims, dtype=wide, initial=start)
+
+
 class Reduction(Op):
     """Base: a function of all elements along some axes."""
 
@@ -114,13 +121,13 @@ class ReduceSum(Reduction):
     id = "reduce_sum"
     keywords = ("add", "total")
     doc = (
-        "The sum of the elements along axes.\n\nThe sum of nothing is 0. Integers wrap. Numbers of "
-        "float32 are added up in float32 when compiled, so a part of the sum above 3.4e38 is "
-        "infinite; by reference only the whole sum is."
+        "The sum of the elements along axes.\n\nThe sum of nothing is 0, and of -0 alone -0. "
+        "Integers wrap. Numbers of float32 are added up in float32 when compiled, so a part of the "
+        "sum above 3.4e38 is infinite; by reference only the whole sum is."
     )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        return np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
+        return total(x, axes, keepdims)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (F.broadcast_like(restore_axes(grads[0], node), node.inputs[0]),)
@@ -139,9 +146,8 @@ class ReduceMean(Reduction):
     inputs = (Port("x", dtypes=FLOATS),)
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        total = np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
         count = np.prod([x.shape[a] for a in axes], dtype=np.float64)
-        return total / count
+        return total(x, axes, keepdims) / count
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
@@ -204,11 +210,24 @@ class ReduceProd(Reduction):
     keywords = ("multiply", "product")
     doc = (
         "The product of the elements along axes.\n\nThe product of nothing is 1. Integers wrap. "
-        "Gradient: the product of the others, right where elements are 0."
+        "Elements are multiplied from first to last, in the dtype itself; of more than 4096, the "
+        "products of blocks of 4096 are. Of several axes the last comes first, neighbours count as "
+        "one. So a part overflows where it does in this order, in every tier. Gradient: the "
+        "product of the others, right where elements are 0."
     )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        return np.prod(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
+        shape = [1 if a in axes else d for a, d in enumerate(x.shape) if keepdims or a not in axes]
+        if x.size == 0:
+            return np.ones(shape, x.dtype)
+        runs = lowering.reduced_runs(x.shape, axes)
+        x = x.reshape([size for _, size in runs])
+        for at in reversed([i for i, (reduced, _) in enumerate(runs) if reduced]):
+            while x.shape[at] > lowering.PRODUCT_BLOCK:
+                starts = np.arange(0, x.shape[at], lowering.PRODUCT_BLOCK)
+                x = np.multiply.reduceat(x, starts, axis=at, dtype=x.dtype)
+            x = np.multiply.reduce(x, axis=at, dtype=x.dtype)
+        return np.array(x.reshape(shape))
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         others = F.product_of_others(node.inputs[0], axis=node.attrs["axis"])

@@ -278,30 +278,40 @@ class Split(Op):
     keywords = ("cut", "divide", "chunk", "parts")
     doc = (
         "The tensor cut into parts along an axis.\n\n`parts` is the number of equal parts, or a "
-        "list of the sizes of the parts."
+        "list of the sizes of the parts: 8 cuts into eight, [8] into one of size 8."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
     outputs = (Port("parts", variadic=True),)
     attrs = (
-        Attr("parts", "ints", (2,), "How many equal parts, or the size of each."),
+        Attr("parts", "sizes", 2, "How many equal parts, or a list of their sizes."),
         Attr("axis", "int", 0, "Axis to cut along."),
     )
 
-    def _sizes(self, size: Dim, parts: tuple[int, ...]) -> list[Dim]:
-        if min(parts, default=-1) < 0 or parts == (0,):
+    def _sizes(self, size: Dim, parts: int | tuple[int, ...]) -> list[Dim]:
+        if isinstance(parts, int):
+            return self._equal_sizes(size, parts)
+        if min(parts, default=-1) < 0:
             raise AttributeProblem(
-                f"parts {list(parts)} is neither a number of parts nor a list of sizes",
+                f"parts {list(parts)} is no list of sizes",
                 port="parts",
+                hint="Use sizes from 0 on.",
             )
-        count, *more = parts
-        if more:
-            if size is not None and sum(parts) != size:
-                raise ShapeError(
-                    f"parts {list(parts)} add up to {sum(parts)}, not to the axis's size {size}",
-                    port="parts",
-                )
-            return list(parts)
+        if size is not None and sum(parts) != size:
+            raise ShapeError(
+                f"parts {list(parts)} add up to {sum(parts)}, not to the axis's size {size}",
+                port="parts",
+                hint=f"For equal parts write their number without brackets: {parts[0]}."
+                if len(parts) == 1
+                else None,
+            )
+        return list(parts)
+
+    def _equal_sizes(self, size: Dim, count: int) -> list[Dim]:
+        if count < 1:
+            raise AttributeProblem(
+                f"{count} parts", port="parts", hint="Use 1 or more, or a list of sizes."
+            )
         if size is None:
             return [None] * count
         if size % count:
@@ -346,11 +356,11 @@ class Split(Op):
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
-            yield Sample((values((4, 3), dtype),), {"parts": (2,)}, smooth=dtype == "float64")
+            yield Sample((values((4, 3), dtype),), {"parts": 2}, smooth=dtype == "float64")
         yield Sample((values((2, 6)),), {"parts": (1, 3, 2), "axis": 1}, smooth=True)
-        yield Sample((values((2, 3)),), {"parts": (1,)}, smooth=True)
+        yield Sample((values((2, 3)),), {"parts": 1}, smooth=True)
         yield Sample((values((1, 1)),), {"parts": (1,)}, smooth=True)
-        yield Sample((values((0, 3)),), {"parts": (3,), "axis": -1}, smooth=True)
+        yield Sample((values((0, 3)),), {"parts": 3, "axis": -1}, smooth=True)
 
 
 def check_indices(indices: np.ndarray, size: int) -> None:

@@ -94,6 +94,13 @@ def test_optimizers_inside_subgraphs_migrate_too() -> None:
     assert part.nodes["n3"].attrs == {"epsilon": 1e-7, "initial_mean_square": 0.0}
 
 
+def test_a_split_of_version_1_keeps_its_number_of_parts() -> None:
+    data = json.loads(file_of_version_1("split", {"parts": [4]}))
+    assert flow.loads(json.dumps(data)).nodes["n3"].attrs == {"parts": 4}
+    data["nodes"][2]["attrs"] = {"parts": [1, 3]}
+    assert flow.loads(json.dumps(data)).nodes["n3"].attrs == {"parts": [1, 3]}
+
+
 @pytest.mark.parametrize("spoilt", [None, 3, [3], [{"op": ["rmsprop"]}], [{"op": "rmsprop"}]])
 def test_a_damaged_file_is_refused_as_before(spoilt: object) -> None:
     text = json.dumps({"format": "nodeflow", "version": 1, "next_id": 1, "nodes": spoilt})

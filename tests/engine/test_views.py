@@ -38,7 +38,7 @@ def equal_with_and_without(graph, fetches, feeds=None) -> list[np.ndarray]:
 
 
 def gates(x):
-    a, b, c = nf.split(x, parts=[3], axis=1)
+    a, b, c = nf.split(x, parts=3, axis=1)
     return nf.concat([nf.tanh(a) * b, c - a, nf.exp(b)], 1)
 
 
@@ -54,7 +54,7 @@ def test_what_is_split_and_joined_is_one_kernel() -> None:
 def test_pieces_that_are_also_fetched_or_used_are_written_twice() -> None:
     with nf.Graph() as g:
         x = nf.variable(values((5, 8), "float32"))
-        a, b = nf.split(x, parts=[2], axis=1)
+        a, b = nf.split(x, parts=2, axis=1)
         left, right = nf.tanh(a), a + b
         whole = nf.concat([left, right], 1)
         product = nf.matmul(nf.transpose(right), whole)
@@ -101,7 +101,7 @@ def test_a_variable_that_reads_itself_elsewhere_is_not_overwritten_too_early() -
         turned = g.apply("strided_slice", v, begin=[None], end=[None], strides=[-1])
         nf.assign(v, turned * 2 + v, name="turn")
         w = nf.variable(values((4, 6)), name="w")
-        a, b = nf.split(w, parts=[2], axis=1)
+        a, b = nf.split(w, parts=2, axis=1)
         nf.assign(w, nf.concat([a + b, a * b], 1), name="mix")
         both = nf.group(g.node("turn"), g.node("mix"), name="both")
     schedule = build_schedule([both], [])

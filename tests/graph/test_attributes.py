@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,10 @@ from nodeflow.graph.registry import REGISTRY, Registry
         ("ints", 5, (5,)), ("axes", -1, -1), ("axes", [0, 1], (0, 1)),
         ("literal", (1, [2.5]), [1, [2.5]]), ("literal", np.float32(2), 2.0),
         ("initializer", {"op": "fill"}, {"op": "fill"}), ("names", ["a", "b"], ("a", "b")),
-        ("json", {"any": [1]}, {"any": [1]}),
+        ("number", 2**53 + 1, 2**53 + 1), ("number", np.int64(3), 3),
+        ("number", "Infinity", math.inf),
+        ("number", np.float32(0.5), 0.5), ("sizes", 8, 8), ("sizes", [8], (8,)),
+        ("sizes", np.array([1, 2]), (1, 2)), ("json", {"any": [1]}, {"any": [1]}),
     ],
 )  # fmt: skip
 def test_canonical_values(kind: str, given: Any, canonical: Any) -> None:
@@ -41,6 +45,7 @@ def test_canonical_values(kind: str, given: Any, canonical: Any) -> None:
         ("int", True), ("int", "1"), ("int", float("inf")), ("int", float("nan")), ("bool", 1),
         ("string", 1), ("shape", "23"), ("shape", [1.5]), ("shape", 2.5), ("ints", [None]),
         ("axes", "0"), ("literal", {}), ("literal", [object()]), ("literal", "x"),
+        ("number", "x"), ("number", True), ("sizes", 1.5), ("sizes", "8"), ("sizes", [None]),
         ("initializer", 3), ("names", "W"), ("names", [1]), ("names", 3),
     ],
 )  # fmt: skip

@@ -364,6 +364,7 @@ BAD_VALUES = {
     "float": ["x", [1], True], "int": ["x", 1.5, True], "bool": [1, "true"], "string": [3, None],
     "dtype": ["float16", "complex64"], "shape": ["x", [1.5], ["a"]], "ints": ["x", [1.5], 2.5],
     "axes": ["x", [0.5]], "literal": ["x", {"a": 1}], "initializer": [3, {}, {"op": 1}],
+    "number": ["x", [1], True], "sizes": ["x", [1.5], 2.5, True],
     "names": ["W", [1]], "choice": ["x", 3, [1]],
 }  # fmt: skip
 

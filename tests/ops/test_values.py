@@ -9,6 +9,7 @@ import pytest
 import scipy.special
 
 import nodeflow as nf
+from nodeflow.errors import ShapeError
 from tests.ops.evaluate import evaluate
 
 M = [[1, 2, 3], [4, 5, 6]]
@@ -79,6 +80,11 @@ def test_split() -> None:
         assert [p.tolist() for p in equal] == [[[1], [4]], [[2], [5]], [[3], [6]]]
         sizes = evaluate(nf.split(nf.constant(M), [1, 2], axis=-1), {})
         assert [p.tolist() for p in sizes] == [[[1], [4]], [[2, 3], [5, 6]]]
+        (whole,) = evaluate(nf.split(nf.constant(M), [3], axis=1), {})
+        assert whole.tolist() == M
+        with pytest.raises(ShapeError, match="add up to 1, not to the axis's size 3") as caught:
+            nf.split(nf.constant(M), [1], axis=1)
+        assert caught.value.hint == "For equal parts write their number without brackets: 1."
 
 
 def test_product_of_others() -> None:

@@ -22,12 +22,20 @@ _DEFAULTS_OF_VERSION_1: dict[str, dict[str, Any]] = {
 
 
 def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Write the old defaults into the nodes that leave them out."""
+    """Write the old defaults into the nodes that leave them out.
+
+    A list of one number was how many parts `split` makes; now it is the size of the only part.
+    """
     for node in _nodes(data):
         old = _DEFAULTS_OF_VERSION_1.get(node["op"]) if isinstance(node.get("op"), str) else None
         attrs = node.get("attrs", {})
         if old and isinstance(attrs, dict):
             node["attrs"] = {**old, **attrs}
+        parts = (
+            attrs.get("parts") if isinstance(attrs, dict) and node.get("op") == "split" else None
+        )
+        if isinstance(parts, list) and len(parts) == 1:
+            node["attrs"] = {**attrs, "parts": parts[0]}
     return data
 
 

@@ -27,10 +27,6 @@ def _add(builder, a, b):
     return builder.fadd(a, b)
 
 
-def _multiply(builder, a, b):
-    return builder.fmul(a, b)
-
-
 def _larger(builder, a, b):
     """b where it is larger or NaN; a NaN in a stays, since no comparison with it is true."""
     wins = builder.or_(builder.fcmp_ordered(">", b, a), builder.fcmp_unordered("uno", b, b))
@@ -68,7 +64,6 @@ def _vector_part(builder, base, n, scalar, combine, identity):
         return builder.load(pointer, align=size)
 
     start = ir.Constant(vector, [ir.Constant(scalar, identity)] * LANES)
-    neutral = ir.Constant(vector, [ir.Constant(scalar, identity or -0.0)] * LANES)
     lanes = [cgutils.alloca_once(builder, vector) for _ in range(UNROLLED)]
     for lane in lanes:
         builder.store(start, lane)
@@ -84,7 +79,7 @@ def _vector_part(builder, base, n, scalar, combine, identity):
         at = builder.add(done, builder.mul(loop.index, ir.Constant(word, LANES)))
         builder.store(combine(builder, builder.load(lanes[0]), load(at)), lanes[0])
     done = builder.add(done, builder.mul(more, ir.Constant(word, LANES)))
-    rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), neutral)
+    rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), start)
     builder.store(combine(builder, builder.load(lanes[1]), rest), lanes[1])
     a, b, c, d = (builder.load(lane) for lane in lanes)
     return combine(builder, combine(builder, a, b), combine(builder, c, d))
@@ -136,14 +131,8 @@ def _tree(builder, total, scalar, combine):
 
 @intrinsic
 def sum_lanes(typingctx, address, n, dtype):
-    """Sum of ``n`` floats at ``address``; 0 for none."""
-    return _lanes(dtype, _add, 0.0)
-
-
-@intrinsic
-def prod_lanes(typingctx, address, n, dtype):
-    """Product of ``n`` floats at ``address``; 1 for none."""
-    return _lanes(dtype, _multiply, 1.0)
+    """Sum of ``n`` floats at ``address``; -0, which changes no number, for none."""
+    return _lanes(dtype, _add, -0.0)
 
 
 @intrinsic

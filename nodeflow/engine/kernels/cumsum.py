@@ -8,7 +8,7 @@ from functools import cache
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
 from nodeflow.engine.kernels.registry import handles
-from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import RunningSum
 
 TILE = 64
@@ -33,6 +33,11 @@ class RunningSumKernel(CallKernel[RunningSum]):
         return [KernelCall(source, (outer, n, inner, *arrays), outer * -(-inner // TILE), work)]
 
 
+def _start(dtype: str, exclusive: bool) -> str:
+    """What sums start from: the first is 0 if it is exclusive, else the first element, -0 too."""
+    return "0" if exclusive or dtype not in FLOATS else "-0.0"
+
+
 @cache
 def running_source(dtype: str, exclusive: bool, reverse: bool) -> str:
     """Args: outer, n, inner, x, out, both (outer, n, inner). A unit is a tile of 64 columns.
@@ -41,6 +46,7 @@ def running_source(dtype: str, exclusive: bool, reverse: bool) -> str:
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     wide = "np.float64" if dtype == "float32" else name
+    start = _start(dtype, exclusive)
     add = f"total[c] = {wide}(total[c] + {wide}(x[c]))"
     store = f"y[c] = {name}(total[c])"
     # x may not be read again after y is written, since nothing says that they are apart.
@@ -60,7 +66,7 @@ def kernel(args, task, ntasks):
         column = (unit - above * tiles) * {TILE}
         width = min(np.int64({TILE}), inner - column)
         for c in range(width):
-            total[c] = {wide}(0)
+            total[c] = {wide}({start})
         for step in range(n):
             row = {"n - 1 - step" if reverse else "step"}
             at = {size} * ((above * n + row) * inner + column)
@@ -87,7 +93,7 @@ def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
             for v, base in (("x", "source"), ("y", "target"))
             for r in each
         ]
-        start = [f"t{r} = {wide}(0)" for r in each]
+        start = [f"t{r} = {wide}({_start(dtype, exclusive)})" for r in each]
         at = "n - 1 - step" if reverse else "step"
         return [
             *views,

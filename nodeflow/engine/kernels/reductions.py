@@ -7,7 +7,7 @@ lengths and partial results are combined in a fixed order, so results depend on 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule, 
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Elementwise, Lowering, Reduce
+from nodeflow.ops.lowering import PRODUCT_BLOCK, Elementwise, Lowering, Reduce, reduced_runs
 
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""
@@ -46,9 +46,9 @@ def tile_of(outer: int, inner: int) -> int:
 
 
 def identity(kind: str, dtype: str) -> str:
-    """What reducing nothing gives, as a typed literal."""
+    """What changes no number when it is combined with it, as a typed literal."""
     if kind in ("sum", "prod"):
-        return typed_literal(0 if kind == "sum" else 1, dtype)
+        return typed_literal((-0.0 if dtype in FLOATS else 0) if kind == "sum" else 1, dtype)
     return _limit("low" if kind == "max" else "high", dtype)
 
 
@@ -104,21 +104,17 @@ class ReduceRule(LoweringRule[Reduce]):
             return
         kind = "sum" if lowering.kind == "mean" else lowering.kind
         count = math.prod(sizes[axis] for axis in lowering.axes)
-        stages = list(_stages(kind, _runs(sizes, lowering.axes)))
+        stages = list(_stages(kind, reduced_runs(sizes, lowering.axes)))
+        if kind == "sum" and count == 0:
+            nothing = math.nan if lowering.kind == "mean" else 0
+            actions.add(Action(node, Elementwise("value", (), {"value": nothing}), (), (target,)))
+            return
         if not stages:  # every reduced axis has size 1, so only the shape changes
             actions.share_storage(target, source)
             return
         if lowering.kind == "mean":
-            if count == 0:
-                nan = Elementwise("value", (), {"value": math.nan})
-                for stage in stages[:-1]:
-                    source = _add_stage(actions, node, stage, source)
-                actions.add(Action(node, nan, (), (target,)))
-                return
             last = stages[-1]
-            stages[-1] = Stage(
-                last.kind, last.outer, last.n, last.inner, 1, last.length, max(count, 1)
-            )
+            stages[-1] = Stage(last.kind, last.outer, last.n, last.inner, 1, last.length, count)
         for stage in stages[:-1]:
             source = _add_stage(actions, node, stage, source)
         actions.add(Action(node, stages[-1], (source,), (target,)))
@@ -140,20 +136,6 @@ def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
     return slot
 
 
-def _runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
-    """Neighbouring axes that are reduced, or kept, as one: (reduced, size); size 1 vanishes."""
-    runs: list[tuple[bool, int]] = []
-    for axis, size in enumerate(shape):
-        if size == 1:
-            continue
-        reduced = axis in axes
-        if runs and runs[-1][0] == reduced:
-            runs[-1] = (reduced, runs[-1][1] * size)
-        else:
-            runs.append((reduced, size))
-    return runs
-
-
 def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
     """Yield the stages that reduce all reduced runs, the last run first."""
     runs = list(runs)
@@ -163,6 +145,7 @@ def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
         inner = math.prod(size for _, size in runs[at + 1 :])
         n = runs[at][1]
         block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
+        block = PRODUCT_BLOCK if kind == "prod" else block
         while n > block:
             blocks = -(-n // block)
             yield Stage(kind, outer, n, inner, blocks, block)
@@ -223,7 +206,7 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
     a task, and for a mean what to divide by.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
-    if dtype in FLOATS:
+    if dtype in FLOATS and kind != "prod":
         inner = [f"acc = {kind}_lanes(at, size, {name})"]
         used = f"{kind}_lanes"
     else:
@@ -264,7 +247,7 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
     Args of the kernel: outer, n, inner, blocks, length of a block, source, target
     (outer, blocks, inner), columns of a tile (at most `WIDEST`), and for a mean what to divide by.
     One unit of work is a tile of columns of one block; every 128 rows its partial results are added
-    to the total.
+    to the total (not those of a product, which has one order).
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start = identity(kind, dtype)
@@ -274,6 +257,7 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
         else ""
     )
     result = f"{name}(total[c] / {name}(slot(args, 8)))" if mean else "total[c]"
+    end = "last" if kind == "prod" else "min(first + 128, last)"
 
     def added(count: int) -> list[str]:
         """Rows one after the other, a partial result being read and written once for all."""
@@ -313,7 +297,7 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
         "        while first < last:",
         "            for c in range(width):",
         f"                part[c] = {start}",
-        "            row, end = first, min(first + 128, last)",
+        f"            row, end = first, {end}",
         f"            while row + {ROWS_AT_ONCE} <= end:",
         *("                " + line for line in added(ROWS_AT_ONCE)),
         f"                row += {ROWS_AT_ONCE}",
@@ -322,7 +306,7 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
         "                row += 1",
         "            for c in range(width):",
         f"                total[c] = {_combined(kind, 'total[c]', 'part[c]', dtype)}",
-        "            first += 128",
+        "            first = end",
         f"        y = view1(target + {size} * (chunk * inner + column), width, {name})",
         "        for c in range(y.size):",
         f"            y[c] = {result}",

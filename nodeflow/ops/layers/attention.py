@@ -185,7 +185,7 @@ def _heads(x: Tensor, made: dict[str, Tensor], part: str, heads: int, size: int)
     out = _product(x, made, part)
     rows, steps, _ = out.shape
     if rows is None and steps is None:
-        parts = F.split(out, parts=(heads,), axis=-1)
+        parts = F.split(out, parts=heads, axis=-1)
         parts = (parts,) if isinstance(parts, Tensor) else parts
         return F.concat([F.expand_dims(p, axis=1) for p in parts], axis=1)
     shape = (-1 if rows is None else rows, -1 if steps is None else steps, heads, size)
@@ -197,7 +197,7 @@ def _joined(seen: Tensor, made: dict[str, Tensor], heads: int, size: int) -> Ten
     by_step = F.transpose(seen, perm=(0, 2, 1, 3))
     rows, steps, _, _ = by_step.shape
     if rows is None and steps is None:
-        parts = F.split(seen, parts=(heads,), axis=1)
+        parts = F.split(seen, parts=heads, axis=1)
         parts = (parts,) if isinstance(parts, Tensor) else parts
         flat = F.concat([F.squeeze(p, axis=[1]) for p in parts], axis=-1)
     else:

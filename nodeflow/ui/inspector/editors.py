@@ -237,6 +237,8 @@ _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
     "shape": _shape,
     "ints": _optional(parsing.whole_numbers, show=parsing.show_shape),
     "axes": _text(parsing.axes, show=parsing.show_shape, empty="all axes"),
+    "number": _optional(parsing.number),
+    "sizes": _text(parsing.count_or_sizes, show=parsing.show_sizes),
     "literal": LiteralEditor,
     "initializer": InitializerEditor,
     "names": _name_list,

@@ -101,8 +101,17 @@ def axes(text: str) -> int | list[int] | None:
     """
     if not text.strip() or text.strip().lower() in ("all", "none", "null"):
         return None
+    return count_or_sizes(text)
+
+
+def count_or_sizes(text: str) -> int | list[int]:
+    """One whole number, or a list of them; in brackets, one number is a list too.
+
+    Raises:
+        ValueError: with a message for people.
+    """
     found = whole_numbers(text)
-    bracketed = text.strip()[0] in "[("
+    bracketed = text.strip()[:1] in ("[", "(")
     return found[0] if len(found) == 1 and not bracketed else found
 
 
@@ -160,6 +169,12 @@ def show_shape(value: Any) -> str:
         return ""
     items = value if isinstance(value, (list, tuple)) else [value]
     return ", ".join("?" if n is None else str(n) for n in items)
+
+
+def show_sizes(value: Any) -> str:
+    """``8`` for eight parts, ``[8]`` for one of size 8."""
+    single = isinstance(value, (list, tuple)) and len(value) == 1
+    return f"[{value[0]}]" if single else show_shape(value)
 
 
 def _word(word: str) -> Any:

@@ -146,7 +146,7 @@ class TextEditor(TypedEditor):
         return self._parse(text)
 
     def _on_step(self, steps: float) -> None:
-        if self.attr.kind not in ("int", "float", "literal"):
+        if self.attr.kind not in ("int", "float", "number", "literal"):
             return
         try:
             value = self.read(self.field.text())

@@ -68,9 +68,10 @@ def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
 def _holder(free: list[Attr], word: str) -> Attr | None:
     """The first attribute that a bare word can be a value of."""
     if _NUMBER.fullmatch(word):
-        kinds = ("int", "float", "ints") if word.isdigit() else ("float",)
+        whole = ("int", "sizes", "ints") if word.isdigit() else ()
+        kinds = (*whole, "float", "number")
     elif _SIZES.fullmatch(word):
-        kinds = ("ints",)
+        kinds = ("ints", "sizes")
     else:
         exact = next((a for a in free if word.lower() in _choices(a)), None)
         return exact or next((a for a in free if _completed(a, word)), None)
@@ -90,11 +91,11 @@ def _choices(attr: Attr) -> tuple[str, ...]:
 
 
 def _value(attr: Attr, text: str) -> Any:
-    if attr.kind in ("ints", "shape"):
+    if attr.kind in ("ints", "shape") or (attr.kind == "sizes" and not text.isdigit()):
         return [int(size) for size in re.split("[x×]", text.rstrip("x×"))]
-    if attr.kind == "int":
+    if attr.kind in ("int", "sizes"):
         return int(text)
-    if attr.kind == "float":
+    if attr.kind in ("float", "number"):
         return float(text)
     if attr.kind == "bool":
         return {"true": True, "false": False}[text.lower()] if text else True

@@ -10,9 +10,8 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
 from nodeflow.data.catalog import SOURCES, source_at
 from nodeflow.document.analysis.paths import find_name
-from nodeflow.document.build.built import Build
+from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.edit.replace_source import use_dataset
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
@@ -20,7 +19,6 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, UnknownName
 from nodeflow.graph.graph import Tensor
-from nodeflow.train.weights import load_saved, match
 
 
 def load_document(arguments: argparse.Namespace, environment: Environment) -> Document:
@@ -114,7 +112,8 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
     session.initialize()
     path = _weights_path(task, arguments, environment)
     if path is not None:
-        use_weights(session, task.build, path, environment)
+        for warning in use_weights(session, task.build, path):
+            environment.message(f"nodeflow: warning: {warning}")
     return session
 
 
@@ -132,25 +131,3 @@ def _weights_path(
     if not task.document.weights or arguments.init:
         return None
     return environment.path(arguments.file).parent / task.document.weights
-
-
-def use_weights(session: Session, built: Build, path: Path, environment: Environment) -> None:
-    """Load saved variables; a missing file is a warning and keeps the initial values.
-
-    Raises:
-        FileProblem: the file is damaged, or has another dtype or shape for a variable.
-    """
-    if not path.exists():
-        environment.message(
-            f"nodeflow: warning: the weights {path.name} are missing; using initial values"
-        )
-        return
-    saved = load_saved(path)
-    fitting = match(saved, dict(session.variables.items()), variable_ids(built), slot_names(built))
-    for name, text in fitting.other.items():
-        raise FileProblem(
-            f"{path.name} does not fit: {text}", node=name, hint="Train again, or use --init."
-        )
-    for name in fitting.missing:
-        environment.message(f"nodeflow: warning: {path.name} has no variable {name!r}")
-    session.variables.update({name: saved.arrays[n] for name, n in fitting.found.items()})

@@ -6,8 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_document, use_weights
+from nodeflow.cli.load import load_document
 from nodeflow.cli.values import ArgumentProblem
+from nodeflow.document.build.saved_weights import use_weights
 
 if TYPE_CHECKING:
     from nodeflow.document.model.document import Document
@@ -47,7 +48,9 @@ def _values(
     folder = environment.path(arguments.file).parent
     evaluator = Evaluator(document, base_dir=folder)
     if document.weights:
-        use_weights(evaluator.session, evaluator.task.build, folder / document.weights, environment)
+        weights = folder / document.weights
+        for warning in use_weights(evaluator.session, evaluator.task.build, weights):
+            environment.message(f"nodeflow: warning: {warning}")
     previews = evaluator.previews().values
     specs = pinned_views(document).items()
     return previews, {name: view_value(evaluator.view_source, spec) for name, spec in specs}

@@ -149,11 +149,14 @@ class Graph(GraphNames):
         seed: what `set_random_seed` gave it; None where nothing did.
         origin: what the graph was built from, where that has to be kept to save the graph again;
             see `document.build.origin`.
+        task: how the file that it was loaded from says to train it, see `train.api`; None where
+            it was made in Python.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes: list[Node] = []
+        self.task: Any = None
         self.collections: dict[str, list[Any]] = {}
         self.seed: int | None = None
         self.origin: object = None

@@ -11,8 +11,13 @@ NAMES = {
     "Control": "nodeflow.train.control",
     "Done": "nodeflow.train.events",
     "Epoch": "nodeflow.train.events",
+    "History": "nodeflow.train.history",
+    "Metric": "nodeflow.train.training",
+    "Monitor": "nodeflow.train.training",
     "Started": "nodeflow.train.events",
     "Steps": "nodeflow.train.events",
+    "fit": "nodeflow.train.api",
+    "train": "nodeflow.train.api",
 }
 """Public name -> the module that defines it."""
 

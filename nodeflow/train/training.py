@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.metric_state import Accumulating
-from nodeflow.train.settings import PlainSettings, declared
+from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
 
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
 
@@ -141,6 +141,14 @@ class Training(PlainSettings):
             text = " and ".join(f"{n} has {s} rows" for n, s in sizes.items())
             raise DataError(f"data sets of different length feed one batch: {text}")
         return next(iter(sizes.values()), None)
+
+    def with_fitting_batches(self) -> Training:
+        """The training with smaller batches, where the usual ones hold more than all rows."""
+        bindings = self.used_bindings([self.optimizer, self.loss.node])
+        rows = self.rows(bindings, "train")
+        if rows is None or rows >= self.batch_size:
+            return self
+        return replace(self, batch_size=usual_batch_size(rows))
 
 
 def _is_table(tensor: Tensor) -> bool:

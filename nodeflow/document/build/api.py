@@ -10,6 +10,7 @@ from nodeflow.document.build.additions import with_additions
 from nodeflow.document.build.build import build
 from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.origin import keep_origin, origin_of, refuse_broken
+from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph
@@ -53,8 +54,10 @@ def load(path: str | os.PathLike[str]) -> Graph:
     """
     source = _file(path, "load")
     PLUGINS.load_once()
-    built = build(flow.load(source), partial=True, base_dir=source.parent)
+    document = flow.load(source)
+    built = build(document, partial=True, base_dir=source.parent)
     refuse_broken(built)
+    built.graph.task = Task(document, base_dir=source.parent, built=built)
     return keep_origin(built)
 
 

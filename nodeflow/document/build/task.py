@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,11 @@ from nodeflow.document.analysis.training_settings import (
     optimizers,
 )
 from nodeflow.document.build.build import Build, build
+from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.document.edit.replace_source import pinned
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
+from nodeflow.engine.session import Session
 from nodeflow.errors import (
     DataError,
     GraphError,
@@ -33,7 +35,7 @@ from nodeflow.errors import (
     suggest,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.settings import TrainingSettings, usual_batch_size
+from nodeflow.train.settings import TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
 
@@ -220,10 +222,28 @@ class Task:
         """Whether there is an optimizer to train with."""
         return bool(self.build.settings.optimizer or optimizers(self.build.document))
 
-    def training(self, seed: int | None = None, *, breakpoints: bool = False) -> Training:
+    @property
+    def settings(self) -> TrainingSettings:
+        """How the document says to train."""
+        return self.build.settings
+
+    @property
+    def sets_batch_size(self) -> bool:
+        """Whether the document says how many rows a step takes."""
+        return self.build.source.training.get("batch_size") is not None
+
+    def training(
+        self,
+        seed: int | None = None,
+        *,
+        optimizer: Node | None = None,
+        loss: Tensor | None = None,
+        breakpoints: bool = False,
+    ) -> Training:
         """The document's training settings, bound to this graph and data.
 
         Args:
+            optimizer, loss: instead of those of the settings.
             breakpoints: with the nodes that pause it; left out where nothing could resume it.
 
         Raises:
@@ -231,8 +251,11 @@ class Task:
             DataError: a data set is not there.
         """
         settings = self.build.settings
-        optimizer = self._optimizer(settings)
-        loss = self._loss(settings, optimizer)
+        if optimizer is None:
+            optimizer = self._optimizer(settings)
+            loss = self._loss(settings, optimizer) if loss is None else loss
+        elif loss is None:
+            loss = optimizer.inputs[0]
         chosen = [
             (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
         ]
@@ -253,8 +276,17 @@ class Task:
             breakpoints=broken,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
-        is_set = self.build.source.training.get("batch_size") is not None
-        return training if is_set else _with_fitting_batches(training)
+        return training if self.sets_batch_size else training.with_fitting_batches()
+
+    def use_saved_weights(self, session: Session) -> list[str]:
+        """Load the variables that the document names; returns what is missing, in words.
+
+        Raises:
+            FileProblem: the file is damaged, or does not fit.
+        """
+        if not self.document.weights:
+            return []
+        return use_weights(session, self.build, Path(self.base_dir or "") / self.document.weights)
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
         """What comes out of nodes with a breakpoint; those that cannot run have none."""
@@ -325,15 +357,6 @@ class Task:
             )
         self.build.require([node_id])
         return self.build.nodes[node_id]
-
-
-def _with_fitting_batches(training: Training) -> Training:
-    """The training with smaller batches, where the usual ones hold more than all rows."""
-    bindings = training.used_bindings([training.optimizer, training.loss.node])
-    rows = training.rows(bindings, "train")
-    if rows is None or rows >= training.batch_size:
-        return training
-    return replace(training, batch_size=usual_batch_size(rows))
 
 
 def split_shown(dataset: DataSplits, wanted: str) -> str:

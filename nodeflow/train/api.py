@@ -1,0 +1,334 @@
+"""`nf.train.train` and `nf.train.fit`: the training loop as users call it from Python."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from nodeflow.engine.feeds import fed_tensor
+from nodeflow.engine.fetches import as_target
+from nodeflow.engine.runtime.context import Tier
+from nodeflow.engine.session import Session
+from nodeflow.errors import GraphError, UnknownName
+from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.control import Control
+from nodeflow.train.events import Event
+from nodeflow.train.history import History
+from nodeflow.train.loop import train as events
+from nodeflow.train.rows import Rows, bound
+from nodeflow.train.settings import PlainSettings
+from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
+
+Target = str | Tensor | Node
+
+
+class Task(Protocol):
+    """How a graph that was loaded is trained: what its file says (`document.build.task`)."""
+
+    @property
+    def trains(self) -> bool: ...
+    @property
+    def settings(self) -> PlainSettings: ...
+    @property
+    def sets_batch_size(self) -> bool: ...
+    def training(
+        self, seed: int | None = None, *, optimizer: Node | None = None, loss: Tensor | None = None
+    ) -> Training: ...
+    def bindings(self, targets: list[Node]) -> dict[Tensor, Binding]: ...
+    def use_saved_weights(self, session: Session) -> list[str]: ...
+
+
+def train(
+    graph: Graph | None = None,
+    *,
+    optimizer: Target | None = None,
+    loss: str | Tensor | None = None,
+    data: Rows | None = None,
+    validation: Rows | None = None,
+    test: Rows | None = None,
+    feeds: Mapping[Any, Any] | None = None,
+    metrics: Target | Metric | Sequence[Target | Metric] | None = None,
+    monitor: str | Tensor | Metric | Monitor | None = None,
+    session: Session | None = None,
+    control: Control | None = None,
+    first_epoch: int = 1,
+    tier: Tier = "auto",
+    threads: int | None = None,
+    **settings: Any,
+) -> Iterator[Event]:
+    """Train a graph, as a stream of events.
+
+    ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` gives `Started`,
+    then `Steps` every few milliseconds and an `Epoch` after each pass, and `Done`. The training
+    advances only while its events are consumed; leaving the loop ends it. It does what
+    ``nodeflow train`` does, to the bit.
+
+    Args:
+        graph: the default graph if not given. One that `nf.load` read is trained as its file says,
+            on its data set, except for what is given here.
+        optimizer: what each step runs: an optimizer, or a node such as `nf.group` gives. Needed
+            only where the graph has several.
+        loss: the scalar to report; by default what the optimizer minimizes.
+        data: placeholder -> rows to train with, an array whose first axis counts them.
+        validation, test: rows of the same placeholders, for metrics and early stopping.
+        feeds: values of other placeholders, the same in all steps.
+        metrics: scalars to measure after each epoch: on the test split where there is one, else
+            on validation, else on the training rows; a `Metric` names its split.
+        monitor: what early stopping watches if ``patience`` is given; by default the loss on the
+            validation split, or the training loss without one.
+        session: where the variables are: they keep their values, and those that have none get
+            their initial ones. By default a session of its own, which starts afresh.
+        control: pauses and stops the training from another thread.
+        first_epoch: goes on from an earlier training: rows are shuffled as in that epoch.
+        tier, threads: of the session that it makes.
+        settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
+            ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
+
+    Raises:
+        GraphError: there is no optimizer or no scalar loss, or a setting is unknown.
+        FeedError, DataError: rows that do not fit their placeholders, or each other.
+        NonFiniteError: the loss or a variable is not finite any more.
+        RunError: a step failed; the variables keep the values from before it.
+    """
+    graph = _graph(graph, session)
+    _check_settings(settings)
+    splits = {"train": data, "validation": validation, "test": test}
+    training = _training(graph, optimizer, loss, bound(graph, splits), feeds, settings)
+    training = _measured(training, graph, metrics, monitor)
+    if session is None:
+        session = Session(graph, tier=tier, threads=threads, seed=training.seed)
+        return _in_own_session(session, training, control, first_epoch)
+    _initialize(session)
+    return events(session, training, control, first_epoch=first_epoch)
+
+
+def fit(graph: Graph | None = None, **arguments: Any) -> History:
+    """Train a graph to the end; takes what `train` takes.
+
+    Returns:
+        Losses and metrics of the epochs, the loss of each step, and the final variables.
+
+    Raises:
+        As `train`.
+    """
+    session = arguments.pop("session", None)
+    history = History()
+    if session is not None:
+        history.record(train(graph, session=session, **arguments))
+        history.variables = dict(session.variables.items())
+        return history
+    own: dict[str, Any] = {k: arguments.pop(k) for k in ("tier", "threads") if k in arguments}
+    graph = _graph(graph, None)
+    seed = arguments.get("seed", graph.task.settings.seed if graph.task else PlainSettings.seed)
+    with Session(graph, **own, seed=seed) as session:
+        _start(session)
+        history.record(train(graph, session=session, **arguments))
+        history.variables = dict(session.variables.items())
+    return history
+
+
+def _graph(graph: Graph | None, session: Session | None) -> Graph:
+    if graph is not None and not isinstance(graph, Graph):
+        raise GraphError(
+            f"expected a Graph to train, not {graph!r:.80}",
+            hint="Load a file by nf.load; leave the graph out for the default one.",
+        )
+    if session is None:
+        return graph or get_default_graph()
+    if graph is not None and session.graph is not graph:
+        raise GraphError(
+            "the session runs another graph than the one to train",
+            hint="Open it on this graph: nf.Session(graph).",
+        )
+    return session.graph
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    for name in settings:
+        if name not in PlainSettings().plain():
+            known = ", ".join(PlainSettings().plain())
+            raise GraphError(
+                f"there is no training setting {name!r}", hint=f"The settings are {known}."
+            )
+
+
+# ---- what to train ------------------------------------------------------------------------------
+
+
+def _training(
+    graph: Graph,
+    optimizer: Target | None,
+    loss: str | Tensor | None,
+    bindings: dict[Tensor, Binding],
+    feeds: Mapping[Any, Any] | None,
+    settings: Mapping[str, Any],
+) -> Training:
+    """The training without what is measured, but for the file's own metrics."""
+    task: Task | None = graph.task
+    fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
+    node = None if optimizer is None else _node(graph, optimizer)
+    value = None if loss is None else _tensor(graph, loss)
+    plain = {name: v for name, v in settings.items() if v is not None}
+    if task is not None and (task.trains or node is not None) and (value or _has_loss(node)):
+        base = task.training(optimizer=node, loss=value)
+        kept = {t: b for t, b in base.bindings.items() if t not in bindings and t not in fixed}
+        bindings, feeds = {**kept, **bindings}, {**base.feeds, **fixed}
+        training = replace(base, bindings=bindings, feeds=feeds, **plain)
+        is_set = task.sets_batch_size
+    else:
+        node = _only_optimizer(graph) if node is None else node
+        value = _minimized(node) if value is None else value
+        training = Training(node, value, bindings=bindings, feeds=fixed, **plain)
+        is_set = False
+    return training if is_set or "batch_size" in plain else training.with_fitting_batches()
+
+
+def _has_loss(node: Node | None) -> bool:
+    return node is None or isinstance(node.op, Optimizer)
+
+
+def _only_optimizer(graph: Graph) -> Node:
+    found = [n for n in graph.nodes if isinstance(n.op, Optimizer)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise GraphError(
+            f"there are several optimizers: {', '.join(n.name for n in found)}",
+            hint="Choose one: nf.train.train(graph, optimizer=...).",
+        )
+    raise GraphError(
+        "there is no optimizer to train with",
+        hint="Add one, such as nf.gradient_descent(loss), or give the node that updates the "
+        "variables: nf.train.train(graph, optimizer=..., loss=...).",
+    )
+
+
+def _minimized(node: Node) -> Tensor:
+    if _has_loss(node):
+        return node.inputs[0]
+    raise GraphError(
+        f"a {node.op.id} has no loss of its own",
+        node=node.name,
+        hint="Give the scalar to report: nf.train.train(graph, optimizer=..., loss=...).",
+    )
+
+
+def _node(graph: Graph, target: Any) -> Node:
+    found = as_target(graph, target)
+    return found.node if isinstance(found, Tensor) else found
+
+
+def _tensor(graph: Graph, target: Any) -> Tensor:
+    found = as_target(graph, target)
+    if isinstance(found, Node):
+        raise UnknownName(f"{found.name} has no value", node=found.name, hint="Give a tensor.")
+    return found
+
+
+# ---- what to measure ----------------------------------------------------------------------------
+
+
+def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> Training:
+    """The training with the metrics and the monitor that are given."""
+    task: Task | None = graph.task
+    if metrics is not None:
+        given = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+        tensors = [m.tensor if isinstance(m, Metric) else _tensor(graph, m) for m in given]
+        training = _with_data_of(training, task, tensors)
+        splits = [
+            m.split if isinstance(m, Metric) else _split_for(training, t)
+            for m, t in zip(given, tensors, strict=True)
+        ]
+        keys = metric_keys([(t.name, s) for t, s in zip(tensors, splits, strict=True)])
+        chosen = [
+            m if isinstance(m, Metric) and m.key else replace(_as_metric(m, t, s), key=key)
+            for m, t, s, key in zip(given, tensors, splits, keys, strict=True)
+        ]
+        training = replace(training, metrics=tuple(chosen))
+    if training.patience is None:
+        if monitor is not None:
+            raise GraphError(
+                "a monitor is given, and nothing stops the training early",
+                hint="Give patience, too: the number of epochs without improvement to wait for.",
+            )
+        return training
+    if monitor is None and training.monitor.metric is not None:
+        return training
+    watched = _monitor(training, graph, monitor)
+    if watched.metric is not None:
+        training = _with_data_of(training, task, [watched.metric.tensor])
+    return replace(training, monitor=watched)
+
+
+def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:
+    return given if isinstance(given, Metric) else Metric(tensor, split)
+
+
+def _with_data_of(training: Training, task: Task | None, tensors: Sequence[Tensor]) -> Training:
+    """The training with the file's data for these tensors, too."""
+    if task is None:
+        return training
+    more = task.bindings([t.node for t in tensors])
+    more = {t: b for t, b in more.items() if t not in training.feeds}
+    return replace(training, bindings={**more, **training.bindings})
+
+
+def _split_for(training: Training, tensor: Tensor) -> str:
+    used = training.used_bindings([tensor.node]).values()
+    for split in ("test", "validation"):
+        if all(split in b.dataset.splits for b in used):
+            return split
+    return "train"
+
+
+def _monitor(training: Training, graph: Graph, given: Any) -> Monitor:
+    if isinstance(given, Monitor):
+        return given
+    if isinstance(given, Metric):
+        return Monitor(given if given.key else replace(given, key=given.tensor.name))
+    if given is None:
+        used = training.used_bindings([training.loss.node]).values()
+        if not used or not all("validation" in b.dataset.splits for b in used):
+            return Monitor()
+        given = training.loss
+    tensor = _tensor(graph, given)
+    for metric in training.metrics:
+        if metric.tensor is tensor and metric.split != "train":
+            return Monitor(metric, _goal(tensor))
+    used = training.used_bindings([tensor.node]).values()
+    has = all("validation" in b.dataset.splits for b in used)
+    split = "validation" if has else _split_for(training, tensor)
+    metric = Metric(tensor, split, key=f"{split}/{tensor.name}")
+    return Monitor(metric, _goal(tensor))
+
+
+def _goal(tensor: Tensor) -> str:
+    return "max" if tensor.node.op.category == "Metric" else "min"
+
+
+# ---- sessions -----------------------------------------------------------------------------------
+
+
+def _in_own_session(
+    session: Session, training: Training, control: Control | None, first_epoch: int
+) -> Iterator[Event]:
+    with session:
+        _start(session)
+        yield from events(session, training, control, first_epoch=first_epoch)
+
+
+def _start(session: Session) -> None:
+    """The initial values, or those that the file of the graph names."""
+    session.initialize()
+    task: Task | None = session.graph.task
+    for notice in task.use_saved_weights(session) if task else ():
+        warnings.warn(notice, stacklevel=4)
+
+
+def _initialize(session: Session) -> None:
+    missing = [v.node for v in session.graph.variables if v.node.name not in session.variables]
+    if missing:
+        session.initialize(missing)

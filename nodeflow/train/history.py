@@ -1,0 +1,53 @@
+"""What a training did, as `nf.train.fit` returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nodeflow.train.events import Done, Epoch, Event, Steps
+
+
+@dataclass
+class History:
+    """The course of a training.
+
+    Attributes:
+        epochs: the events of the epochs that ended.
+        steps: the loss of each step, float64 (steps,): before its update.
+        done: how it ended; None while it runs.
+        variables: the final value of every variable, by name.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    steps: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    done: Done | None = None
+    variables: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> list[float]:
+        """The loss of each epoch: the mean over its batches."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """Key -> the values of a metric, in the order of the epochs that measured it."""
+        keys = dict.fromkeys(key for epoch in self.epochs for key in epoch.metrics)
+        return {
+            key: [epoch.metrics[key] for epoch in self.epochs if key in epoch.metrics]
+            for key in keys
+        }
+
+    def record(self, events: Iterable[Event]) -> None:
+        """Take in all events of a training."""
+        losses = [self.steps]
+        for event in events:
+            if isinstance(event, Steps):
+                losses.append(np.asarray(event.losses, np.float64))
+            elif isinstance(event, Epoch):
+                self.epochs.append(event)
+            elif isinstance(event, Done):
+                self.done = event
+        self.steps = np.concatenate(losses)

@@ -28,6 +28,7 @@ from nodeflow.ops.api import (
     variable,
     zeros,
 )
+from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
 
 __version__ = "0.1.0"
 
@@ -54,21 +55,28 @@ __all__ = [
     "NodeflowError",
     "Tensor",
     "TensorType",
+    "case",
     "clip_by_value",
+    "cond",
     "constant",
     "control_dependencies",
     "errors",
+    "foldl",
+    "foldr",
     "functions",
     "get_default_graph",
     "global_variables",
     "gradients",
     "group",
+    "map_fn",
     "name_scope",
     "ones",
     "placeholder",
     "reset_default_graph",
+    "scan",
     "trainable_variables",
     "variable",
+    "while_loop",
     "zeros",
 ]
 

@@ -37,6 +37,13 @@ from nodeflow.ops.api import placeholder as placeholder
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.control_flow.api import case as case
+from nodeflow.ops.control_flow.api import cond as cond
+from nodeflow.ops.control_flow.api import foldl as foldl
+from nodeflow.ops.control_flow.api import foldr as foldr
+from nodeflow.ops.control_flow.api import map_fn as map_fn
+from nodeflow.ops.control_flow.api import scan as scan
+from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
@@ -481,6 +488,23 @@ def broadcast_to(
 
     Args:
         shape: New sizes; an unknown one is kept.
+    """
+
+def case_check(
+    preds: TensorLike | Sequence[TensorLike],
+    exclusive: bool = False,
+    total: bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The first condition, after all of them were checked.
+
+    A run fails if `exclusive` and several are true, or `total` and none is.
+
+    Args:
+        preds: Conditions.
+        exclusive: At most one may be true.
+        total: At least one must be true.
     """
 
 def cast(x: TensorLike, dtype: DtypeLike = 'float32', *, name: str | None = None) -> Tensor:
@@ -2307,33 +2331,6 @@ def rsqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """One over the square root of x.
 
     Gradient: -1 / (2 x sqrt(x)).
-    """
-
-def scan(
-    values: TensorLike | Sequence[TensorLike],
-    body: str = '[0, [], []]',
-    carried: int = 0,
-    sequences: int = 0,
-    reverse: bool = False,
-    history: bool = False,
-    *,
-    name: str | None = None,
-) -> tuple[Tensor, ...]:
-    """Runs a body for each step of sequences, carrying values from step to step.
-
-    Inputs: first values of what is carried, then sequences whose first axis is the steps, then
-    constants. The body takes the carried values, one slice of each sequence and the constants; it
-    gives the next carried values and this step's results. Outputs: the last carried values; with
-    `history`, what each step began with, stacked; and the results, stacked. `reverse` goes from the
-    last step to the first; stacked outputs stay in the sequences' order.
-
-    Args:
-        values: Carried, sequences, constants.
-        body: What each step does, as text.
-        carried: How many values are carried.
-        sequences: How many inputs are sequences.
-        reverse: From the last step to the first.
-        history: Also what was carried before each step.
     """
 
 def scatter_add_like(

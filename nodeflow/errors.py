@@ -68,9 +68,20 @@ class NodeflowError(Exception):
         self.hint = hint
 
     def at(self, node: str | None, port: str | None = None) -> NodeflowError:
-        """Set the place of the error, unless it is already set."""
+        """Set the place of the error, unless it is already set.
+
+        A node that begins with ``/`` is one inside a loop or branch, and ``node`` is that one.
+        """
+        if node and self.node and self.node.startswith("/"):
+            self.node = node + self.node
         self.node = self.node or node
         self.port = self.port or port
+        return self
+
+    def inside(self, node: str) -> NodeflowError:
+        """Set the place of an error in a piece of graph whose owner is to be named by `at`."""
+        within = self.node if self.node and self.node.startswith("/") else ""
+        self.node = f"/{node}{within}"
         return self
 
     @property

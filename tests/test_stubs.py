@@ -23,6 +23,7 @@ BY_HAND = {
     "gradients",
     "group",
 }  # functions of nodeflow/ops/api.py
+BY_HAND |= {"cond", "scan", "while_loop"}  # those of nodeflow/ops/control_flow/api.py
 
 
 @pytest.fixture(scope="module")

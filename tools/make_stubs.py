@@ -66,6 +66,13 @@ from nodeflow.ops.api import placeholder as placeholder
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.control_flow.api import case as case
+from nodeflow.ops.control_flow.api import cond as cond
+from nodeflow.ops.control_flow.api import foldl as foldl
+from nodeflow.ops.control_flow.api import foldr as foldr
+from nodeflow.ops.control_flow.api import map_fn as map_fn
+from nodeflow.ops.control_flow.api import scan as scan
+from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
@@ -97,8 +104,9 @@ TYPES = {
 def stub() -> str:
     """The text of the stub file."""
     from nodeflow.ops import api
+    from nodeflow.ops.control_flow import api as control_flow
 
-    written = {name for name in vars(api) if not name.startswith("_")}
+    written = {name for name in vars(api) if not name.startswith("_")} | {*control_flow.__all__}
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
     functions = [function(op) for op in ops if op.id not in written and op.id.isidentifier()]
     return HEAD + "\n" + "\n".join(functions)

@@ -22,6 +22,7 @@ from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
 from nodeflow.errors import Cancelled, MissingFeed, NodeflowError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
+from nodeflow.graph.interrupt import interruptible
 from nodeflow.graph.types import type_of_array
 
 ACTING = frozenset(("assign", "print"))
@@ -108,7 +109,7 @@ class IncrementalRun:
         self.cancelled.clear()
         stack = [node for node in wanted if node not in outcomes]
         opened: dict[Node, list[Node]] = {}  # what they need is above them on the stack
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), interruptible(self.cancelled):
             while stack:
                 node = stack[-1]
                 if node in outcomes:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
-from nodeflow.errors import Cancelled, NodeflowError, RunError
+from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph.graph import Node
+from nodeflow.graph.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 StreamOf = Callable[[Node], Any]
@@ -61,12 +62,12 @@ class Interpreter:
         values: list[np.ndarray | None] = [None] * len(self.schedule.slots)
         for slot, array in given.items():
             values[slot] = array
-        for step, drops in zip(self.schedule.steps, self._drops, strict=True):
-            if cancel is not None and cancel.is_set():
-                raise Cancelled("the run was stopped")
-            self.run_step(step, values, stream_of)
-            for slot in drops:
-                values[slot] = None
+        with interruptible(cancel):
+            for step, drops in zip(self.schedule.steps, self._drops, strict=True):
+                check_interrupt()
+                self.run_step(step, values, stream_of)
+                for slot in drops:
+                    values[slot] = None
         return values
 
     def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:

@@ -9,6 +9,9 @@ runs, on the order of evaluation or on the number of threads, and compiled kerne
 - key: the first 8 bytes of SHA-256 of ``"{seed}/{purpose}/{stream}"`` as two little-endian words;
   the purpose separates training, runs and initial values. A seed of a node's own replaces both
   seed and stream (which is then empty): nodes with one seed draw the same numbers.
+- In a loop or branch (`Stream.inside`) the stream is ``OWNER/NAME``, and each iteration on the way
+  changes the key: the new one is Threefry of the counter (iteration, 0x6C6F6F70) under the old. The
+  iteration of a scan is the number of the slice, whichever way it goes; that of a branch is 0.
 - uniform float32: 24 bits of the first word; float64: 53 bits of both; in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
   1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No
@@ -21,12 +24,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 from nodeflow.ops.threefry import threefry2x32
 
+_LOOP = np.uint32(0x6C6F6F70)
+_ITERATIONS = 256
 _BLOCK = 1 << 15  # elements drawn at a time: what is worked on stays in the cache
 
 
@@ -68,6 +74,38 @@ class Stream:
     def __init__(self, seed: int, name: str, execution: int = 0, purpose: str = "") -> None:
         self.key = stream_key(seed, name, purpose)
         self.execution = execution
+        self._origin = seed, name, purpose
+        self._inner: dict[tuple[str, int | None], Stream] = {}
+        self._iterations: tuple[int, ...] = ()
+        self._keys: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def inside(self, name: str, iteration: int, seed: int | None = None) -> Stream:
+        """The stream of a node in the body of the loop or branch that this one belongs to.
+
+        Args:
+            seed: the node's own, which stands for the run's seed and the stream's name.
+        """
+        own, owner, purpose = self._origin
+        known = self._inner.get((name, seed))
+        if known is None:
+            place = (own, f"{owner}/{name}") if seed is None else (seed, "")
+            known = self._inner[name, seed] = Stream(*place, 0, purpose)
+            for number in self._iterations:
+                known.key = known._key_of(number)
+        inner = copy(known)
+        inner.key, inner.execution = known._key_of(iteration), self.execution
+        inner._iterations = (*self._iterations, iteration)
+        inner._inner, inner._keys = {}, {}
+        return inner
+
+    def _key_of(self, iteration: int) -> tuple[int, int]:
+        block, at = divmod(iteration, _ITERATIONS)
+        if block not in self._keys:  # numpy takes as long for one as for all of a block
+            numbers = np.arange(block * _ITERATIONS, (block + 1) * _ITERATIONS)
+            words = threefry2x32(*self.key, numbers.astype(np.uint32), _LOOP)
+            self._keys = {block: words}
+        first, second = self._keys[block]
+        return int(first[at]), int(second[at])
 
     def bits(self, count: int, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Two uint32 words for each of the elements start to start + count - 1."""

@@ -153,6 +153,9 @@ class Graph(GraphNames):
             it was made in Python.
     """
 
+    outer: Graph | None = None
+    """The graph that uses this one as the body of a loop or branch (`body_graph`)."""
+
     def __init__(self) -> None:
         super().__init__()
         self.nodes: list[Node] = []
@@ -201,6 +204,10 @@ class Graph(GraphNames):
         Args:
             stream: names its random numbers; default: its full name.
         """
+        if (body := self._open_body()) is not self:
+            return body.add_node(
+                op, inputs, attrs, name=name, control_inputs=control_inputs, stream=stream
+            )
         if self._finalized:
             raise GraphError(
                 "the graph is finalized: nothing can be added to it",
@@ -219,6 +226,15 @@ class Graph(GraphNames):
         except NodeflowError as error:
             self.discard_since(mark, keep=())
             raise error.at(full_name) from None
+
+    def _open_body(self) -> Graph:
+        """The body of this graph's that is being made, else this graph."""
+        body = graph = get_default_graph()
+        while graph.outer is not None:
+            graph = graph.outer
+            if graph is self:
+                return body
+        return self
 
     def _append(
         self,
@@ -318,6 +334,11 @@ class Graph(GraphNames):
         """
         if isinstance(value, Tensor):
             if value.graph is not self:
+                if value.graph.outer is not None:
+                    raise GraphError(
+                        f"{value.name} belongs to the body of a loop or branch",
+                        hint="Return it from the function, and use what comes out.",
+                    )
                 raise GraphError(
                     f"{value.name} belongs to another graph",
                     hint="Build both in one graph.",

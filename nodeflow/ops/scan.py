@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import GraphError, RunError, ShapeError
+from nodeflow.errors import Cancelled, GraphError, NodeflowError, RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
 from nodeflow.ops import functions as F
@@ -27,6 +28,7 @@ from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 from nodeflow.ops.scan_body import (
+    draws,
     inline,
     make_body,
     nodes_between,
@@ -50,7 +52,7 @@ class Parts:
     @classmethod
     def of(cls, inputs: Sequence[Any], attrs: Any) -> Parts:
         first = attrs["carried"]
-        last = first + attrs["sequences"]
+        last = first + attrs.get("sequences", 0)
         return cls(inputs[:first], inputs[first:last], inputs[last:])
 
 
@@ -70,6 +72,7 @@ class Scan(Op):
         "stacked. `reverse` goes from the last step to the first; stacked outputs stay in the "
         "sequences' order."
     )
+    random = True
     differentiable = True
     inputs = (Port("values", "Carried, sequences, constants.", DTYPES, variadic=True),)
     outputs = (Port("outs", variadic=True),)
@@ -112,7 +115,9 @@ class Scan(Op):
         stacked = [*(carried if attrs["history"] else ()), *made[len(carried) :]]
         return [*carried, *(t.with_shape((steps, *t.shape)) for t in stacked)]
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
+    def reference(
+        self, *arrays: np.ndarray, stream: Any = None, **attrs: Any
+    ) -> Sequence[np.ndarray]:
         parts = Parts.of(arrays, attrs)
         steps = parts.sequences[0].shape[0]
         if any(s.shape[0] != steps for s in parts.sequences):
@@ -126,36 +131,22 @@ class Scan(Op):
         carried = list(parts.carried)
         order = range(steps - 1, -1, -1) if attrs["reverse"] else range(steps)
         for step in order:
+            check_interrupt()
             for whole, value in zip(history, carried, strict=False):
                 whole[step] = value
             slices = [s[step, ...] for s in parts.sequences]
-            made = run_body(attrs["body"], [*carried, *slices, *parts.constants])
+            inputs = [*carried, *slices, *parts.constants]
+            made = run_iteration(attrs["body"], inputs, stream, step)
             carried = made[:count]
             for whole, value in zip(results, made[count:], strict=True):
                 whole[step] = value
         return [*(np.array(c) for c in carried), *stacked]
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        return lowering.Loop(**attrs)
+        return None if draws(attrs["body"]) else lowering.Loop(**attrs)
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        if not node.attrs["history"]:
-            wide = self._remembering(node, grads)
-            count = node.attrs["carried"]
-            none = [None] * count
-            return self.gradient(wide, *grads[:count], *none, *grads[count:])
-        return _Backwards(node, grads).inputs()
-
-    @staticmethod
-    def _remembering(node: Node, grads: Sequence[Tensor | None]) -> Node:
-        """The same loop, giving also what its gradient needs."""
-        parts = Parts.of([t.type for t in node.inputs], node.attrs)
-        slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
-        count = len(parts.carried)
-        outputs = [*range(count), *(i for i, g in enumerate(grads) if i >= count and g is not None)]
-        types = [*parts.carried, *slices, *parts.constants]
-        body = remember(node.attrs["body"], types, count + len(slices), outputs)
-        return F.scan(node.inputs, **{**node.attrs, "body": body, "history": True})[0].node
+        return loop_gradient(node, grads)
 
     def samples(self) -> Iterator[Sample]:
         def call(function: Any, arrays: Sequence[np.ndarray], **attrs: Any) -> Sample:
@@ -185,6 +176,43 @@ class Scan(Op):
             yield call(count, arrays, carried=1, sequences=1)
 
 
+def run_iteration(
+    text: str, inputs: Sequence[np.ndarray], stream: Any, iteration: int
+) -> list[np.ndarray]:
+    """As `run_body`, for one iteration of a loop: errors say which."""
+    try:
+        return run_body(text, inputs, stream, iteration)
+    except NodeflowError as error:
+        if not isinstance(error, Cancelled):
+            error.message = f"{error.message}, in iteration {iteration}"
+        raise
+
+
+def loop_gradient(node: Node, grads: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    """The gradients of a loop's inputs: a scan the other way.
+
+    Args:
+        node: a ``scan``, or a ``while_loop``, which has no sequences.
+        grads: one for each of its outputs.
+    """
+    if node.attrs["history"]:
+        return _Backwards(node, grads).inputs()
+    count = node.attrs["carried"]
+    outputs = [*range(count), *(i for i, g in enumerate(grads) if i >= count and g is not None)]
+    wide = _remembering(node, outputs)
+    return loop_gradient(wide, [*grads[:count], *[None] * count, *grads[count:]])
+
+
+def _remembering(node: Node, outputs: Sequence[int]) -> Node:
+    """The same loop, giving also what its gradient by some outputs needs."""
+    parts = Parts.of([t.type for t in node.inputs], node.attrs)
+    slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
+    types = [*parts.carried, *slices, *parts.constants]
+    body = remember(node.attrs["body"], types, len(parts.carried) + len(slices), outputs)
+    attrs = {**node.attrs, "body": body, "history": True}
+    return node.graph.add_node(node.op, node.inputs, attrs, stream=node.stream)
+
+
 def remember(
     text: str, types: Sequence[TensorType], changing: int, outputs: Sequence[int] | None = None
 ) -> str:
@@ -207,7 +235,7 @@ def remember(
     backwards = nodes_between(inputs, [t for t in found if t is not None])
     changed = set(inputs[:changing])
     for node in graph.nodes[:mark]:
-        if not changed.isdisjoint(node.inputs):
+        if node.op.random or not changed.isdisjoint(node.inputs):
             changed.update(node.outputs)
     used = {t for n in backwards if n.index >= mark for t in n.inputs if t.node.index < mark}
     used = (used & changed) - {*inputs, *made}
@@ -262,20 +290,22 @@ class _Backwards:
         constants = [i for i, t in enumerate(self.constants) if t in used]
         starts = [self._start(i) for i in self.floats]
         starts += [F.zeros_like(self.parts.constants[i]) for i in self.summed]
-        outs = F.scan(
+        inner = [*self.by_new, *self.sums, *slices, *(self.constants[i] for i in constants)]
+        outs = self.node.graph.add_node(
+            "scan",
             [
                 *starts,
                 *(self.sequence_of[t] for t in slices),
                 *(self.parts.constants[i] for i in constants),
             ],
-            body=to_text(
-                [*self.by_new, *self.sums, *slices, *(self.constants[i] for i in constants)],
-                outputs,
-            ),
-            carried=len(starts),
-            sequences=len(slices),
-            reverse=not self.node.attrs["reverse"],
-        )
+            {
+                "body": to_text(inner, outputs),
+                "carried": len(starts),
+                "sequences": len(slices),
+                "reverse": not self.node.attrs.get("reverse", False),
+            },
+            stream=self.node.stream,
+        ).outputs
         self.last = outs[: len(starts)]
         return {**self.sequence_of, **dict(zip(results, outs[len(starts) :], strict=True))}
 
@@ -303,7 +333,8 @@ class _Backwards:
         by_before = {i: self._slice(g) for i, g in touched}
         self.constants = [self._inner(t.type) for t in self.parts.constants]
 
-        made = inline(self.graph, self.node.attrs["body"], [*before, *slices, *self.constants])
+        given = [*before, *slices, *self.constants]
+        made = inline(self.graph, self.node.attrs["body"], given, quiet=True)
         count = len(before)
         ys = [made[i] for i in self.floats] + [made[count + i] for i, _ in results]
         xs = [before[i] for i in self.floats]

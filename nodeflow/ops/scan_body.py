@@ -1,8 +1,9 @@
 """A piece of graph as text: what a loop runs at each step.
 
 Text is plain data: it can be compared, hashed, kept in a file and rebuilt for any input types.
-Each node is ``[op, attributes, [reference, ...]]``; a reference is ``[node, output]``, and node -1
-stands for the inputs. The last entry lists the outputs.
+Each node is ``[op, attributes, [reference, ...], name, stream]``; a reference is ``[node,
+output]``, and node -1 stands for the inputs. The stream is left out where it is the name, and both
+may be missing. The last entry lists the outputs.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, NodeflowError, RunError
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
@@ -22,6 +23,28 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.composed import resolve
 
 Reference = tuple[int, int]
+BODIES = ("cond", "true_body", "false_body")
+"""Attributes, besides ``body``, that hold pieces of graph."""
+EFFECTS = ("print",)
+"""Ops with an effect that a loop or branch may have: they change nothing that a run keeps."""
+
+
+class BodyNode(NamedTuple):
+    """One node of a piece of graph; its name and stream are None where nothing asks for them."""
+
+    op: Op
+    attrs: Mapping[str, Any]
+    sources: tuple[Reference, ...]
+    name: str | None
+    stream: str | None
+
+
+class Body(NamedTuple):
+    """A piece of graph: how many inputs it takes, its nodes in order, and what comes out."""
+
+    count: int
+    nodes: tuple[BodyNode, ...]
+    outputs: tuple[Reference, ...]
 
 
 def make_body(
@@ -39,19 +62,24 @@ def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     """What computes ``outputs`` from ``inputs``.
 
     Raises:
-        GraphError: something in between has an effect or draws random numbers.
+        GraphError: something in between keeps or changes a state.
     """
     inputs = [resolve(t) for t in inputs]
     outputs = [resolve(t) for t in outputs]
     place = {t: (-1, i) for i, t in enumerate(inputs)}
     nodes = []
     for node in nodes_between(inputs, outputs):
-        if node.op.stateful or node.op.random:
-            raise GraphError(f"a loop cannot hold a {node.op.id}", node=node.name)
+        if node.op.stateful and node.op.id not in EFFECTS:
+            raise GraphError(
+                f"a loop or branch cannot hold a {node.op.id}",
+                node=node.name,
+                hint="Make it outside, and let the loop or branch use its value.",
+            )
         sources = [place[resolve(t)] for t in node.inputs]
         for index, tensor in enumerate(node.outputs):
             place.setdefault(tensor, (len(nodes), index))
-        nodes.append([node.op.id, _plain_attrs(node), sources])
+        stream = [node.stream] if node.stream != node.name else []
+        nodes.append([node.op.id, _plain_attrs(node), sources, node.name, *stream])
     return json.dumps([len(inputs), nodes, [place[t] for t in outputs]], default=_as_list)
 
 
@@ -85,30 +113,52 @@ def _as_list(value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def parse(
-    text: str,
-) -> tuple[int, tuple[tuple[Op, Mapping[str, Any], tuple[Reference, ...]], ...], tuple]:
-    """Number of inputs, nodes with bound attributes, and output references."""
+def parse(text: str) -> Body:
+    """The piece of graph with attributes as its ops take them."""
     count, listed, outputs = json.loads(text)
     nodes = []
-    for op_id, attrs, sources in listed:
+    for op_id, attrs, sources, *names in listed:
         op = REGISTRY.lookup(op_id)
-        nodes.append((op, op.bind_attrs(attrs), tuple((n, i) for n, i in sources)))
-    return count, tuple(nodes), tuple((n, i) for n, i in outputs)
+        name = names[0] if names else None
+        references = tuple((n, i) for n, i in sources)
+        nodes.append(BodyNode(op, op.bind_attrs(attrs), references, name, (names or [None])[-1]))
+    return Body(count, tuple(nodes), tuple((n, i) for n, i in outputs))
 
 
-def inline(graph: Graph, text: str, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Add the piece of graph to a graph; returns its outputs."""
-    _, nodes, outputs = parse(text)
+@lru_cache(maxsize=256)
+def draws(text: str) -> bool:
+    """Whether something in the piece of graph draws random numbers or has an effect."""
+    return any(
+        any(draws(v) for k, v in node.attrs.items() if k in ("body", *BODIES))
+        if {"body", *BODIES}.intersection(node.attrs)
+        else node.op.random or node.op.stateful
+        for node in parse(text).nodes
+    )
+
+
+def inline(
+    graph: Graph, text: str, inputs: Sequence[Tensor], *, quiet: bool = False
+) -> list[Tensor]:
+    """Add the piece of graph to a graph; returns its outputs.
+
+    Args:
+        quiet: pass on what it would print.
+    """
+    body = parse(text)
     values: list[Sequence[Tensor]] = []
 
     def at(reference: Reference) -> Tensor:
         node, index = reference
         return inputs[index] if node < 0 else values[node][index]
 
-    for op, attrs, sources in nodes:
-        values.append(graph.add_node(op, [at(s) for s in sources], attrs).outputs)
-    return [at(reference) for reference in outputs]
+    for op, attrs, refs, name, stream in body.nodes:
+        sources = [at(r) for r in refs]
+        if quiet and op.id == "print":
+            values.append(sources)
+        else:
+            node = graph.add_node(op, sources, attrs, name=name, stream=stream)
+            values.append(node.outputs)
+    return [at(reference) for reference in body.outputs]
 
 
 def transpose_once(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
@@ -122,7 +172,7 @@ def transpose_once(text: str, matrices: Collection[int]) -> tuple[str, list[int]
     """
     count, nodes, outputs = json.loads(text)
     transposed: dict[int, int] = {}
-    for op_id, attrs, sources in nodes:
+    for op_id, attrs, sources, *_ in nodes:
         if op_id == "matmul" and attrs.get("transpose_y"):
             node, index = sources[1]
             if node < 0 and index in matrices:
@@ -143,12 +193,45 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
     return tuple(t.type for t in inline(graph, text, inputs))
 
 
-def run_body(text: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The outputs for arrays, op by op in numpy."""
-    _, nodes, outputs = parse(text)
-    values: list[Sequence[np.ndarray]] = []
-    for op, attrs, sources in nodes:
+def run_body(
+    text: str, inputs: Sequence[np.ndarray], stream: Any = None, iteration: int = 0
+) -> list[np.ndarray]:
+    """The outputs for arrays, op by op in numpy.
+
+    Args:
+        stream: of the node that the piece of graph belongs to; what is inside draws from streams
+            made of it, the names inside and the iteration.
+
+    Raises:
+        RunError: an op failed; its node begins with ``/``, for the owner's name to come before it.
+    """
+    body = parse(text)
+    values: list[Sequence[np.ndarray]] = list(_constants(text))
+    for place, (op, attrs, sources, name, own) in enumerate(body.nodes):
+        if values[place]:
+            continue
         arrays = [inputs[i] if n < 0 else values[n][i] for n, i in sources]
-        result = op.reference(*arrays, **attrs)
-        values.append(result if isinstance(result, (tuple, list)) else (np.asarray(result),))
-    return [inputs[i] if n < 0 else values[n][i] for n, i in outputs]
+        try:
+            if op.random:
+                inner = stream and stream.inside(own or op.id, iteration, attrs.get("seed"))
+                result = op.reference(*arrays, **attrs, stream=inner)
+            else:
+                result = op.reference(*arrays, **attrs)
+        except NodeflowError as error:
+            raise error.inside(name or op.short_id) from error.__cause__
+        except MemoryError:
+            raise
+        except Exception as error:
+            said = f"{op.id} failed: {str(error) or type(error).__name__}"
+            raise RunError(said, node=f"/{name or op.short_id}") from error
+        values[place] = result if isinstance(result, (tuple, list)) else (np.asarray(result),)
+    return [inputs[i] if n < 0 else values[n][i] for n, i in body.outputs]
+
+
+@lru_cache(maxsize=256)
+def _constants(text: str) -> tuple[Sequence[np.ndarray], ...]:
+    """For each node the values that need no inputs, else nothing."""
+    return tuple(
+        (np.asarray(node.op.reference(**node.attrs)),) if node.op.id in ("constant", "fill") else ()
+        for node in parse(text).nodes
+    )

@@ -155,7 +155,8 @@ def test_a_failure_in_a_loop_names_what_failed() -> None:
         assert s.run(total, {i: [1, 2, 3]}) == 6
         with pytest.raises(nf.errors.RunError) as caught:
             s.run(total, {i: [1, 9, 3]})
-        assert caught.value.node == "loop"
+        assert caught.value.node == "loop/gather"
+        assert "in iteration 1" in caught.value.message
         assert s.run(total, {i: [3]}) == 3
 
 

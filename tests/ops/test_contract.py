@@ -47,6 +47,9 @@ NEED_SIZES = {
     "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
 }  # fmt: skip
 
+# Ops whose outputs have sizes that a run decides.
+SIZES_WHEN_RUN = ("placeholder", "cond", "while_loop")
+
 every_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
 every_runnable_op = pytest.mark.parametrize("op", RUNNABLE, ids=lambda op: op.id)
 
@@ -114,7 +117,7 @@ def test_reference_returns_what_inference_says(op: Op) -> None:
         outputs = run_reference(op, call.inputs, node.attrs)
         for output, symbolic in zip(outputs, node.outputs, strict=True):
             assert isinstance(output, np.ndarray), call
-            if op.id == "placeholder":
+            if op.id in SIZES_WHEN_RUN:
                 assert symbolic.type.accepts(type_of_array(output)), call
             else:
                 assert symbolic.type == type_of_array(output), call
@@ -365,7 +368,7 @@ BAD_VALUES = {
     "dtype": ["float16", "complex64"], "shape": ["x", [1.5], ["a"]], "ints": ["x", [1.5], 2.5],
     "axes": ["x", [0.5]], "literal": ["x", {"a": 1}], "initializer": [3, {}, {"op": 1}],
     "number": ["x", [1], True], "sizes": ["x", [1.5], 2.5, True],
-    "names": ["W", [1]], "choice": ["x", 3, [1]],
+    "names": ["W", [1]], "choice": ["x", 3, [1]], "json": [],
 }  # fmt: skip
 
 
@@ -405,7 +408,11 @@ def test_any_shapes_work_or_are_refused_by_a_typed_error(op: Op) -> None:
             except RunError:
                 continue
             inferred = [inferred] if isinstance(inferred, TensorType) else list(inferred)
-            assert inferred == [type_of_array(o) for o in outputs] or op.id == "placeholder"
+            made = [type_of_array(o) for o in outputs]
+            if op.id in SIZES_WHEN_RUN:
+                assert all(i.accepts(m) for i, m in zip(inferred, made, strict=True)), call
+            else:
+                assert inferred == made
     assert tried >= min(len(CALLS[op.id]), 1)
 
 

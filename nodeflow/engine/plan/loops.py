@@ -17,7 +17,7 @@ from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import (
     Pointer,
 )  # fmt: skip
-from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan
+from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan, is_concrete
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -41,8 +41,9 @@ def plan_loop(
     """
     *before, action = hoist_transposes(actions, action)
     planner = _LoopPlanner(actions, action, used)
-    plan = make_plan(*planner.schedule())
-    if any(phase.fallback for phase in plan.phases):
+    schedule, types = planner.schedule()
+    plan = make_plan(schedule, types) if is_concrete(types) else None
+    if plan is None or any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
     return [*before, planner.action(plan)]
 

@@ -34,6 +34,7 @@ from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
+from nodeflow.graph.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import numpy_dtype
 
 if TYPE_CHECKING:
@@ -247,12 +248,12 @@ class CompiledPlan:
                 elif table is not None:
                     self._drive(table, given, stream_of, cancel)
                 for group in phase.fallback:
-                    if cancel is not None and cancel.is_set():
-                        raise Cancelled("the run was stopped")
-                    if profiler is not None:
-                        profiler.reference(group, partial(self._run_python, group, stream_of))
-                    else:
-                        self._run_python(group, stream_of)
+                    with interruptible(cancel):
+                        check_interrupt()
+                        if profiler is not None:
+                            profiler.reference(group, partial(self._run_python, group, stream_of))
+                        else:
+                            self._run_python(group, stream_of)
             schedule = self.actions.schedule
             ends = (*schedule.fetches, *schedule.writes.values())
             return {slot: self.array(slot) for slot in ends if slot is not None}

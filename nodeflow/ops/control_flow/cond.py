@@ -1,0 +1,147 @@
+"""A branch: one of two pieces of graph runs, and the other does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import DtypeError, GraphError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.gradients import gradients
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.types import BOOL, DTYPES, TensorType
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.samples import values
+from nodeflow.ops.scan import NOTHING
+from nodeflow.ops.scan_body import inline, make_body, output_types, parse, run_body, to_text
+
+
+@register
+class Cond(Op):
+    """One of two pieces of graph."""
+
+    id = "cond"
+    category = "Internal"
+    hidden = True
+    doc = (
+        "The outputs of one of two pieces of graph, by a condition that a run computes.\n\nOnly "
+        "that piece runs. Both take all values and give as many outputs, of equal dtypes; a size "
+        "that differs is known when it has run. Gradient: a cond of the gradients of both."
+    )
+    random = True
+    differentiable = True
+    inputs = (
+        Port("pred", "Which one runs.", BOOL, accepts_bool=False),
+        Port("values", "What both can use.", DTYPES, variadic=True),
+    )
+    outputs = (Port("outs", variadic=True),)
+    attrs = (
+        Attr("true_body", "string", NOTHING, "What runs where the condition is true, as text."),
+        Attr("false_body", "string", NOTHING, "What runs where it is false."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        if types[0].shape:
+            raise ShapeError(
+                f"the condition must be one bool, not {types[0]}",
+                port="pred",
+                hint="Use where to choose by element, or reduce_all for one bool.",
+            )
+        bodies = attrs["true_body"], attrs["false_body"]
+        for body in bodies:
+            if parse(body).count != len(types) - 1:
+                raise GraphError(
+                    f"{len(types) - 1} values do not fit a branch that takes {parse(body).count}",
+                    port="values.0",
+                )
+        one, other = (output_types(body, tuple(types[1:])) for body in bodies)
+        if len(one) != len(other):
+            raise GraphError(f"the branches give {len(one)} and {len(other)} values")
+        return [_either(i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
+
+    def reference(
+        self, *arrays: np.ndarray, stream: Any = None, **attrs: Any
+    ) -> Sequence[np.ndarray]:
+        body = attrs["true_body" if arrays[0] else "false_body"]
+        return [np.array(a) for a in run_body(body, arrays[1:], stream)]
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        given = {i: g for i, g in enumerate(grads) if g is not None}
+        floats = [i for i, t in enumerate(node.inputs[1:]) if t.type.is_float]
+        yes, no = (
+            _Backwards(node, node.attrs[name], floats, given)
+            for name in ("true_body", "false_body")
+        )
+        reached = [i for i in floats if yes.found[i] is not None or no.found[i] is not None]
+        if not reached:
+            return [None] * len(node.inputs)
+        bodies = {"true_body": yes.text(reached), "false_body": no.text(reached)}
+        inputs = [*node.inputs, *given.values()]
+        outs = node.graph.add_node("cond", inputs, bodies, stream=node.stream).outputs
+        by_value = dict(zip(reached, outs, strict=True))
+        return [None, *(by_value.get(i) for i in range(len(node.inputs) - 1))]
+
+    def samples(self) -> Iterator[Sample]:
+        def call(arrays: Sequence[np.ndarray], yes: Any, no: Any, smooth: bool = False) -> Sample:
+            types = [TensorType(a.dtype.name, a.shape) for a in arrays[1:]]
+            bodies = {"true_body": make_body(yes, types)[0], "false_body": make_body(no, types)[0]}
+            return Sample(tuple(arrays), bodies, smooth)
+
+        def scaled(x: Tensor, w: Tensor) -> Sequence[Tensor]:
+            return F.tanh(x * w), x
+
+        def other(x: Tensor, w: Tensor) -> Sequence[Tensor]:
+            return x * x, F.zeros_like(x)
+
+        for pred in (True, False):
+            for dtype in ("float32", "float64"):
+                arrays = np.array(pred), values((2, 3), dtype), values((3,), dtype)
+                yield call(arrays, scaled, other, smooth=dtype == "float64")
+            for dtype in ("int32", "int64", "uint8", "bool"):
+                arrays = np.array(pred), values((2, 3), dtype)
+                yield call(arrays, lambda x: [x], lambda x: [F.zeros_like(x)])
+        yield call((np.array(True), values((0, 3))), lambda x: [x], lambda x: [-x])
+        yield call((np.array(False), values((1, 1))), lambda x: [x], lambda x: [-x])
+
+
+def _either(index: int, one: TensorType, other: TensorType) -> TensorType:
+    """The type of an output that comes from one of two branches."""
+    if one.dtype != other.dtype:
+        raise DtypeError(
+            f"output {index} is {one} where the condition is true and {other} where it is false",
+            hint="Insert a Cast into one branch.",
+        )
+    if one.rank != other.rank:
+        raise ShapeError(
+            f"output {index} is {one} where the condition is true and {other} where it is false",
+            hint="Give both the same number of dimensions.",
+        )
+    dims = zip(one.shape, other.shape, strict=True)
+    return one.with_shape(a if a == b else None for a, b in dims)
+
+
+class _Backwards:
+    """A branch that computes gradients of its float values, by those of some of its outputs."""
+
+    def __init__(
+        self, node: Node, text: str, floats: Sequence[int], grads: Mapping[int, Tensor]
+    ) -> None:
+        self.graph = Graph()
+        types = [t.type for t in (*node.inputs[1:], *grads.values())]
+        self.inputs = [self.graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+        weights = self.inputs[len(node.inputs) - 1 :]
+        made = inline(self.graph, text, self.inputs[: len(node.inputs) - 1], quiet=True)
+        with self.graph:
+            ys, xs = [made[i] for i in grads], [self.inputs[i] for i in floats]
+            self.found = dict(zip(floats, gradients(ys, xs, weights), strict=True))
+
+    def text(self, wanted: Sequence[int]) -> str:
+        """The branch, giving zeros where an output does not depend on a value."""
+        with self.graph:
+            grads = [(self.found[i], self.inputs[i]) for i in wanted]
+            outs = [F.zeros_like(like) if grad is None else grad for grad, like in grads]
+        return to_text(self.inputs, outs)

@@ -1,0 +1,89 @@
+"""Runs a user's function to get the body of a loop or branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nodeflow.errors import GraphError, NodeflowError
+from nodeflow.graph.body_graph import BodyGraph
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.control_flow import nest
+from nodeflow.ops.scan_body import to_text
+
+
+class Traced:
+    """What a function adds to a graph of its own.
+
+    Args:
+        graph: the graph around it.
+        function: called with the structure of inputs.
+        types: of the inputs.
+        names: what inputs are called inside.
+        call: calls the function with tensors.
+        dtypes: dtypes for outputs that are bare literals; None means their own.
+        what: what to call the function in errors: "true_fn".
+
+    Attributes:
+        result: what the function returned.
+        outputs: the tensors in it.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        function: Callable[..., Any],
+        types: Sequence[TensorType],
+        names: Sequence[str],
+        call: Callable[[Callable[..., Any], list[Tensor]], Any],
+        what: str,
+        dtypes: Sequence[str | None] = (),
+    ) -> None:
+        if not callable(function):
+            raise GraphError(
+                f"{what} must be a function, not {type(function).__name__}",
+                hint=f"Write {what} as a function or lambda that returns tensors.",
+            )
+        self.what = what
+        self.graph = BodyGraph(graph)
+        self.inputs = [
+            self.graph.add_input(type_, name) for type_, name in zip(types, names, strict=True)
+        ]
+        with self.graph:
+            self.result = call(function, self.inputs)
+            leaves = nest.flatten(self.result)
+            wanted = dtypes if len(dtypes) == len(leaves) else [None] * len(leaves)
+            self.outputs = [self._tensor(v, d) for v, d in zip(leaves, wanted, strict=True)]
+
+    def _tensor(self, value: Any, dtype: str | None) -> Tensor:
+        if value is None or (isinstance(value, Node) and not value.outputs):
+            said = "nothing" if value is None else f"{value.name}, which has no value"
+            raise GraphError(f"{self.what} returns {said}", hint="Return tensors.")
+        if isinstance(value, Node):
+            value = value.outputs[0]
+        try:
+            return self.graph.as_tensor(value, dtype)
+        except NodeflowError as error:
+            error.message = f"{self.what} returns something else: {error.message}"
+            raise
+
+    @property
+    def types(self) -> list[TensorType]:
+        """Of the outputs."""
+        return [t.type for t in self.outputs]
+
+    def text(self, captured: Sequence[Tensor]) -> str:
+        """The body, which takes the inputs and what is captured."""
+        inputs = [*self.inputs, *(self.graph.capture(t) for t in captured)]
+        return to_text(inputs, self.outputs)
+
+
+def captured_by(*bodies: Traced) -> list[Tensor]:
+    """The tensors outside that some bodies use."""
+    return list(dict.fromkeys(t for body in bodies for t in body.graph.captured))
+
+
+def waits_of(*bodies: Traced) -> list[Node]:
+    """The nodes outside that some bodies wait for."""
+    return list(dict.fromkeys(n for body in bodies for n in body.graph.before))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
 from nodeflow.document.build.build import build
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem, said
+from nodeflow.train.weights import load_saved
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -33,9 +36,23 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
         document = load_document(arguments, environment)
     except FileProblem as error:
         return [Problem.of(error, "")]
-    return build(
-        document, partial=True
-    ).problems  # some problems appear only when gradients are derived
+    problems = build(document, partial=True).problems  # some appear only with derived gradients
+    return [*problems, *_weights_problems(document, environment.path(file).parent)]
+
+
+def _weights_problems(document: Document, folder: Path) -> list[Problem]:
+    """The file of trained variables that a document names is missing or damaged."""
+    if document.weights is None:
+        return []
+    if not (folder / document.weights).exists():
+        text = f"the file of weights {document.weights} is missing; runs start from initial values"
+        hint = "Put it beside the graph, or train and save the weights again."
+        return [Problem("", "weights", text, hint, "warning", kind=FileProblem.__name__)]
+    try:
+        load_saved(folder / document.weights)
+    except FileProblem as error:
+        return [Problem.of(error, "")]
+    return []
 
 
 def _print(file: str, problems: list[Problem], environment: Environment) -> None:

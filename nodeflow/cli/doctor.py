@@ -33,10 +33,11 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
     if arguments.json:
         environment.print(json_line(facts))
         return
+    width = max(len(name) for entries in facts.values() for name in entries)
     for section, entries in facts.items():
         environment.print(section)
         for name, value in entries.items():
-            environment.print(f"  {name:<20}{value}")
+            environment.print(f"  {name:<{width}}  {value}")
 
 
 def collect() -> dict[str, dict[str, Any]]:
@@ -76,7 +77,7 @@ def _engine() -> dict[str, Any]:
 
 def _num_threads() -> str:
     text = os.environ.get(NUM_THREADS, "not set")
-    if text == "not set" or (text.isdigit() and int(text) > 0):
+    if text == "not set" or (text.isdecimal() and int(text) > 0):
         return text
     return f"{text!r} is not a positive whole number and is ignored"
 

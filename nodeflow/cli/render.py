@@ -29,12 +29,27 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
     document = load_document(arguments, environment)
     from nodeflow.ui.canvas.export_image import render_file
 
-    values, views = {}, {}
+    values, views = _constants(document), {}
     if arguments.values:
         values, views = _values(document, arguments, environment)
     options = {"scale": arguments.scale, "theme": arguments.theme}
     render_file(document, output, values=values, views=views, **options)
     environment.message(f"nodeflow: picture written to {arguments.output}")
+
+
+def _constants(document: Document) -> dict[str, Preview]:
+    """The values of constants, which are there without a run."""
+    from nodeflow.document.build.build import build
+    from nodeflow.engine.session import Session
+    from nodeflow.host.previews import make_preview
+
+    ids = [record.id for record in document.nodes.values() if record.op == "constant"]
+    if not ids:
+        return {}
+    graph = build(document, only=ids, partial=True).graph
+    names = [node.name for node in graph.nodes]
+    arrays = Session(graph, tier="reference").run(names)
+    return {name: make_preview(array) for name, array in zip(names, arrays, strict=True)}
 
 
 def _values(

@@ -20,6 +20,7 @@ from nodeflow.cli.output import (
     write_trace,
 )
 from nodeflow.cli.progress import Progress
+from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
@@ -31,7 +32,10 @@ from nodeflow.train.hints import DIVERGING, Hint
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
+from nodeflow.train.training import Training
 from nodeflow.train.weights import check_writable, save_weights
+
+LOSS, MONITOR = "loss", "training.monitor"
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -43,6 +47,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     arguments.settings = [*arguments.settings, *from_options(arguments)]
     task = load_task(arguments, environment)
     training = task.training()
+    _check_monitor(arguments, task.build.settings)
     for written in filter(None, (arguments.save_weights, arguments.profile)):
         check_writable(environment.path(written))  # fail now, not after an hour of training
     show_notices(task.notices(), environment)
@@ -56,7 +61,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             return DONE
         if arguments.profile:
             write_trace(profile(session, training), arguments.profile, environment)
-        report = _JsonReport(environment) if arguments.json else _TextReport(environment)
+        json = arguments.json
+        report = _JsonReport(environment) if json else _TextReport(environment, training)
         doctor = Doctor(training, session.run)
         kept = 0
         try:
@@ -77,6 +83,20 @@ def from_options(arguments: argparse.Namespace) -> list[str]:
     options = (s.name for s in declared(TrainingSettings) if s.option)
     given = {name: getattr(arguments, name) for name in options}
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) -> None:
+    """What is to be watched has to be watched by something.
+
+    Raises:
+        ArgumentProblem: ``--monitor`` is given, and nothing switches early stopping on.
+    """
+    given = any(text.startswith(f"{MONITOR}=") for text in arguments.settings)
+    if given and settings.monitor is not None and settings.patience is None:
+        raise ArgumentProblem(
+            "--monitor says what early stopping watches, and early stopping is off",
+            hint="Switch it on with --patience, such as --patience 5.",
+        )
 
 
 def _save(
@@ -122,8 +142,10 @@ class _JsonReport:
 class _TextReport:
     """A progress bar on standard error and one line per epoch on standard output."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, training: Training) -> None:
         self._environment = environment
+        # the loss of an epoch is printed as `loss`, so a metric of that name says where it is from
+        self._titles = {m.key: f"{m.split}/{m.key}" for m in training.measured() if m.key == LOSS}
         self._progress = Progress(environment)
         self._hinted: set[tuple[str, str]] = set()
         self._waiting: list[Hint] = []
@@ -135,12 +157,13 @@ class _TextReport:
         if isinstance(event, Started):
             self._progress.start(event.epochs * event.steps_per_epoch)
         elif isinstance(event, Steps):
-            self._progress.advance(event.last, f"loss {number(float(event.losses[-1]))}")
+            self._progress.advance(event.last, f"{LOSS} {number(float(event.losses[-1]))}")
         elif isinstance(event, Epoch):
             self._progress.clear()
-            metrics = "".join(f"  {k} {number(v)}" for k, v in event.metrics.items())
+            named = ((self._titles.get(key, key), v) for key, v in event.metrics.items())
+            metrics = "".join(f"  {title} {number(value)}" for title, value in named)
             self._environment.print(
-                f"epoch {event.epoch}  loss {number(event.loss)}{metrics}  "
+                f"epoch {event.epoch}  {LOSS} {number(event.loss)}{metrics}  "
                 f"{duration(event.seconds)}"
             )
         elif isinstance(event, Hints):

@@ -143,6 +143,25 @@ def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     assert "numpy" in nodeflow("doctor").out
 
 
+def test_doctor_sets_names_and_values_apart(nodeflow):
+    lines = nodeflow("doctor").out.splitlines()
+    rows = [line for line in lines if line.startswith("  ")]
+    assert any(line.split() == ["NODEFLOW_NUM_THREADS", "not", "set"] for line in rows)
+    assert len({line.index(line.split("  ")[-1].lstrip(), 3) for line in rows if "  " in line}) == 1
+
+
+def test_check_reports_weights_that_are_missing_or_damaged(nodeflow, tmp_path):
+    text = example("regression.flow").read_text()
+    (tmp_path / "a.flow").write_text(text.replace('"weights": null', '"weights": "w.safetensors"'))
+    missing = nodeflow("check", tmp_path / "a.flow")
+    assert missing.code == 0, "a run starts from initial values"
+    assert "warning: weights" in missing.out or "w.safetensors is missing" in missing.out
+    (tmp_path / "w.safetensors").write_bytes(b"nothing")
+    damaged = nodeflow("check", tmp_path / "a.flow", "--json")
+    assert damaged.code == 1
+    assert [p["severity"] for p in damaged.json[0]["problems"]] == ["error"]
+
+
 def test_a_file_that_cannot_be_read_is_named_once(nodeflow, tmp_path):
     cut = tmp_path / "cut.flow"
     cut.write_text('{"format": "nodeflow"')

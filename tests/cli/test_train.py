@@ -292,3 +292,21 @@ def test_few_rows_get_small_batches_unless_a_size_is_set(nodeflow, tmp_path):
     assert epoch["steps"] == 10  # 40 training rows, 4 a step
     refused = nodeflow(*chosen, "--set", "training.batch_size=100")
     assert refused.code == 1 and "exceeds the 40 training rows" in refused.err
+
+
+def test_a_metric_called_loss_says_on_which_split_it_is_measured(nodeflow):
+    line = nodeflow("train", example("regression.flow"), "--epochs", "1").out.splitlines()[0]
+    assert line.split().count("loss") == 1 and "  test/loss " in line
+
+
+def test_to_monitor_something_early_stopping_has_to_be_on(nodeflow):
+    for given in (["--monitor", "loss"], ["--set", 'training.monitor={"node": "loss"}']):
+        result = nodeflow("train", LINEAR, *given)
+        assert result.code == 1 and "early stopping is off" in result.err
+        assert "--patience 5" in result.err and not result.out
+    assert nodeflow("train", LINEAR, "--epochs", "1", "--set", "training.monitor=null").code == 0
+
+
+def test_what_is_monitored_is_a_scalar(nodeflow):
+    result = nodeflow("train", LINEAR, "--monitor", "prediction", "--patience", "2")
+    assert result.code == 1 and "watches a scalar, not float32 (?, 1)" in result.err

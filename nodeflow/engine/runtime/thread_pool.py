@@ -35,7 +35,7 @@ _admission = threading.Lock()
 def default_threads() -> int:
     """``NODEFLOW_NUM_THREADS``, else the cores this process may use."""
     setting = os.environ.get("NODEFLOW_NUM_THREADS", "")
-    if setting.isdigit() and int(setting) > 0:
+    if setting.isdecimal() and int(setting) > 0:
         return int(setting)
     return cores()
 

@@ -249,10 +249,11 @@ class Renderer(QObject):
         painter.restore()
 
     def export_rect(self, ids: Iterable[str] | None = None) -> QRectF:
-        """The scene rectangle of everything, or of some nodes and frames, with a margin."""
+        """The scene rectangle of everything, wires that pass around cards included, or of some
+        nodes and frames, with a margin."""
         total, frames = QRectF(), self._scene.document.frames
         if ids is None:
-            total = self._scene.bounds()
+            total = self._scene.bounds().united(self._scene.wire_bounds())
         for i in ids or ():
             slot = self._scene.nodes.get(i)
             total |= QRectF(*frames[i].rect) if slot is None else self._scene.rect(slot)

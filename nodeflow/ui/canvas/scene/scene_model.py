@@ -166,6 +166,15 @@ class SceneModel:
                 total = total.united(QRectF(*frame.rect))
         return total
 
+    def wire_bounds(self) -> QRectF:
+        """The rectangle around all wires as they are drawn, lanes beside the cards included."""
+        used, ends, _ = self._wire_places()
+        shown = ~self.wires.hidden[used]
+        if not shown.any():
+            return QRectF()
+        box = wire_table.drawn_box(ends[shown], self.wires.lane[used[shown]])
+        return QRectF(box[0], box[1], box[2] - box[0], box[3] - box[1])
+
     def nodes_in(self, area: QRectF) -> np.ndarray:
         """Ascending slots of the nodes that touch a scene rectangle."""
         self._remake()

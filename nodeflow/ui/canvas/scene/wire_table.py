@@ -109,6 +109,16 @@ def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
     return np.stack([left, top, right, bottom], axis=1)
 
 
+def drawn_box(ends: np.ndarray, lane: np.ndarray) -> np.ndarray:
+    """(4,) left, top, right, bottom of all the curves together, as far as they are drawn."""
+    back = wire_routing.takes_detour(ends, 1.0, lane)
+    points = np.concatenate([
+        _cubic_points(ends[~back], 32, 1.0).reshape(-1, 2),
+        wire_routing.routes(ends[back], 1.0, lane[back]).reshape(-1, 2),
+    ])  # fmt: skip
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
 def _of(lane: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
     return None if lane is None else lane[which]
 

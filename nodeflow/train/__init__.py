@@ -8,15 +8,24 @@ nothing here knows processes or windows. The names below are those that users se
 from nodeflow.namespaces import namespace
 
 NAMES = {
+    "CheckpointReader": "nodeflow.train.checkpoint_state",
+    "CheckpointState": "nodeflow.train.checkpoint_state",
     "Control": "nodeflow.train.control",
     "Done": "nodeflow.train.events",
     "Epoch": "nodeflow.train.events",
     "History": "nodeflow.train.history",
     "Metric": "nodeflow.train.training",
     "Monitor": "nodeflow.train.training",
+    "Saver": "nodeflow.train.saver",
     "Started": "nodeflow.train.events",
     "Steps": "nodeflow.train.events",
+    "checkpoint_exists": "nodeflow.train.checkpoint_state",
     "fit": "nodeflow.train.api",
+    "get_checkpoint_state": "nodeflow.train.checkpoint_state",
+    "latest_checkpoint": "nodeflow.train.checkpoint_state",
+    "list_variables": "nodeflow.train.checkpoint_state",
+    "load_checkpoint": "nodeflow.train.checkpoint_state",
+    "load_variable": "nodeflow.train.checkpoint_state",
     "train": "nodeflow.train.api",
 }
 """Public name -> the module that defines it."""

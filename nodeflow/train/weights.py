@@ -8,7 +8,6 @@ a subgraph (`match`).
 from __future__ import annotations
 
 import json
-import os
 import struct
 import tempfile
 from collections.abc import Collection, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem, NonFiniteError, SurfaceText
 from nodeflow.graph.types import shape_text
 
@@ -69,12 +69,14 @@ def save_weights(
     variables: Mapping[str, np.ndarray],
     ids: Mapping[str, Id] | None = None,
     slots: Collection[str] = (),
+    keep: Path | None = None,
 ) -> None:
     """Write variables by name, atomically: the new file replaces the old one when it is complete.
 
     Args:
         ids: which variables of the document they are.
         slots: names of those that an optimizer keeps for itself.
+        keep: the file whose finite values this one must not replace, if that is another one.
 
     Raises:
         NonFiniteError: a variable is not finite, and it is in the file that is there.
@@ -83,7 +85,7 @@ def save_weights(
     from safetensors.numpy import save
 
     path = Path(path)
-    _keep_finite(path, variables)
+    _keep_finite(keep or path, variables)
     metadata = None
     if ids is not None:
         known = {name: list(ids[name]) for name in variables if name in ids}
@@ -91,17 +93,7 @@ def save_weights(
         metadata = {META: json.dumps(content, sort_keys=True)}
     data = save({name: np.asarray(value, order="C") for name, value in variables.items()}, metadata)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_atomically(path, data)
     except OSError as error:
         raise FileProblem(f"cannot write {path}: {error.strerror}") from None
 

@@ -1,0 +1,54 @@
+"""Writing files atomically: a crash, a full disk or a power failure leaves the old or new file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the content of ``path`` atomically, keeping its mode; follows symbolic links.
+
+    Raises OSError and leaves the file unchanged if anything fails.
+    """
+    target = Path(os.path.realpath(path))
+    mode = _mode(target)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(target.parent)
+
+
+def _mode(target: Path) -> int:
+    """The mode of the existing file, else that of a new one under the user's umask."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder durable, on the systems where a folder can be synced."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems refuse; the content is already on disk
+        pass
+    finally:
+        os.close(handle)

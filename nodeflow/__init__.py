@@ -18,13 +18,11 @@ from nodeflow.ops.api import (
     clip_by_value,
     constant,
     control_dependencies,
-    global_variables,
     gradients,
     group,
     name_scope,
     ones,
     placeholder,
-    trainable_variables,
     variable,
     zeros,
 )
@@ -32,9 +30,29 @@ from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan
 
 __version__ = "0.1.0"
 
-_LAZY = {
+_COLLECTIONS = (
+    *("GraphKeys", "add_to_collection", "add_to_collections", "get_collection"),
+    *("get_collection_ref", "global_variables", "local_variables", "model_variables"),
+    "trainable_variables",
+)
+_VARIABLES = (
+    *("AUTO_REUSE", "Variable", "VariableScope", "get_local_variable", "get_variable"),
+    *("get_variable_scope", "variable_scope"),
+)
+_INITIALIZERS = (
+    *("constant_initializer", "glorot_normal_initializer", "glorot_uniform_initializer"),
+    *("identity_initializer", "ones_initializer", "orthogonal_initializer"),
+    *("random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer"),
+    *("uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer"),
+)
+
+LAZY = {
+    **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
+    **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
+    **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),
     "Session": "nodeflow.engine.session",
     "data": "nodeflow.data",
+    "initializers": "nodeflow.ops.variables.initializers",
     "layers": "nodeflow.ops.layers.api",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
@@ -43,7 +61,7 @@ _LAZY = {
     "train": "nodeflow.train",
 }
 
-_MODULES = {"data", "layers", "train"}
+MODULES = {"data", "initializers", "layers", "train"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.
@@ -65,7 +83,6 @@ __all__ = [
     "foldr",
     "functions",
     "get_default_graph",
-    "global_variables",
     "gradients",
     "group",
     "map_fn",
@@ -74,7 +91,6 @@ __all__ = [
     "placeholder",
     "reset_default_graph",
     "scan",
-    "trainable_variables",
     "variable",
     "while_loop",
     "zeros",
@@ -82,15 +98,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module = import_module(_LAZY[name])
-        value = module if name in _MODULES else getattr(module, name)
+    if name in LAZY:
+        module = import_module(LAZY[name])
+        value = module if name in MODULES else getattr(module, name)
     elif name in REGISTRY:
         value = getattr(functions, name)
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:
-        hint = errors.suggest(name, [*__all__, *_LAZY, *_functions()])
+        hint = errors.suggest(name, [*__all__, *LAZY, *_functions()])
         text = f"module 'nodeflow' has no attribute {name!r}"
         raise AttributeError(f"{text}. {hint}" if hint else text)
     globals()[name] = value
@@ -103,4 +119,4 @@ def _functions() -> list[str]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_LAZY, *_functions(), "__version__"})
+    return sorted({*__all__, *LAZY, *_functions(), "__version__"})

@@ -28,13 +28,11 @@ from nodeflow.ops import functions as functions
 from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
-from nodeflow.ops.api import global_variables as global_variables
 from nodeflow.ops.api import gradients as gradients
 from nodeflow.ops.api import group as group
 from nodeflow.ops.api import name_scope as name_scope
 from nodeflow.ops.api import ones as ones
 from nodeflow.ops.api import placeholder as placeholder
-from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
 from nodeflow.ops.control_flow.api import case as case
@@ -47,6 +45,35 @@ from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
+from nodeflow.ops.variables import initializers as initializers
+from nodeflow.ops.variables.collections import GraphKeys as GraphKeys
+from nodeflow.ops.variables.collections import add_to_collection as add_to_collection
+from nodeflow.ops.variables.collections import add_to_collections as add_to_collections
+from nodeflow.ops.variables.collections import get_collection as get_collection
+from nodeflow.ops.variables.collections import get_collection_ref as get_collection_ref
+from nodeflow.ops.variables.collections import global_variables as global_variables
+from nodeflow.ops.variables.collections import local_variables as local_variables
+from nodeflow.ops.variables.collections import model_variables as model_variables
+from nodeflow.ops.variables.collections import trainable_variables as trainable_variables
+from nodeflow.ops.variables.initializers import constant_initializer as constant_initializer
+from nodeflow.ops.variables.initializers import glorot_normal_initializer as glorot_normal_initializer
+from nodeflow.ops.variables.initializers import glorot_uniform_initializer as glorot_uniform_initializer
+from nodeflow.ops.variables.initializers import identity_initializer as identity_initializer
+from nodeflow.ops.variables.initializers import ones_initializer as ones_initializer
+from nodeflow.ops.variables.initializers import orthogonal_initializer as orthogonal_initializer
+from nodeflow.ops.variables.initializers import random_normal_initializer as random_normal_initializer
+from nodeflow.ops.variables.initializers import random_uniform_initializer as random_uniform_initializer
+from nodeflow.ops.variables.initializers import truncated_normal_initializer as truncated_normal_initializer
+from nodeflow.ops.variables.initializers import uniform_unit_scaling_initializer as uniform_unit_scaling_initializer
+from nodeflow.ops.variables.initializers import variance_scaling_initializer as variance_scaling_initializer
+from nodeflow.ops.variables.initializers import zeros_initializer as zeros_initializer
+from nodeflow.ops.variables.scope import AUTO_REUSE as AUTO_REUSE
+from nodeflow.ops.variables.scope import Variable as Variable
+from nodeflow.ops.variables.scope import VariableScope as VariableScope
+from nodeflow.ops.variables.scope import get_local_variable as get_local_variable
+from nodeflow.ops.variables.scope import get_variable as get_variable
+from nodeflow.ops.variables.scope import get_variable_scope as get_variable_scope
+from nodeflow.ops.variables.scope import variable_scope as variable_scope
 
 __version__: str
 
@@ -956,6 +983,23 @@ def fill(
         dtype: Data type.
     """
 
+def fill_in_order(
+    shape: int | Sequence[int | None] = (2, 3),
+    value: float | bool | Sequence[Any] | np.ndarray = 0.0,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The values, row by row, in a shape; the last one fills what is left.
+
+    TensorFlow 1's constant initializer.
+
+    Args:
+        shape: Sizes.
+        value: A number, or nested lists of numbers.
+        dtype: Data type.
+    """
+
 def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
     """All axes after the first as one, in the same order.
 
@@ -1250,6 +1294,23 @@ def huber_loss(
 
 def identity(x: TensorLike, *, name: str | None = None) -> Tensor:
     """x itself, under a name of its own."""
+
+def identity_matrix(
+    shape: int | Sequence[int | None] = (2, 3),
+    gain: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Ones on the diagonal, times gain, and zeros elsewhere.
+
+    The shape has two sizes, which may differ.
+
+    Args:
+        shape: Sizes.
+        gain: The number on the diagonal.
+        dtype: Data type.
+    """
 
 def kl_divergence(
     labels: TensorLike,
@@ -2721,6 +2782,26 @@ def truncated_normal(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def uniform_unit_scaling(
+    shape: int | Sequence[int | None] = (2, 3),
+    factor: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights, uniform within factor * sqrt(3 / inputs).
+
+    The inputs are all sizes of the shape but the last, multiplied. Sussillo and Abbott, 2014;
+    TensorFlow 1's default before Glorot's.
+
+    Args:
+        shape: Sizes.
+        factor: Factor of the limit.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def unique(
     x: TensorLike,
     size: int = 100,
@@ -2780,6 +2861,31 @@ def untile(
     Args:
         like: Only its shape is used.
         multiples: How often tile repeated each axis.
+    """
+
+def variance_scaling(
+    shape: int | Sequence[int | None] = (2, 3),
+    scale: float = 1.0,
+    mode: Literal['fan_in', 'fan_out', 'fan_avg'] = 'fan_in',
+    distribution: Literal['truncated_normal', 'normal', 'uniform'] = 'truncated_normal',
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights with variance scale / n.
+
+    n is the number of inputs (fan_in) or outputs (fan_out), the last two sizes of the shape, or the
+    mean of both (fan_avg). truncated_normal draws within 2 deviations and has the variance after
+    the cut.
+
+    Args:
+        shape: Sizes.
+        scale: Factor of the variance.
+        mode: What n is.
+        distribution: What is drawn from.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def warm_up(

@@ -20,7 +20,8 @@ ELSEWHERE = re.compile(
 """What only Python and the command line know."""
 PYTHON_ONLY = (
     "graph/operators.py", "graph/indexing.py", "graph/graph.py", "engine/fetches.py",
-    "engine/runtime/context.py", "ops/user/", "ops/layers/", "cli/",
+    "engine/runtime/context.py", "graph/variable_methods.py", "ops/user/", "ops/layers/",
+    "ops/namespaces/", "ops/rnn/", "ops/variables/", "cli/",
     "data/sources/npz_file.py",
 )  # fmt: skip
 """Modules whose errors only Python or only the command line can raise, or that speak of files

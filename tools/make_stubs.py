@@ -38,44 +38,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nodeflow import data as data
-from nodeflow import errors as errors
-from nodeflow import train as train
-from nodeflow.document.build.api import load as load
-from nodeflow.document.build.api import save as save
-from nodeflow.engine.session import Session as Session
-from nodeflow.errors import NodeflowError as NodeflowError
-from nodeflow.graph.graph import Graph as Graph
-from nodeflow.graph.graph import Node as Node
-from nodeflow.graph.graph import Tensor as Tensor
-from nodeflow.graph.graph import get_default_graph as get_default_graph
-from nodeflow.graph.graph import reset_default_graph as reset_default_graph
-from nodeflow.graph.registry import REGISTRY as REGISTRY
-from nodeflow.graph.types import DTYPES as DTYPES
-from nodeflow.graph.types import TensorType as TensorType
-from nodeflow.ops import functions as functions
-from nodeflow.ops.api import clip_by_value as clip_by_value
-from nodeflow.ops.api import constant as constant
-from nodeflow.ops.api import control_dependencies as control_dependencies
-from nodeflow.ops.api import global_variables as global_variables
-from nodeflow.ops.api import gradients as gradients
-from nodeflow.ops.api import group as group
-from nodeflow.ops.api import name_scope as name_scope
-from nodeflow.ops.api import ones as ones
-from nodeflow.ops.api import placeholder as placeholder
-from nodeflow.ops.api import trainable_variables as trainable_variables
-from nodeflow.ops.api import variable as variable
-from nodeflow.ops.api import zeros as zeros
-from nodeflow.ops.control_flow.api import case as case
-from nodeflow.ops.control_flow.api import cond as cond
-from nodeflow.ops.control_flow.api import foldl as foldl
-from nodeflow.ops.control_flow.api import foldr as foldr
-from nodeflow.ops.control_flow.api import map_fn as map_fn
-from nodeflow.ops.control_flow.api import scan as scan
-from nodeflow.ops.control_flow.api import while_loop as while_loop
-from nodeflow.ops.layers import api as layers
-from nodeflow.ops.user import load_plugins as load_plugins
-from nodeflow.ops.user import op as op
+{imports}
 
 __version__: str
 
@@ -83,6 +46,12 @@ TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | float | bool | Sequen
 """What an in-port accepts: a tensor, or a value that becomes a constant."""
 DtypeLike: TypeAlias = str | type[Any] | np.dtype[Any]
 '''
+
+_CONSTANTS = {
+    "DTYPES": "nodeflow.graph.types",
+    "REGISTRY": "nodeflow.graph.registry",
+    "functions": "nodeflow.ops",
+}
 
 TYPES = {
     "float": "float",
@@ -103,13 +72,26 @@ TYPES = {
 
 def stub() -> str:
     """The text of the stub file."""
-    from nodeflow.ops import api
-    from nodeflow.ops.control_flow import api as control_flow
-
-    written = {name for name in vars(api) if not name.startswith("_")} | {*control_flow.__all__}
+    public = vars(nodeflow)
+    written = {*public["__all__"], *public["LAZY"]}
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
     functions = [function(op) for op in ops if op.id not in written and op.id.isidentifier()]
-    return HEAD + "\n" + "\n".join(functions)
+    return HEAD.replace("{imports}\n", imports()) + "\n" + "\n".join(functions)
+
+
+def imports() -> str:
+    """The hand-written functions, classes and modules, imported from where they are defined."""
+    public, lines = vars(nodeflow), []
+    for name in public["__all__"]:
+        home = getattr(public[name], "__module__", None) or _CONSTANTS.get(name)
+        lines.append(f"from {home or 'nodeflow'} import {name} as {name}")
+    for name, home in public["LAZY"].items():
+        package, _, module = home.rpartition(".")
+        if name in public["MODULES"]:
+            lines.append(f"from {package} import {module} as {name}")
+        else:
+            lines.append(f"from {home} import {name} as {name}")
+    return "".join(f"{line}\n" for line in sorted(lines))
 
 
 def function(op: Op) -> str:

@@ -35,9 +35,10 @@ from nodeflow.graph.types import (
     dtype_name,
     literal,
 )
+from nodeflow.graph.variable_methods import VariableMethods
 
 
-class Tensor(TensorMethods, TensorOperators):
+class Tensor(TensorMethods, VariableMethods, TensorOperators):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
@@ -161,6 +162,7 @@ class Graph(GraphNames):
         self.nodes: list[Node] = []
         self.task: Any = None
         self.collections: dict[str, list[Any]] = {}
+        self.initializers: dict[Node, Node] = {}
         self.seed: int | None = None
         self.origin: object = None
         self._finalized = False

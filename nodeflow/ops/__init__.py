@@ -39,6 +39,7 @@ from nodeflow.ops import (
     slicing,
     sorting,
     state,
+    variables,
 )
 
 CATEGORIES = (
@@ -98,4 +99,5 @@ __all__ = [
     "slicing",
     "sorting",
     "state",
+    "variables",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import default_dtype, dtype_name
 from nodeflow.ops import functions as F
 
@@ -76,7 +76,7 @@ def variable(
         own = dtype_name(dtype) if dtype is not None else initial.dtype
         return initial.graph.apply("variable", initial, dtype=own, **rest)
     graph = get_default_graph()
-    if isinstance(initial, (dict, str)):
+    if isinstance(initial, (Mapping, str)):
         own = dtype_name(dtype or "float32")
         return graph.apply("variable", initializer=initial, dtype=own, **rest)
     value, dtype = _value_and_dtype(initial, dtype)
@@ -224,13 +224,3 @@ def control_dependencies(
         GraphError: one is no node, tensor or name of the default graph.
     """
     return get_default_graph().control_dependencies(control_inputs)
-
-
-def global_variables(graph: Graph | None = None) -> list[Tensor]:
-    """All variables of a graph, in the order they were made."""
-    return (graph or get_default_graph()).variables
-
-
-def trainable_variables(graph: Graph | None = None) -> list[Tensor]:
-    """The variables that optimizers change by default."""
-    return (graph or get_default_graph()).trainable_variables

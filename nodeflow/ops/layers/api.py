@@ -22,8 +22,16 @@ from nodeflow.ops.layers.calls import (
     recurrent,
 )
 from nodeflow.ops.layers.layer import ONES, ZEROS
+from nodeflow.ops.variables.regularizers import (
+    apply_regularization,
+    l1_l2_regularizer,
+    l1_regularizer,
+    l2_regularizer,
+    sum_regularizer,
+)
 
 __all__ = [
+    "apply_regularization",
     "average_pooling1d",
     "average_pooling2d",
     "batch_normalization",
@@ -35,6 +43,9 @@ __all__ = [
     "embedding",
     "flatten",
     "gru",
+    "l1_l2_regularizer",
+    "l1_regularizer",
+    "l2_regularizer",
     "layer_normalization",
     "lstm",
     "max_pooling1d",
@@ -43,6 +54,7 @@ __all__ = [
     "residual_conv",
     "residual_dense",
     "rnn",
+    "sum_regularizer",
     "transformer_block",
 ]
 

@@ -1,0 +1,125 @@
+"""What a tensor can do that is the output of a variable: be assigned, be initialised, be loaded.
+
+TensorFlow 1 has a class of its own for variables. Here a variable is a node, and its output is the
+variable wherever one is wanted; on any other tensor these methods raise an error.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.default_session import session_for
+
+
+class VariableMethods:
+    """Base of `Tensor`: TensorFlow 1's methods of a variable."""
+
+    __slots__ = ()
+
+    node: Any
+
+    @abstractmethod
+    def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
+        """Add one application of an op to the tensor's graph."""
+
+    def _variable(self, wanted: str) -> Any:
+        """The node of this variable.
+
+        Raises:
+            GraphError: the tensor is the output of another op.
+        """
+        if self.node.op.id != "variable":
+            raise GraphError(
+                f"{wanted} is for variables, and this is the output of {self.node.op.id}",
+                node=self.node.name,
+                hint="Make one with nf.Variable or nf.get_variable.",
+            )
+        return self.node
+
+    def assign(self, value: Any, use_locking: bool = False, name: str | None = None) -> Self:
+        """A node that stores a value of the same shape; its output is the new value.
+
+        Args:
+            use_locking: accepted for TensorFlow 1; a run never sees half of an assignment.
+
+        Raises:
+            GraphError: this is no variable, or the value does not fit it.
+        """
+        self._variable("assign")
+        return self._apply("assign", self, value, name=name)
+
+    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
+        """A node that adds to the variable; its output is the new value."""
+        self._variable("assign_add")
+        return self._apply("assign", self, self._apply("add", self, delta), name=name)
+
+    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
+        """A node that subtracts from the variable; its output is the new value."""
+        self._variable("assign_sub")
+        return self._apply("assign", self, self._apply("subtract", self, delta), name=name)
+
+    def value(self) -> Self:
+        """The variable's value in a run: the tensor itself."""
+        self._variable("value")
+        return self
+
+    def read_value(self) -> Self:
+        """A tensor of its own with the variable's value: ``NAME/read``."""
+        node = self._variable("read_value")
+        with node.graph.name_scope(f"{node.name}/"):
+            return self._apply("identity", self, name="read")
+
+    @property
+    def initial_value(self) -> Self:
+        """A tensor with the value that the variable begins with.
+
+        An initializer that draws has the variable's stream: where variables are initialised it
+        draws the variable's numbers, and in each run new ones.
+        """
+        node = self._variable("initial_value")
+        if node.inputs:
+            return node.inputs[0]
+        with node.graph.name_scope(f"{node.name}/"):
+            return _initial_value(node)
+
+    def initialized_value(self) -> Self:
+        """As `initial_value`: what another variable can begin with."""
+        return self.initial_value
+
+    @property
+    def initializer(self) -> Any:
+        """The node ``NAME/Assign``, which gives the variable its initial value when it is run."""
+        node = self._variable("initializer")
+        made = node.graph.initializers
+        if node not in made:
+            with node.graph.name_scope(f"{node.name}/"):
+                made[node] = self.assign(self.initial_value, name="Assign").node
+        return made[node]
+
+    def load(self, value: Any, session: Any = None) -> None:
+        """Give the variable a value in a session, or in the default one, without a node.
+
+        Raises:
+            GraphError: this is no variable.
+            FeedError: the value does not fit the variable.
+            RunError: there is no session.
+        """
+        node = self._variable("load")
+        session_for(session, node.name, "load").variables[node.name] = value
+
+
+def _initial_value(node: Any) -> Any:
+    attrs, type_ = node.attrs, node.outputs[0].type
+    initializer, graph, name = attrs["initializer"], node.graph, "initial_value"
+    if initializer is None:
+        value = graph.apply("constant", value=attrs["value"], dtype=type_.dtype, name=name)
+        if value.shape == type_.shape:
+            return value
+        return graph.apply("broadcast_to", value, shape=type_.shape, name="spread")
+    given = {k: v for k, v in initializer.items() if k != "op"}
+    if attrs["seed"] is not None:
+        given["seed"] = attrs["seed"]
+    given.update(shape=type_.shape, dtype=type_.dtype)
+    return graph.add_node(initializer["op"], (), given, name=name, stream=node.stream).outputs[0]

@@ -1,0 +1,375 @@
+"""`nf.variable_scope` and `nf.get_variable`: variables by name, shared where a scope says so.
+
+TensorFlow 1's rules. A variable is named by variable scopes alone, an op by name scopes; a variable
+scope opens a name scope of its name, and a scope that is entered again opens `scope_1`, while its
+variables are still called `scope/...`. Scopes inside inherit initializer, regularizer and reuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from nodeflow.errors import GraphError, NameProblem
+from nodeflow.graph.graph import Graph, Tensor, get_default_graph
+from nodeflow.ops.api import variable
+from nodeflow.ops.variables.collections import GraphKeys, members, place_variable
+from nodeflow.ops.variables.store import (
+    AUTO_REUSE,
+    Regularizer,
+    Reuse,
+    get_or_make,
+    store_of,
+)
+
+__all__ = [
+    "AUTO_REUSE",
+    "Variable",
+    "VariableScope",
+    "get_local_variable",
+    "get_variable",
+    "get_variable_scope",
+    "variable_op_scope",
+    "variable_scope",
+]
+
+
+class VariableScope:
+    """Where `get_variable` looks, and what new variables there have by default.
+
+    Attributes:
+        name: of the scope, with those around it; empty for the outermost one.
+        reuse: False makes variables, True finds them, `AUTO_REUSE` does either.
+        initializer: of variables that are made without one.
+        regularizer: of variables that are made without one.
+        dtype: of variables that are made without one.
+        original_name_scope: the name scope that was opened with the scope, ``scope/``.
+        opened_scope: the one that was opened when it was entered the last time, ``scope_1/``.
+    """
+
+    def __init__(
+        self,
+        reuse: bool | Reuse | None,
+        name: str = "",
+        initializer: Any = None,
+        regularizer: Regularizer = None,
+        dtype: Any = None,
+        name_scope: str = "",
+    ) -> None:
+        self.name = name
+        self.reuse = reuse
+        self.initializer = initializer
+        self.regularizer = regularizer
+        self.dtype = dtype
+        self.original_name_scope = name_scope
+        self.opened_scope = name_scope
+
+    def reuse_variables(self) -> None:
+        """From here on, find variables and make none."""
+        self.reuse = True
+
+    def set_initializer(self, initializer: Any) -> None:
+        """Set the initializer of variables that are made without one."""
+        self.initializer = initializer
+
+    def set_regularizer(self, regularizer: Regularizer) -> None:
+        """Set the regularizer of variables that are made without one."""
+        self.regularizer = regularizer
+
+    def set_dtype(self, dtype: Any) -> None:
+        """Set the dtype of variables that are made without one."""
+        self.dtype = dtype
+
+    def get_collection(self, name: str) -> list[Any]:
+        """What a collection holds of this scope."""
+        return members(get_default_graph(), name, f"{self.name}/" if self.name else None)
+
+    def global_variables(self) -> list[Tensor]:
+        """The global variables of this scope."""
+        return self.get_collection(GraphKeys.GLOBAL_VARIABLES)
+
+    def local_variables(self) -> list[Tensor]:
+        """The local variables of this scope."""
+        return self.get_collection(GraphKeys.LOCAL_VARIABLES)
+
+    def trainable_variables(self) -> list[Tensor]:
+        """The trainable variables of this scope."""
+        return self.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+
+    def full_name(self, name: str) -> str:
+        """The name of a variable with the scope before it."""
+        return f"{self.name}/{name}" if self.name else name
+
+    def get_variable(
+        self,
+        name: str,
+        shape: Any = None,
+        dtype: Any = None,
+        initializer: Any = None,
+        regularizer: Regularizer = None,
+        reuse: bool | Reuse | None = None,
+        trainable: bool | None = None,
+        collections: Any = None,
+        graph: Graph | None = None,
+    ) -> Tensor:
+        """As `nodeflow.get_variable`, in this scope."""
+        local = collections is not None and GraphKeys.LOCAL_VARIABLES in collections
+        return get_or_make(
+            graph or get_default_graph(),
+            self.full_name(name),
+            reuse=self.reuse if reuse is None else reuse,
+            shape=shape,
+            dtype=self.dtype if dtype is None else dtype,
+            initializer=self.initializer if initializer is None else initializer,
+            regularizer=self.regularizer if regularizer is None else regularizer,
+            trainable=not local if trainable is None else trainable,
+            collections=collections,
+        )
+
+    def __repr__(self) -> str:
+        return f"<VariableScope {self.name!r} reuse={self.reuse!r}>"
+
+
+def get_variable_scope() -> VariableScope:
+    """The current variable scope of the default graph."""
+    return store_of(get_default_graph()).scope
+
+
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Regularizer = None,
+    trainable: bool | None = None,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: bool | None = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+) -> Tensor:
+    """The variable of a name in the current variable scope: a new one, or the one that is there.
+
+    The scope's `reuse` says which: False makes a new variable, True finds one, `nf.AUTO_REUSE` does
+    either. Variables of layers are found, too (``dense/kernel``).
+
+    Args:
+        name: name inside of the scope.
+        shape: sizes; left out where the initializer is a value.
+        dtype: None is the scope's, float32 if that has none.
+        initializer: one of `nf.initializers`, a function of shape and dtype, a tensor, an array or
+            numbers; None is the scope's, else Glorot's, uniform, and 0 for integers.
+        regularizer: a function of the variable, such as `nf.layers.l2_regularizer(0.01)`, whose
+            result is added to the regularization losses.
+        trainable: whether optimizers change it; None is yes, but for local variables.
+        collections: names of collections that it belongs to; None is the global variables.
+        caching_device, partitioner, validate_shape, use_resource: accepted for TensorFlow 1;
+            they change nothing here.
+
+    Raises:
+        GraphError: the variable exists and is not to be shared, or the other way round.
+        ShapeError, DtypeError: it is shared, with another shape or dtype.
+    """
+    _refuse(name, custom_getter=custom_getter, constraint=constraint)
+    return get_variable_scope().get_variable(
+        name, shape, dtype, initializer, regularizer, None, trainable, collections
+    )
+
+
+def get_local_variable(name: str, shape: Any = None, dtype: Any = None, **rest: Any) -> Tensor:
+    """As `get_variable`, for a variable that optimizers leave alone, in the local collection."""
+    rest = {"trainable": False, "collections": [GraphKeys.LOCAL_VARIABLES], **rest}
+    return get_variable(name, shape, dtype, **rest)
+
+
+def _refuse(name: str, **given: Any) -> None:
+    for argument, value in given.items():
+        if value is not None:
+            raise GraphError(
+                f"{argument} is not supported",
+                node=name if isinstance(name, str) else None,
+                hint="Apply it to the variable where it is used.",
+            )
+
+
+@contextmanager
+def variable_scope(
+    name_or_scope: str | VariableScope | None,
+    default_name: str | None = None,
+    values: Any = None,
+    initializer: Any = None,
+    regularizer: Regularizer = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    custom_getter: Any = None,
+    reuse: bool | Reuse | None = None,
+    dtype: Any = None,
+    use_resource: bool | None = None,
+    constraint: Any = None,
+    auxiliary_name_scope: bool = True,
+) -> Iterator[VariableScope]:
+    """Variables made inside are named ``scope/...``, and so are ops.
+
+    Args:
+        name_or_scope: the name, or a scope to enter again: what `as` gave, or
+            `get_variable_scope()`. None takes `default_name`.
+        default_name: made unique among the scopes opened so far.
+        values: tensors; their graph is the one that is built.
+        initializer: of variables inside that have none.
+        regularizer: of variables inside that have none.
+        reuse: True finds variables and makes none, `nf.AUTO_REUSE` does either; None and False
+            inherit what is outside.
+        dtype: of variables inside that have none.
+        auxiliary_name_scope: whether ops get a name scope, too.
+
+    Raises:
+        GraphError: neither a name nor a default name, or a reuse that is none of these.
+    """
+    _refuse("variable_scope", custom_getter=custom_getter, constraint=constraint)
+    if not (reuse is None or isinstance(reuse, (bool, Reuse))):
+        raise GraphError(
+            f"reuse must be True, False, None or nf.AUTO_REUSE, not {reuse!r}",
+            node="variable_scope",
+        )
+    graph = _graph_of(values)
+    opening = _Opening(graph, name_or_scope, default_name, reuse)
+    with opening.name_scope(auxiliary_name_scope) as name_scope:
+        given = {"initializer": initializer, "regularizer": regularizer, "dtype": dtype}
+        made = opening.scope(name_scope, {k: v for k, v in given.items() if v is not None})
+        with opening.entered(made):
+            yield made
+
+
+variable_op_scope = variable_scope
+
+
+class _Opening:
+    """A variable scope that is being opened in a graph."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        name_or_scope: str | VariableScope | None,
+        default_name: str | None,
+        reuse: bool | Reuse | None,
+    ) -> None:
+        self.graph = graph
+        self.store = store_of(graph)
+        self.jump = name_or_scope if isinstance(name_or_scope, VariableScope) else None
+        self.reuse = reuse
+        if name_or_scope is None:
+            self.name = self._default(default_name)
+            self.part = str(default_name)
+        elif self.jump is not None:
+            self.name = self.jump.name
+            self.part = self.name.rpartition("/")[2]
+        elif isinstance(name_or_scope, str) and name_or_scope:
+            self.name = self.store.scope.full_name(name_or_scope)
+            self.part = name_or_scope
+        else:
+            raise NameProblem(
+                f"{name_or_scope!r} is not a variable scope",
+                hint="Give a name, or the scope that `as` gave.",
+            )
+
+    def _default(self, default_name: str | None) -> str:
+        if not isinstance(default_name, str):
+            raise GraphError(
+                "a variable scope needs a name", node="variable_scope", hint="Or a default_name."
+            )
+        if self.reuse:
+            raise GraphError(
+                "reuse needs the name of the scope that is shared",
+                node="variable_scope",
+                hint="Give name_or_scope instead of default_name.",
+            )
+        return self.store.scope.full_name(self.store.unique(default_name))
+
+    @contextmanager
+    def name_scope(self, wanted: bool) -> Iterator[str]:
+        if not wanted or not self.part:
+            yield f"{self.graph.scope}/" if self.graph.scope else ""
+            return
+        with self.graph.name_scope(self.part) as name:
+            yield name
+
+    def scope(self, name_scope: str, given: dict[str, Any]) -> VariableScope:
+        base = self.jump or self.store.scope
+        kept = {key: getattr(base, key) for key in ("initializer", "regularizer", "dtype")}
+        original = name_scope if self.jump is None else self.jump.original_name_scope
+        made = VariableScope(
+            self.reuse or base.reuse, self.name, name_scope=original, **{**kept, **given}
+        )
+        made.opened_scope = name_scope
+        return made
+
+    @contextmanager
+    def entered(self, made: VariableScope) -> Iterator[None]:
+        store, outside = self.store, self.store.scope
+        before = store.opened.copy() if self.jump is not None else None
+        store.opened[made.name] += 1
+        store.scope = made
+        try:
+            with self.graph:
+                yield
+        finally:
+            store.scope = outside
+            if before is not None:
+                store.opened = before
+            else:
+                store.forget_below(made.name)
+
+
+def _graph_of(values: Any) -> Graph:
+    listed = values if isinstance(values, (list, tuple)) else [values]
+    tensors = [v for v in listed if isinstance(v, Tensor)]
+    return tensors[0].graph if tensors else get_default_graph()
+
+
+def Variable(
+    initial_value: Any = None,
+    trainable: bool | None = None,
+    collections: Any = None,
+    validate_shape: bool = True,
+    caching_device: Any = None,
+    name: str | None = None,
+    variable_def: Any = None,
+    dtype: Any = None,
+    expected_shape: Any = None,
+    import_scope: Any = None,
+    constraint: Any = None,
+    use_resource: bool | None = None,
+) -> Tensor:
+    """A new variable with a value; TensorFlow 1's arguments. It is a tensor that can be assigned.
+
+    Args:
+        initial_value: a tensor, numbers, an array, one of `nf.initializers` or the like with
+            `expected_shape`, or a function of nothing that gives one of these.
+        trainable: whether optimizers change it; None is yes, but for local variables.
+        collections: names of collections that it belongs to; None is the global variables.
+        name: wanted name; made unique.
+        dtype: None is that of the value.
+        validate_shape, caching_device, variable_def, import_scope, use_resource: accepted for
+            TensorFlow 1; they change nothing here.
+
+    Raises:
+        GraphError: there is no initial value, or it does not fit the dtype.
+    """
+    _refuse(name or "Variable", constraint=constraint)
+    if initial_value is None:
+        raise GraphError("a variable needs an initial value", node=name or "Variable")
+    local = collections is not None and GraphKeys.LOCAL_VARIABLES in collections
+    if callable(initial_value) and not isinstance(initial_value, (Tensor, Mapping)):
+        initial_value = initial_value()
+    made = variable(
+        initial_value,
+        dtype,
+        not local if trainable is None else trainable,
+        name or "Variable",
+        expected_shape,
+    )
+    place_variable(made, collections)
+    return made

@@ -1,0 +1,124 @@
+"""`nf.Variable` and the methods of variables, collections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.errors import FeedError, GraphError
+
+
+def test_assigning() -> None:
+    with nf.Graph() as graph:
+        v = nf.Variable([1.0, 2.0], name="v")
+        new = v.assign([3.0, 4.0])
+        more, less = v.assign_add([1.0, 1.0]), v.assign_sub([2.0, 0.0])
+        read = v.read_value()
+        assert v.value() is v
+    with nf.Session(graph, tier="reference") as session:
+        session.initialize()
+        assert session.run(new).tolist() == [3, 4]
+        assert session.run(more).tolist() == [4, 5]
+        assert session.run(less).tolist() == [2, 5]
+        assert session.run(read).tolist() == [2, 5]
+        v.load([7.0, 8.0], session)
+        assert session.run(v).tolist() == [7, 8]
+        session.run(v.initializer)
+        assert session.run(v).tolist() == [1, 2]
+        with pytest.raises(FeedError):
+            v.load([1.0], session)
+    assert v.initializer is v.initializer
+    assert (read.name, v.initializer.name) == ("v/read", "v/Assign")
+
+
+def test_only_variables_can_be_assigned() -> None:
+    with nf.Graph() as graph:
+        c = nf.constant(1.0, name="c")
+        for use in (
+            lambda: c.assign(2.0),
+            lambda: c.assign_add(2.0),
+            lambda: c.assign_sub(2.0),
+            c.value,
+            c.read_value,
+            c.initialized_value,
+            lambda: c.initializer,
+            lambda: c.load(1.0, None),
+        ):
+            with pytest.raises(GraphError, match="is for variables") as caught:
+                use()
+            assert caught.value.node == "c"
+        assert len(graph.nodes) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nf.Variable(3.0),
+        lambda: nf.Variable(nf.random_normal([4, 3], seed=2)),
+        lambda: nf.get_variable("w", [4, 3]),
+        lambda: nf.get_variable("w", [4, 3], initializer=nf.random_uniform_initializer(seed=3)),
+        lambda: nf.get_variable("w", [4, 3], initializer=nf.ones_initializer()),
+        lambda: nf.get_variable("w", [4, 3], "int64", initializer=nf.constant_initializer(7)),
+    ],
+)
+def test_a_variable_can_begin_with_what_another_begins_with(make, tmp_path: Path) -> None:
+    with nf.Graph() as graph:
+        v = make()
+        other = nf.Variable(v.initialized_value(), name="other")
+    nf.save(graph, tmp_path / "g.flow")
+    for g in (graph, nf.load(tmp_path / "g.flow")):
+        with nf.Session(g, tier="reference", seed=5) as session:
+            session.initialize()
+            first, second = session.run([v.name, other.name])
+    np.testing.assert_array_equal(first, second)
+
+
+def test_variables_take_tensorflows_arguments() -> None:
+    with nf.Graph():
+        v = nf.Variable(1, False, None, name="n", dtype="float64")
+        assert (v.dtype, v.node.attrs["trainable"], v.name) == ("float64", False, "n")
+        assert nf.Variable(lambda: 2.0).name == "Variable"
+        assert nf.Variable(2.0).name == "Variable_1"
+        with nf.name_scope("a"):
+            assert nf.Variable(2.0).name == "a/Variable"
+        with pytest.raises(GraphError, match="needs an initial value"):
+            nf.Variable()
+
+
+def test_collections_of_variables() -> None:
+    keys = nf.GraphKeys
+    with nf.Graph() as graph:
+        a = nf.Variable(1.0, name="g/a")
+        b = nf.Variable(1.0, name="d/b", trainable=False)
+        c = nf.Variable(1.0, name="c", collections=[keys.LOCAL_VARIABLES, "mine"])
+        with nf.variable_scope("d"):
+            d = nf.get_local_variable("d", [1])
+            assert [v.name for v in nf.get_variable_scope().local_variables()] == ["d/d"]
+        assert nf.global_variables() == [a, b]
+        assert nf.global_variables("d/") == [b]
+        assert nf.trainable_variables() == [a]
+        assert nf.trainable_variables(scope="g") == nf.get_collection(keys.TRAINABLE_VARIABLES, "g")
+        assert nf.local_variables() == [c, d]
+        assert nf.get_collection("mine") == [c]
+        assert nf.get_collection(keys.GLOBAL_VARIABLES) == [a, b]
+    assert nf.global_variables(graph) == [a, b]
+
+
+def test_collections_of_anything() -> None:
+    with nf.Graph():
+        x, y = nf.constant(1.0, name="a/x"), nf.constant(1.0, name="y")
+        nf.add_to_collection("things", x)
+        nf.add_to_collections(["things", "others", "others"], y)
+        nf.add_to_collection("things", 5)
+        assert nf.get_collection("things") == [x, y, 5]
+        assert nf.get_collection("things", "a/") == [x]
+        assert nf.get_collection("others") == [y]
+        assert nf.get_collection("none") == []
+        nf.get_collection("things").clear()
+        nf.get_collection_ref("things").pop()
+        assert nf.get_collection("things") == [x, y]
+        with pytest.raises(GraphError, match="follows from"):
+            nf.get_collection_ref(nf.GraphKeys.TRAINABLE_VARIABLES)

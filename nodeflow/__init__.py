@@ -27,6 +27,7 @@ from nodeflow.ops.api import (
     zeros,
 )
 from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
+from nodeflow.ops.dropout import dropout
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "cond",
     "constant",
     "control_dependencies",
+    "dropout",
     "errors",
     "foldl",
     "foldr",

@@ -42,6 +42,7 @@ from nodeflow.ops.control_flow.api import foldr as foldr
 from nodeflow.ops.control_flow.api import map_fn as map_fn
 from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
+from nodeflow.ops.dropout import dropout as dropout
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
@@ -74,6 +75,45 @@ from nodeflow.ops.variables.scope import get_local_variable as get_local_variabl
 from nodeflow.ops.variables.scope import get_variable as get_variable
 from nodeflow.ops.variables.scope import get_variable_scope as get_variable_scope
 from nodeflow.ops.variables.scope import variable_scope as variable_scope
+from nodeflow import data as data
+from nodeflow import errors as errors
+from nodeflow import train as train
+from nodeflow.document.build.api import load as load
+from nodeflow.document.build.api import save as save
+from nodeflow.engine.session import Session as Session
+from nodeflow.errors import NodeflowError as NodeflowError
+from nodeflow.graph.graph import Graph as Graph
+from nodeflow.graph.graph import Node as Node
+from nodeflow.graph.graph import Tensor as Tensor
+from nodeflow.graph.graph import get_default_graph as get_default_graph
+from nodeflow.graph.graph import reset_default_graph as reset_default_graph
+from nodeflow.graph.registry import REGISTRY as REGISTRY
+from nodeflow.graph.types import DTYPES as DTYPES
+from nodeflow.graph.types import TensorType as TensorType
+from nodeflow.ops import functions as functions
+from nodeflow.ops.api import clip_by_value as clip_by_value
+from nodeflow.ops.api import constant as constant
+from nodeflow.ops.api import control_dependencies as control_dependencies
+from nodeflow.ops.api import global_variables as global_variables
+from nodeflow.ops.api import gradients as gradients
+from nodeflow.ops.api import group as group
+from nodeflow.ops.api import name_scope as name_scope
+from nodeflow.ops.api import ones as ones
+from nodeflow.ops.api import placeholder as placeholder
+from nodeflow.ops.api import trainable_variables as trainable_variables
+from nodeflow.ops.api import variable as variable
+from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.control_flow.api import case as case
+from nodeflow.ops.control_flow.api import cond as cond
+from nodeflow.ops.control_flow.api import foldl as foldl
+from nodeflow.ops.control_flow.api import foldr as foldr
+from nodeflow.ops.control_flow.api import map_fn as map_fn
+from nodeflow.ops.control_flow.api import scan as scan
+from nodeflow.ops.control_flow.api import while_loop as while_loop
+from nodeflow.ops.dropout import dropout as dropout
+from nodeflow.ops.layers import api as layers
+from nodeflow.ops.user import load_plugins as load_plugins
+from nodeflow.ops.user import op as op
 
 __version__: str
 
@@ -450,7 +490,7 @@ def batch_normalization(
 
     Args:
         x: Input.
-        training: Whether this run is training; without a wire, the training loop decides.
+        training: Whether to act as in training; without a wire, the run decides.
         axis: Axis of the features; its size must be known.
         momentum: Share of the averages kept.
         epsilon: Added to the variance.
@@ -826,28 +866,6 @@ def divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
 
     Shapes broadcast as in numpy. Division by zero gives an infinity, 0 / 0 NaN. For integers use
     floor_divide, or cast to a float first.
-    """
-
-def dropout(
-    x: TensorLike,
-    training: TensorLike | None = None,
-    rate: float = 0.5,
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """While training, a share of the elements is 0 and the others are scaled up.
-
-    Each element is dropped with probability rate, and kept ones are divided by 1 - rate, so that
-    the mean stays. Otherwise x passes as it is. New elements are drawn at each step, from the run's
-    seed and the node's stream, or from `seed`. Gradient: the same mask. Srivastava and others,
-    2014.
-
-    Args:
-        x: Input.
-        training: Whether this run is training; without a wire, the training loop decides.
-        rate: Share that is dropped.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def einsum(

@@ -18,11 +18,12 @@ STUB = ROOT / "nodeflow" / "__init__.pyi"
 BY_HAND = {
     "clip_by_value",
     "constant",
+    "dropout",
     "placeholder",
     "variable",
     "gradients",
     "group",
-}  # functions of nodeflow/ops/api.py
+}  # not made from the registry
 BY_HAND |= {"cond", "scan", "while_loop"}  # those of nodeflow/ops/control_flow/api.py
 
 

@@ -25,6 +25,19 @@ _SPELLED = {
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """What takes the place of an optional port without a wire, where a later port has one.
+
+    Attributes:
+        type: its type.
+        make: takes a graph and returns the tensor, derived there or found.
+    """
+
+    type: TensorType
+    make: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """An input or output of an op.
 
@@ -33,6 +46,8 @@ class Port:
         group: ports of one op in the same group must have equal dtypes.
         variadic: stands for ``name.0``, ``name.1``, ...; always the last input.
         optional: may stay without a wire; only trailing inputs.
+        stand_in: what an optional port carries without a wire if a later port has one.
+        keyword: from Python given by name only.
         accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
             likely the result of comparing tensors by ``==``.
     """
@@ -44,6 +59,8 @@ class Port:
     variadic: bool = False
     optional: bool = False
     accepts_bool: bool = True
+    stand_in: StandIn | None = None
+    keyword: bool = False
 
 
 class _Required:

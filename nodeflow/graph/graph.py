@@ -220,7 +220,7 @@ class Graph(GraphNames):
         mark = len(self.nodes)
         try:
             bound = op.bind_attrs(attrs or {})
-            tensors = self._as_inputs(op, list(inputs))
+            tensors = self._as_inputs(op, list(inputs), full_name)
             types = infer_types(op, [t.type for t in tensors], bound, full_name)
             op.check_inputs(tensors)
             stream = self._stream(full_name) if stream is None else stream
@@ -294,7 +294,7 @@ class Graph(GraphNames):
                 self._taken.pop(node.name, None)
         self.nodes[:] = kept
 
-    def _as_inputs(self, op: Op, given: list[Any]) -> tuple[Tensor, ...]:
+    def _as_inputs(self, op: Op, given: list[Any], name: str) -> tuple[Tensor, ...]:
         fixed = len(op.inputs) - op.variadic
         if op.variadic and len(given) == fixed + 1 and isinstance(given[-1], (list, tuple)):
             given = [*given[:-1], *given[-1]]
@@ -305,6 +305,11 @@ class Graph(GraphNames):
             group = op.input_port(index).group
             if isinstance(value, (Tensor, np.ndarray, np.generic)) and group:
                 dtypes.setdefault(group, dtype_name(value.dtype))
+        for index, value in enumerate(given[: len(op.inputs)]):
+            stand_in = op.inputs[index].stand_in
+            if value is None and stand_in is not None:
+                with self.deriving(name), self.name_scope(name):
+                    given[index] = stand_in.make(self)
         return tuple(self._as_tensor_at(op, i, v, dtypes) for i, v in enumerate(given))
 
     def _as_tensor_at(self, op: Op, index: int, value: Any, dtypes: dict[str, str]) -> Tensor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import DTYPES, FLOATS, TensorType
+from nodeflow.graph.types import DTYPES, FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
@@ -58,6 +60,24 @@ class RandomUniformLike(Op):
         yield Sample((values((1, 1)),))
 
 
+def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
+    """Raises ShapeError unless a noise_shape has 1 or the size of x for each axis."""
+    fits = [d in (1, None, n) or n is None for d, n in zip(drawn, x, strict=False)]
+    if len(drawn) != len(x) or not all(fits):
+        raise ShapeError(
+            f"a noise_shape of {shape_text(tuple(drawn))} does not fit {shape_text(tuple(x))}",
+            port="noise_shape",
+            hint="Give 1 or the size of x for each axis.",
+        )
+
+
+def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
+    """A tensor of the shape to draw: the first elements of x along axes that share a draw."""
+    if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
+        return x
+    return x[tuple(slice(0, 1) if d == 1 else slice(None) for d in drawn)]
+
+
 @register
 class Dropout(Composed):
     """Random gaps while training."""
@@ -69,26 +89,47 @@ class Dropout(Composed):
         "While training, a share of the elements is 0 and the others are scaled up.\n\nEach "
         "element is dropped with probability rate, and kept ones are divided by 1 - rate, so that "
         "the mean stays. Otherwise x passes as it is. New elements are drawn at each step, from "
-        "the run's seed and the node's stream, or from `seed`. Gradient: the same mask. Srivastava "
-        "and others, 2014."
+        "the run's seed and the node's stream, or from `seed`. Along an axis where noise_shape is "
+        "1, all elements are dropped or kept together. Gradient: the same mask. Srivastava and "
+        "others, 2014."
     )
     random = True
-    inputs = (Port("x", "Input.", FLOATS), TRAINING)
+    inputs = (
+        Port("x", "Input.", FLOATS, "T"),
+        replace(TRAINING, keyword=True),
+        Port(
+            "rate", "Share that is dropped; overrides the attribute.", FLOATS, "T", optional=True,
+            keyword=True,
+        ),
+    )  # fmt: skip
     attrs = (
         Attr("rate", "float", 0.5, "Share that is dropped.", minimum=0, maximum=1),
+        Attr("noise_shape", "shape", None, "Sizes of what is drawn: for each axis 1 or that of x; "
+             "none means those of x.", optional=True),
         SEED,
-    )
+    )  # fmt: skip
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        check_flag(types[1:])
-        return types[0]
+        x = types[0]
+        check_flag(types[1:2])
+        for rate in types[2:]:
+            if rate.ndims:
+                shown = shape_text(rate.shape)
+                raise ShapeError(f"rate must be one number, not of shape {shown}", port="rate")
+        if attrs["noise_shape"] is not None and x.has_rank:
+            _check_drawn(attrs["noise_shape"], x.shape)
+        return x
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         x, rate = inputs[0], attrs["rate"]
         training = inputs[1] if len(inputs) > 1 else training_flag(x.graph)
-        drawn = F.random_uniform_like(x, seed=attrs["seed"], dtype=x.dtype, name="drawn")
-        kept = F.where(drawn >= rate, x * (1 / (1 - rate) if rate < 1 else 0.0), 0)
-        return F.where(training, kept, x)
+        scale = 1 / (1 - rate) if rate < 1 else 0.0
+        if len(inputs) > 2:
+            rate = inputs[2]
+            scale = F.where(rate < 1, 1 / (1 - rate), 0, name="scale")
+        like = _joined(x, attrs["noise_shape"])
+        drawn = F.random_uniform_like(like, seed=attrs["seed"], dtype=x.dtype, name="drawn")
+        return F.where(training, F.where(drawn >= rate, x * scale, 0), x)
 
     def samples(self) -> Iterator[Sample]:
         on, off = np.array(True), np.array(False)
@@ -96,7 +137,77 @@ class Dropout(Composed):
             yield Sample((values((4, 3), dtype), on), smooth=dtype == "float64")
             yield Sample((values((4, 3), dtype), off), {"rate": 0.2}, smooth=dtype == "float64")
             yield Sample((values((4, 3), dtype),), {"seed": 5}, smooth=dtype == "float64")
+            yield Sample((values((4, 3), dtype), on, np.array(0.3, dtype)))
+        yield Sample((values((4, 3)), off, np.array(1.0)))
+        yield Sample((values((4, 3, 2)), on), {"noise_shape": (None, 1, 2)}, smooth=True)
         yield Sample((values((2, 3)), on), {"rate": 1.0}, smooth=True)
         yield Sample((values((2, 3)), on), {"rate": 0.0}, smooth=True)
         yield Sample((values((0, 3)), on))
         yield Sample((values((1, 1)), on), smooth=True)
+
+
+def dropout(
+    x: Any,
+    *others: Any,
+    rate: Any = None,
+    keep_prob: Any = None,
+    training: Any = None,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """A share of the elements is 0 and the others are scaled up, so that the mean stays.
+
+    With ``rate`` this happens in runs that train and x passes in others as it is; with
+    ``keep_prob`` in every run, as in TensorFlow 1, where a program feeds 1 to use what it trained.
+    Everything but x is given by name.
+
+    Args:
+        rate: share that is dropped, a number or a scalar tensor; 0.5 if neither is given.
+        keep_prob: share that is kept, instead: rate = 1 - keep_prob.
+        training: a bool or bool tensor that decides instead of the run.
+        noise_shape: for each axis the size of x, or 1 where all elements share one draw; None
+            stands for the size of x.
+        seed: own seed of what is drawn.
+
+    Returns:
+        A tensor like x.
+
+    Raises:
+        GraphError: a second positional argument, or both ``rate`` and ``keep_prob``.
+        AttributeProblem: a share is not between 0 and 1.
+    """
+    if others:
+        raise GraphError(
+            "dropout takes one tensor, and everything else by name",
+            hint="Say which it is: rate= (what is dropped), keep_prob= (what is kept, in every "
+            "run) or training=.",
+        )
+    if keep_prob is not None:
+        if rate is not None:
+            raise GraphError(
+                "dropout takes a rate or a keep_prob, not both", hint="rate = 1 - keep_prob."
+            )
+        rate = _rest(keep_prob)
+        training = True if training is None else training
+    wired = isinstance(rate, (Tensor, np.ndarray, np.generic))
+    share = {} if wired or rate is None else {"rate": rate}
+    graph = F.graph_of([x, rate, training])
+    return graph.apply(
+        "dropout",
+        *(x, training, rate if wired else None),
+        name=name,
+        noise_shape=noise_shape,
+        seed=seed,
+        **share,
+    )
+
+
+def _rest(keep_prob: Any) -> Any:
+    """1 - keep_prob; a share that is written as a number must be one."""
+    wired = isinstance(keep_prob, (Tensor, np.ndarray, np.generic))
+    kept: Any = keep_prob if wired else KEEP_PROB.check(keep_prob)
+    return 1 - kept
+
+
+KEEP_PROB = Attr("keep_prob", "float", doc="Share that is kept.", minimum=0, maximum=1)

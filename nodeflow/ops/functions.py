@@ -10,6 +10,8 @@ from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Any
 
+import numpy as np
+
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op
@@ -20,7 +22,8 @@ def make_function(op: Op) -> Callable[..., Any]:
     """A function ``op(*inputs, *attributes, name=None, **attributes)``.
 
     Positional arguments fill the in-ports first (a variadic port takes one list, or all that is
-    left), then the attributes in their declared order.
+    left), then the attributes in their declared order. Where a port and an attribute share a name,
+    tensors and arrays go into the port.
     """
 
     def apply(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
@@ -35,14 +38,18 @@ def make_function(op: Op) -> Callable[..., Any]:
 
 def signature(op: Op) -> Signature:
     """The Python signature of an op's function."""
-    kind = Parameter.POSITIONAL_OR_KEYWORD
+    kind, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
+    settings = {a.name for a in op.attrs}
     parameters = [
-        Parameter(p.name, kind, default=None if p.optional else Parameter.empty) for p in op.inputs
+        Parameter(
+            p.name, keyword if p.keyword else kind, default=None if p.optional else Parameter.empty
+        )
+        for p in op.inputs
+        if p.name not in settings
     ]
     for attr in op.attrs:
         default = Parameter.empty if attr.required else attr.default
-        position = Parameter.KEYWORD_ONLY
-        parameters.append(Parameter(attr.name, position, default=default))
+        parameters.append(Parameter(attr.name, keyword, default=default))
     parameters.append(Parameter("name", Parameter.KEYWORD_ONLY, default=None))
     return Signature(parameters)
 
@@ -51,12 +58,15 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
     """Sort a call's arguments into inputs and attributes."""
     attrs = dict(kwargs)
     inputs: list[Any] = []
+    value: Any
     rest = list(args)
     for port in op.inputs:
-        if port.name in attrs:
+        if port.name in attrs and not _is_setting(op, port.name, attrs[port.name]):
             value = attrs.pop(port.name)
-        elif not rest:
-            break
+        elif not rest or port.keyword:
+            if not port.optional:
+                break
+            value = None  # a later port may be given
         elif port.variadic and not isinstance(rest[0], (list, tuple)):
             inputs.extend(rest)
             rest = []
@@ -72,6 +82,13 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
             raise GraphError(f"{op.short_id} got {name!r} twice")
         attrs[name] = value
     return inputs, attrs
+
+
+def _is_setting(op: Op, name: str, value: Any) -> bool:
+    """Whether an argument that a port could take is an attribute of the same name."""
+    if isinstance(value, (Tensor, Node, np.ndarray)):
+        return False
+    return any(attr.name == name for attr in op.attrs)
 
 
 def graph_of(values: list[Any]) -> Graph:

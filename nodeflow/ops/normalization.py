@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import ShapeError
-from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.types import (
@@ -28,8 +28,8 @@ from nodeflow.ops.samples import values
 from nodeflow.ops.training_mode import training_flag
 
 TRAINING = Port(
-    "training", "Whether this run is training; without a wire, the training loop decides.", BOOL,
-    optional=True,
+    "training", "Whether to act as in training; without a wire, the run decides.", BOOL,
+    optional=True, stand_in=StandIn(TensorType("bool", ()), training_flag),
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def check_broadcast(port: str, type_: TensorType, x: TensorType) -> None:
 
 def check_flag(training: Sequence[TensorType]) -> None:
     """Raises ShapeError unless the training flag, if wired, is one bool."""
-    if training and training[0].rank:
+    if training and training[0].ndims:
         raise ShapeError(
             f"training must be one bool, not of shape {shape_text(training[0].shape)}",
             port="training",

@@ -124,18 +124,46 @@ def test_edits_are_followed_as_a_fresh_build_has_them(doc):
         lambda: commands.set_attr(doc, hidden, "trainable", False),
         lambda: doc.undo(),
     )
+    follow(doc, live, edits)
+
+
+def follow(doc: Document, live: LiveBuild, edits) -> None:
+    def outline(graph):
+        return [
+            (n.name, n.op.id, dict(n.attrs), [t.name for t in n.inputs], n.stream)
+            for n in graph.nodes
+        ]
+
     for edit in edits:
         edit()
         live.settle()
-        fresh = build(doc, partial=True)
+        assert outline(live.build.graph) == outline(build(doc, partial=True).graph)
 
-        def outline(graph):
-            return [
-                (n.name, n.op.id, dict(n.attrs), [t.name for t in n.inputs], n.stream)
-                for n in graph.nodes
-            ]
 
-        assert outline(live.build.graph) == outline(fresh.graph)
+def test_a_rate_is_wired_without_a_wired_phase(doc):
+    x = node(doc, "x")
+    rate = commands.add_node(doc, "placeholder", (0, 300), "rate", {"shape": [], "sample": 0.25})
+    drop, other = (insertables.add(doc, "dropout", (400, y), {})[0] for y in (300, 500))
+    commands.rename(doc, drop, "drop")
+    live = LiveBuild(doc)
+    doc.subscribe(live.follow)
+    edits = (
+        lambda: commands.connect(doc, x, "out", drop, "x"),
+        lambda: commands.connect(doc, rate, "out", drop, "rate"),
+        lambda: commands.connect(doc, drop, "out", other, "x"),
+        lambda: commands.set_attr(doc, rate, "sample", 0.75),
+        lambda: commands.connect(doc, rate, "out", other, "rate"),
+        lambda: commands.disconnect(doc, (drop, "rate")),
+        lambda: doc.undo(),
+        lambda: commands.set_attr(doc, drop, "rate", 0.1),
+        lambda: commands.remove(doc, [other]),
+    )
+    follow(doc, live, edits)
+    assert not [p for p in Analysis(doc).all_problems() if p.severity == "error"]
+    with Session(build(doc).graph, seed=1) as session:
+        np.testing.assert_array_equal(session.run("drop"), session.run("x"))
+        dropped = session.run("drop", training=True)
+        assert set(np.unique(dropped / session.run("x"))) <= {0, 4}
 
 
 def test_an_unknown_version_is_kept_and_said(doc):

@@ -58,7 +58,7 @@ GRAPHS: dict[str, Callable[[], Tensor]] = {
     "batch normalisation": lambda: nf.batch_normalization(
         randoms(64, 14, 14, 24), nf.constant(np.array(True))),
     "layer normalisation": lambda: nf.layer_normalization(randoms(700, 900)),
-    "dropout": lambda: nf.dropout(randoms(700, 900), nf.constant(np.array(True))),
+    "dropout": lambda: nf.dropout(randoms(700, 900), training=True),
     "random numbers": lambda: nf.random_normal(shape=[700, 900]) * randoms(900),
     "lookup": lambda: nf.embedding_lookup(randoms(400, 128), whole(6000, 400)),
     "gather of columns": lambda: nf.gather(randoms(300, 400), whole(500, 400), axis=1),

@@ -76,7 +76,9 @@ def test_is_documented(op: Op) -> None:
     assert all(attr.doc for attr in op.attrs)
     assert op.hidden or not any(attr.required for attr in op.attrs), "not addable by a click"
     ports = [port.name for port in op.inputs]
-    assert len(set(ports) | {a.name for a in op.attrs}) == len(ports) + len(op.attrs)
+    attrs = [attr.name for attr in op.attrs]
+    assert len(set(ports)) == len(ports) and len(set(attrs)) == len(attrs)
+    assert all(p.optional for p in op.inputs if p.name in attrs), "it overrides the attribute"
     assert all(port.doc for port in op.inputs if port.name not in ("x", "y"))
 
 

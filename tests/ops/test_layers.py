@@ -60,10 +60,10 @@ def test_one_flag_serves_the_whole_graph() -> None:
         assert [f.name for f in training_feeds(graph)] == ["dropout/is_training"]
         own = nf.constant(True)
         before = len(graph.placeholders)
-        nf.dropout(x, own)
+        nf.dropout(x, training=own)
         assert len(graph.placeholders) == before
         with pytest.raises(ShapeError, match="one bool"):
-            nf.dropout(x, nf.constant([True, False]))
+            nf.dropout(x, training=nf.constant([True, False]))
 
 
 def test_dropout_keeps_the_mean_and_uses_its_mask_for_gradients() -> None:

@@ -11,6 +11,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, DtypeError, GradientError, GraphError, ShapeError
 from nodeflow.ops.macro_ops import UnreachedVariable
+from nodeflow.ops.training_mode import training_feeds
 from tests.ops.evaluate import evaluate, resolve
 
 START = np.array([1.0, -2.0, 3.0])
@@ -26,9 +27,10 @@ def quadratic(graph: nf.Graph) -> nf.Tensor:
 def train(graph: nf.Graph, optimizer: nf.Node, steps: int) -> dict[str, np.ndarray]:
     """The variables after some steps; all assigns of a step see the values before it."""
     now = {v: evaluate([v], {})[0] for v in graph.variables}
+    flags = {flag: np.array(True) for flag in training_feeds(graph)}
     for _ in range(steps):
         assigns = [a.outputs[0] for a in optimizer.control_inputs]
-        new = evaluate(assigns, now)
+        new = evaluate(assigns, {**now, **flags})
         now |= {a.node.inputs[0]: value for a, value in zip(assigns, new, strict=True)}
     return {v.name: value for v, value in now.items()}
 

@@ -20,6 +20,7 @@ from nodeflow.document.analysis.port_names import (
     is_control,
     port_order,
     split_port,
+    stand_in_of,
 )
 from nodeflow.document.analysis.subgraph_interface import (
     BORDER,
@@ -223,6 +224,10 @@ def _input_types(
     types: list[TensorType] = []
     for port in input_names(inputs, wired):
         wire = wired.get(port)
+        stand_in = stand_in_of(inputs, port)
+        if wire is None and stand_in is not None:
+            types.append(stand_in.type)
+            continue
         if wire is None:
             problems.append(missing_input(record.name, port))
             complete = False

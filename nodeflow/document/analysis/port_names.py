@@ -8,9 +8,10 @@ without outputs.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from nodeflow.graph.declaration import Port
+from nodeflow.graph.declaration import NodeDeclaration, Port, StandIn
+from nodeflow.graph.types import TensorType
 
 FEED = "feed"
 """The in-port of a placeholder that takes a column of a data set."""
@@ -56,6 +57,22 @@ def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
         names.pop()
         optional.pop()
     return names
+
+
+def stand_in_of(inputs: Sequence[Port], port: str) -> StandIn | None:
+    """Returns what an in-port carries without a wire where a later port has one."""
+    return next((p.stand_in for p in inputs if p.name == port), None)
+
+
+def known_types(
+    op: NodeDeclaration, wired: Mapping[str, TensorType | None]
+) -> list[TensorType | None]:
+    """Returns the types of the in-ports that a run reads; None where one is unknown or missing."""
+    types = []
+    for name in input_names(op.inputs, wired):
+        stand_in = stand_in_of(op.inputs, name)
+        types.append(stand_in.type if stand_in and name not in wired else wired.get(name))
+    return types
 
 
 def variadic_indices(base: str, wired: Iterable[str]) -> list[int]:

@@ -40,6 +40,7 @@ class PortView:
     optional: bool = False
     doc: str = ""
     dtypes: tuple[str, ...] = ()
+    keyword: bool = False
 
 
 _DECLARED = (SUBGRAPH, INPUTS)
@@ -96,7 +97,9 @@ def _outer_port(name: str) -> PortView:
 @lru_cache(maxsize=4096)
 def _view(port: Port, name: str | None = None) -> PortView:
     name = name or port.name
-    return PortView(name, name, "tensor", port.optional, port.doc, port.dtypes)
+    return PortView(
+        name, name, "tensor", port.optional, port.doc, port.dtypes, keyword=port.keyword
+    )
 
 
 def _several(port: Port, wired: list[str]) -> list[PortView]:

@@ -19,6 +19,7 @@ from nodeflow.document.analysis.port_names import (
     FEED,
     NEW,
     input_names,
+    known_types,
     split_port,
 )
 from nodeflow.document.analysis.ports import in_ports, out_ports
@@ -194,7 +195,7 @@ def _verdict(
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
         return mismatch
-    types = [wired.get(name) for name in names]
+    types = known_types(op, wired)
     if any(t is None for t in types):
         return None
     try:

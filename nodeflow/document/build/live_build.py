@@ -332,10 +332,12 @@ class LiveBuild:
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
         """Says whether what a macro node derives may be something else now."""
-        inputs, controls = sources_of(self.build, record)
-        types = tuple(t.type for t in inputs)
-        sources = (segment.node.inputs, segment.types, segment.controls)
-        if sources != (tuple(inputs), types, tuple(controls)):
+        sources, controls = sources_of(self.build, record)
+        stand_ins = dict(enumerate(segment.node.inputs))
+        inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]
+        types = tuple(t.type for t in inputs if t is not None)
+        before = (segment.node.inputs, segment.types, segment.controls)
+        if before != (tuple(inputs), types, tuple(controls)):
             return True
         old = segment.record
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
@@ -368,7 +370,12 @@ class LiveBuild:
         """Changes a node in place; one with another number of outputs is replaced."""
         node, op, old = segment.node, segment.node.op, segment.record
         sources, waits = sources_of(self.build, record)
-        inputs, controls = tuple(sources), tuple(dict.fromkeys(waits))
+        inputs = tuple(t for t in sources if t is not None)
+        controls = tuple(dict.fromkeys(waits))
+        if len(inputs) < len(sources):  # a stand-in is derived with the node
+            self._take_out(record.id)
+            self._add(record)
+            return
         try:
             bound = op.bind_attrs(record.attrs)
             types = infer_types(op, [t.type for t in inputs], bound, record.name)

@@ -62,7 +62,9 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
         build.skipped[record.id] = build.skipped[behind]
         return True
     for port in input_names(REGISTRY.lookup(record.op).inputs, wired):
-        wire = wired[port]
+        wire = wired.get(port)
+        if wire is None:
+            continue  # something stands in
         if (wire.source, wire.source_port) not in build.tensors:
             source = build.document.nodes[wire.source].name
             skip(build, record, MissingInput(f"no value comes through `{source}`", port=port))
@@ -70,11 +72,12 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
     return False
 
 
-def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor], list[Node]]:
-    """Returns the tensors that a node reads and the nodes that it waits for."""
+def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], list[Node]]:
+    """Returns the tensors that a node reads, None where something stands in for one, and the nodes
+    that it waits for."""
     wired = wires_into(build, record)
     inputs = [
-        build.tensors[wired[port].source, wired[port].source_port]
+        build.tensors[wired[port].source, wired[port].source_port] if port in wired else None
         for port in input_names(REGISTRY.lookup(record.op).inputs, wired)
     ]
     controls = [

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.port_names import CONTROL, FEED, input_names, split_port
+from nodeflow.document.analysis.port_names import CONTROL, FEED, known_types, split_port
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.wire_check import check_type, fits_by_type
 from nodeflow.document.edit import commands
@@ -98,7 +98,7 @@ def _types_with(
         w.target_port: analysis.type_of(record.id, w.target_port) for w in _tensors(doc, record)
     }
     wired[port] = given
-    types = [wired.get(name) for name in input_names(op.inputs, wired)]
+    types = known_types(op, wired)
     try:
         found = infer_types(op, [t for t in types if t is not None], op.bind_attrs(record.attrs))
     except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):

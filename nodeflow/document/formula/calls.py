@@ -31,8 +31,9 @@ class CallReader(Planner):
         given = {k.arg: k for k in node.keywords}
         rest = list(node.args)
         for port in op.inputs:
-            keyword = given.pop(port.name, None)
-            if keyword is not None:
+            keyword = given.get(port.name)
+            if keyword is not None and not (_is_setting(op, port) and is_literal(keyword.value)):
+                del given[port.name]
                 inputs += self._port_operands(port, [keyword.value])
             elif rest and not (port.optional and is_literal(rest[0])):
                 taken = rest if port.variadic else rest[:1]
@@ -104,6 +105,11 @@ class CallReader(Planner):
         if isinstance(name, str) and NAME.fullmatch(name) and not self.doc.node_named(name):
             return name
         raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
+
+
+def _is_setting(op: Op, port: Port) -> bool:
+    """Whether an attribute has the port's name: then a literal is the attribute."""
+    return any(attr.name == port.name for attr in op.attrs)
 
 
 def _called(func: ast.expr) -> str:

@@ -112,6 +112,8 @@ class _Writer:
             if port.kind != "tensor" or (wire is None and port.optional):
                 continue
             text = self._source(wire) if wire is not None else "None"
+            if port.keyword:
+                text = f"{port.name}={text}"
             (several if split_port(port.name)[1] is not None else args).append(text)
         if op.variadic and op.id not in ("gradients", "group"):
             return [*args, f"[{', '.join(several)}]"]

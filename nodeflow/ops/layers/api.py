@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.errors import suggest
 from nodeflow.graph.graph import Tensor
+from nodeflow.ops import dropout as ops_dropout
 from nodeflow.ops.layers.calls import (
     Activation,
     Initializer,
@@ -241,7 +242,8 @@ def flatten(inputs: Any, name: str | None = None) -> Tensor:
 
 def dropout(
     inputs: Any,
-    rate: float = 0.5,
+    rate: Any = 0.5,
+    noise_shape: Sequence[int | None] | None = None,
     seed: int | None = None,
     training: Any = None,
     name: str | None = None,
@@ -249,9 +251,15 @@ def dropout(
     """A share `rate` of the elements is 0 while training, and the others are scaled up.
 
     Args:
-        training: a bool or a bool tensor; None leaves it to the run: one that trains, or not.
+        rate: share that is dropped, a number or a scalar tensor.
+        noise_shape: for each axis the size of the inputs, or 1 where all share one draw.
+        seed: own seed of what is drawn.
+        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
+            run: one that executes an optimizer's update drops, any other does not.
     """
-    return graph_of(inputs).apply("dropout", inputs, training, rate=rate, seed=seed, name=name)
+    return ops_dropout.dropout(
+        inputs, rate=rate, noise_shape=noise_shape, seed=seed, training=training, name=name
+    )
 
 
 def batch_normalization(
@@ -275,7 +283,8 @@ def batch_normalization(
         epsilon: added to the variance.
         center: whether there is a beta.
         scale: whether there is a gamma.
-        training: a bool or a bool tensor; None leaves it to the run: one that trains, or not.
+        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
+            run: one that executes an optimizer's update normalises by the batch.
         trainable: whether optimizers change gamma and beta.
 
     Variables: NAME/gamma, NAME/beta, NAME/moving_mean, NAME/moving_variance, all (features,). An

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.engine.schedule.schedule import Schedule, is_assign
+from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import is_flag
@@ -24,8 +24,8 @@ class Phase:
     """Training or inference, for the whole of one run.
 
     Attributes:
-        training: what dropout and its like are told; None leaves flags their samples, which say
-            false unless the user says otherwise.
+        training: the value of the flags that dropout and its like read; None leaves them their
+            samples, which are false unless the user changes them.
         optimizers: names of those whose updates run.
     """
 
@@ -58,8 +58,8 @@ def phase_of(
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
     """Names of the optimizers whose updates a schedule executes."""
-    made_by = (s.node.made_by for s in schedule.steps if is_assign(s.node))
-    return tuple(name for name in dict.fromkeys(made_by) if name and _is_optimizer(schedule, name))
+    made_by = dict.fromkeys(node.made_by for node in schedule.assigns)
+    return tuple(name for name in made_by if name and _is_optimizer(schedule, name))
 
 
 def _is_optimizer(schedule: Schedule, name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from nodeflow.engine.gc_pause import uncollected
@@ -50,6 +51,11 @@ class Schedule:
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
     rewritten: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def assigns(self) -> tuple[Node, ...]:
+        """The nodes that assign to variables; every run asks for them."""
+        return tuple(step.node for step in self.steps if is_assign(step.node))
 
     def last_uses(self) -> list[int]:
         """For each slot, the index of the last step that uses it, or of the one that makes it.

@@ -46,8 +46,13 @@ _INITIALIZERS = (
     *("random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer"),
     *("uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer"),
 )
+_TRAINING = (
+    *("assign_add", "assign_sub", "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm"),
+    "global_norm",
+)
 
 LAZY = {
+    **dict.fromkeys(_TRAINING, "nodeflow.ops.training.clipping"),
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
     **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),

@@ -44,6 +44,12 @@ from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.dropout import dropout as dropout
 from nodeflow.ops.layers import api as layers
+from nodeflow.ops.training.clipping import assign_add as assign_add
+from nodeflow.ops.training.clipping import assign_sub as assign_sub
+from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm
+from nodeflow.ops.training.clipping import clip_by_global_norm as clip_by_global_norm
+from nodeflow.ops.training.clipping import clip_by_norm as clip_by_norm
+from nodeflow.ops.training.clipping import global_norm as global_norm
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
 from nodeflow.ops.variables import initializers as initializers
@@ -75,45 +81,6 @@ from nodeflow.ops.variables.scope import get_local_variable as get_local_variabl
 from nodeflow.ops.variables.scope import get_variable as get_variable
 from nodeflow.ops.variables.scope import get_variable_scope as get_variable_scope
 from nodeflow.ops.variables.scope import variable_scope as variable_scope
-from nodeflow import data as data
-from nodeflow import errors as errors
-from nodeflow import train as train
-from nodeflow.document.build.api import load as load
-from nodeflow.document.build.api import save as save
-from nodeflow.engine.session import Session as Session
-from nodeflow.errors import NodeflowError as NodeflowError
-from nodeflow.graph.graph import Graph as Graph
-from nodeflow.graph.graph import Node as Node
-from nodeflow.graph.graph import Tensor as Tensor
-from nodeflow.graph.graph import get_default_graph as get_default_graph
-from nodeflow.graph.graph import reset_default_graph as reset_default_graph
-from nodeflow.graph.registry import REGISTRY as REGISTRY
-from nodeflow.graph.types import DTYPES as DTYPES
-from nodeflow.graph.types import TensorType as TensorType
-from nodeflow.ops import functions as functions
-from nodeflow.ops.api import clip_by_value as clip_by_value
-from nodeflow.ops.api import constant as constant
-from nodeflow.ops.api import control_dependencies as control_dependencies
-from nodeflow.ops.api import global_variables as global_variables
-from nodeflow.ops.api import gradients as gradients
-from nodeflow.ops.api import group as group
-from nodeflow.ops.api import name_scope as name_scope
-from nodeflow.ops.api import ones as ones
-from nodeflow.ops.api import placeholder as placeholder
-from nodeflow.ops.api import trainable_variables as trainable_variables
-from nodeflow.ops.api import variable as variable
-from nodeflow.ops.api import zeros as zeros
-from nodeflow.ops.control_flow.api import case as case
-from nodeflow.ops.control_flow.api import cond as cond
-from nodeflow.ops.control_flow.api import foldl as foldl
-from nodeflow.ops.control_flow.api import foldr as foldr
-from nodeflow.ops.control_flow.api import map_fn as map_fn
-from nodeflow.ops.control_flow.api import scan as scan
-from nodeflow.ops.control_flow.api import while_loop as while_loop
-from nodeflow.ops.dropout import dropout as dropout
-from nodeflow.ops.layers import api as layers
-from nodeflow.ops.user import load_plugins as load_plugins
-from nodeflow.ops.user import op as op
 
 __version__: str
 
@@ -296,6 +263,31 @@ def add_along_axis(
         indices: Where to add.
         like: Only its shape is used.
         axis: Axis to add along.
+    """
+
+def apply_gradients(
+    learning_rate: TensorLike,
+    loss: TensorLike | None = None,
+    gradients: TensorLike | Sequence[TensorLike] = (),
+    rule: Literal['gradient_descent', 'momentum', 'adagrad', 'rmsprop', 'adadelta', 'adam', 'adamw', 'nadam', 'lion', 'proximal_gradient_descent', 'proximal_adagrad', 'ftrl'] = 'gradient_descent',
+    settings: Any = {},
+    variables: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+) -> Node:
+    """Training by gradients that are wired in: clipped, averaged or changed in any way.
+
+    The i-th gradient updates the i-th of the named variables by an optimizer's rule, whose settings
+    are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule's default. The loss is
+    what a training reports.
+
+    Args:
+        learning_rate: Size of the steps.
+        loss: The scalar that a training reports.
+        gradients: One for each variable, in their order.
+        rule: How a step follows from a gradient.
+        settings: The rule's settings, by name.
+        variables: What to change: one variable for each gradient.
     """
 
 def argmax(
@@ -1057,6 +1049,44 @@ def focal_loss(
         alpha: Weight of labels of 1.
         gamma: How strongly easy examples are weighed down.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def ftrl(
+    loss: TensorLike,
+    schedule: TensorLike | None = None,
+    learning_rate: float = 0.01,
+    power: float = -0.5,
+    initial_sum: float = 0.1,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    average_decay: float | None = None,
+    variables: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+) -> Node:
+    """Training by FTRL-Proximal, which keeps many weights at exactly 0.
+
+    n' = n + g^2; z = z + g - (n'^-p - n^-p) / learning_rate * variable; variable = (sign(z) * l1 -
+    z) / (n'^-p / learning_rate + 2 * l2) where abs(z) > l1, else 0; p is the power, -0.5 for steps
+    that shrink as in AdaGrad. McMahan and others, 2013.
+
+    Args:
+        loss: The scalar to minimise.
+        schedule: Learning rate of each step; overrides the attribute.
+        learning_rate: Size of the steps.
+        power: How steps shrink; 0 keeps them.
+        initial_sum: What the sum of squares starts at.
+        l1: Weight of the sum of absolute values.
+        l2: Weight of the sum of squares.
+        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
+        clip_norm: Limit of the length of all gradients together; none is no limit.
+        weight_decay: Share, times the learning rate, that weights shrink.
+        average_decay: Share kept in running means of the weights, for the training setting
+            use_averages; none is off.
+        variables: Variables to change; none means all trainable ones.
     """
 
 def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | None = None) -> Tensor:
@@ -1976,6 +2006,74 @@ def product_of_others_along(
     Args:
         direction: How x moves.
         axis: Axis or axes of the product; none means all.
+    """
+
+def proximal_adagrad(
+    loss: TensorLike,
+    schedule: TensorLike | None = None,
+    learning_rate: float = 0.01,
+    initial_sum: float = 0.1,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    average_decay: float | None = None,
+    variables: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+) -> Node:
+    """Training by AdaGrad with penalties that shrink weights, some to exactly 0.
+
+    sum = sum + g^2; then as proximal_gradient_descent with the rate learning_rate / sqrt(sum).
+    Duchi, Hazan and Singer, 2011.
+
+    Args:
+        loss: The scalar to minimise.
+        schedule: Learning rate of each step; overrides the attribute.
+        learning_rate: Size of the steps.
+        initial_sum: What the sum of squares starts at.
+        l1: Weight of the sum of absolute values.
+        l2: Weight of the sum of squares.
+        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
+        clip_norm: Limit of the length of all gradients together; none is no limit.
+        weight_decay: Share, times the learning rate, that weights shrink.
+        average_decay: Share kept in running means of the weights, for the training setting
+            use_averages; none is off.
+        variables: Variables to change; none means all trainable ones.
+    """
+
+def proximal_gradient_descent(
+    loss: TensorLike,
+    schedule: TensorLike | None = None,
+    learning_rate: float = 0.01,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    average_decay: float | None = None,
+    variables: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+) -> Node:
+    """Training by gradient descent with penalties that shrink weights, some to exactly 0.
+
+    u = variable - learning_rate * g; variable = sign(u) * max(abs(u) - learning_rate * l1, 0) / (1
+    + learning_rate * l2). Duchi and Singer, 2009.
+
+    Args:
+        loss: The scalar to minimise.
+        schedule: Learning rate of each step; overrides the attribute.
+        learning_rate: Size of the steps.
+        l1: Weight of the sum of absolute values.
+        l2: Weight of the sum of squares.
+        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
+        clip_norm: Limit of the length of all gradients together; none is no limit.
+        weight_decay: Share, times the learning rate, that weights shrink.
+        average_decay: Share kept in running means of the weights, for the training setting
+            use_averages; none is off.
+        variables: Variables to change; none means all trainable ones.
     """
 
 def put_at_largest(

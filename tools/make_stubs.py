@@ -11,7 +11,6 @@ names of the namespaces (``nf.train``), whose table ``NAMES`` is in their packag
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -40,45 +39,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 {imports}
-from nodeflow import data as data
-from nodeflow import errors as errors
-from nodeflow import train as train
-from nodeflow.document.build.api import load as load
-from nodeflow.document.build.api import save as save
-from nodeflow.engine.session import Session as Session
-from nodeflow.errors import NodeflowError as NodeflowError
-from nodeflow.graph.graph import Graph as Graph
-from nodeflow.graph.graph import Node as Node
-from nodeflow.graph.graph import Tensor as Tensor
-from nodeflow.graph.graph import get_default_graph as get_default_graph
-from nodeflow.graph.graph import reset_default_graph as reset_default_graph
-from nodeflow.graph.registry import REGISTRY as REGISTRY
-from nodeflow.graph.types import DTYPES as DTYPES
-from nodeflow.graph.types import TensorType as TensorType
-from nodeflow.ops import functions as functions
-from nodeflow.ops.api import clip_by_value as clip_by_value
-from nodeflow.ops.api import constant as constant
-from nodeflow.ops.api import control_dependencies as control_dependencies
-from nodeflow.ops.api import global_variables as global_variables
-from nodeflow.ops.api import gradients as gradients
-from nodeflow.ops.api import group as group
-from nodeflow.ops.api import name_scope as name_scope
-from nodeflow.ops.api import ones as ones
-from nodeflow.ops.api import placeholder as placeholder
-from nodeflow.ops.api import trainable_variables as trainable_variables
-from nodeflow.ops.api import variable as variable
-from nodeflow.ops.api import zeros as zeros
-from nodeflow.ops.control_flow.api import case as case
-from nodeflow.ops.control_flow.api import cond as cond
-from nodeflow.ops.control_flow.api import foldl as foldl
-from nodeflow.ops.control_flow.api import foldr as foldr
-from nodeflow.ops.control_flow.api import map_fn as map_fn
-from nodeflow.ops.control_flow.api import scan as scan
-from nodeflow.ops.control_flow.api import while_loop as while_loop
-from nodeflow.ops.dropout import dropout as dropout
-from nodeflow.ops.layers import api as layers
-from nodeflow.ops.user import load_plugins as load_plugins
-from nodeflow.ops.user import op as op
 
 __version__: str
 
@@ -112,7 +72,8 @@ TYPES = {
 
 def stub() -> str:
     """The text of the stub file."""
-    written = set(re.findall(r" as (\w+)$", HEAD, re.MULTILINE))
+    public = vars(nodeflow)
+    written = {*public["__all__"], *public["LAZY"]}
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
     functions = [function(op) for op in ops if op.id not in written and op.id.isidentifier()]
     return HEAD.replace("{imports}\n", imports()) + "\n" + "\n".join(functions)
@@ -184,7 +145,8 @@ def _parameters(op: Op) -> Iterator[str]:
 
 def _input(port: Port) -> str:
     if port.variadic:
-        return f"{port.name}: TensorLike | Sequence[TensorLike]"
+        default = " = ()" if port.optional else ""
+        return f"{port.name}: TensorLike | Sequence[TensorLike]{default}"
     return f"{port.name}: TensorLike | None = None" if port.optional else f"{port.name}: TensorLike"
 
 

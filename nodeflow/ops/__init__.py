@@ -39,6 +39,7 @@ from nodeflow.ops import (
     slicing,
     sorting,
     state,
+    training,
     variables,
 )
 
@@ -99,5 +100,6 @@ __all__ = [
     "slicing",
     "sorting",
     "state",
+    "training",
     "variables",
 ]

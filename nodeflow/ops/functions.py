@@ -42,7 +42,9 @@ def signature(op: Op) -> Signature:
     settings = {a.name for a in op.attrs}
     parameters = [
         Parameter(
-            p.name, keyword if p.keyword else kind, default=None if p.optional else Parameter.empty
+            p.name,
+            keyword if p.keyword else kind,
+            default=Parameter.empty if not p.optional else () if p.variadic else None,
         )
         for p in op.inputs
         if p.name not in settings
@@ -64,7 +66,7 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
         if port.name in attrs and not _is_setting(op, port.name, attrs[port.name]):
             value = attrs.pop(port.name)
         elif not rest or port.keyword:
-            if not port.optional:
+            if not port.optional or port.variadic:
                 break
             value = None  # a later port may be given
         elif port.variadic and not isinstance(rest[0], (list, tuple)):

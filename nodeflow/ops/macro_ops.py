@@ -114,11 +114,16 @@ class Optimizer(Op):
 
     def _wanted(self, graph: Graph, loss: Tensor, names: Sequence[str] | None) -> list[Tensor]:
         if names is not None:
-            return [self._variable(graph, n) for n in dict.fromkeys(names)]
+            return [self.variable(graph, n) for n in dict.fromkeys(names)]
         before = ancestors([loss.node])
         return [v for v in graph.trainable_variables if v.node in before and v.type.is_float]
 
-    def _variable(self, graph: Graph, name: str) -> Tensor:
+    def variable(self, graph: Graph, name: str) -> Tensor:
+        """The variable of a name.
+
+        Raises:
+            GraphError: it is something else.
+        """
         tensor = graph.tensor(name)
         if tensor.node.op.id != "variable":
             raise GraphError(
@@ -130,6 +135,11 @@ class Optimizer(Op):
 
     def prepare(self, updates: Updates, dtype: str) -> None:
         """Add what all variables of one dtype share."""
+
+    def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        """The variable after the step."""
+        step = self.step(updates, variable, gradient)
+        return F.subtract(updates.decayed(variable), step, name="new_value")
 
     def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
         """What is subtracted from the variable."""
@@ -159,8 +169,7 @@ class Updates:
         clipped = self._clip([g for g, _ in pairs])
         for gradient, (_, variable) in zip(clipped, pairs, strict=True):
             with self.graph.name_scope(variable.node.name):
-                step = op.step(self, variable, gradient)
-                new = F.subtract(self._decayed(variable), step, name="new_value")
+                new = op.new_value(self, variable, gradient)
                 self.store(variable, new)
                 self._keep_average(variable, new)
         return self.assigns
@@ -190,7 +199,7 @@ class Updates:
         scale = F.divide(limit, F.maximum(norm, limit), name="clip_scale")
         return [F.multiply(g, _as(scale, g.dtype), name="clipped") for g in gradients]
 
-    def _decayed(self, variable: Tensor) -> Tensor:
+    def decayed(self, variable: Tensor) -> Tensor:
         """Loshchilov and Hutter, 2019: apart from the gradient, so that nothing rescales it."""
         if not self.attrs["weight_decay"]:
             return variable

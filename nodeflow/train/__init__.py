@@ -7,7 +7,22 @@ nothing here knows processes or windows. The names below are those that users se
 
 from nodeflow.namespaces import namespace
 
+_OPTIMIZERS = (
+    *("AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer"),
+    *("GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "ProximalAdagradOptimizer"),
+    *("ProximalGradientDescentOptimizer", "RMSPropOptimizer"),
+)
+_DECAYS = (
+    *("cosine_decay", "cosine_decay_restarts", "exponential_decay", "inverse_time_decay"),
+    *("linear_cosine_decay", "natural_exp_decay", "piecewise_constant", "polynomial_decay"),
+)
+_STEPS = ("create_global_step", "get_global_step", "get_or_create_global_step", "global_step")
+
 NAMES = {
+    **dict.fromkeys(_OPTIMIZERS, "nodeflow.ops.training.optimizers"),
+    **dict.fromkeys(_DECAYS, "nodeflow.ops.training.decays"),
+    **dict.fromkeys(_STEPS, "nodeflow.ops.training.global_step"),
+    "ExponentialMovingAverage": "nodeflow.ops.training.moving_average",
     "CheckpointReader": "nodeflow.train.checkpoint_state",
     "CheckpointState": "nodeflow.train.checkpoint_state",
     "Control": "nodeflow.train.control",

@@ -1,0 +1,239 @@
+"""Learning rates that fall with a global step, by TensorFlow 1's formulas, for `nf.train`.
+
+Every argument may be a number or a tensor. What they return is an ordinary tensor, made in a scope
+of its own, for an optimizer's ``learning_rate``. The window's schedules, which count for
+themselves, are in `nodeflow.ops.schedules`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.ops import functions as F
+
+
+def exponential_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """learning_rate * decay_rate^(global_step / decay_steps).
+
+    Args:
+        staircase: round the exponent down, so that the rate falls in steps.
+    """
+
+    def rate(start: Tensor, step: Tensor, steps: Any, factor: Any) -> Tensor:
+        return start * F.power(factor, _part(step, steps, staircase))
+
+    numbers = (decay_steps, decay_rate)
+    return _decay(name or "ExponentialDecay", rate, learning_rate, global_step, *numbers)
+
+
+def natural_exp_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """learning_rate * exp(-decay_rate * global_step / decay_steps)."""
+
+    def rate(start: Tensor, step: Tensor, steps: Any, factor: Any) -> Tensor:
+        return start * F.exp(-factor * _part(step, steps, staircase))
+
+    numbers = (decay_steps, decay_rate)
+    return _decay(name or "NaturalExpDecay", rate, learning_rate, global_step, *numbers)
+
+
+def inverse_time_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """learning_rate / (1 + decay_rate * global_step / decay_steps)."""
+
+    def rate(start: Tensor, step: Tensor, steps: Any, factor: Any) -> Tensor:
+        return start / (1 + factor * _part(step, steps, staircase))
+
+    numbers = (decay_steps, decay_rate)
+    return _decay(name or "InverseTimeDecay", rate, learning_rate, global_step, *numbers)
+
+
+def piecewise_constant(
+    x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None
+) -> Tensor:
+    """values[0] up to boundaries[0], included, then values[1] up to boundaries[1], and so on.
+
+    Args:
+        x: usually the global step.
+        boundaries: numbers that rise.
+        values: one more than boundaries.
+
+    Raises:
+        GraphError: the numbers of values and boundaries do not fit, or a boundary is below the one
+            before it.
+    """
+    boundaries, values = list(boundaries), list(values)
+    if len(values) != len(boundaries) + 1:
+        raise GraphError(
+            f"{len(boundaries)} boundaries part {len(boundaries) + 1} values, not {len(values)}"
+        )
+    plain = [b for b in boundaries if not isinstance(b, Tensor)]
+    if plain != sorted(plain):
+        raise GraphError(f"the boundaries {plain} do not rise")
+    graph = F.graph_of([x, *boundaries, *values])
+    with graph, graph.name_scope(name or "PiecewiseConstant"):
+        x = graph.as_tensor(x)
+        *lower, result = [_number(graph, v) for v in values]
+        for boundary, value in zip(reversed(boundaries), reversed(lower), strict=True):
+            limit = boundary if isinstance(boundary, Tensor) else _limit(x, boundary)
+            result = F.where(x <= limit, value, result)
+        return F.identity(result, name="rate")
+
+
+def polynomial_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    end_learning_rate: Any = 0.0001,
+    power: Any = 1.0,
+    cycle: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """(learning_rate - end) * (1 - global_step / decay_steps)^power + end, then end.
+
+    Args:
+        cycle: begin again at the next multiple of decay_steps instead of staying at the end.
+    """
+
+    def rate(start: Tensor, step: Tensor, steps: Any, end: Any, power: Any) -> Tensor:
+        if cycle:
+            times = F.where(F.equal(step, 0), F.ones_like(step), F.ceil(step / steps))
+            part = step / (times * steps)
+        else:
+            part = F.minimum(step, steps) / steps
+        return (start - end) * F.power(1 - part, power) + end
+
+    numbers = (decay_steps, end_learning_rate, power)
+    return _decay(name or "PolynomialDecay", rate, learning_rate, global_step, *numbers)
+
+
+def cosine_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    alpha: Any = 0.0,
+    name: str | None = None,
+) -> Tensor:
+    """learning_rate * ((1 - alpha) * (1 + cos(pi * global_step / decay_steps)) / 2 + alpha), then
+    learning_rate * alpha. Loshchilov and Hutter, 2017."""
+
+    def rate(start: Tensor, step: Tensor, steps: Any, alpha: Any) -> Tensor:
+        cosine = 0.5 * (1 + F.cos(math.pi * (F.minimum(step, steps) / steps)))
+        return start * ((1 - alpha) * cosine + alpha)
+
+    return _decay(name or "CosineDecay", rate, learning_rate, global_step, decay_steps, alpha)
+
+
+def cosine_decay_restarts(
+    learning_rate: Any,
+    global_step: Any,
+    first_decay_steps: Any,
+    t_mul: float = 2.0,
+    m_mul: float = 1.0,
+    alpha: Any = 0.0,
+    name: str | None = None,
+) -> Tensor:
+    """As `cosine_decay`, beginning again each time it has ended. Loshchilov and Hutter, 2017.
+
+    Args:
+        t_mul: each period is so many times as long as the one before.
+        m_mul: and begins at so many times its rate.
+    """
+
+    def rate(start: Tensor, step: Tensor, steps: Any, alpha: Any) -> Tensor:
+        done = step / steps
+        if t_mul == 1.0:
+            period = F.floor(done)
+            part = done - period
+        else:
+            period = F.floor(F.log(1 - done * (1 - t_mul)) / math.log(t_mul))
+            length = F.power(t_mul, period)
+            part = (done - (1 - length) / (1 - t_mul)) / length
+        cosine = 0.5 * F.power(m_mul, period) * (1 + F.cos(math.pi * part))
+        return start * ((1 - alpha) * cosine + alpha)
+
+    return _decay(name or "SGDRDecay", rate, learning_rate, global_step, first_decay_steps, alpha)
+
+
+def linear_cosine_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    num_periods: Any = 0.5,
+    alpha: Any = 0.0,
+    beta: Any = 0.001,
+    name: str | None = None,
+) -> Tensor:
+    """learning_rate * ((alpha + linear) * cosine + beta): both fall from 1 over decay_steps, and
+    the cosine has num_periods periods. Bello and others, 2017."""
+
+    def rate(start: Tensor, step: Tensor, steps: Any, periods: Any, *shares: Any) -> Tensor:
+        alpha, beta = shares
+        part = F.minimum(step, steps) / steps
+        cosine = 0.5 * (1 + F.cos(math.pi * (2 * periods * part)))
+        return start * ((alpha + (1 - part)) * cosine + beta)
+
+    numbers = (decay_steps, num_periods, alpha, beta)
+    return _decay(name or "LinearCosineDecay", rate, learning_rate, global_step, *numbers)
+
+
+def _decay(
+    scope: str, rate: Callable[..., Tensor], learning_rate: Any, global_step: Any, *numbers: Any
+) -> Tensor:
+    """A rate of the step and of further numbers, all in the dtype of the learning rate."""
+    if global_step is None:
+        raise GraphError(
+            "the rate needs a global_step", hint="Give nf.train.get_or_create_global_step()."
+        )
+    graph = F.graph_of([global_step, learning_rate, *numbers])
+    with graph, graph.name_scope(scope):
+        start = _number(graph, learning_rate)
+        step = _as(graph.as_tensor(global_step), start.dtype)
+        same = [_as(n, start.dtype) if isinstance(n, Tensor) else float(n) for n in numbers]
+        return F.identity(rate(start, step, *same), name="rate")
+
+
+def _number(graph: Graph, value: Any) -> Tensor:
+    """A tensor as it is, a number as float32."""
+    if isinstance(value, (Tensor, np.ndarray, np.generic)):
+        return graph.as_tensor(value)
+    return graph.as_tensor(float(value), "float32")
+
+
+def _as(x: Tensor, dtype: str) -> Tensor:
+    return x if x.dtype == dtype else F.cast(x, dtype=dtype)
+
+
+def _limit(x: Tensor, boundary: Any) -> Any:
+    """A boundary as a literal of x: between integers, the lower one says the same."""
+    return float(boundary) if x.type.is_float else math.floor(boundary)
+
+
+def _part(step: Tensor, steps: Any, staircase: bool) -> Tensor:
+    """The step in units of ``steps``."""
+    return F.floor(step / steps) if staircase else step / steps

@@ -1,0 +1,415 @@
+"""`nf.train`'s optimizers: TensorFlow 1's classes, with its names, arguments and defaults.
+
+`minimize` makes one optimizer node, the same as in the window. `compute_gradients` and
+`apply_gradients` are a gradients node and an apply_gradients node, and anything may stand between
+them. A run that reaches either trains (see `Session.run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import GradientError, GraphError
+from nodeflow.graph.graph import Node, Tensor, get_default_graph
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops import api
+from nodeflow.ops import functions as F
+
+GradientAndVariable = tuple[Tensor | None, Tensor]
+
+
+class Optimizer:
+    """Base of all: makes update nodes, and keeps no numbers itself.
+
+    ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and ``use_locking``
+    are accepted for TensorFlow 1; a step always sees all variables as they were before it.
+    """
+
+    GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
+    rule = ""
+    slots: dict[str, str] = {}
+    """TensorFlow's name of each slot -> its name under ``NAME/VARIABLE/``."""
+
+    def __init__(self, learning_rate: Any, name: str, **settings: Any) -> None:
+        self._learning_rate = learning_rate() if callable(learning_rate) else learning_rate
+        self._name = name
+        self._settings = settings
+        self._losses: dict[Tensor, Tensor] = {}
+        self._made: list[Node] = []
+
+    def minimize(
+        self,
+        loss: Tensor,
+        global_step: Tensor | None = None,
+        var_list: Tensor | Sequence[Tensor] | None = None,
+        gate_gradients: int = GATE_OP,
+        aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False,
+        name: str | None = None,
+        grad_loss: Tensor | None = None,
+    ) -> Node:
+        """A node that makes one step when it runs.
+
+        Args:
+            loss: what to minimise; the sum of its elements if it is no scalar.
+            global_step: a variable that each step raises by 1.
+            var_list: what to change; None is all trainable variables that the loss depends on.
+            name: of the node; None is the optimizer's.
+            grad_loss: gradient that flows into the loss; None is 1.
+
+        Raises:
+            GradientError: the loss depends on no variable, or an op on the way has no gradient.
+        """
+        loss = _tensor(loss, "loss")
+        if grad_loss is not None:
+            pairs = self.compute_gradients(loss, var_list, grad_loss=grad_loss)
+            return self.apply_gradients(pairs, global_step, name)
+        if loss.shape != ():
+            loss = F.reduce_sum(loss)
+        variables = None if var_list is None else _variables(var_list)
+        settings = {**self._settings, "variables": variables and [v.name for v in variables]}
+        inputs = [loss]
+        if isinstance(self._learning_rate, (Tensor, np.ndarray)):
+            inputs.append(loss.graph.as_tensor(self._learning_rate))
+        else:
+            settings["learning_rate"] = self._learning_rate
+        return self._make(self.rule, inputs, settings, name, global_step)
+
+    def compute_gradients(
+        self,
+        loss: Tensor,
+        var_list: Tensor | Sequence[Tensor] | None = None,
+        gate_gradients: int = GATE_OP,
+        aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False,
+        grad_loss: Tensor | None = None,
+    ) -> list[GradientAndVariable]:
+        """The gradient of the loss and the variable, for each variable.
+
+        Args:
+            var_list: None is all trainable variables of the graph; where the loss does not depend
+                on one, its gradient is None.
+            grad_loss: gradient that flows into the loss; None is 1.
+
+        Raises:
+            GradientError: there is no variable, or an op on the way has no gradient.
+        """
+        loss = _tensor(loss, "loss")
+        trainable = [v for v in loss.graph.trainable_variables if v.type.is_float]
+        variables = trainable if var_list is None else _variables(var_list)
+        if not variables:
+            raise GradientError("there are no variables to take gradients of")
+        gradients = api.gradients(loss, variables, grad_loss)
+        if grad_loss is None and loss.shape == ():
+            self._losses.update({g: loss for g in gradients if g is not None})
+        return list(zip(gradients, variables, strict=True))
+
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[GradientAndVariable],
+        global_step: Tensor | None = None,
+        name: str | None = None,
+    ) -> Node:
+        """A node that makes one step along given gradients when it runs.
+
+        Args:
+            grads_and_vars: as `compute_gradients` returns them, the gradients changed in any way;
+                a variable with None is left out.
+            global_step: a variable that each step raises by 1.
+
+        Raises:
+            GradientError: no gradient is left.
+            ShapeError, DtypeError: a gradient does not fit its variable.
+        """
+        pairs = [(g, v) for g, v in _pairs(grads_and_vars) if g is not None]
+        if not pairs:
+            raise GradientError("no variable has a gradient", hint="Does the loss depend on one?")
+        gradients = [_tensor(g, "gradient") for g, _ in pairs]
+        variables = _variables([v for _, v in pairs])
+        rate: Any = self._learning_rate
+        if not isinstance(rate, Tensor):
+            dtype = "float64" if any(v.dtype == "float64" for v in variables) else "float32"
+            rate = variables[0].graph.apply(
+                "constant", value=float(rate), dtype=dtype, name="learning_rate"
+            )
+        attrs = {
+            "rule": self.rule,
+            "settings": self._own_settings(),
+            "variables": [v.name for v in variables],
+        }
+        inputs = [rate, self._loss_of(gradients), *gradients]
+        return self._make("apply_gradients", inputs, attrs, name, global_step)
+
+    def get_name(self) -> str:
+        """The name that its nodes get."""
+        return self._name
+
+    def get_slot_names(self) -> list[str]:
+        """TensorFlow's names of what it keeps for each variable."""
+        return sorted(self.slots)
+
+    def get_slot(self, var: Tensor, name: str) -> Tensor | None:
+        """What it keeps for a variable, once it has made an update of it; else None.
+
+        Args:
+            name: one of `get_slot_names`.
+        """
+        for node in self._made:
+            full = f"{node.name}/{var.node.name}/{self.slots.get(name, name)}"
+            if full in node.graph:
+                return node.graph.tensor(full)
+        return None
+
+    def variables(self) -> list[Tensor]:
+        """All variables that its nodes keep."""
+        made = {node.name for node in self._made}
+        return [v for n in self._made[:1] for v in n.graph.variables if v.node.made_by in made]
+
+    def _own_settings(self) -> dict[str, Any]:
+        """The settings that differ from the rule's defaults."""
+        op = REGISTRY.lookup(self.rule)
+        return {k: v for k, v in self._settings.items() if op.attr(k).default != v}
+
+    def _make(
+        self,
+        op: str,
+        inputs: Sequence[Any],
+        attrs: dict[str, Any],
+        name: str | None,
+        global_step: Tensor | None,
+    ) -> Node:
+        graph = next(t.graph for t in inputs if isinstance(t, Tensor))
+        controls = []
+        if global_step is not None:
+            (step,) = _variables(global_step)
+            controls = [graph.apply("assign", step, step + 1, name=f"{step.node.name}/increment")]
+        node = graph.add_node(
+            op, inputs, attrs, name=name or self._name, control_inputs=[c.node for c in controls]
+        )
+        self._made.append(node)
+        return node
+
+    def _loss_of(self, gradients: Sequence[Tensor]) -> Tensor | None:
+        """The scalar that the gradients are of, where that is one."""
+        found: dict[Tensor, None] = {}
+        seen: set[Tensor] = set()
+        waiting = [*gradients]
+        while waiting:
+            tensor = waiting.pop()
+            if tensor in seen:
+                continue
+            seen.add(tensor)
+            if tensor.node.op.id == "gradients":
+                loss = self._losses.get(tensor)
+                found[tensor.node.inputs[0] if loss is None else loss] = None
+            else:
+                waiting += tensor.node.inputs
+        losses = [loss for loss in found if loss.shape == ()]
+        return losses[0] if len(losses) == 1 else None
+
+
+def _tensor(value: Any, what: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return get_default_graph().as_tensor(value)
+    raise GraphError(f"the {what} must be a tensor, not {type(value).__name__}")
+
+
+def _variables(given: Any) -> list[Tensor]:
+    """Variables, one or several.
+
+    Raises:
+        GraphError: something else.
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, Tensor)
+    found: list[Any] = list(given) if several else [given]
+    for each in found:
+        if not isinstance(each, Tensor) or each.node.op.id != "variable":
+            shown = each.name if isinstance(each, Tensor) else type(each).__name__
+            raise GraphError(f"{shown} is not a variable", hint="Give what nf.variable returns.")
+    return found
+
+
+def _pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """(gradient, variable) pairs.
+
+    Raises:
+        GraphError: no list of pairs.
+    """
+    pairs = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise GraphError(
+            "apply_gradients takes (gradient, variable) pairs",
+            hint="Write list(zip(gradients, variables)).",
+        )
+    return [(gradient, variable) for gradient, variable in pairs]
+
+
+class GradientDescentOptimizer(Optimizer):
+    """variable - learning_rate * gradient."""
+
+    rule = "gradient_descent"
+
+    def __init__(
+        self, learning_rate: Any, use_locking: bool = False, name: str = "GradientDescent"
+    ) -> None:
+        super().__init__(learning_rate, name)
+
+
+class MomentumOptimizer(Optimizer):
+    """Gradient descent that keeps a share of its velocity."""
+
+    rule = "momentum"
+    slots = {"momentum": "velocity"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        momentum: float,
+        use_locking: bool = False,
+        name: str = "Momentum",
+        use_nesterov: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, name, momentum=momentum, nesterov=use_nesterov)
+
+
+class AdamOptimizer(Optimizer):
+    """Steps scaled by running means of the gradient and its square."""
+
+    rule = "adam"
+    slots = {"m": "m", "v": "v"}
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-08,
+        use_locking: bool = False,
+        name: str = "Adam",
+    ) -> None:
+        super().__init__(learning_rate, name, beta1=beta1, beta2=beta2, epsilon=epsilon)
+
+
+class RMSPropOptimizer(Optimizer):
+    """Steps divided by the running length of the gradient."""
+
+    rule = "rmsprop"
+    slots = {"rms": "mean_square", "momentum": "velocity", "mg": "mean"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        decay: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-10,
+        use_locking: bool = False,
+        centered: bool = False,
+        name: str = "RMSProp",
+    ) -> None:
+        settings = {"rho": decay, "momentum": momentum, "epsilon": epsilon, "centered": centered}
+        super().__init__(learning_rate, name, **settings)
+
+
+class AdagradOptimizer(Optimizer):
+    """Steps that shrink where gradients were large."""
+
+    rule = "adagrad"
+    slots = {"accumulator": "sum"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        initial_accumulator_value: float = 0.1,
+        use_locking: bool = False,
+        name: str = "Adagrad",
+    ) -> None:
+        super().__init__(learning_rate, name, initial_sum=initial_accumulator_value)
+
+
+class AdadeltaOptimizer(Optimizer):
+    """Steps in the units of the variable."""
+
+    rule = "adadelta"
+    slots = {"accum": "mean_square", "accum_update": "mean_square_step"}
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-08,
+        use_locking: bool = False,
+        name: str = "Adadelta",
+    ) -> None:
+        super().__init__(learning_rate, name, rho=rho, epsilon=epsilon)
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularized leader: many weights stay at exactly 0."""
+
+    rule = "ftrl"
+    slots = {"accum": "sum", "linear": "linear"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        use_locking: bool = False,
+        name: str = "Ftrl",
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            name,
+            power=learning_rate_power,
+            initial_sum=initial_accumulator_value,
+            l1=l1_regularization_strength,
+            l2=l2_regularization_strength,
+        )
+
+
+class ProximalGradientDescentOptimizer(Optimizer):
+    """Gradient descent with penalties that make weights small or exactly 0."""
+
+    rule = "proximal_gradient_descent"
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        use_locking: bool = False,
+        name: str = "ProximalGradientDescent",
+    ) -> None:
+        penalties = {"l1": l1_regularization_strength, "l2": l2_regularization_strength}
+        super().__init__(learning_rate, name, **penalties)
+
+
+class ProximalAdagradOptimizer(Optimizer):
+    """AdaGrad with penalties that make weights small or exactly 0."""
+
+    rule = "proximal_adagrad"
+    slots = {"accumulator": "sum"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        use_locking: bool = False,
+        name: str = "ProximalAdagrad",
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            name,
+            initial_sum=initial_accumulator_value,
+            l1=l1_regularization_strength,
+            l2=l2_regularization_strength,
+        )

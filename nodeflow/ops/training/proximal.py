@@ -1,0 +1,114 @@
+"""Optimizers that keep weights small or exactly zero: their steps solve for a penalty.
+
+Formulas and defaults are TensorFlow 1's (``core/kernels/training_ops.cc``).
+"""
+
+from __future__ import annotations
+
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.macro_ops import Optimizer, Updates
+from nodeflow.ops.optimizers import rate_attr
+
+START = Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0)
+PENALTIES = (
+    Attr("l1", "float", 0.0, "Weight of the sum of absolute values.", minimum=0),
+    Attr("l2", "float", 0.0, "Weight of the sum of squares.", minimum=0),
+)
+
+
+def shrunk(x: Tensor, amount: Tensor) -> Tensor:
+    """x moved towards zero by an amount, and not beyond."""
+    return F.sign(x) * F.maximum(F.abs(x) - amount, 0)
+
+
+class Proximal(Optimizer):
+    """Base: a step of gradient descent, then towards zero by the penalties."""
+
+    numbers = ("learning_rate", "l1", "l2")
+
+    def pulled(self, updates: Updates, variable: Tensor, gradient: Tensor, rate: Tensor) -> Tensor:
+        """The variable after a step of this rate."""
+        dtype = variable.dtype
+        moved = updates.decayed(variable) - rate * gradient
+        size = 1 + rate * updates.shared("l2", dtype)
+        near = shrunk(moved, rate * updates.shared("l1", dtype))
+        return F.divide(near, size, name="new_value")
+
+
+@register
+class ProximalGradientDescent(Proximal):
+    """Gradient descent with penalties."""
+
+    id = "proximal_gradient_descent"
+    keywords = ("optimizer", "sgd", "lasso", "ridge", "sparse", "train", "minimize")
+    doc = (
+        "Training by gradient descent with penalties that shrink weights, some to exactly 0.\n\n"
+        "u = variable - learning_rate * g; variable = sign(u) * max(abs(u) - learning_rate * l1, "
+        "0) / (1 + learning_rate * l2). Duchi and Singer, 2009."
+    )
+    attrs = (rate_attr(0.01), *PENALTIES, *Optimizer.COMMON)
+
+    def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        rate = updates.shared("learning_rate", variable.dtype)
+        return self.pulled(updates, variable, gradient, rate)
+
+
+@register
+class ProximalAdaGrad(Proximal):
+    """AdaGrad with penalties."""
+
+    id = "proximal_adagrad"
+    keywords = ("optimizer", "adaptive", "lasso", "ridge", "sparse", "train", "minimize")
+    doc = (
+        "Training by AdaGrad with penalties that shrink weights, some to exactly 0.\n\n"
+        "sum = sum + g^2; then as proximal_gradient_descent with the rate learning_rate / "
+        "sqrt(sum). Duchi, Hazan and Singer, 2011."
+    )
+    attrs = (rate_attr(0.01), START, *PENALTIES, *Optimizer.COMMON)
+
+    def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        old = updates.slot("sum", variable, updates.attrs["initial_sum"])
+        total = F.add(old, F.square(gradient), name="new_sum")
+        updates.store(old, total, name="assign_sum")
+        rate = updates.shared("learning_rate", variable.dtype) * F.rsqrt(total)
+        return self.pulled(updates, variable, gradient, rate)
+
+
+@register
+class Ftrl(Optimizer):
+    """Follow the regularized leader."""
+
+    id = "ftrl"
+    keywords = ("optimizer", "adaptive", "lasso", "sparse", "online", "train", "minimize")
+    doc = (
+        "Training by FTRL-Proximal, which keeps many weights at exactly 0.\n\n"
+        "n' = n + g^2; z = z + g - (n'^-p - n^-p) / learning_rate * variable; variable = (sign(z) "
+        "* l1 - z) / (n'^-p / learning_rate + 2 * l2) where abs(z) > l1, else 0; p is the power, "
+        "-0.5 for steps that shrink as in AdaGrad. McMahan and others, 2013."
+    )
+    numbers = ("learning_rate", "l1", "l2", "power")
+    attrs = (
+        rate_attr(0.01),
+        Attr("power", "float", -0.5, "How steps shrink; 0 keeps them.", maximum=0),
+        START,
+        *PENALTIES,
+        *Optimizer.COMMON,
+    )
+
+    def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        rate, power = (updates.shared(n, dtype) for n in ("learning_rate", "power"))
+        l1, l2 = (updates.shared(n, dtype) for n in ("l1", "l2"))
+        old = updates.slot("sum", variable, updates.attrs["initial_sum"])
+        total = F.add(old, F.square(gradient), name="new_sum")
+        updates.store(old, total, name="assign_sum")
+        linear = updates.slot("linear", variable)
+        before, after = (F.power(n, -power) / rate for n in (old, total))
+        z = F.add(
+            linear, gradient - (after - before) * updates.decayed(variable), name="new_linear"
+        )
+        updates.store(linear, z, name="assign_linear")
+        return F.divide(-shrunk(z, l1), after + 2 * l2, name="new_value")

@@ -38,7 +38,7 @@ class BodyGraph(Graph):
 
     def add_input(self, type_: TensorType, name: str) -> Tensor:
         """An input that is fed from outside."""
-        attrs = {"dtype": type_.dtype, "shape": type_.shape}
+        attrs = {"dtype": type_.dtype, "shape": type_.shape if type_.has_rank else None}
         return super().add_node("placeholder", (), attrs, name=name).outputs[0]
 
     def capture(self, tensor: Tensor) -> Tensor:

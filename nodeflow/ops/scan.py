@@ -28,6 +28,7 @@ from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 from nodeflow.ops.scan_body import (
+    add_input,
     draws,
     inline,
     make_body,
@@ -225,7 +226,7 @@ def remember(
         outputs: those that have a gradient; None means all.
     """
     graph = Graph()
-    inputs = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+    inputs = [add_input(graph, t) for t in types]
     made = inline(graph, text, inputs)
     mark = len(graph.nodes)
     ys = made if outputs is None else [made[i] for i in outputs]
@@ -314,7 +315,7 @@ class _Backwards:
         return F.zeros_like(self.parts.carried[index]) if grad is None else grad
 
     def _inner(self, type_: TensorType) -> Tensor:
-        return self.graph.apply("placeholder", dtype=type_.dtype, shape=type_.shape)
+        return add_input(self.graph, type_)
 
     def _slice(self, sequence: Tensor) -> Tensor:
         """One step of a sequence, in the body's graph."""

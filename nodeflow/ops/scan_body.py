@@ -3,7 +3,7 @@
 Text is plain data: it can be compared, hashed, kept in a file and rebuilt for any input types.
 Each node is ``[op, attributes, [reference, ...], name, stream]``; a reference is ``[node,
 output]``, and node -1 stands for the inputs. The stream is left out where it is the name, and both
-may be missing. The last entry lists the outputs.
+may be missing. Then come the outputs and, where a user made it, the names of the inputs.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Body(NamedTuple):
     count: int
     nodes: tuple[BodyNode, ...]
     outputs: tuple[Reference, ...]
+    names: tuple[str, ...]
+    """Of the inputs; empty where nothing asks for them."""
 
 
 def make_body(
@@ -52,14 +54,23 @@ def make_body(
 ) -> tuple[str, list[TensorType]]:
     """The text of a function of tensors, for inputs of some types, and its outputs' types."""
     graph = Graph()
-    inputs = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+    inputs = [add_input(graph, t) for t in types]
     with graph:
         outputs = list(function(*inputs))
     return to_text(inputs, outputs), [t.type for t in outputs]
 
 
-def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+def add_input(graph: Graph, type_: TensorType) -> Tensor:
+    """An input of a piece of graph."""
+    shape = type_.shape if type_.has_rank else None
+    return graph.apply("placeholder", dtype=type_.dtype, shape=shape)
+
+
+def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, named: bool = False) -> str:
     """What computes ``outputs`` from ``inputs``.
+
+    Args:
+        named: keep the names of the inputs.
 
     Raises:
         GraphError: something in between keeps or changes a state.
@@ -80,7 +91,9 @@ def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
             place.setdefault(tensor, (len(nodes), index))
         stream = [node.stream] if node.stream != node.name else []
         nodes.append([node.op.id, _plain_attrs(node), sources, node.name, *stream])
-    return json.dumps([len(inputs), nodes, [place[t] for t in outputs]], default=_as_list)
+    names = [[t.node.name for t in inputs]] if named else []
+    listed = [len(inputs), nodes, [place[t] for t in outputs], *names]
+    return json.dumps(listed, default=_as_list)
 
 
 def nodes_between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
@@ -115,14 +128,15 @@ def _as_list(value: Any) -> Any:
 @lru_cache(maxsize=256)
 def parse(text: str) -> Body:
     """The piece of graph with attributes as its ops take them."""
-    count, listed, outputs = json.loads(text)
+    count, listed, outputs, *names = json.loads(text)
     nodes = []
-    for op_id, attrs, sources, *names in listed:
+    for op_id, attrs, sources, *own in listed:
         op = REGISTRY.lookup(op_id)
-        name = names[0] if names else None
         references = tuple((n, i) for n, i in sources)
-        nodes.append(BodyNode(op, op.bind_attrs(attrs), references, name, (names or [None])[-1]))
-    return Body(count, tuple(nodes), tuple((n, i) for n, i in outputs))
+        name, stream = (own[0], own[-1]) if own else (None, None)
+        nodes.append(BodyNode(op, op.bind_attrs(attrs), references, name, stream))
+    ends = tuple((n, i) for n, i in outputs)
+    return Body(count, tuple(nodes), ends, tuple(names[0]) if names else ())
 
 
 @lru_cache(maxsize=256)
@@ -170,7 +184,7 @@ def transpose_once(text: str, matrices: Collection[int]) -> tuple[str, list[int]
     Returns:
         The text, with an input more for each that was, and which those are the transposes of.
     """
-    count, nodes, outputs = json.loads(text)
+    count, nodes, outputs, *_ = json.loads(text)
     transposed: dict[int, int] = {}
     for op_id, attrs, sources, *_ in nodes:
         if op_id == "matmul" and attrs.get("transpose_y"):
@@ -189,7 +203,7 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
         GraphError: the inputs do not fit.
     """
     graph = Graph()
-    inputs = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+    inputs = [add_input(graph, t) for t in types]
     return tuple(t.type for t in inline(graph, text, inputs))
 
 

@@ -16,10 +16,13 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN
+from nodeflow.document.analysis.flow import flow_inputs, is_flow
+from nodeflow.document.analysis.flow_types import Flow
 from nodeflow.document.analysis.inference import (
     OPEN,
     ORDER,
     TENSOR,
+    Carried,
     Inferred,
     Outputs,
     check_wires,
@@ -37,7 +40,6 @@ from nodeflow.document.analysis.subgraph_interface import (
     border_inputs,
     border_problems,
     definition_of,
-    instance_inputs,
     leaving_wire,
     port_names,
 )
@@ -57,13 +59,6 @@ FEW = 8
 """Up to this many new wires, edited nodes are inferred before those downstream are visited."""
 
 _UNKNOWN = Inferred(None)
-
-
-class Carried(NamedTuple):
-    """What crosses the border of a subgraph at a port: its type if known, and its kind."""
-
-    type: TensorType | None
-    kind: str = TENSOR
 
 
 class _Snapshot(NamedTuple):
@@ -441,10 +436,13 @@ class Analysis:
         if problem is not None or definition is None:
             self.inside.pop(record.id, None)
             return Inferred(None, (problem,) if problem else ())
-        inputs, problems = instance_inputs(definition), []
+        inputs, problems = flow_inputs(definition, record), []
         wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
         check_wires(self.doc, record, inputs, wired, self.kind_of, problems)
         given = {p.name: self._carried(wired[p.name]) for p in inputs if p.name in wired}
+        flow = Flow(definition, record, given) if is_flow(record) else None
+        if flow is not None:
+            given = flow.entering(problems)
         missing = [p.name for p in inputs if p.name not in wired and not p.optional]
         problems += [missing_input(record.name, port) for port in missing]
         inside = self.inside.get(record.id)
@@ -457,7 +455,8 @@ class Analysis:
             replace(found, node=f"{record.name}/{found.node}") for found in inside.all_problems()
         ]
         outputs = port_names(definition, OUTPUTS)
-        return _inferred({name: inside.leaving(name) for name in outputs}, problems)
+        found = {name: inside.leaving(name) for name in outputs}
+        return _inferred(found if flow is None else flow.leaving(found, problems), problems)
 
     def _carried(self, wire: Wire) -> Carried:
         kind = self.kind_of(wire)

@@ -33,7 +33,7 @@ def declaration(
     if record.op == DATASET:
         return dataset_declaration(record.attrs, base_dir=base_dir or document_folder(doc))
     if record.op == SUBGRAPH:
-        return SubgraphDeclaration(definition_of(doc, record))
+        return SubgraphDeclaration(definition_of(doc, record), record)
     if record.op in BORDER:
         return BorderDeclaration(record)
     return plain_declaration(record.op)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
+from nodeflow.document.analysis.flow import flow_inputs, flow_outputs
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, bypass_routes, mode_of
 from nodeflow.document.analysis.paths import find_name, find_variable, variables_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
@@ -27,8 +28,6 @@ from nodeflow.document.analysis.subgraph_interface import (
     border_inputs,
     border_outputs,
     definition_of,
-    instance_inputs,
-    instance_outputs,
 )
 from nodeflow.document.analysis.variable_shapes import example_shape, sizes_text
 from nodeflow.document.model.document import Document
@@ -71,6 +70,13 @@ class Inferred:
     def broken(self) -> bool:
         """True if the node cannot run because of an error of its own."""
         return any(problem.severity == "error" for problem in self.problems)
+
+
+class Carried(NamedTuple):
+    """What crosses the border of a subgraph at a port: its type if known, and its kind."""
+
+    type: TensorType | None
+    kind: str = TENSOR
 
 
 def infer_node(
@@ -165,7 +171,7 @@ def _ports(doc: Document, record: NodeRecord) -> tuple[Sequence[Port], Sequence[
         definition = definition_of(doc, record)
         if definition is None:
             return (), ()
-        return instance_inputs(definition), instance_outputs(definition)
+        return flow_inputs(definition, record), flow_outputs(definition, record)
     if record.op in BORDER:
         return border_inputs(record), border_outputs(record)
     op = plain_declaration(record.op)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis, Carried
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.flow import (
+    FLOW,
+    FLOW_DOCS,
+    FLOW_TITLES,
+    SCAN,
+    flow_attrs,
+    flow_inputs,
+    flow_outputs,
+    is_flow,
+)
+from nodeflow.document.analysis.flow_types import Flow
+from nodeflow.document.analysis.inference import Carried
 from nodeflow.document.analysis.subgraph_interface import (
     DEFINITION,
     PORTS,
@@ -12,10 +24,12 @@ from nodeflow.document.analysis.subgraph_interface import (
     border_outputs,
     instance_inputs,
     instance_outputs,
+    port_names,
 )
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import UnknownSubgraph
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.graph.types import TensorType
@@ -56,13 +70,26 @@ class SubgraphDeclaration(NodeDeclaration):
     attrs = (Attr(DEFINITION, "string", "", "Name of the definition in this file."),)
     hidden = True
 
-    def __init__(self, definition: Document | None = None) -> None:
+    def __init__(
+        self, definition: Document | None = None, record: NodeRecord | None = None
+    ) -> None:
         self.definition = definition
         self.inputs = () if definition is None else instance_inputs(definition)
         self.outputs = () if definition is None else instance_outputs(definition)
+        self.record = record if record is not None and is_flow(record) else None
+        if self.record is not None:
+            self.attrs = (*self.attrs, *flow_attrs(str(self.record.attrs[FLOW])))
+            self.doc = FLOW_DOCS[str(self.record.attrs[FLOW])]
+        if self.record is not None and definition is not None:
+            self.inputs = flow_inputs(definition, self.record)
+            self.outputs = flow_outputs(definition, self.record)
 
     @property
     def title(self) -> str:
+        if self.record is not None:
+            carries = bool(self.outputs) and self.outputs[0].name in {p.name for p in self.inputs}
+            kind = str(self.record.attrs[FLOW])
+            return "Map" if kind == SCAN and not carries else FLOW_TITLES[kind]
         return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
@@ -70,12 +97,20 @@ class SubgraphDeclaration(NodeDeclaration):
         if self.definition is None:
             raise UnknownSubgraph("there is no such subgraph")
         given = {port.name: Carried(t) for port, t in zip(self.inputs, types, strict=False)}
+        problems: list[Problem] = []
+        flow = None
+        if self.record is not None:
+            flow = Flow(self.definition, self.record, given)
+            given = flow.entering(problems)
         inside = Analysis(self.definition, given=given)
-        for problem in inside.all_problems():
+        made = {name: inside.leaving(name) for name in port_names(self.definition, OUTPUTS)}
+        if flow is not None:
+            made = flow.leaving(made, problems)
+        for problem in [*problems, *inside.all_problems()]:
             if problem.severity == "error":
                 error = problem.as_error()
                 raise NodeflowError(f"{error.where}: {error.message}", hint=error.hint)
-        found = [inside.leaving(port.name).type for port in self.outputs]
+        found = [made[port.name].type for port in self.outputs]
         known = [found_type for found_type in found if found_type is not None]
         if len(known) < len(found):
             raise NodeflowError("the types of the inputs do not determine those of all outputs")

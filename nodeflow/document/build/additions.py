@@ -14,6 +14,7 @@ from dataclasses import replace
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.build.flow_records import Defined
 from nodeflow.document.build.node_records import End, record_of, wires_into
 from nodeflow.document.build.origin import Origin
 from nodeflow.document.edit import commands
@@ -23,6 +24,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import COLUMN_GAP, layout
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import FreeNames
+from nodeflow.document.model.transaction import Transaction
 from nodeflow.graph.graph import Graph, Node
 
 
@@ -48,7 +51,7 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     with doc.transaction("Add what Python added") as t:
         for node in added:
             ids[node] = t.new_id()
-            t.put_node(record_of(node, ids[node]))
+            t.put_node(record_of(node, ids[node], to=_Adder(doc, t)))
         for node in added:
             for wire in wires_into(node, ids[node], known, end):
                 t.put_wire(wire)
@@ -56,7 +59,29 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
         if len(trained) == 1 and trained[0] in ids and "optimizer" not in doc.training:
             t.set_training({**doc.training, "optimizer": ids[trained[0]]})
     _place(doc, list(ids.values()))
+    for name in sorted(doc.subgraphs.keys() - origin.document.subgraphs.keys()):
+        inside = doc.graph(name)
+        for node_id, pos in layout(inside, analysis=Analysis(inside)).items():
+            record = replace(inside.nodes[node_id], pos=commands.point(pos))
+            inside.fill("node", node_id, record)
     return doc
+
+
+class _Adder:
+    """Adds definitions to a document, within a transaction."""
+
+    def __init__(self, doc: Document, t: Transaction) -> None:
+        self._doc, self._t = doc, t
+        self.new_id = t.new_id
+
+    def define(self, wanted: str) -> Defined:
+        """Adds a definition."""
+        name = FreeNames().fresh(wanted, self._doc.subgraphs)
+        self._t.edit("subgraph", name, {})
+        graph = self._doc.definition(name)
+        assert graph is not None
+        inside = self._t.within(graph)
+        return Defined(name, inside.put_node, inside.put_wire)
 
 
 def leaving(doc: Document, path: str, port: str) -> End:

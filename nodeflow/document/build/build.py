@@ -64,7 +64,10 @@ def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = 
         result.require(named)
     wanted -= muted
     broken = result.analysis.broken() & wanted
-    result.skipped.update(dict.fromkeys(sorted(broken, key=natural_key)))
+    bodies = {i: [problem] for i, problem in result.flat.problems.items() if i in wanted}
+    broken = downstream(doc, bodies) | broken
+    result.skipped.update(dict.fromkeys(sorted(broken & wanted, key=natural_key)))
+    result.skipped.update(bodies)
     _raise_first(result, partial)
     wanted -= broken
     result.graph.reserve(doc.nodes[node_id].name for node_id in wanted)
@@ -87,6 +90,7 @@ def _named(flat: Flat, only: Collection[str]) -> set[str]:
             scope = f"{key}/"
             inside = (n for n in doc.nodes.values() if _lies_in(n, scope))
             ids.update(node.id for node in inside)
+            ids.update(node.id for node in doc.nodes.values() if key in (node.id, node.name))
             continue
         record = doc.nodes.get(key) or doc.node_named(key)
         if record is None:

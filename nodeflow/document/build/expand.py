@@ -307,7 +307,7 @@ def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> d
     found = [
         ((node.removeprefix(path), port), tensor)
         for (node, port), tensor in built.tensors.items()
-        if node.startswith(path)
+        if node.startswith(path) and node not in built.flat.instance_names
     ]
     for key, name in built.flat.instance_names.items():
         for port, source in built.flat.instances[name].items():

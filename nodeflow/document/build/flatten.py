@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.flow import FLOW, is_flow, roles
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.paths import (
@@ -31,8 +32,10 @@ from nodeflow.document.analysis.subgraph_interface import (
     leaving_wire,
     port_names,
 )
+from nodeflow.document.build.body_text import op_record
 from nodeflow.document.edit.references import variable_names, with_variables
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import (
     INPUTS,
     ONLY,
@@ -42,6 +45,7 @@ from nodeflow.document.model.records import (
     Wire,
     stream_of,
 )
+from nodeflow.errors import NodeflowError
 
 
 @dataclass
@@ -50,11 +54,12 @@ class Flat:
 
     Attributes:
         document: the document itself where it has no instances.
-        instances: name of each replaced instance -> its outputs: port -> (id, port) of the node
-            whose value it is, or None where nothing is wired.
-        instance_names: path of ids of each replaced instance -> its name.
+        instances: name of each instance -> its outputs: port -> (id, port) of the node whose value
+            it is, or None where nothing is wired; that of a loop or branch is a node itself.
+        instance_names: path of ids of each of them -> its name.
         muted_by: id -> name of the muted instance that holds the node.
         places: the graphs of the file as they are in each instance, the file's own first.
+        problems: id of a loop or branch -> why its body cannot run.
     """
 
     document: Document
@@ -62,6 +67,7 @@ class Flat:
     instance_names: dict[str, str] = field(default_factory=dict)
     muted_by: dict[str, str] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
+    problems: dict[str, Problem] = field(default_factory=dict)
 
 
 class _End(NamedTuple):
@@ -144,6 +150,8 @@ def _places(doc: Document) -> Iterator[Place]:
             mode = mode_of(record)
             if inside is None or mode == BYPASSED or instance_problem(place.graph, record):
                 continue
+            if is_flow(record):
+                continue
             name, prefix = place.names + record.name, stream_of(record)
             inner = Place(
                 inside,
@@ -167,10 +175,20 @@ def _add_nodes(flat: Flat, place: Place) -> None:
     for record in place.graph.nodes.values():
         if stays(place, record):
             flat.document.fill("node", place.ids + record.id, flat_record(flat, place, record))
+        if is_flow(record) and (inside := definition_of(place.graph, record)) is not None:
+            key, name, role = (
+                place.ids + record.id,
+                place.names + record.name,
+                roles(inside, record),
+            )
+            flat.instance_names[key] = name
+            flat.instances[name] = {port: (key, role.out_port(port)) for port in role.outputs}
 
 
 def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
-    """Returns a node as it is in the flat document."""
+    """Returns a node as it is in the flat document: a loop or branch as a node of its op."""
+    if is_flow(record):
+        record = _as_op(flat, place, record)
     record = _in_scope(place, record)
     if place.outer is None:
         return record
@@ -183,6 +201,35 @@ def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
         flat.muted_by[record.id] = place.muted
         record = with_field(record, "mode", MUTED)
     return record
+
+
+def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
+    key = place.ids + record.id
+    flat.problems.pop(key, None)
+    problem = instance_problem(place.graph, record)
+    try:
+        if problem is None:
+            return op_record(lambda inside: flatten(inside).document, place.graph, record)[0]
+    except NodeflowError as error:
+        problem = Problem.of(error, place.names + record.name)
+    flat.problems[key] = problem
+    return NodeRecord(record.id, str(record.attrs[FLOW]), record.name, {}, record.pos)
+
+
+def _op_end(end: _End) -> _End:
+    """An output of a loop or branch as its op calls it."""
+    record = end.place.graph.nodes[end.node]
+    inside = definition_of(end.place.graph, record) if is_flow(record) else None
+    if inside is None:
+        return end
+    return end._replace(port=roles(inside, record).out_port(end.port))
+
+
+def _op_input(place: Place, target: str, port: str) -> str:
+    """An input of a loop or branch as its op calls it."""
+    record = place.graph.nodes[target]
+    inside = definition_of(place.graph, record) if is_flow(record) else None
+    return port if inside is None else roles(inside, record).in_port(port)
 
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
@@ -212,7 +259,8 @@ def _add_wires(flat: Document, place: Place) -> None:
             _order(flat, place, wire, place.ids + wire.target, wire.target_port)
         else:
             found = flat_wire(place, wire)
-            flat.fill("wire", (place.ids + wire.target, wire.target_port), found)
+            if found is not None:
+                flat.fill("wire", found.key, found)
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
@@ -220,7 +268,7 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None or start.node in start.place.inner:
         return None
-    key = (place.ids + wire.target, wire.target_port)
+    key = (place.ids + wire.target, _op_input(place, wire.target, wire.target_port))
     return Wire(start.place.ids + start.node, start.port, *key)
 
 
@@ -305,7 +353,7 @@ def _start(end: _End | None) -> _End | None:
         elif place.outer is not None and place.graph.nodes[node].op in BORDER:
             return None  # nothing comes out of where values leave
         else:
-            return end
+            return _op_end(end)
     return None
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nodeflow.document.analysis.flow import is_flow
+from nodeflow.document.analysis.paths import graphs, instances_in, uses
 from nodeflow.document.analysis.port_names import DONE, is_control
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION
 from nodeflow.document.build import flatten as f
 from nodeflow.document.edit.references import variable_names
 from nodeflow.document.model.document import Document
@@ -44,6 +46,7 @@ class LiveFlat:
         self._places: dict[str, list[f.Place]] = {}
         for place in self.flat.places:
             self._places.setdefault(place.graph.scope, []).append(place)
+        self._bodies = _bodies(document)
         self._is_ordered = any(
             is_control(port) for place in self.flat.places for _, port in place.graph.wires
         )
@@ -72,7 +75,7 @@ class LiveFlat:
         for edit in change.edits:
             kind, scope = kind_of(edit.table), edit.table.partition("@")[2]
             places = self._places.get(scope, [])
-            if kind == "subgraph":
+            if kind == "subgraph" or (scope in self._bodies and kind in ("node", "wire")):
                 return None
             if kind == "node":
                 if not self._is_simple(edit, places):
@@ -89,6 +92,8 @@ class LiveFlat:
                     ends |= set(_ends(place, target, port, noted))
             elif kind == "training":
                 again = True
+        if any(is_flow(place.graph.nodes[target]) for place, target, _ in ends):
+            return None
         edits += (edit for end in ends for edit in self._wire_edit(*end))
         for place in noted:
             f.note_instance(self.flat, place)
@@ -130,6 +135,17 @@ class LiveFlat:
         after: Wire | None = None if wire is None else f.flat_wire(place, wire)
         if before != after:
             yield Edit("wire", key, before, after)
+
+
+def _bodies(document: Document) -> set[str]:
+    """The definitions of loops and branches, and those used in them."""
+    found: set[str] = set()
+    for graph in graphs(document):
+        for record in instances_in(graph):
+            name = record.attrs.get(DEFINITION)
+            if is_flow(record) and isinstance(name, str):
+                found |= uses(document, name)
+    return found
 
 
 def _makes_instances(edit: Edit) -> bool:

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 from nodeflow.document.analysis.port_names import CONTROL, DONE
+from nodeflow.document.build.flow_names import in_port, is_flow_node, out_port
+from nodeflow.document.build.flow_records import Writer, flow_record
+from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
-from nodeflow.document.model.records import NodeRecord, Wire, plain, same
+from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.graph import Graph, Node
 
 End = tuple[str, str]
 """The id of a node, and one of its ports."""
 
-_SHOWN = ("dtype", "value", "shape")  # stored even if they have the default value
 
+def record_of(node: Node, node_id: str, scope: str = "", to: Writer | None = None) -> NodeRecord:
+    """Returns the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
 
-def record_of(node: Node, node_id: str, scope: str = "") -> NodeRecord:
-    """Returns the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`."""
+    Args:
+        to: where the definition is written that holds the body of a loop or branch.
+    """
     name = check_name(node.name).removeprefix(scope)
     kept = node.op.random and node.stream.removeprefix(scope) != name
     extra = {"stream": node.stream} if kept else {}
+    if to is not None and is_flow_node(node):
+        return flow_record(node, node_id, name, extra, to)
     return NodeRecord(node_id, node.op.id, name, attributes(node), extra=dict(extra))
-
-
-def attributes(node: Node) -> dict[str, Any]:
-    """Returns a node's attributes that differ from their defaults, as JSON."""
-    found: dict[str, Any] = {}
-    for attr in node.op.attrs:
-        value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")
-        default = None if attr.required else plain(attr.default)
-        shown = attr.name in _SHOWN and value is not None
-        if node.op.explicit or attr.required or shown or not same(value, default):
-            found[attr.name] = value
-    return found
 
 
 def wires_into(
@@ -50,7 +44,7 @@ def wires_into(
         NotInFile: it uses a derived node, which a document cannot express.
     """
     for index, tensor in enumerate(node.inputs):
-        source, target_port = tensor.node, node.op.input_name(index)
+        source, target_port = tensor.node, in_port(node, index)
         if source.derived_from is not None and node.op.input_port(index).stand_in is not None:
             continue
         if source not in known:
@@ -60,10 +54,10 @@ def wires_into(
                 port=target_port,
                 hint=_how_to_save(node.graph, source.derived_from or ""),
             )
-        yield Wire(*end(source, source.op.output_name(tensor.index)), node_id, target_port)
+        yield Wire(*end(source, out_port(source, tensor.index)), node_id, target_port)
     before = [other for other in node.control_inputs if other in known]
     for index, other in enumerate(before):
-        port = other.op.output_name(0) if other.outputs else DONE
+        port = out_port(other, 0) if other.outputs else DONE
         yield Wire(*end(other, port), node_id, f"{CONTROL}.{index}")
 
 

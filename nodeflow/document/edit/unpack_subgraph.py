@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.paths import find_name, instance_problem, instances_of
@@ -63,6 +64,10 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
         SubgraphError: it is not an instance, cannot be expanded, or is bypassed.
     """
     record = doc.node(node_id)
+    if is_flow(record):
+        raise SubgraphError(
+            "a loop or branch cannot be unpacked", hint="Enter it to see and edit what is inside."
+        )
     inside = definition_of(doc, record)
     problem = instance_problem(doc, record)
     if problem is not None or inside is None:

@@ -12,12 +12,21 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import BOOL, DTYPES, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 from nodeflow.ops.scan import NOTHING
-from nodeflow.ops.scan_body import inline, make_body, output_types, parse, run_body, to_text
+from nodeflow.ops.scan_body import (
+    add_input,
+    inline,
+    make_body,
+    output_types,
+    parse,
+    run_body,
+    to_text,
+)
 
 
 @register
@@ -61,7 +70,8 @@ class Cond(Op):
         one, other = (output_types(body, tuple(types[1:])) for body in bodies)
         if len(one) != len(other):
             raise GraphError(f"the branches give {len(one)} and {len(other)} values")
-        return [_either(i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
+        pairs = enumerate(zip(one, other, strict=True))
+        return [either_type(f"output {i}", a, b) for i, (a, b) in pairs]
 
     def reference(
         self, *arrays: np.ndarray, stream: Any = None, **attrs: Any
@@ -108,18 +118,19 @@ class Cond(Op):
         yield call((np.array(False), values((1, 1))), lambda x: [x], lambda x: [-x])
 
 
-def _either(index: int, one: TensorType, other: TensorType) -> TensorType:
-    """The type of an output that comes from one of two branches."""
+def either_type(name: str, one: TensorType, other: TensorType) -> TensorType:
+    """The type of an output that comes from one of two branches.
+
+    Raises:
+        DtypeError: the dtypes differ.
+    """
     if one.dtype != other.dtype:
         raise DtypeError(
-            f"output {index} is {one} where the condition is true and {other} where it is false",
+            f"{name} is {one} where the condition is true and {other} where it is false",
             hint="Insert a Cast into one branch.",
         )
-    if one.rank != other.rank:
-        raise ShapeError(
-            f"output {index} is {one} where the condition is true and {other} where it is false",
-            hint="Give both the same number of dimensions.",
-        )
+    if one.ndims is None or one.ndims != other.ndims:
+        return one if one == other else one.with_shape(UNKNOWN)
     dims = zip(one.shape, other.shape, strict=True)
     return one.with_shape(a if a == b else None for a, b in dims)
 
@@ -132,7 +143,7 @@ class _Backwards:
     ) -> None:
         self.graph = Graph()
         types = [t.type for t in (*node.inputs[1:], *grads.values())]
-        self.inputs = [self.graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+        self.inputs = [add_input(self.graph, t) for t in types]
         weights = self.inputs[len(node.inputs) - 1 :]
         made = inline(self.graph, text, self.inputs[: len(node.inputs) - 1], quiet=True)
         with self.graph:

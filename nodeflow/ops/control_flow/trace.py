@@ -76,7 +76,7 @@ class Traced:
     def text(self, captured: Sequence[Tensor]) -> str:
         """The body, which takes the inputs and what is captured."""
         inputs = [*self.inputs, *(self.graph.capture(t) for t in captured)]
-        return to_text(inputs, self.outputs)
+        return to_text(inputs, self.outputs, named=True)
 
 
 def captured_by(*bodies: Traced) -> list[Tensor]:

@@ -1,0 +1,179 @@
+"""Loops and branches in a document: instances of subgraphs that run as often as values say.
+
+Such an instance has the attribute ``flow``. Its definition is the body, and the names of the ports
+say what they are for:
+
+- ``while_loop``: an output with the name of an input is *carried* from iteration to iteration. The
+  output ``again`` is one bool: whether there is this iteration. Other inputs are constants.
+- ``scan``: carried likewise. Inputs named in ``constants`` are the same in each iteration; of the
+  others each iteration gets one slice. Outputs that are not carried are stacked.
+- ``cond``: the input ``pred`` chooses. For each output ``y`` there is an output ``y_else`` in the
+  definition, and only the nodes that one of the two needs run; the instance has ``y`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nodeflow.document.analysis.subgraph_interface import (
+    instance_inputs,
+    instance_outputs,
+    port_names,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
+from nodeflow.errors import GraphError
+from nodeflow.graph.declaration import Attr, Port
+
+FLOW = "flow"
+COND, WHILE, SCAN = KINDS = ("cond", "while_loop", "scan")
+PRED, AGAIN, ELSE = "pred", "again", "_else"
+FLOW_ATTRS = (
+    Attr(
+        FLOW, "choice", "", "How often what is inside runs.", choices=("", *KINDS), hidden=True
+    ),
+    Attr("constants", "json", None, "Inputs that are the same in each iteration (scan)."),
+    Attr("reverse", "bool", False, "From the last slice to the first (scan)."),
+    Attr(
+        "maximum_iterations", "int", None, "Iterations after which it ends (while_loop).",
+        minimum=0, optional=True,
+    ),
+    Attr(
+        "invariants", "json", None, "Shapes of carried values whose sizes change (while_loop).",
+        hidden=True,
+    ),
+)  # fmt: skip
+FLOW_DOCS = {
+    COND: "One of two pieces of graph, by the bool `pred`; the other does not run.\n\nInside, "
+    "each output `y` has an output `y_else` beside it: what it is where `pred` is false.",
+    WHILE: "What is inside, again and again, while its output `again` is true.\n\nAn output with "
+    "the name of an input is carried from iteration to iteration; other inputs stay as they are.",
+    SCAN: "What is inside, for each slice along the first axis of its inputs.\n\nAn output with "
+    "the name of an input is carried from slice to slice; other outputs are stacked. Inputs named "
+    "in `constants` are the same for all slices.",
+}
+FLOW_TITLES = {COND: "Branch", WHILE: "While loop", SCAN: "Scan"}
+_OUTSIDE = ("variable", "placeholder", "assign", "dataset")
+"""Ops that a body cannot hold."""
+
+
+def flow_attrs(kind: str) -> tuple[Attr, ...]:
+    """Returns the attributes that an instance has besides its definition."""
+    own = {WHILE: ("maximum_iterations", "invariants"), SCAN: ("constants", "reverse")}
+    return tuple(a for a in FLOW_ATTRS if a.name in (FLOW, *own.get(kind, ())))
+
+
+def is_flow(record: NodeRecord) -> bool:
+    """Returns whether a node is a loop or branch."""
+    return record.op == SUBGRAPH and record.attrs.get(FLOW) in KINDS
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the ports of a loop or branch are for; names of ports in the order of its op.
+
+    `outputs` are the instance's, `ends` what the definition gives to the op's bodies, by body.
+    """
+
+    kind: str
+    carried: tuple[str, ...]
+    sequences: tuple[str, ...]
+    constants: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ends: Mapping[str, tuple[str, ...]]
+    problem: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs of each body, in order."""
+        return (*self.carried, *self.sequences, *self.constants)
+
+    def in_port(self, name: str) -> str:
+        """Returns the op's port for one of the instance's inputs."""
+        if self.kind == COND and name == PRED:
+            return PRED
+        known = self.inputs
+        return f"values.{known.index(name)}" if name in known else name
+
+    def out_port(self, name: str) -> str:
+        """Returns the op's port for one of the instance's outputs."""
+        return f"outs.{self.outputs.index(name)}" if name in self.outputs else name
+
+
+def roles(definition: Document, record: NodeRecord) -> Roles:
+    """Returns what the ports of a loop or branch are for."""
+    kind = str(record.attrs.get(FLOW))
+    inputs, outputs = port_names(definition, INPUTS), port_names(definition, OUTPUTS)
+    if kind == COND:
+        yes = tuple(name for name in outputs if not name.endswith(ELSE))
+        no = tuple(name + ELSE for name in yes)
+        bodies = {"true_body": yes, "false_body": no}
+        others = tuple(name for name in inputs if name != PRED)
+        return Roles(kind, (), (), others, yes, bodies, _cond_problem(inputs, outputs, yes))
+    carried = tuple(name for name in inputs if name in outputs)
+    results = tuple(name for name in outputs if name not in inputs and name != AGAIN)
+    if kind == WHILE:
+        rest = tuple(name for name in inputs if name not in carried)
+        bodies = {"cond": (AGAIN,), "body": carried}
+        return Roles(
+            kind, carried, (), rest, carried, bodies, _while_problem(outputs, carried, results)
+        )
+    listed = record.attrs.get("constants")
+    named = listed if isinstance(listed, list) else []
+    constants = tuple(name for name in inputs if name in named and name not in carried)
+    sequences = tuple(name for name in inputs if name not in (*carried, *constants))
+    problem = "" if sequences else "none of its inputs is a sequence to go along"
+    ends = (*carried, *results)
+    return Roles(kind, carried, sequences, constants, ends, {"body": ends}, problem)
+
+
+def _cond_problem(inputs: Sequence[str], outputs: Sequence[str], yes: Sequence[str]) -> str:
+    if PRED not in inputs:
+        return f"it needs an input `{PRED}`, the condition"
+    for name in yes:
+        if name + ELSE not in outputs:
+            return f"the output `{name}` needs `{name}{ELSE}`, what it is where `{PRED}` is false"
+    alone = [name for name in outputs if name.endswith(ELSE) and name[: -len(ELSE)] not in yes]
+    if alone:
+        return f"the output `{alone[0]}` needs `{alone[0][: -len(ELSE)]}` beside it"
+    return "" if yes else "it has no output"
+
+
+def _while_problem(outputs: Sequence[str], carried: Sequence[str], rest: Sequence[str]) -> str:
+    if AGAIN not in outputs:
+        return f"it needs an output `{AGAIN}`, one bool: whether there is another iteration"
+    if rest:
+        return f"the output `{rest[0]}` needs an input `{rest[0]}`, its value at first"
+    return "" if carried else "it carries nothing: no output has the name of an input"
+
+
+def flow_problems(definition: Document, record: NodeRecord) -> list[Problem]:
+    """Returns why a loop or branch cannot run, apart from types and what is wrong inside."""
+    found = []
+    problem = roles(definition, record).problem
+    if problem:
+        hint = "Enter it, and add the port."
+        found.append(Problem(record.name, None, problem, hint, kind=GraphError.__name__))
+    for inner in definition.nodes.values():
+        if inner.op in _OUTSIDE or inner.op.startswith("layers/"):
+            text = f"a loop or branch cannot hold a {inner.op}"
+            hint = "Place it outside, and wire it into a port."
+            name = f"{record.name}/{inner.name}"
+            found.append(Problem(name, None, text, hint, kind=GraphError.__name__))
+    return found
+
+
+def flow_inputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:
+    """Returns the in-ports of an instance of a subgraph; a loop or branch requires all."""
+    if not is_flow(record):
+        return instance_inputs(definition)
+    return tuple(Port(name) for name in port_names(definition, INPUTS))
+
+
+def flow_outputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:
+    """Returns the out-ports of an instance of a subgraph, which may be a loop or branch."""
+    if not is_flow(record):
+        return instance_outputs(definition)
+    return tuple(Port(name) for name in roles(definition, record).outputs)

@@ -1,0 +1,170 @@
+"""Loops and branches in documents: saved from Python, read again, edited, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.build.build import build
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import SubgraphError
+from nodeflow.errors import NodeflowError
+
+
+def python_graph() -> tuple[nf.Graph, list[str]]:
+    """One of each, nested, with draws, gradients and captured variables."""
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [3], sample=[0.5, -0.25, 2.0], name="x")
+        w = nf.variable([1.0, 2.0, 3.0], name="w")
+
+        def step(i: nf.Tensor, s: nf.Tensor) -> tuple:
+            noise = nf.random_uniform([3])
+            return i + 1, nf.cond(s[0] > 0, lambda: s * w + noise, lambda: s - w)
+
+        _, s = nf.while_loop(lambda i, s: i < 4, step, [0, x], name="walk", maximum_iterations=9)
+        nf.identity(s, name="walked")
+        nf.cond(x[1] > 0, lambda: (x, w * 2), lambda: (-x, w), name="choose")
+        nf.map_fn(lambda v: v * v + w[0], x, name="squares")
+        nf.scan(lambda a, v: a * 0.5 + v, x, 1.0, name="decay", reverse=True)
+        nf.foldl(lambda a, v: nf.maximum(a, v), x, name="largest")
+        nf.gradients(nf.reduce_sum(s * s), [x, w], name="slopes")
+        grown = nf.while_loop(
+            lambda i, v: i < 2, lambda i, v: (i + 1, nf.concat([v, v], 0)), [0, x],
+            shape_invariants=[(), (None,)], name="grow",
+        )  # fmt: skip
+        nf.identity(grown[1], name="grown")
+    names = ["walked", "choose", "choose:1", "squares", "decay:1", "largest", "grown"]
+    return graph, [*names, "slopes", "slopes:1"]
+
+
+def values(graph: nf.Graph, names: list[str], tier: str = "reference") -> list[np.ndarray]:
+    with nf.Session(graph, seed=3, tier=tier) as session:  # type: ignore[arg-type]
+        session.initialize()
+        return session.run([graph.tensor(name) for name in names])
+
+
+def test_python_loops_and_branches_are_saved_as_subgraphs(tmp_path: Path) -> None:
+    graph, names = python_graph()
+    path = tmp_path / "loops.flow"
+    nf.save(graph, path)
+    doc = flow.load(path)
+    kinds = {r.name: r.attrs["flow"] for r in doc.nodes.values() if "flow" in r.attrs}
+    assert kinds == {
+        "walk": "while_loop", "choose": "cond", "squares": "scan", "decay": "scan",
+        "largest": "scan", "grow": "while_loop",
+    }  # fmt: skip
+    assert sorted(doc.subgraphs) == [
+        "choose", "cond", "decay", "grow", "largest", "squares", "walk",
+    ]  # fmt: skip
+    assert [str(p) for p in Analysis(doc).all_problems()] == []
+    loaded = nf.load(path)
+    for tier in ("reference", "compiled"):
+        for mine, theirs in zip(values(graph, names), values(loaded, names, tier), strict=True):
+            np.testing.assert_allclose(theirs, mine, rtol=1e-6)
+    again = tmp_path / "again.flow"
+    nf.save(loaded, again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_the_ports_have_the_names_of_parameters(tmp_path: Path) -> None:
+    graph, _ = python_graph()
+    nf.save(graph, tmp_path / "loops.flow")
+    doc = flow.load(tmp_path / "loops.flow")
+    walk = doc.node_named("walk")
+    assert walk is not None
+    analysis = Analysis(doc)
+    assert {w.target_port for w in doc.wires_into(walk.id)} == {"i", "s", "w"}
+    assert {k: str(t) for k, t in (analysis.out_types(walk.id) or {}).items()} == {
+        "i": "int32 ()", "s": "float32 (3,)",
+    }  # fmt: skip
+    squares = doc.node_named("squares")
+    assert squares is not None and squares.attrs["constants"] == ["w"]
+    inside = analysis.inside[squares.id]
+    border = inside.doc.borders["subgraph_inputs"]
+    assert str(inside.type_of(border, "v")) == "float32 ()"
+
+
+def test_python_adds_a_loop_to_a_loaded_graph(tmp_path: Path) -> None:
+    graph, _ = python_graph()
+    nf.save(graph, tmp_path / "one.flow")
+    loaded = nf.load(tmp_path / "one.flow")
+    with loaded:
+        nf.map_fn(lambda v: v + 1, loaded.tensor("walked"), name="added")
+    nf.save(loaded, tmp_path / "two.flow")
+    doc = flow.load(tmp_path / "two.flow")
+    assert "added" in doc.subgraphs and not Analysis(doc).all_problems()
+    found = values(nf.load(tmp_path / "two.flow"), ["added", "walked"])
+    np.testing.assert_array_equal(found[0], found[1] + 1)
+
+
+def loop_document() -> Document:
+    graph = nf.Graph()
+    with graph:
+        n = nf.placeholder("int32", [], sample=5, name="n")
+        nf.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), [0, 0], name="sum")
+    from nodeflow.document.build.from_graph import from_graph
+
+    return from_graph(graph)
+
+
+def total(doc: Document) -> int:
+    built = build(doc)
+    with nf.Session(built.graph) as session:
+        return int(session.run(built.fetch("sum:1")))
+
+
+def test_a_body_is_edited_like_any_subgraph() -> None:
+    doc = loop_document()
+    assert total(doc) == 10
+    inside = doc.definition("sum")
+    assert inside is not None
+    one = next(r for r in inside.nodes.values() if r.op == "constant")
+    commands.set_attr(inside, one.id, "value", 2)
+    assert total(doc) == 6
+    doc.undo()
+    assert total(doc) == 10
+
+
+def test_problems_of_a_body_say_what_is_missing() -> None:
+    doc = loop_document()
+    inside = doc.definition("sum")
+    assert inside is not None
+    border = inside.borders["subgraph_outputs"]
+    ports = inside.nodes[border].attrs["ports"]
+    assert ports == ["again", "i", "s"]
+    commands.set_attr(inside, border, "ports", ["i", "s"])
+    assert any("needs an output `again`" in p.message for p in Analysis(doc).all_problems())
+    with pytest.raises(NodeflowError, match="needs an output `again`"):
+        build(doc)
+    doc.undo()
+    commands.set_attr(inside, border, "ports", [*ports, "more"])
+    assert any("needs an input `more`" in p.message for p in Analysis(doc).all_problems())
+    doc.undo()
+    commands.add_node(inside, "variable", (0, 0))
+    texts = [p.message for p in Analysis(doc).all_problems()]
+    assert "a loop or branch cannot hold a variable" in texts
+    doc.undo()
+    assert not Analysis(doc).all_problems()
+    instance = doc.node_named("sum")
+    assert instance is not None
+    with pytest.raises(SubgraphError, match="cannot be unpacked"):
+        unpack_subgraph(doc, instance.id)
+
+
+def test_types_that_change_are_problems_of_the_loop() -> None:
+    doc = loop_document()
+    inside = doc.definition("sum")
+    assert inside is not None
+    adder = next(w for w in inside.wires.values() if w.target_port == "s")
+    cast = commands.add_node(inside, "cast", (0, 0), attrs={"dtype": "float32"})
+    commands.connect(inside, adder.source, adder.source_port, cast, "x")
+    commands.connect(inside, cast, "out", adder.target, "s")
+    texts = [p.message for p in Analysis(doc).all_problems()]
+    assert "`s` is int32 () at first and float32 () after one iteration" in texts

@@ -60,6 +60,8 @@ LAZY = {
     "data": "nodeflow.data",
     "initializers": "nodeflow.ops.variables.initializers",
     "layers": "nodeflow.ops.layers.api",
+    "losses": "nodeflow.ops.namespaces.losses",
+    "nn": "nodeflow.ops.namespaces.nn",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
@@ -67,7 +69,7 @@ LAZY = {
     "train": "nodeflow.train",
 }
 
-MODULES = {"data", "initializers", "layers", "train"}
+MODULES = {"data", "initializers", "layers", "losses", "nn", "train"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.

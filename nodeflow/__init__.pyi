@@ -44,6 +44,8 @@ from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.dropout import dropout as dropout
 from nodeflow.ops.layers import api as layers
+from nodeflow.ops.namespaces import losses as losses
+from nodeflow.ops.namespaces import nn as nn
 from nodeflow.ops.training.clipping import assign_add as assign_add
 from nodeflow.ops.training.clipping import assign_sub as assign_sub
 from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm

@@ -1,0 +1,107 @@
+"""What the functions of TensorFlow 1's namespaces share: how its arguments become attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, GraphError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import FLOATS
+from nodeflow.ops import functions as F
+
+
+def tensor(value: Any, *like: Any) -> Tensor:
+    """A tensor of a value, in the graph of the first tensor among ``like``."""
+    graph = F.graph_of([value, *like])
+    dtype = next((t.dtype for t in like if isinstance(t, Tensor)), None)
+    return graph.as_tensor(value, None if isinstance(value, np.ndarray) else dtype)
+
+
+def as_float(value: Any, like: Any = None) -> Tensor:
+    """A float tensor of a value: integers and bools become floats, of the dtype of ``like``."""
+    wanted = like.dtype if isinstance(like, Tensor) and like.dtype in FLOATS else "float32"
+    if not isinstance(value, (Tensor, np.ndarray, np.generic)):
+        return F.graph_of([like]).as_tensor(value, wanted)
+    found = F.graph_of([value, like]).as_tensor(value)
+    return found if found.dtype in FLOATS else F.cast(found, dtype=wanted)
+
+
+def one_axis(function: str, axis: Any, dim: Any, default: Any) -> Any:
+    """The axis, which older programs call ``dim``.
+
+    Raises:
+        GraphError: both are given.
+    """
+    if axis is not None and dim is not None:
+        raise GraphError(f"{function} takes axis or dim, not both", hint="They are the same.")
+    found = dim if axis is None else axis
+    return default if found is None else found
+
+
+def spatial(
+    name: str, given: Any, axes: int, data_format: str, *, default: int = 1
+) -> tuple[int, ...]:
+    """The sizes along the axes of space: of one number, of these alone, or of all axes.
+
+    Args:
+        given: one number, ``axes`` numbers, or one for each axis of the tensor.
+
+    Raises:
+        AttributeProblem: another number of sizes, or one of rows or channels that is not 1.
+    """
+    if given is None:
+        return (default,) * axes
+    sizes = (given,) if isinstance(given, (int, np.integer)) else tuple(given)
+    if len(sizes) == 1:
+        return tuple(int(s) for s in sizes * axes)
+    if len(sizes) == axes:
+        return tuple(int(s) for s in sizes)
+    if len(sizes) != axes + 2:
+        raise AttributeProblem(
+            f"{name} takes {axes} or {axes + 2} numbers, not {list(sizes)}", port=name
+        )
+    first = is_channels_first(data_format)
+    inside = sizes[2:] if first else sizes[1:-1]
+    others = sizes[:2] if first else (sizes[0], sizes[-1])
+    if any(size != 1 for size in others):
+        raise AttributeProblem(
+            f"{name} must be 1 for rows and channels, not {list(sizes)}", port=name
+        )
+    return tuple(int(s) for s in inside)
+
+
+def is_channels_first(data_format: str | None) -> bool:
+    """Whether a data format has the channels before the axes of space.
+
+    Raises:
+        AttributeProblem: it is none that TensorFlow 1 knows.
+    """
+    known = {
+        "NHWC": False, "NCHW": True, "NWC": False, "NCW": True, "NDHWC": False, "NCDHW": True,
+        "channels_last": False, "channels_first": True, None: False,
+    }  # fmt: skip
+    if data_format not in known:
+        names = ", ".join(n for n in known if n)
+        raise AttributeProblem(
+            f"data_format must be one of {names}, not {data_format!r}", port="data_format"
+        )
+    return known[data_format]
+
+
+def layout(data_format: str | None, axes: int = 2) -> str:
+    """The attribute ``layout`` of an op on images or series."""
+    first, last = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}[axes]
+    return first if is_channels_first(data_format) else last
+
+
+def padding_name(padding: Any) -> Any:
+    """The attribute ``padding``: ``SAME`` is ``same``; lists of numbers stay what they are."""
+    return padding.lower() if isinstance(padding, str) else padding
+
+
+def scoped(name: str | None, default: str, values: Sequence[Any]) -> Any:
+    """The name scope of a function that makes several nodes."""
+    return F.graph_of(list(values)).name_scope(default if name is None else name)

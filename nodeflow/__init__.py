@@ -28,13 +28,13 @@ from nodeflow.ops.api import (
 )
 from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
 from nodeflow.ops.dropout import dropout
+from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
 
 __version__ = "0.1.0"
 
 _COLLECTIONS = (
     *("GraphKeys", "add_to_collection", "add_to_collections", "get_collection"),
     *("get_collection_ref", "global_variables", "local_variables", "model_variables"),
-    "trainable_variables",
 )
 _VARIABLES = (
     *("AUTO_REUSE", "Variable", "VariableScope", "get_local_variable", "get_variable"),
@@ -87,6 +87,7 @@ __all__ = [
     "constant",
     "control_dependencies",
     "dropout",
+    "dynamic_partition",
     "errors",
     "foldl",
     "foldr",
@@ -100,7 +101,10 @@ __all__ = [
     "placeholder",
     "reset_default_graph",
     "scan",
+    "size",
+    "unique",
     "variable",
+    "where",
     "while_loop",
     "zeros",
 ]

@@ -43,6 +43,10 @@ from nodeflow.ops.control_flow.api import map_fn as map_fn
 from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
 from nodeflow.ops.dropout import dropout as dropout
+from nodeflow.ops.dynamic.api import dynamic_partition as dynamic_partition
+from nodeflow.ops.dynamic.api import size as size
+from nodeflow.ops.dynamic.api import unique as unique
+from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.namespaces import losses as losses
 from nodeflow.ops.namespaces import nn as nn
@@ -63,7 +67,6 @@ from nodeflow.ops.variables.collections import get_collection_ref as get_collect
 from nodeflow.ops.variables.collections import global_variables as global_variables
 from nodeflow.ops.variables.collections import local_variables as local_variables
 from nodeflow.ops.variables.collections import model_variables as model_variables
-from nodeflow.ops.variables.collections import trainable_variables as trainable_variables
 from nodeflow.ops.variables.initializers import constant_initializer as constant_initializer
 from nodeflow.ops.variables.initializers import glorot_normal_initializer as glorot_normal_initializer
 from nodeflow.ops.variables.initializers import glorot_uniform_initializer as glorot_uniform_initializer
@@ -530,25 +533,29 @@ def binary_cross_entropy(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
+def boolean_mask(
+    x: TensorLike,
+    mask: TensorLike,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The slices of x where the mask is true, in order.
+
+    The mask has the sizes of some axes of x, from `axis` on; one axis, as long as the mask has true
+    elements, takes their place. So the size is known only when it runs. Gradient: zeros where the
+    mask is false.
+
+    Args:
+        mask: Which slices to keep.
+        axis: First of the axes that the mask is of.
+    """
+
 def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
     """x repeated to the shape of `like`.
 
     Args:
         like: Only its shape is used.
-    """
-
-def broadcast_to(
-    x: TensorLike,
-    shape: int | Sequence[int | None] = (2, 3),
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The tensor repeated to a larger shape, as arithmetic does by itself.
-
-    Sizes of 1 and missing leading axes are repeated; an unknown size keeps that of the tensor.
-
-    Args:
-        shape: New sizes; an unknown one is kept.
     """
 
 def case_check(
@@ -980,21 +987,6 @@ def f1_score(
         threshold: Predictions above it are positive.
     """
 
-def fill(
-    shape: int | Sequence[int | None] = (2, 3),
-    value: float | bool | Sequence[Any] | np.ndarray = 0.0,
-    dtype: DtypeLike = 'float32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """A tensor of a given shape, full of one value.
-
-    Args:
-        shape: Sizes.
-        value: Value of every element.
-        dtype: Data type.
-    """
-
 def fill_in_order(
     shape: int | Sequence[int | None] = (2, 3),
     value: float | bool | Sequence[Any] | np.ndarray = 0.0,
@@ -1146,40 +1138,6 @@ def global_max_pool(
         keepdims: Keep the other axes with size 1.
     """
 
-def glorot_normal(
-    shape: int | Sequence[int | None] = (2, 3),
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights, normal within 2 deviations, with variance 2 / (inputs + outputs).
-
-    The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
-
-    Args:
-        shape: Sizes.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def glorot_uniform(
-    shape: int | Sequence[int | None] = (2, 3),
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights, uniform, with variance 2 / (inputs + outputs).
-
-    The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
-
-    Args:
-        shape: Sizes.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
 def gradient_descent(
     loss: TensorLike,
     schedule: TensorLike | None = None,
@@ -1269,40 +1227,6 @@ def gru_cell(
         kernel: Weights of the inputs: (features, gates * units).
         recurrent_kernel: Weights of the last step: (units, gates * units).
         bias: (gates * units,).
-    """
-
-def he_normal(
-    shape: int | Sequence[int | None] = (2, 3),
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights for relu layers, normal within 2 deviations, with variance 2 / inputs.
-
-    The last but one size of the shape is the inputs. He and others, 2015.
-
-    Args:
-        shape: Sizes.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def he_uniform(
-    shape: int | Sequence[int | None] = (2, 3),
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights for relu layers, uniform, with variance 2 / inputs.
-
-    The last but one size of the shape is the inputs. He and others, 2015.
-
-    Args:
-        shape: Sizes.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def hinge_loss(
@@ -1769,6 +1693,13 @@ def nadam(
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The number with its sign changed: -x."""
 
+def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The indices (n, rank) of the n elements that are true, or not 0, as int64.
+
+    In order of the elements, as TensorFlow's where of one argument; NaN counts as not 0. How many
+    there are is known only when it runs. No gradient flows.
+    """
+
 def normalize(
     x: TensorLike,
     mean: float | bool | Sequence[Any] | np.ndarray | None = None,
@@ -1823,54 +1754,10 @@ def one_cycle(
         dtype: Data type.
     """
 
-def one_hot(
-    indices: TensorLike,
-    depth: int = 10,
-    on_value: float | bool | Sequence[Any] | np.ndarray = 1,
-    off_value: float | bool | Sequence[Any] | np.ndarray = 0,
-    axis: int = -1,
-    dtype: DtypeLike = 'float32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Class numbers as vectors that are on_value at the class and off_value elsewhere.
-
-    The new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1
-    gives off_value everywhere.
-
-    Args:
-        indices: Class numbers.
-        depth: Number of classes.
-        on_value: Value at the class.
-        off_value: Value elsewhere.
-        axis: Where the new axis is put in.
-        dtype: Data type.
-    """
-
 def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Ones in the shape and dtype of x.
 
     No gradient flows.
-    """
-
-def orthogonal(
-    shape: int | Sequence[int | None] = (2, 3),
-    gain: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights whose columns, or rows if there are fewer, are at right angles and of length
-    gain.
-
-    Axes before the last count as one. Usual for recurrent kernels. Saxe and others, 2013.
-
-    Args:
-        shape: Sizes.
-        gain: Length of each column or row.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def pad(
@@ -1908,24 +1795,6 @@ def part_of_concat(
         like: What concat joined.
         axis: Axis they were joined along.
         index: Which part.
-    """
-
-def place_slice(
-    x: TensorLike,
-    like: TensorLike,
-    begin: int | Sequence[int | None] = (0,),
-    end: int | Sequence[int | None] = (None,),
-    strides: int | Sequence[int] | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Zeros in the shape of `like`, with x put where the slices begin:end:strides choose.
-
-    Args:
-        like: Only its shape is used.
-        begin: First index per axis; none is the first.
-        end: End per axis, not included; none is the end.
-        strides: Step per axis; none means 1.
     """
 
 def positions(
@@ -2111,48 +1980,6 @@ def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None =
         predictions: Predicted values.
     """
 
-def random_normal(
-    shape: int | Sequence[int | None] = (2, 3),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Normally distributed random numbers.
-
-    New ones each time it runs.
-
-    Args:
-        shape: Sizes.
-        mean: Centre.
-        stddev: Standard deviation.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def random_uniform(
-    shape: int | Sequence[int | None] = (2, 3),
-    low: float = 0.0,
-    high: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Evenly distributed random numbers from low to high.
-
-    New ones each time it runs.
-
-    Args:
-        shape: Sizes.
-        low: Smallest.
-        high: Largest.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
 def random_uniform_like(
     like: TensorLike,
     dtype: DtypeLike = 'float32',
@@ -2171,22 +1998,32 @@ def random_uniform_like(
     """
 
 def range(
-    start: float | bool | Sequence[Any] | np.ndarray = 10,
-    limit: float | bool | Sequence[Any] | np.ndarray | None = None,
-    delta: float | bool | Sequence[Any] | np.ndarray = 1,
+    start: TensorLike | np.ndarray = 10,
+    limit: TensorLike | np.ndarray | None = None,
+    delta: TensorLike | np.ndarray = 1,
     dtype: DtypeLike = 'int32',
     *,
     name: str | None = None,
 ) -> Tensor:
     """The numbers from start up to but not including limit, delta apart.
 
-    With start alone it counts from 0 up to it, as Python's range.
+    With start alone it counts from 0 up to it, as Python's range. What is wired into start, limit
+    or delta overrides the attributes; the numbers then have its dtype.
 
     Args:
+        start: First number, or the limit if there is none; overrides the attribute.
+        limit: End, not included; overrides the attribute.
+        delta: Step; overrides the attribute.
         start: First number, or the limit if there is none.
         limit: End, not included.
         delta: Step between numbers; negative counts down.
         dtype: Data type.
+    """
+
+def rank(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number of axes of x: 0 of a single number, 2 of a matrix.
+
+    No gradient flows.
     """
 
 def recall(
@@ -2346,20 +2183,6 @@ def relu(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The rectifier max(x, 0).
 
     NaN stays NaN, and -0 stays -0. Gradient: 1 above 0, else 0.
-    """
-
-def reshape(
-    x: TensorLike,
-    shape: int | Sequence[int] = (-1,),
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The same elements, in the same order, in another shape.
-
-    One size may be -1: it is what remains. The number of elements must stay the same.
-
-    Args:
-        shape: New sizes; one may be -1.
     """
 
 def reshape_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2546,6 +2369,15 @@ def segment_sum(
         count: Number of segments.
     """
 
+def shape(x: TensorLike, out_type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
+    """The sizes of x, one for each axis.
+
+    They, and numbers calculated from them, go into the shape port of other ops. No gradient flows.
+
+    Args:
+        out_type: Data type.
+    """
+
 def sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The logistic function 1 / (1 + exp(-x)), between 0 and 1.
 
@@ -2575,23 +2407,6 @@ def size(
     Args:
         axis: Axis or axes to count along; none means all.
         dtype: Data type.
-    """
-
-def slice(
-    x: TensorLike,
-    begin: int | Sequence[int] = (0,),
-    size: int | Sequence[int] = (-1,),
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The block that starts at begin and has the given size.
-
-    A size of -1 reaches to the end. The block must lie inside the tensor. Gradient: zeros outside
-    the block.
-
-    Args:
-        begin: First index, one number per axis.
-        size: Sizes, one number per axis; -1 reaches to the end.
     """
 
 def softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
@@ -2730,25 +2545,6 @@ def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
     What comes before it is a constant for optimizers.
     """
 
-def strided_slice(
-    x: TensorLike,
-    begin: int | Sequence[int | None] = (0,),
-    end: int | Sequence[int | None] = (None,),
-    strides: int | Sequence[int] | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The part of a tensor that Python's slices begin:end:strides choose.
-
-    Negative numbers count from the end; what lies outside is cut off; a stride of -1 reverses. Axes
-    without a number are kept whole. Gradient: zeros outside the part.
-
-    Args:
-        begin: First index per axis; none is the first.
-        end: End per axis, not included; none is the end.
-        strides: Step per axis; none means 1.
-    """
-
 def subtract(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The difference x - y.
 
@@ -2815,20 +2611,6 @@ def tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     Gradient: 1 - tanh(x)^2.
     """
 
-def tile(
-    x: TensorLike,
-    multiples: int | Sequence[int] = (1, 2),
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The tensor repeated along each axis.
-
-    Gradient: the sum over the copies.
-
-    Args:
-        multiples: Repeats, one number per axis.
-    """
-
 def top_k(
     x: TensorLike,
     k: int = 1,
@@ -2879,47 +2661,6 @@ def transpose(
         perm: New order of the axes; none reverses.
     """
 
-def truncated_normal(
-    shape: int | Sequence[int | None] = (2, 3),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Normally distributed random numbers within 2 standard deviations.
-
-    New ones each time it runs. stddev is that of the distribution before it is cut.
-
-    Args:
-        shape: Sizes.
-        mean: Centre.
-        stddev: Standard deviation.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def uniform_unit_scaling(
-    shape: int | Sequence[int | None] = (2, 3),
-    factor: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights, uniform within factor * sqrt(3 / inputs).
-
-    The inputs are all sizes of the shape but the last, multiplied. Sussillo and Abbott, 2014;
-    TensorFlow 1's default before Glorot's.
-
-    Args:
-        shape: Sizes.
-        factor: Factor of the limit.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
 def unique(
     x: TensorLike,
     size: int = 100,
@@ -2938,17 +2679,37 @@ def unique(
         fill: Padding after the last value.
     """
 
-def unit_forget_bias(
-    shape: int | Sequence[int | None] = (2, 3),
-    dtype: DtypeLike = 'float32',
+def unique_with_counts(
+    x: TensorLike,
+    out_idx: DtypeLike = 'int32',
+    *,
+    name: str | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The distinct elements of a vector, in the order in which they occur.
+
+    Gives them, for each element the index of its value, and how often each value occurs. How many
+    there are is known only when it runs; `unique` pads them to a known size. NaN is one value. No
+    gradient flows.
+
+    Args:
+        x: A vector.
+        out_idx: Data type of indices and counts.
+    """
+
+def unmask_like(
+    x: TensorLike,
+    like: TensorLike,
+    mask: TensorLike,
+    axis: int = 0,
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Initial bias of a long short-term memory: 1 for the forget gate, else 0.
+    """Zeros in the shape of `like`, with the slices of x put where the mask is true.
 
     Args:
-        shape: Sizes.
-        dtype: Data type.
+        like: Only its shape is used.
+        mask: Where the slices go.
+        axis: First of the axes that the mask is of.
     """
 
 def unpad(
@@ -2965,45 +2726,6 @@ def unpad(
         like: Only its shape is used.
         paddings: A pair [before, after] for each axis.
         mode: What the border was made of.
-    """
-
-def untile(
-    x: TensorLike,
-    like: TensorLike,
-    multiples: int | Sequence[int],
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The sum over the copies that tile made of `like`.
-
-    Args:
-        like: Only its shape is used.
-        multiples: How often tile repeated each axis.
-    """
-
-def variance_scaling(
-    shape: int | Sequence[int | None] = (2, 3),
-    scale: float = 1.0,
-    mode: Literal['fan_in', 'fan_out', 'fan_avg'] = 'fan_in',
-    distribution: Literal['truncated_normal', 'normal', 'uniform'] = 'truncated_normal',
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Initial weights with variance scale / n.
-
-    n is the number of inputs (fan_in) or outputs (fan_out), the last two sizes of the shape, or the
-    mean of both (fan_avg). truncated_normal draws within 2 deviations and has the variance after
-    the cut.
-
-    Args:
-        shape: Sizes.
-        scale: Factor of the variance.
-        mode: What n is.
-        distribution: What is drawn from.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def warm_up(

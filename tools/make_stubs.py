@@ -126,10 +126,13 @@ def _wrapped(text: str, first: str = "", rest: str = "") -> str:
 
 
 def _parameters(op: Op) -> Iterator[str]:
+    twins = {attr.name: attr for attr in op.attrs if attr.name in op.twins}
     for port in op.inputs:
-        yield _input(port)
+        yield _twin(twins[port.name]) if port.name in twins else _input(port)
     keyword_only = False
     for attr in op.attrs:
+        if attr.name in twins:
+            continue
         # Python allows no required parameter after an optional one, except by keyword.
         after_optional = any(p.optional for p in op.inputs) or any(
             not a.required for a in op.attrs[: op.attrs.index(attr)]
@@ -148,6 +151,15 @@ def _input(port: Port) -> str:
         default = " = ()" if port.optional else ""
         return f"{port.name}: TensorLike | Sequence[TensorLike]{default}"
     return f"{port.name}: TensorLike | None = None" if port.optional else f"{port.name}: TensorLike"
+
+
+def _twin(attr: Attr) -> str:
+    """What a port and an attribute have the same name for: a value, or a tensor."""
+    name, _, rest = _attribute(attr).partition(": ")
+    type_, _, default = rest.partition(" = ")
+    known = [t for t in type_.split(" | ") if not t.startswith("Sequence")]
+    shown = [t for t in known if t not in ("float", "bool")]
+    return f"{name}: {' | '.join(['TensorLike', *shown])} = {default}"
 
 
 def _attribute(attr: Attr) -> str:

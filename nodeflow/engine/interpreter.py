@@ -92,7 +92,10 @@ def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[Tenso
     for value, expected in zip(values, types, strict=True):
         if value.shape == expected.shape and value.dtype == numpy_dtype(expected.dtype):
             continue
-        fits = value.dtype == numpy_dtype(expected.dtype) and len(expected.shape) == value.ndim
+        fits = value.dtype == numpy_dtype(expected.dtype)
+        if fits and not expected.has_rank:
+            continue
+        fits = fits and expected.ndims == value.ndim
         if not fits or any(
             d is not None and d != n for d, n in zip(expected.shape, value.shape, strict=True)
         ):

@@ -16,7 +16,6 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.engine.events import CompileFailure
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.interpreter import Values, call_reference
@@ -31,6 +30,7 @@ from nodeflow.engine.schedule.schedule import (
     is_variable,
     resolve_alias,
 )
+from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import GraphError, UnknownName, suggest
@@ -79,10 +79,10 @@ class Session:
         self.graph = graph or get_default_graph()
         self._context = RunContext(self.graph, seed, threads, resolve(without), on_compile_failure)
         self._wanted: Tier = tier
-        self._last: Executor | None = None
+        self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
         self._schedules: dict[tuple, Schedule] = {}
-        self._executors: dict[tuple, Executor] = {}
+        self._executors: dict[tuple, AnyExecutor] = {}
         self._runs = 0
 
     # ---- running ------------------------------------------------------------------------------
@@ -163,14 +163,9 @@ class Session:
         training: bool | None = None,
     ) -> str:
         """The optimized plan of a run as text: what was rewritten, fused, the memory, the code."""
-        from nodeflow.engine.inspect.explain import explain
-        from nodeflow.engine.plan.plan import make_plan
-
         with self._context.lock:
             executor, _, phase, _ = self._prepare(fetches, feed_dict, training)
-            updating = bool(phase.training)
-            plan = make_plan(executor.schedule, executor.types, self.without, updating=updating)
-            return explain(plan)
+            return explain_run(executor, self.without, updating=bool(phase.training))
 
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
         """What random ops draw in a run that begins now: the numbers of a training step or run."""
@@ -180,7 +175,7 @@ class Session:
         self._runs += 1
         return self._context.stream_of("run", self._runs - 1)
 
-    def _finish(self, executor: Executor, values: Values, phase: Phase) -> list[Any]:
+    def _finish(self, executor: AnyExecutor, values: Values, phase: Phase) -> list[Any]:
         """Store what a run assigned and count its steps; returns what was fetched."""
         results = executor.results(values)
         executor.commit(values, self.variables)
@@ -190,7 +185,7 @@ class Session:
 
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
-    ) -> tuple[Executor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
+    ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
         """What runs the fetches, its inputs, its phase, and how its results are packed; under the
         lock."""
         self._context.check_open()
@@ -227,13 +222,13 @@ class Session:
 
     def _executor(
         self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
-    ) -> Executor:
+    ) -> AnyExecutor:
         updating = bool(phase.training)
         key = (id(schedule), updating, *((s, a.shape) for s, a in given.items()))
         if key not in self._executors:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
             rewritten = rewrite_schedule(schedule, types, self.without)
-            made = Executor(*rewritten, self._wanted, self._context, updating=updating)
+            made = make_executor(*rewritten, self._wanted, self._context, updating=updating)
             self._executors[key] = made
         return self._executors[key]
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
@@ -68,7 +68,7 @@ class Stepper:
         self._order = np.zeros(0, np.int64)
         self._first = first_step
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
-        self._executor: Executor | None = None
+        self._executor: AnyExecutor | None = None
         self._stop = False
 
     # ---- for the training loop ----------------------------------------------------------------
@@ -158,16 +158,15 @@ class Stepper:
     def explain(self) -> str:
         """The optimized plan of a step as text, as `Session.explain`."""
         from nodeflow.engine.inspect.explain import explain
-        from nodeflow.engine.plan.plan import make_plan
 
         with self._context.exclusive():
             steps = self._make_plan()
             if steps:
                 return explain(steps.plan)
-            without = self._context.without
-            return explain(make_plan(self.schedule, self._types, without, updating=True))
+            executor = self._executor or self._make_executor("reference")
+            return explain_run(executor, self._context.without, updating=True)
 
-    def _profiled_step(self, executor: Executor, profiler: Profiler) -> None:
+    def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
         """A step of kernels with references between."""
         given = {**self._batch(), **self._given, **self._read_variables()}
         stream_of = self._context.stream_of("", self.step)
@@ -231,8 +230,8 @@ class Stepper:
         self.step += 1
         return row.reshape(1, len(self._scalars))
 
-    def _make_executor(self, wanted: Tier) -> Executor:
-        return Executor(self.schedule, self._types, wanted, self._context, updating=True)
+    def _make_executor(self, wanted: Tier) -> AnyExecutor:
+        return make_executor(self.schedule, self._types, wanted, self._context, updating=True)
 
     def _batch(self) -> dict[int, np.ndarray]:
         """The batch of the current step, by slot."""
@@ -259,8 +258,11 @@ class Stepper:
         return self._compilation.poll()
 
     def _make_plan(self) -> StepPlan | None:
+        from nodeflow.engine.ir.plan import is_concrete
         from nodeflow.engine.runtime.compiled_steps import plan_steps
 
+        if not is_concrete(self._types):
+            return None
         without = self._context.without
         columns = self._staging.columns if self._staging else self.columns
         return plan_steps(self.schedule, self._types, columns, self.batch_size, without)

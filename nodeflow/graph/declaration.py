@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -376,6 +377,12 @@ class NodeDeclaration:
     @property
     def variadic(self) -> bool:
         return bool(self.inputs) and self.inputs[-1].variadic
+
+    @cached_property
+    def twins(self) -> tuple[str, ...]:
+        """In-ports for what an attribute of the same name says, too; a call gives one of both."""
+        attrs = {attr.name for attr in self.attrs}
+        return tuple(p.name for p in self.inputs if p.name in attrs and not p.keyword)
 
     def attr(self, name: str) -> Attr:
         """The declaration of one attribute.

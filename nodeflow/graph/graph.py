@@ -356,6 +356,9 @@ class Graph(GraphNames):
         if isinstance(value, (np.ndarray, np.generic)):
             array = np.asarray(value)
             return self.apply("constant", value=array, dtype=dtype_name(array.dtype))
+        packed = self._packed(value, dtype) if isinstance(value, (list, tuple)) else None
+        if packed is not None:
+            return packed
         if not isinstance(value, (bool, int, float, list, tuple)):
             raise LiteralError(
                 f"{type(value).__name__} is not a tensor",
@@ -404,6 +407,18 @@ class Graph(GraphNames):
     @property
     def finalized(self) -> bool:
         return self._finalized
+
+    def _packed(self, values: Iterable[Any], dtype: str | None) -> Tensor | None:
+        """A list with tensors in it as one tensor, as in TensorFlow 1; None if there are none."""
+        found = []
+        for value in values:
+            nested = self._packed(value, dtype) if isinstance(value, (list, tuple)) else None
+            found.append(value if nested is None else nested)
+        kind = next((v.dtype for v in found if isinstance(v, Tensor)), None)
+        if kind is None:
+            return None
+        parts = [self.as_tensor(v, kind) for v in found]
+        return self.apply("concat", [self.apply("expand_dims", p, axis=0) for p in parts], axis=0)
 
     # ---- looking up ---------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Basic numpy indexing as attributes of ops: integers, slices, None and ``...``."""
+"""Basic numpy indexing as ops: integers, slices, None, ``...``, and tensors in their places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nodeflow.errors import GraphError, ShapeError
-from nodeflow.graph.types import Shape
+from nodeflow.graph.shapes import UNKNOWN, Shape
+
+TO_THE_END = 2**31 - 1
+"""Where a slice with tensors among its bounds ends if it has no end: what is beyond is cut off."""
 
 
 @dataclass
@@ -16,20 +19,28 @@ class Index:
     Attributes:
         begin, end, strides: for each axis of the tensor; None as end means to the end.
         squeezed: axes of the tensor that an integer removes.
+        gathered: axes that a tensor of one number, or of several, is an index of.
         new_axes: axes of the result to insert, in order.
     """
 
-    begin: list[int] = field(default_factory=list)
-    end: list[int | None] = field(default_factory=list)
-    strides: list[int] = field(default_factory=list)
+    begin: list[Any] = field(default_factory=list)
+    end: list[Any] = field(default_factory=list)
+    strides: list[Any] = field(default_factory=list)
     squeezed: list[int] = field(default_factory=list)
+    gathered: list[tuple[int, Any]] = field(default_factory=list)
     new_axes: list[int] = field(default_factory=list)
 
     @property
     def slices(self) -> bool:
         """Whether the strided slice leaves anything out."""
         parts = zip(self.begin, self.end, self.strides, strict=True)
-        return any(b != 0 or e is not None or s != 1 for b, e, s in parts)
+        return any(is_tensor(b) or is_tensor(s) or b != 0 or e is not None or s != 1
+                   for b, e, s in parts)  # fmt: skip
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a part of a key is a tensor: what else has a node is no index."""
+    return hasattr(value, "node")
 
 
 def parse_index(key: Any, shape: Shape) -> Index:
@@ -37,49 +48,83 @@ def parse_index(key: Any, shape: Shape) -> Index:
 
     Raises:
         ShapeError: more indices than axes, or an index outside a known dimension.
-        GraphError: an index that is neither an integer, a slice, None nor ``...``.
+        UnknownRank: ``...`` of a tensor of unknown rank.
+        GraphError: an index that is neither an integer, a slice, a tensor, None nor ``...``.
     """
     index = Index()
     kept = 0
-    for item in _expand_ellipsis(key if isinstance(key, tuple) else (key,), len(shape)):
+    items = key if isinstance(key, tuple) else (key,)
+    if shape is not UNKNOWN or any(item is Ellipsis for item in items):
+        items = _expand_ellipsis(items, len(shape))
+    for item in items:
         if item is None:
             index.new_axes.append(kept)
             kept += 1
         elif isinstance(item, slice):
             _append_slice(item, index)
             kept += 1
+        elif is_tensor(item):
+            index.gathered.append((len(index.begin), item))
+            _append_slice(slice(None), index)
+            kept += item.type.rank
         elif isinstance(item, int) and not isinstance(item, bool):
             axis = len(index.begin)
-            _check_in_range(item, axis, shape[axis])
-            index.begin.append(item)
-            index.end.append(item + 1 if item != -1 else None)
+            _check_in_range(item, axis, None if shape is UNKNOWN else shape[axis])
+            index.begin.append(int(item))
+            index.end.append(int(item) + 1 if item != -1 else None)
             index.strides.append(1)
             index.squeezed.append(axis)
         else:
             raise GraphError(
                 f"cannot index with {type(item).__name__}",
-                hint="Use integers and slices, or nf.gather for a tensor of indices.",
+                hint="Use integers, slices and integer tensors.",
             )
     return index
 
 
-def _expand_ellipsis(items: tuple, rank: int) -> list[Any]:
+def apply_index(tensor: Any, index: Index) -> Any:
+    """The ops that select what an index says."""
+    result = tensor
+    if index.slices:
+        begin, end, strides = index.begin, index.end, index.strides
+        if any(map(is_tensor, (*begin, *end, *strides))):
+            end = [TO_THE_END if e is None else e for e in end]
+            bounds = [tensor.graph.as_tensor(each, "int32") for each in (begin, end, strides)]
+            result = result._apply("strided_slice", result, *bounds)
+        else:
+            result = result._apply("strided_slice", result, begin=begin, end=end, strides=strides)
+    for axis, indices in reversed(index.gathered):
+        result = result._apply("gather", result, indices, axis=axis)
+    if index.squeezed:
+        result = result._apply("squeeze", result, axis=_moved(index))
+    for axis in index.new_axes:
+        result = result._apply("expand_dims", result, axis=axis)
+    return result
+
+
+def _moved(index: Index) -> list[int]:
+    """The axes to squeeze, after those before them were replaced by the axes of indices."""
+    more = [(axis, indices.type.rank - 1) for axis, indices in index.gathered]
+    return [axis + sum(n for before, n in more if before < axis) for axis in index.squeezed]
+
+
+def _expand_ellipsis(items: tuple, rank: int) -> tuple[Any, ...]:
     used = sum(1 for i in items if i is not None and i is not Ellipsis)
     if used > rank:
         raise ShapeError(f"{used} indices for a tensor of rank {rank}")
     fill = [slice(None)] * (rank - used)
-    if Ellipsis not in items:
-        return [*items, *fill]
-    at = items.index(Ellipsis)
-    return [*items[:at], *fill, *items[at + 1 :]]
+    at = next((place for place, item in enumerate(items) if item is Ellipsis), None)
+    if at is None:
+        return (*items, *fill)
+    return (*items[:at], *fill, *items[at + 1 :])
 
 
 def _append_slice(item: slice, index: Index) -> None:
-    if item.step is not None and item.step < 1:
+    if not is_tensor(item.step) and item.step is not None and item.step < 1:
         raise GraphError("slices need a positive step", hint="Use nf.gather to reverse.")
-    index.begin.append(item.start or 0)
+    index.begin.append(0 if item.start is None else item.start)
     index.end.append(item.stop)
-    index.strides.append(item.step or 1)
+    index.strides.append(1 if item.step is None else item.step)
 
 
 def _check_in_range(index: int, axis: int, size: int | None) -> None:

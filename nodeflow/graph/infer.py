@@ -9,6 +9,7 @@ import numpy as np
 
 from nodeflow.errors import DtypeError, MissingInput, NodeflowError, UnknownRank
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.known_values import with_values
 from nodeflow.graph.ranks import infer_for_ranks
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 
@@ -32,9 +33,13 @@ def infer_types(
     try:
         check_count(op, len(types))
         check_dtypes(op, types)
-        return infer_outputs(op, types, attrs)
+        outs = infer_outputs(op, types, attrs)
     except NodeflowError as error:
         raise error.at(node) from None
+    for type_ in types:
+        if type_.value is not None:
+            return with_values(op, types, attrs, outs)
+    return outs
 
 
 def infer_outputs(

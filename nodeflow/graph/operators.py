@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.indexing import parse_index
+from nodeflow.graph.indexing import apply_index, parse_index
 from nodeflow.graph.shapes import Shape
 
 _VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
@@ -135,16 +135,7 @@ class TensorOperators:
             index = parse_index(key, self.shape)
         except GraphError as error:
             raise error.at(self.name) from None
-        result = self
-        if index.slices:
-            result = result._apply(
-                "strided_slice", result, begin=index.begin, end=index.end, strides=index.strides
-            )
-        if index.squeezed:
-            result = result._apply("squeeze", result, axis=index.squeezed)
-        for axis in index.new_axes:
-            result = result._apply("expand_dims", result, axis=axis)
-        return result
+        return apply_index(self, index)
 
     def __bool__(self) -> bool:
         raise GraphError(

@@ -61,10 +61,26 @@ def shape_text(shape: Shape) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Dtype and shape of a tensor; each dimension may be None, and the shape `UNKNOWN`."""
+    """Dtype and shape of a tensor; each dimension may be None, and the shape `UNKNOWN`.
+
+    Attributes:
+        value: of a few integers, what is known of them before a run, in order, None for each that
+            is not: sizes that ops take as tensors (`known_values`). None: nothing is.
+    """
 
     dtype: str
     shape: Shape
+    value: tuple[int | None, ...] | None = None
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """The value, if all of it is known."""
+        if self.value is None or None in self.value:
+            return None
+        return np.array(self.value, numpy_dtype(self.dtype)).reshape(self.shape)  # type: ignore[arg-type]
+
+    def with_value(self, value: tuple[int | None, ...] | None) -> TensorType:
+        return self if value == self.value else TensorType(self.dtype, self.shape, value)
 
     @property
     def has_rank(self) -> bool:

@@ -90,20 +90,28 @@ def _value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
     return value, default_dtype(value) if dtype is None else dtype_name(dtype)
 
 
-def zeros(shape: Sequence[int], dtype: Any = "float32", name: str | None = None) -> Tensor:
-    """A tensor of a given shape, full of zeros (false for bool)."""
+def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """A tensor full of zeros (false for bool).
+
+    Args:
+        shape: its sizes: numbers, or a tensor of them.
+    """
     return _full(shape, 0, dtype, name or "zeros")
 
 
-def ones(shape: Sequence[int], dtype: Any = "float32", name: str | None = None) -> Tensor:
-    """A tensor of a given shape, full of ones (true for bool)."""
+def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """A tensor full of ones (true for bool).
+
+    Args:
+        shape: its sizes: numbers, or a tensor of them.
+    """
     return _full(shape, 1, dtype, name or "ones")
 
 
-def _full(shape: Sequence[int], value: int, dtype: Any, name: str) -> Tensor:
+def _full(shape: Any, value: int, dtype: Any, name: str) -> Tensor:
     dtype = dtype_name(dtype)
     number = bool(value) if dtype == "bool" else value
-    return get_default_graph().apply("fill", shape=shape, value=number, dtype=dtype, name=name)
+    return F.fill(shape=shape, value=number, dtype=dtype, name=name)
 
 
 def clip_by_value(x: Any, min: Any = 0.0, max: Any = 1.0, name: str | None = None) -> Tensor:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,10 @@ import numpy as np
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     DTYPES,
-    NUMBERS,
     TensorType,
     literal,
     normalize_axis,
@@ -27,92 +25,98 @@ from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise, define
 from nodeflow.ops.inputs import full_shape, literal_at
+from nodeflow.ops.runtime_attributes import (
+    LATER,
+    SIZES,
+    RuntimeAttributes,
+    check_rank,
+    dims,
+    has_later,
+    shape_port,
+)
 from nodeflow.ops.samples import special, values
 
 
+def literal_of(attrs: Mapping[str, Any]) -> np.ndarray:
+    """The attributes `value` and `dtype` as an array."""
+    return literal(attrs["value"], attrs["dtype"])
+
+
 @register
-class Fill(Op):
+class Fill(RuntimeAttributes):
     """A tensor full of one value."""
 
     id = "fill"
     category = "Inputs"
     keywords = ("zeros", "ones", "constant")
-    doc = "A tensor of a given shape, full of one value."
+    doc = (
+        "A tensor of a given shape, full of one value.\n\nWhat is wired into shape or value "
+        "overrides the attributes; the result then has the value's dtype. Gradient: the sum flows "
+        "to the value."
+    )
+    differentiable = True
+    runtime = ("shape", "value")
+    inputs = (
+        shape_port(),
+        Port("value", "Value of every element; overrides the attribute.", optional=True),
+    )
     attrs = (
         Attr("shape", "shape", (2, 3), "Sizes."),
         Attr("value", "literal", 0.0, "Value of every element."),
         Attr("dtype", "dtype", "float32", "Data type."),
     )
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        if literal_at("value", attrs["value"], attrs["dtype"]).shape != ():
+    def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().bound(types[:1], attrs)
+        if len(types) > 1:
+            check_rank("value", types[1], 0)
+            found |= {"value": types[1], "dtype": types[1].dtype}
+        return found
+
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        value, shape = attrs["value"], attrs["shape"]
+        wired = isinstance(value, TensorType)
+        if not wired and literal_at("value", value, attrs["dtype"]).shape != ():
             raise AttributeProblem("fill takes one number", port="value", hint="Use constant.")
-        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
+        return TensorType(attrs["dtype"], dims(shape) if has_later(shape) else full_shape(shape))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        names = ("shape", "value")[: len(types)]
+        known = () if len(types) > 1 else literal_at("value", attrs["value"], attrs["dtype"])
+        parts = [lowering.Part("out", lowering.Elementwise("x", ("x",)), ("value",), outs[0])]
+        if len(types) < 2:
+            one = outs[0].with_shape(())
+            parts.insert(0, lowering.Part("value", lowering.Known(np.asarray(known)), (), one))
+        return lowering.Composite(names, parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        return np.full(attrs["shape"], literal(attrs["value"], attrs["dtype"]))
+        wired = {"shape": arrays[0]} if arrays else {}
+        shape = self._found((), wired, attrs)["shape"] if wired else attrs["shape"]
+        return np.full(shape, arrays[1] if len(arrays) > 1 else literal_of(attrs))
+
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        raise NotImplementedError  # `reference` says it all
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        if len(node.inputs) < 2:
+            return [None] * len(node.inputs)
+        return None, F.reduce_sum(grads[0]) if node.inputs[1].type.is_float else None
 
     def samples(self) -> Iterator[Sample]:
         yield Sample((), {"shape": (2, 3), "value": 7})
         yield Sample((), {"shape": (0, 3), "value": 255, "dtype": "uint8"})
         yield Sample((), {"shape": (), "value": True, "dtype": "bool"})
+        for dtype in SIZES:
+            yield Sample((np.array([2, 3], dtype),), {"value": 2.5})
+        yield Sample((np.array([2, 3], "int32"), values(())), smooth=True)
+        for dtype in DTYPES:
+            yield Sample((np.array([2], "int64"), values((), dtype)))
+        yield Sample((np.array([0, 3], "int32"), values(())), smooth=True)
+        yield Sample((np.array([1], "int32"),))
 
 
 @register
-class Range(Op):
-    """Evenly spaced numbers."""
-
-    id = "range"
-    category = "Inputs"
-    keywords = ("sequence", "count", "arange", "steps")
-    doc = (
-        "The numbers from start up to but not including limit, delta apart.\n\nWith start alone it "
-        "counts from 0 up to it, as Python's range."
-    )
-    attrs = (
-        Attr("start", "literal", 10, "First number, or the limit if there is none."),
-        Attr("limit", "literal", None, "End, not included.", optional=True),
-        Attr("delta", "literal", 1, "Step between numbers; negative counts down."),
-        Attr("dtype", "dtype", "int32", "Data type.", choices=NUMBERS),
-    )
-
-    def _bounds(self, attrs: dict[str, Any]) -> tuple[Any, Any, int]:
-        """start, delta and how many numbers there are."""
-        names = ("start", "limit", "delta")
-        given = {n: attrs[n] for n in names if attrs[n] is not None}
-        numbers = {n: literal_at(n, v, attrs["dtype"]) for n, v in given.items()}
-        for name, number in numbers.items():
-            if number.shape != () or not np.isfinite(number):
-                raise AttributeProblem(f"{name} must be one finite number", port=name)
-        if not numbers["delta"]:
-            raise AttributeProblem(
-                "delta is 0", port="delta", hint="Use a positive or negative step."
-            )
-        start, delta = numbers["start"].item(), numbers["delta"].item()
-        if "limit" not in numbers:
-            start, limit = type(start)(0), start
-        else:
-            limit = numbers["limit"].item()
-        return start, delta, max(0, math.ceil((limit - start) / delta))
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return TensorType(attrs["dtype"], (self._bounds(attrs)[2],))
-
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        start, delta, count = self._bounds(attrs)
-        kind = np.float64 if attrs["dtype"].startswith("float") else np.int64
-        return (start + np.arange(count, dtype=kind) * delta).astype(attrs["dtype"])
-
-    def samples(self) -> Iterator[Sample]:
-        yield Sample((), {"start": 5})
-        yield Sample((), {"start": 0.5, "limit": 2.0, "delta": 0.25, "dtype": "float32"})
-        yield Sample((), {"start": 5, "limit": -2, "delta": -3, "dtype": "int64"})
-        yield Sample((), {"start": 3, "limit": 3, "dtype": "uint8"})
-        yield Sample((), {"start": 1, "limit": 0, "delta": -0.1, "dtype": "float64"})
-
-
-@register
-class OneHot(Op):
+class OneHot(RuntimeAttributes):
     """Class numbers as rows with a single one."""
 
     id = "one_hot"
@@ -123,7 +127,11 @@ class OneHot(Op):
         "new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1 "
         "gives off_value everywhere."
     )
-    inputs = (Port("indices", "Class numbers.", ("int32", "int64", "uint8")),)
+    runtime = ("depth",)
+    inputs = (
+        Port("indices", "Class numbers.", ("int32", "int64", "uint8")),
+        shape_port("depth", "Number of classes; overrides the attribute."),
+    )
     attrs = (
         Attr("depth", "int", 10, "Number of classes.", minimum=0),
         Attr("on_value", "literal", 1, "Value at the class."),
@@ -138,16 +146,18 @@ class OneHot(Op):
             on, off = bool(on), bool(off)
         return literal_at("on_value", on, dtype), literal_at("off_value", off, dtype)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         for name, value in zip(("on_value", "off_value"), self._values(attrs), strict=True):
             if value.shape != ():
                 raise AttributeProblem(f"{name} must be one number", port=name)
         axis = normalize_axis(attrs["axis"], types[0].rank + 1)
         shape = list(types[0].shape)
-        shape.insert(axis, attrs["depth"])
+        shape.insert(axis, None if attrs["depth"] is LATER else attrs["depth"])
         return TensorType(attrs["dtype"], tuple(shape))
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         axis = normalize_axis(attrs["axis"], types[0].rank + 1)
         on, off = self._values(attrs)
         wide = types[0].with_dtype("int64")
@@ -175,7 +185,7 @@ class OneHot(Op):
         ]
         return lowering.Composite(("x",), parts, ("out",))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         on, off = self._values(attrs)
         axis = normalize_axis(attrs["axis"], arrays[0].ndim + 1)
         classes = np.arange(attrs["depth"]).reshape((-1,) + (1,) * (arrays[0].ndim - axis))
@@ -187,6 +197,8 @@ class OneHot(Op):
         yield Sample((values((2, 3), "uint8", 0, 3),), {"depth": 4, "axis": 1, "dtype": "bool"})
         yield Sample((np.array(1, "int64"),), {"depth": 4, "on_value": 5, "dtype": "int32"})
         yield Sample((np.zeros(0, "int32"),), {"depth": 2, "off_value": -1.0})
+        for dtype in SIZES:
+            yield Sample((np.array([0, 2], "int32"), np.array(3, dtype)))
 
 
 def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError
+from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
@@ -39,26 +40,40 @@ def make_function(op: Op) -> Callable[..., Any]:
 def signature(op: Op) -> Signature:
     """The Python signature of an op's function."""
     kind, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
-    settings = {a.name for a in op.attrs}
+    settings = {a.name: Parameter.empty if a.required else a.default for a in op.attrs}
     parameters = [
         Parameter(
             p.name,
             keyword if p.keyword else kind,
-            default=Parameter.empty if not p.optional else () if p.variadic else None,
+            default=_default(p, settings),
         )
         for p in op.inputs
-        if p.name not in settings
+        if p.name in op.twins or p.name not in settings
     ]
-    for attr in op.attrs:
-        default = Parameter.empty if attr.required else attr.default
-        parameters.append(Parameter(attr.name, keyword, default=default))
-    parameters.append(Parameter("name", Parameter.KEYWORD_ONLY, default=None))
+    parameters += [
+        Parameter(name, keyword, default=default)
+        for name, default in settings.items()
+        if name not in op.twins
+    ]
+    parameters.append(Parameter("name", keyword, default=None))
     return Signature(parameters)
 
 
+def _default(port: Port, settings: dict[str, Any]) -> Any:
+    """The default of an in-port: that of the attribute of its name, if there is one."""
+    if not port.optional:
+        return Parameter.empty
+    return () if port.variadic else settings.get(port.name)
+
+
 def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[str, Any]]:
-    """Sort a call's arguments into inputs and attributes."""
+    """Sort a call's arguments into inputs and attributes.
+
+    What a port and an attribute have the same name for goes to the port if it holds a tensor.
+    """
     attrs = dict(kwargs)
+    if op.twins:
+        return _with_twins(op, op.twins, args, attrs)
     inputs: list[Any] = []
     value: Any
     rest = list(args)
@@ -88,9 +103,34 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
 
 def _is_setting(op: Op, name: str, value: Any) -> bool:
     """Whether an argument that a port could take is an attribute of the same name."""
-    if isinstance(value, (Tensor, Node, np.ndarray)):
+    if isinstance(value, np.ndarray) or holds_tensor(value):
         return False
     return any(attr.name == name for attr in op.attrs)
+
+
+def _with_twins(
+    op: Op, twins: tuple[str, ...], args: tuple, attrs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """As `split_arguments`: values that are known stay attributes, as far as they can."""
+    names = [*(p.name for p in op.inputs), *(a.name for a in op.attrs if a.name not in twins)]
+    if len(args) > len(names):
+        raise GraphError(f"{op.short_id} takes at most {len(names)} arguments")
+    for name, value in zip(names, args, strict=False):
+        if name in attrs:
+            raise GraphError(f"{op.short_id} got {name!r} twice")
+        attrs[name] = value
+    ports = [port.name for port in op.inputs]
+    while ports and ports[-1] in twins and not holds_tensor(attrs.get(ports[-1])):
+        ports.pop()
+    defaults = {name: op.attr(name).default for name in ports if name in twins}
+    return [attrs.pop(name, defaults.get(name)) for name in ports], attrs
+
+
+def holds_tensor(value: Any) -> bool:
+    """Whether it is a tensor, or a list with one."""
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_tensor, value))
+    return isinstance(value, (Tensor, Node))
 
 
 def graph_of(values: list[Any]) -> Graph:
@@ -98,6 +138,8 @@ def graph_of(values: list[Any]) -> Graph:
     for value in values:
         if isinstance(value, (Tensor, Node)):
             return value.graph
+        if isinstance(value, (list, tuple)) and holds_tensor(value):
+            return graph_of(list(value))
     return get_default_graph()
 
 

@@ -32,8 +32,19 @@ from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise
 from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.runtime_attributes import SIZES, RuntimeAttributes, all_inputs, shape_port
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, check_indices, part, sliced_shape, slices_of
+from nodeflow.ops.slicing import (
+    INDICES,
+    STRIDE_ATTRS,
+    STRIDE_PORTS,
+    STRIDES,
+    check_indices,
+    part,
+    sliced_shape,
+    slices_of,
+    unwired,
+)
 
 LIKE = Port("like", "Only its shape is used.", DTYPES)
 
@@ -187,21 +198,26 @@ class ReshapeLike(Internal):
 
 
 @register
-class Untile(Internal):
+class Untile(RuntimeAttributes):
     """The adjoint of tile."""
 
     id = "untile"
+    category = "Internal"
+    hidden = True
+    differentiable = True
     doc = "The sum over the copies that tile made of `like`."
-    inputs = (Port("x", dtypes=NUMBERS), LIKE)
-    attrs = (Attr("multiples", "ints", doc="How often tile repeated each axis."),)
+    runtime = ("multiples",)
+    inputs = (Port("x", dtypes=NUMBERS), LIKE, shape_port("multiples", "As tile's."))
+    attrs = (Attr("multiples", "ints", (1,), "How often tile repeated each axis."),)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        tiled = REGISTRY.lookup("tile").infer(types[1], multiples=attrs["multiples"])
-        assert isinstance(tiled, TensorType)
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        tiled = REGISTRY.lookup("tile").infer_known(types[1], **attrs)  # type: ignore[attr-defined]
         check_adjoint(types[0].shape, tiled.shape)
         return types[0].with_shape(types[1].shape)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         pairs = zip(attrs["multiples"], types[1].shape, strict=True)
         apart = types[0].with_shape(size for pair in pairs for size in pair)
         copies = tuple(range(0, apart.rank, 2))
@@ -211,7 +227,7 @@ class Untile(Internal):
         )
         return lowering.Composite(("x", "like"), parts, ("out",))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         pairs = [n for pair in zip(attrs["multiples"], like.shape, strict=True) for n in pair]
         copies = tuple(range(0, len(pairs), 2))
@@ -219,50 +235,65 @@ class Untile(Internal):
         return np.asarray(total).astype(x.dtype)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        multiples = node.inputs[2:]
+        if multiples:
+            return all_inputs(node, F.tile(grads[0], multiples[0]))
         return F.tile(grads[0], multiples=node.attrs["multiples"]), None
 
     def samples(self) -> Iterator[Sample]:
         for dtype in NUMBERS:
             arrays = values((6, 6), dtype), values((2, 3), "bool")
             yield Sample(arrays, {"multiples": (3, 2)}, smooth=dtype == "float64")
+        for dtype in SIZES:
+            yield Sample((values((6, 6)), values((2, 3)), np.array([3, 2], dtype)), smooth=True)
         yield Sample((values((2, 0)), values((2, 3))), {"multiples": (1, 0)}, smooth=True)
         yield Sample((values(()), values(())), {"multiples": ()}, smooth=True)
 
 
 @register
-class PlaceSlice(Internal):
+class PlaceSlice(RuntimeAttributes):
     """The adjoint of strided_slice."""
 
     id = "place_slice"
+    category = "Internal"
+    hidden = True
+    differentiable = True
     doc = "Zeros in the shape of `like`, with x put where the slices begin:end:strides choose."
-    inputs = (Port("x", dtypes=DTYPES), LIKE)
+    runtime = STRIDES
+    inputs = (Port("x", dtypes=DTYPES), LIKE, *STRIDE_PORTS)
     attrs = STRIDE_ATTRS
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        check_adjoint(types[0].shape, sliced_shape(types[1], slices_of(**attrs)).shape)
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        check_adjoint(types[0].shape, sliced_shape(types[1], attrs).shape)
         return types[0].with_shape(types[1].shape)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         sizes, offset, strides = lowering.slice_layout(types[1].shape, slices_of(**attrs))
         own = lowering.strides_of(sizes)
         copy = lowering.Copy((lowering.Block(sizes, 0, own, offset, strides),), fill=0)
         parts = (lowering.Part("out", copy, ("x",), outs[0]),)
         return lowering.Composite(("x", "like"), parts, ("out",))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         result = np.zeros(like.shape, x.dtype)
         result[slices_of(**attrs)] = x
         return result
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return F.strided_slice(grads[0], **node.attrs), None
+        bounds = node.inputs[2:]
+        return all_inputs(node, F.strided_slice(grads[0], *bounds, **unwired(node.attrs, bounds)))
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             attrs = {"begin": (-2, 0), "end": (None, -1), "strides": (1, 2)}
             arrays = values((2, 2), dtype), values((3, 4), "int32")
             yield Sample(arrays, attrs, smooth=dtype == "float64")
+        for dtype in SIZES:
+            bounds = [np.array(b, dtype) for b in ([-2, 0], [3, -1], [1, 2])]
+            yield Sample((values((2, 2)), values((3, 4)), *bounds), smooth=True)
         arrays = values((1, 4)), values((3, 4))
         yield Sample(arrays, {"begin": (2,), "end": (1,), "strides": (-1,)}, smooth=True)
         yield Sample((values((0, 4)), values((3, 4))), {"begin": (3,), "end": (None,)}, smooth=True)
@@ -366,48 +397,6 @@ class ScatterAddLike(Internal):
         for dtype in DTYPES:
             indices, like = np.zeros(1, "uint8"), values((1, 2), dtype)
             yield Sample((values((1, 2)), indices, like), smooth=True)
-
-
-@register
-class Size(Op):
-    """The number of elements."""
-
-    id = "size"
-    category = "Shape"
-    keywords = ("count", "length", "number of elements")
-    doc = "The number of elements of x along axes.\n\nWithout `axis`, of all. No gradient flows."
-    differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (
-        Attr("axis", "axes", None, "Axis or axes to count along; none means all."),
-        Attr("dtype", "dtype", "int32", "Data type.", choices=NUMBERS),
-    )
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        if attrs["axis"] is not None and types[0].has_rank:
-            normalize_axes(attrs["axis"], types[0].rank)
-        return TensorType(attrs["dtype"], ())
-
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        shape = [types[0].shape[a] for a in normalize_axes(attrs["axis"], types[0].rank)]
-        count = np.prod(shape, dtype=np.int64)  # type: ignore[arg-type]
-        return lowering.Known(np.asarray(count).astype(attrs["dtype"]))
-
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        axes = normalize_axes(attrs["axis"], arrays[0].ndim)
-        count = np.prod([arrays[0].shape[a] for a in axes], dtype=np.int64)
-        return np.asarray(count).astype(attrs["dtype"])
-
-    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (None,)
-
-    def samples(self) -> Iterator[Sample]:
-        yield Sample((values((2, 3)),), {"axis": 1, "dtype": "float64"}, smooth=True)
-        for dtype in DTYPES:
-            yield Sample((values((2, 3, 4), dtype),), {"axis": (0, -1)})
-        yield Sample((values((0, 3)),), {"dtype": "int64"})
-        yield Sample((values(()),), {"dtype": "float32"})
-        yield Sample((values((2, 3)),), {"dtype": "uint8"})
 
 
 @register

@@ -16,6 +16,7 @@ from nodeflow.errors import (
 )
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.known_values import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN
@@ -55,7 +56,8 @@ class Constant(Op):
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return TensorType(attrs["dtype"], literal_at("value", **attrs_of(attrs)).shape)
+        array = literal_at("value", **attrs_of(attrs))
+        return TensorType(attrs["dtype"], array.shape, known_value(array))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return literal(attrs["value"], attrs["dtype"]).copy()
@@ -257,7 +259,9 @@ def bind_initializer(
     """
     try:
         op = REGISTRY.lookup(initializer["op"])
-        if op.inputs or not {"shape", "dtype"} <= {a.name for a in op.attrs} or op.stateful:
+        needs = {a.name for a in op.attrs}
+        fills = all(p.optional for p in op.inputs) and {"shape", "dtype"} <= needs
+        if not fills or op.stateful:
             known = [o.id for o in REGISTRY if o.category == "Random"]
             raise AttributeProblem(
                 f"{op.id} is not an initializer", hint=f"Use {', '.join(known)}."

@@ -14,11 +14,19 @@ import numpy as np
 
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import Attr
-from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import full_shape
+from nodeflow.ops.runtime_attributes import (
+    LATER,
+    SIZES,
+    RuntimeAttributes,
+    dims,
+    has_later,
+    shape_port,
+)
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
 DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
@@ -34,18 +42,23 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 """Standard deviation of a normal distribution cut at 2 deviations."""
 
 
-class Random(Op):
+class Random(RuntimeAttributes):
     """Base of ops that draw a tensor of a given shape."""
 
     category = "Random"
     random = True
+    runtime = ("shape",)
+    inputs = (shape_port(),)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        shape = attrs["shape"]
+        return TensorType(attrs["dtype"], dims(shape) if has_later(shape) else full_shape(shape))
 
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
             yield Sample((), {"shape": (4, 3), "dtype": dtype})
+        for dtype in SIZES:
+            yield Sample((np.array([4, 3], dtype),))
         yield Sample((), {"shape": (0, 3), "seed": 3})
         yield Sample((), {"shape": (1, 1)})
 
@@ -71,10 +84,12 @@ class RandomNormal(Random):
         SEED,
     )
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return lowering.Random("normal", attrs["mean"], attrs["stddev"])
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         drawn = attrs["stream"].normal(attrs["shape"], attrs["dtype"])
         return moved(drawn, attrs["mean"], attrs["stddev"])
 
@@ -92,10 +107,12 @@ class TruncatedNormal(Random):
     )
     attrs = RandomNormal.attrs
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return lowering.Random("truncated_normal", attrs["mean"], attrs["stddev"])
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         drawn = attrs["stream"].truncated_normal(attrs["shape"], attrs["dtype"])
         return moved(drawn, attrs["mean"], attrs["stddev"])
 
@@ -136,19 +153,21 @@ class RandomUniform(Random):
         SEED,
     )
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         if not attrs["low"] <= attrs["high"]:
             raise AttributeProblem(
                 f"low {attrs['low']:g} is above high {attrs['high']:g}",
                 port="low",
                 hint="Swap low and high.",
             )
-        return super().infer(*types, **attrs)
+        return super().infer_known(*types, **attrs)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return limited_uniform(outs[0], attrs["low"], attrs["high"])
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
         return uniform(stream, shape, dtype, attrs["low"], attrs["high"])
 
@@ -174,7 +193,9 @@ class Scaled(Random):
         inputs, outputs = fans(shape)
         return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         deviation = math.sqrt(self.variance(attrs["shape"]))
         if self.normal:
             scale = deviation / TRUNCATED_DEVIATION
@@ -182,7 +203,7 @@ class Scaled(Random):
         limit = deviation * math.sqrt(3)
         return limited_uniform(outs[0], -limit, limit)
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
         deviation = math.sqrt(self.variance(shape))
         if self.normal:
@@ -205,16 +226,16 @@ class Orthogonal(Random):
     )
     attrs = (SHAPE, Attr("gain", "float", 1.0, "Length of each column or row."), DTYPE, SEED)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        if len(attrs["shape"]) < 2:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if attrs["shape"] is not LATER and len(attrs["shape"]) < 2:
             raise AttributeProblem(
                 "orthogonal weights need a shape of at least two sizes",
                 port="shape",
                 hint="Use glorot_uniform, or give inputs and outputs.",
             )
-        return super().infer(*types, **attrs)
+        return super().infer_known(*types, **attrs)
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         shape, dtype = attrs["shape"], attrs["dtype"]
         rows, columns = math.prod(shape[:-1]), shape[-1]
         drawn = attrs["stream"].normal((max(rows, columns), min(rows, columns)), "float64")
@@ -225,6 +246,8 @@ class Orthogonal(Random):
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
             yield Sample((), {"shape": (4, 3), "dtype": dtype})
+        for dtype in SIZES:
+            yield Sample((np.array([4, 3], dtype),))
         yield Sample((), {"shape": (2, 5), "gain": 2.0})
         yield Sample((), {"shape": (0, 3), "seed": 3})
         yield Sample((), {"shape": (1, 1)})
@@ -256,12 +279,13 @@ class UnitForgetBias(Random):
     random = False
     attrs = (SHAPE, DTYPE)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        if len(attrs["shape"]) != 1 or attrs["shape"][0] % 4:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        shape = attrs["shape"]
+        if not has_later(shape) and (len(shape) != 1 or shape[0] % 4):
             raise AttributeProblem("the shape must be (4 * units,)", port="shape")
-        return super().infer(*types, **attrs)
+        return super().infer_known(*types, **attrs)
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         made = np.zeros(attrs["shape"], attrs["dtype"])
         units = len(made) // 4
         made[units : 2 * units] = 1
@@ -270,6 +294,8 @@ class UnitForgetBias(Random):
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
             yield Sample((), {"shape": (8,), "dtype": dtype})
+        for dtype in SIZES:
+            yield Sample((np.array([8], dtype),))
         yield Sample((), {"shape": (0,)})
 
 

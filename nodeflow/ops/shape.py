@@ -24,6 +24,16 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import literal_at
+from nodeflow.ops.runtime_attributes import (
+    LATER,
+    SIZES,
+    RuntimeAttributes,
+    all_inputs,
+    dims,
+    has_later,
+    shape_port,
+    times,
+)
 from nodeflow.ops.samples import values
 
 
@@ -35,7 +45,7 @@ def reshape_back(g: Tensor, x: Tensor) -> Tensor:
 
 
 @register
-class Reshape(Op):
+class Reshape(RuntimeAttributes):
     """The same elements in another shape."""
 
     id = "reshape"
@@ -46,11 +56,14 @@ class Reshape(Op):
         "remains. The number of elements must stay the same."
     )
     differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
+    runtime = ("shape",)
+    inputs = (Port("x", dtypes=DTYPES), shape_port())
     attrs = (Attr("shape", "ints", (-1,), "New sizes; one may be -1."),)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, shape = types[0], attrs["shape"]
+        if has_later(shape):
+            return x.with_shape(self._partly_known(x, shape))
         if any(d < -1 for d in shape) or shape.count(-1) > 1:
             raise AttributeProblem(
                 f"{shape_text(shape)} is not a shape to reshape to",
@@ -70,10 +83,22 @@ class Reshape(Op):
             hint="The number of elements must stay the same.",
         )
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def _partly_known(self, x: TensorType, shape: Any) -> Shape:
+        """The shape, of which a run finds out some; a single one follows from the others."""
+        if shape is LATER:
+            return UNKNOWN
+        rest = math.prod(d for d in shape if d is not LATER and d != -1)
+        open_ = [d for d in shape if d is LATER or d == -1]
+        fits = len(open_) == 1 and x.size is not None and rest and x.size % rest == 0
+        found = x.size // rest if fits and x.size is not None else None
+        return tuple(found if d is LATER or d == -1 else d for d in shape)
+
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return lowering.Alias()
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
         try:
             return self.infer_array(x, attrs["shape"])
@@ -82,15 +107,17 @@ class Reshape(Op):
 
     def infer_array(self, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Reshape after checking the sizes as ``infer`` does."""
-        found = self.infer(TensorType(x.dtype.name, x.shape), shape=shape)
+        found = self.infer_known(TensorType(x.dtype.name, x.shape), shape=shape)
         return x.reshape([d or 0 for d in found.shape]).copy()
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (reshape_back(grads[0], node.inputs[0]),)
+        return all_inputs(node, reshape_back(grads[0], node.inputs[0]))
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             yield Sample((values((2, 3), dtype),), {"shape": (3, -1)}, dtype == "float64")
+        for dtype in SIZES:
+            yield Sample((values((2, 3)), np.array([3, -1], dtype)), smooth=True)
         yield Sample((values((2, 3, 4)),), {"shape": (4, 6)}, smooth=True)
         yield Sample((values((2, 3)),), {"shape": (-1,)}, smooth=True)
         yield Sample((values(()),), {"shape": (1, 1)}, smooth=True)
@@ -250,7 +277,7 @@ class Squeeze(Op):
 
 
 @register
-class BroadcastTo(Op):
+class BroadcastTo(RuntimeAttributes):
     """A tensor repeated to a larger shape."""
 
     id = "broadcast_to"
@@ -261,14 +288,22 @@ class BroadcastTo(Op):
         "missing leading axes are repeated; an unknown size keeps that of the tensor."
     )
     differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
+    runtime = ("shape",)
+    inputs = (Port("x", dtypes=DTYPES), shape_port())
     attrs = (Attr("shape", "shape", (2, 3), "New sizes; an unknown one is kept."),)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         have, want = types[0].shape, attrs["shape"]
+        if want is LATER or not types[0].has_rank:
+            return types[0].with_shape(dims(want))
         missing = len(want) - len(have)
         result = []
         for axis, size in enumerate(want):
+            if size is LATER:
+                result.append(have[axis - missing] if axis >= missing else None)
+                if result[-1] == 1:
+                    result[-1] = None
+                continue
             own = have[axis - missing] if axis >= missing else 1
             if missing < 0 or (size is None and axis < missing):
                 break
@@ -281,10 +316,12 @@ class BroadcastTo(Op):
             )
         return types[0].with_shape(result)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return lowering.Elementwise("x", ("x",))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, want = arrays[0], attrs["shape"]
         missing = len(want) - x.ndim
         shape = [x.shape[i - missing] if d is None else d for i, d in enumerate(want)]
@@ -295,11 +332,13 @@ class BroadcastTo(Op):
             raise RunError(message, port="x") from None
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (F.sum_to_shape_of(grads[0], node.inputs[0]),)
+        return all_inputs(node, F.sum_to_shape_of(grads[0], node.inputs[0]))
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             yield Sample((values((2, 1), dtype),), {"shape": (4, 2, 3)}, dtype == "float64")
+        for dtype in SIZES:
+            yield Sample((values((2, 1)), np.array([4, 2, 3], dtype)), smooth=True)
         yield Sample((values((2, 3)),), {"shape": (None, 3)}, smooth=True)
         yield Sample((values((0, 3)),), {"shape": (2, 0, 3)}, smooth=True)
         yield Sample((values(()),), {"shape": (2,)}, smooth=True)
@@ -307,7 +346,7 @@ class BroadcastTo(Op):
 
 
 @register
-class Tile(Op):
+class Tile(RuntimeAttributes):
     """A tensor repeated along its axes."""
 
     id = "tile"
@@ -315,23 +354,28 @@ class Tile(Op):
     keywords = ("repeat", "copy")
     doc = "The tensor repeated along each axis.\n\nGradient: the sum over the copies."
     differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
+    runtime = ("multiples",)
+    inputs = (
+        Port("x", dtypes=DTYPES),
+        shape_port("multiples", "Repeats, one number per axis; override the attribute."),
+    )
     attrs = (Attr("multiples", "ints", (1, 2), "Repeats, one number per axis."),)
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape, multiples = types[0].shape, attrs["multiples"]
-        if len(multiples) != len(shape) or any(m < 0 for m in multiples):
+        if multiples is LATER:
+            return types[0].with_shape((None,) * len(shape))
+        if len(multiples) != len(shape) or any(m is not LATER and m < 0 for m in multiples):
             raise AttributeProblem(
                 f"multiples {list(multiples)} do not fit a tensor of shape {shape_text(shape)}",
                 port="multiples",
                 hint="Give one number of 0 or more per axis.",
             )
-        return types[0].with_shape(
-            0 if m == 0 else None if d is None else d * m
-            for d, m in zip(shape, multiples, strict=True)
-        )
+        return types[0].with_shape(map(times, shape, multiples))
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         pairs = [(d or 0, m) for d, m in zip(types[0].shape, attrs["multiples"], strict=True)]
         apart = types[0].with_shape(size for d, _ in pairs for size in (1, d))
         copies = types[0].with_shape(size for d, m in pairs for size in (m, d))
@@ -342,15 +386,20 @@ class Tile(Op):
         )
         return lowering.Composite(("x",), parts, ("out",))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.tile(arrays[0], attrs["multiples"])
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (F.untile(grads[0], node.inputs[0], multiples=node.attrs["multiples"]),)
+        x, *multiples = node.inputs
+        if multiples:
+            return all_inputs(node, F.untile(grads[0], x, multiples[0]))
+        return (F.untile(grads[0], x, multiples=node.attrs["multiples"]),)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             yield Sample((values((2, 3), dtype),), {"multiples": (3, 2)}, dtype == "float64")
+        for dtype in SIZES:
+            yield Sample((values((2, 3)), np.array([3, 2], dtype)), smooth=True)
         yield Sample((values((2, 3)),), {"multiples": (1, 0)}, smooth=True)
         yield Sample((values((0, 3)),), {"multiples": (2, 2)}, smooth=True)
         yield Sample((values(()),), {"multiples": ()}, smooth=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,18 @@ from nodeflow.graph.types import (
     compatible,
     normalize_axis,
     shape_text,
+    type_of_array,
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
+from nodeflow.ops.runtime_attributes import (
+    LATER,
+    SIZES,
+    RuntimeAttributes,
+    all_inputs,
+    shape_port,
+)
 from nodeflow.ops.samples import values
 
 INDICES = ("int32", "int64", "uint8")
@@ -35,7 +43,7 @@ def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
 
 
 @register
-class Slice(Op):
+class Slice(RuntimeAttributes):
     """A block of a tensor."""
 
     id = "slice"
@@ -47,16 +55,22 @@ class Slice(Op):
         "The block must lie inside the tensor. Gradient: zeros outside the block."
     )
     differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
+    runtime = ("begin", "size")
+    inputs = (
+        Port("x", dtypes=DTYPES),
+        shape_port("begin", "First index, one number per axis; overrides the attribute."),
+        shape_port("size", "Sizes, one number per axis; override the attribute."),
+    )
     attrs = (
         Attr("begin", "ints", (0,), "First index, one number per axis."),
         Attr("size", "ints", (-1,), "Sizes, one number per axis; -1 reaches to the end."),
     )
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape, begin, size = types[0].shape, attrs["begin"], attrs["size"]
+        begin, size = ((LATER,) * len(shape) if b is LATER else b for b in (begin, size))
         for name in ("begin", "size"):
-            if len(attrs[name]) != len(shape):
+            if attrs[name] is not LATER and len(attrs[name]) != len(shape):
                 raise AttributeProblem(
                     f"{name} has {len(attrs[name])} numbers for a tensor of rank {len(shape)}",
                     port=name,
@@ -67,6 +81,8 @@ class Slice(Op):
         )
 
     def _dim(self, have: Dim, begin: int, size: int) -> Dim:
+        if begin is LATER or size is LATER:
+            return size if size is not LATER and size >= 0 else None
         if begin < 0 or size < -1:
             raise AttributeProblem(
                 f"begin {begin} and size {size} are no block",
@@ -88,31 +104,48 @@ class Slice(Op):
             for b, s in zip(attrs["begin"], attrs["size"], strict=True)
         )
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return part(types[0], self._key(attrs))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         try:
-            self.infer(TensorType(arrays[0].dtype.name, arrays[0].shape), **attrs)
-        except ShapeError as error:
-            raise RunError(error.message, port="x") from None
+            self.infer_known(type_of_array(arrays[0]), **attrs)
+        except (ShapeError, AttributeProblem) as error:
+            raise RunError(error.message, port="x", hint=error.hint) from None
         return np.array(arrays[0][self._key(attrs)])
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, *bounds = node.inputs
+        if bounds:
+            begin = bounds[0]
+            end = begin + F.cast(F.shape(grads[0]), dtype=begin.dtype)
+            return all_inputs(node, F.place_slice(grads[0], x, begin, end))
         key = self._key(node.attrs)
         bounds = {"begin": [k.start for k in key], "end": [k.stop for k in key]}
-        return (F.place_slice(grads[0], node.inputs[0], **bounds),)
+        return (F.place_slice(grads[0], x, **bounds),)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             attrs = {"begin": (0, 1), "size": (2, 2)}
             yield Sample((values((3, 4), dtype),), attrs, dtype == "float64")
+        for dtype in SIZES:
+            begin, size = np.array([1, 0], dtype), np.array([2, -1], dtype)
+            yield Sample((values((3, 4)), begin), {"size": (2, 3)}, smooth=True)
+            yield Sample((values((3, 4)), begin, size), smooth=True)
         yield Sample((values((3, 4)),), {"begin": (1, 0), "size": (-1, 3)}, smooth=True)
         yield Sample((values((3, 4)),), {"begin": (3, 0), "size": (0, -1)}, smooth=True)
         yield Sample((values((0, 3)),), {"begin": (0, 1), "size": (-1, 1)}, smooth=True)
         yield Sample((values(()),), {"begin": (), "size": ()}, smooth=True)
 
 
+STRIDES = ("begin", "end", "strides")
+STRIDE_PORTS = (
+    shape_port("begin", "First index per axis; overrides the attribute."),
+    shape_port("end", "End per axis, not included; overrides the attribute."),
+    shape_port("strides", "Step per axis; overrides the attribute."),
+)
 STRIDE_ATTRS = (
     Attr("begin", "shape", (0,), "First index per axis; none is the first."),
     Attr("end", "shape", (None,), "End per axis, not included; none is the end."),
@@ -138,12 +171,21 @@ def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
     return tuple(slice(*each) for each in zip(begin, end, steps, strict=True))
 
 
-def sliced_shape(x: TensorType, key: tuple[slice, ...]) -> TensorType:
+def unwired(attrs: Mapping[str, Any], bounds: Sequence[Tensor]) -> dict[str, Any]:
+    """The attributes of a strided slice whose ports are not wired."""
+    return {name: attrs[name] for name in STRIDES[len(bounds) :]}
+
+
+def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
     """The type after slicing the first axes.
 
     Raises:
         AttributeProblem: more slices than axes.
     """
+    if any(attrs[name] is LATER for name in STRIDES):
+        return x.with_shape((None,) * x.rank)
+    first = {n: _without_later(attrs[n]) for n in STRIDES}
+    key = slices_of(**first)
     if len(key) > x.rank:
         raise AttributeProblem(f"{len(key)} slices for a tensor of rank {x.rank}", port="begin")
     sizes = [
@@ -152,11 +194,19 @@ def sliced_shape(x: TensorType, key: tuple[slice, ...]) -> TensorType:
         else len(range(*key[i].indices(d)))
         for i, d in enumerate(x.shape[: len(key)])
     ]
+    for i in range(len(key)):
+        if any(attrs[n] is not None and attrs[n][i] is LATER for n in STRIDES):
+            sizes[i] = 0 if x.shape[i] == 0 else None
     return x.with_shape([*sizes, *x.shape[len(key) :]])
 
 
+def _without_later(numbers: Any) -> Any:
+    """A list that slices can be made of; those that a run finds out are looked at apart."""
+    return numbers and tuple(1 if n is LATER else n for n in numbers)
+
+
 @register
-class StridedSlice(Op):
+class StridedSlice(RuntimeAttributes):
     """Python slices of a tensor."""
 
     id = "strided_slice"
@@ -168,25 +218,34 @@ class StridedSlice(Op):
         "number are kept whole. Gradient: zeros outside the part."
     )
     differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
+    runtime = STRIDES
+    inputs = (Port("x", dtypes=DTYPES), *STRIDE_PORTS)
     attrs = STRIDE_ATTRS
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return sliced_shape(types[0], slices_of(**attrs))
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return sliced_shape(types[0], attrs)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         return part(types[0], slices_of(**attrs))
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.array(arrays[0][slices_of(**attrs)])
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (F.place_slice(grads[0], node.inputs[0], **node.attrs),)
+        x, *bounds = node.inputs
+        placed = F.place_slice(grads[0], x, *bounds, **unwired(node.attrs, bounds))
+        return all_inputs(node, placed)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             attrs = {"begin": (-2, 0), "end": (None, -1), "strides": (1, 2)}
             yield Sample((values((3, 4), dtype),), attrs, dtype == "float64")
+        for dtype in SIZES:
+            bounds = [np.array(b, dtype) for b in ([-2, 0], [3, -1], [1, 2])]
+            yield Sample((values((3, 4)), *bounds), smooth=True)
+            yield Sample((values((3, 4)), *bounds[:2]), smooth=True)
         yield Sample((values((3, 4)),), {"begin": (1,), "end": (99,)}, smooth=True)
         reverse = {"begin": (None, 3), "end": (None, 0), "strides": (-1, -2)}
         yield Sample((values((3, 4)),), reverse, smooth=True)

@@ -30,19 +30,27 @@ class CallReader(Planner):
         name: str | None = None
         given = {k.arg: k for k in node.keywords}
         rest = list(node.args)
+        wired: set[str] = set()
         for port in op.inputs:
+            twin = port.name in op.twins
             keyword = given.get(port.name)
+            if twin and keyword is not None and is_literal(keyword.value):
+                break  # an attribute, and what follows is one too
             if keyword is not None and not (_is_setting(op, port) and is_literal(keyword.value)):
                 del given[port.name]
+                wired.add(port.name)
                 inputs += self._port_operands(port, [keyword.value])
             elif rest and not (port.optional and is_literal(rest[0])):
+                wired.add(port.name)
                 taken = rest if port.variadic else rest[:1]
                 rest = [] if port.variadic else rest[1:]
                 inputs += self._port_operands(port, taken)
             elif not port.optional and not port.variadic:
                 known = ", ".join(p.name for p in op.inputs)
                 raise self.error(node, f"{op.call_name} needs {port.name!r}", f"It takes {known}.")
-        free = [a for a in op.attrs if a.name not in given]
+            elif twin:
+                break
+        free = [a for a in op.attrs if a.name not in given and a.name not in wired]
         if len(rest) > len(free):
             raise self.error(rest[len(free)], f"{op.call_name} takes no further argument")
         for attr, value in zip(free, rest):

@@ -28,13 +28,14 @@ def build_actions(
     Args:
         chosen: what computes a step instead of its op's own lowering, by the step's first output.
     """
+    plain = [t if t.value is None else t.with_value(None) for t in types]
     actions = Actions(
-        schedule, list(types), storage=list(range(len(types))), fetches=list(schedule.fetches)
+        schedule, plain, storage=list(range(len(types))), fetches=list(schedule.fetches)
     )
     for step in schedule.steps:
         kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
         if kernel is None:
-            _add_step(actions, step)
+            _add_step(actions, step, types)
         else:
             actions.add(Action(step.node, kernel, step.inputs, step.outputs))
     return actions
@@ -75,7 +76,7 @@ def copy_fetched_variables(actions: Actions) -> None:
             actions.fetches[index] = copy
 
 
-def _add_step(actions: Actions, step: Step) -> None:
+def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None:
     node = step.node
     if is_assign(node):
         actions.storage[step.outputs[0]] = actions.storage[step.inputs[-1]]
@@ -86,8 +87,13 @@ def _add_step(actions: Actions, step: Step) -> None:
         for slot, value in zip(step.outputs, call_reference(node, [], _no_stream), strict=True):
             actions.set_constant(slot, value)
         return
-    ins = [actions.types[s] for s in step.inputs]
-    outs = [actions.types[s] for s in step.outputs]
+    ins = [types[s] for s in step.inputs]
+    outs = [types[s] for s in step.outputs]
+    known = [t.array for t in outs if t.value is not None]  # shapes, and what follows from them
+    if known and len(known) == len(outs) and all(array is not None for array in known):
+        for slot, array in zip(step.outputs, known, strict=True):
+            actions.set_constant(slot, array)  # type: ignore[arg-type]
+        return
     lowering = node.op.lower(ins, outs, **node.attrs)
     if lowering is None or (outs[0].size == 0 and rule_of(lowering).checks_elements(lowering)):
         actions.add(Action(node, None, step.inputs, step.outputs))

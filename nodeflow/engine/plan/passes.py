@@ -221,7 +221,7 @@ def fold(draft: Draft) -> None:
         ):
             values = call_reference(step.node, [actions.value(s) for s in step.inputs], _no_stream)
             for slot, value in zip(step.outputs, values, strict=True):
-                actions.set_constant(slot, value)
+                actions.set_constant(actions.storage[slot], value)
             folded.add(step.node)
             draft.note("fold", step.node.name)
     if folded:

@@ -151,7 +151,9 @@ class _Stabiliser:
         inner = reduced and self._made(reduced.inputs[0], "multiply")
         if softmax is None or outer is None or reduced is None or inner is None:
             return None
-        g, rank = outer.inputs[0], self.types[p].rank
+        g, rank = outer.inputs[0], self.types[p].ndims
+        if rank is None:
+            return None
         axis = normalize_axis(softmax.node.attrs["axis"], rank)
         along = normalize_axes(reduced.node.attrs["axis"], rank) == (axis,)
         fits = along and reduced.node.attrs["keepdims"] and inner.inputs == (g, p)

@@ -41,7 +41,9 @@ class OfVariance(Random):
         """``truncated_normal``, ``normal`` or ``uniform``."""
         raise NotImplementedError(self.id)
 
-    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
         deviation, kind = math.sqrt(self.variance(**attrs)), self.distribution(**attrs)
         if kind == "uniform":
             limit = deviation * math.sqrt(3)
@@ -49,7 +51,7 @@ class OfVariance(Random):
         cut = TRUNCATED_DEVIATION if kind == "truncated_normal" else 1.0
         return lowering.Random(kind, 0.0, deviation / cut)
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         stream, shape, dtype = (attrs.pop(name) for name in ("stream", "shape", "dtype"))
         deviation = math.sqrt(self.variance(shape=shape, **attrs))
         kind = self.distribution(**attrs)

@@ -155,7 +155,8 @@ def initializers() -> list[Any]:
     found = [
         op
         for op in REGISTRY
-        if not (op.hidden or op.inputs or op.stateful)
+        if not (op.hidden or op.stateful)
+        and all(p.optional for p in op.inputs)
         and {"shape", "dtype"} <= {a.name for a in op.attrs}
     ]
     return sorted(found, key=lambda op: (not op.random, op.title))

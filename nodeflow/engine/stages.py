@@ -1,0 +1,286 @@
+"""Runs a schedule of which only data tell some sizes, in stages: compiled around what finds out.
+
+``boolean_mask``, ``unique`` and ``range`` of a computed number have outputs of a size that depends
+on their inputs' elements. What does not depend on them runs first, as any schedule, compiled if it
+can be. Then they run by reference, all sizes are known, and what is left is specialised and runs in
+the same way, in stages of its own if need be. Plans of what is left are kept by those sizes.
+
+A run means what it means without stages: values are in single-assignment form, random ops draw by
+node and execution, and what is assigned is stored when every stage has succeeded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.executor import Executor
+from nodeflow.engine.interpreter import Interpreter, StreamOf, Values, call_reference, check_values
+from nodeflow.engine.runtime.compiled_plan import CompiledPlan
+from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
+from nodeflow.engine.schedule.schedule import Schedule, Step
+from nodeflow.engine.variables import Variables
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, type_of_array
+
+MOST_PLANS = 64
+"""Sizes for which plans of what is left are kept; beyond it the oldest goes."""
+
+
+def make_executor(
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    wanted: Tier,
+    context: RunContext,
+    *,
+    updating: bool = False,
+) -> AnyExecutor:
+    """What runs a schedule: in stages where its types do not say all sizes."""
+    if all(t.is_static for t in types):
+        return Executor(schedule, types, wanted, context, updating=updating)
+    stages = split(schedule, types)
+    if not stages.turns:
+        return Executor(schedule, types, wanted, context, updating=updating)
+    return StagedExecutor(schedule, types, stages, wanted, context, updating)
+
+
+@dataclass
+class Stages:
+    """The steps of a schedule in the order of three stages.
+
+    Attributes:
+        first: what depends on nothing of unknown size.
+        turns: what makes the first values of unknown size.
+        rest: what depends on them, by data or control.
+    """
+
+    first: list[Step] = field(default_factory=list)
+    turns: list[Step] = field(default_factory=list)
+    rest: list[Step] = field(default_factory=list)
+
+
+def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
+    """The stages of a schedule whose given slots all have known sizes."""
+    stages = Stages()
+    late_slots: set[int] = set()
+    late_nodes: set[Node] = set()
+    for step in schedule.steps:
+        is_late = not late_slots.isdisjoint(step.inputs)
+        is_late = is_late or not late_nodes.isdisjoint(step.node.control_inputs)
+        is_turn = not is_late and not all(types[s].is_static for s in step.outputs)
+        (stages.rest if is_late else stages.turns if is_turn else stages.first).append(step)
+        if is_late or is_turn:
+            late_slots.update(step.outputs)
+            late_nodes.add(step.node)
+    return stages
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some steps of a schedule as a schedule of its own.
+
+    Attributes:
+        given: for each slot of the part that it does not compute, the slot of the whole.
+        made: slots of the whole that it computes and others need, in the order of its fetches.
+    """
+
+    schedule: Schedule
+    given: Mapping[int, int]
+    made: Sequence[int]
+    types: list[TensorType]
+
+
+def part_of(
+    whole: Schedule, types: Sequence[TensorType], steps: Sequence[Step], wanted: Iterable[int]
+) -> Part:
+    """Steps as a schedule whose other inputs are fed and whose ``wanted`` slots are fetched."""
+    number: dict[int, int] = {}
+    for step in steps:
+        for slot in (*step.inputs, *step.outputs):
+            number.setdefault(slot, len(number))
+    own = {slot for step in steps for slot in step.outputs}
+    made = [slot for slot in dict.fromkeys(wanted) if slot in own]
+    inner = Schedule(
+        slots=[whole.slots[slot] for slot in number],
+        steps=[
+            Step(s.node, tuple(number[i] for i in s.inputs), tuple(number[o] for o in s.outputs))
+            for s in steps
+        ],
+        feeds={whole.slots[slot]: n for slot, n in number.items() if slot not in own},
+        fetches=[number[slot] for slot in made],
+        rewritten=whole.rewritten,
+    )
+    given = {n: slot for slot, n in number.items() if slot not in own}
+    return Part(inner, given, made, [types[slot] for slot in number])
+
+
+class StagedExecutor:
+    """Runs a schedule in stages; as `Executor` for who calls it."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        stages: Stages,
+        wanted: Tier,
+        context: RunContext,
+        updating: bool,
+    ) -> None:
+        self.schedule = schedule
+        self.types = types
+        self.tier: RanTier = "reference"
+        self.turns = stages.turns
+        self._rest_steps = stages.rest
+        self._context = context
+        ends = [s for s in (*schedule.fetches, *schedule.writes.values()) if s is not None]
+        later = [s for step in (*stages.turns, *stages.rest) for s in step.inputs]
+        self._ends = ends
+        self._make = lambda part, types: make_executor(
+            part.schedule, types, wanted, context, updating=updating
+        )
+        self.first = part_of(schedule, types, stages.first, [*later, *ends])
+        self._first = self._make(self.first, self.first.types)
+        self._rests: dict[tuple, tuple[Part, AnyExecutor]] = {}
+        self._running: AnyExecutor | None = None
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The reference tier, of the whole."""
+        return Interpreter(self.schedule, self.types, self._context.executions)
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> Values:
+        """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
+        values = dict(given)
+        tiers = [self._run_part(self.first, self._first, values, stream_of, cancel)]
+        for step in self.turns:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the run was stopped")
+            self._context.executions[step.node.name] += 1
+            outs = call_reference(step.node, [values[s] for s in step.inputs], stream_of)
+            check_values(step.node, outs, [self.types[s] for s in step.outputs])
+            values.update(zip(step.outputs, outs, strict=True))
+        if self._rest_steps:
+            tiers.append(self._run_part(*self._rest(values), values, stream_of, cancel))
+        self.tier = "compiled" if "compiled" in tiers else "reference"
+        return values
+
+    def results(self, values: Values) -> list[Any]:
+        """As `Executor.results`."""
+        given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
+
+        def result(slot: int | None) -> Any:
+            value = None if slot is None else values[slot]
+            if slot is None or value is None:
+                return None
+            if value.ndim == 0:
+                return value[()]
+            if slot not in given and slot not in self.schedule.writes.values():
+                given.add(slot)  # the next fetch of it gets a copy
+                return value
+            return np.array(value, order="C", copy=True)
+
+        return [result(slot) for slot in self.schedule.fetches]
+
+    def commit(self, values: Values, variables: Variables) -> None:
+        """Store what the last run assigned."""
+        for variable, slot in self.schedule.writes.items():
+            value = values[slot]
+            assert value is not None
+            variables.put(variable, value)
+
+    def stop(self) -> None:
+        """End a compiled run that is going on, soon."""
+        if self._running is not None:
+            self._running.stop()
+
+    def compile_now(self) -> CompiledPlan:
+        """There is no plan of the whole.
+
+        Raises:
+            RunError: always; names what finds sizes out.
+        """
+        step = self.turns[0]
+        raise RunError(
+            f"{step.node.op.id} finds out a size when it runs, so there is no plan of the whole",
+            node=step.node.name,
+            hint="Fetch what comes before it.",
+        )
+
+    def explain(self, explain_part: Callable[[Schedule, Sequence[TensorType]], str]) -> str:
+        """Each stage as text, as far as its sizes are known by now."""
+        names = ", ".join(step.node.name for step in self.turns)
+        texts = [
+            explain_part(self.first.schedule, self.first.types),
+            f"then by reference, which finds out sizes: {names}",
+        ]
+        for key, (part, executor) in self._rests.items():
+            texts.append(f"then, for the sizes {', '.join(map(str, key))}:")
+            if isinstance(executor, StagedExecutor):
+                texts.append(executor.explain(explain_part))
+            else:
+                texts.append(explain_part(part.schedule, executor.types))
+        if self._rest_steps and not self._rests:
+            texts.append("then what depends on them, planned when they are known")
+        return "\n\n".join(texts)
+
+    def _run_part(
+        self,
+        part: Part,
+        executor: AnyExecutor,
+        values: dict[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> RanTier | None:
+        """Add what a part computes to the values; the tier, None where there is nothing to do."""
+        if not part.schedule.steps:
+            return None
+        self._running = executor
+        try:
+            inner = {n: values[slot] for n, slot in part.given.items()}
+            found = executor.results(executor.run(inner, stream_of, cancel))
+        finally:
+            self._running = None
+        values.update((s, np.asarray(a)) for s, a in zip(part.made, found, strict=True))
+        return executor.tier
+
+    def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
+        """What is left, for the sizes that were found out."""
+        found = [slot for step in self.turns for slot in step.outputs]
+        key = tuple(values[slot].shape for slot in found)
+        if key not in self._rests:
+            if len(self._rests) >= MOST_PLANS:
+                del self._rests[next(iter(self._rests))]
+            types = list(self.types)
+            for slot in found:
+                types[slot] = type_of_array(values[slot])
+            part = part_of(self.schedule, types, self._rest_steps, self._ends)
+            known = part.schedule.specialise({n: part.types[n] for n in part.given})
+            self._rests[key] = part, self._make(part, known)
+        return self._rests[key]
+
+
+def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: bool) -> str:
+    """The plan that an executor runs, or those of its stages, as text."""
+    from nodeflow.engine.inspect.explain import explain
+    from nodeflow.engine.plan.plan import make_plan
+
+    def explain_part(schedule: Schedule, types: Sequence[TensorType]) -> str:
+        return explain(make_plan(schedule, types, without, updating=updating))
+
+    if isinstance(executor, StagedExecutor):
+        return executor.explain(explain_part)
+    return explain_part(executor.schedule, executor.types)
+
+
+AnyExecutor = Executor | StagedExecutor
+"""What runs a schedule."""

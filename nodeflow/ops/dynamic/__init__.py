@@ -1,0 +1,5 @@
+"""Ops about sizes that only a run knows: shapes as tensors, and results whose size is data."""
+
+from nodeflow.ops.dynamic import counting, masks, sizes
+
+__all__ = ["counting", "masks", "sizes"]

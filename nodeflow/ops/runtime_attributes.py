@@ -1,0 +1,172 @@
+"""Attributes that a tensor may give when the graph runs: the base of ops that take shapes.
+
+``reshape`` has the attribute `shape` and an in-port of the same name. A wired port wins. Of what is
+wired, inference sees what is known before a run (`TensorType.value`), and a run mostly all of it:
+then the op is compiled as if the attribute had been written. What depends on data is `LATER`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import NodeflowError, RunError, ShapeError
+from nodeflow.graph.declaration import Port
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Op
+from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
+from nodeflow.graph.types import TensorType, shape_text, type_of_array
+from nodeflow.ops import lowering
+
+SIZES = ("int32", "int64")
+
+
+class _Later:
+    """A number, or several, that a run finds out."""
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+LATER: Any = _Later()
+LISTS = ("shape", "ints")
+"""Kinds of attributes that are lists of numbers; others are one number."""
+
+
+def shape_port(name: str = "shape", doc: str = "Sizes; override the attribute.") -> Port:
+    """An in-port for sizes."""
+    return Port(name, doc, SIZES, optional=True)
+
+
+def dims(values: Any) -> Shape:
+    """Sizes as a shape: what a run finds out is unknown."""
+    return UNKNOWN if values is LATER else tuple(None if v is LATER else v for v in values)
+
+
+def has_later(value: Any) -> bool:
+    """Whether a run finds it out, or a part of it."""
+    return value is LATER or (isinstance(value, tuple) and any(v is LATER for v in value))
+
+
+class RuntimeAttributes(Op):
+    """Base of ops whose last in-ports, `runtime`, have attributes of the same names.
+
+    A subclass has ``infer_known``, ``compute`` and ``lower_known`` instead of ``infer``,
+    ``reference`` and ``lower``: without those inputs, with complete attributes.
+    """
+
+    runtime: tuple[str, ...] = ()
+
+    @abstractmethod
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        """As ``infer``; an attribute may be `LATER`, or hold it."""
+
+    @abstractmethod
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        """As ``reference``."""
+
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
+        """As ``lower``; every attribute is known."""
+        return None
+
+    # ---- the op ---------------------------------------------------------------------------------
+
+    def own(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The inputs that stand for no attribute."""
+        return values[: len(self.inputs) - len(self.runtime)]
+
+    def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
+        """The inputs that do, by name."""
+        return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
+
+    def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes, with what types say of those that are wired.
+
+        Raises:
+            ShapeError: what is wired is not one number, or not a list of them.
+            AttributeProblem: it is known and wrong.
+        """
+        given = {name: self._known(name, type_) for name, type_ in self.wired(types).items()}
+        return {**attrs, **given}
+
+    def _known(self, name: str, type_: TensorType) -> Any:
+        if self.attr(name).kind not in LISTS:
+            check_rank(name, type_, 0)
+            return LATER if type_.value is None else self._checked(name, type_.value[0])
+        check_rank(name, type_, 1)
+        if type_.value is not None:
+            values = tuple(LATER if v is None else v for v in type_.value)
+            return values if has_later(values) else self._checked(name, values)
+        length = type_.shape[0] if type_.has_rank else None
+        return LATER if length is None else (LATER,) * length
+
+    def _checked(self, name: str, value: Any) -> Any:
+        try:
+            return self.attr(name).check(value)
+        except NodeflowError as error:
+            raise error.at(None, name) from None
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return self.infer_known(*self.own(types), **self.bound(types, attrs))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        wired = self.wired(arrays)
+        if wired:
+            attrs |= self._found(arrays, wired, attrs)
+        return self.compute(*self.own(arrays), **attrs)
+
+    def _found(
+        self, arrays: Sequence[np.ndarray], wired: Mapping[str, np.ndarray], attrs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The attributes that a run finds out.
+
+        Raises:
+            RunError: they do not fit the other inputs.
+        """
+        known = {name: attr for name, attr in attrs.items() if name != "stream"}
+        try:
+            found = {name: self._checked(name, a.tolist()) for name, a in wired.items()}
+            self.infer_known(*map(type_of_array, self.own(arrays)), **{**known, **found})
+        except NodeflowError as error:
+            port = error.port or self.runtime[0]
+            raise RunError(error.message, port=port, hint=error.hint) from None
+        return found
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        own, bound = self.own(types), self.bound(types, attrs)
+        if any(map(has_later, bound.values())):
+            return None
+        found = self.lower_known(own, outs, **bound)
+        if found is None or len(own) == len(types):
+            return found
+        names = tuple(port.name for port in self.inputs[: len(types)])
+        if isinstance(found, lowering.Composite):
+            return replace(found, inputs=(*found.inputs, *names[len(own) :]))
+        parts = (lowering.Part("out", found, names[: len(own)], outs[0]),)
+        return lowering.Composite(names, parts, ("out",))
+
+
+def check_rank(name: str, type_: TensorType, rank: int) -> None:
+    """Raises ShapeError unless what is wired to a port is one number, or a list of numbers."""
+    if type_.has_rank and type_.rank != rank:
+        what = "one number" if rank == 0 else "a list of numbers"
+        text = f"{name} must be {what}, not of shape {shape_text(type_.shape)}"
+        raise ShapeError(text, port=name)
+
+
+def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
+    """Gradients of the first inputs, and none for those that stand for attributes."""
+    return [*grads, *[None] * (len(node.inputs) - len(grads))]
+
+
+def times(size: Dim, count: Any) -> Dim:
+    """A size, repeated."""
+    if count == 0 or size == 0:
+        return 0
+    return None if size is None or count is LATER else size * count

@@ -2393,22 +2393,6 @@ def sign(x: TensorLike, *, name: str | None = None) -> Tensor:
 def sin(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The sine of x in radians."""
 
-def size(
-    x: TensorLike,
-    axis: int | Sequence[int] | None = None,
-    dtype: DtypeLike = 'int32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The number of elements of x along axes.
-
-    Without `axis`, of all. No gradient flows.
-
-    Args:
-        axis: Axis or axes to count along; none means all.
-        dtype: Data type.
-    """
-
 def softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
     """Probabilities from logits: exp(x) / sum(exp(x)) along an axis.
 
@@ -2661,24 +2645,6 @@ def transpose(
         perm: New order of the axes; none reverses.
     """
 
-def unique(
-    x: TensorLike,
-    size: int = 100,
-    fill: float | bool | Sequence[Any] | np.ndarray = 0,
-    *,
-    name: str | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The distinct elements in order, padded to a size that is known beforehand.
-
-    Gives the values (size,), with `fill` after the last; for each element of x the index of its
-    value; and how many there are. NaN is one value. More than `size` distinct elements are an error
-    when run. No gradient flows.
-
-    Args:
-        size: Size of the result.
-        fill: Padding after the last value.
-    """
-
 def unique_with_counts(
     x: TensorLike,
     out_idx: DtypeLike = 'int32',
@@ -2746,23 +2712,6 @@ def warm_up(
         learning_rate: The rate to start from.
         steps: Steps until it is reached.
         dtype: Data type.
-    """
-
-def where(
-    condition: TensorLike,
-    x: TensorLike,
-    y: TensorLike,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """x where the condition is true, else y.
-
-    The three shapes broadcast as in numpy. Gradient: to the one chosen.
-
-    Args:
-        condition: True where x is taken, false where y is.
-        x: Taken where the condition is true.
-        y: Taken where it is false.
     """
 
 def zeros_like(x: TensorLike, *, name: str | None = None) -> Tensor:

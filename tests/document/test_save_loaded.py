@@ -267,6 +267,20 @@ def test_nothing_moves_and_added_cards_cover_nothing(digits, tmp_path):
             assert new == other or apart(boxes[new], box), (new, other)
 
 
+def test_added_scopes_are_frames_clear_of_what_was_there(digits, tmp_path):
+    graph, _ = digits
+    with graph:
+        for _ in range(2):
+            with nf.name_scope("extra"):
+                nf.reduce_mean(nf.square(graph.tensor("hidden")), name="end")
+    doc, old = flow.loads(saved(graph, tmp_path)), flow.load(example("mnist.flow"))
+    added = [f for f in doc.frames.values() if f.id not in old.frames]
+    assert [f.title for f in added] == ["extra", "extra_1"] and not doc.subgraphs
+    others = [f.rect for f in old.frames.values()]
+    assert all(apart(f.rect, rect) for f in added for rect in others)
+    assert apart(added[0].rect, added[1].rect)
+
+
 def test_saving_twice_while_building_keeps_ids(digits, tmp_path):
     graph, _ = digits
     with graph:

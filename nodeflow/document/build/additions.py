@@ -3,26 +3,26 @@
 What was read stays as it is, to the byte. The added nodes become nodes of the file's own graph,
 also those in the scope of a subgraph: its definition may serve other instances. A subgraph whose
 inner values they use gets an output for each (in the definition, so every instance has it).
-They are placed right of what they read, clear of all nodes and frames.
+They are placed right of what they read, clear of all nodes and frames; their scopes are frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.flow_records import Defined
+from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
 from nodeflow.document.build.node_records import End, record_of, wires_into
 from nodeflow.document.build.origin import Origin
-from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import Rect, clear_step
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
-from nodeflow.document.layout.layered import COLUMN_GAP, layout
+from nodeflow.document.layout.layered import COLUMN_GAP
+from nodeflow.document.layout.scopes import layout_scopes
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.transaction import Transaction
@@ -60,10 +60,7 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
             t.set_training({**doc.training, "optimizer": ids[trained[0]]})
     _place(doc, list(ids.values()))
     for name in sorted(doc.subgraphs.keys() - origin.document.subgraphs.keys()):
-        inside = doc.graph(name)
-        for node_id, pos in layout(inside, analysis=Analysis(inside)).items():
-            record = replace(inside.nodes[node_id], pos=commands.point(pos))
-            inside.fill("node", node_id, record)
+        arrange_scopes(doc.graph(name))
     return doc
 
 
@@ -110,14 +107,13 @@ def _place(doc: Document, ids: list[str]) -> None:
     taken: list[Rect] = [frame.rect for frame in doc.frames.values()]
     taken += [(*record.pos, *sizes[i]) for i, record in doc.nodes.items() if i not in set(ids)]
     for group in _groups(doc, ids):
-        places = layout(doc, group, sizes, analysis, _corner(doc, group, sizes, taken))
-        block = [(*places[i], *sizes[i]) for i in group]
+        drawing = layout_scopes(doc, group, analysis)
+        left, top = _corner(doc, group, sizes, taken)
+        block = [(left + x, top + y, *sizes[i]) for i, (x, y) in drawing.places.items()]
+        block += [(left + x, top + y, w, h) for _, (x, y, w, h) in drawing.frames]
         dx, dy = clear_step(block, taken)
-        for i in group:
-            x, y = places[i]
-            pos = commands.point((x + dx, y + dy))
-            doc.fill("node", i, replace(doc.nodes[i], pos=pos))
-            taken.append((*pos, *sizes[i]))
+        put_drawing(doc, drawing, left + dx, top + dy)
+        taken += [(x + dx, y + dy, width, height) for x, y, width, height in block]
 
 
 def _corner(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.layout.card_size import HEADER, MAX_WIDTH, ROW, Size, node_size
+from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.layered import Position, layout, layout_boxes
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
@@ -19,9 +20,6 @@ from nodeflow.document.model.records import FrameRecord
 
 PAD, HEAD = 24.0, 52.0
 BLOCK_GAP = 120.0
-WIDEST = 2.4
-"""A layout that is wider, in its heights, is folded into rows."""
-ROW_GAP = 140.0
 EFFORT = 150
 """Moves against crossings: many more take seconds here, and remove few of them."""
 GRADIENTS = "gradients"
@@ -146,68 +144,3 @@ def _links(
 
 def _depth(ports: list[str], port: str) -> float:
     return HEADER + ROW / 2 + ROW * (ports.index(port) if port in ports else 0)
-
-
-def folded(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> dict[str, Position]:
-    """Returns boxes that stood in one long row as several rows, read like lines of text.
-
-    Columns stay together; the rows have about the width at which the whole is as wide as `WIDEST`
-    of its heights allows.
-    """
-    columns = _columns(places, boxes)
-    width = columns[-1][1] - columns[0][0] if columns else 0.0
-    height = max((_span(places, boxes, keys)[1] for _, _, keys in columns), default=0.0)
-    if len(columns) < 3 or width <= WIDEST * height:
-        return dict(places)
-    count = 1  # rows of such a width that all of them together have the shape
-    while width / count > WIDEST * count * (height + ROW_GAP):
-        count += 1
-    room = max(width / count, max(right - left for left, right, _ in columns))
-    while len(rows := _rows(columns, room)) > count:
-        room *= 1.05  # rather wider rows than a last one with a single box
-    result: dict[str, Position] = {}
-    y = 0.0
-    for row in rows:
-        keys = [key for _, _, members in row for key in members]
-        top, high = _span(places, boxes, keys)
-        left = row[0][0]
-        result.update({key: (places[key][0] - left, places[key][1] - top + y) for key in keys})
-        y += high + ROW_GAP
-    return result
-
-
-_Column = tuple[float, float, list[str]]
-
-
-def _rows(columns: list[_Column], room: float) -> list[list[_Column]]:
-    """The columns in rows that are at most so wide."""
-    rows: list[list[_Column]] = []
-    for column in columns:
-        if rows and column[1] - rows[-1][0][0] <= room:
-            rows[-1].append(column)
-        else:
-            rows.append([column])
-    return rows
-
-
-def _columns(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> list[_Column]:
-    """Left edge, right edge and keys of groups of boxes that are side by side."""
-    found: list[_Column] = []
-    for key in sorted(places, key=lambda k: (places[k][0], places[k][1])):
-        left = places[key][0]
-        right = left + boxes[key][0]
-        if found and left < found[-1][1]:
-            start, end, keys = found[-1]
-            found[-1] = (start, max(end, right), [*keys, key])
-        else:
-            found.append((left, right, [key]))
-    return found
-
-
-def _span(
-    places: Mapping[str, Position], boxes: Mapping[str, Size], keys: Iterable[str]
-) -> tuple[float, float]:
-    """The top of boxes and their height together."""
-    tops = [(places[key][1], places[key][1] + boxes[key][1]) for key in keys]
-    top = min(low for low, _ in tops)
-    return top, max(high for _, high in tops) - top

@@ -1,18 +1,24 @@
-"""Converting a graph written in Python to a document, for `nodeflow.save`."""
+"""Converting a graph written in Python to a document, for `nodeflow.save`.
+
+Its name scopes are what a reader of the file sees: scopes that are built alike are instances of
+one subgraph (see `repeated_scopes`), all others are titled frames (see `layout.scopes`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.flow_records import Defined
-from nodeflow.document.build.node_records import record_of, wires_into
-from nodeflow.document.edit import commands
-from nodeflow.document.layout.layered import layout
+from nodeflow.document.build.scope_writer import ScopeWriter
+from nodeflow.document.edit.commands import point
+from nodeflow.document.edit.create_subgraph import GAP
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.scopes import Drawing, layout_scopes
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.names import FreeNames
-from nodeflow.graph.graph import Graph, Node
+from nodeflow.document.model.records import INPUTS, FrameRecord
+from nodeflow.graph.graph import Graph
 
 
 def from_graph(graph: Graph) -> Document:
@@ -25,45 +31,34 @@ def from_graph(graph: Graph) -> Document:
         NotInFile: a node uses a derived node, which a document cannot express.
     """
     doc = Document()
-    ids: dict[Node, str] = {}
-    for node in graph.nodes:
-        if node.derived_from is None:
-            ids[node] = f"n{len(ids) + 1}"
-    writer = _Filler(doc, len(ids))
-    for node, node_id in ids.items():
-        doc.fill("node", node_id, record_of(node, node_id, to=writer))
-    for node, node_id in ids.items():
-        for wire in wires_into(node, node_id, ids, lambda n, port: (ids[n], port)):
-            doc.fill("wire", wire.key, wire)
+    ids = ScopeWriter(doc, [n for n in graph.nodes if n.derived_from is None]).root.ids
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})
-    for graph_ in (doc, *doc.definitions()):
-        for node_id, pos in layout(graph_, analysis=Analysis(graph_)).items():
-            record = graph_.nodes[node_id]
-            graph_.fill("node", node_id, replace(record, pos=commands.point(pos)))
+    for part in (doc, *doc.definitions()):
+        arrange_scopes(part)
     return doc
 
 
-class _Filler:
-    """Writes definitions into a document that is being made."""
+def arrange_scopes(graph: Document) -> None:
+    """Lays out a graph that has no positions and frames yet."""
+    analysis = Analysis(graph)
+    inner = [i for i, record in graph.nodes.items() if record.op not in BORDER]
+    drawing = layout_scopes(graph, inner, analysis)
+    put_drawing(graph, drawing)
+    for op, node_id in graph.borders.items():
+        record = graph.nodes[node_id]
+        width, _ = node_size(graph, record, analysis)
+        x = -GAP - width if op == INPUTS else drawing.size[0] + GAP
+        graph.fill("node", node_id, replace(record, pos=point((x, 0))))
 
-    def __init__(self, doc: Document, count: int) -> None:
-        self._doc = doc
-        self._count = count
 
-    def new_id(self) -> str:
-        """Returns the id of a new node."""
-        self._count += 1
-        return f"n{self._count}"
-
-    def define(self, wanted: str) -> Defined:
-        """Adds a definition."""
-        name = FreeNames().fresh(wanted, self._doc.subgraphs)
-        self._doc.fill("subgraph", name, {})
-        graph = self._doc.graph(name)
-        return Defined(
-            name,
-            lambda record: graph.fill("node", record.id, record),
-            lambda wire: graph.fill("wire", wire.key, wire),
-        )
+def put_drawing(graph: Document, drawing: Drawing, left: float = 0, top: float = 0) -> None:
+    """Moves nodes to where a drawing has them, and adds its frames."""
+    for node_id, (x, y) in drawing.places.items():
+        record = replace(graph.nodes[node_id], pos=point((left + x, top + y)))
+        graph.fill("node", node_id, record)
+    for title, (x, y, *size) in drawing.frames:
+        rect = (*point((left + x, top + y)), *point((size[0], size[1])))
+        frame = FrameRecord(f"f{graph.next_id}", title, rect=rect)
+        graph.fill("frame", frame.id, frame)

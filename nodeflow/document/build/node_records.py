@@ -11,7 +11,7 @@ from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import NodeRecord, Wire
-from nodeflow.graph.graph import Graph, Node
+from nodeflow.graph.graph import Graph, Node, Tensor
 
 End = tuple[str, str]
 """The id of a node, and one of its ports."""
@@ -31,6 +31,14 @@ def record_of(node: Node, node_id: str, scope: str = "", to: Writer | None = Non
     return NodeRecord(node_id, node.op.id, name, attributes(node), extra=dict(extra))
 
 
+def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
+    """Yields the inputs of a node by index, without those for which something stands in."""
+    for index, tensor in enumerate(node.inputs):
+        made = tensor.node.derived_from is not None
+        if not (made and node.op.input_port(index).stand_in is not None):
+            yield index, tensor
+
+
 def wires_into(
     node: Node, node_id: str, known: Collection[Node], end: Callable[[Node, str], End]
 ) -> Iterator[Wire]:
@@ -43,10 +51,8 @@ def wires_into(
     Raises:
         NotInFile: it uses a derived node, which a document cannot express.
     """
-    for index, tensor in enumerate(node.inputs):
+    for index, tensor in wired_inputs(node):
         source, target_port = tensor.node, in_port(node, index)
-        if source.derived_from is not None and node.op.input_port(index).stand_in is not None:
-            continue
         if source not in known:
             raise NotInFile(
                 f"its input {tensor.name} was generated from {source.derived_from}",

@@ -1,0 +1,142 @@
+"""Finds name scopes that are built alike: each kind becomes one definition with its instances.
+
+Two scopes are alike if their nodes have the same names within the scope, ops and attributes, and
+are wired in the same way, whatever comes in from outside. The file builds the graph in the order
+in which Python did, since gradients add up in that order and training has to give the same bits.
+So a scope can only be an instance if its nodes were made one after another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from nodeflow.document.build.flow_names import is_flow_node
+from nodeflow.document.build.node_attributes import attributes
+from nodeflow.document.build.node_records import wired_inputs
+from nodeflow.document.model.records import compact_json
+from nodeflow.graph.graph import Node
+from nodeflow.ops.composed import Composed
+
+FEWEST = 3
+"""Nodes in a scope that becomes a subgraph; a smaller one is easier to read as it is."""
+
+Likeness = Hashable
+"""Equal for scopes that are alike."""
+Value = tuple[Node, int]
+"""A node, and the index of one of its outputs."""
+
+
+class Alike(NamedTuple):
+    """A scope that is to be an instance: its kind, and all nodes in it, in order."""
+
+    kind: Likeness
+    nodes: list[Node]
+
+
+class RepeatedScopes:
+    """Compares scopes of the nodes of one graph, given in the order in which they were made."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._index = {node: i for i, node in enumerate(nodes)}
+        self._names = {node.name for node in nodes}
+        self._waiting = _waiting(nodes)
+        self._texts: dict[Node, str] = {}
+        self._known: set[Likeness] = set()
+
+    def find(self, nodes: Sequence[Node], prefix: str) -> dict[str, Alike]:
+        """Returns the scopes, by full name, among some nodes that are to be instances.
+
+        Args:
+            nodes: those in one scope, in order.
+            prefix: that scope's name with `/`; empty for all nodes.
+        """
+        found: dict[str, Alike] = {}
+        level = _scopes(nodes, prefix)
+        while level:
+            alike = {scope: self._likeness(scope, held) for scope, held in level.items()}
+            counts = Counter(kind for kind in alike.values() if kind is not None)
+            deeper: dict[str, list[Node]] = {}
+            for scope, held in level.items():
+                kind = alike[scope]
+                if kind is not None and (counts[kind] > 1 or kind in self._known):
+                    found[scope] = Alike(kind, held)
+                else:
+                    deeper.update(_scopes(held, f"{scope}/"))
+            self._known.update(scope.kind for scope in found.values())
+            level = deeper
+        return found
+
+    def _likeness(self, scope: str, nodes: Sequence[Node]) -> Likeness | None:
+        """What a scope is compared by; None if it cannot be an instance."""
+        first, last = self._index[nodes[0]], self._index[nodes[-1]]
+        together = last - first == len(nodes) - 1
+        if len(nodes) < FEWEST or not together or scope in self._names:
+            return None
+        inside = {node: i for i, node in enumerate(nodes)}
+        outside: dict[Value, int] = {}
+        parts = []
+        for node in nodes:
+            order = self._before(node)
+            here = inside.keys() >= {*self._waiting.get(node, ()), *order}
+            known = all(t.node in self._index for _, t in wired_inputs(node))
+            if not (here and known and _can_move(node)):
+                return None
+            sources = tuple(
+                (port, inside[t.node], t.index)
+                if t.node in inside
+                else (port, -1, outside.setdefault((t.node, t.index), len(outside)))
+                for port, t in wired_inputs(node)
+            )
+            name, waits = node.name[len(scope) + 1 :], tuple(inside[other] for other in order)
+            parts.append((name, node.op.id, self._text(node), sources, waits))
+        return tuple(parts)
+
+    def _before(self, node: Node) -> list[Node]:
+        return [other for other in node.control_inputs if other in self._index]
+
+    def _text(self, node: Node) -> str:
+        if node not in self._texts:
+            self._texts[node] = compact_json(attributes(node))
+        return self._texts[node]
+
+
+def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
+    """Returns what nodes read from others, in order, with the name of the first port that does."""
+    inside = set(nodes)
+    found: dict[Value, str] = {}
+    for node in nodes:
+        for index, tensor in wired_inputs(node):
+            if tensor.node not in inside:
+                found.setdefault((tensor.node, tensor.index), node.op.input_name(index))
+    return found
+
+
+def _waiting(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
+    """Node -> those that wait for it without reading it."""
+    found: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for before in node.control_inputs:
+            found.setdefault(before, []).append(node)
+    return found
+
+
+def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
+    """The outermost scopes within a prefix, by full name, and all nodes in them."""
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        part, slash, _ = node.name[len(prefix) :].partition("/")
+        if slash:
+            found.setdefault(prefix + part, []).append(node)
+    return found
+
+
+def _can_move(node: Node) -> bool:
+    """Says whether a node computes the same inside a subgraph: it names no others, takes no feed,
+    derives nothing from what is outside, holds no graph, and its random numbers have its name."""
+    op = node.op
+    late = op.macro and not isinstance(op, Composed)
+    named = any(attr.kind == "names" for attr in op.attrs)
+    drawn = op.random and node.stream != node.name
+    return not (late or named or drawn or op.id == "placeholder" or is_flow_node(node))

@@ -1,0 +1,194 @@
+"""Writes the nodes of a graph into a document: repeated scopes as instances of subgraphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from nodeflow.document.analysis.port_names import split_port
+from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_port_name
+from nodeflow.document.build.flow_names import out_port
+from nodeflow.document.build.flow_records import Defined
+from nodeflow.document.build.node_records import End, record_of, wired_inputs, wires_into
+from nodeflow.document.build.repeated_scopes import (
+    Alike,
+    Likeness,
+    RepeatedScopes,
+    Value,
+    outside_values,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import FreeNames
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord, Wire
+from nodeflow.graph.graph import Node
+
+
+@dataclass(eq=False)
+class Part:
+    """One graph of the file while it is written: the root, or a definition with its first instance.
+
+    Attributes:
+        nodes: of the graph, in order; of a definition those of its first instance.
+        ids: of the nodes that are in this graph itself.
+        held: node in an instance -> that instance's id, its definition, and the node there.
+        inputs: of a definition: value from outside -> port.
+        outputs: of a definition: (node, its port) -> port.
+    """
+
+    graph: Document
+    nodes: Sequence[Node]
+    prefix: str = ""
+    ids: dict[Node, str] = field(default_factory=dict)
+    held: dict[Node, tuple[str, Part, Node]] = field(default_factory=dict)
+    inputs: dict[Value, str] = field(default_factory=dict)
+    outputs: dict[End, str] = field(default_factory=dict)
+
+    def end(self, node: Node, port: str) -> End:
+        """Where the value at an output of a node is in this graph: there, or at an instance's."""
+        if node in self.ids:
+            return self.ids[node], port
+        if node in self.held:
+            instance, definition, twin = self.held[node]
+            return instance, definition.leaving(twin, port)
+        index = next(i for i, _ in enumerate(node.outputs) if out_port(node, i) == port)
+        return self.graph.borders[INPUTS], self.inputs[node, index]
+
+    def leaving(self, node: Node, port: str) -> str:
+        """The output of a definition that has the value of a node in it; added if need be."""
+        source = self.end(node, port)
+        if source not in self.outputs:
+            own = node.name.rpartition("/")[2]
+            wanted = own if len(node.outputs) < 2 else f"{own}_{port}"
+            self.outputs[source] = self._add_port(OUTPUTS, wanted)
+            target = self.graph.borders[OUTPUTS]
+            wire = Wire(*source, target, self.outputs[source])
+            self.graph.fill("wire", wire.key, wire)
+        return self.outputs[source]
+
+    def add_inputs(self, alike: Sequence[Sequence[Node]]) -> None:
+        """Adds an input for each value from outside, as the instances of a definition have them.
+
+        It is called as the value where that is one for all instances, else as what reads it.
+        """
+        values = zip(*(outside_values(nodes).items() for nodes in alike), strict=True)
+        for (value, reader), *others in values:
+            same = all(other == value for other, _ in others)
+            own = value[0].name.rpartition("/")[2]
+            wanted = own if same else split_port(reader)[0]
+            self.inputs[value] = self._add_port(INPUTS, wanted)
+
+    def _add_port(self, side: str, wanted: str) -> str:
+        border = self.graph.nodes[self.graph.borders[side]]
+        taken = {*self.inputs.values(), *self.outputs.values()}
+        name = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:80]
+        name = FreeNames().fresh(name if is_port_name(name) else f"_{name}", taken)
+        attrs = {PORTS: [*border.attrs[PORTS], name]}
+        self.graph.fill("node", border.id, replace(border, attrs=attrs))
+        return name
+
+
+class ScopeWriter:
+    """Writes nodes, in the order in which they were made, into a document.
+
+    Ids follow that order, through instances and definitions, so the file builds the same graph.
+
+    Attributes:
+        root: what was written into the file's own graph.
+
+    Raises:
+        NotInFile: a node uses a derived node, which a document cannot express.
+    """
+
+    def __init__(self, doc: Document, nodes: Sequence[Node]) -> None:
+        self._doc = doc
+        self._known = set(nodes)
+        self._repeated = RepeatedScopes(nodes)
+        self._definitions: dict[Likeness, Part] = {}
+        self.root = Part(doc, nodes)
+        self._write(self.root)
+        for definition in self._definitions.values():
+            if not definition.outputs:
+                _show_ends(definition)
+
+    def _write(self, part: Part) -> None:
+        scopes = self._repeated.find(part.nodes, part.prefix)
+        scope_of = {node: scope for scope, alike in scopes.items() for node in alike.nodes}
+        instances = {}
+        for node in part.nodes:
+            scope = scope_of.get(node)
+            if scope is None:
+                part.ids[node] = self.new_id()
+                record = record_of(node, part.ids[node], part.prefix, to=self)
+                part.graph.fill("node", record.id, record)
+            elif scope not in instances:
+                instances[scope] = self._add_instance(part, scope, scopes)
+        for node, node_id in part.ids.items():
+            for wire in wires_into(node, node_id, self._known, part.end):
+                part.graph.fill("wire", wire.key, wire)
+        for scope, instance in instances.items():
+            ports = self._definitions[scopes[scope].kind].inputs.values()
+            for (source, index), port in zip(
+                outside_values(scopes[scope].nodes), ports, strict=True
+            ):
+                start = part.end(source, out_port(source, index))
+                part.graph.fill("wire", (instance, port), Wire(*start, instance, port))
+
+    def _add_instance(self, part: Part, scope: str, scopes: Mapping[str, Alike]) -> str:
+        """Adds an instance of a scope's definition, which the first one makes; returns its id."""
+        alike = scopes[scope]
+        definition = self._definitions.get(alike.kind)
+        own = scope.rpartition("/")[2]
+        name = FreeNames().fresh(re.sub(r"_?[0-9]+$", "", own) or own, self._doc.subgraphs)
+        if definition is not None:
+            name = definition.graph.scope
+        instance = self.new_id()
+        attrs = {DEFINITION: name}
+        record = NodeRecord(instance, SUBGRAPH, scope.removeprefix(part.prefix), attrs)
+        part.graph.fill("node", instance, record)
+        if definition is None:
+            definition = self._define(name, scope, alike.nodes)
+            definition.add_inputs([a.nodes for a in scopes.values() if a.kind == alike.kind])
+            self._definitions[alike.kind] = definition
+            self._write(definition)
+        twins = zip(alike.nodes, definition.nodes, strict=True)
+        part.held.update({node: (instance, definition, twin) for node, twin in twins})
+        return instance
+
+    def _define(self, name: str, scope: str, nodes: Sequence[Node]) -> Part:
+        """A definition without ports and nodes."""
+        self._doc.fill("subgraph", name, {})
+        graph = self._doc.graph(name)
+        taken = {node.name.removeprefix(f"{scope}/") for node in nodes}
+        for side, called in ((INPUTS, "inputs"), (OUTPUTS, "outputs")):
+            called = FreeNames().fresh(called, taken)
+            record = NodeRecord(self.new_id(), side, called, {PORTS: []})
+            graph.fill("node", record.id, record)
+        return Part(graph, nodes, f"{scope}/")
+
+    # ---- for the bodies of loops and branches -----------------------------------------------
+
+    def new_id(self) -> str:
+        """Returns the id of a new node."""
+        self._doc.next_id += 1
+        return f"n{self._doc.next_id - 1}"
+
+    def define(self, wanted: str) -> Defined:
+        """Adds a definition."""
+        name = FreeNames().fresh(wanted, self._doc.subgraphs)
+        self._doc.fill("subgraph", name, {})
+        graph = self._doc.graph(name)
+        return Defined(
+            name,
+            lambda record: graph.fill("node", record.id, record),
+            lambda wire: graph.fill("wire", wire.key, wire),
+        )
+
+
+def _show_ends(definition: Part) -> None:
+    """Gives a definition that nothing outside reads an output for each value that nothing uses."""
+    read = {(t.node, t.index) for node in definition.nodes for _, t in wired_inputs(node)}
+    for node in definition.nodes:
+        for index, _ in enumerate(node.outputs):
+            if (node, index) not in read:
+                definition.leaving(node, out_port(node, index))

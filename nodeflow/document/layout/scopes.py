@@ -1,0 +1,133 @@
+"""Layout of nodes whose names have scopes: each scope is a compact box with a titled frame.
+
+The nodes of a scope are laid out first, together with the boxes of the scopes in it, and so on
+outwards; so data flows from left to right within each box, and from box to box. What would be
+wider than a screen is folded into rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.port_names import port_order
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
+from nodeflow.document.layout.folding import folded
+from nodeflow.document.layout.layered import Position, layout_boxes
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
+
+PAD, HEAD = 32.0, 56.0
+"""Space inside a frame: left, right and below; above, where its title is."""
+SCREEN = 1920 / 0.5
+"""Scene units across a screen at the scale from which on the names of ports are read, too."""
+FEWEST = 2
+"""Nodes in a scope with a frame."""
+
+Rect = tuple[float, float, float, float]
+"""Left, top, width and height."""
+
+
+@dataclass
+class Scope:
+    """The nodes (by id) of a scope, and the scopes in it; `title` is its name in its parent."""
+
+    title: str = ""
+    ids: list[str] = field(default_factory=list)
+    inner: dict[str, Scope] = field(default_factory=dict)
+
+    def size(self) -> int:
+        return len(self.ids) + sum(scope.size() for scope in self.inner.values())
+
+
+@dataclass
+class Drawing:
+    """Positions of nodes, and frames: title and rectangle, outer ones first."""
+
+    places: dict[str, Position]
+    frames: list[tuple[str, Rect]]
+    size: Size
+
+
+def scopes_of(names: Mapping[str, str]) -> Scope:
+    """Returns the scopes of nodes (id -> name). One that holds a single node, or nothing but
+    another scope, is none of its own."""
+    root = Scope()
+    for node_id, name in names.items():
+        scope = root
+        for part in name.split("/")[:-1]:
+            scope = scope.inner.setdefault(part, Scope(part))
+        scope.ids.append(node_id)
+    return _without_small(root)
+
+
+def _without_small(scope: Scope) -> Scope:
+    inner: dict[str, Scope] = {}
+    for part, child in scope.inner.items():
+        child = _without_small(child)
+        if child.size() < FEWEST:
+            scope.ids += child.ids
+        elif not child.ids and len(child.inner) == 1:
+            only = next(iter(child.inner.values()))
+            only.title = f"{child.title}/{only.title}"
+            inner[part] = only
+        else:
+            inner[part] = child
+    scope.inner = inner
+    return scope
+
+
+def layout_scopes(doc: Document, ids: Iterable[str], analysis: Analysis) -> Drawing:
+    """Returns a drawing of nodes from (0, 0), with a frame around each scope."""
+    root = scopes_of({i: doc.nodes[i].name for i in ids})
+    sizes = {i: node_size(doc, doc.nodes[i], analysis) for i in _all(root)}
+    return _drawn(doc, root, sizes, analysis)
+
+
+def _all(scope: Scope) -> list[str]:
+    return [*scope.ids, *(i for inner in scope.inner.values() for i in _all(inner))]
+
+
+def _drawn(doc: Document, scope: Scope, sizes: Mapping[str, Size], analysis: Analysis) -> Drawing:
+    """A scope's nodes and the boxes in it, from (0, 0)."""
+    boxes = {i: sizes[i] for i in scope.ids}
+    drawn = {f"{part}/": _drawn(doc, inner, sizes, analysis) for part, inner in scope.inner.items()}
+    inside: dict[str, dict[str, Position]] = {i: {i: (0.0, 0.0)} for i in scope.ids}
+    for key, drawing in drawn.items():
+        width, height = drawing.size
+        boxes[key] = (width + 2 * PAD, height + HEAD + PAD)
+        inside[key] = {i: (x + PAD, y + HEAD) for i, (x, y) in drawing.places.items()}
+    corners = folded(layout_boxes(boxes, _links(doc, inside, analysis)), boxes, SCREEN, 3 * SCREEN)
+    places, frames = {}, []
+    for key, (left, top) in corners.items():
+        places.update({i: (left + x, top + y) for i, (x, y) in inside[key].items()})
+        if key in drawn:
+            frames.append((scope.inner[key[:-1]].title, (left, top, *boxes[key])))
+            for title, (x, y, *size) in drawn[key].frames:
+                frames.append((title, (left + PAD + x, top + HEAD + y, *size)))
+    right = max((x + boxes[key][0] for key, (x, _) in corners.items()), default=0.0)
+    bottom = max((y + boxes[key][1] for key, (_, y) in corners.items()), default=0.0)
+    return Drawing(places, frames, (right, bottom))
+
+
+def _links(
+    doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
+) -> list[tuple[str, float, str, float]]:
+    """The wires between boxes; their ends as distances below the boxes' tops."""
+    box = {i: key for key, members in inside.items() for i in members}
+    links = []
+    for target in sorted(box, key=natural_key):
+        wires = [w for w in doc.wires_into(target) if box.get(w.source, box[target]) != box[target]]
+        inputs = [port.name for port in in_ports(doc, doc.nodes[target])] if wires else []
+        for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
+            outputs = [port.name for port in out_ports(doc, doc.nodes[wire.source], analysis)]
+            there = inside[box[wire.source]][wire.source][1] + _depth(outputs, wire.source_port)
+            here = inside[box[target]][target][1] + _depth(inputs, wire.target_port)
+            links.append((box[wire.source], there, box[target], here))
+    return links
+
+
+def _depth(ports: list[str], port: str) -> float:
+    return HEADER + ROW / 2 + ROW * (ports.index(port) if port in ports else 0)

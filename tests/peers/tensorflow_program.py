@@ -1,9 +1,10 @@
 """Run by a Python that has TensorFlow: random programs and optimizers, as TensorFlow 1, in float64.
 
-``python tensorflow_program.py JOB.json INPUTS.npz RESULTS.npz``. Values, gradients at ties and
-updates are TensorFlow's own; nothing is adapted to nodeflow, and nothing of it is imported.
+``python tensorflow_program.py JOB.json INPUTS.npz RESULTS.npz``. Values, gradients at ties, updates
+and defaults are TensorFlow's own. Imports nothing of nodeflow.
 """
 
+import inspect
 import json
 import sys
 
@@ -74,13 +75,28 @@ def run_program(rows, growing, inputs):
         return session.run(wanted, dict(zip(fed, inputs)))
 
 
+ROUNDED = ("learning_rate", "momentum", "decay", "epsilon", "beta1", "beta2", "rho")
+"""What optimizers take as float32, whatever the variables are, unless it is a float64 tensor."""
+
+
+def make_optimizer(job):
+    """The optimizer, with its own defaults, but without their rounding to float32."""
+    kind = getattr(tf.train, job["name"])
+    parameters = inspect.signature(kind.__init__).parameters
+    arguments = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
+    arguments.update(job["arguments"])
+    for name in arguments.keys() & set(ROUNDED):
+        arguments[name] = tf.constant(arguments[name], tf.float64)
+    return kind(**arguments)
+
+
 def run_optimizer(job, start, matrix):
     """The variable after each step of an optimizer on mean(tanh(matrix w) ** 2 + 0.1 |w|^2)."""
     with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.Variable(start, dtype=tf.float64)
         loss = tf.reduce_mean(tf.square(tf.tanh(tf.matmul(matrix, variable)) - 0.5))
         loss += 0.1 * tf.reduce_sum(tf.square(variable))
-        train = getattr(tf.train, job["name"])(**job["arguments"]).minimize(loss)
+        train = make_optimizer(job).minimize(loss)
         session.run(tf.global_variables_initializer())
         path = []
         for _ in range(job["steps"]):

@@ -2044,6 +2044,30 @@ def recall(
         threshold: Predictions above it are positive.
     """
 
+def recurrent_loop(
+    values: TensorLike | Sequence[TensorLike],
+    body: str = '[0, [], []]',
+    carried: int = 0,
+    sequences: int = 0,
+    reverse: bool = False,
+    *,
+    name: str | None = None,
+) -> tuple[Tensor, ...]:
+    """Runs a cell for each step of sequences, carrying its state from step to step.
+
+    Inputs: first states, then sequences whose first axis is the steps, then constants. The body
+    takes the states, one slice of each sequence and the constants; it gives the next states and
+    this step's results. Outputs: the last states, and the results, stacked. `reverse` goes from the
+    last step to the first; results stay in the sequences' order.
+
+    Args:
+        values: States, sequences, constants.
+        body: What each step does, as text.
+        carried: How many states there are.
+        sequences: How many inputs are sequences.
+        reverse: From the last step to the first.
+    """
+
 def reduce_all(
     x: TensorLike,
     axis: int | Sequence[int] | None = None,

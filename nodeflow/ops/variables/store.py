@@ -76,10 +76,17 @@ def store_of(graph: Graph) -> VariableStore:
     """The store of a graph, made when it is first asked for."""
     from nodeflow.ops.variables.scope import VariableScope
 
-    kept = graph.collections.setdefault(_KEY, [])
+    kept = outermost(graph).collections.setdefault(_KEY, [])
     if not kept:
         kept.append(VariableStore(VariableScope(reuse=False)))
     return kept[0]
+
+
+def outermost(graph: Graph) -> Graph:
+    """The graph around the bodies of loops and branches: variables are made there."""
+    while (outer := getattr(graph, "outer", None)) is not None:
+        graph = outer
+    return graph
 
 
 def get_or_make(
@@ -95,7 +102,7 @@ def get_or_make(
     collections: Any,
 ) -> Tensor:
     """The variable of a full name, as TensorFlow 1 finds or makes it."""
-    store = store_of(graph)
+    store, graph = store_of(graph), outermost(graph)
     wanted = None if shape is None else _as_shape(shape)
     known = store.find(name)
     if known is not None:

@@ -1,0 +1,236 @@
+"""Cells made of cells: several on top of each other, dropout, ways around, other devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops import dropout as ops_dropout
+from nodeflow.ops import functions as F
+from nodeflow.ops.control_flow import nest
+from nodeflow.ops.rnn.cells import RNNCell, Step
+from nodeflow.ops.variables.scope import variable_scope
+
+
+class MultiRNNCell(RNNCell):
+    """Cells on top of each other: each takes the output of the one before.
+
+    Variables: ``multi_rnn_cell/cell_0/...`` and so on.
+
+    Args:
+        cells: the cells, each an object of its own.
+        state_is_tuple: whether the state is a tuple of the cells' states; only that is supported.
+    """
+
+    base_name = "multi_rnn_cell"
+
+    def __init__(
+        self, cells: Sequence[RNNCell], state_is_tuple: bool = True, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise GraphError("MultiRNNCell needs a list of cells", hint="MultiRNNCell([a, b]).")
+        if not state_is_tuple:
+            raise GraphError(
+                "MultiRNNCell has its state as a tuple", hint="Leave state_is_tuple out."
+            )
+        self._cells = list(cells)
+        self._scope: Any = None
+
+    @property
+    def state_size(self) -> Any:
+        return tuple(cell.state_size for cell in self._cells)
+
+    @property
+    def output_size(self) -> Any:
+        return self._cells[-1].output_size
+
+    @property
+    def variables(self) -> list[Tensor]:
+        return [v for cell in self._cells for v in cell.variables]
+
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+        states = []
+        for place, (cell, old) in enumerate(zip(self._cells, state, strict=True)):
+            with self._inside(place, scope):
+                inputs, new = cell(inputs, old)
+            states.append(new)
+        return inputs, tuple(states)
+
+    def _inside(self, place: int, scope: Any = None) -> Any:
+        """The variable scope of one cell."""
+        return _Inside(self, place, scope)
+
+    def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One loop for each cell: the outputs of one are the inputs of the next."""
+        states = []
+        for place, (cell, old) in enumerate(zip(self._cells, state, strict=True)):
+            with self._inside(place):
+                x, last = run(cell, x, old)
+            states.append(last)
+        return x, tuple(states)
+
+
+class _Inside:
+    """Enters the variable scopes of one of several cells."""
+
+    def __init__(self, owner: MultiRNNCell, place: int, scope: Any) -> None:
+        self.owner, self.place, self.scope = owner, place, scope
+
+    def __enter__(self) -> None:
+        owner = self.owner
+        if owner._scope is None:
+            name = self.scope or owner._name
+            outer = variable_scope(name, None if name else owner.base_name)
+        else:
+            outer = variable_scope(owner._scope, auxiliary_name_scope=False)
+        self._outer = outer
+        owner._scope = outer.__enter__()
+        self._inner = variable_scope(f"cell_{self.place}")
+        self._inner.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        self._inner.__exit__(*exc)
+        self._outer.__exit__(*exc)
+
+
+class _Around(RNNCell):
+    """Base of cells around another."""
+
+    def __init__(self, cell: RNNCell) -> None:
+        super().__init__()
+        self._cell = cell
+
+    @property
+    def state_size(self) -> Any:
+        return self._cell.state_size
+
+    @property
+    def output_size(self) -> Any:
+        return self._cell.output_size
+
+    @property
+    def variables(self) -> list[Tensor]:
+        return self._cell.variables
+
+    def zero_state(self, batch_size: Any, dtype: Any = "float32") -> Any:
+        return self._cell.zero_state(batch_size, dtype)
+
+
+class DropoutWrapper(_Around):
+    """A cell with dropout of its inputs, outputs and state, in every run.
+
+    Args:
+        input_keep_prob: share of the inputs that is kept, a number or a scalar tensor.
+        output_keep_prob: share of the outputs.
+        state_keep_prob: share of the state that goes to the next step; of an LSTM, h alone.
+        variational_recurrent: whether all steps of a run drop the same.
+        seed: own seed of what is drawn.
+    """
+
+    def __init__(
+        self, cell: RNNCell, input_keep_prob: Any = 1.0, output_keep_prob: Any = 1.0,
+        state_keep_prob: Any = 1.0, variational_recurrent: bool = False, input_size: Any = None,
+        dtype: Any = None, seed: int | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(cell)
+        self._keep = input_keep_prob, output_keep_prob, state_keep_prob
+        self._same, self._seed = variational_recurrent, seed
+
+    def _dropped(self, x: Tensor, keep: Any, salt: int, time: bool = False) -> Tensor:
+        if isinstance(keep, (int, float)) and keep == 1:
+            return x
+        seed = None if self._seed is None else self._seed * 31 + salt
+        noise = (1, None, None) if self._same and time else None
+        return ops_dropout.dropout(x, keep_prob=keep, noise_shape=noise, seed=seed)
+
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+        if self._same:
+            raise GraphError(
+                "variational_recurrent drops the same in all steps, so it needs all of them",
+                hint="Use nf.nn.dynamic_rnn.",
+            )
+        out, new = self._cell(self._dropped(inputs, self._keep[0], 1), state, scope)
+        kept = [
+            t if c else self._dropped(t, self._keep[2], 3 + i)
+            for i, (t, c) in enumerate(_with_memory(new))
+        ]
+        return self._dropped(out, self._keep[1], 2), nest.pack(new, kept)
+
+    def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Inputs and outputs are dropped for all steps at once, and states inside of the loop."""
+        x = self._dropped(x, self._keep[0], 1, time=True)
+        keeps_state = isinstance(self._keep[2], (int, float)) and self._keep[2] == 1
+        cell = self._cell if keeps_state else _StateDropout(self)
+        outputs, last = run(cell, x, state)
+        return self._dropped(outputs, self._keep[1], 2, time=True), last
+
+
+def _with_memory(state: Any) -> list[tuple[Any, bool]]:
+    """The leaves of a state, each with whether it is the memory of an LSTM."""
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return [(leaf, name == "c") for name, leaf in zip(state._fields, state, strict=True)]  # type: ignore[attr-defined]
+    if isinstance(state, (list, tuple)):
+        return [pair for part in state for pair in _with_memory(part)]
+    return [(state, False)]
+
+
+class _StateDropout(_Around):
+    """A cell whose state is multiplied by masks that were drawn for all steps."""
+
+    def __init__(self, wrapper: DropoutWrapper) -> None:
+        super().__init__(wrapper._cell)
+        self._wrapper = wrapper
+
+    def loop(self, x: Tensor) -> tuple[list[Tensor], Step]:
+        sequences, inner = self._cell.loop(x)
+        sizes = _with_memory(self._cell.state_size)
+        ones = F.ones_like(x[:, :, :1])
+        masks = [
+            self._wrapper._dropped(
+                F.tile(ones, multiples=(1, 1, size)), self._wrapper._keep[2], 3 + i, time=True
+            )
+            for i, (size, memory) in enumerate(sizes)
+            if not memory
+        ]
+
+        def step(slices: Sequence[Tensor], state: Any) -> tuple[Any, Any]:
+            out, new = inner(slices[: len(sequences)], state)
+            rest = iter(slices[len(sequences) :])
+            kept = [t if memory else t * next(rest) for t, memory in _with_memory(new)]
+            return out, nest.pack(new, kept)
+
+        return [*sequences, *masks], step
+
+
+class ResidualWrapper(_Around):
+    """A cell whose outputs are added to its inputs, or joined by a function of both."""
+
+    def __init__(self, cell: RNNCell, residual_fn: Any = None) -> None:
+        super().__init__(cell)
+        self._join = residual_fn or F.add
+
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+        out, new = self._cell(inputs, state, scope)
+        return self._join(inputs, out), new
+
+    def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The ways around are added after the loop."""
+        outputs, last = run(self._cell, x, state)
+        return self._join(x, outputs), last
+
+
+class DeviceWrapper(_Around):
+    """A cell on a device: accepted for TensorFlow 1; it changes nothing here."""
+
+    def __init__(self, cell: RNNCell, device: Any) -> None:
+        super().__init__(cell)
+
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+        return self._cell(inputs, state, scope)
+
+    def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """As the cell inside."""
+        return run(self._cell, x, state)

@@ -35,6 +35,7 @@ __version__ = "0.1.0"
 _COLLECTIONS = (
     *("GraphKeys", "add_to_collection", "add_to_collections", "get_collection"),
     *("get_collection_ref", "global_variables", "local_variables", "model_variables"),
+    "trainable_variables",
 )
 _VARIABLES = (
     *("AUTO_REUSE", "Variable", "VariableScope", "get_local_variable", "get_variable"),

@@ -67,6 +67,7 @@ from nodeflow.ops.variables.collections import get_collection_ref as get_collect
 from nodeflow.ops.variables.collections import global_variables as global_variables
 from nodeflow.ops.variables.collections import local_variables as local_variables
 from nodeflow.ops.variables.collections import model_variables as model_variables
+from nodeflow.ops.variables.collections import trainable_variables as trainable_variables
 from nodeflow.ops.variables.initializers import constant_initializer as constant_initializer
 from nodeflow.ops.variables.initializers import glorot_normal_initializer as glorot_normal_initializer
 from nodeflow.ops.variables.initializers import glorot_uniform_initializer as glorot_uniform_initializer
@@ -1284,6 +1285,26 @@ def identity_matrix(
         shape: Sizes.
         gain: The number on the diagonal.
         dtype: Data type.
+    """
+
+def inner_variable(
+    layer: TensorLike,
+    variable: str = 'kernel',
+    dtype: DtypeLike = 'float32',
+    shape: int | Sequence[int | None] = (),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """A variable inside a layer, such as its kernel.
+
+    What it is wired into uses the variable itself: gradients, assigns, averages and penalties of
+    weights.
+
+    Args:
+        layer: An output of the layer.
+        variable: Its name inside the layer.
+        dtype: Its data type.
+        shape: Its sizes.
     """
 
 def kl_divergence(

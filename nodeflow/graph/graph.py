@@ -340,6 +340,9 @@ class Graph(GraphNames):
             GraphError: a tensor of another graph, or nothing that can be a tensor.
         """
         if isinstance(value, Tensor):
+            if value.node.op.transparent and value.node.alias:
+                value = value.node.alias[value.index]
+                assert value is not None
             if value.graph is not self:
                 if value.graph.outer is not None:
                     raise GraphError(

@@ -55,6 +55,9 @@ class Op(NodeDeclaration):
     macro = False
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
 
+    transparent = False
+    """A macro op whose outputs are other nodes' tensors; what uses them gets those instead."""
+
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Refuse inputs by where they come from, which types do not tell.
 

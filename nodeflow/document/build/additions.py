@@ -15,6 +15,7 @@ from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.flow_records import Defined
 from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
+from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
 from nodeflow.document.build.node_records import End, record_of, wires_into
 from nodeflow.document.build.origin import Origin
 from nodeflow.document.edit.arrange import Rect, clear_step
@@ -52,6 +53,11 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
         for node in added:
             ids[node] = t.new_id()
             t.put_node(record_of(node, ids[node], to=_Adder(doc, t)))
+        for variable in inner_variables(added, known):
+            ids[variable] = t.new_id()
+            t.put_node(inner_record(variable, ids[variable], doc.names))
+            t.put_wire(inner_wire(variable, ids[variable], end))
+            known.add(variable)
         for node in added:
             for wire in wires_into(node, ids[node], known, end):
                 t.put_wire(wire)

@@ -31,6 +31,7 @@ from nodeflow.document.build.derived import (
     number_constants,
     only_values,
 )
+from nodeflow.document.build.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.build.live_flat import LiveFlat
 from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
 from nodeflow.document.build.place import (
@@ -451,6 +452,10 @@ class LiveBuild:
             return
         gone = [*segment.derived, segment.node]
         if segment.derived:
+            users = (self.build.document.nodes.get(w.target) for w in
+                     self.build.document.wires_out_of(node_id))  # fmt: skip
+            if any(user is not None and user.op == INNER_VARIABLE for user in users):
+                raise _BuildAnew  # others hold the variable itself
             self._check_flag(set(gone))
             if self._mixed:
                 raise _BuildAnew

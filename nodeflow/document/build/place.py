@@ -77,7 +77,7 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
     that it waits for."""
     wired = wires_into(build, record)
     inputs = [
-        build.tensors[wired[port].source, wired[port].source_port] if port in wired else None
+        _seen(build.tensors[wired[port].source, wired[port].source_port]) if port in wired else None
         for port in input_names(REGISTRY.lookup(record.op).inputs, wired)
     ]
     controls = [
@@ -86,6 +86,12 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
         if wired[port].source in build.nodes  # a bypassed node orders nothing
     ]
     return inputs, controls
+
+
+def _seen(tensor: Tensor) -> Tensor | None:
+    """What a node that reads a tensor gets: that of a transparent node is another one's."""
+    node = tensor.node
+    return node.alias[tensor.index] if node.op.transparent and node.alias else tensor
 
 
 def add(build: Build, record: NodeRecord) -> None:

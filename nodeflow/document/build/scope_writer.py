@@ -10,6 +10,7 @@ from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_port_name
 from nodeflow.document.build.flow_names import out_port
 from nodeflow.document.build.flow_records import Defined
+from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
 from nodeflow.document.build.node_records import End, record_of, wired_inputs, wires_into
 from nodeflow.document.build.repeated_scopes import (
     Alike,
@@ -123,7 +124,9 @@ class ScopeWriter:
                 part.graph.fill("node", record.id, record)
             elif scope not in instances:
                 instances[scope] = self._add_instance(part, scope, scopes)
-        for node, node_id in part.ids.items():
+        made = list(part.ids.items())
+        self._add_inner_variables(part)
+        for node, node_id in made:
             for wire in wires_into(node, node_id, self._known, part.end):
                 part.graph.fill("wire", wire.key, wire)
         for scope, instance in instances.items():
@@ -133,6 +136,16 @@ class ScopeWriter:
             ):
                 start = part.end(source, out_port(source, index))
                 part.graph.fill("wire", (instance, port), Wire(*start, instance, port))
+
+    def _add_inner_variables(self, part: Part) -> None:
+        """Adds a node for each variable of a layer that other nodes of a graph use."""
+        for variable in inner_variables(part.nodes, self._known):
+            part.ids[variable] = node_id = self.new_id()
+            record = inner_record(variable, node_id, part.graph.names)
+            wire = inner_wire(variable, node_id, part.end)
+            part.graph.fill("node", node_id, record)
+            part.graph.fill("wire", wire.key, wire)
+            self._known.add(variable)
 
     def _add_instance(self, part: Part, scope: str, scopes: Mapping[str, Alike]) -> str:
         """Adds an instance of a scope's definition, which the first one makes; returns its id."""

@@ -1,0 +1,59 @@
+"""A layer's variable where something outside uses it: its gradient, its average, its penalty.
+
+In a graph such a variable is a tensor like any other. A file has one node for a layer and none for
+what it derives, so a save puts this node between the layer and what uses the variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.graph.op import Expansion, Op
+from nodeflow.graph.types import DTYPES, TensorType, shape_text
+from nodeflow.ops.base import register
+
+
+@register
+class InnerVariable(Op):
+    """A variable that a layer made."""
+
+    id = "inner_variable"
+    category = "Internal"
+    hidden = True
+    doc = (
+        "A variable inside a layer, such as its kernel.\n\nWhat it is wired into uses the variable "
+        "itself: gradients, assigns, averages and penalties of weights."
+    )
+    macro = True
+    transparent = True
+    inputs = (Port("layer", "An output of the layer.", DTYPES),)
+    attrs = (
+        Attr("variable", "string", "kernel", "Its name inside the layer."),
+        Attr("dtype", "dtype", "float32", "Its data type."),
+        Attr("shape", "shape", (), "Its sizes."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return TensorType(attrs["dtype"], attrs["shape"])
+
+    def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
+        owner = inputs[0].node
+        full = f"{owner.name}/{attrs['variable']}"
+        if full not in graph or graph.node(full).op.id != "variable":
+            raise GraphError(
+                f"{owner.name} has no variable {attrs['variable']!r}",
+                port="variable",
+                hint="Name one of its variables, or remove this node.",
+            )
+        variable = graph.tensor(full)
+        if variable.type != TensorType(attrs["dtype"], attrs["shape"]):
+            raise GraphError(
+                f"{full} is {variable.type}, not {attrs['dtype']} {shape_text(attrs['shape'])}",
+                port="shape",
+                hint=f"Set the shape to {list(variable.shape)} and the dtype to {variable.dtype}.",
+            )
+        return Expansion(alias=(variable,))

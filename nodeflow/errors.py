@@ -198,6 +198,10 @@ class NotInitialized(RunError):
     """A variable is read before it has a value."""
 
 
+class OutOfRangeError(RunError):
+    """A data set that placeholders take elements from has no further ones."""
+
+
 class AssignOrderError(RunError):
     """Two assigns to one variable run in no defined order."""
 

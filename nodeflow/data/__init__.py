@@ -7,7 +7,16 @@ users see.
 
 from nodeflow.namespaces import namespace
 
-NAMES: dict[str, str] = {}
+NAMES = {
+    "Dataset": "nodeflow.data.pipeline.dataset",
+    "Iterator": "nodeflow.data.pipeline.iterators",
+    "TextLineDataset": "nodeflow.data.pipeline.dataset",
+    "csv": "nodeflow.data.pipeline.namespace",
+    "from_file": "nodeflow.data.pipeline.namespace",
+    "mnist": "nodeflow.data.pipeline.namespace",
+    "npz": "nodeflow.data.pipeline.namespace",
+    "pictures": "nodeflow.data.pipeline.namespace",
+}
 """Public name -> the module that defines it."""
 
 __getattr__, __dir__ = namespace(__name__, NAMES, "nf.data")

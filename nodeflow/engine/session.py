@@ -18,6 +18,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
+from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
 from nodeflow.engine.phase import INFERENCE, Phase, phase_of, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
@@ -84,6 +85,7 @@ class Session:
         self._schedules: dict[tuple, Schedule] = {}
         self._executors: dict[tuple, AnyExecutor] = {}
         self._runs = 0
+        self._inputs = InputStreams(self.graph)
 
     # ---- running ------------------------------------------------------------------------------
 
@@ -193,6 +195,8 @@ class Session:
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule(targets, feeds)
         phase = phase_of(schedule, feeds, training)
+        steps = (step.node for step in schedule.steps)
+        self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
         given = self._given(schedule, feeds, phase)
         return self._executor(schedule, given, phase), given, phase, pack
 
@@ -212,10 +216,13 @@ class Session:
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
-        """What is fed to a tensor, what the phase says if it is a flag, or its sample."""
+        """What is fed to a tensor, what the phase says if it is a flag, the next element of a
+        stream, or its sample."""
         if tensor in feeds:
             return feeds[tensor]
         array = phase.feed(tensor)
+        if array is None and tensor in self.graph.streams:
+            array = self._inputs.value(tensor, self.run)
         if array is None and (array := sample_of(tensor)) is None:
             raise missing_feed(tensor)
         return array
@@ -378,6 +385,7 @@ class Session:
 
     def close(self) -> None:
         """Forget values and plans; the session cannot run any more."""
+        self._inputs.close_all()
         self._context.close()
         self._executors.clear()
         self._last = None

@@ -152,6 +152,8 @@ class Graph(GraphNames):
             see `document.build.origin`.
         task: how the file that it was loaded from says to train it, see `train.api`; None where
             it was made in Python.
+        streams: placeholder -> which component of the next element of a stream it takes, and
+            initializer -> which stream it begins, see `engine.input_streams`.
     """
 
     outer: Graph | None = None
@@ -161,6 +163,7 @@ class Graph(GraphNames):
         super().__init__()
         self.nodes: list[Node] = []
         self.task: Any = None
+        self.streams: dict[Tensor | Node, Any] = {}
         self.collections: dict[str, list[Any]] = {}
         self.initializers: dict[Node, Node] = {}
         self.seed: int | None = None

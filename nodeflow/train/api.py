@@ -7,20 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.engine.feeds import fed_tensor
 from nodeflow.engine.fetches import as_target
 from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
-from nodeflow.errors import GraphError, UnknownName
-from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.errors import DataError, GraphError, UnknownName
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.control import Control
+from nodeflow.train.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.loop import train as events
 from nodeflow.train.rows import Rows, bound
 from nodeflow.train.settings import PlainSettings
-from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
+from nodeflow.train.training import Binding, ElementStream, Metric, Monitor, Training, metric_keys
 
 Target = str | Tensor | Node
 
@@ -46,15 +48,16 @@ def train(
     *,
     optimizer: Target | None = None,
     loss: str | Tensor | None = None,
-    data: Rows | None = None,
-    validation: Rows | None = None,
-    test: Rows | None = None,
+    data: Rows | Dataset | None = None,
+    validation: Rows | Dataset | None = None,
+    test: Rows | Dataset | None = None,
     feeds: Mapping[Any, Any] | None = None,
     metrics: Target | Metric | Sequence[Target | Metric] | None = None,
     monitor: str | Tensor | Metric | Monitor | None = None,
     session: Session | None = None,
     control: Control | None = None,
     first_epoch: int = 1,
+    steps_per_epoch: int | None = None,
     tier: Tier = "auto",
     threads: int | None = None,
     **settings: Any,
@@ -72,7 +75,9 @@ def train(
         optimizer: what each step runs: an optimizer, or a node such as `nf.group` gives. Needed
             only where the graph has several.
         loss: the scalar to report; by default what the optimizer minimizes.
-        data: placeholder -> rows to train with, an array whose first axis counts them.
+        data: placeholder -> rows to train with, an array whose first axis counts them; or a
+            `nf.data.Dataset`, whose components are called like placeholders, or which is bound to
+            them. By default what an iterator or ``Dataset.bind`` has connected to the graph.
         validation, test: rows of the same placeholders, for metrics and early stopping.
         feeds: values of other placeholders, the same in all steps.
         metrics: scalars to measure after each epoch: on the test split where there is one, else
@@ -83,6 +88,8 @@ def train(
             their initial ones. By default a session of its own, which starts afresh.
         control: pauses and stops the training from another thread.
         first_epoch: goes on from an earlier training: rows are shuffled as in that epoch.
+        steps_per_epoch: elements of a data set that make an epoch, for one without end; by default
+            a pass.
         tier, threads: of the session that it makes.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
             ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
@@ -95,8 +102,9 @@ def train(
     """
     graph = _graph(graph, session)
     _check_settings(settings)
+    training = _training(graph, optimizer, loss, feeds, settings)
     splits = {"train": data, "validation": validation, "test": test}
-    training = _training(graph, optimizer, loss, bound(graph, splits), feeds, settings)
+    training = _with_data(training, graph, splits, steps_per_epoch, settings)
     training = _measured(training, graph, metrics, monitor)
     if session is None:
         session = Session(graph, tier=tier, threads=threads, seed=training.seed)
@@ -162,11 +170,10 @@ def _training(
     graph: Graph,
     optimizer: Target | None,
     loss: str | Tensor | None,
-    bindings: dict[Tensor, Binding],
     feeds: Mapping[Any, Any] | None,
     settings: Mapping[str, Any],
 ) -> Training:
-    """The training without what is measured, but for the file's own metrics."""
+    """The training without what is measured and without data, but for the file's own."""
     task: Task | None = graph.task
     fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
     node = None if optimizer is None else _node(graph, optimizer)
@@ -174,16 +181,35 @@ def _training(
     plain = {name: v for name, v in settings.items() if v is not None}
     if task is not None and (task.trains or node is not None) and (value or _has_loss(node)):
         base = task.training(optimizer=node, loss=value)
-        kept = {t: b for t, b in base.bindings.items() if t not in bindings and t not in fixed}
-        bindings, feeds = {**kept, **bindings}, {**base.feeds, **fixed}
-        training = replace(base, bindings=bindings, feeds=feeds, **plain)
-        is_set = task.sets_batch_size
+        bindings = {t: b for t, b in base.bindings.items() if t not in fixed}
+        return replace(base, bindings=bindings, feeds={**base.feeds, **fixed}, **plain)
+    node = _only_optimizer(graph) if node is None else node
+    value = _minimized(node) if value is None else value
+    return Training(node, value, feeds=fixed, **plain)
+
+
+def _with_data(
+    training: Training,
+    graph: Graph,
+    splits: Mapping[str, Any],
+    steps_per_epoch: int | None,
+    settings: Mapping[str, Any],
+) -> Training:
+    """The training with the data that are given, or those that are bound to its placeholders."""
+    targets = [training.optimizer, training.loss.node]
+    if splits["train"] is None:
+        found = bound_data(graph, targets, steps_per_epoch)
     else:
-        node = _only_optimizer(graph) if node is None else node
-        value = _minimized(node) if value is None else value
-        training = Training(node, value, bindings=bindings, feeds=fixed, **plain)
-        is_set = False
-    return training if is_set or "batch_size" in plain else training.with_fitting_batches()
+        found = train_data(splits["train"], graph, steps_per_epoch)
+    rows = {s: measured_rows(splits[s], graph, found.places) for s in ("validation", "test")}
+    bindings = {**training.bindings, **bound(graph, {"train": found.rows, **rows})}
+    decided = {n: v for n, v in (found.settings or {}).items() if settings.get(n) is None}
+    training = replace(training, bindings=bindings, stream=found.stream, **decided)
+    task: Task | None = graph.task
+    is_set = (
+        settings.get("batch_size") or "batch_size" in decided or (task and task.sets_batch_size)
+    )
+    return training if is_set else training.with_fitting_batches()
 
 
 def _has_loss(node: Node | None) -> bool:
@@ -278,10 +304,20 @@ def _with_data_of(training: Training, task: Task | None, tensors: Sequence[Tenso
 
 def _split_for(training: Training, tensor: Tensor) -> str:
     used = training.used_bindings([tensor.node]).values()
+    if training.stream and not used and _takes_elements(training.stream, tensor):
+        raise DataError(
+            "a metric is measured on rows, and only elements to train with are given",
+            node=tensor.node.name,
+            hint="Give rows to measure it on: validation=... or test=....",
+        )
     for split in ("test", "validation"):
         if all(split in b.dataset.splits for b in used):
             return split
     return "train"
+
+
+def _takes_elements(stream: ElementStream, tensor: Tensor) -> bool:
+    return not {t.node for t in stream.places.values()}.isdisjoint(ancestors([tensor.node]))
 
 
 def _monitor(training: Training, graph: Graph, given: Any) -> Monitor:

@@ -24,8 +24,12 @@ from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of
+from nodeflow.train.stream_stepper import StreamStepper
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.weight_averaging import Averages
+
+WITHOUT_END = 2**62
+"""Steps of an epoch whose end the data set decides."""
 
 
 def train(
@@ -76,7 +80,8 @@ class _Loop:
         self.training = training
         self.control = control
         self.first_epoch = first_epoch
-        self.bindings = training.used_bindings([training.optimizer, training.loss.node])
+        used = training.used_bindings([training.optimizer, training.loss.node])
+        self.bindings = {} if training.stream else used
         self.rows = training.rows(self.bindings, "train")
         self.steps_per_epoch = self._count_steps()
         self.steps_before = (first_epoch - 1) * self.steps_per_epoch
@@ -97,6 +102,8 @@ class _Loop:
             training.rows(training.used_bindings([metric.tensor.node]), metric.split)
 
     def _count_steps(self) -> int:
+        if self.training.stream:
+            return self.training.stream.steps or 0  # known after the first epoch
         if self.rows is None:
             return 1
         steps = self.rows // self.training.batch_size
@@ -121,14 +128,14 @@ class _Loop:
         yield Started(
             training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares, measured
         )
-        stepper = self._stepper()
+        stepper = self._stream_stepper() if training.stream else self._stepper()
         last = self.first_epoch - 1
         if self.watch:
             self.watch.start(self.first_epoch)
         end = self.first_epoch + training.epochs
         for epoch in range(self.first_epoch, end):
             stepper.start_epoch(self._order(epoch))
-            total = 0.0
+            total, before = 0.0, self.steps
             for event in self._steps(stepper):
                 if isinstance(event, Steps):
                     total += float(np.sum(event.losses, dtype=np.float64))
@@ -142,7 +149,9 @@ class _Loop:
                 event = diverged(self.found, step, epoch, kept, self.first_epoch)
                 yield event
                 raise error_of(event)
-            last, loss = epoch, total / self.steps_per_epoch
+            if self.steps == before:
+                raise DataError("the data set has no elements for an epoch")
+            last, loss = epoch, total / (self.steps - before)
             measured = self._measure(epoch, loss)
             metrics, tables = _parted(measured)
             yield Epoch(epoch, loss, metrics, self.steps, self.seconds, tables)
@@ -171,6 +180,14 @@ class _Loop:
             training.batch_size,
             feeds={t: v for t, v in feeds.items() if t not in columns},
             first_step=self.steps_before,
+        )
+
+    def _stream_stepper(self) -> StreamStepper:
+        training = self.training
+        assert training.stream is not None
+        scalars = [training.loss, *self.breakpoints.probes]
+        return StreamStepper(
+            self.session, training.optimizer, scalars, training.stream, training.feeds
         )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
@@ -202,16 +219,18 @@ class _Loop:
         rows = self.rows or 0
         if not self.training.shuffle:
             return np.arange(rows, dtype=np.int64)
-        return epoch_order(rows, self.training.seed, epoch - 1)
+        seed = self.training.seed if self.training.row_seed is None else self.training.row_seed
+        return epoch_order(rows, seed, epoch - 1)
 
-    def _steps(self, stepper: Stepper) -> Iterator[Steps | Hit]:
-        left = self.steps_per_epoch
+    def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Steps | Hit]:
+        left = self.steps_per_epoch or WITHOUT_END
         while left:
             allowed = self.control.allow(min(stepper.chunker.size, left))
             if allowed == 0:
                 return
             started = time.perf_counter()
             done, scalars = self._run(stepper, allowed)
+            ended = done < allowed and self.training.stream is not None
             elapsed = time.perf_counter() - started
             self.seconds += elapsed
             first = self.steps_before + self.steps + 1
@@ -222,15 +241,16 @@ class _Loop:
             hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
             if hit:
                 self.control.pause()
-            yield Steps(first, scalars[:done, 0], self.seconds, self.session.tier)
+            if done:
+                yield Steps(first, scalars[:done, 0], self.seconds, self.session.tier)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
                 if self.found:
                     self.control.allow(1)  # what is not finite can be looked at first
-            if self.found:
+            if self.found or (ended and not hit):
                 return
 
-    def _run(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
+    def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""
         if not self.breakpoints:
             return stepper.run(count)

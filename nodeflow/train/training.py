@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.pipeline.elements import Elements
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.metric_state import Accumulating
@@ -75,6 +76,20 @@ class Binding:
 
 
 @dataclass(frozen=True)
+class ElementStream:
+    """A data set whose elements are the batches of a training, one for each step.
+
+    Attributes:
+        places: number of a component -> the placeholder that it feeds.
+        steps: elements of an epoch; None for a pass.
+    """
+
+    stage: Elements
+    places: Mapping[int, Tensor]
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
 class Training(PlainSettings):
     """A training: settings bound to a graph and its data.
 
@@ -85,6 +100,8 @@ class Training(PlainSettings):
         feeds: constant values for other placeholders.
         monitor: what early stopping watches if ``patience`` switches it on.
         breakpoints: tensors that pause the training, see `Breakpoints`.
+        stream: where batches come from, instead of the bindings' rows of the train split.
+        row_seed: seed of the order of the rows, if that is another one.
 
     Raises:
         GraphError: a setting is out of range, or something that must be a scalar is none.
@@ -97,6 +114,8 @@ class Training(PlainSettings):
     feeds: Mapping[Tensor, Any] = field(default_factory=dict)
     monitor: Monitor = Monitor()
     breakpoints: tuple[Tensor, ...] = ()
+    stream: ElementStream | None = None
+    row_seed: int | None = None
 
     def __post_init__(self) -> None:
         for setting in declared(PlainSettings):
@@ -145,7 +164,7 @@ class Training(PlainSettings):
     def with_fitting_batches(self) -> Training:
         """The training with smaller batches, where the usual ones hold more than all rows."""
         bindings = self.used_bindings([self.optimizer, self.loss.node])
-        rows = self.rows(bindings, "train")
+        rows = None if self.stream else self.rows(bindings, "train")
         if rows is None or rows >= self.batch_size:
             return self
         return replace(self, batch_size=usual_batch_size(rows))

@@ -1,0 +1,36 @@
+"""Data sets from files, as `nf.data` names them: one call for each kind of source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.data.catalog import source_at
+from nodeflow.data.pipeline.dataset import Dataset
+
+
+def mnist(split: str = "train", **options: Any) -> Dataset:
+    """The digits of MNIST: ``images`` and ``labels`` of one split.
+
+    Where the whole set is not on disk, it is the embedded part; ``nodeflow data fetch`` gets all.
+    """
+    return Dataset.from_source("mnist", split, **options)
+
+
+def csv(path: str, split: str = "train", **options: Any) -> Dataset:
+    """The rows of a CSV file, as features and target; see the page of data sources."""
+    return Dataset.from_source(f"csv:{path}", split, **options)
+
+
+def npz(path: str, split: str = "train", **options: Any) -> Dataset:
+    """The rows of the arrays of an ``.npz`` file, by name."""
+    return Dataset.from_source(f"npz:{path}", split, **options)
+
+
+def pictures(path: str, split: str = "train", **options: Any) -> Dataset:
+    """The pictures of a folder with one folder for each class, read as they are needed."""
+    return Dataset.from_source(f"pictures:{path}", split, **options)
+
+
+def from_file(path: str, split: str = "train", **options: Any) -> Dataset:
+    """The rows of a data file or folder, by its ending."""
+    return Dataset.from_source(source_at(path), split, **options)

@@ -1,0 +1,148 @@
+"""Placeholders that take the next element of a stream in each run, such as those of a data set.
+
+A graph says which placeholders do (`Graph.streams`); where each stream is, a session knows. One
+call of an iterator's ``get_next`` takes one element a run, whatever number of its placeholders the
+run needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from nodeflow.engine.feeds import as_array
+from nodeflow.errors import NotInitialized, OutOfRangeError
+from nodeflow.graph.graph import Graph, Node, Tensor
+
+
+class Elements(Protocol):
+    """What a stream takes its elements from."""
+
+    @property
+    def captured(self) -> tuple[Tensor, ...]:
+        """The tensors of the graph whose values it needs to begin."""
+        ...
+
+    def begin(self, state: Any, values: Mapping[Tensor, np.ndarray]) -> Iterator[Sequence[Any]]:
+        """The components of one element after another; ``state`` is what `state` returned."""
+        ...
+
+    def state(self) -> Any:
+        """What a session keeps for it from one beginning to the next."""
+        ...
+
+
+@dataclass(eq=False)
+class Stream:
+    """An iterator of a graph.
+
+    Attributes:
+        elements: what a session begins with by itself; None where an initializer has to run.
+    """
+
+    elements: Elements | None = None
+
+
+@dataclass(eq=False)
+class Next:
+    """One ``get_next``: takes an element a run."""
+
+    stream: Stream
+
+
+@dataclass(frozen=True)
+class Component:
+    """Which component of an element a placeholder takes."""
+
+    next: Next
+    index: int
+
+
+@dataclass(frozen=True)
+class Restart:
+    """What running an initializer does: the stream begins with these elements."""
+
+    stream: Stream
+    elements: Elements
+
+
+Run = Callable[[list[Tensor]], list[Any]]
+
+
+@dataclass
+class InputStreams:
+    """Where the streams of a graph are, in one session.
+
+    ``run`` computes the tensors that elements are made from.
+    """
+
+    graph: Graph
+    states: dict[Elements, Any] = field(default_factory=dict)
+    open: dict[Stream, Iterator[Sequence[Any]]] = field(default_factory=dict)
+    taken: dict[Next, Sequence[Any]] = field(default_factory=dict)
+
+    def begin_run(self, nodes: Iterable[Node], run: Run) -> None:
+        """Forget what the last run took, and begin the streams whose initializers run now."""
+        self.taken.clear()
+        if not self.graph.streams:
+            return
+        for node in nodes:
+            found = self.graph.streams.get(node)
+            if isinstance(found, Restart):
+                self._begin(found.stream, found.elements, run)
+
+    def value(self, tensor: Tensor, run: Run) -> np.ndarray | None:
+        """What a placeholder takes in this run; None if it takes nothing from a stream.
+
+        Raises:
+            OutOfRangeError: there is no further element.
+            NotInitialized: an initializer has to run first.
+        """
+        found = self.graph.streams.get(tensor)
+        if not isinstance(found, Component):
+            return None
+        if found.next not in self.taken:
+            self.taken[found.next] = self._take(found.next.stream, tensor, run)
+        return as_array(tensor, self.taken[found.next][found.index])
+
+    def _take(self, stream: Stream, tensor: Tensor, run: Run) -> Sequence[Any]:
+        if stream not in self.open:
+            if stream.elements is None:
+                raise NotInitialized(
+                    "the iterator has not begun",
+                    node=tensor.node.name,
+                    hint="Run its initializer first: session.run(iterator.initializer).",
+                )
+            self._begin(stream, stream.elements, run)
+        for element in self.open[stream]:
+            return element
+        raise OutOfRangeError(
+            "the data set has no further elements",
+            node=tensor.node.name,
+            hint="Catch nf.errors.OutOfRangeError, run the iterator's initializer again, or repeat "
+            "the data set.",
+        )
+
+    def _begin(self, stream: Stream, elements: Elements, run: Run) -> None:
+        captured = list(elements.captured)
+        values = (
+            dict(zip(captured, map(np.asarray, run(captured)), strict=True)) if captured else {}
+        )
+        if elements not in self.states:
+            self.states[elements] = elements.state()
+        self.close(stream)
+        self.open[stream] = elements.begin(self.states[elements], values)
+
+    def close(self, stream: Stream) -> None:
+        """End what a stream has open, such as threads that work ahead."""
+        ended = self.open.pop(stream, None)
+        close = getattr(ended, "close", None)
+        if close is not None:
+            close()
+
+    def close_all(self) -> None:
+        for stream in list(self.open):
+            self.close(stream)

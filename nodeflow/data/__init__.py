@@ -13,9 +13,9 @@ NAMES = {
     "TextLineDataset": "nodeflow.data.pipeline.dataset",
     "csv": "nodeflow.data.pipeline.namespace",
     "from_file": "nodeflow.data.pipeline.namespace",
+    "image_folder": "nodeflow.data.pipeline.namespace",
     "mnist": "nodeflow.data.pipeline.namespace",
     "npz": "nodeflow.data.pipeline.namespace",
-    "pictures": "nodeflow.data.pipeline.namespace",
 }
 """Public name -> the module that defines it."""
 

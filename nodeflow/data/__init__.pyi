@@ -4,8 +4,8 @@ from nodeflow.data.pipeline.dataset import TextLineDataset as TextLineDataset
 from nodeflow.data.pipeline.iterators import Iterator as Iterator
 from nodeflow.data.pipeline.namespace import csv as csv
 from nodeflow.data.pipeline.namespace import from_file as from_file
+from nodeflow.data.pipeline.namespace import image_folder as image_folder
 from nodeflow.data.pipeline.namespace import mnist as mnist
 from nodeflow.data.pipeline.namespace import npz as npz
-from nodeflow.data.pipeline.namespace import pictures as pictures
 
 NAMES: dict[str, str]

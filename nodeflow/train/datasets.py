@@ -12,10 +12,9 @@ from typing import Any
 
 from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.data.pipeline.elements import Elements
-from nodeflow.data.pipeline.iterators import StageElements
+from nodeflow.data.pipeline.iterators import connections
 from nodeflow.data.pipeline.plain import endless, plain, whole_columns
 from nodeflow.data.pipeline.structure import paths
-from nodeflow.engine.input_streams import Component, Restart
 from nodeflow.errors import DataError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.train.rows import Rows
@@ -57,30 +56,25 @@ def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -
     """The data set that an iterator or `Dataset.bind` has connected to the placeholders that the
     targets depend on, if one has."""
     needed = ancestors(targets)
-    found = {
-        t: c
-        for t, c in graph.streams.items()
-        if isinstance(c, Component) and isinstance(t, Tensor) and t.node in needed
-    }
-    streams = {c.next.stream: c.next for c in found.values()}
-    if not streams:
+    found = [
+        connection
+        for connection in connections(graph)
+        if any(place.node in needed for place in connection.places.values())
+    ]
+    if not found:
         return TrainData()
-    if len(streams) > 1 or len({c.next for c in found.values()}) > 1:
+    if len(found) > 1:
         raise DataError(
             "a training takes its steps from one data set, and several feed this graph",
             hint="Join them by Dataset.zip.",
         )
-    stream = next(iter(streams))
-    restarts = [r for r in graph.streams.values() if isinstance(r, Restart)]
-    begun = [r.elements for r in restarts if r.stream is stream]
-    sources = [stream.elements] if stream.elements is not None else begun
-    if len(sources) != 1 or not isinstance(sources[0], StageElements):
+    if len(found[0].stages) != 1:
         raise DataError(
             "the iterator of this graph has no data set of its own, or several",
             hint="Give the one to train with: nf.train.train(graph, data=dataset).",
         )
-    places = {c.index: t for t, c in found.items()}
-    return of_stage(sources[0].stage, places, steps_per_epoch)
+    places = {i: t for i, t in found[0].places.items() if t.node in needed}
+    return of_stage(found[0].stages[0], places, steps_per_epoch)
 
 
 def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:

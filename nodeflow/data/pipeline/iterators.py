@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import abc
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,36 @@ def connect(graph: Graph, stream: Stream, places: Sequence[Tensor]) -> None:
     following = Next(stream)
     for index, place in enumerate(places):
         graph.streams[place] = Component(following, index)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One ``get_next`` or ``bind`` of a graph.
+
+    Attributes:
+        places: number of a component -> the placeholder that takes it.
+        stages: the data sets that the iterator begins with.
+    """
+
+    places: Mapping[int, Tensor]
+    stages: tuple[Elements, ...]
+
+
+def connections(graph: Graph) -> list[Connection]:
+    """What feeds the placeholders of a graph from data sets."""
+    places: dict[Next, dict[int, Tensor]] = {}
+    begun: dict[Stream, list[Elements]] = {}
+    for key, found in graph.streams.items():
+        if isinstance(found, Component) and isinstance(key, Tensor):
+            places.setdefault(found.next, {})[found.index] = key
+        elif isinstance(found, Restart) and isinstance(found.elements, StageElements):
+            begun.setdefault(found.stream, []).append(found.elements.stage)
+    result = []
+    for following, taken in places.items():
+        own = following.stream.elements
+        stages = [own.stage] if isinstance(own, StageElements) else begun.get(following.stream, [])
+        result.append(Connection(taken, tuple(stages)))
+    return result
 
 
 def bind(stage: Elements, given: Sequence[Any], graph: Graph | None) -> None:

@@ -26,7 +26,7 @@ def npz(path: str, split: str = "train", **options: Any) -> Dataset:
     return Dataset.from_source(f"npz:{path}", split, **options)
 
 
-def pictures(path: str, split: str = "train", **options: Any) -> Dataset:
+def image_folder(path: str, split: str = "train", **options: Any) -> Dataset:
     """The pictures of a folder with one folder for each class, read as they are needed."""
     return Dataset.from_source(f"pictures:{path}", split, **options)
 

@@ -25,7 +25,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     the same bytes. Nodes that were added become nodes of the file, right of what they read; where
     they use a value inside a subgraph, the subgraph gets an output. A graph made in Python is laid
     out. Nodes derived by an optimizer or ``gradients`` are left out; the file stores the macro
-    node.
+    node. A data set whose rows come from a data source becomes a dataset node, and its batches and
+    order training settings; a warning says where one cannot be kept.
 
     Raises:
         GraphError: `graph` is no graph, or a node uses a derived node; it names node and port.
@@ -39,7 +40,10 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
             hint=f"Make it first, with os.makedirs({str(target.parent)!r}).",
         )
     origin = origin_of(graph)
-    flow.save(from_graph(graph) if origin is None else with_additions(origin, graph), target)
+    if origin is None:
+        flow.save(from_graph(graph, target.parent), target)
+    else:
+        flow.save(with_additions(origin, graph), target)
 
 
 def load(path: str | os.PathLike[str]) -> Graph:

@@ -7,10 +7,12 @@ one subgraph (see `repeated_scopes`), all others are titled frames (see `layout.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.build.data_of_graph import keep_data
 from nodeflow.document.build.scope_writer import ScopeWriter
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import GAP
@@ -21,20 +23,25 @@ from nodeflow.document.model.records import INPUTS, FrameRecord
 from nodeflow.graph.graph import Graph
 
 
-def from_graph(graph: Graph) -> Document:
+def from_graph(graph: Graph, folder: Path | None = None) -> Document:
     """Returns a document of a graph's nodes, laid out, unmodified and without undo.
 
     Nodes derived by macro nodes are left out; the build derives them again. If there is one
-    optimizer, the training settings use it.
+    optimizer, the training settings use it. A data set of a source becomes a dataset node.
+
+    Args:
+        folder: where the file goes; paths of data are relative to it.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.
     """
     doc = Document()
-    ids = ScopeWriter(doc, [n for n in graph.nodes if n.derived_from is None]).root.ids
+    nodes = [n for n in graph.nodes if n.derived_from is None and n not in graph.streams]
+    ids = ScopeWriter(doc, nodes).root.ids
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})
+    keep_data(doc, graph, ids, folder)
     for part in (doc, *doc.definitions()):
         arrange_scopes(part)
     return doc

@@ -1,0 +1,110 @@
+"""Data sets of a graph made in Python, kept in its file where the file can hold them.
+
+A dataset node holds a data source with its options. So a data set is kept if its elements are the
+rows of a source's train split, shuffled as a whole or not at all, in batches or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nodeflow.data.catalog import parse_source
+from nodeflow.data.data_paths import RESOURCE
+from nodeflow.data.pipeline.iterators import Connection, connections
+from nodeflow.data.pipeline.plain import Plain, plain
+from nodeflow.data.pipeline.sources import SourceRows
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.graph.graph import Graph, Node
+from nodeflow.train.settings import PlainSettings
+
+
+class DataNotKept(UserWarning):
+    """A data set of a graph cannot be kept in its file."""
+
+
+def keep_data(
+    doc: Document,
+    graph: Graph,
+    ids: Mapping[Node, str],
+    folder: Path | None = None,
+) -> None:
+    """Give the document of a graph the dataset nodes and training settings of its data sets."""
+    for connection in connections(graph):
+        found = plain(connection.stages[0]) if len(connection.stages) == 1 else None
+        reason = _why_not(found, connection)
+        if not reason and not all(place.node in ids for place in connection.places.values()):
+            reason = "its placeholders are in a scope that becomes a subgraph"
+        if reason:
+            names = ", ".join(place.name for place in connection.places.values())
+            warnings.warn(
+                f"the file does not keep the data set that feeds {names}: {reason}. Its "
+                "placeholders are kept; feed them, or wire a dataset node to them.",
+                DataNotKept,
+                stacklevel=4,
+            )
+        elif found is not None and isinstance(found.source, SourceRows):
+            _add_node(doc, found.source, connection, ids, folder)
+            doc.fill("training", "", {**doc.training, **_settings(found)})
+
+
+def _why_not(found: Plain | None, connection: Connection) -> str:
+    if len(connection.stages) != 1:
+        return "several data sets take turns"
+    if found is None:
+        return "its elements are computed in Python"
+    if not isinstance(found.source, SourceRows):
+        return "its rows are arrays in memory (write them with np.savez and use nf.data.npz)"
+    if found.source.split != "train":
+        return f"it has the rows of the {found.source.split} split, and a file trains on `train`"
+    return ""
+
+
+def _add_node(
+    doc: Document,
+    rows: SourceRows,
+    connection: Connection,
+    ids: Mapping[Node, str],
+    folder: Path | None,
+) -> None:
+    node_id = f"n{doc.next_id}"
+    attrs: dict[str, Any] = {"source": _source(rows.source, folder), **rows.options}
+    doc.fill("node", node_id, NodeRecord(node_id, DATASET, _free_name(doc), attrs))
+    columns = list(rows.columns)
+    for index, place in connection.places.items():
+        wire = Wire(node_id, columns[index], ids[place.node], FEED)
+        doc.fill("wire", wire.key, wire)
+
+
+def _source(source: str, folder: Path | None) -> str:
+    """The source with a path from the folder of the file, where both are on one drive."""
+    kind, path = parse_source(source)
+    if not kind.takes_path or path.startswith(RESOURCE) or folder is None:
+        return source
+    place = os.path.abspath(os.path.expanduser(path))
+    with contextlib.suppress(ValueError):
+        place = os.path.relpath(place, folder)
+    return f"{kind.id}:{Path(place).as_posix()}"
+
+
+def _free_name(doc: Document) -> str:
+    name, count = "data", 1
+    while name in doc.names:
+        name, count = f"data_{count}", count + 1
+    return name
+
+
+def _settings(found: Plain) -> dict[str, Any]:
+    settings: dict[str, Any] = {"shuffle": found.seed is not None}
+    if found.batch_size is not None:
+        settings["batch_size"] = found.batch_size
+    if found.seed not in (None, PlainSettings.seed):
+        settings["seed"] = found.seed
+    return settings

@@ -11,6 +11,7 @@ from typing import Any
 
 from nodeflow import errors
 from nodeflow.errors import NodeflowError
+from nodeflow.graph.dtypes import OBJECTS, DType, as_dtype
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph, reset_default_graph
 from nodeflow.graph.types import DTYPES, TensorType
 from nodeflow.ops import REGISTRY, functions
@@ -29,6 +30,7 @@ from nodeflow.ops.api import (
 from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
 from nodeflow.ops.dropout import dropout
 from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
+from nodeflow.ops.program import NAMES as PROGRAM
 
 __version__ = "0.1.0"
 
@@ -57,8 +59,13 @@ LAZY = {
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
     **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),
+    **PROGRAM,
+    "ConfigProto": "nodeflow.engine.config",
+    "GPUOptions": "nodeflow.engine.config",
+    "InteractiveSession": "nodeflow.engine.session",
     "Session": "nodeflow.engine.session",
     "data": "nodeflow.data",
+    "get_default_session": "nodeflow.graph.default_session",
     "initializers": "nodeflow.ops.variables.initializers",
     "layers": "nodeflow.ops.layers.api",
     "losses": "nodeflow.ops.namespaces.losses",
@@ -77,11 +84,13 @@ MODULES = {"data", "initializers", "layers", "losses", "nn", "train"}
 __all__ = [
     "DTYPES",
     "REGISTRY",
+    "DType",
     "Graph",
     "Node",
     "NodeflowError",
     "Tensor",
     "TensorType",
+    "as_dtype",
     "case",
     "clip_by_value",
     "cond",
@@ -115,12 +124,14 @@ def __getattr__(name: str) -> Any:
     if name in LAZY:
         module = import_module(LAZY[name])
         value = module if name in MODULES else getattr(module, name)
+    elif name in OBJECTS:
+        value = OBJECTS[name]
     elif name in REGISTRY:
         value = getattr(functions, name)
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:
-        hint = errors.suggest(name, [*__all__, *LAZY, *_functions()])
+        hint = errors.suggest(name, [*__all__, *LAZY, *OBJECTS, *_functions()])
         text = f"module 'nodeflow' has no attribute {name!r}"
         raise AttributeError(f"{text}. {hint}" if hint else text)
     globals()[name] = value
@@ -133,4 +144,4 @@ def _functions() -> list[str]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *LAZY, *_functions(), "__version__"})
+    return sorted({*__all__, *LAZY, *OBJECTS, *_functions(), "__version__"})

@@ -103,6 +103,12 @@ class NodeflowError(Exception):
         return _rebuild, (type(self), self.message, state)
 
 
+def a_type(value: object) -> str:
+    """What a wrong value is, for a message: ``a list``, ``an int``, ``None``."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
+
+
 def full_text(where: str, message: str, hint: str | None, surface: Surface) -> str:
     """Place, message and hint of an error or problem, in the terms of a surface."""
     message = said(message, surface)
@@ -251,7 +257,7 @@ class DownloadError(DataError):
 
 SYNONYMS = {
     "absolute": "abs", "all": "reduce_all", "any": "reduce_any", "astype": "cast",
-    "cat": "concat", "concatenate": "concat", "clip": "clip_by_value", "dim": "axis",
+    "cat": "concat", "concatenate": "concat", "dim": "axis",
     "div": "divide", "dot": "matmul", "keep_dims": "keepdims", "keepdim": "keepdims",
     "logsumexp": "reduce_logsumexp", "max": "reduce_max", "mean": "reduce_mean",
     "min": "reduce_min", "mm": "matmul", "mod": "modulo", "mul": "multiply", "neg": "negative",

@@ -1,4 +1,4 @@
-"""Checks fed values: arrays by exact dtype, literals by exact conversion, both by shape."""
+"""Checks and converts fed values: what fits a tensor's dtype and shape becomes its array."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import FeedError, LiteralError, MissingFeed, SurfaceText
+from nodeflow.errors import FeedError, LiteralError, MissingFeed, SurfaceText, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.types import TensorType, compatible, literal, shape_text
+from nodeflow.graph.types import (
+    TensorType,
+    a_dtype,
+    compatible,
+    first_changed,
+    numpy_dtype,
+    plain_array,
+    shape_text,
+)
 
 
 def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tensor, np.ndarray]:
@@ -19,6 +27,11 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
         UnknownName: a name that no tensor has.
         FeedError: a value that does not fit; names the tensor, what it takes and what came.
     """
+    if feed_dict is not None and not isinstance(feed_dict, Mapping):
+        raise FeedError(
+            f"feed_dict is {a_type(feed_dict)}",
+            hint="Give a dict from tensors or their names to values: {x: [1.0, 2.0]}.",
+        )
     fed: dict[Tensor, np.ndarray] = {}
     for key, value in (feed_dict or {}).items():
         tensor = fed_tensor(graph, key)
@@ -36,7 +49,7 @@ def fed_tensor(graph: Graph, key: Any) -> Tensor:
         key = key.outputs[0]
     if not isinstance(key, Tensor):
         raise FeedError(
-            f"{type(key).__name__} cannot be fed", hint="Feed tensors, or name them by strings."
+            f"{a_type(key)} cannot be fed", hint="Feed tensors, or name them by strings."
         )
     if key.graph is not graph:
         raise FeedError(f"{key.name} belongs to another graph", node=key.node.name)
@@ -49,32 +62,65 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
     Raises:
         FeedError: it does not fit.
     """
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.asarray(value)
-        if array.dtype != np.dtype(tensor.dtype):
-            raise _misfit(tensor, f"{array.dtype} {shape_text(array.shape)}", _cast_hint(tensor))
-    else:
-        try:
-            array = literal(value, tensor.dtype)
-        except (LiteralError, TypeError) as error:
-            message = error.message if isinstance(error, LiteralError) else str(error)
-            raise _misfit(tensor, message, f"Feed {tensor.type}.") from None
+    if isinstance(value, (Tensor, Node)):
+        raise _misfit(tensor, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
+    array = _array_of(tensor, value)
+    if array.dtype != numpy_dtype(tensor.dtype):
+        array = _converted(tensor, array)
     if not compatible(tensor.shape, array.shape):
         came = f"{tensor.dtype} {shape_text(array.shape)}"
         raise _misfit(tensor, came, _shape_hint(tensor.type, array.shape))
     return array
 
 
-def _misfit(tensor: Tensor, came: str, hint: str) -> FeedError:
-    return FeedError(
-        f"expected {tensor.type}, but {came} was fed", node=tensor.node.name, hint=hint
+_RUN_FIRST = "Feed a value, not a tensor: run it first."
+
+
+def _array_of(tensor: Tensor, value: Any) -> np.ndarray:
+    """An array of numbers or bools, of whatever dtype the value has."""
+    if isinstance(value, (list, tuple)) and _holds_tensor(value):
+        raise _misfit(tensor, "a list with a tensor", _RUN_FIRST)
+    try:
+        array = plain_array(value)
+    except LiteralError as error:
+        raise _misfit(tensor, error.message, f"Feed {tensor.type}.") from None
+    if array.dtype.kind not in "biuf":
+        is_array = isinstance(value, np.ndarray) and array.dtype != object
+        kind = f"{array.dtype} {shape_text(array.shape)}" if is_array else a_type(value)
+        raise _misfit(tensor, kind, "Feed numbers, bools or arrays of them.")
+    return array
+
+
+def _holds_tensor(items: Any) -> bool:
+    return any(
+        isinstance(i, Tensor) or (isinstance(i, (list, tuple)) and _holds_tensor(i)) for i in items
     )
 
 
-def _cast_hint(tensor: Tensor) -> str:
-    return SurfaceText(
-        f'Convert it first: array.astype("{tensor.dtype}").',
-        window=f"Give values of {tensor.dtype}, or set the placeholder's dtype.",
+def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
+    """The array in the tensor's dtype, where that changes no value but for rounding to a float.
+
+    Any number or bool becomes a float; integers and bools become integers that hold them, and so
+    do floats that are integral; numbers that are 0 or 1 become bools.
+
+    Raises:
+        FeedError: names the first value for which that is not so.
+    """
+    with np.errstate(all="ignore"):
+        cast = array.astype(tensor.dtype)
+    if cast.dtype.kind == "f" or (wrong := first_changed(array, cast)) is None:
+        return cast
+    rule = "0 and 1 become bools" if tensor.dtype == "bool" else "only values that fit are taken"
+    raise _misfit(
+        tensor,
+        f"{array.dtype} {shape_text(array.shape)}",
+        f"{wrong} is not {a_dtype(tensor.dtype)}; {rule}.",
+    )
+
+
+def _misfit(tensor: Tensor, came: str, hint: str) -> FeedError:
+    return FeedError(
+        f"expected {tensor.type}, but {came} was fed", node=tensor.node.name, hint=hint
     )
 
 

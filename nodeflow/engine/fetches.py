@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.engine.schedule.schedule import Target
-from nodeflow.errors import FetchError
+from nodeflow.errors import FetchError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.query import Query
 
 
-def flatten_fetches(graph: Graph, fetches: Any) -> tuple[tuple[Target, ...], Callable]:
+def flatten_fetches(
+    graph: Graph, fetches: Any, ask: Callable[[Query], Any]
+) -> tuple[tuple[Target, ...], Callable]:
     """The targets in a nested structure, and a function that puts values into that structure.
 
     Args:
         fetches: a name, Tensor or Node, or a list, tuple or dict of such, nested.
+        ask: answers the queries among them.
 
     Returns:
         The targets in order, and ``pack(values)``, which returns the same structure of values.
@@ -24,32 +30,48 @@ def flatten_fetches(graph: Graph, fetches: Any) -> tuple[tuple[Target, ...], Cal
         FetchError: something that is no name, tensor or node of this graph.
     """
     targets: list[Target] = []
-    shape = _flatten(graph, fetches, targets)
+    shape = _flatten(graph, fetches, targets, ask)
     return tuple(targets), lambda values: _pack(shape, values)
 
 
-def _flatten(graph: Graph, item: Any, targets: list[Target]) -> Any:
+@dataclass(frozen=True)
+class _Answer:
+    """What a query was answered, in the place of a target's position."""
+
+    value: Any
+
+
+def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Query], Any]) -> Any:
     """The structure with each target replaced by its position."""
     if isinstance(item, Mapping):
-        return {key: _flatten(graph, value, targets) for key, value in item.items()}
+        return _mapping(item, [_flatten(graph, value, targets, ask) for value in item.values()])
     if isinstance(item, (list, tuple)):
-        parts = [_flatten(graph, value, targets) for value in item]
-        if isinstance(item, list):
-            return parts
-        return type(item)(*parts) if hasattr(item, "_fields") else tuple(parts)
+        return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])
+    if isinstance(item, Query):
+        return _Answer(ask(item))
     targets.append(as_target(graph, item))
     return len(targets) - 1
 
 
 def _pack(shape: Any, values: list[Any]) -> Any:
-    if isinstance(shape, dict):
-        return {key: _pack(part, values) for key, part in shape.items()}
-    if isinstance(shape, list):
-        return [_pack(part, values) for part in shape]
-    if isinstance(shape, tuple):
-        parts = [_pack(part, values) for part in shape]
-        return type(shape)(*parts) if hasattr(shape, "_fields") else tuple(parts)
-    return values[shape]
+    if isinstance(shape, Mapping):
+        return _mapping(shape, [_pack(part, values) for part in shape.values()])
+    if isinstance(shape, (list, tuple)):
+        return _sequence(shape, [_pack(part, values) for part in shape])
+    return shape.value if isinstance(shape, _Answer) else values[shape]
+
+
+def _mapping(like: Mapping[Any, Any], values: list[Any]) -> Mapping[Any, Any]:
+    """The values under the keys of a mapping, in an OrderedDict where that is one."""
+    kind = OrderedDict if isinstance(like, OrderedDict) else dict
+    return kind(zip(like, values, strict=True))
+
+
+def _sequence(like: list[Any] | tuple[Any, ...], values: list[Any]) -> Any:
+    """The values in a list, tuple or named tuple."""
+    if isinstance(like, list):
+        return values
+    return type(like)(*values) if hasattr(like, "_fields") else tuple(values)
 
 
 def as_target(graph: Graph, item: Any) -> Target:
@@ -59,8 +81,10 @@ def as_target(graph: Graph, item: Any) -> Target:
         item = node if node is not None and not node.outputs else graph.tensor(item)
     if not isinstance(item, (Tensor, Node)):
         raise FetchError(
-            f"{type(item).__name__} cannot be fetched",
-            hint="Fetch tensors, nodes, their names, or lists, tuples and dicts of them.",
+            f"{a_type(item)} cannot be fetched",
+            hint="nf.gradients gives None where there is no gradient: leave it out."
+            if item is None
+            else "Fetch tensors, nodes, their names, or lists, tuples and dicts of them.",
         )
     if item.graph is not graph:
         raise FetchError(

@@ -119,10 +119,10 @@ def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tupl
     """As `call_reference`, where numpy's warnings are off already."""
     op = node.op
     try:
-        if op.random:
-            result = op.reference(*inputs, **node.attrs, stream=stream_of(node))
-        else:
-            result = op.reference(*inputs, **node.attrs)
+        extra = {"stream": stream_of(node)} if op.random else {}
+        if op.counted and (count := getattr(stream_of, "count", None)) is not None:
+            extra["execution"] = count(node)
+        result = op.reference(*inputs, **node.attrs, **extra)
     except NodeflowError as error:
         raise error.at(node.name) from error.__cause__
     except MemoryError as error:

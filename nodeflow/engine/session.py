@@ -10,11 +10,13 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from nodeflow.engine.columns import Column
+from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
@@ -34,9 +36,19 @@ from nodeflow.engine.schedule.schedule import (
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import GraphError, UnknownName, suggest
+from nodeflow.errors import (
+    FeedError,
+    FetchError,
+    GraphError,
+    RunError,
+    UnknownName,
+    a_type,
+    suggest,
+)
+from nodeflow.graph.default_session import default_session, enter, is_entered, leave
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import type_of_array
+from nodeflow.number_text import counted
 
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
@@ -51,13 +63,19 @@ class Session:
             ``auto`` answers from the reference while a process of its own compiles.
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
-        seed: seed of everything random: the same seed gives the same numbers.
+        seed: seed of everything random: the same seed gives the same numbers. None stands for what
+            `nf.set_random_seed` gave the graph, or 0.
+        config: TensorFlow 1's `nf.ConfigProto`; its thread counts stand for ``threads``.
         without: ids or aliases of rewrites to switch off (see `passes.REWRITES`); results keep
             their bits where the rewrite is exact.
         on_compile_failure: called when kernels fail to compile in the background, from any thread,
             while the reference goes on; default: a warning in the log.
 
-    A session may be used from several threads; one runs at a time. Usable in a ``with`` statement.
+    A session may be used from several threads; one runs at a time. In a ``with`` statement it and
+    its graph are the default ones of the thread, and it is closed at the end.
+
+    Raises:
+        RunError: an argument is of the wrong kind.
     """
 
     def __init__(
@@ -66,17 +84,22 @@ class Session:
         *,
         tier: Tier = "auto",
         threads: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         without: Collection[str] = (),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
+        config: ConfigProto | None = None,
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
-            raise ValueError(f"tier must be auto, reference or compiled, not {tier!r}")
+            raise RunError(f"tier must be auto, reference or compiled, not {tier!r}")
         if graph is not None and not isinstance(graph, Graph):
             is_file = isinstance(graph, (str, os.PathLike))
             hint = f"Load the file: nf.Session(nf.load({str(graph)!r}))." if is_file else None
             text = f"expected a Graph to run, not {graph!r:.80}"
             raise GraphError(text, hint=hint or "Leave it out for the default graph.")
+        if config is not None and not isinstance(config, ConfigProto):
+            raise RunError(f"config is {a_type(config)}", hint="Give an nf.ConfigProto.")
+        if threads is None and config is not None:
+            threads = config.threads
         self.graph = graph or get_default_graph()
         self._context = RunContext(self.graph, seed, threads, resolve(without), on_compile_failure)
         self._wanted: Tier = tier
@@ -105,8 +128,8 @@ class Session:
         Args:
             fetches: a name, Tensor or Node, or lists, tuples and dicts of them, nested.
             feed_dict: values by tensor or name. Any tensor can be fed; what it was computed from
-                then does not run. Arrays must have the tensor's dtype; Python numbers and lists
-                are converted if that is exact.
+                then does not run. Values are converted to the tensor's dtype: numbers and bools
+                to floats, and to integers and bools where every value fits.
             training: the phase of this run; None means as above. A tensor or bool that is given
                 to a layer as its ``training``, and a fed ``is_training``, come first.
 
@@ -130,6 +153,29 @@ class Session:
             values = executor.run(given, self._streams(phase), self._cancel)
             self._context.tier = executor.tier
             return pack(self._finish(executor, values, phase))
+
+    def make_callable(
+        self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """A function that runs the fetches, with its arguments as the feeds.
+
+        Args:
+            fetches: as in `run`.
+            feed_list: tensors or names, one for each argument of the function.
+            accept_options: of TensorFlow 1, without effect.
+
+        Raises:
+            FetchError, FeedError, UnknownName: a fetch or feed is none.
+        """
+        flatten_fetches(self.graph, fetches, lambda query: None)
+        keys = [fed_tensor(self.graph, key) for key in feed_list or ()]
+
+        def call(*values: Any) -> Any:
+            if len(values) != len(keys):
+                raise FeedError(f"{counted(len(keys), 'value')} expected, not {len(values)}")
+            return self.run(fetches, dict(zip(keys, values, strict=True)))
+
+        return call
 
     def profile(
         self,
@@ -191,9 +237,11 @@ class Session:
         """What runs the fetches, its inputs, its phase, and how its results are packed; under the
         lock."""
         self._context.check_open()
-        targets, pack = flatten_fetches(self.graph, fetches)
+        targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule(targets, feeds)
+        for node in schedule.initializers:
+            self.initialize(node.attrs["variables"], feed_dict)
         phase = phase_of(schedule, feeds, training)
         steps = (step.node for step in schedule.steps)
         self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
@@ -299,6 +347,8 @@ class Session:
             nodes = [t.node if isinstance(t, Tensor) else t for t in run]
             recorded = [as_target(self.graph, t) for t in scalars]
             schedule = self._schedule((*nodes, *recorded), {**bound, **fixed})
+            for node in schedule.initializers:
+                raise FetchError("a training step cannot initialise variables", node=node.name)
             phase = phase_of(schedule, fixed)
             given: dict[int, np.ndarray] = {}
             for tensor, slot in schedule.feeds.items():
@@ -391,8 +441,35 @@ class Session:
         self._last = None
         self._schedules.clear()
 
+    def as_default(self) -> AbstractContextManager[Self]:
+        """This session is the default one of the thread inside; it stays open afterwards."""
+        return default_session(self)
+
     def __enter__(self) -> Self:
+        self.graph.__enter__()
+        enter(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
+        leave(self)
+        self.graph.__exit__(*exc)
         self.close()
+
+
+class InteractiveSession(Session):
+    """A session that is the default one of the thread, with its graph, from the start.
+
+    ``close`` ends that. Arguments as `Session`.
+    """
+
+    def __init__(self, graph: Graph | None = None, **options: Any) -> None:
+        super().__init__(graph, **options)
+        self.graph.__enter__()
+        enter(self)
+
+    def close(self) -> None:
+        """As `Session.close`; the default session and graph are those from before."""
+        if is_entered(self):
+            leave(self)
+            self.graph.__exit__(None, None, None)
+        super().close()

@@ -44,6 +44,11 @@ def leave(session: Runs) -> None:
             return
 
 
+def is_entered(session: Runs) -> bool:
+    """Whether a session is among this thread's defaults, the innermost or one outside of it."""
+    return any(s is session for s in _stack())
+
+
 @contextmanager
 def default_session(session: Runs) -> Iterator[Any]:
     """A session is this thread's default inside."""

@@ -22,6 +22,7 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.declaration import Port
+from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.names import GraphNames, lawful
@@ -59,8 +60,8 @@ class Tensor(TensorMethods, VariableMethods, TensorOperators):
         return self.node.graph
 
     @property
-    def dtype(self) -> str:
-        return self.type.dtype
+    def dtype(self) -> DType:
+        return OBJECTS[self.type.dtype]
 
     @property
     def name(self) -> str:

@@ -50,6 +50,8 @@ class Op(NodeDeclaration):
     """Draws random numbers: ``reference`` gets ``stream=`` and sharing never merges it."""
     stateful = False
     """Has an effect or an identity: never folded, shared or removed while fetched."""
+    counted = False
+    """``reference`` gets ``execution=``: how often the node ran before in its session."""
     broadcasts = False
     """Inputs broadcast; the gradient sweep sums over broadcast axes for it."""
     macro = False

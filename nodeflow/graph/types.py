@@ -23,6 +23,7 @@ BOOL = ("bool",)
 DTYPES = ("float32", "float64", "int32", "int64", "bool", "uint8")
 
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
+_NAMES = {name: name for name in DTYPES}
 _ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
 """What TensorFlow 1 calls otherwise than numpy: Python's float is its float32."""
 
@@ -38,8 +39,8 @@ def dtype_name(dtype: Any) -> str:
     Raises:
         DtypeError: nodeflow has no such dtype.
     """
-    if isinstance(dtype, str) and dtype in _NUMPY:
-        return dtype  # numpy takes 10 us for what every node of a large graph asks
+    if isinstance(dtype, str) and dtype in _NAMES:
+        return _NAMES[dtype]  # numpy takes 10 us for what every node of a large graph asks
     if isinstance(dtype, (str, type)) and dtype in _ALIASES:
         return _ALIASES[dtype]
     try:
@@ -235,7 +236,7 @@ def literal(value: Any, dtype: str) -> np.ndarray:
         LiteralError: the value is not numeric, ragged, or not exactly representable in kind
             (5.5 as int32, 300 as uint8, 1 as bool).
     """
-    array = _array_of(_decode_special(value))
+    array = plain_array(value)
     if array.dtype.kind not in "biuf":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
@@ -250,12 +251,41 @@ def literal(value: Any, dtype: str) -> np.ndarray:
         )
     with np.errstate(all="ignore"):
         cast = array.astype(target)
-    if (dtype in FLOATS and array.dtype.kind == "f") or _same_values(array, cast):
+    if dtype in FLOATS and array.dtype.kind == "f":
+        return cast
+    if (wrong := first_changed(array, cast)) is None:
         return cast
     raise LiteralError(
-        f"{_short(value)} is not exactly representable as {dtype}",
+        f"{wrong} is not {a_dtype(dtype)}"
+        + ("" if dtype not in FLOATS else ": it has too many digits"),
         hint="Change the value, or choose another dtype.",
     )
+
+
+def plain_array(value: Any) -> np.ndarray:
+    """What numpy makes of a number, nested lists, or what it can read; of any dtype.
+
+    Raises:
+        LiteralError: nested lists have uneven lengths.
+    """
+    return _array_of(_decode_special(value))
+
+
+def a_dtype(dtype: str) -> str:
+    """A dtype with its article: ``an int32``."""
+    return f"{'an' if dtype[0] in 'aeio' else 'a'} {dtype}"
+
+
+def first_changed(array: np.ndarray, cast: np.ndarray) -> Any:
+    """The first number of ``array`` that a cast changed, or None; NaN and infinities are changed.
+
+    A number is unchanged if it comes back when cast again; the sign tells apart integers of one
+    width, which always come back.
+    """
+    with np.errstate(all="ignore"):
+        changed = (cast.astype(array.dtype) != array) | ((cast < 0) != (array < 0))
+    where = np.flatnonzero(changed)
+    return array.ravel()[where[0]].item() if where.size else None
 
 
 def _array_of(value: Any) -> np.ndarray:
@@ -265,6 +295,8 @@ def _array_of(value: Any) -> np.ndarray:
         raise LiteralError(
             "nested lists have uneven lengths", hint="Give every row the same length."
         ) from None
+    except (TypeError, OverflowError):
+        raise LiteralError(f"{_short(value)} is not a number") from None
 
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -277,13 +309,6 @@ def _decode_special(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_decode_special(v) for v in value]
     return value
-
-
-def _same_values(array: np.ndarray, cast: np.ndarray) -> bool:
-    """Compare as Python numbers, so that 2**53 + 1 is not rounded on the way."""
-    if not np.all(np.isfinite(array)):
-        return False
-    return array.ravel().tolist() == cast.ravel().tolist()
 
 
 def _short(value: Any) -> str:

@@ -1,8 +1,7 @@
-"""Ops with effects, or that only order and pass on: assign, group, print, identity."""
+"""Ops with effects, or that only order and pass on: assign, group, identity."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -110,35 +109,3 @@ class Group(Op):
     def samples(self) -> Iterator[Sample]:
         yield Sample((values((2, 3)), values((4,), "int32")))
         yield Sample(())
-
-
-@register
-class Print(Op):
-    """Pass a tensor on and show it."""
-
-    id = "print"
-    category = "Utility"
-    keywords = ("debug", "show", "log", "message")
-    doc = (
-        "x itself; each time it runs, the message and x are written to the error output.\n\nLarge "
-        "tensors are shortened."
-    )
-    stateful = True
-    differentiable = True
-    inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("message", "string", "", "Text to write before the value."),)
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return types[0]
-
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        text = np.array2string(arrays[0], threshold=30, edgeitems=3)
-        print(f"{attrs['message']} {text}".strip(), file=sys.stderr, flush=True)
-        return arrays[0].copy()
-
-    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return grads
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in DTYPES:
-            yield Sample((values((2, 3), dtype),), {"message": "x is"}, dtype == "float64")

@@ -7,6 +7,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nodeflow.engine.arena import Arena
@@ -42,12 +43,13 @@ class RunContext:
     def __init__(
         self,
         graph: Graph,
-        seed: int,
+        seed: int | None,
         threads: int | None,
         without: frozenset[str] = frozenset(),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
     ) -> None:
-        self.seed = seed
+        self._graph = graph
+        self._seed = seed
         self.threads = threads
         self.without = without
         self.arena = Arena()
@@ -58,7 +60,13 @@ class RunContext:
         self.variables = Variables(graph, self.lock)
         self._on_compile_failure = on_compile_failure
         self._compilations: weakref.WeakSet[Compilation] = weakref.WeakSet()
+        self._counts: Counter[Node] = Counter()
         self._closed = False
+
+    @property
+    def seed(self) -> int:
+        """The run seed: the session's own, else the graph's, else 0."""
+        return self._seed if self._seed is not None else self._graph.seed or 0
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -93,16 +101,10 @@ class RunContext:
         """The random stream of each node in one execution.
 
         A seed of a node's own stands for the run's seed and the node's stream, so that nodes with
-        one seed draw the same numbers.
+        one seed draw the same numbers. Where `nf.set_random_seed` gave the graph one, as in
+        TensorFlow 1 both together decide.
         """
-
-        def stream(node: Node) -> Stream:
-            own = _own_seed(node)
-            if own is not None:
-                return Stream(own, "", execution, purpose)
-            return Stream(self.seed, node.stream, execution, purpose)
-
-        return stream
+        return _Streams(self.seed, self._graph.seed, execution, purpose, self._counts)
 
     def compilation(
         self,
@@ -124,6 +126,35 @@ class RunContext:
         import logging  # loaded only where there is something to log
 
         logging.getLogger(__name__).warning("%s", failure)
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """The random stream of each node in one execution, and how often counted nodes ran before.
+
+    Attributes:
+        seed: the run seed.
+        shared: the graph's seed, which seeds of nodes' own are combined with.
+    """
+
+    seed: int
+    shared: int | None
+    execution: int
+    purpose: Purpose
+    counts: Counter[Node]
+
+    def __call__(self, node: Node) -> Stream:
+        own = _own_seed(node)
+        if own is None:
+            return Stream(self.seed, node.stream, self.execution, self.purpose)
+        if self.shared is None:
+            return Stream(own, "", self.execution, self.purpose)
+        return Stream(self.shared, f"seed {own}", self.execution, self.purpose)
+
+    def count(self, node: Node) -> int:
+        """How often the node ran before; counts it."""
+        self.counts[node] += 1
+        return self.counts[node] - 1
 
 
 def _own_seed(node: Node) -> int | None:

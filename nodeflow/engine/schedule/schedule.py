@@ -41,6 +41,7 @@ class Schedule:
         reads: slot of each variable's value from before the run.
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
+        initializers: nodes that give variables their initial values, before anything else.
         rewritten: ids of rewrites of the schedule, with what they did, in words.
     """
 
@@ -50,6 +51,7 @@ class Schedule:
     reads: dict[Node, int] = field(default_factory=dict)
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
+    initializers: list[Node] = field(default_factory=list)
     rewritten: tuple[tuple[str, str], ...] = ()
 
     @cached_property
@@ -185,6 +187,9 @@ class _Builder:
         before = self._assigns_before(node)
         self.after[node] = before | self.bits.get(node, 0)
         if is_variable(node) or is_placeholder(node) or node.op.macro:
+            return
+        if node.op.id == "initialize":
+            self.schedule.initializers.append(node)
             return
         inputs = tuple(self._slot(t, before) for t in _data_inputs(node))
         outputs = tuple(self._new_slot(t) for t in node.outputs)

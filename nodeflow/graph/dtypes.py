@@ -1,0 +1,95 @@
+"""Dtypes as objects, as TensorFlow 1 has them: ``nf.float32``, ``x.dtype.as_numpy_dtype``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.types import DTYPES, dtype_name, numpy_dtype
+
+
+class DType(str):
+    """The name of a dtype, usable wherever a name is, with what TensorFlow 1 asks of it."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        return str(self)
+
+    @property
+    def as_numpy_dtype(self) -> type[np.generic]:
+        """Numpy's class: ``np.float32``."""
+        return numpy_dtype(self).type
+
+    @property
+    def base_dtype(self) -> DType:
+        """Itself: there are no dtypes of references."""
+        return self
+
+    @property
+    def real_dtype(self) -> DType:
+        """The dtype of the real part."""
+        return as_dtype(np.zeros((), self.as_numpy_dtype).real.dtype)
+
+    @property
+    def is_floating(self) -> bool:
+        return _kind(self) == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return _kind(self) in "iu"
+
+    @property
+    def is_unsigned(self) -> bool:
+        return _kind(self) == "u"
+
+    @property
+    def is_complex(self) -> bool:
+        return _kind(self) == "c"
+
+    @property
+    def is_bool(self) -> bool:
+        return _kind(self) == "b"
+
+    @property
+    def size(self) -> int:
+        """Bytes of one element."""
+        return numpy_dtype(self).itemsize
+
+    @property
+    def min(self) -> Any:
+        """The lowest finite value."""
+        return False if self.is_bool else self._limits().min
+
+    @property
+    def max(self) -> Any:
+        """The highest finite value."""
+        return True if self.is_bool else self._limits().max
+
+    def _limits(self) -> Any:
+        return (np.iinfo if self.is_integer else np.finfo)(numpy_dtype(self))
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether another dtype, by any of its names, is this one."""
+        return dtype_name(other) == self
+
+
+def _kind(dtype: str) -> str:
+    """Numpy's letter; a float that numpy does not know has f."""
+    kind = numpy_dtype(dtype).kind
+    return "f" if kind == "V" else kind
+
+
+OBJECTS = {name: DType(name) for name in DTYPES}
+"""One object for each dtype."""
+
+
+def as_dtype(type_value: Any) -> DType:
+    """The dtype object of a name, a numpy dtype or a Python type.
+
+    Raises:
+        DtypeError: there is no such dtype.
+    """
+    return OBJECTS[dtype_name(type_value)]

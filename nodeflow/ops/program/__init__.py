@@ -1,0 +1,34 @@
+"""What programs say around their computations: initialise, print, check.
+
+The ops are in ``initialize``, ``printing`` and ``assertion``, the functions of `nf` that make them
+beside them.
+"""
+
+from nodeflow.ops.program import assertion, initialize, printing
+
+__all__ = ["NAMES", "assertion", "initialize", "printing"]
+
+_INITIALIZE = (
+    *("global_variables_initializer", "initialize_all_variables", "initialize_local_variables"),
+    *("initialize_variables", "is_variable_initialized", "local_variables_initializer"),
+    *("report_uninitialized_variables", "tables_initializer", "variables_initializer"),
+)
+_ASSERTION = (
+    *("Assert", "assert_equal", "assert_greater", "assert_greater_equal", "assert_less"),
+    *("assert_less_equal", "assert_near", "assert_negative", "assert_non_negative"),
+    *("assert_non_positive", "assert_none_equal", "assert_positive"),
+)
+_STATIC_CHECKS = (
+    *("assert_integer", "assert_rank", "assert_rank_at_least", "assert_rank_in"),
+    *("assert_scalar", "assert_type", "is_numeric_tensor"),
+)
+_BASICS = ("convert_to_tensor", "no_op", "set_random_seed", "tuple")
+
+NAMES = {
+    "Print": "nodeflow.ops.program.printing",
+    **dict.fromkeys(_INITIALIZE, "nodeflow.ops.program.initialize"),
+    **dict.fromkeys(_ASSERTION, "nodeflow.ops.program.assertion"),
+    **dict.fromkeys(_STATIC_CHECKS, "nodeflow.ops.program.static_checks"),
+    **dict.fromkeys(_BASICS, "nodeflow.ops.program.basics"),
+}
+"""Public name -> the module that defines it."""

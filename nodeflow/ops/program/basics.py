@@ -1,0 +1,94 @@
+"""Small things that TensorFlow 1's programs are made of: values as tensors, nodes that order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.errors import DtypeError, GraphError, a_type
+from nodeflow.graph.graph import Node, Tensor, get_default_graph
+from nodeflow.graph.types import dtype_name
+from nodeflow.ops import api
+from nodeflow.ops import functions as F
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None
+) -> Tensor:
+    """A tensor itself, or a constant of a number, array or list.
+
+    Args:
+        dtype: what it must be.
+        preferred_dtype: what a number or list becomes if that is exact.
+
+    Raises:
+        DtypeError: a tensor has another dtype.
+        LiteralError: the value is nothing that can be a tensor.
+    """
+    if isinstance(value, (Tensor, Node)):
+        tensor = value.graph.as_tensor(value)
+        if dtype is not None and tensor.dtype != dtype_name(dtype):
+            raise DtypeError(
+                f"{tensor.name} is {tensor.dtype}, not {dtype_name(dtype)}",
+                node=tensor.name,
+                hint=f"Cast it: nf.cast(x, {dtype_name(dtype)!r}).",
+            )
+        return tensor
+    if isinstance(value, Sequence) and any(isinstance(v, Tensor) for v in value):
+        return F.graph_of(list(value)).apply("stack", list(value), name=name)
+    if dtype is None and preferred_dtype is not None:
+        try:
+            return api.constant(value, preferred_dtype, name=name)
+        except GraphError:
+            pass  # only preferred
+    return api.constant(value, dtype, name=name or "Const")
+
+
+def no_op(name: str | None = None) -> Node:
+    """A node that does nothing: a place for control dependencies."""
+    return get_default_graph().add_node("group", name=name or "no_op")
+
+
+def tuple(
+    tensors: Sequence[Tensor | None],
+    name: str | None = None,
+    control_inputs: Sequence[Node | Tensor] | None = None,
+) -> list[Tensor | None]:
+    """The tensors, each with a value only after all of them are computed.
+
+    Args:
+        tensors: tensors; None stays None.
+        control_inputs: what must have run as well.
+
+    Raises:
+        GraphError: something in the list is no tensor, or there is none.
+    """
+    if not isinstance(tensors, Sequence) or isinstance(tensors, str):
+        raise GraphError(
+            f"tensors is {a_type(tensors)}, not a list", hint="Write nf.tuple([a, b])."
+        )
+    given = [t for t in tensors if t is not None]
+    if not given:
+        raise GraphError("nf.tuple needs at least one tensor")
+    graph = F.graph_of(given)
+    with graph.name_scope(name or "tuple"):
+        gate = api.group(given, list(control_inputs or ()), name="group_deps")
+        with graph.control_dependencies([gate]):
+            return [
+                t if t is None else graph.apply("identity", t, name="control_dependency")
+                for t in tensors
+            ]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed everything random in the default graph, as TensorFlow 1's graph-level seed.
+
+    It is the run seed of sessions that are given none, and it is combined with the seeds that ops
+    have of their own: without it, those alone decide.
+
+    Raises:
+        GraphError: the seed is no whole number.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise GraphError(f"a seed is a whole number, not {seed!r}")
+    get_default_graph().seed = seed

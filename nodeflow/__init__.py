@@ -6,6 +6,7 @@ heavy (the engine, documents) is imported when it is first used.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -131,11 +132,20 @@ def __getattr__(name: str) -> Any:
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:
-        hint = errors.suggest(name, [*__all__, *LAZY, *OBJECTS, *_functions()])
-        text = f"module 'nodeflow' has no attribute {name!r}"
-        raise AttributeError(f"{text}. {hint}" if hint else text)
+        raise AttributeError(_unknown(name))
     globals()[name] = value
     return value
+
+
+def _unknown(name: str) -> str:
+    """What is wrong with a name, and what it is called here."""
+    text = f"module 'nodeflow' has no attribute {name!r}"
+    if name.startswith("__"):
+        return text
+    from nodeflow.tensorflow1.answers import exists_in, hint
+
+    known = hint(name, exists_in(sys.modules[__name__])) or errors.suggest(name, __dir__())
+    return f"{text}. {known}" if known else text
 
 
 def _functions() -> list[str]:

@@ -7,7 +7,7 @@ show users a few names of its own.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -27,11 +27,25 @@ def namespace(
 
     def get(name: str) -> Any:
         if name not in names:
-            hint = None if name.startswith("__") else suggest(name, names)
-            text = f"{title} has no {name!r}"
-            raise AttributeError(f"{text}. {hint}" if hint else text)
+            raise AttributeError(unknown(name, names, title))
         value = getattr(import_module(names[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
     return get, lambda: sorted(names)
+
+
+def unknown(name: str, names: Collection[str], title: str) -> str:
+    """What is wrong with a name that a namespace does not have, and what it is called here.
+
+    Args:
+        title: what users call the namespace: ``nf.train``.
+    """
+    text = f"{title} has no {name!r}"
+    if name.startswith("__"):
+        return text
+    from nodeflow.tensorflow1.answers import exists_in, hint
+
+    exists = exists_in(sys.modules["nodeflow"])
+    known = hint(name, exists, title.removeprefix("nf.")) or suggest(name, names)
+    return f"{text}. {known}" if known else text

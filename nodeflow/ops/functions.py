@@ -17,6 +17,7 @@ from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.tensorflow1.arguments import spelled_here, valued_here
 
 
 def make_function(op: Op) -> Callable[..., Any]:
@@ -71,10 +72,11 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
 
     What a port and an attribute have the same name for goes to the port if it holds a tensor.
     """
-    attrs = dict(kwargs)
+    attrs = _spelled(op, kwargs)
     if op.twins:
-        return _with_twins(op, op.twins, args, attrs)
-    inputs: list[Any] = []
+        inputs, attrs = _with_twins(op, op.twins, args, attrs)
+        return inputs, _valued(op, attrs)
+    inputs = []
     value: Any
     rest = list(args)
     for port in op.inputs:
@@ -98,7 +100,29 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
         if name in attrs:
             raise GraphError(f"{op.short_id} got {name!r} twice")
         attrs[name] = value
-    return inputs, attrs
+    return inputs, _valued(op, attrs)
+
+
+def _spelled(op: Op, given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of TensorFlow 1 and its like under the names that the op has for them."""
+    known = [*(p.name for p in op.inputs), *(a.name for a in op.attrs)]
+    return dict(given) if given.keys() <= set(known) else spelled_here(given, known)
+
+
+def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
+    """Attributes as they are written here: ``SAME`` is ``same``, ``[1, 2, 2, 1]`` is ``[2, 2]``."""
+    declared = {a.name: a for a in op.attrs}
+    if "layout" not in declared:
+        layout = None
+    else:
+        own = declared["layout"]
+        layout = valued_here("layout", attrs.get("layout", own.default), own.choices, None)
+    return {
+        name: valued_here(name, value, declared[name].choices, layout)
+        if name in declared
+        else value
+        for name, value in attrs.items()
+    }
 
 
 def _is_setting(op: Op, name: str, value: Any) -> bool:

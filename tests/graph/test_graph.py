@@ -320,19 +320,6 @@ def test_different_dtypes_hint_at_the_cast_that_loses_least(x, y, hint):
         nf.add(nf.placeholder(x, []), nf.placeholder(y, []))
 
 
-@pytest.mark.parametrize(
-    ("foreign", "ours"), [("sum", "reduce_sum"), ("mean", "reduce_mean"), ("dot", "matmul")]
-)
-def test_a_name_of_another_library_suggests_ours(foreign, ours):
-    with pytest.raises(AttributeError, match=f"Did you mean {ours}\\?"):
-        getattr(nf, foreign)
-
-
-def test_an_attribute_of_another_library_suggests_ours():
-    with nf.Graph(), pytest.raises(nf.errors.AttributeProblem, match="Did you mean axis"):
-        nf.reduce_sum(nf.placeholder("float32", [2]), dim=0)
-
-
 def test_every_synonym_leads_to_a_name_that_exists():
     attributes = {attr.name for op in nf.REGISTRY for attr in op.attrs}
     for foreign, ours in SYNONYMS.items():

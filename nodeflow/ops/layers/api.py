@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nodeflow.errors import suggest
 from nodeflow.graph.graph import Tensor
+from nodeflow.namespaces import unknown
 from nodeflow.ops import dropout as ops_dropout
 from nodeflow.ops.layers.calls import (
     Activation,
@@ -73,9 +73,8 @@ _ELSEWHERE = {
 
 def __getattr__(name: str) -> Any:
     known = _ELSEWHERE.get(name.lower())
-    hint = f"Did you mean {known}?" if known else suggest(name, __all__)
-    text = f"nf.layers has no {name!r}"
-    raise AttributeError(f"{text}. {hint}" if hint else text)
+    hint = f"nf.layers has no {name!r}. Did you mean {known}?" if known else None
+    raise AttributeError(hint or unknown(name, __all__, "nf.layers"))
 
 
 def dense(

@@ -1,0 +1,184 @@
+"""TensorFlow 1's names and what they are here: renamed, not here, or (all others) the same.
+
+A name that stands in neither table is the same here, under the same path or at the root of `nf`
+(``tf.math.exp`` is ``nf.exp``); a test compares with TensorFlow's own list of names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RENAMED: Mapping[str, str] = {
+    # names from before TensorFlow 1.0, and names that only spell another one
+    "all_variables": "global_variables",
+    "arg_max": "argmax",
+    "arg_min": "argmin",
+    "complex_abs": "abs",
+    "concat_v2": "concat",
+    "div": "floor_divide",
+    "double": "float64",
+    "floor_div": "floor_divide",
+    "floordiv": "floor_divide",
+    "floormod": "modulo",
+    "histogram_summary": "summary.histogram",
+    "image_summary": "summary.image",
+    "initialize_all_tables": "tables_initializer",
+    "inv": "reciprocal",
+    "lin_space": "linspace",
+    "merge_all_summaries": "summary.merge_all",
+    "merge_summary": "summary.merge",
+    "mod": "modulo",
+    "mul": "multiply",
+    "neg": "negative",
+    "op_scope": "name_scope",
+    "pack": "stack",
+    "pow": "power",
+    "realdiv": "divide",
+    "scalar_summary": "summary.scalar",
+    "select": "where",
+    "sub": "subtract",
+    "truediv": "divide",
+    "unpack": "unstack",
+    "reverse_v2": "reverse",
+    "where_v2": "where",
+    "Operation": "Node",
+    # namespaces that say it twice
+    "image.resize_area": "resize",
+    "image.resize_bicubic": "resize",
+    "image.resize_bilinear": "resize",
+    "image.resize_images": "resize",
+    "image.resize_nearest_neighbor": "resize",
+    "initializers.variables": "variables_initializer",
+    "losses.hinge_loss": "hinge_loss",
+    "losses.huber_loss": "huber_loss",
+    "math.divide_no_nan": "div_no_nan",
+    "math.floordiv": "floor_divide",
+    "math.floormod": "modulo",
+    "math.mod": "modulo",
+    "math.pow": "power",
+    "math.truediv": "divide",
+    "nn.softmax_cross_entropy_with_logits_v2": "softmax_cross_entropy_with_logits",
+    "random.normal": "random_normal",
+    "random.uniform": "random_uniform",
+    "summary.FileWriterCache": "summary.FileWriter",
+    "train.SummaryWriter": "summary.FileWriter",
+    "train.piecewise_constant_decay": "train.piecewise_constant",
+}
+"""TensorFlow 1's name -> the name here, both without ``tf.`` and ``nf.``."""
+
+QUEUES = "a data set feeds placeholders: use nf.data, or feed_dict"
+STRINGS = "there are no tensors of text; prepare texts in Python and feed numbers"
+SPARSE = "there are no sparse tensors; use dense ones, or nf.gather and nf.segment_sum"
+PROTOS = "graphs are .flow files: use nf.save and nf.load"
+DISTRIBUTED = "a session runs in one process"
+SESSIONS = "write the loop with nf.Session, or use nf.train.train"
+EAGER = "everything is a graph; there is no eager execution to switch on or off"
+QUANTIZED = "there are no quantized dtypes"
+RARE = "not here; write it with other ops, or as an own op with nf.op"
+CLASSES = "use the function of the same name in small letters, such as nf.layers.dense"
+FILES = "use Python's files, os and glob"
+TENSORFLOW_2 = "it belongs to TensorFlow 2; Python's `if` and loops stay Python"
+
+ABSENT: Mapping[str, str] = {
+    QUEUES: """
+        *Queue QueueBase *Reader ReaderBase ConditionalAccumulator* SparseConditionalAccumulator
+        train.*_producer train.*batch train.*batch_join train.Coordinator train.QueueRunner
+        train.LooperThread train.*queue_runner* train.limit_epochs train.match_filenames_once
+        decode_* *FixedLen*Feature VarLenFeature SparseFeature data.* parse_* read_file
+        matching_files train.*List train.Example train.Feature* train.SequenceExample
+        image.*decode_* image.encode_* image.extract_jpeg_shape image.is_jpeg
+    """,
+    STRINGS: """
+        string* as_string substr regex_replace reduce_join encode_base64 fingerprint
+        edit_distance summary.text strings.*
+    """,
+    SPARSE: """
+        sparse_* Sparse* IndexedSlices* convert_to_tensor_or_* *sparse* Ragged* ragged_*
+        nn.safe_embedding_lookup_sparse sparse.* setdiff1d
+    """,
+    PROTOS: """
+        *Proto GraphDef MetaGraphDef NodeDef AttrValue NameAttrList TensorInfo TensorSpec *Spec
+        import_graph_def train.*meta_graph train.SaverDef train.write_graph make_ndarray
+        HistogramProto Summary SummaryMetadata Event LogMessage SessionLog summary.Event
+        summary.SessionLog summary.Summary summary.SummaryDescription summary.TaggedRunMetadata
+        summary.get_summary_description summary.tensor_summary summary.audio
+        summary.all_v2_summary_ops serialize_* deserialize_*
+        train.generate_checkpoint_state_proto train.update_checkpoint_state
+        train.remove_checkpoint train.get_checkpoint_mtimes train.summary_iterator graph_util.*
+    """,
+    DISTRIBUTED: """
+        train.Server* train.Cluster* train.JobDef train.Sync* train.replica_device_setter
+        distribute.* *partitioner create_partitioned_variables VariableAggregation
+        VariableSynchronization get_session_* delete_session_tensor container colocate_with
+        DeviceSpec
+    """,
+    SESSIONS: """
+        train.*Session* train.*Hook train.Scaffold train.Supervisor train.SecondOrStepTimer
+        train.SessionRun* train.basic_train_loop train.VocabInfo train.warm_start
+        train.Checkpoint* train.NewCheckpointReader train.init_from_checkpoint
+        train.checkpoints_iterator train.CheckpointSaverListener
+        train.NanLossDuringTrainingError estimator.* RunMetadata RunOptions OptimizerOptions
+        GraphOptions
+    """,
+    EAGER: """
+        *eager* *_v2_* *v2_behavior *tensor_equality *resource_variables* *v2_tensorshape
+        GradientTape function wrap_function init_scope Module custom_gradient grad_pass_through
+        recompute_grad control_flow_v2_enabled is_symbolic_tensor TypeSpec OptionalSpec
+        type_spec_from_value nondifferentiable_batch_function debugging.*traceback*
+        debugging.*check_numerics debugging.*device_placement UnconnectedGradients
+        variable_creator_scope vectorized_map
+    """,
+    QUANTIZED: """
+        quant* dequantize fake_quant* qint* quint* QUANTIZED_DTYPES nn.quantized_*
+    """,
+    CLASSES: """
+        layers.*1D layers.*2D layers.*3D layers.*Transpose layers.Dense layers.Dropout
+        layers.Flatten layers.BatchNormalization layers.InputSpec layers.Layer
+    """,
+    FILES: "write_file gfile.* python_io.*",
+    "flags and app.run are Python's own: use argparse and call main()": "app.* flags.*",
+    "print with Python's logging": "logging.* get_logger",
+    "errors are in nf.errors": "errors.* OpError",
+    "Keras has its own graph: use nf.layers": "keras.*",
+    "tf.contrib is gone from TensorFlow itself; its layers are in nf.layers, its cells in nf.nn": (
+        "contrib.*"
+    ),
+    "variables and gradients have no other kinds": """
+        NoGradient NotDifferentiable RegisterGradient no_gradient AggregationMethod
+        no_regularizer register_tensor_conversion_function load_* variable_op_scope
+        make_template CriticalSection
+    """,
+    "nodeflow's own version is nf.__version__": (
+        "*VERSION* *_VERSION COMPILER* MONOLITHIC_BUILD CXX11*"
+    ),
+    RARE: "*",
+}
+"""Why a name is not here -> patterns of names, without ``tf.``; the first that fits counts."""
+
+ROOT_TOO = ("math", "nn", "linalg", "random", "debugging", "manip", "bitwise", "signal", "spectral",
+            "image", "initializers", "dtypes", "losses", "metrics", "train", "sets")  # fmt: skip
+"""Namespaces of TensorFlow 1 whose names are at the root here where they are not in a namespace."""
+
+OTHERS: Mapping[str, str] = {
+    # numpy, PyTorch and JAX
+    "absolute": "abs", "all": "reduce_all", "amax": "reduce_max", "amin": "reduce_min",
+    "any": "reduce_any", "arange": "range", "array": "constant", "asarray": "constant",
+    "as_tensor": "constant", "astype": "cast", "BCELoss": "binary_cross_entropy",
+    "BatchNorm2d": "layers.batch_normalization", "bmm": "matmul", "cat": "concat",
+    "concatenate": "concat", "Conv2d": "layers.conv2d", "CrossEntropyLoss":
+    "sparse_softmax_cross_entropy", "cross_entropy": "sparse_softmax_cross_entropy",
+    "dense": "layers.dense", "detach": "stop_gradient", "div": "divide", "dot": "matmul",
+    "Dropout": "dropout", "Embedding": "layers.embedding", "FloatTensor": "constant",
+    "full": "fill", "grad": "gradients", "Linear": "layers.dense", "linear": "layers.dense",
+    "logsumexp": "reduce_logsumexp", "LSTM": "layers.lstm", "max": "reduce_max",
+    "mean": "reduce_mean", "min": "reduce_min", "mm": "matmul", "mod": "modulo",
+    "mse_loss": "mean_squared_error", "MSELoss": "mean_squared_error", "mul": "multiply",
+    "mv": "matmul", "ndarray": "Tensor", "neg": "negative", "no_grad": "stop_gradient",
+    "permute": "transpose", "pow": "power", "prod": "reduce_prod", "rand": "random_uniform",
+    "randn": "random_normal", "remainder": "modulo", "SGD": "gradient_descent",
+    "sub": "subtract", "sum": "reduce_sum", "swapaxes": "transpose", "take": "gather",
+    "true_divide": "divide", "unsqueeze": "expand_dims", "value_and_grad": "gradients",
+    "view": "reshape", "vstack": "concat", "hstack": "concat", "nll_loss":
+    "sparse_softmax_cross_entropy", "GELU": "gelu", "ReLU": "relu", "Adam": "train.AdamOptimizer",
+}  # fmt: skip
+"""What numpy, PyTorch and JAX call it -> the name here."""

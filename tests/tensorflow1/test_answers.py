@@ -1,0 +1,104 @@
+"""Names and arguments of other libraries: accepted, or answered with what they are here."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.tensorflow1 import answers, arguments
+from nodeflow.tensorflow1.answers import answer, exists_in
+from nodeflow.tensorflow1.table import ABSENT, OTHERS, RENAMED
+
+EXISTS = exists_in(nf)
+
+
+@pytest.mark.parametrize("module", [answers, arguments], ids=lambda m: m.__name__)
+def test_examples_in_the_documentation(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("sum", "reduce_sum"), ("mean", "reduce_mean"), ("dot", "matmul"), ("mm", "matmul"),
+        ("mul", "multiply"), ("Linear", "layers.dense"), ("randn", "random_normal"),
+        ("AdamOptimizer", "train.AdamOptimizer"), ("Saver", "train.Saver"),
+        ("dense", "layers.dense"), ("arange", "range"), ("unsqueeze", "expand_dims"),
+    ],
+)  # fmt: skip
+def test_a_name_of_another_library_is_answered(name: str, ours: str) -> None:
+    with pytest.raises(AttributeError, match=rf"It is called nf\.{ours} here\."):
+        getattr(nf, name)
+    assert EXISTS(ours)
+
+
+def test_names_in_namespaces_are_answered() -> None:
+    with pytest.raises(AttributeError, match=r"It is called nf\.train\.AdamOptimizer here"):
+        nf.train.Adam  # noqa: B018
+    with pytest.raises(AttributeError, match=r"tf\.layers\.Dense is not here: use the function"):
+        nf.layers.Dense  # noqa: B018
+    with pytest.raises(AttributeError, match="is not here: a data set feeds placeholders"):
+        nf.FIFOQueue  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'nothing_like_it'$"):
+        nf.nothing_like_it  # noqa: B018
+    assert not hasattr(nf, "__wrapped__")
+
+
+@pytest.mark.parametrize("foreign", sorted(OTHERS))
+def test_each_name_of_other_libraries_is_unknown_here_and_leads_on(foreign: str) -> None:
+    if not EXISTS(foreign):
+        with pytest.raises(AttributeError, match="It is called nf"):
+            getattr(nf, foreign)
+
+
+def test_the_first_reason_that_fits_counts() -> None:
+    assert answer("sparse_add", EXISTS).reason.startswith("there are no sparse tensors")
+    assert answer("train.shuffle_batch", EXISTS).reason.startswith("a data set feeds")
+    assert answer("math.exp", EXISTS).here == "exp"
+    assert answer("nn.relu", EXISTS).here in ("nn.relu", "relu")
+    assert answer("mul", EXISTS).here == "multiply"
+    assert not set(RENAMED) & {p for patterns in ABSENT.values() for p in patterns.split()}
+
+
+def test_arguments_of_tensorflow_are_accepted() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, 8, 8, 3], name="x")
+        w = nf.variable(np.zeros((3, 3, 3, 4), "float32"), name="w")
+        same = nf.conv2d(x, w, strides=(2, 1), padding="same")
+        for foreign in (
+            nf.conv2d(input=x, filters=w, strides=[1, 2, 1, 1], padding="SAME"),
+            nf.conv2d(x, w, [1, 2, 1, 1], "SAME", data_format="channels_last"),
+            nf.conv2d(x, w, strides=[2, 1], padding="SAME", use_cudnn_on_gpu=True),
+        ):
+            assert foreign.op.attrs == same.op.attrs and foreign.type == same.type
+        pooled = nf.max_pool2d(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
+        assert pooled.shape == (None, 4, 4, 3)
+        for total in (
+            nf.reduce_sum(input_tensor=x, reduction_indices=[1], keep_dims=True),
+            nf.reduce_sum(x, dim=1, keepdim=True),
+        ):
+            assert total.shape == (None, 1, 8, 3)
+        a = nf.ones([2, 3])
+        assert nf.matmul(a=a, b=nf.ones([2, 4]), transpose_a=True).shape == (3, 4)
+        assert nf.concat(concat_dim=1, values=[a, a]).shape == (2, 6)
+        assert nf.squeeze(nf.ones([1, 2]), squeeze_dims=[0]).shape == (2,)
+        assert nf.random_uniform([2], minval=-1.0, maxval=1.0).op.attrs["low"] == -1.0
+        assert nf.softmax(logits=a, dim=1).shape == (2, 3)
+
+
+def test_rows_and_channels_of_a_window_must_be_one() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, 8, 8, 3], name="x")
+        w = nf.variable(np.zeros((3, 3, 3, 4), "float32"), name="w")
+        with pytest.raises(nf.errors.AttributeProblem, match="strides"):
+            nf.conv2d(x, w, strides=[2, 2, 2, 1])
+
+
+def test_unknown_arguments_still_say_what_there_is() -> None:
+    with nf.Graph(), pytest.raises(nf.errors.AttributeProblem, match="It has axis, keepdims"):
+        nf.reduce_sum(nf.ones([2]), wrong=1)

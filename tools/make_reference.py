@@ -1,7 +1,8 @@
 """The generated pages of the documentation, as Markdown by file name.
 
 They derive from the declarations that the program itself uses: the registries of ops, data sources
-and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``.
+and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``; the names of
+TensorFlow 1 come from ``make_tensorflow1_table``.
 ``docs/conf.py`` writes them when the site is built.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+
+import make_tensorflow1_table as tensorflow1
 
 from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
 from nodeflow.data.catalog import SOURCES
@@ -32,7 +35,7 @@ def pages() -> dict[str, str]:
     made = {_file(category): category_page(category, ops) for category, ops in filled.items()}
     return {
         "ops.md": op_index(filled), **made, "cli.md": command_line(), "data.md": data_sources(),
-        "rewrites.md": rewrites(),
+        "rewrites.md": rewrites(), "tensorflow1.md": tensorflow1.page(),
     }  # fmt: skip
 
 

@@ -163,7 +163,7 @@ class _Converter:
     def _keywords(self, call: ast.Call, path: str) -> None:
         """Rename keyword arguments that the function has under another name."""
         name = answer(path, self.exists).here
-        known = _parameters(self.module, name) if name else None
+        known = parameters_of(self.module, name) if name else None
         if known is None:
             return
         given = {k.arg for k in call.keywords}
@@ -192,7 +192,7 @@ class _Converter:
         self.problems.append(Problem(node.lineno, node.col_offset + 1, text))
 
 
-def _parameters(module: Any, name: str) -> list[str] | None:
+def parameters_of(module: Any, name: str) -> list[str] | None:
     """The names of a function's parameters; None where it takes any."""
     found = module
     for part in name.split("."):

@@ -79,6 +79,7 @@ class SubgraphDeclaration(NodeDeclaration):
         self.record = record if record is not None and is_flow(record) else None
         if self.record is not None:
             self.attrs = (*self.attrs, *flow_attrs(str(self.record.attrs[FLOW])))
+            self.category = "Control flow"
             self.doc = FLOW_DOCS[str(self.record.attrs[FLOW])]
         if self.record is not None and definition is not None:
             self.inputs = flow_inputs(definition, self.record)

@@ -14,7 +14,7 @@ from nodeflow.document.analysis.paths import unused, uses
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
-from nodeflow.document.edit import commands, library
+from nodeflow.document.edit import commands, flow_templates, library
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import instance_name
 from nodeflow.document.edit.definitions import add_instance
@@ -22,6 +22,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
 from nodeflow.document.model.names import automatic_name
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.graph.declaration import Port
 
 LIBRARY = "library"
 
@@ -42,8 +43,10 @@ class Insertable(SubgraphDeclaration):
         *,
         category: str = SubgraphDeclaration.category,
         note: str = "",
+        keywords: tuple[str, ...] = (),
     ) -> None:
         super().__init__(definition)
+        self.keywords = keywords
         self.id = op_id
         self._title = title
         self.doc = doc
@@ -65,6 +68,17 @@ def available(
         every: include subgraphs that would contain themselves here, for browsing.
     """
     found, idle = [], unused(doc) if doc.subgraphs else []
+    for name, template in flow_templates.TEMPLATES.items():
+        offer = Insertable(
+            f"{flow_templates.PREFIX}/{name}",
+            template.title,
+            template.doc,
+            category=flow_templates.CATEGORY,
+            keywords=template.keywords,
+        )
+        offer.inputs = tuple(Port(port) for port in template.inputs)
+        offer.outputs = tuple(Port(port) for port in template.outputs)
+        found.append(offer)
     for definition in doc.definitions():
         if every or not doc.scope or doc.scope not in uses(doc, definition.scope):
             name, note = definition.scope, "not used" if definition in idle else ""
@@ -90,7 +104,7 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
 
 def is_insertable(op_id: str) -> bool:
     """Returns whether an id in a palette is that of an insertable, not of an op."""
-    return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/"))
+    return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/", f"{flow_templates.PREFIX}/"))
 
 
 def display_name(op_id: str) -> str:
@@ -103,7 +117,7 @@ def preview(doc: Document, op_id: str) -> NodeRecord:
     name = display_name(op_id)
     if op_id.startswith(f"{SUBGRAPH}/"):
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})
-    if op_id.startswith(f"{LIBRARY}/"):
+    if is_insertable(op_id):
         return NodeRecord("", SUBGRAPH, doc.fresh_name(name))
     record = NodeRecord("", op_id, doc.fresh_name(automatic_name(op_id)))
     op = declaration(record, doc)
@@ -119,6 +133,8 @@ def add(
         return [add_instance(doc, rest, pos)]
     if place == LIBRARY and rest:
         return library.insert(doc, library_item(op_id, folder), pos)
+    if place == flow_templates.PREFIX and rest:
+        return flow_templates.insert(doc, rest, pos)
     op = plain_declaration(op_id)
     first = op.first_attrs(attrs) if op is not None else attrs
     return [commands.add_node(doc, op_id, pos, attrs=first)]

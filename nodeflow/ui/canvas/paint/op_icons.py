@@ -58,6 +58,7 @@ GLYPHS = {
 }
 
 ICONS = {
+    "flow/branch": "git-branch",
     "subgraph": "package",
     "subgraph_inputs": "log-in",
     "subgraph_outputs": "log-out",
@@ -139,9 +140,11 @@ CATEGORY_ICONS = {
     "random": "dices",
     "training": "trending-down",
     "utility": "settings",
+    "flow/branch": "git-branch",
     "subgraph": "package",
     "library": "package",
     "internal": "cpu",
+    "control flow": "refresh-cw",
     "unknown": "circle-help",
 }
 
@@ -154,7 +157,9 @@ def draw_op_icon(
     """Draw the icon of an op, centred in ``box``."""
     glyph = GLYPHS.get(op)
     if glyph is None:
-        name = ICONS.get(op) or CATEGORY_ICONS.get(category.lower(), "box")
+        own = CATEGORY_ICONS.get(category.lower(), "box")
+        is_loop = op == "subgraph" and category.lower() == "control flow"
+        name = own if is_loop else ICONS.get(op, own)
         inset = box.width() * 0.2
         theme.draw_icon(painter, name, box.adjusted(inset, inset, -inset, -inset), color)
         return

@@ -70,6 +70,7 @@ class Engine:
         self._progress = ProgressBatcher(send)
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
+        self._iterations: dict[str, int | None] = {}
         self._step: int | None = None
         self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
@@ -83,6 +84,7 @@ class Engine:
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
             p.ShowData: self._show_data,
+            p.ShowIterations: self._show_iterations,
             p.FetchTensor: self._fetch_tensor,
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
@@ -241,6 +243,7 @@ class Engine:
                 threads=self._threads,
                 choice=self._choice,
             )
+            self._evaluator.iterations = self._iterations
         return self._evaluator
 
     # ---- values -------------------------------------------------------------------------------
@@ -268,6 +271,7 @@ class Engine:
                 names=request.names,
                 pending=evaluation.pending,
                 data=evaluation.data,
+                iterations=evaluation.iterations,
             )
         )
         if not request.watch and self._control is None:
@@ -286,6 +290,11 @@ class Engine:
         self._choice = request
         if self._evaluator is not None:
             self._evaluator.choose(request)
+
+    def _show_iterations(self, request: p.ShowIterations) -> None:
+        self._iterations = request.numbers
+        if self._evaluator is not None:
+            self._evaluator.iterations = request.numbers
 
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
         value = self._current().value(request.name, self._step)
@@ -433,6 +442,7 @@ class Engine:
                 step,
                 names=names,
                 data=evaluation.data,
+                iterations=evaluation.iterations,
             )
         )
 

@@ -28,8 +28,9 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
+from nodeflow.host.iterations import iterations
 from nodeflow.host.previews import Evaluation, make_preview
-from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
+from nodeflow.host.protocol import Preview, ShowData, ShownIteration, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
@@ -49,6 +50,7 @@ class Evaluator:
         session: holds the variables; its graph changes with the document.
         seed: that of the session.
         version: increases whenever nodes are added or removed.
+        iterations: the loops to look into: name -> iteration, None for the last.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Evaluator:
         self._opened: dict[Any, DataSplits] = {} if opened is None else opened
         self._threads = threads
         self._kept = KeptValues()
+        self.iterations: Mapping[str, int | None] = {}
         self.version = 0
         self._source: ViewSource | None = None
         self._viewed: tuple | None = None
@@ -305,6 +308,7 @@ class Evaluator:
             moves = tensor.node in moving
             if moves or still:
                 self._add_preview(result, name, tensor, step if moves else None, rows)
+        self._look_inside(result)
         for node, error in self._run.failures.items():
             text = error.text("window") if node.op.id == "placeholder" else error.message
             result.values[node.name] = Preview("error", text=text)
@@ -388,6 +392,28 @@ class Evaluator:
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
         """The rows that a tensor's value is of; None if it depends on none."""
         return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
+
+    def _look_inside(self, result: Evaluation) -> None:
+        """Adds previews of what is inside the loops that are looked into."""
+        found = iterations(self.task.graph, self.iterations, self._inputs, self._stream)
+        for name, one in found.items():
+            result.iterations[name] = ShownIteration(one.number, one.count, one.taken)
+            for inner, ran in one.ran.items():
+                for index, value in enumerate(ran.outputs):
+                    key = f"{name}/{inner}:{index}" if index else f"{name}/{inner}"
+                    result.values[key] = make_preview(np.asarray(value))
+
+    def _inputs(self, node: Node) -> list[np.ndarray] | None:
+        """The values of a node's inputs, None where they are not known."""
+        self._run.compute([tensor.node for tensor in node.inputs])
+        found = []
+        for tensor in node.inputs:
+            outcome = self._run.outcomes[tensor.node]
+            value = outcome[tensor.index] if type(outcome) is tuple else None
+            if value is None:
+                return None
+            found.append(value)
+        return found
 
     def value(self, name: str, step: int | None = None) -> TensorValue:
         """The full value of a tensor; the answer's number is 0.

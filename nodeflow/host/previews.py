@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters
-from nodeflow.host.protocol import Preview, ShownData, ShownRows
+from nodeflow.host.protocol import Preview, ShownData, ShownIteration, ShownRows
 from nodeflow.number_text import number
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
@@ -30,6 +30,7 @@ class Evaluation:
         data: the rows that the values are of.
         notices: what the user has to know about the data.
         pending: whether values are missing until derived nodes are up to date.
+        iterations: which iteration values inside a loop are of, by its name.
     """
 
     values: dict[str, Preview] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Evaluation:
     notices: tuple[str, ...] = ()
     pending: bool = False
     data: ShownData | None = None
+    iterations: dict[str, ShownIteration] = field(default_factory=dict)
 
 
 def make_preview(

@@ -142,6 +142,26 @@ class ShowData:
 
 
 @dataclass(frozen=True)
+class ShowIterations:
+    """Send previews of what is inside these loops and branches, too.
+
+    Args:
+        numbers: name of each -> the iteration to look at; None is the last one.
+    """
+
+    numbers: dict[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShownIteration:
+    """Which iteration of a loop previews are of; ``taken`` says which branch ran."""
+
+    number: int
+    count: int
+    taken: bool | None = None
+
+
+@dataclass(frozen=True)
 class FetchTensor:
     """The full value of one tensor on the preview batch; answered by TensorValue."""
 
@@ -283,6 +303,7 @@ Request = (
     | SyncChange
     | Evaluate
     | ShowData
+    | ShowIterations
     | FetchTensor
     | WatchViews
     | Profile
@@ -338,7 +359,8 @@ class Previews:
     training, all but the first message have only the values that the training changes. ``names``
     are those of the request; None means all. ``pending`` values come in a second message with the
     same request number, once derived nodes are up to date. ``data`` says which rows the values are
-    of; it is None where no data set feeds anything.
+    of; it is None where no data set feeds anything. ``iterations`` says which iteration values
+    inside a loop are of, by its name.
     """
 
     revision: int
@@ -351,6 +373,7 @@ class Previews:
     names: tuple[str, ...] | None = None
     pending: bool = False
     data: ShownData | None = None
+    iterations: dict[str, ShownIteration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -207,22 +207,40 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
     return tuple(t.type for t in inline(graph, text, inputs))
 
 
+class Ran(NamedTuple):
+    """What one node of a piece of graph has computed, and from what."""
+
+    node: BodyNode
+    inputs: Sequence[np.ndarray]
+    outputs: Sequence[np.ndarray]
+    stream: Any
+
+
 def run_body(
-    text: str, inputs: Sequence[np.ndarray], stream: Any = None, iteration: int = 0
+    text: str,
+    inputs: Sequence[np.ndarray],
+    stream: Any = None,
+    iteration: int = 0,
+    seen: list[Ran] | None = None,
 ) -> list[np.ndarray]:
     """The outputs for arrays, op by op in numpy.
 
     Args:
         stream: of the node that the piece of graph belongs to; what is inside draws from streams
             made of it, the names inside and the iteration.
+        seen: gets what each node computes.
 
     Raises:
         RunError: an op failed; its node begins with ``/``, for the owner's name to come before it.
     """
     body = parse(text)
     values: list[Sequence[np.ndarray]] = list(_constants(text))
-    for place, (op, attrs, sources, name, own) in enumerate(body.nodes):
+    for place, node in enumerate(body.nodes):
+        op, attrs, sources, name, own = node
+        inner = None
         if values[place]:
+            if seen is not None:
+                seen.append(Ran(node, (), values[place], None))
             continue
         arrays = [inputs[i] if n < 0 else values[n][i] for n, i in sources]
         try:
@@ -239,6 +257,8 @@ def run_body(
             said = f"{op.id} failed: {str(error) or type(error).__name__}"
             raise RunError(said, node=f"/{name or op.short_id}") from error
         values[place] = result if isinstance(result, (tuple, list)) else (np.asarray(result),)
+        if seen is not None:
+            seen.append(Ran(node, arrays, values[place], inner))
     return [inputs[i] if n < 0 else values[n][i] for n, i in body.outputs]
 
 

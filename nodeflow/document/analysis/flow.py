@@ -34,7 +34,7 @@ FLOW_ATTRS = (
     Attr(
         FLOW, "choice", "", "How often what is inside runs.", choices=("", *KINDS), hidden=True
     ),
-    Attr("constants", "json", None, "Inputs that are the same in each iteration (scan)."),
+    Attr("constants", "names", None, "Inputs that are the same in each iteration (scan)."),
     Attr("reverse", "bool", False, "From the last slice to the first (scan)."),
     Attr(
         "maximum_iterations", "int", None, "Iterations after which it ends (while_loop).",

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.paths import unused, uses
+from nodeflow.document.analysis.flow import is_flow
+from nodeflow.document.analysis.paths import graphs, instances_in, unused, uses
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
@@ -79,7 +80,10 @@ def available(
         offer.inputs = tuple(Port(port) for port in template.inputs)
         offer.outputs = tuple(Port(port) for port in template.outputs)
         found.append(offer)
+    bodies = bodies_in(doc)
     for definition in doc.definitions():
+        if definition.scope in bodies:
+            continue
         if every or not doc.scope or doc.scope not in uses(doc, definition.scope):
             name, note = definition.scope, "not used" if definition in idle else ""
             text = "A subgraph of this file.\n\nEvery instance follows when it is edited."
@@ -91,6 +95,16 @@ def available(
         op_id = f"{LIBRARY}/{item.kind}/{item.name}"
         found.append(Insertable(op_id, item.name, text, category="Library", note=kind))
     return found
+
+
+def bodies_in(doc: Document) -> set[str]:
+    """Returns the definitions that are bodies of loops and branches: no subgraphs to insert."""
+    return {
+        str(record.attrs.get(DEFINITION))
+        for graph in graphs(doc)
+        for record in instances_in(graph)
+        if is_flow(record)
+    }
 
 
 def library_item(op_id: str, folder: Path | None = None) -> library.Item:

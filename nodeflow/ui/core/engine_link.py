@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -143,6 +143,7 @@ class EngineLink(QObject):
         self._wanted_threads: int | None = None
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
+        self._iterations: dict[str, int | None] = {}
         self._data = p.ShowData()
         self._has_data = True  # whether the engine knows which data to show
 
@@ -159,6 +160,8 @@ class EngineLink(QObject):
             self._send(p.LoadPlugins(self._plugins))
         if self._wanted_threads is not None:
             self._send(p.SetThreads(self._wanted_threads))
+        if self._iterations:
+            self._send(p.ShowIterations(self._iterations))
         self.sync()
 
     def restart(self) -> None:
@@ -238,6 +241,14 @@ class EngineLink(QObject):
         self._data, self._has_data, self._current = data, False, None
         if self._client is not None and not self._timer.isActive():
             self._timer.start(LOOK_MS)
+
+    def show_iterations(self, numbers: Mapping[str, int | None]) -> None:
+        """Ask soon for values inside loops: name of each -> iteration, None for the last."""
+        if numbers != self._iterations:
+            self._iterations, self._current = dict(numbers), None
+            self._send(p.ShowIterations(self._iterations))
+            if self._client is not None and not self._timer.isActive():
+                self._timer.start(LOOK_MS)
 
     def _send_data(self) -> None:
         if not self._has_data:

@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
+from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
 from nodeflow.document.edit import commands
@@ -150,8 +151,10 @@ class NodePage(Page):
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
         op = self.op
-        if op is None or op.id == SUBGRAPH or op.id in BORDER:
+        if op is None or op.id in BORDER:
             return ()
+        if op.id == SUBGRAPH:  # what a loop or branch is set to; its definition has a section
+            return tuple(a for a in op.attrs if not a.hidden and a.name != DEFINITION)
         return tuple(
             a for a in op.attrs if not a.hidden and not (op.id == DATASET and a.name == "source")
         )
@@ -164,7 +167,8 @@ class NodePage(Page):
         definition = definition_of(document, record) if record.op == SUBGRAPH else None
         if definition is None:
             return None
-        section = SubgraphSection(self.workspace, definition, self.theme, inside=False)
+        without = ("unpack",) if is_flow(record) else ()
+        section = SubgraphSection(self.workspace, definition, self.theme, False, without)
         section.action_requested.connect(self.action_requested)
         return section
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
+from nodeflow.document.analysis.flow import FLOW_ATTRS, is_flow
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
@@ -95,7 +96,8 @@ class NameSection(QWidget):
         texts.addWidget(self._error)
         words = [title, op.category] if op else [title]
         if record.op == SUBGRAPH:
-            words = ["Subgraph", str(record.attrs.get(DEFINITION, ""))]
+            kind = op.title if op is not None and is_flow(record) else "Subgraph"
+            words = [kind, str(record.attrs.get(DEFINITION, ""))]
         texts.addWidget(ElidedLabel("  ·  ".join(words), "caption"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -263,6 +265,8 @@ class AttributesSection(Section):
         known = {*self.attr_rows, SOURCE.name} if record.op == DATASET else {*self.attr_rows}
         op = plain_declaration(record.op)
         known.update(attr.name for attr in (op.attrs if op is not None else ()) if attr.hidden)
+        if is_flow(record):
+            known.update(record.attrs.keys() & {DEFINITION, *(a.name for a in FLOW_ATTRS)})
         unknown = [name for name in record.attrs if name not in known]
         self._unknown.setText(f"Unknown, but kept: {', '.join(unknown)}")
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))

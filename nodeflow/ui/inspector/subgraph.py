@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from PySide6.QtCore import Signal
@@ -133,13 +133,18 @@ class PortsEditor(Section):
 class SubgraphSection(Section):
     """An instance's definition: its name, how often it is used, and the actions.
 
-    ``action_requested(id)``: an action of the window.
+    ``action_requested(id)``: an action of the window. Those in ``without`` are not offered.
     """
 
     action_requested = Signal(str)
 
     def __init__(
-        self, workspace: Workspace, definition: Document, theme: Theme, inside: bool
+        self,
+        workspace: Workspace,
+        definition: Document,
+        theme: Theme,
+        inside: bool,
+        without: Collection[str] = (),
     ) -> None:
         super().__init__("SUBGRAPH")
         self._workspace, self._definition = workspace, definition
@@ -152,7 +157,11 @@ class SubgraphSection(Section):
         for widget in (self.field, self._error, self._uses):
             self.add(widget)
         names = ("leave",) if inside else ("expand", "unpack", "independent", "save_library")
-        buttons = [button(_WORDS[n], "", partial(self.action_requested.emit, n)) for n in names]
+        buttons = [
+            button(_WORDS[n], "", partial(self.action_requested.emit, n))
+            for n in names
+            if n not in without
+        ]
         holder, flowing = QWidget(), FlowLayout(2)
         for each in buttons:
             flowing.addWidget(each)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
+from nodeflow.document.analysis.flow import FLOW, FLOW_TITLES, is_flow
+from nodeflow.document.analysis.paths import at_path
 from nodeflow.number_text import counted
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -66,6 +68,12 @@ class Breadcrumbs(QFrame):
         layout.addWidget(self.unpack_button)
         themes.follow(self.set_theme)
 
+    def add_tool(self, widget: QWidget) -> None:
+        """Place something that belongs to what is shown, at the right."""
+        layout = self.layout()
+        assert isinstance(layout, QHBoxLayout)
+        layout.insertWidget(layout.count() - 1, widget)
+
     @property
     def text(self) -> str:
         """The path as it reads."""
@@ -103,7 +111,9 @@ class Breadcrumbs(QFrame):
             return
         document = workspace.document
         count = len(document.nodes) - len(document.borders)
-        facts = f"subgraph {document.scope}, {counted(count, 'node')}"
+        found = at_path(workspace.root, "/".join(workspace.path))
+        kind = FLOW_TITLES[str(found[1].attrs[FLOW])].lower() if found and is_flow(found[1]) else ""
+        facts = f"{kind or 'subgraph'} {document.scope}, {counted(count, 'node')}"
         if workspace.is_apart:
             facts += ", not inside an instance: nothing in it is computed"
         self.show_names([title, *names], facts)

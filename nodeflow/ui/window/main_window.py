@@ -65,6 +65,7 @@ from nodeflow.ui.inspector.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
+from nodeflow.ui.pages.iteration_bar import IterationBar
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
@@ -163,6 +164,8 @@ class MainWindow(QMainWindow):
             DatasetPage(self.workspace, themes),
             PredictionsPage(themes),
         )
+        self.iterations = IterationBar(self.workspace, self.link)
+        self.pages.breadcrumbs.add_tool(self.iterations)
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
         self.drop_hint = DropHint(themes, self.pages)

@@ -1,0 +1,103 @@
+"""One iteration of a loop, or the branch that runs, with the value of every node inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.interrupt import check_interrupt
+from nodeflow.graph.op import Op
+from nodeflow.ops.scan import Parts
+from nodeflow.ops.scan_body import Ran, run_body
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What one iteration computes.
+
+    Attributes:
+        number: which one, from 0; that of a scan is the number of its slice.
+        count: how many there are; 1 for a branch.
+        ran: by name inside.
+        taken: of a branch, whether the condition is true; else None.
+    """
+
+    number: int
+    count: int
+    ran: Mapping[str, Ran]
+    taken: bool | None = None
+
+
+def watch(
+    op: Op,
+    attrs: Mapping[str, Any],
+    arrays: Sequence[np.ndarray],
+    stream: Any,
+    number: int | None = None,
+) -> Iteration:
+    """Run a ``cond``, ``while_loop`` or ``scan`` again, and look at one iteration.
+
+    Args:
+        arrays: its inputs.
+        number: which iteration; the last one if there are fewer, or None is given.
+
+    Raises:
+        RunError: something inside fails.
+    """
+    seen: list[Ran] = []
+    if op.id == "cond":
+        taken = bool(arrays[0])
+        run_body(attrs["true_body" if taken else "false_body"], arrays[1:], stream, 0, seen)
+        return Iteration(0, 1, _by_name(seen), taken)
+    find: Callable[..., tuple[int, int, list[np.ndarray]]]
+    find = _in_while if op.id == "while_loop" else _in_scan
+    at, count, given = find(attrs, arrays, stream, number)
+    if op.id == "while_loop":
+        run_body(attrs["cond"], given, stream, at, seen)
+    if count:
+        run_body(attrs["body"], given, stream, at, seen)
+    return Iteration(at, count, _by_name(seen))
+
+
+def _by_name(seen: Sequence[Ran]) -> dict[str, Ran]:
+    return {ran.node.name or ran.node.op.short_id: ran for ran in seen}
+
+
+def _in_while(
+    attrs: Mapping[str, Any], arrays: Sequence[np.ndarray], stream: Any, number: int | None
+) -> tuple[int, int, list[np.ndarray]]:
+    """The iteration that was found, how many there are, and what it begins with."""
+    carried, limit = attrs["carried"], attrs["maximum_iterations"]
+    given = last = chosen = list(arrays)
+    count = 0
+    while (limit is None or count < limit) and run_body(attrs["cond"], given, stream, count)[0]:
+        check_interrupt()
+        last = given
+        if count == number:
+            chosen = given
+        made = run_body(attrs["body"], given, stream, count)
+        given = [*made[:carried], *arrays[carried:]]
+        count += 1
+    if number is None or number >= count:
+        return max(count - 1, 0), count, last
+    return number, count, chosen
+
+
+def _in_scan(
+    attrs: Mapping[str, Any], arrays: Sequence[np.ndarray], stream: Any, number: int | None
+) -> tuple[int, int, list[np.ndarray]]:
+    parts = Parts.of(arrays, attrs)
+    count = len(parts.sequences[0])
+    order = range(count - 1, -1, -1) if attrs["reverse"] else range(count)
+    end = 0 if not count else order[-1] if number is None else min(number, count - 1)
+    carried = list(parts.carried)
+    for step in order:
+        check_interrupt()
+        given = [*carried, *(s[step] for s in parts.sequences), *parts.constants]
+        if step == end:
+            return end, count, given
+        carried = run_body(attrs["body"], given, stream, step)[: len(carried)]
+    return 0, 0, list(arrays)

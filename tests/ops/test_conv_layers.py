@@ -285,3 +285,17 @@ def test_every_layer_says_which_variables_it_has(op) -> None:
         named = set(op.variables(op.bind_attrs(sample.attrs)))
         assert found <= named, sample
         assert op.id == "layers/residual_conv" or found == named  # its shortcut may not be needed
+
+
+def test_moving_averages_begin_as_their_initializers_say() -> None:
+    x = np.array([[1.0, 2.0]])
+    with nf.Graph() as graph:
+        given = {"op": "fill", "value": 3.0}
+        out = nf.layers.batch_normalization(
+            nf.constant(x),
+            moving_mean_initializer=given,
+            moving_variance_initializer={"op": "fill", "value": 4.0},
+        )
+    with nf.Session(graph) as session:
+        session.initialize()
+        np.testing.assert_allclose(session.run(out), (x - 3) / np.sqrt(4.001), rtol=1e-12)

@@ -270,6 +270,8 @@ def batch_normalization(
     scale: bool = True,
     beta_initializer: Initializer = ZEROS,
     gamma_initializer: Initializer = ONES,
+    moving_mean_initializer: Initializer = ZEROS,
+    moving_variance_initializer: Initializer = ONES,
     training: Any = None,
     trainable: bool = True,
     name: str | None = None,

@@ -33,6 +33,10 @@ CENTER = Attr("center", "bool", True, "Add NAME/beta at the end.")
 SCALE = Attr("scale", "bool", True, "Multiply by NAME/gamma.")
 GAMMA = initializer_attr("gamma_initializer", ONES, "How gamma begins.")
 BETA = initializer_attr("beta_initializer", ZEROS, "How beta begins.")
+MOVING = (
+    initializer_attr("moving_mean_initializer", ZEROS, "How the moving mean begins."),
+    initializer_attr("moving_variance_initializer", ONES, "How the moving variance begins."),
+)
 
 
 class Normalizing(Layer):
@@ -107,6 +111,7 @@ class BatchNormalization(Normalizing):
         SCALE,
         GAMMA,
         BETA,
+        *MOVING,
         TRAINABLE,
         VERSION,
     )
@@ -114,7 +119,8 @@ class BatchNormalization(Normalizing):
     def weights(self, *types: TensorType, **attrs: Any) -> Weights:
         found = super().weights(*types, **attrs)
         shape = (known_size(types[0], attrs["axis"], "features"),)
-        return {**found, "moving_mean": (shape, ZEROS), "moving_variance": (shape, ONES)}
+        moving = {name: (shape, attrs[f"{name}_initializer"]) for name in self.untrained()}
+        return {**found, **moving}
 
     def untrained(self) -> tuple[str, ...]:
         return ("moving_mean", "moving_variance")
@@ -144,6 +150,9 @@ class BatchNormalization(Normalizing):
             yield Sample((x, on), smooth=dtype == "float64")
             yield Sample((x, off), {"gamma_initializer": drawn}, smooth=dtype == "float64")
             yield Sample((x,), {"epsilon": 0.1, "trainable": False}, smooth=dtype == "float64")
+        width = {"op": "random_uniform", "low": 0.5, "high": 2.0}
+        moved = {"moving_mean_initializer": drawn, "moving_variance_initializer": width}
+        yield Sample((values((4, 3)), off), moved, smooth=True)
         yield Sample((values((2, 3, 4)), on), {"axis": 1, "scale": False}, smooth=True)
         yield Sample((values((2, 3, 4)), off), {"axis": 1, "center": False}, smooth=True)
         yield Sample((values((0, 3)), on))

@@ -36,10 +36,12 @@ class Attention(Composed):
     doc = (
         "softmax(query @ key^T * scale) @ value: each query gets a mean of the values.\n\nquery "
         "(..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes "
-        "broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A float mask is "
-        "added to the scores. Where a bool mask is false, or with `causal` for keys after the "
-        "query's own position, nothing is taken; a query without any key gets the mean of all. "
-        "Vaswani and others, 2017."
+        "broadcast, such as batch and heads. With `groups` g there are g times as many heads of "
+        "queries, (..., g h, m, d), as of keys and values, (..., h, n, d): each serves g in a row. "
+        "scale is 1 / sqrt(d) if not given; a soft_cap c keeps scores within -c to c: c * "
+        "tanh(score / c). A float mask is added to the scores. Where a bool mask is false, or with "
+        "`causal` for keys after the query's own position, nothing is taken; a query without any "
+        "key gets the mean of all. Vaswani and others, 2017."
     )
     inputs = (
         Port("query", "Queries.", FLOATS, "T"),
@@ -55,6 +57,8 @@ class Attention(Composed):
     attrs = (
         Attr("causal", "bool", False, "Queries see no later keys."),
         Attr("scale", "float", None, "Factor of the scores; none is 1 / sqrt(d).", optional=True),
+        Attr("soft_cap", "float", None, "Limit of the scores; none: none.", optional=True),
+        Attr("groups", "int", 1, "Heads of queries that share one of keys and values.", minimum=1),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -72,6 +76,9 @@ class Attention(Composed):
                     f"{b.shape[axis]}",
                     port=port,
                 )
+        if attrs["groups"] > 1:
+            key, value = (_with_heads(t, query, port, attrs["groups"])
+                          for port, t in (("key", key), ("value", value)))  # fmt: skip
         lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
         if len(types) > 3:
             scores = query.with_shape((*lead, query.shape[-2], key.shape[-2]))
@@ -88,7 +95,12 @@ class Attention(Composed):
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         query, key, value = inputs[:3]
+        if attrs["groups"] > 1:
+            head = F.floor_divide(F.positions(query, axis=-3), attrs["groups"])
+            key, value = (F.gather(t, head, axis=-3) for t in (key, value))
         scores = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
+        if cap := attrs["soft_cap"]:
+            scores = F.tanh(scores * (1 / cap)) * cap
         if len(inputs) > 3:
             mask = inputs[3]
             added = mask.type.is_float
@@ -110,10 +122,29 @@ class Attention(Composed):
         mask = np.array([[True, False, True, True], [False, False, False, False]])
         yield Sample((*arrays, mask), smooth=True)
         yield Sample((*arrays, values((2, 4), start=3)), smooth=True)
+        yield Sample(arrays, {"soft_cap": 0.5}, smooth=True)
+        heads = (
+            values((4, 2, 3)),
+            values((2, 5, 3), start=5),
+            values((2, 5, 6), start=9),
+        )
+        yield Sample(heads, {"groups": 2}, smooth=True)
         q, k, v = values((2, 1, 3, 4)), values((3, 2, 4), start=5), values((2, 1, 2, 1), start=3)
         yield Sample((q, k, v), smooth=True)
         yield Sample((values((0, 3)), values((4, 3)), values((4, 5))), smooth=True)
         yield Sample((values((1, 1)), values((1, 1)), values((1, 1))), smooth=True)
+
+
+def _with_heads(type_: TensorType, query: TensorType, port: str, groups: int) -> TensorType:
+    """Keys or values with a head for each of the queries'."""
+    if type_.rank < 3 or query.rank < 3:
+        raise ShapeError(f"groups need heads, not {shape_text(type_.shape)}", port=port)
+    few, many = type_.shape[-3], query.shape[-3]
+    if few is not None and many is not None and few * groups != many:
+        raise ShapeError(
+            f"{few} heads of keys in groups of {groups} do not serve {many} of queries", port=port
+        )
+    return type_.with_shape((*type_.shape[:-3], many, *type_.shape[-2:]))
 
 
 def _scale(query: Tensor, scale: float | None) -> Any:

@@ -44,7 +44,7 @@ class CumSum(Op):
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
         axis = normalize_axis(attrs["axis"], types[0].rank)
-        return lowering.RunningSum(axis, attrs["exclusive"], attrs["reverse"])
+        return lowering.Running("sum", axis, attrs["exclusive"], attrs["reverse"])
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]

@@ -11,6 +11,8 @@ infinities and NaN, as in numpy.
 name                                    meaning
 ======================================= ======================================================
 exp log log1p expm1 sin cos tan tanh    as in the C library, on floats
+asin acos atan atan2 sinh cosh asinh    as in the C library, on floats
+acosh atanh log2 log10 exp2 cbrt hypot
 sqrt rsqrt erf erfc                     ``rsqrt(x)`` is ``1 / sqrt(x)``, ``erfc`` 1 - erf
 sigmoid softplus                        stable: no overflow for large ``|x|``; NaN stays NaN
 abs_ sign                               every number; integers wrap; ``sign(NaN)`` is NaN
@@ -20,6 +22,9 @@ floor_divide(x, y) modulo(x, y)         Python's sign. Integer y == 0 is a RunEr
                                         numpy's ``floor_divide`` and ``mod``
 minimum maximum                         NaN if either is NaN
 clip(x, low, high)                      ``minimum(maximum(x, low), high)``, NaN stays NaN
+bit_and bit_or bit_xor bit_not          of integers
+left_shift right_shift                  of integers; by less than 0 or the width and more: 0 or -1
+sign_bit                                whether the sign is minus, that of -0 too
 where(c, a, b)                          a if c else b (both are evaluated)
 cast(x)                                 x as the output's dtype: float to integer saturates and
                                         NaN gives 0, integers wrap, to bool is ``x != 0``

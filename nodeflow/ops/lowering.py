@@ -103,16 +103,26 @@ class Copy(Lowering):
 
 @dataclass(frozen=True)
 class Gather(Lowering):
-    """Slices of the first input along ``axis``, named by the second; fails outside the axis."""
+    """Slices of the first input along ``axis``, named by the second; fails outside the axis.
+
+    ``from_end``: negative numbers count from the end.
+    """
 
     axis: int
+    from_end: bool = True
 
 
 @dataclass(frozen=True)
 class ScatterAdd(Lowering):
-    """Zeros, with slices of the first input added where the second says along ``axis``."""
+    """Zeros, with slices of the first input added where the second says along ``axis``.
+
+    ``from_end``: negative numbers count from the end. ``kind`` max or min: the extremes instead,
+    starting from the lowest or highest value of the dtype.
+    """
 
     axis: int
+    from_end: bool = True
+    kind: str = "sum"
 
 
 @dataclass(frozen=True)
@@ -187,9 +197,13 @@ class Random(Lowering):
 
 
 @dataclass(frozen=True)
-class RunningSum(Lowering):
-    """Sums of all elements up to each one along ``axis``, itself left out if ``exclusive``."""
+class Running(Lowering):
+    """All elements up to each one along ``axis`` combined, itself left out if ``exclusive``.
 
+    ``kind`` is sum, prod, max, min or logsumexp; ``exclusive`` starts from what changes nothing.
+    """
+
+    kind: str
     axis: int
     exclusive: bool
     reverse: bool

@@ -35,7 +35,8 @@ class MatMul(Op):
     doc = (
         "The matrix product of x and y.\n\n(m, k) times (k, n) gives (m, n). With transpose_x or "
         "transpose_y the last two axes of that input are swapped first. Axes before the last two "
-        "are batches and broadcast. Integers wrap."
+        "are batches and broadcast. A vector on the left counts as one row, on the right as one "
+        "column, which vanishes from the result; it is never transposed. Integers wrap."
     )
     differentiable = True
     inputs = (
@@ -49,37 +50,73 @@ class MatMul(Op):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         for port, type_ in zip("xy", types, strict=True):
-            if type_.rank < 2:
-                single = "Give it a shape of two sizes, such as [784, 300]."
-                kind = f"shape {shape_text(type_.shape)}" if type_.rank else "a single number"
+            if not type_.rank:
                 raise ShapeError(
-                    f"matmul needs a matrix, not {kind}",
+                    "matmul needs a matrix, not a single number",
                     port=port,
-                    hint="Insert expand_dims or reshape." if type_.rank else single,
+                    hint="Give it a shape of two sizes, such as [784, 300].",
                 )
         x, y = types[0].shape, types[1].shape
-        rows, inner = x[-2:][::-1] if attrs["transpose_x"] else x[-2:]
-        other, columns = y[-2:][::-1] if attrs["transpose_y"] else y[-2:]
+        row, column = len(x) == 1, len(y) == 1
+        rows, inner = x[-2:][::-1] if attrs["transpose_x"] and not row else (1, *x)[-2:]
+        other, columns = (
+            y[-2:][::-1] if attrs["transpose_y"] and not column else (y, (*y, 1))[column][-2:]
+        )
         if inner is not None and other is not None and inner != other:
             raise ShapeError(
                 f"{shape_text(x)} x {shape_text(y)}: {inner} is not {other}",
                 port="y",
                 hint="The inner sizes of a matrix product must be equal.",
             )
-        return TensorType(types[0].dtype, (*broadcast_shapes(x[:-2], y[:-2]), rows, columns))
+        sizes = ([] if row else [rows]) + ([] if column else [columns])
+        return TensorType(types[0].dtype, (*broadcast_shapes(x[:-2], y[:-2]), *sizes))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        return lowering.Matmul(attrs["transpose_x"], attrs["transpose_y"])
+        x, y = types
+        row, column = x.rank == 1, y.rank == 1
+        product = lowering.Matmul(
+            attrs["transpose_x"] and not row, attrs["transpose_y"] and not column
+        )
+        if not row and not column:
+            return product
+        left = x.with_shape((1, *x.shape)) if row else x
+        right = y.with_shape((*y.shape, 1)) if column else y
+        whole = self.infer(left, right, transpose_x=product.transpose_x,
+                           transpose_y=product.transpose_y)  # fmt: skip
+        parts = (
+            lowering.Part("left", lowering.Alias(), ("x",), left),
+            lowering.Part("right", lowering.Alias(), ("y",), right),
+            lowering.Part("product", product, ("left", "right"), whole),
+            lowering.Part("out", lowering.Alias(), ("product",), outs[0]),
+        )
+        return lowering.Composite(("x", "y"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        x = np.swapaxes(arrays[0], -1, -2) if attrs["transpose_x"] else arrays[0]
-        y = np.swapaxes(arrays[1], -1, -2) if attrs["transpose_y"] else arrays[1]
+        x, y = (
+            np.swapaxes(a, -1, -2) if attrs[f"transpose_{name}"] and a.ndim > 1 else a
+            for name, a in zip("xy", arrays, strict=True)
+        )
         with np.errstate(all="ignore"):
-            return np.matmul(x, y)
+            return np.asarray(np.matmul(x, y))
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         g, (x, y) = grads[0], node.inputs
-        tx, ty = node.attrs["transpose_x"], node.attrs["transpose_y"]
+        row, column = (t.type.has_rank and t.type.rank == 1 for t in (x, y))
+        tx, ty = node.attrs["transpose_x"] and not row, node.attrs["transpose_y"] and not column
+        if row or column:  # of the matrices that vectors stand for
+            left = F.expand_dims(x, axis=0) if row else x
+            right = F.expand_dims(y, axis=-1) if column else y
+            g = F.expand_dims(g, axis=-1) if column else g
+            g = F.expand_dims(g, axis=-2) if row else g
+            gx, gy = self._gradients(g, left, right, tx, ty, True)
+            gx = F.squeeze(gx, axis=0) if row else gx
+            return gx, F.squeeze(gy, axis=-1) if column else gy
+        out = node.outputs[0].type
+        return self._gradients(g, x, y, tx, ty, not out.has_rank or out.rank > 2)
+
+    def _gradients(
+        self, g: Tensor, x: Tensor, y: Tensor, tx: bool, ty: bool, batches: bool
+    ) -> tuple[Tensor, Tensor]:
         if tx:
             gx = F.matmul(y, g, transpose_x=ty, transpose_y=True)
         else:
@@ -88,8 +125,7 @@ class MatMul(Op):
             gy = F.matmul(g, x, transpose_x=True, transpose_y=tx)
         else:
             gy = F.matmul(x, g, transpose_x=not tx)
-        out = node.outputs[0].type
-        if not out.has_rank or out.rank > 2:  # batch axes may have been broadcast
+        if batches:  # they may have been broadcast
             return F.sum_to_shape_of(gx, x), F.sum_to_shape_of(gy, y)
         return gx, gy
 
@@ -107,6 +143,11 @@ class MatMul(Op):
         yield Sample((values((5, 2, 3)), values((1, 3, 4), start=5)), smooth=True)
         yield Sample((values((2, 3)), values((5, 4, 3), start=5)), {"transpose_y": True}, True)
         yield Sample((np.array([[np.nan, np.inf], [0.0, 1.0]]), np.array([[0.0], [-0.0]])))
+        row = values((3,), start=5)
+        for x, y in ((row, row), (values((2, 3)), row), (row, values((3, 2)))):
+            yield Sample((x, y), smooth=True)
+        yield Sample((values((5, 2, 3)), row), {"transpose_y": True}, smooth=True)
+        yield Sample((row, values((5, 2, 3))), {"transpose_y": True}, smooth=True)
 
 
 @register

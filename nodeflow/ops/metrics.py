@@ -373,7 +373,7 @@ class ConfusionMatrix(Accumulating, Op):
             lowering.Part("places", place, ("wide labels", "wide predictions"), wide[0]),
             lowering.Part("flat", lowering.Alias(), ("places",), pairs),
             lowering.Part("ones", one, (), pairs),
-            lowering.Part("sums", lowering.ScatterAdd(0), ("ones", "flat"),
+            lowering.Part("sums", lowering.ScatterAdd(0, from_end=False), ("ones", "flat"),
                           pairs.with_shape((attrs["classes"] ** 2,))),
             lowering.Part("out", lowering.Alias(), ("sums",), outs[0]),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
+    BOOL,
     FLOATS,
     NUMBERS,
     Shape,
@@ -114,17 +115,46 @@ def element_count(x: Tensor, axis: Any) -> Tensor | float:
     return F.size(x, axis=axis, dtype=x.dtype)
 
 
+class Counting(Reduction):
+    """Base of sum and mean: bools count as 0 and 1 of the dtype ``counts_in``."""
+
+    counts_in = ""
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        out = super().infer(*types, **attrs)
+        return out.with_dtype(self.counts_in) if out.dtype == "bool" else out
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        reduce = super().lower(types, outs, **attrs)
+        if types[0].dtype != "bool":
+            return reduce
+        cast = lowering.Elementwise("cast(x)", ("x",))
+        parts = (
+            lowering.Part("numbers", cast, ("x",), types[0].with_dtype(self.counts_in)),
+            lowering.Part("out", reduce, ("numbers",), outs[0]),
+        )
+        return lowering.Composite(("x",), parts, ("out",))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x = arrays[0]
+        return super().reference(x.astype(self.counts_in) if x.dtype == bool else x, **attrs)
+
+
 @register
-class ReduceSum(Reduction):
+class ReduceSum(Counting):
     """Sum along axes."""
 
     id = "reduce_sum"
     keywords = ("add", "total")
     doc = (
-        "The sum of the elements along axes.\n\nThe sum of nothing is 0, and of -0 alone -0. "
-        "Integers wrap. Numbers of float32 are added up in float32 when compiled, so a part of the "
-        "sum above 3.4e38 is infinite; by reference only the whole sum is."
+        "The sum of the elements along axes.\n\nThe sum of nothing is 0, of -0 alone -0, and of "
+        "bools how many are true, as int64. Integers wrap. Numbers of float32 are added up in "
+        "float32 when compiled, so a part of the sum above 3.4e38 is infinite; by reference only "
+        "the whole sum is."
     )
+
+    inputs = (Port("x", dtypes=NUMBERS + BOOL),)
+    counts_in = "int64"
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return total(x, axes, keepdims)
@@ -134,16 +164,17 @@ class ReduceSum(Reduction):
 
 
 @register
-class ReduceMean(Reduction):
+class ReduceMean(Counting):
     """Mean along axes."""
 
     id = "reduce_mean"
     keywords = ("average",)
     doc = (
-        "The mean of the elements along axes.\n\nThe mean of nothing is NaN. Floats only: cast "
-        "integers first. Gradient: 1 / count."
+        "The mean of the elements along axes.\n\nThe mean of nothing is NaN, of bools the share of "
+        "true ones as float32. Cast integers first. Gradient: 1 / count."
     )
-    inputs = (Port("x", dtypes=FLOATS),)
+    inputs = (Port("x", dtypes=FLOATS + BOOL),)
+    counts_in = "float32"
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         count = np.prod([x.shape[a] for a in axes], dtype=np.float64)
@@ -240,22 +271,32 @@ class ArgExtreme(Op):
     category = "Reduction"
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
-        Attr("axis", "int", 0, "Axis to search along."),
+        Attr("axis", "int", 0, "Axis to search along; none: all in one.", optional=True),
         Attr("keepdims", "bool", False, "Keep the axis with size 1."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        axis = normalize_axis(attrs["axis"], types[0].rank)
-        return TensorType("int64", reduced_shape(types[0].shape, (axis,), attrs["keepdims"]))
+        axes = normalize_axes(attrs["axis"], types[0].rank)
+        return TensorType("int64", reduced_shape(types[0].shape, axes, attrs["keepdims"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        return lowering.Reduce(self.id, (normalize_axis(attrs["axis"], types[0].rank),))
+        if attrs["axis"] is not None:
+            return lowering.Reduce(self.id, (normalize_axis(attrs["axis"], types[0].rank),))
+        parts = (
+            lowering.Part("all", lowering.Alias(), ("x",), types[0].with_shape((types[0].size,))),
+            lowering.Part(
+                "found", lowering.Reduce(self.id, (0,)), ("all",), outs[0].with_shape(())
+            ),
+            lowering.Part("out", lowering.Alias(), ("found",), outs[0]),
+        )
+        return lowering.Composite(("x",), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
-        if x.shape[attrs["axis"]] == 0:
+        if (x.size if attrs["axis"] is None else x.shape[attrs["axis"]]) == 0:
+            where = "there are no elements" if attrs["axis"] is None else "axis {axis} has size 0"
             raise RunError(
-                f"{self.id} of nothing: axis {attrs['axis']} has size 0",
+                f"{self.id} of nothing: {where.format(**attrs)}",
                 port="x",
                 hint="Feed at least one element along it.",
             )
@@ -269,6 +310,8 @@ class ArgExtreme(Op):
         for dtype in NUMBERS:
             yield Sample((values((2, 3), dtype),), {"axis": 1})
         yield Sample((values((2, 3, 4)),), {"axis": -2, "keepdims": True})
+        for keepdims in (False, True):
+            yield Sample((values((2, 3, 4)),), {"axis": None, "keepdims": keepdims})
         yield Sample((values((2, 3, 4)),))
         yield Sample((values((0, 3)),), {"axis": 1})
         yield Sample((values((1, 1)),))
@@ -285,8 +328,9 @@ class ArgMax(ArgExtreme):
     id = "argmax"
     keywords = ("index", "largest", "maximum", "class", "prediction")
     doc = (
-        "The index of the largest element along an axis, as int64.\n\nThe first of equal ones; NaN "
-        "counts as the largest. Searching nothing is an error when run. No gradient flows."
+        "The index of the largest element along an axis, or among all, as int64.\n\nThe first of "
+        "equal ones; NaN counts as the largest. Searching nothing is an error when run. No "
+        "gradient flows."
     )
 
     def search(self, x: np.ndarray, **options: Any) -> Any:
@@ -300,9 +344,9 @@ class ArgMin(ArgExtreme):
     id = "argmin"
     keywords = ("index", "smallest", "minimum")
     doc = (
-        "The index of the smallest element along an axis, as int64.\n\nThe first of equal ones; "
-        "NaN "
-        "counts as the smallest. Searching nothing is an error when run. No gradient flows."
+        "The index of the smallest element along an axis, or among all, as int64.\n\nThe first of "
+        "equal ones; NaN counts as the smallest. Searching nothing is an error when run. No "
+        "gradient flows."
     )
 
     def search(self, x: np.ndarray, **options: Any) -> Any:

@@ -422,14 +422,15 @@ class Split(Op):
         yield Sample((values((0, 3)),), {"parts": 3, "axis": -1}, smooth=True)
 
 
-def check_indices(indices: np.ndarray, size: int) -> None:
-    """Raises RunError where an index is outside 0 to size - 1."""
-    if indices.size and (indices.min() < 0 or indices.max() >= size):
-        bad = indices[(indices < 0) | (indices >= size)].flat[0]
+def check_indices(indices: np.ndarray, size: int, lowest: int | None = None) -> None:
+    """Raises RunError where an index is outside -size (or ``lowest``) to size - 1."""
+    lowest = -size if lowest is None else lowest
+    if indices.size and (indices.min() < lowest or indices.max() >= size):
+        bad = indices[(indices < lowest) | (indices >= size)].flat[0]
         raise RunError(
             f"index {bad} is outside an axis of size {size}",
             port="indices",
-            hint=f"Use 0 to {size - 1}." if size else "There is nothing to gather from.",
+            hint=f"Use {lowest} to {size - 1}." if size else "There is nothing to gather from.",
         )
 
 
@@ -442,9 +443,8 @@ class Gather(Op):
     keywords = ("index", "lookup", "embedding", "take", "rows")
     doc = (
         "The slices of x along an axis that the indices name.\n\nThe indices' shape takes the "
-        "place "
-        "of the axis. An index outside 0 to size - 1 is an error when run. Gradient: added up at "
-        "the places gathered from."
+        "place of the axis. Negative ones count from the end; one outside the axis is an error "
+        "when run. Gradient: added up at the places gathered from."
     )
     differentiable = True
     inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))
@@ -473,6 +473,8 @@ class Gather(Op):
             yield Sample((values((3, 4), dtype), picked), smooth=dtype == "float64")
         for index_dtype in INDICES:
             indices = np.array([3, 0, 3], index_dtype)
+            if index_dtype != "uint8":
+                yield Sample((values((3, 4)), np.array([[-1, 0], [2, -3]], index_dtype)))
             yield Sample((values((2, 4, 5)), indices), {"axis": -2}, smooth=True)
         yield Sample((values((3, 4)), np.array(1, "int64")), {"axis": 1}, smooth=True)
         yield Sample((values((3, 4)), np.zeros(0, "int64")), smooth=True)

@@ -69,8 +69,9 @@ class TakeAlongAxis(Op):
     keywords = ("gather", "index", "pick", "choose", "argsort")
     doc = (
         "For each row the elements that the row's own indices name.\n\nx and indices have the same "
-        "shape but along `axis`. With the indices of argsort it sorts. An index outside the axis "
-        "is an error when run. Gradient: added up at the places taken from."
+        "shape but along `axis`. With the indices of argsort it sorts. Negative ones count from "
+        "the end; one outside the axis is an error when run. Gradient: added up at the places "
+        "taken from."
     )
     differentiable = True
     inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))
@@ -101,6 +102,7 @@ class TakeAlongAxis(Op):
         for kind in INDICES:
             indices = np.array([[1, 0, 1]], kind)
             yield Sample((values((2, 3)), indices), {"axis": 0}, smooth=True)
+        yield Sample((values((2, 3)), np.array([[-1, 0], [1, -3]])), smooth=True)
         yield Sample((values((0, 3)), np.zeros((0, 2), "int64")), smooth=True)
         yield Sample((values((1,)), np.zeros(1, "int64")), smooth=True)
 
@@ -243,7 +245,8 @@ class TopK(Composed):
     category = "Reduction"
     keywords = ("largest", "best", "maximum", "beam", "ranking")
     doc = (
-        "The k largest elements along an axis, largest first, and their indices (int64).\n\nOf "
+        "The k largest elements along an axis, largest first, and their indices (int64).\n\nOr the "
+        "smallest, smallest first. Of "
         "equal elements the first comes first; NaN counts as the largest. The axis must have at "
         "least k elements. Gradient: to the places where the elements came from."
     )
@@ -252,6 +255,7 @@ class TopK(Composed):
     attrs = (
         Attr("k", "int", 1, "Number of elements.", minimum=0),
         Attr("axis", "int", -1, "Axis to search along."),
+        Attr("largest", "bool", True, "The largest, or else the smallest."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -268,7 +272,7 @@ class TopK(Composed):
     def compose(self, *inputs: Tensor, **attrs: Any) -> Sequence[Tensor]:
         x = inputs[0]
         axis = normalize_axis(attrs["axis"], len(x.shape))
-        order = F.argsort(x, axis=axis, descending=True)
+        order = F.argsort(x, axis=axis, descending=attrs["largest"])
         begin, size = [0] * len(x.shape), [-1] * len(x.shape)
         size[axis] = attrs["k"]
         first = F.slice(order, begin=begin, size=size, name="indices")
@@ -278,6 +282,7 @@ class TopK(Composed):
         for dtype in NUMBERS:
             yield Sample((values((2, 3), dtype),), {"k": 2}, smooth=dtype == "float64")
         yield Sample((values((4, 3)),), {"k": 3, "axis": 0}, smooth=True)
+        yield Sample((values((4, 3)),), {"k": 2, "largest": False}, smooth=True)
         yield Sample((values((0, 3)),))
         yield Sample((values((1, 1)),), smooth=True)
         yield Sample((np.array([1.0, np.nan, 1.0, np.inf]),), {"k": 4})
@@ -317,13 +322,13 @@ class SegmentSum(Op):
         return x.with_shape((attrs["count"], *x.shape[segments.rank :]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        return lowering.ScatterAdd(0)
+        return lowering.ScatterAdd(0, from_end=False)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, segments = arrays
         count = attrs["count"]
         try:
-            check_indices(segments, count)
+            check_indices(segments, count, 0)
         except RunError as error:
             raise RunError(
                 f"{error.message.replace('index', 'segment')}", port="segments"

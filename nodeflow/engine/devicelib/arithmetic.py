@@ -214,6 +214,36 @@ def shift_right(typingctx, a, b):
     return _integer_operation("ashr" if a.signed else "lshr", a, b)
 
 
+def _safe_shift(name, a, b):
+    if a != b or not isinstance(a, types.Integer):
+        raise TypingError(f"{name}: expected one integer type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        x, y = args
+        inside = builder.icmp_unsigned("<", y, y.type(a.bitwidth))
+        places = builder.select(inside, y, y.type(0))
+        if name == "shl":
+            return builder.select(inside, builder.shl(x, places), x.type(0))
+        if not a.signed:
+            return builder.select(inside, builder.lshr(x, places), x.type(0))
+        places = builder.select(inside, y, y.type(a.bitwidth - 1))
+        return builder.ashr(x, places)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def left_shift(typingctx, a, b):
+    """a << b; 0 where b is negative or no less than the width."""
+    return _safe_shift("shl", a, b)
+
+
+@intrinsic
+def right_shift(typingctx, a, b):
+    """a >> b; where b is negative or no less than the width, only the sign is left."""
+    return _safe_shift("shr", a, b)
+
+
 @intrinsic
 def bit_and(typingctx, a, b):
     """a & b in their own integer type."""

@@ -43,6 +43,7 @@ _f, _i = np.float32, np.int32
 
 _LOG2E = _f(1.4426950408889634)
 _LN2_HIGH = _f(np.log(2.0))
+_LN2_DOUBLE = np.float64(math.log(2.0))
 _LN2_LOW = _f(np.log(2.0) - np.float64(_LN2_HIGH))
 _EXP_LOWEST, _EXP_HIGHEST = _f(-104.0), _f(89.0)  # beyond: 0 and infinity
 _MAGIC = _f(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
@@ -200,6 +201,15 @@ def _log1p_f64(x):
 def log1p(x):
     """log(1 + x), accurate near 0."""
     compiled_only()
+
+
+@register_jitable
+def log_add(x, y):
+    """log(e**x + e**y) of float64, without overflow."""
+    high = select((x >= y) | (x != x), x, y)
+    low = select((x >= y) | (x != x), y, x)
+    total = high + math.log1p(math.exp(low - high))
+    return select(low == high, high + _LN2_DOUBLE, total)
 
 
 def _softplus_f32(x):

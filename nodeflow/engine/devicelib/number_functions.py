@@ -128,6 +128,29 @@ def modulo(x, y):
     compiled_only()
 
 
+# -- bits ----------------------------------------------------------------------------------------
+
+
+@register_jitable
+def bit_not(x):
+    """Every bit of an integer changed: -1 - x."""
+    return wrap_sub(wrap_sub(wrap_sub(x, x), integer_one(x)), x)
+
+
+def _sign_bit_float(x):
+    return copysign(float_one(x), x) < 0
+
+
+def _sign_bit_integer(x):
+    return x < 0
+
+
+@numbers(_sign_bit_float, _sign_bit_integer)
+def sign_bit(x):
+    """Whether the sign is minus, that of -0 and of NaN too."""
+    compiled_only()
+
+
 # -- casts ----------------------------------------------------------------------------------------
 
 

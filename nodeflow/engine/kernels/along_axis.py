@@ -7,6 +7,7 @@ from functools import cache
 
 from nodeflow.engine.ir.launches import Bound, Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
+from nodeflow.engine.kernels.indexing import FROM_END
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, normalize_axis, numpy_dtype
@@ -75,6 +76,7 @@ def kernel(args, task, ntasks):
         for aside in range(inner):
             unit = row * inner + aside
             place = np.int64(load(indices + {at} * unit, np.{index}))
+            {FROM_END}
             if place < 0 or place >= n:
                 set_slot(args, CODE, INDEX_OUT_OF_RANGE)
             else:
@@ -108,6 +110,7 @@ def kernel(args, task, ntasks):
         for k in range(m):
             at = (above * m + k) * inner + aside
             place = np.int64(load(indices + {at} * at, np.{index}))
+            {FROM_END}
             if place < 0 or place >= n:
                 set_slot(args, CODE, INDEX_OUT_OF_RANGE)
             else:

@@ -1,31 +1,34 @@
-"""Running sums along an axis."""
+"""Running sums, products, extremes and smooth maxima along an axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
 
-from nodeflow.engine.kernels.expressions import numpy_name
+import numpy as np
+
+from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
+from nodeflow.engine.kernels.reductions import identity
 from nodeflow.engine.kernels.registry import handles
-from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import RunningSum
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Running
 
 TILE = 64
 ROWS = 8
 """Rows whose sums run side by side: each alone would wait for every addition."""
 
 
-@handles(RunningSum)
-class RunningSumKernel(CallKernel[RunningSum]):
-    """Each element plus all before it."""
+@handles(Running)
+class RunningKernel(CallKernel[Running]):
+    """Each element combined with all before it."""
 
-    label = "cumsum"
+    label = "running result"
 
-    def calls(self, lowering: RunningSum, types: Sequence[TensorType]) -> list[KernelCall]:
+    def calls(self, lowering: Running, types: Sequence[TensorType]) -> list[KernelCall]:
         outer, n, inner = around(sizes_of(types[0]), lowering.axis)
         text = rows_source if inner == 1 else running_source
-        source = text(types[0].dtype, lowering.exclusive, lowering.reverse)
+        source = text(lowering.kind, types[0].dtype, lowering.exclusive, lowering.reverse)
         arrays = Array(0), Array(1)
         if inner == 1:
             return [KernelCall(source, (outer, n, *arrays), -(-outer // ROWS), outer * n * 0.5)]
@@ -33,27 +36,47 @@ class RunningSumKernel(CallKernel[RunningSum]):
         return [KernelCall(source, (outer, n, inner, *arrays), outer * -(-inner // TILE), work)]
 
 
-def _start(dtype: str, exclusive: bool) -> str:
-    """What sums start from: the first is 0 if it is exclusive, else the first element, -0 too."""
-    return "0" if exclusive or dtype not in FLOATS else "-0.0"
+_COMBINE = {
+    "sum": "{0} + {1}",
+    "prod": "{0} * {1}",
+    "max": "max_of({0}, {1})",
+    "min": "min_of({0}, {1})",
+    "logsumexp": "log_add({0}, {1})",
+}
+_IMPORTS = {
+    "max": "from nodeflow.engine.devicelib.vector_reduce import max_of\n",
+    "min": "from nodeflow.engine.devicelib.vector_reduce import min_of\n",
+    "logsumexp": "from nodeflow.engine.devicelib.exponentials import log_add\n",
+}
+
+
+def _start(kind: str, dtype: str, exclusive: bool) -> str:
+    """What results start from, of the dtype that is added up in.
+
+    Sums that leave the element out start from 0, others from the first element, be it -0.
+    """
+    wide = "float64" if dtype == "float32" else dtype
+    if kind == "sum" and exclusive:
+        return typed_literal(0, wide)
+    return typed_literal(-np.inf, wide) if kind == "logsumexp" else identity(kind, wide)
 
 
 @cache
-def running_source(dtype: str, exclusive: bool, reverse: bool) -> str:
+def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
     """Args: outer, n, inner, x, out, both (outer, n, inner). A unit is a tile of 64 columns.
 
-    float32 is added up in float64, as the reference does, so both have the same bits.
+    float32 is combined in float64, as the reference does, so both have the same bits.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     wide = "np.float64" if dtype == "float32" else name
-    start = _start(dtype, exclusive)
-    add = f"total[c] = {wide}(total[c] + {wide}(x[c]))"
+    start = _start(kind, dtype, exclusive)
+    add = f"total[c] = {wide}({_COMBINE[kind].format('total[c]', f'{wide}(x[c])')})"
     store = f"y[c] = {name}(total[c])"
     # x may not be read again after y is written, since nothing says that they are apart.
     both = ["kept = x[c]", store, add.replace("x[c]", "kept")] if exclusive else [add, store]
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1
-
+{_IMPORTS.get(kind, "")}
 
 def kernel(args, task, ntasks):
     outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)
@@ -66,7 +89,7 @@ def kernel(args, task, ntasks):
         column = (unit - above * tiles) * {TILE}
         width = min(np.int64({TILE}), inner - column)
         for c in range(width):
-            total[c] = {wide}({start})
+            total[c] = {start}
         for step in range(n):
             row = {"n - 1 - step" if reverse else "step"}
             at = {size} * ((above * n + row) * inner + column)
@@ -77,7 +100,7 @@ def kernel(args, task, ntasks):
 
 
 @cache
-def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
+def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
     """Args: outer, n, x, out, both (outer, n). A unit is eight rows; sums as `running_source`."""
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     wide = "np.float64" if dtype == "float32" else name
@@ -85,7 +108,7 @@ def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
     def sums(count: int) -> list[str]:
         """Running sums of ``count`` rows from ``row`` on."""
         each = range(count)
-        add = [f"t{r} = {wide}(t{r} + {wide}(k{r}))" for r in each]
+        add = [f"t{r} = {wide}({_COMBINE[kind].format(f't{r}', f'{wide}(k{r})')})" for r in each]
         store = [f"y{r}[at] = {name}(t{r})" for r in each]
         body = [f"k{r} = x{r}[at]" for r in each] + (store + add if exclusive else add + store)
         views = [
@@ -93,7 +116,7 @@ def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
             for v, base in (("x", "source"), ("y", "target"))
             for r in each
         ]
-        start = [f"t{r} = {wide}({_start(dtype, exclusive)})" for r in each]
+        start = [f"t{r} = {_start(kind, dtype, exclusive)}" for r in each]
         at = "n - 1 - step" if reverse else "step"
         return [
             *views,
@@ -106,7 +129,7 @@ def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
     lines = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import slot, view1",
-        "",
+        _IMPORTS.get(kind, ""),
         "",
         "def kernel(args, task, ntasks):",
         "    outer, n, source, target = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",

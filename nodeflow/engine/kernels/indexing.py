@@ -14,9 +14,12 @@ from nodeflow.engine.kernels.kernel import (
     around,
     sizes_of,
 )
+from nodeflow.engine.kernels.reductions import identity
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
+
+FROM_END = "place = place + n if place < 0 else place"
 
 
 @handles(Gather)
@@ -29,7 +32,8 @@ class GatherKernel(CallKernel[Gather]):
         x, indices, out = types
         outer, n, inner = around(sizes_of(x), lowering.axis)
         count = indices.size or 0
-        source = gather_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+        wraps = lowering.from_end
+        source = gather_source(numpy_dtype(x.dtype).itemsize, indices.dtype, wraps)
         work = (out.size or 0) * 0.3 + outer * count * 3
         args = (outer, n, inner, count, Array(0), Array(1), Array(2))
         return [KernelCall(source, args, outer * count, work)]
@@ -39,7 +43,7 @@ class GatherKernel(CallKernel[Gather]):
 
 
 @cache
-def gather_source(size: int, index: str) -> str:
+def gather_source(size: int, index: str, wraps: bool) -> str:
     """Args: outer, n, inner, number of indices, x (outer, n, inner), indices, out."""
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
@@ -55,6 +59,7 @@ def kernel(args, task, ntasks):
     for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
         above = unit // count
         place = np.int64(load(indices + {at} * (unit - above * count), np.{index}))
+        {FROM_END if wraps else ""}
         if place < 0 or place >= n:
             set_slot(args, CODE, INDEX_OUT_OF_RANGE)
         else:
@@ -76,7 +81,7 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
         x, indices, out = types
         outer, n, inner = around(sizes_of(out), lowering.axis)
         count = indices.size or 0
-        source = scatter_source(x.dtype, indices.dtype)
+        source = scatter_source(x.dtype, indices.dtype, lowering.from_end, lowering.kind)
         work = (out.size or 0) * 0.1 + (x.size or 0) * 0.5
         units = outer * -(-inner // 64)
         args = (outer, n, inner, count, Array(0), Array(1), Array(2))
@@ -88,13 +93,16 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
 
 
 @cache
-def scatter_source(dtype: str, index: str) -> str:
+def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
     """Args as those of gather. A unit is a tile of 64 columns; indices are taken in order."""
     size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    start = f"{name}(0)" if kind == "sum" else identity(kind, dtype)
+    combined = f"{name}({'y[i] + x[i]' if kind == 'sum' else f'{kind}_of(y[i], x[i])'})"
+    used = f"from nodeflow.engine.devicelib.vector_reduce import {kind}_of" if kind != "sum" else ""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
-
+{used}
 
 def kernel(args, task, ntasks):
     outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
@@ -108,16 +116,17 @@ def kernel(args, task, ntasks):
         for row in range(n):
             y = view1(target + {size} * ((above * n + row) * inner + left), width, {name})
             for i in range(y.size):
-                y[i] = {name}(0)
+                y[i] = {start}
         for k in range(count):
             place = np.int64(load(indices + {at} * k, np.{index}))
+            {FROM_END if wraps else ""}
             if place < 0 or place >= n:
                 set_slot(args, CODE, INDEX_OUT_OF_RANGE)
             else:
                 x = view1(source + {size} * ((above * count + k) * inner + left), width, {name})
                 y = view1(target + {size} * ((above * n + place) * inner + left), width, {name})
                 for i in range(y.size):
-                    y[i] = {name}(y[i] + x[i])
+                    y[i] = {combined}
 """
 
 

@@ -20,7 +20,8 @@ from nodeflow.ops.samples import values
 
 _SAME = (
     "exp log log1p expm1 sin cos tan tanh sqrt rsqrt erf erfc sigmoid softplus sign floor ceil "
-    "floor_divide modulo minimum maximum clip"
+    "floor_divide modulo minimum maximum clip asin acos atan atan2 sinh cosh asinh acosh atanh "
+    "log2 log10 exp2 cbrt hypot"
 )
 _ALIKE = {name: name for name in _SAME.split()}
 _ALIKE |= {"abs_": "abs", "round_half_even": "round", "pow": "power"}

@@ -1,0 +1,185 @@
+"""Resizing along any axes, in every coordinate mode that frameworks use.
+
+Along one axis each new element is a weighted sum of old ones, so resizing is a product with a
+matrix of weights for each axis; nearest neighbours are gathered, of any dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, DtypeError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Sample
+from nodeflow.graph.types import DTYPES, TensorType, normalize_axis, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.samples import values
+
+METHODS = ("linear", "nearest", "cubic")
+COORDINATES = (
+    "half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric",
+)  # fmt: skip
+ROUNDING = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+
+
+def places(old: int, new: int, scale: float, coordinates: str) -> np.ndarray:
+    """Where each new element lies among the old ones."""
+    at = np.arange(new, dtype=np.float64)
+    if coordinates == "align_corners":
+        return at * (old - 1) / (new - 1) if new > 1 else np.zeros(new)
+    if coordinates == "asymmetric":
+        return at / scale
+    if coordinates == "pytorch_half_pixel" and new == 1:
+        return np.zeros(1)
+    shift = 0.0
+    if coordinates == "half_pixel_symmetric":
+        shift = old / 2 * (1 - new / (scale * old)) if old else 0.0
+    return shift + (at + 0.5) / scale - 0.5
+
+
+def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
+    """Weight at a distance: a triangle, or Keys's cubic, 1981."""
+    d = np.abs(distance)
+    if method == "linear":
+        return np.maximum(1 - d, 0)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0))
+
+
+def weights(old: int, new: int, scale: float, attrs: dict[str, Any]) -> np.ndarray:
+    """(new, old): how much each old element counts in each new one; rows sum to 1."""
+    at = places(old, new, scale, attrs["coordinates"])
+    shrink = min(scale, 1.0) if attrs["antialias"] else 1.0
+    reach = (1 if attrs["method"] == "linear" else 2) / shrink
+    matrix = np.zeros((new, old))
+    for row, centre in enumerate(at):
+        seen = np.arange(math.floor(centre - reach), math.ceil(centre + reach) + 1)
+        share = kernel(attrs["method"], (seen - centre) * shrink, attrs["cubic_coefficient"])
+        outside = (seen < 0) | (seen >= old)
+        if attrs["exclude_outside"]:
+            share = np.where(outside, 0, share)
+        total = share.sum()
+        np.add.at(matrix[row], np.clip(seen, 0, old - 1), share / total if total else share)
+    return matrix
+
+
+def nearest(old: int, new: int, scale: float, attrs: dict[str, Any]) -> np.ndarray:
+    """Which old element each new one is."""
+    at, rounding = places(old, new, scale, attrs["coordinates"]), attrs["rounding"]
+    found = {
+        "round_prefer_floor": np.ceil(at - 0.5),
+        "round_prefer_ceil": np.floor(at + 0.5),
+        "floor": np.floor(at),
+        "ceil": np.ceil(at),
+    }[rounding]
+    return np.clip(found, 0, max(old - 1, 0)).astype("int64")
+
+
+@register
+class Interpolate(Composed):
+    """Arrays resized along some axes."""
+
+    id = "interpolate"
+    category = "Shape"
+    keywords = (
+        "resize",
+        "upsample",
+        "downsample",
+        "scale",
+        "zoom",
+        "cubic",
+        "bicubic",
+        "antialias",
+    )
+    doc = (
+        "The tensor resized along axes, by neighbouring elements.\n\n`sizes` or `scales` has a "
+        "number for each of `axes`, whose sizes must be known; without sizes they are multiplied "
+        "by scales and rounded down. `coordinates` says where new elements lie among the old ones, "
+        "`rounding` which is nearest; `antialias` averages when it shrinks, `exclude_outside` "
+        "leaves the border out instead of repeating it. For pictures resize is simpler."
+    )
+    inputs = (Port("x", dtypes=DTYPES),)
+    attrs = (
+        Attr("sizes", "ints", None, "New sizes; none: by scales.", optional=True),
+        Attr("scales", "literal", None, "Factors of the sizes; none: from sizes.", optional=True),
+        Attr("axes", "ints", (0,), "Axes to resize."),
+        Attr("method", "choice", "linear", "Interpolation.", choices=METHODS),
+        Attr("coordinates", "choice", "half_pixel", "Where elements lie.", choices=COORDINATES),
+        Attr("rounding", "choice", "round_prefer_floor", "Of the nearest.", choices=ROUNDING),
+        Attr("cubic_coefficient", "float", -0.75, "Keys's a; -0.5 as in Pillow."),
+        Attr("antialias", "bool", False, "Average over more when it shrinks."),
+        Attr("exclude_outside", "bool", False, "Leave out what is beyond the border."),
+    )
+
+    def plan(self, x: TensorType, attrs: dict[str, Any]) -> list[tuple[int, int, int, float]]:
+        """For each axis: the axis, old size, new size and scale."""
+        axes = [normalize_axis(a, x.rank) for a in attrs["axes"]]
+        sizes, scales = attrs["sizes"], attrs["scales"]
+        given = [g for g in (sizes, scales) if g is not None]
+        if not given or any(np.shape(g) != (len(axes),) for g in given):
+            raise AttributeProblem(
+                "sizes or scales must have one number for each axis", port="sizes"
+            )
+        steps = []
+        for index, axis in enumerate(axes):
+            old = x.shape[axis]
+            if old is None:
+                raise ShapeError(f"the size of axis {axis} of {shape_text(x.shape)} is unknown",
+                                 port="x")  # fmt: skip
+            scale = float(scales[index]) if scales is not None else sizes[index] / max(old, 1)
+            new = sizes[index] if sizes is not None else math.floor(old * scale)
+            if new < 0 or (new and not old) or (new and not scale > 0):
+                raise AttributeProblem(f"{old} elements become no {new}", port="sizes")
+            steps.append((axis, old, new, scale))
+        return steps
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        if attrs["method"] != "nearest" and not x.is_float:
+            raise DtypeError(f"{attrs['method']} needs floats, not {x.dtype}", port="x",
+                             hint="Cast, or use nearest.")  # fmt: skip
+        shape = list(x.shape)
+        for axis, _, new, _ in self.plan(x, attrs):
+            shape[axis] = new
+        return x.with_shape(shape)
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        x = inputs[0]
+        for axis, old, new, scale in self.plan(x.type, attrs):
+            if attrs["method"] == "nearest":
+                x = F.gather(x, nearest(old, new, scale, attrs), axis=axis)
+                continue
+            matrix = weights(old, new, scale, attrs).T.astype(x.dtype)
+            last = axis == len(x.shape) - 1
+            moved = x if last else F.swap_axes(x, axis, -1)
+            moved = F.matmul(moved, np.ascontiguousarray(matrix))
+            x = moved if last else F.swap_axes(moved, axis, -1)
+        return x
+
+    def samples(self) -> Iterator[Sample]:
+        x = values((3, 4))
+        for dtype in DTYPES:
+            attrs = {"sizes": (5,), "method": "nearest", "axes": (1,)}
+            yield Sample((values((3, 4), dtype),), attrs, smooth=dtype == "float64")
+        both = {"axes": (0, 1), "sizes": (5, 3)}
+        for method in METHODS:
+            yield Sample((x,), {**both, "method": method}, smooth=True)
+            yield Sample((values((2, 3, 4), "float32"),), {**both, "method": method})
+        for coordinates in COORDINATES:
+            for rounding in ROUNDING[: 4 if coordinates == "asymmetric" else 1]:
+                attrs = {"coordinates": coordinates, "rounding": rounding, "method": "nearest"}
+                yield Sample((x,), {**both, **attrs}, smooth=True)
+            yield Sample((x,), {**both, "coordinates": coordinates}, smooth=True)
+        for switch in ("antialias", "exclude_outside"):
+            attrs = {"scales": [0.6, 1.5], "axes": (0, 1), "method": "cubic", switch: True}
+            yield Sample((x,), attrs, smooth=True)
+        yield Sample((values((0, 3)),), {"sizes": (4,), "axes": (1,)})
+        yield Sample((values((1, 1)),), {"sizes": (3,)}, smooth=True)

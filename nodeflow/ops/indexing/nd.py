@@ -1,0 +1,368 @@
+"""Elements and slices found, and placed, by indices of several axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import RunError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.types import (
+    DTYPES,
+    NUMBERS,
+    Shape,
+    TensorType,
+    compatible,
+    normalize_axis,
+    shape_text,
+)
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.gradient_helpers import LIKE, Internal
+from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.samples import values
+from nodeflow.ops.slicing import INDICES, check_indices
+from nodeflow.ops.sorting import check_along
+
+WHERE = Port("indices", "Where, along the last axis one number for each axis of x.", INDICES)
+
+
+def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
+    """The shape of the slices that indices name.
+
+    Raises:
+        ShapeError: more numbers than axes, or batches that differ.
+    """
+    depth = indices.shape[-1] if indices.rank else None
+    if depth is None:
+        raise ShapeError(
+            f"the last size of indices {shape_text(indices.shape)} must be known",
+            port="indices",
+            hint="It says how many axes of x they name.",
+        )
+    if not depth:
+        raise ShapeError("indices without numbers name no axis of x", port="indices")
+    rest = x.shape[batch:]
+    if batch >= indices.rank or depth > len(rest):
+        raise ShapeError(
+            f"indices of {depth} numbers for the {len(rest)} axes of {shape_text(x.shape)}",
+            port="indices",
+        )
+    if not compatible(x.shape[:batch], indices.shape[:batch]):
+        raise ShapeError(
+            f"{shape_text(x.shape)} and {shape_text(indices.shape)} differ in the first {batch} "
+            "axes",
+            port="indices",
+        )
+    return (*indices.shape[:-1], *rest[depth:])
+
+
+def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
+    """Indices as numpy takes them, checked against the sizes."""
+    depth = indices.shape[-1]
+    found = []
+    for number in range(depth):
+        part = indices[..., number].astype(np.int64)
+        check_indices(part, shape[batch + number])
+        found.append(part)
+    grids = np.ogrid[tuple(slice(0, d) for d in indices.shape[:-1])][:batch] if batch else []
+    return (*grids, *found)
+
+
+@register
+class GatherNd(Op):
+    """Slices by indices of several axes."""
+
+    id = "gather_nd"
+    category = "Shape"
+    keywords = ("index", "lookup", "take", "coordinates", "advanced indexing")
+    doc = (
+        "The slices of x that indices of several axes name.\n\nThe last axis of the indices holds "
+        "one number for each of the first axes of x: [[0, 1], [2, 0]] picks two elements of a "
+        "matrix. Negative ones count from the end; one outside is an error when run. `batch_dims` "
+        "axes are common to both. Gradient: added up at the places."
+    )
+    differentiable = True
+    inputs = (Port("x", "Source.", DTYPES), WHERE)
+    attrs = (Attr("batch_dims", "int", 0, "First axes that both have.", minimum=0),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return types[0].with_shape(nd_shape(types[0], types[1], attrs["batch_dims"]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices = arrays
+        return np.array(x[nd_places(x.shape, indices, attrs["batch_dims"])])
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, indices = node.inputs
+        return F.scatter_nd_like(grads[0], indices, x, **node.attrs), None
+
+    def samples(self) -> Iterator[Sample]:
+        pairs = np.array([[2, 0], [-1, 1], [2, 0]])
+        for dtype in DTYPES:
+            yield Sample((values((3, 4), dtype), pairs), smooth=dtype == "float64")
+        for kind in INDICES:
+            indices = np.array([[[1], [0]], [[1], [1]]], kind)
+            yield Sample((values((2, 3, 4)), indices), smooth=True)
+        batched = np.array([[[0, 1]], [[2, -1]]])
+        yield Sample((values((2, 3, 4)), batched), {"batch_dims": 1}, smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 1), "int64")), smooth=True)
+        yield Sample((values((1,)), np.zeros((1, 1), "int64")), smooth=True)
+
+
+@register
+class ScatterNdLike(Internal):
+    """The adjoint of gather_nd."""
+
+    id = "scatter_nd_like"
+    doc = "Zeros in the shape of `like`, with the slices of x added at the indices."
+    inputs = (Port("x", dtypes=NUMBERS), WHERE, LIKE)
+    attrs = GatherNd.attrs
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, indices, like = types
+        shape = nd_shape(like, indices, attrs["batch_dims"])
+        if not compatible(x.shape, shape):
+            raise ShapeError(f"{shape_text(x.shape)} must be {shape_text(shape)}", port="x")
+        return x.with_shape(like.shape)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices, like = arrays
+        total = np.zeros(like.shape, accumulator(x.dtype.name))
+        np.add.at(total, nd_places(like.shape, indices, attrs["batch_dims"]), x)
+        return total.astype(x.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return F.gather_nd(grads[0], node.inputs[1], **node.attrs), None, None
+
+    def samples(self) -> Iterator[Sample]:
+        pairs = np.array([[2, 0], [-1, 1], [2, 0]])
+        for dtype in NUMBERS:
+            like = values((3, 4), "bool")
+            yield Sample((values((3,), dtype), pairs, like), smooth=dtype == "float64")
+        for kind in INDICES:
+            arrays = values((2, 4)), np.array([[1], [0]], kind), values((2, 4))
+            yield Sample(arrays, smooth=True)
+        batched = np.array([[[0, 1]], [[2, -1]]])
+        arrays = values((2, 1)), batched, values((2, 3, 4))
+        yield Sample(arrays, {"batch_dims": 1}, smooth=True)
+        for dtype in DTYPES:
+            arrays = values((1,)), np.zeros((1, 1), "int64"), values((1,), dtype)
+            yield Sample(arrays, smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 1), "int64"), values((2, 3))), smooth=True)
+
+
+@register
+class ScatterNd(Op):
+    """Zeros with slices added."""
+
+    id = "scatter_nd"
+    category = "Shape"
+    keywords = ("put", "place", "sparse", "sparse_to_dense", "coordinates", "index_add")
+    doc = (
+        "Zeros of a shape, with updates added at the indices.\n\nThe last axis of the indices "
+        "holds one number for each of the first axes. Places that occur twice get the sum. "
+        "Gradient: what flows into the places."
+    )
+    differentiable = True
+    inputs = (WHERE, Port("updates", "What is added.", NUMBERS))
+    attrs = (Attr("shape", "ints", (10,), "Sizes of the result."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        indices, updates = types
+        out = updates.with_shape(attrs["shape"])
+        shape = nd_shape(out, indices, 0)
+        if not compatible(updates.shape, shape):
+            raise ShapeError(
+                f"updates {shape_text(updates.shape)} must be {shape_text(shape)}", port="updates"
+            )
+        return out
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        indices, updates = arrays
+        total = np.zeros(attrs["shape"], accumulator(updates.dtype.name))
+        np.add.at(total, nd_places(attrs["shape"], indices, 0), updates)
+        return total.astype(updates.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return None, F.gather_nd(grads[0], node.inputs[0])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            arrays = np.array([[4], [3], [-1], [4]]), values((4,), dtype)
+            yield Sample(arrays, {"shape": (6,)}, smooth=dtype == "float64")
+        for kind in INDICES:
+            arrays = np.array([[0], [2]], kind), values((2, 4))
+            yield Sample(arrays, {"shape": (3, 4)}, smooth=True)
+        yield Sample((np.array([[0, 1], [2, 3]]), values((2,))), {"shape": (3, 4)}, smooth=True)
+        yield Sample((np.zeros((0, 1), "int64"), values((0, 3))), {"shape": (2, 3)}, smooth=True)
+        yield Sample((np.zeros((1, 1), "int64"), values((1,))), {"shape": (1,)}, smooth=True)
+
+
+_MODES = {
+    "update": None, "add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum,
+}  # fmt: skip
+MODE = Attr("mode", "choice", "update", "What happens at the places.", choices=tuple(_MODES))
+
+
+class Scatter(Op):
+    """Base: a tensor, changed at places."""
+
+    category = "Shape"
+    differentiable = True
+
+    def places(self, x: np.ndarray, indices: np.ndarray, **attrs: Any) -> tuple[np.ndarray, ...]:
+        """Where, as numpy takes it."""
+        raise NotImplementedError
+
+    def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
+        """What is at the places, as a tensor."""
+        raise NotImplementedError
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices, updates = arrays
+        mode = attrs.pop("mode")
+        out = x.copy()
+        combine = _MODES[mode]
+        if combine is None:
+            out[self.places(x, indices, **attrs)] = updates
+        elif x.dtype == bool:
+            raise RunError(f"mode {mode} is for numbers", port="x", hint="Use update.")
+        else:
+            with np.errstate(all="ignore"):
+                combine.at(out, self.places(x, indices, **attrs), updates)
+        return out
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        g, out, attrs = grads[0], node.outputs[0], dict(node.attrs)
+        x, indices, updates = node.inputs
+        mode = attrs.pop("mode")
+        there = self.taken(g, indices, **attrs)
+        if mode == "update":
+            zeros = F.zeros_like(updates)
+            return node.op.apply_to(g, indices, zeros, mode="update", **attrs), None, there
+        if mode == "add":
+            return g, None, there
+        if mode == "multiply":
+            ones = F.ones_like(x)
+            factor = node.op.apply_to(ones, indices, updates, mode="multiply", **attrs)
+            return g * factor, None, self.taken(g * out, indices, **attrs) / updates
+        won = F.equal(updates, self.taken(out, indices, **attrs))
+        return F.where(F.equal(x, out), g, 0), None, F.where(won, there, 0)
+
+    def apply_to(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        """The op itself on tensors."""
+        return getattr(F, self.id)(*inputs, **attrs)
+
+
+_GRADIENT = (
+    "Gradient: for update to x elsewhere and to the updates; for add to both; for multiply by the "
+    "factors, NaN where an update is 0; for max and min to the winner. Places should differ: of "
+    "two updates of one place the last one counts, but both get the gradient."
+)
+
+
+@register
+class TensorScatter(Scatter):
+    """A tensor with slices changed."""
+
+    id = "tensor_scatter"
+    keywords = (
+        "scatter_update", "scatter_add", "scatter_max", "scatter_min", "scatter_mul",
+        "tensor_scatter_nd_update", "index_put", "put", "at", "set",
+    )  # fmt: skip
+    doc = (
+        "x with slices replaced, added to, multiplied or limited by updates at the indices.\n\nThe "
+        "last axis of the indices holds one number for each of the first axes of x. Negative ones "
+        f"count from the end. {_GRADIENT}"
+    )
+    inputs = (
+        Port("x", "What is changed.", DTYPES, "T"),
+        WHERE,
+        Port("updates", "Slices.", DTYPES, "T"),
+    )
+    attrs = (MODE,)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, indices, updates = types
+        shape = nd_shape(x, indices, 0)
+        if not compatible(updates.shape, shape):
+            raise ShapeError(
+                f"updates {shape_text(updates.shape)} must be {shape_text(shape)}", port="updates"
+            )
+        return x
+
+    def places(self, x: np.ndarray, indices: np.ndarray, **attrs: Any) -> tuple[np.ndarray, ...]:
+        return nd_places(x.shape, indices, 0)
+
+    def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
+        return F.gather_nd(x, indices)
+
+    def samples(self) -> Iterator[Sample]:
+        pairs = np.array([[2, 0], [-1, 1]])
+        for dtype in DTYPES:
+            arrays = values((3, 4), dtype), pairs, values((2,), dtype, start=20)
+            yield Sample(arrays, smooth=dtype == "float64")
+        for mode in _MODES:
+            arrays = values((3, 4)), np.array([[2], [0]], "int32"), values((2, 4), start=20)
+            yield Sample(arrays, {"mode": mode}, smooth=True)
+        arrays = values((3, 4)), np.array([[2]], "uint8"), values((1, 4))
+        yield Sample(arrays, smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 1), "int64"), values((0, 3))), smooth=True)
+        yield Sample((values((1,)), np.zeros((1, 1), "int64"), values((1,), start=5)), smooth=True)
+
+
+@register
+class PutAlongAxis(Scatter):
+    """A tensor with elements of each row changed."""
+
+    id = "put_along_axis"
+    keywords = ("scatter", "scatter_elements", "index", "set", "scatter_add", "scatter_reduce")
+    doc = (
+        "x with elements replaced, added to, multiplied or limited where each row's own indices "
+        "say.\n\nIndices and updates have one shape, that of x but along `axis`. Negative ones "
+        "count "
+        f"from the end. {_GRADIENT}"
+    )
+    inputs = (
+        Port("x", "What is changed.", DTYPES, "T"),
+        Port("indices", "Where along the axis.", INDICES),
+        Port("updates", "Elements.", DTYPES, "T"),
+    )
+    attrs = (Attr("axis", "int", -1, "Axis to place along."), MODE)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, indices, updates = types
+        check_along(x, indices, attrs["axis"])
+        if not compatible(updates.shape, indices.shape):
+            raise ShapeError(
+                f"updates {shape_text(updates.shape)} must be {shape_text(indices.shape)}",
+                port="updates",
+            )
+        return x
+
+    def places(self, x: np.ndarray, indices: np.ndarray, **attrs: Any) -> tuple[np.ndarray, ...]:
+        axis = normalize_axis(attrs["axis"], x.ndim)
+        check_indices(indices, x.shape[axis])
+        found = list(np.ogrid[tuple(slice(0, d) for d in indices.shape)])
+        found[axis] = indices.astype(np.int64)
+        return tuple(found)
+
+    def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
+        return F.take_along_axis(x, indices, axis=attrs["axis"])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            indices = np.array([[2, 0], [-1, 1]])
+            arrays = values((2, 3), dtype), indices, values((2, 2), dtype, start=20)
+            yield Sample(arrays, smooth=dtype == "float64")
+        for mode in _MODES:
+            arrays = values((4, 3)), np.array([[3, 0, 1]], "int32"), values((1, 3), start=20)
+            yield Sample(arrays, {"axis": 0, "mode": mode}, smooth=True)
+        yield Sample((values((2, 3)), np.array([[2], [1]], "uint8"), values((2, 1))), smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 2), "int64"), values((0, 2))), smooth=True)
+        yield Sample((values((1,)), np.zeros(1, "int64"), values((1,), start=5)), smooth=True)

@@ -1,0 +1,55 @@
+"""Operations on the bits of integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodeflow.graph.types import INTEGERS
+from nodeflow.ops.elementwise import define
+
+_WORDS = "\n\nShapes broadcast as in numpy. Negative numbers are in two's complement."
+
+for _id, _formula, _text, _reference, _keywords in (
+    ("bitwise_and", "bit_and", "The bits that are set in both x and y.", np.bitwise_and, ("&",)),
+    ("bitwise_or", "bit_or", "The bits that are set in x or y.", np.bitwise_or, ("|",)),
+    ("bitwise_xor", "bit_xor", "The bits in which x and y differ.", np.bitwise_xor, ("^", "xor")),
+):
+    define(
+        _id,
+        _text + _WORDS,
+        _reference,
+        f"{_formula}(x, y)",
+        names="x y",
+        dtypes=INTEGERS,
+        keywords=(*_keywords, "bits", "mask"),
+    )
+define(
+    "bitwise_not",
+    "All bits of x changed: -1 - x, of uint8 255 - x.",
+    np.bitwise_not,
+    "bit_not(x)",
+    dtypes=INTEGERS,
+    keywords=("~", "invert", "complement", "bits"),
+)
+define(
+    "left_shift",
+    "x with its bits moved y places up: x * 2^y, wrapping.\n\nShapes broadcast as in numpy. By "
+    "less than 0 places, or as many as x has bits, the result is 0.",
+    np.left_shift,
+    "left_shift(x, y)",
+    names="x y",
+    dtypes=INTEGERS,
+    keywords=("<<", "bit shift", "bitshift"),
+    domain={"y": (0, 5)},
+)
+define(
+    "right_shift",
+    "x with its bits moved y places down: x / 2^y, rounded down.\n\nShapes broadcast as in numpy. "
+    "By less than 0 places, or as many as x has bits, 0 is left, or -1 of negative numbers.",
+    np.right_shift,
+    "right_shift(x, y)",
+    names="x y",
+    dtypes=INTEGERS,
+    keywords=(">>", "bit shift", "bitshift"),
+    domain={"y": (0, 5)},
+)

@@ -955,7 +955,8 @@ def einsum(
 
     Each axis is a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace,
     bij,bjk->bik a batch of products. Axes of the same letter must have the same size. Without ->
-    the letters that appear once remain, in alphabetical order. Integers wrap.
+    the letters that appear once remain, in alphabetical order. ... stands for all other axes, which
+    are the same in all inputs. Integers wrap.
 
     Args:
         values: Factors.

@@ -314,6 +314,8 @@ class NodeDeclaration:
     """A remark that the palette shows beside the title."""
     hidden = False
     """Not offered in the palette."""
+    everyday = True
+    """The palette shows it at once; others are folded away in their category, search finds them."""
     superseded = False
     """There is a better one: files that hold it go on, palette and search leave it out."""
     shown_attrs: tuple[str, ...] = ()

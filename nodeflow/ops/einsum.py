@@ -19,21 +19,45 @@ from nodeflow.ops.einsum_plan import Lowered, contract
 from nodeflow.ops.samples import values
 
 
-def parse(equation: str) -> tuple[list[str], str]:
+def spelled_out(equation: str, ranks: Sequence[int]) -> str:
+    """The equation with letters for the axes that an ellipsis stands for, the last ones alike."""
+    left, arrow, out = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    free = [c for c in ascii_letters if c not in equation]
+    counts = [
+        max(rank - len(part) + 3, 0) if "..." in part else 0
+        for part, rank in zip(parts, ranks, strict=False)
+    ]
+    names = "".join(free[: max(counts, default=0)])
+    pairs = zip(parts, counts, strict=False)
+    spelled = [p.replace("...", names[len(names) - count :]) for p, count in pairs]
+    if not arrow:
+        letters = "".join(parts).replace("...", "")
+        out = "..." + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    return ",".join(spelled + parts[len(spelled) :]) + "->" + out.replace("...", names)
+
+
+def parse(equation: str, ranks: Sequence[int] = ()) -> tuple[list[str], str]:
     """The letters of each input and of the output: ``ij,jk->ik``.
+
+    Args:
+        ranks: of the inputs, by which an ellipsis is known.
 
     Raises:
         AttributeProblem: a character that is not a letter, or an output that does not follow.
     """
+    given = equation
+    if "..." in equation:
+        equation = spelled_out(equation, ranks)
     left, arrow, out = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
     letters = "".join(inputs)
     strange = sorted(set(letters + out) - set(ascii_letters))
     if strange:
         raise AttributeProblem(
-            f"{strange[0]!r} in {equation!r} is not a letter",
+            f"{strange[0]!r} in {given!r} is not a letter",
             port="equation",
-            hint="Name every axis by a letter, as in ij,jk->ik; an ellipsis is not supported.",
+            hint="Name every axis by a letter, as in ij,jk->ik; ... stands for any others.",
         )
     if not arrow:  # numpy's rule: what appears once, in alphabetical order
         out = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
@@ -59,14 +83,15 @@ class Einsum(Op):
         "Multiplies tensors and sums over the axes that the result does not name.\n\nEach axis is "
         "a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace, "
         "bij,bjk->bik a batch of products. Axes of the same letter must have the same size. "
-        "Without -> the letters that appear once remain, in alphabetical order. Integers wrap."
+        "Without -> the letters that appear once remain, in alphabetical order. ... stands for all "
+        "other axes, which are the same in all inputs. Integers wrap."
     )
     differentiable = True
     inputs = (Port("values", "Factors.", SIGNED_NUMBERS, "T", variadic=True),)
     attrs = (Attr("equation", "string", "ij,jk->ik", "Letters of all axes, as in ij,jk->ik."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        inputs, out = parse(attrs["equation"])
+        inputs, out = parse(attrs["equation"], [t.rank for t in types])
         if len(inputs) != len(types):
             raise AttributeProblem(
                 f"{attrs['equation']!r} names {len(inputs)} inputs, and there are {len(types)}",
@@ -91,11 +116,11 @@ class Einsum(Op):
         return types[0].with_shape(sizes[letter] for letter in out)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        inputs, out = parse(attrs["equation"])
+        inputs, out = parse(attrs["equation"], [t.rank for t in types])
         return Lowered(types, inputs).composite(out)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        inputs, out = parse(attrs["equation"])
+        inputs, out = parse(attrs["equation"], [a.ndim for a in arrays])
         with np.errstate(all="ignore"):
             return np.array(contract(arrays, inputs, out), arrays[0].dtype, order="C")
 
@@ -104,7 +129,7 @@ class Einsum(Op):
 
     def _gradient(self, node: Node, g: Tensor, place: int) -> Tensor:
         """The other inputs times g; axes that only this input has are repeated."""
-        inputs, out = parse(node.attrs["equation"])
+        inputs, out = parse(node.attrs["equation"], [len(t.shape) for t in node.inputs])
         x = node.inputs[place]
         factors = [g, *(t for i, t in enumerate(node.inputs) if i != place)]
         letters = [out, *(s for i, s in enumerate(inputs) if i != place)]
@@ -142,6 +167,9 @@ class Einsum(Op):
         yield call("i,i->", (0,), (0,))
         yield call("i,j->ij", (1,), (1,))
         yield call(",->", (), ())
+        yield call("...ij,...jk->...ik", (2, 3, 4), (2, 4, 5))
+        yield call("...ii->...i", (2, 3, 3))
+        yield call("i...,...->i...", (2, 3), (3,))
 
 
 def _unused(used: Sequence[str]) -> str:

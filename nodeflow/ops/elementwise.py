@@ -85,6 +85,7 @@ class Elementwise(Op):
         gradient: ``gradient(g, *inputs, out, **attrs)`` gives one tensor or None per input, of
             the output's shape.
         domain: where the op is defined and smooth, per port, for samples; default -2 to 2.
+        everyday: whether the palette shows it without a search.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class Elementwise(Op):
         category: str = "Math",
         keywords: tuple[str, ...] = (),
         domain: Domain | None = None,
+        everyday: bool = True,
     ) -> None:
         self.id = op_id
+        self.everyday = everyday
         self.doc = doc
         self.category = category
         self.keywords = keywords

@@ -23,6 +23,7 @@ class SinusoidalPositions(Op):
     """Sines and cosines that tell positions apart."""
 
     id = "sinusoidal_positions"
+    everyday = False
     category = "Neural network"
     keywords = ("positional encoding", "transformer", "sequence", "embedding")
     doc = (
@@ -57,6 +58,7 @@ class RotaryEmbedding(Composed):
     """Pairs of features turned by an angle."""
 
     id = "rotary_embedding"
+    everyday = False
     category = "Neural network"
     keywords = ("rope", "rotary positions", "transformer", "rotation", "relative position")
     doc = (

@@ -289,15 +289,33 @@ def test_palette_has_every_op_with_its_documentation(window):
     from nodeflow.document.analysis.declarations import declarations
     from nodeflow.ui.panels.op_palette import OP_ROLE
 
-    model = window.panels["palette"].tree.model()
-    items = [
-        model.item(row).child(i)
-        for row in range(model.rowCount())
-        for i in range(model.item(row).rowCount())
-    ]
+    def under(item):
+        rows = [item.child(i) for i in range(item.rowCount())]
+        return [row for found in rows for row in (under(found) if found.rowCount() else [found])]
+
+    items = under(window.panels["palette"].tree.model().invisibleRootItem())
     found = {item.data(OP_ROLE): item.toolTip() for item in items}
     assert set(found) == {op.id for op in declarations() if not op.superseded}
     assert all("<b>" in tip and "→" in tip for tip in found.values())
+
+
+def test_palette_folds_rarer_ops_away_and_search_finds_them(window):
+    from nodeflow.graph.registry import REGISTRY
+
+    panel = window.panels["palette"]
+    folds = dict(panel._folds())
+    assert {"Math", "Matrix", "Shape"} <= set(folds)
+    assert not any(panel.tree.isExpanded(fold) for fold in folds.values())
+    shown = [
+        panel.tree.op_at(folds["Matrix"].siblingAtRow(i)) for i in range(folds["Matrix"].row())
+    ]
+    assert "matmul" in shown and all(REGISTRY.lookup(op).everyday for op in shown)
+    panel.tree.setExpanded(folds["Matrix"], True)
+    panel.search.setText("cholesky")
+    assert panel.tree.op_at(panel.tree.currentIndex()) == "cholesky"
+    panel.search.clear()
+    opened = {name for name, fold in panel._folds() if panel.tree.isExpanded(fold)}
+    assert opened == {"Matrix"}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -34,6 +34,7 @@ class GLU(Composed):
     """One half times the other's gate."""
 
     id = "glu"
+    everyday = False
     category = CATEGORY
     keywords = ("gated linear unit", "gate", "swiglu", "geglu", "reglu", "activation")
     doc = (
@@ -79,6 +80,7 @@ class Hardmax(Composed):
     """One for the largest."""
 
     id = "hardmax"
+    everyday = False
     category = CATEGORY
     keywords = ("argmax", "one hot", "choose", "winner")
     doc = (

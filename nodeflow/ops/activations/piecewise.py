@@ -57,6 +57,7 @@ define(
     gradient=lambda g, x, out: (F.where(x <= -3, 0, F.where(x >= 3, g, g * (x * (1 / 3) + 0.5))),),
     category=CATEGORY,
     keywords=("hardswish", "activation", "mobilenet", "hard silu"),
+    everyday=False,
 )
 define_with(
     {"min": -0.5, "max": 1.5},

@@ -43,7 +43,8 @@ class WithAttribute(Elementwise):
 
 def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
     """Declare an activation with attributes, and other values of them for its samples."""
-    op = WithAttribute(*args, dtypes=FLOATS, category=CATEGORY, **kwargs)
+    everyday = args[0] == "silu"
+    op = WithAttribute(*args, dtypes=FLOATS, category=CATEGORY, everyday=everyday, **kwargs)
     op.others = others
     REGISTRY.register(op)
 
@@ -77,6 +78,7 @@ define(
     gradient=lambda g, x, out: (g * F.where(x > 0, SELU_SCALE, out + SELU_SCALE * SELU_ALPHA),),
     category=CATEGORY,
     keywords=("scaled exponential", "self-normalizing", "activation", "snn"),
+    everyday=False,
 )
 define_with(
     {"alpha": 0.5},
@@ -103,6 +105,7 @@ define(
     gradient=lambda g, x, out: (g * _mish_slope(x),),
     category=CATEGORY,
     keywords=("activation", "smooth relu"),
+    everyday=False,
 )
 
 
@@ -122,6 +125,7 @@ define(
     gradient=lambda g, x, out: (g * _gelu_slope(x),),
     category=CATEGORY,
     keywords=("gauss", "approximate", "activation", "gelu", "gelu_new"),
+    everyday=False,
 )
 
 
@@ -149,6 +153,7 @@ define(
     gradient=lambda g, x, out: (g * F.sigmoid(-x),),
     category=CATEGORY,
     keywords=("logsigmoid", "logarithm", "activation"),
+    everyday=False,
 )
 define(
     "softsign",
@@ -159,4 +164,5 @@ define(
     gradient=lambda g, x, out: (g / F.square(1 + F.abs(x)),),
     category=CATEGORY,
     keywords=("activation", "squash"),
+    everyday=False,
 )

@@ -27,6 +27,7 @@ class GridSample(Composed):
     """Values at points between the elements."""
 
     id = "grid_sample"
+    everyday = False
     category = "Shape"
     keywords = ("sample", "warp", "spatial transformer", "bilinear", "bicubic", "deform", "flow")
     doc = (

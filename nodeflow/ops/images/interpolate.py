@@ -33,7 +33,8 @@ def places(old: int, new: int, scale: float, coordinates: str) -> np.ndarray:
     """Where each new element lies among the old ones."""
     at = np.arange(new, dtype=np.float64)
     if coordinates == "align_corners":
-        return at * (old - 1) / (new - 1) if new > 1 else np.zeros(new)
+        last = old * scale - 1  # with sizes the last new element; scales may give a fraction
+        return at * (old - 1) / last if new > 1 and last > 0 else np.zeros(new)
     if coordinates == "asymmetric":
         return at / scale
     if coordinates == "pytorch_half_pixel" and new == 1:
@@ -134,8 +135,9 @@ class Interpolate(Composed):
             if old is None:
                 raise ShapeError(f"the size of axis {axis} of {shape_text(x.shape)} is unknown",
                                  port="x")  # fmt: skip
-            scale = float(scales[index]) if scales is not None else sizes[index] / max(old, 1)
-            new = sizes[index] if sizes is not None else math.floor(old * scale)
+            wanted = None if sizes is None else sizes[index]
+            scale = (wanted or 0) / max(old, 1) if scales is None else float(scales[index])
+            new = math.floor(old * scale) if wanted is None else wanted
             if new < 0 or (new and not old) or (new and not scale > 0):
                 raise AttributeProblem(f"{old} elements become no {new}", port="sizes")
             steps.append((axis, old, new, scale))

@@ -158,6 +158,7 @@ class Roll(Composed):
     """Elements shifted round an axis."""
 
     id = "roll"
+    everyday = False
     category = "Shape"
     keywords = ("shift", "rotate", "circular", "cycle")
     doc = (
@@ -237,6 +238,7 @@ class MeshGrid(Composed):
     """Coordinates of a grid."""
 
     id = "meshgrid"
+    everyday = False
     category = "Shape"
     keywords = ("grid", "coordinates", "mgrid", "broadcast", "plot")
     doc = (

@@ -26,6 +26,7 @@ class BinCount(Composed):
     """How often each number occurs."""
 
     id = "bincount"
+    everyday = False
     category = "Reduction"
     keywords = ("histogram", "count", "frequency", "occurrences", "votes")
     doc = (
@@ -66,6 +67,7 @@ class HistogramFixedWidth(Composed):
     """How many values fall into each bin."""
 
     id = "histogram_fixed_width"
+    everyday = False
     category = "Reduction"
     keywords = ("histogram", "bins", "histc", "distribution", "frequency")
     doc = (
@@ -115,6 +117,7 @@ class SearchSorted(Op):
     """Where numbers belong in an order."""
 
     id = "searchsorted"
+    everyday = False
     category = "Reduction"
     keywords = ("bucketize", "digitize", "lower_bound", "upper_bound", "bisect", "insert")
     doc = (

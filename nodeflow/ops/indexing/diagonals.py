@@ -110,6 +110,7 @@ class DiagPart(Op):
     """The diagonal of a matrix."""
 
     id = "diag_part"
+    everyday = False
     category = "Matrix"
     keywords = ("diagonal", "matrix_diag_part", "tensor_diag_part")
     doc = (
@@ -151,6 +152,7 @@ class PlaceDiagonal(Internal):
     """The adjoint of taking a diagonal."""
 
     id = "place_diagonal"
+    everyday = False
     doc = "Zeros in the shape of `like`, with x on the diagonal."
     inputs = (Port("x", dtypes=DTYPES), LIKE)
     attrs = (OFFSET,)
@@ -226,6 +228,7 @@ class Trace(Composed):
     """The sum of a diagonal."""
 
     id = "trace"
+    everyday = False
     category = "Matrix"
     keywords = ("diagonal", "sum", "tr")
     doc = (

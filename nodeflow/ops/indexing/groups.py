@@ -118,6 +118,7 @@ class SegmentMax(SegmentExtreme):
     """Maxima by group."""
 
     id = "segment_max"
+    everyday = False
     keywords = ("group by", "largest", "unsorted_segment_max", "scatter max")
     doc = (
         "The largest slices of x, element by element, of each segment.\n\nAs segment_sum; a "
@@ -132,6 +133,7 @@ class SegmentMin(SegmentExtreme):
     """Minima by group."""
 
     id = "segment_min"
+    everyday = False
     keywords = ("group by", "smallest", "unsorted_segment_min", "scatter min")
     doc = (
         "The smallest slices of x, element by element, of each segment.\n\nAs segment_sum; a "

@@ -78,6 +78,7 @@ class GatherNd(Op):
     """Slices by indices of several axes."""
 
     id = "gather_nd"
+    everyday = False
     category = "Shape"
     keywords = ("index", "lookup", "take", "coordinates", "advanced indexing")
     doc = (
@@ -119,6 +120,7 @@ class ScatterNdLike(Internal):
     """The adjoint of gather_nd."""
 
     id = "scatter_nd_like"
+    everyday = False
     doc = "Zeros in the shape of `like`, with the slices of x added at the indices."
     inputs = (Port("x", dtypes=NUMBERS), WHERE, LIKE)
     attrs = GatherNd.attrs
@@ -161,6 +163,7 @@ class ScatterNd(Op):
     """Zeros with slices added."""
 
     id = "scatter_nd"
+    everyday = False
     category = "Shape"
     keywords = ("put", "place", "sparse", "sparse_to_dense", "coordinates", "index_add")
     doc = (
@@ -271,6 +274,7 @@ class TensorScatter(Scatter):
     """A tensor with slices changed."""
 
     id = "tensor_scatter"
+    everyday = False
     keywords = (
         "scatter_update", "scatter_add", "scatter_max", "scatter_min", "scatter_mul",
         "tensor_scatter_nd_update", "index_put", "put", "at", "set",
@@ -321,6 +325,7 @@ class PutAlongAxis(Scatter):
     """A tensor with elements of each row changed."""
 
     id = "put_along_axis"
+    everyday = False
     keywords = ("scatter", "scatter_elements", "index", "set", "scatter_add", "scatter_reduce")
     doc = (
         "x with elements replaced, added to, multiplied or limited where each row's own indices "

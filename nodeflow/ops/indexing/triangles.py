@@ -59,6 +59,7 @@ class Tril(Masked):
     """The lower triangle."""
 
     id = "tril"
+    everyday = False
     keywords = ("lower triangle", "triangular", "trilu", "causal")
     doc = (
         "The matrix with zeros above a diagonal.\n\nOf the last two axes, batches before them. "
@@ -74,6 +75,7 @@ class Triu(Masked):
     """The upper triangle."""
 
     id = "triu"
+    everyday = False
     keywords = ("upper triangle", "triangular", "trilu")
     doc = (
         "The matrix with zeros below a diagonal.\n\nOf the last two axes, batches before them. "
@@ -89,6 +91,7 @@ class MatrixBandPart(Masked):
     """A band around the diagonal."""
 
     id = "matrix_band_part"
+    everyday = False
     keywords = ("band", "diagonal", "triangular", "tril", "triu")
     doc = (
         "The matrix with zeros outside a band around the diagonal.\n\n(-1, 0) keeps the lower "

@@ -37,6 +37,7 @@ class Det(MatrixOp):
     """The determinant."""
 
     id = "det"
+    everyday = False
     keywords = ("determinant", "matrix_determinant", "volume")
     doc = (
         "The determinant of a square matrix.\n\n(..., n, n) gives (...); that of an empty matrix "
@@ -63,6 +64,7 @@ class SLogDet(MatrixOp):
     """The logarithm of a determinant."""
 
     id = "slogdet"
+    everyday = False
     keywords = ("determinant", "log_matrix_determinant", "logarithm", "log volume")
     doc = (
         "The sign of the determinant, and the logarithm of its size.\n\nNeither overflows where "
@@ -95,6 +97,7 @@ class LogDet(Composed):
     """The logarithm of a positive determinant."""
 
     id = "logdet"
+    everyday = False
     category = "Matrix"
     keywords = ("determinant", "logarithm", "log volume", "gaussian")
     doc = (

@@ -44,6 +44,7 @@ class Cholesky(MatrixOp):
     """The square root of a positive definite matrix."""
 
     id = "cholesky"
+    everyday = False
     keywords = ("factor", "positive definite", "covariance", "square root", "lapack")
     doc = (
         "The lower triangle whose product with its transpose is x.\n\nOf the symmetric part of x, "
@@ -80,6 +81,7 @@ class QR(MatrixOp):
     """An orthogonal matrix and a triangle."""
 
     id = "qr"
+    everyday = False
     keywords = ("orthogonal", "gram schmidt", "least squares", "factor", "lapack")
     doc = (
         "Matrices q and r whose product is x: columns of q are orthonormal, r is an upper "
@@ -127,6 +129,7 @@ class SVD(MatrixOp):
     """Singular values and vectors."""
 
     id = "svd"
+    everyday = False
     keywords = ("singular values", "pca", "principal components", "rank", "factor", "lapack")
     doc = (
         "Singular values s, largest first, and matrices u and v with x = u diag(s) v^T.\n\n"
@@ -187,6 +190,7 @@ class Eigh(MatrixOp):
     """Eigenvalues and vectors of a symmetric matrix."""
 
     id = "eigh"
+    everyday = False
     keywords = ("eigenvalues", "self_adjoint_eig", "eigenvectors", "pca", "spectrum", "lapack")
     doc = (
         "Eigenvalues e, smallest first, and eigenvectors v of the symmetric part of x.\n\n"

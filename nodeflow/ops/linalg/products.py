@@ -24,6 +24,7 @@ class Outer(Composed):
     """All products of two vectors' elements."""
 
     id = "outer"
+    everyday = False
     category = "Matrix"
     keywords = ("product", "dyadic", "ger", "tensor product")
     doc = (
@@ -57,6 +58,7 @@ class Kron(Composed):
     """The Kronecker product."""
 
     id = "kron"
+    everyday = False
     category = "Matrix"
     keywords = ("kronecker", "tensor product", "block")
     doc = (
@@ -94,6 +96,7 @@ class MatrixPower(Composed):
     """A matrix times itself."""
 
     id = "matrix_power"
+    everyday = False
     category = "Matrix"
     keywords = ("power", "repeated product", "markov")
     doc = (

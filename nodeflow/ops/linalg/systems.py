@@ -98,6 +98,7 @@ class TriangularSolve(System):
     """A system whose matrix is a triangle."""
 
     id = "triangular_solve"
+    everyday = False
     keywords = ("matrix_triangular_solve", "solve_triangular", "substitution", "lapack")
     doc = (
         "As solve, of a triangle: only elements on and below the diagonal of x are read, or on and "

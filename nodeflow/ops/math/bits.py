@@ -22,6 +22,7 @@ for _id, _formula, _text, _reference, _keywords in (
         names="x y",
         dtypes=INTEGERS,
         keywords=(*_keywords, "bits", "mask"),
+        everyday=False,
     )
 define(
     "bitwise_not",
@@ -30,6 +31,7 @@ define(
     "bit_not(x)",
     dtypes=INTEGERS,
     keywords=("~", "invert", "complement", "bits"),
+    everyday=False,
 )
 define(
     "left_shift",
@@ -41,6 +43,7 @@ define(
     dtypes=INTEGERS,
     keywords=("<<", "bit shift", "bitshift"),
     domain={"y": (0, 5)},
+    everyday=False,
 )
 define(
     "right_shift",
@@ -52,4 +55,5 @@ define(
     dtypes=INTEGERS,
     keywords=(">>", "bit shift", "bitshift"),
     domain={"y": (0, 5)},
+    everyday=False,
 )

@@ -36,6 +36,7 @@ def _define(
         gradient=gradient,
         keywords=keywords,
         domain=domain,
+        everyday=False,
     )
 
 

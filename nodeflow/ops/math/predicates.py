@@ -26,6 +26,7 @@ define(
     result="bool",
     category="Comparison",
     keywords=("isinf", "infinity", "overflow"),
+    everyday=False,
 )
 define(
     "is_finite",
@@ -36,6 +37,7 @@ define(
     result="bool",
     category="Comparison",
     keywords=("isfinite", "valid", "infinity", "nan"),
+    everyday=False,
 )
 define(
     "sign_bit",
@@ -46,6 +48,7 @@ define(
     result="bool",
     category="Comparison",
     keywords=("signbit", "negative", "minus"),
+    everyday=False,
 )
 define(
     "logical_xor",
@@ -56,4 +59,5 @@ define(
     dtypes=BOOL,
     category="Comparison",
     keywords=("^", "xor", "exclusive or", "either"),
+    everyday=False,
 )

@@ -90,6 +90,7 @@ class CumProd(Running):
     """Running products."""
 
     id = "cumprod"
+    everyday = False
     keywords = ("cumulative", "product", "prefix", "scan", "compound")
     doc = (
         "The products of all elements up to each one, along an axis.\n\n`exclusive` leaves the "
@@ -123,6 +124,7 @@ class CumMax(RunningExtreme):
     """Running maxima."""
 
     id = "cummax"
+    everyday = False
     keywords = ("cumulative", "maximum", "prefix", "record", "envelope")
     doc = (
         "The largest of all elements up to each one, along an axis.\n\nNaN from the first NaN on. "
@@ -136,6 +138,7 @@ class CumMin(RunningExtreme):
     """Running minima."""
 
     id = "cummin"
+    everyday = False
     keywords = ("cumulative", "minimum", "prefix", "record", "envelope")
     doc = (
         "The smallest of all elements up to each one, along an axis.\n\nNaN from the first NaN on. "
@@ -149,6 +152,7 @@ class LogCumSumExp(Running):
     """Running smooth maxima."""
 
     id = "logcumsumexp"
+    everyday = False
     keywords = ("cumulative", "cumulative_logsumexp", "smooth maximum", "logarithm", "prefix")
     doc = (
         "log of the running sum of exp(x) along an axis, without overflow.\n\n`exclusive` leaves "

@@ -23,6 +23,7 @@ class AddN(Composed):
     """Many tensors added up."""
 
     id = "add_n"
+    everyday = False
     category = "Math"
     keywords = ("sum", "total", "accumulate", "several", "list")
     doc = (
@@ -71,4 +72,5 @@ define(
     ),
     gradient=lambda g, x, y, weight, out: (g * (1 - weight), g * weight, g * (y - x)),
     keywords=("linear interpolation", "mix", "blend", "interpolate"),
+    everyday=False,
 )

@@ -83,6 +83,7 @@ class GroupNormalization(Channels):
     """Groups of channels to mean 0 and variance 1."""
 
     id = "group_normalization"
+    everyday = False
     keywords = ("group norm", "standardize", "channels", "cnn")
     doc = (
         "Each group of channels of each row to mean 0 and variance 1.\n\n(x - mean) / "
@@ -135,6 +136,7 @@ class InstanceNormalization(Channels):
     """Each channel of each row to mean 0 and variance 1."""
 
     id = "instance_normalization"
+    everyday = False
     keywords = ("instance norm", "standardize", "style", "contrast")
     doc = (
         "(x - mean) / sqrt(variance + epsilon) of each channel of each row, times scale, plus "
@@ -163,6 +165,7 @@ class RmsNormalization(Composed):
     """Rows of root mean square 1."""
 
     id = "rms_normalization"
+    everyday = False
     category = "Neural network"
     keywords = ("rms norm", "root mean square", "transformer", "llama")
     doc = (
@@ -205,6 +208,7 @@ class BatchNormalize(Composed):
     """Channels normalized by given statistics."""
 
     id = "batch_normalize"
+    everyday = False
     category = "Neural network"
     keywords = ("batch norm", "batch_normalization", "standardize", "moments", "inference")
     doc = (

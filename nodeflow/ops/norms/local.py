@@ -21,6 +21,7 @@ class LocalResponseNormalization(Composed):
     """Channels held down by their neighbours."""
 
     id = "local_response_normalization"
+    everyday = False
     category = "Neural network"
     keywords = ("lrn", "local response norm", "alexnet", "channels", "inhibition")
     doc = (

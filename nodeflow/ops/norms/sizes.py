@@ -109,6 +109,7 @@ class WeightNormalization(Composed):
     """Weights as a length and a direction."""
 
     id = "weight_normalization"
+    everyday = False
     category = "Neural network"
     keywords = ("weight norm", "reparametrization", "direction")
     doc = (

@@ -24,6 +24,7 @@ class CosineLoss(Loss):
     """How far two directions are apart."""
 
     id = "cosine_loss"
+    everyday = False
     keywords = ("cosine similarity", "cosine distance", "angle", "embedding", "direction")
     doc = (
         "1 - the cosine of the angle between labels and predictions, per row.\n\nRows along the "
@@ -42,6 +43,7 @@ class TripletLoss(Composed):
     """A vector nearer to its like than to another."""
 
     id = "triplet_loss"
+    everyday = False
     category = "Loss"
     keywords = ("triplet margin", "metric learning", "embedding", "siamese", "facenet")
     doc = (

@@ -232,7 +232,7 @@ class OpDelegate(QStyledItemDelegate):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), index.data())
         painter.setPen(self.theme.color("ink_faint"))
         painter.setFont(font(TYPE["caption"]))
-        count = str(index.model().rowCount(index))
+        count = str(_count(index))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(area, int(flags), count)
 
@@ -273,6 +273,13 @@ class OpDelegate(QStyledItemDelegate):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), title)
 
 
+def _count(index: Index) -> int:
+    """How many ops are under a row."""
+    model = index.model()
+    rows = [model.index(row, 0, QModelIndex(index)) for row in range(model.rowCount(index))]
+    return sum(1 if row.data(OP_ROLE) else _count(row) for row in rows)
+
+
 class PalettePanel(QWidget):
     """Search field and tree of ops.
 
@@ -295,6 +302,8 @@ class PalettePanel(QWidget):
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
         """The categories that are closed, and how far it is scrolled, while nothing is searched."""
+        self._unfolded: set[str] = set()
+        """The categories whose rarer ops are shown, while nothing is searched."""
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -379,6 +388,7 @@ class PalettePanel(QWidget):
         """Rebuild the rows: by category, or the best matches first. What is closed stays so."""
         if not self._query:
             self._kept = (self._closed(), self.tree.verticalScrollBar().value())
+            self._unfolded = {name for name, row in self._folds() if self.tree.isExpanded(row)}
         was_query, self._query = self._query, query
         current = self.tree.op_at(self.tree.currentIndex())
         model = QStandardItemModel(self.tree)
@@ -389,8 +399,12 @@ class PalettePanel(QWidget):
             for category, ops in by_category(self._ops).items():
                 heading = QStandardItem(category)
                 heading.setSelectable(False)
+                rare = [op for op in ops if not op.everyday]
                 for op in ops:
-                    heading.appendRow(_op_item(op))
+                    if op.everyday:
+                        heading.appendRow(_op_item(op))
+                if rare:
+                    heading.appendRow(_fold_of(rare))
                 model.appendRow(heading)
         old = self.tree.model()
         self.tree.setModel(model)
@@ -400,6 +414,8 @@ class PalettePanel(QWidget):
         for row in range(model.rowCount()):
             if model.index(row, 0).data() in self._kept[0]:
                 self.tree.collapse(model.index(row, 0))
+        for name, row in self._folds():
+            self.tree.setExpanded(row, name in self._unfolded)
         self._empty.setVisible(model.rowCount() == 0)
         if query and model.rowCount():
             self.tree.setCurrentIndex(model.index(0, 0))
@@ -419,11 +435,30 @@ class PalettePanel(QWidget):
         found = model.match(model.index(0, 0), OP_ROLE, op_id, 1, flags) if op_id else []
         return found[0] if found else QModelIndex()
 
+    def _folds(self) -> list[tuple[str, QModelIndex]]:
+        """Categories with rarer ops, and the row that holds these."""
+        model = self.tree.model()
+        found = []
+        for number in range(model.rowCount() if model else 0):
+            heading = model.index(number, 0)
+            rows = [model.index(row, 0, heading) for row in range(model.rowCount(heading))]
+            found += [(heading.data(), row) for row in rows if model.hasChildren(row)]
+        return found
+
     def _closed(self) -> set[str]:
         """The categories that the user closed."""
         model = self.tree.model()
         rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
         return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
+
+
+def _fold_of(ops: list[NodeDeclaration]) -> QStandardItem:
+    """The row under which a category keeps its rarer ops."""
+    fold = QStandardItem("More")
+    fold.setSelectable(False)
+    for op in ops:
+        fold.appendRow(_op_item(op))
+    return fold
 
 
 def _shown_of(op: NodeDeclaration) -> tuple[str, str]:

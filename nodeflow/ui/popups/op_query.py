@@ -34,7 +34,7 @@ LAYERS = "Layers"
 
 
 def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaration]]:
-    """Ops by category, both in the order to show."""
+    """Ops by category, both in the order to show: those of every day come first."""
     groups: dict[str, list[NodeDeclaration]] = {}
     for op in ops:
         if op.superseded:
@@ -46,7 +46,7 @@ def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaratio
     if LAYERS in found:
         place = {op_id: i for i, op_id in enumerate(FIRST_LAYERS)}
         found[LAYERS].sort(key=lambda op: place.get(op.id, len(place)))
-    return found
+    return {name: sorted(group, key=lambda op: not op.everyday) for name, group in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def ranked(
         if op.category == LAYERS:
             value = max(value, 0.97 * best_score(query.words, op.keywords))
         if value > 0:
+            value -= 0.0 if op.everyday or query.words else 0.5
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
             scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
     return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]

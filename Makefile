@@ -3,7 +3,8 @@
 # make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 200
 #             random kills: about an hour on 2 idle cores
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
-#                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that
+#                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
+#                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
 #
@@ -35,9 +36,9 @@ test-nightly: .venv/.ready-test
 	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q tests/host/test_random_kills.py
 
 test-peers: .venv/.ready-test
-	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)" || \
-	  { echo "give PEERS_PYTHON=a python that has jax, or TENSORFLOW_PYTHON"; exit 1; }
-	PEERS_PYTHON=$(PEERS_PYTHON) TENSORFLOW_PYTHON=$(TENSORFLOW_PYTHON) \
+	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)$(ONNX_PYTHON)" || \
+	  { echo "give PEERS_PYTHON=a python that has jax, TENSORFLOW_PYTHON or ONNX_PYTHON"; exit 1; }
+	PEERS_PYTHON=$(PEERS_PYTHON) TENSORFLOW_PYTHON=$(TENSORFLOW_PYTHON) ONNX_PYTHON=$(ONNX_PYTHON) \
 	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers
 
 # Warnings are errors: a broken reference or an unknown option fails.

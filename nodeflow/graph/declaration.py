@@ -18,7 +18,9 @@ from nodeflow.errors import AttributeProblem, suggest
 from nodeflow.graph.types import DTYPES, TensorType, dtype_name
 
 _SPELLED = {
-    "adamw": "AdamW", "auc": "AUC", "conv1d": "Conv1D", "conv2d": "Conv2D", "elu": "ELU",
+    "adamw": "AdamW", "auc": "AUC", "celu": "CELU", "glu": "GLU", "l2": "L2", "nd": "ND",
+    "nll": "NLL", "prelu": "PReLU", "qr": "QR", "relu6": "ReLU6", "rms": "RMS", "selu": "SELU",
+    "silu": "SiLU", "svd": "SVD", "conv1d": "Conv1D", "conv2d": "Conv2D", "elu": "ELU",
     "f1": "F1", "gelu": "GELU", "gru": "GRU", "kl": "KL", "lstm": "LSTM", "pool1d": "pool 1D",
     "pool2d": "pool 2D", "relu": "ReLU", "rmsprop": "RMSProp", "rnn": "RNN",
 }  # fmt: skip

@@ -60,7 +60,7 @@ class NLLLoss(Composed):
     category = "Loss"
     keywords = (
         "negative log likelihood", "class numbers", "class weights", "ignore_index",
-        "cross entropy", "sparse",
+        "sparse",
     )  # fmt: skip
     doc = (
         "-log_probabilities of the labels' classes, times the classes' weights.\n\nlabels have the "

@@ -276,7 +276,7 @@ class OpDelegate(QStyledItemDelegate):
 def _count(index: Index) -> int:
     """How many ops are under a row."""
     model = index.model()
-    rows = [model.index(row, 0, QModelIndex(index)) for row in range(model.rowCount(index))]
+    rows = [model.index(row, 0, index) for row in range(model.rowCount(index))]
     return sum(1 if row.data(OP_ROLE) else _count(row) for row in rows)
 
 

@@ -29,6 +29,9 @@ FIRST_LAYERS = (
 )
 """The layers of everyday nets come first among the layers."""
 
+RARER = 0.85
+"""Factor of how well an op matches that is not for every day."""
+
 LAYERS = "Layers"
 """Layers come first under any of their names: who asks for "linear" means one, not a product."""
 
@@ -114,7 +117,7 @@ def ranked(
         if op.category == LAYERS:
             value = max(value, 0.97 * best_score(query.words, op.keywords))
         if value > 0:
-            value -= 0.0 if op.everyday or query.words else 0.5
+            value *= 1.0 if op.everyday else RARER
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
             scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
     return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]

@@ -156,6 +156,18 @@ def accuracy(labels: TensorLike, predictions: TensorLike, *, name: str | None = 
         predictions: Scores or probabilities; the last axis holds the classes.
     """
 
+def acos(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The angle between 0 and pi whose cosine is x.
+
+    NaN outside -1 to 1. Gradient: -1 / sqrt(1 - x^2).
+    """
+
+def acosh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number from 0 on whose hyperbolic cosine is x.
+
+    NaN below 1. Gradient: 1 / sqrt(x^2 - 1).
+    """
+
 def adadelta(
     loss: TensorLike,
     schedule: TensorLike | None = None,
@@ -317,6 +329,15 @@ def add_along_axis(
         axis: Axis to add along.
     """
 
+def add_n(inputs: TensorLike | Sequence[TensorLike], *, name: str | None = None) -> Tensor:
+    """The sum of all tensors, which have one shape.
+
+    From first to last. Integers wrap. Gradient: to each alike.
+
+    Args:
+        inputs: Tensors to add.
+    """
+
 def apply_gradients(
     learning_rate: TensorLike,
     loss: TensorLike | None = None,
@@ -344,35 +365,35 @@ def apply_gradients(
 
 def argmax(
     x: TensorLike,
-    axis: int = 0,
+    axis: int | None = 0,
     keepdims: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The index of the largest element along an axis, as int64.
+    """The index of the largest element along an axis, or among all, as int64.
 
     The first of equal ones; NaN counts as the largest. Searching nothing is an error when run. No
     gradient flows.
 
     Args:
-        axis: Axis to search along.
+        axis: Axis to search along; none: all in one.
         keepdims: Keep the axis with size 1.
     """
 
 def argmin(
     x: TensorLike,
-    axis: int = 0,
+    axis: int | None = 0,
     keepdims: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The index of the smallest element along an axis, as int64.
+    """The index of the smallest element along an axis, or among all, as int64.
 
     The first of equal ones; NaN counts as the smallest. Searching nothing is an error when run. No
     gradient flows.
 
     Args:
-        axis: Axis to search along.
+        axis: Axis to search along; none: all in one.
         keepdims: Keep the axis with size 1.
     """
 
@@ -391,6 +412,18 @@ def argsort(
     Args:
         axis: Axis to sort along.
         descending: Largest first.
+    """
+
+def asin(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The angle between -pi/2 and pi/2 whose sine is x.
+
+    NaN outside -1 to 1. Gradient: 1 / sqrt(1 - x^2).
+    """
+
+def asinh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number whose hyperbolic sine is x.
+
+    Gradient: 1 / sqrt(x^2 + 1).
     """
 
 def assert_true(
@@ -432,6 +465,25 @@ def assign(
         each_step: Run it with each training step.
     """
 
+def atan(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The angle between -pi/2 and pi/2 whose tangent is x.
+
+    Gradient: 1 / (1 + x^2).
+    """
+
+def atan2(y: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The angle between -pi and pi of the point with height y and width x.
+
+    Shapes broadcast as in numpy; zeros count with their sign. Gradient: x / (x^2 + y^2) for y, -y /
+    (x^2 + y^2) for x.
+    """
+
+def atanh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number whose hyperbolic tangent is x.
+
+    Infinite at -1 and 1, NaN beyond. Gradient: 1 / (1 - x^2).
+    """
+
 def attention(
     query: TensorLike,
     key: TensorLike,
@@ -439,16 +491,20 @@ def attention(
     mask: TensorLike | None = None,
     causal: builtins.bool = False,
     scale: float | None = None,
+    soft_cap: float | None = None,
+    groups: int = 1,
     *,
     name: str | None = None,
 ) -> Tensor:
     """softmax(query @ key^T * scale) @ value: each query gets a mean of the values.
 
     query (..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes
-    broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A float mask is added to
-    the scores. Where a bool mask is false, or with `causal` for keys after the query's own
-    position, nothing is taken; a query without any key gets the mean of all. Vaswani and others,
-    2017.
+    broadcast, such as batch and heads. With `groups` g there are g times as many heads of queries,
+    (..., g h, m, d), as of keys and values, (..., h, n, d): each serves g in a row. scale is 1 /
+    sqrt(d) if not given; a soft_cap c keeps scores within -c to c: c * tanh(score / c). A float
+    mask is added to the scores. Where a bool mask is false, or with `causal` for keys after the
+    query's own position, nothing is taken; a query without any key gets the mean of all. Vaswani
+    and others, 2017.
 
     Args:
         query: Queries.
@@ -457,6 +513,8 @@ def attention(
         mask: True where a query may see a key, or floats that are added to the scores.
         causal: Queries see no later keys.
         scale: Factor of the scores; none is 1 / sqrt(d).
+        soft_cap: Limit of the scores; none: none.
+        groups: Heads of queries that share one of keys and values.
     """
 
 def auc(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -560,6 +618,32 @@ def batch_normalization(
         epsilon: Added to the variance.
     """
 
+def batch_normalize(
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
+    axis: int = -1,
+    epsilon: float = 0.001,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon), times scale, plus offset, with given statistics.
+
+    TensorFlow 1's tf.nn.batch_normalization. All are vectors with one number for each channel of
+    `axis`, or broadcast to x. Ioffe and Szegedy, 2015.
+
+    Args:
+        x: Input.
+        mean: Mean of each channel.
+        variance: Variance of each channel.
+        offset: Added to each channel; 0 without a wire.
+        scale: Factor of each channel; 1 without a wire.
+        axis: Axis of the channels.
+        epsilon: Added to the variance.
+    """
+
 def binary_accuracy(
     labels: TensorLike,
     predictions: TensorLike,
@@ -598,6 +682,45 @@ def binary_cross_entropy(
         from_logits: Predictions are scores before sigmoid or softmax.
         epsilon: Lower bound of the probabilities.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def bincount(
+    x: TensorLike,
+    weights: TensorLike | None = None,
+    size: int = 10,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """How often each of the numbers 0 to size - 1 occurs, or the sum of its weights.
+
+    Others are left out. Counts are int32; sums have the weights' dtype. Gradient: each weight gets
+    its number's.
+
+    Args:
+        x: Numbers to count.
+        weights: What each counts; 1 without a wire.
+        size: How many numbers to count.
+    """
+
+def bitwise_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The bits that are set in both x and y.
+
+    Shapes broadcast as in numpy. Negative numbers are in two's complement.
+    """
+
+def bitwise_not(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """All bits of x changed: -1 - x, of uint8 255 - x."""
+
+def bitwise_or(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The bits that are set in x or y.
+
+    Shapes broadcast as in numpy. Negative numbers are in two's complement.
+    """
+
+def bitwise_xor(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The bits in which x and y differ.
+
+    Shapes broadcast as in numpy. Negative numbers are in two's complement.
     """
 
 def boolean_mask(
@@ -675,10 +798,25 @@ def categorical_cross_entropy(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
+def cbrt(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The cube root of x, of negative numbers too.
+
+    Gradient: 1 / (3 out^2).
+    """
+
 def ceil(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The smallest whole number not below x, as a float.
 
     No gradient flows.
+    """
+
+def celu(x: TensorLike, alpha: float = 1.0, *, name: str | None = None) -> Tensor:
+    """x above 0, alpha * (exp(x / alpha) - 1) below: elu with slope 1 at 0.
+
+    Barron, 2017. Gradient: 1 above 0, else exp(x / alpha).
+
+    Args:
+        alpha: Size of the limit far below 0.
     """
 
 def check_numerics(x: TensorLike, message: str = '', *, name: str | None = None) -> Tensor:
@@ -688,6 +826,16 @@ def check_numerics(x: TensorLike, message: str = '', *, name: str | None = None)
 
     Args:
         message: What the error says.
+    """
+
+def cholesky(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The lower triangle whose product with its transpose is x.
+
+    Of the symmetric part of x, (..., n, n), which must be positive definite: another one is an
+    error when run. Gradient: Murray, 2016.
+
+    Args:
+        x: Matrix, or batch of matrices.
     """
 
 def clip(x: TensorLike, low: TensorLike, high: TensorLike, *, name: str | None = None) -> Tensor:
@@ -895,6 +1043,12 @@ def conv2d_transpose(
 def cos(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The cosine of x in radians."""
 
+def cosh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The hyperbolic cosine (exp(x) + exp(-x)) / 2.
+
+    Gradient: sinh(x).
+    """
+
 def cosine_decay(
     step: TensorLike | None = None,
     learning_rate: float = 0.01,
@@ -919,6 +1073,78 @@ def cosine_decay(
         dtype: Data type.
     """
 
+def cosine_loss(
+    labels: TensorLike,
+    predictions: TensorLike,
+    reduction: Literal['mean', 'sum', 'none'] = 'mean',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """1 - the cosine of the angle between labels and predictions, per row.
+
+    Rows along the last axis: 0 for one direction, 1 for a right angle, 2 for opposite ones. A row
+    of zeros gives 1. Lengths below 1e-6 count as 1e-6.
+
+    Args:
+        labels: Target values.
+        predictions: Predicted values.
+        reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def cummax(
+    x: TensorLike,
+    axis: int = 0,
+    reverse: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The largest of all elements up to each one, along an axis.
+
+    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of those that
+    are largest.
+
+    Args:
+        axis: Axis to go along.
+        reverse: Start from the end.
+    """
+
+def cummin(
+    x: TensorLike,
+    axis: int = 0,
+    reverse: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The smallest of all elements up to each one, along an axis.
+
+    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of those that
+    are smallest.
+
+    Args:
+        axis: Axis to go along.
+        reverse: Start from the end.
+    """
+
+def cumprod(
+    x: TensorLike,
+    axis: int = 0,
+    exclusive: builtins.bool = False,
+    reverse: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The products of all elements up to each one, along an axis.
+
+    `exclusive` leaves the element itself out, so products start from 1; `reverse` starts from the
+    end. Integers wrap. Gradient: the running sum of g * out from the other end, over x, as in
+    TensorFlow: NaN where an element is 0.
+
+    Args:
+        axis: Axis to go along.
+        exclusive: Leave the element itself out.
+        reverse: Start from the end.
+    """
+
 def cumsum(
     x: TensorLike,
     axis: int = 0,
@@ -938,11 +1164,51 @@ def cumsum(
         reverse: Sum from the end.
     """
 
+def det(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The determinant of a square matrix.
+
+    (..., n, n) gives (...); that of an empty matrix is 1. Gradient: the determinant times the
+    transposed inverse, an error if x is singular.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
+def diag(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
+    """A square matrix with x on its diagonal and zeros elsewhere.
+
+    (..., n) gives (..., n + |offset|, n + |offset|): vectors along the last axis, batches before
+    it. Gradient: the diagonal.
+
+    Args:
+        offset: Which diagonal: above the main one if positive.
+    """
+
+def diag_part(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
+    """The diagonal of a matrix.
+
+    (..., m, n) gives (..., size): of the last two axes, batches before them. Gradient: zeros
+    elsewhere.
+
+    Args:
+        offset: Which diagonal: above the main one if positive.
+    """
+
 def divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The quotient x / y of floats.
 
     Shapes broadcast as in numpy. Division by zero gives an infinity, 0 / 0 NaN. For integers use
     floor_divide, or cast to a float first.
+    """
+
+def eigh(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
+    """Eigenvalues e, smallest first, and eigenvectors v of the symmetric part of x.
+
+    (..., n, n) gives e (..., n) and v (..., n, n), whose columns are orthonormal. Gradient where
+    the eigenvalues differ: Giles, 2008; the signs of vectors are LAPACK's.
+
+    Args:
+        x: Matrix, or batch of matrices.
     """
 
 def einsum(
@@ -1008,6 +1274,12 @@ def exp(x: TensorLike, *, name: str | None = None) -> Tensor:
     Overflow gives infinity.
     """
 
+def exp2(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """2 to the power x.
+
+    Gradient: out ln 2.
+    """
+
 def expand_dims(
     x: TensorLike,
     axis: int | Sequence[int] | None = 0,
@@ -1020,6 +1292,12 @@ def expand_dims(
 
     Args:
         axis: Where the new axes are in the result.
+    """
+
+def expm1(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """e to the power x, minus 1, exact for small x.
+
+    Gradient: out + 1.
     """
 
 def exponential_decay(
@@ -1043,6 +1321,27 @@ def exponential_decay(
         factor: Factor of each reduction.
         warmup_steps: Steps before, in which the rate rises to it.
         dtype: Data type.
+    """
+
+def eye(
+    num_rows: int = 3,
+    num_columns: int | None = None,
+    batch_shape: int | Sequence[int] = (),
+    dtype: DtypeLike = 'float32',
+    offset: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """A matrix with ones on the diagonal and zeros elsewhere.
+
+    Square unless num_columns is given; batch_shape repeats it.
+
+    Args:
+        num_rows: Number of rows.
+        num_columns: Number of columns; none: as many.
+        batch_shape: Sizes before the last two axes.
+        dtype: Data type.
+        offset: Which diagonal: above the main one if positive.
     """
 
 def f1_score(
@@ -1163,8 +1462,8 @@ def ftrl(
 def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | None = None) -> Tensor:
     """The slices of x along an axis that the indices name.
 
-    The indices' shape takes the place of the axis. An index outside 0 to size - 1 is an error when
-    run. Gradient: added up at the places gathered from.
+    The indices' shape takes the place of the axis. Negative ones count from the end; one outside
+    the axis is an error when run. Gradient: added up at the places gathered from.
 
     Args:
         x: Source.
@@ -1172,11 +1471,37 @@ def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | Non
         axis: Axis to take from.
     """
 
+def gather_nd(
+    x: TensorLike,
+    indices: TensorLike,
+    batch_dims: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The slices of x that indices of several axes name.
+
+    The last axis of the indices holds one number for each of the first axes of x: [[0, 1], [2, 0]]
+    picks two elements of a matrix. Negative ones count from the end; one outside is an error when
+    run. `batch_dims` axes are common to both. Gradient: added up at the places.
+
+    Args:
+        x: Source.
+        indices: Where, along the last axis one number for each axis of x.
+        batch_dims: First axes that both have.
+    """
+
 def gelu(x: TensorLike, *, name: str | None = None) -> Tensor:
     """x times the normal distribution's probability of a value below x.
 
     x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. Gradient: the probability, erfc(-x /
     sqrt(2)) / 2, plus x times the density.
+    """
+
+def gelu_tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """x times the normal distribution's probability of a value below x, by a formula with tanh.
+
+    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), as in GPT-2; Hendrycks and Gimpel, 2016.
+    Written with sigmoid, which keeps its digits far below 0.
     """
 
 def global_average_pool(
@@ -1213,6 +1538,23 @@ def global_max_pool(
         x: Images, series or volumes.
         channels: Which axis holds the channels.
         keepdims: Keep the other axes with size 1.
+    """
+
+def glu(
+    x: TensorLike,
+    axis: int = -1,
+    gate: Literal['sigmoid', 'silu', 'gelu', 'relu', 'tanh', 'none'] = 'sigmoid',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The first half of an axis times the sigmoid of the second.
+
+    `gate` chooses another function: silu gives SwiGLU, gelu GEGLU. The axis must have an even size.
+    Dauphin et al., 2017; Shazeer, 2020.
+
+    Args:
+        axis: Axis to halve.
+        gate: Function of the second half.
     """
 
 def gradient_descent(
@@ -1255,6 +1597,55 @@ def greater_equal(x: TensorLike, y: TensorLike, *, name: str | None = None) -> T
 
     Shapes broadcast as in numpy; the result is bool. Comparing with NaN is false. No gradient
     flows.
+    """
+
+def grid_sample(
+    x: TensorLike,
+    grid: TensorLike,
+    method: Literal['linear', 'nearest', 'cubic'] = 'linear',
+    padding: Literal['zeros', 'border', 'reflection'] = 'zeros',
+    align_corners: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The values of x at the points of a grid, between its elements.
+
+    x (n, channels, sizes...) and grid (n, points..., axes) give (n, channels, points...), with
+    known sizes of x. A point holds coordinates from -1 to 1 along each axis, the last axis of x
+    first; these are the outer edges, or with align_corners the centres of the outer elements.
+    `padding` says what is beyond the border: zeros, the border itself, or its reflection. As in
+    PyTorch and ONNX. Jaderberg et al., 2015.
+
+    Args:
+        x: Where to read.
+        grid: Points.
+        method: Interpolation.
+        padding: What is beyond the border.
+        align_corners: -1 and 1 are centres of elements, not edges.
+    """
+
+def group_normalization(
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    offset: TensorLike | None = None,
+    groups: int = 1,
+    axis: int = -1,
+    epsilon: float = 1e-05,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Each group of channels of each row to mean 0 and variance 1.
+
+    (x - mean) / sqrt(variance + epsilon), times scale, plus offset. The channels of `axis`, whose
+    number must be known, are split into `groups`; the first axis holds the rows. Wu and He, 2018.
+
+    Args:
+        x: Input.
+        scale: Factor of each channel; 1 without a wire.
+        offset: Added to each channel; 0 without a wire.
+        groups: Number of groups.
+        axis: Axis of the channels.
+        epsilon: Added to the variance.
     """
 
 def gru(
@@ -1306,6 +1697,54 @@ def gru_cell(
         bias: (gates * units,).
     """
 
+def hard_sigmoid(
+    x: TensorLike,
+    alpha: float = 0.2,
+    beta: float = 0.5,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """alpha * x + beta limited to 0 to 1: a sigmoid of three lines.
+
+    Keras's and ONNX's defaults; PyTorch's alpha is 1 / 6. Gradient: alpha between the limits, else
+    0.
+
+    Args:
+        alpha: Slope.
+        beta: Value at 0.
+    """
+
+def hard_swish(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """x * relu6(x + 3) / 6: silu of three pieces.
+
+    Howard et al., 2019. Gradient: 0 below -3, x / 3 + 1 / 2 up to 3, then 1.
+    """
+
+def hard_tanh(
+    x: TensorLike,
+    min: float = -1.0,
+    max: float = 1.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x limited to -1 to 1: tanh of three lines.
+
+    NaN stays NaN. Gradient: 1 between the limits, else 0.
+
+    Args:
+        min: Lowest value.
+        max: Highest value.
+    """
+
+def hardmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
+    """1 for the largest element along an axis, 0 for the others.
+
+    The first of equal ones; NaN counts as the largest. No gradient flows.
+
+    Args:
+        axis: Axis to choose along.
+    """
+
 def hinge_loss(
     labels: TensorLike,
     predictions: TensorLike,
@@ -1322,6 +1761,26 @@ def hinge_loss(
         labels: Target values.
         predictions: Predicted values.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def histogram_fixed_width(
+    values: TensorLike,
+    value_range: float | builtins.bool | Sequence[Any] | np.ndarray = [0.0, 1.0],
+    nbins: int = 100,
+    dtype: DtypeLike = 'int32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """How many values fall into each of nbins bins of equal width.
+
+    What lies outside value_range counts in the first or last bin; NaN in the first. No gradient
+    flows.
+
+    Args:
+        values: Numbers to count.
+        value_range: Lower and upper end of the bins.
+        nbins: Number of bins.
+        dtype: Data type of the result.
     """
 
 def huber_loss(
@@ -1341,6 +1800,12 @@ def huber_loss(
         predictions: Predicted values.
         delta: Error above which it is linear.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def hypot(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The distance sqrt(x^2 + y^2) of a point from the origin.
+
+    Nothing overflows on the way. Gradient: x / out and y / out, 0 at the origin.
     """
 
 def identity(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1393,6 +1858,80 @@ def inner_variable(
         shape: Its sizes.
     """
 
+def instance_normalization(
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    offset: TensorLike | None = None,
+    axis: int = -1,
+    epsilon: float = 1e-05,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon) of each channel of each row, times scale, plus offset.
+
+    The first axis holds the rows, `axis` the channels; statistics are those of the other axes.
+    Ulyanov, Vedaldi and Lempitsky, 2016.
+
+    Args:
+        x: Input.
+        scale: Factor of each channel; 1 without a wire.
+        offset: Added to each channel; 0 without a wire.
+        axis: Axis of the channels.
+        epsilon: Added to the variance.
+    """
+
+def interpolate(
+    x: TensorLike,
+    sizes: int | Sequence[int] | None = None,
+    scales: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    axes: int | Sequence[int] = (0,),
+    method: Literal['linear', 'nearest', 'cubic'] = 'linear',
+    coordinates: Literal['half_pixel', 'align_corners', 'asymmetric', 'pytorch_half_pixel', 'half_pixel_symmetric'] = 'half_pixel',
+    rounding: Literal['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'] = 'round_prefer_floor',
+    cubic_coefficient: float = -0.75,
+    antialias: builtins.bool = False,
+    exclude_outside: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The tensor resized along axes, by neighbouring elements.
+
+    `sizes` or `scales` has a number for each of `axes`, whose sizes must be known; without sizes
+    they are multiplied by scales and rounded down. `coordinates` says where new elements lie among
+    the old ones, `rounding` which is nearest; `antialias` averages when it shrinks,
+    `exclude_outside` leaves the border out instead of repeating it. For pictures resize is simpler.
+
+    Args:
+        sizes: New sizes; none: by scales.
+        scales: Factors of the sizes; none: from sizes.
+        axes: Axes to resize.
+        method: Interpolation.
+        coordinates: Where elements lie.
+        rounding: Of the nearest.
+        cubic_coefficient: Keys's a; -0.5 as in Pillow.
+        antialias: Average over more when it shrinks.
+        exclude_outside: Leave out what is beyond the border.
+    """
+
+def inverse(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The matrix that gives the identity when it is multiplied by x.
+
+    For systems of equations solve is faster and more exact. A singular matrix is an error when run.
+    Gradient: -out^T g out^T.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
+def is_finite(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """True where x is neither infinite nor NaN."""
+
+def is_inf(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """True where x is infinite, of either sign."""
+
+def is_nan(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """True where x is not a number (NaN)."""
+
 def kl_divergence(
     labels: TensorLike,
     predictions: TensorLike,
@@ -1414,6 +1953,16 @@ def kl_divergence(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
+def kron(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """A block for each element of x: that element times y.
+
+    (m, n) and (p, q), whose sizes must be known, give (m p, n q). Integers wrap.
+
+    Args:
+        x: Left.
+        y: Right.
+    """
+
 def l1_regularization(
     values: TensorLike | Sequence[TensorLike],
     strength: float = 0.01,
@@ -1427,6 +1976,22 @@ def l1_regularization(
     Args:
         values: Weights, of any shapes.
         strength: Weight of the term in the loss.
+    """
+
+def l2_normalize(
+    x: TensorLike,
+    axis: int | Sequence[int] | None = None,
+    epsilon: float = 1e-12,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x divided by its length along axes: vectors of length 1.
+
+    x / sqrt(max(sum(x^2), epsilon)), as in TensorFlow: a zero stays zero.
+
+    Args:
+        axis: Axis or axes of one vector; none means all.
+        epsilon: Lower bound of the squared length.
     """
 
 def l2_regularization(
@@ -1476,6 +2041,22 @@ def leaky_relu(x: TensorLike, alpha: float = 0.2, *, name: str | None = None) ->
         alpha: Slope below 0.
     """
 
+def left_shift(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """x with its bits moved y places up: x * 2^y, wrapping.
+
+    Shapes broadcast as in numpy. By less than 0 places, or as many as x has bits, the result is 0.
+    """
+
+def lerp(x: TensorLike, y: TensorLike, weight: TensorLike, *, name: str | None = None) -> Tensor:
+    """The point at a share of the way from x to y: x + (y - x) * weight.
+
+    Shapes broadcast as in numpy; a weight outside 0 to 1 goes beyond. Gradient: 1 - weight for x,
+    weight for y, y - x for the weight.
+
+    Args:
+        weight: Share of the way, 0 at x and 1 at y.
+    """
+
 def less(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """True where x is less than y.
 
@@ -1523,16 +2104,57 @@ def lion(
         variables: Variables to change; none means all trainable ones.
     """
 
+def local_response_normalization(
+    x: TensorLike,
+    depth_radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    axis: int = -1,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x / (bias + alpha * sum)^beta, with the sum of squares over neighbouring channels.
+
+    Up to `depth_radius` channels on either side count. TensorFlow's alpha multiplies the sum,
+    PyTorch's and ONNX's the mean. Krizhevsky, Sutskever and Hinton, 2012.
+
+    Args:
+        depth_radius: Neighbours on either side.
+        bias: Added to the sum.
+        alpha: Factor of the sum.
+        beta: Exponent.
+        axis: Axis of the channels.
+    """
+
 def log(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The natural logarithm of x.
 
     0 gives -infinity, negative numbers NaN. Gradient: 1 / x.
     """
 
+def log10(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The logarithm of base 10.
+
+    0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 10).
+    """
+
 def log1p(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The natural logarithm of 1 + x, exact for small x.
 
     Gradient: 1 / (1 + x).
+    """
+
+def log2(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The logarithm of base 2.
+
+    0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 2).
+    """
+
+def log_sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """log(1 / (1 + exp(-x))), without overflow.
+
+    The logarithm of a probability from its score. Gradient: sigmoid(-x).
     """
 
 def log_softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
@@ -1545,6 +2167,35 @@ def log_softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Te
         axis: Axis along which the classes lie.
     """
 
+def logcumsumexp(
+    x: TensorLike,
+    axis: int = 0,
+    exclusive: builtins.bool = False,
+    reverse: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """log of the running sum of exp(x) along an axis, without overflow.
+
+    `exclusive` leaves the element itself out, so results start from -infinity; `reverse` starts
+    from the end. Gradient: g * exp(x - out), summed from the other end, without overflow either.
+
+    Args:
+        axis: Axis to go along.
+        exclusive: Leave the element itself out.
+        reverse: Start from the end.
+    """
+
+def logdet(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The logarithm of the determinant's absolute value.
+
+    Of a positive definite matrix that of the determinant; slogdet gives the sign, too. Gradient:
+    the transposed inverse.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
 def logical_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """True where both x and y are true."""
 
@@ -1553,6 +2204,9 @@ def logical_not(x: TensorLike, *, name: str | None = None) -> Tensor:
 
 def logical_or(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """True where x or y or both are true."""
+
+def logical_xor(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """True where exactly one of x and y is true."""
 
 def lstm(
     x: TensorLike,
@@ -1619,13 +2273,41 @@ def matmul(
     """The matrix product of x and y.
 
     (m, k) times (k, n) gives (m, n). With transpose_x or transpose_y the last two axes of that
-    input are swapped first. Axes before the last two are batches and broadcast. Integers wrap.
+    input are swapped first. Axes before the last two are batches and broadcast. A vector on the
+    left counts as one row, on the right as one column, which vanishes from the result; it is never
+    transposed. Integers wrap.
 
     Args:
         x: Left matrix.
         y: Right matrix.
         transpose_x: Swap the last two axes of x first.
         transpose_y: Swap the last two axes of y first.
+    """
+
+def matrix_band_part(
+    x: TensorLike,
+    num_lower: int = 0,
+    num_upper: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The matrix with zeros outside a band around the diagonal.
+
+    (-1, 0) keeps the lower triangle, (0, -1) the upper one. Gradient: to what is kept.
+
+    Args:
+        num_lower: Diagonals kept below the main one; -1 keeps all.
+        num_upper: Diagonals kept above the main one; -1 keeps all.
+    """
+
+def matrix_power(x: TensorLike, n: int = 2, *, name: str | None = None) -> Tensor:
+    """The product of n copies of a square matrix, by squaring.
+
+    n = 0 gives the identity, a negative one powers of the inverse.
+
+    Args:
+        x: Matrix, or batch of matrices.
+        n: How many copies.
     """
 
 def max_pool1d(
@@ -1710,10 +2392,32 @@ def mean_squared_error(
         predictions: Predicted values.
     """
 
+def meshgrid(
+    values: TensorLike | Sequence[TensorLike],
+    indexing: Literal['xy', 'ij'] = 'xy',
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, ...]:
+    """The coordinates of all points of a grid, one output for each vector.
+
+    Vectors of m and n numbers give tensors (n, m), the first along the columns, as numpy and
+    TensorFlow do, or (m, n) if `indexing` is ij. Sizes must be known. Gradient: summed back.
+
+    Args:
+        values: Coordinates along each axis.
+        indexing: Whether x runs along columns (xy) or rows (ij).
+    """
+
 def minimum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The smaller of x and y, x where they are equal (also of -0 and 0).
 
     NaN if either is NaN. Gradient: all to the one that is taken.
+    """
+
+def mish(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """x * tanh(softplus(x)): smooth, a little below 0 for negative x.
+
+    Misra, 2019. Gradient: t + x * (1 - t^2) * sigmoid(x), with t = tanh(softplus(x)).
     """
 
 def modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1721,6 +2425,22 @@ def modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
 
     Python's rule for signs. Integer division by zero is an error when run; floats give NaN.
     Gradient: 1 for x, -(x // y) for y.
+    """
+
+def moments(
+    x: TensorLike,
+    axes: int | Sequence[int] | None = None,
+    keepdims: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor]:
+    """Mean and variance of the elements along axes.
+
+    The variance is the mean of (x - mean)^2, taken in two passes, so that it loses no digits.
+
+    Args:
+        axes: Axis or axes; none means all.
+        keepdims: Keep the axes with size 1.
     """
 
 def momentum(
@@ -1800,11 +2520,55 @@ def nadam(
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The number with its sign changed: -x."""
 
+def nll_loss(
+    labels: TensorLike,
+    log_probabilities: TensorLike,
+    weights: TensorLike | None = None,
+    axis: int = -1,
+    ignore_index: int | None = None,
+    reduction: Literal['mean', 'sum', 'none'] = 'mean',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """-log_probabilities of the labels' classes, times the classes' weights.
+
+    labels have the shape of log_probabilities without `axis`, and hold class numbers. The mean is
+    over the weights, as in PyTorch and ONNX. Labels of ignore_index do not count. A label outside
+    the classes is an error when run.
+
+    Args:
+        labels: Class numbers.
+        log_probabilities: As of log_softmax.
+        weights: Weight of each class; 1 without a wire.
+        axis: Axis of the classes.
+        ignore_index: Label that does not count.
+        reduction: Mean or sum of all losses, or none to keep each.
+    """
+
 def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The indices (n, rank) of the n elements that are true, or not 0, as int64.
 
     In order of the elements, as TensorFlow's where of one argument; NaN counts as not 0. How many
     there are is known only when it runs. No gradient flows.
+    """
+
+def norm(
+    x: TensorLike,
+    ord: float = 2.0,
+    axis: int | Sequence[int] | None = None,
+    keepdims: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The length of the vectors along axes: the root of the sum of squares.
+
+    Along two axes the Frobenius norm of matrices. `ord` 1 sums absolute values, infinity takes the
+    largest; another one p gives sum(|x|^p)^(1/p). The gradient of the root is 0 at 0.
+
+    Args:
+        ord: Which norm: 2, 1, infinity, or another above 0.
+        axis: Axis or axes to reduce; none means all.
+        keepdims: Keep the reduced axes with size 1.
     """
 
 def normalize(
@@ -1867,6 +2631,16 @@ def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
     No gradient flows.
     """
 
+def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The matrix of all products of an element of x and one of y.
+
+    (..., m) and (..., n) give (..., m, n). Integers wrap.
+
+    Args:
+        x: Left.
+        y: Right.
+    """
+
 def pad(
     x: TensorLike,
     paddings: float | builtins.bool | Sequence[Any] | np.ndarray = [[1, 1], [1, 1]],
@@ -1902,6 +2676,20 @@ def part_of_concat(
         like: What concat joined.
         axis: Axis they were joined along.
         index: Which part.
+    """
+
+def place_diagonal(
+    x: TensorLike,
+    like: TensorLike,
+    offset: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros in the shape of `like`, with x on the diagonal.
+
+    Args:
+        like: Only its shape is used.
+        offset: Which diagonal: above the main one if positive.
     """
 
 def positions(
@@ -1944,6 +2732,16 @@ def precision(
         labels: Positive where not 0.
         predictions: Scores or probabilities of being positive.
         threshold: Predictions above it are positive.
+    """
+
+def prelu(x: TensorLike, alpha: TensorLike, *, name: str | None = None) -> Tensor:
+    """x above 0, alpha * x below, with alpha a tensor that can be trained.
+
+    Shapes broadcast as in numpy; one alpha per feature, or one in all. He et al., 2015. Gradient:
+    for x 1 above 0, else alpha; for alpha x below 0.
+
+    Args:
+        alpha: Slope below 0.
     """
 
 def print(
@@ -2068,6 +2866,30 @@ def proximal_gradient_descent(
         variables: Variables to change; none means all trainable ones.
     """
 
+def put_along_axis(
+    x: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    axis: int = -1,
+    mode: Literal['update', 'add', 'multiply', 'max', 'min'] = 'update',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x with elements replaced, added to, multiplied or limited where each row's own indices say.
+
+    Indices and updates have one shape, that of x but along `axis`. Negative ones count from the
+    end. Gradient: for update to x elsewhere and to the updates; for add to both; for multiply by
+    the factors, NaN where an update is 0; for max and min to the winner. Places should differ: of
+    two updates of one place the last one counts, but both get the gradient.
+
+    Args:
+        x: What is changed.
+        indices: Where along the axis.
+        updates: Elements.
+        axis: Axis to place along.
+        mode: What happens at the places.
+    """
+
 def put_at_largest(
     x: TensorLike,
     y: TensorLike,
@@ -2087,6 +2909,16 @@ def put_at_largest(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+    """
+
+def qr(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
+    """Matrices q and r whose product is x: columns of q are orthonormal, r is an upper triangle.
+
+    (..., m, n) gives q (..., m, k) and r (..., k, n), k being the smaller of m and n. Gradient for
+    m >= n and full rank: Walter and Lehmann, 2010.
+
+    Args:
+        x: Matrix, or batch of matrices.
     """
 
 def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2263,7 +3095,8 @@ def reduce_mean(
 ) -> Tensor:
     """The mean of the elements along axes.
 
-    The mean of nothing is NaN. Floats only: cast integers first. Gradient: 1 / count.
+    The mean of nothing is NaN, of bools the share of true ones as float32. Cast integers first.
+    Gradient: 1 / count.
 
     Args:
         axis: Axis or axes to reduce; none means all.
@@ -2306,6 +3139,24 @@ def reduce_prod(
         keepdims: Keep the reduced axes with size 1.
     """
 
+def reduce_std(
+    x: TensorLike,
+    axis: int | Sequence[int] | None = None,
+    keepdims: builtins.bool = False,
+    correction: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The standard deviation of the elements along axes: the root of the variance.
+
+    With `correction` 1 that of a sample. The gradient is not finite where all elements are equal.
+
+    Args:
+        axis: Axis or axes to reduce; none means all.
+        keepdims: Keep the reduced axes with size 1.
+        correction: What is taken off the count: 1 for that of a sample.
+    """
+
 def reduce_sum(
     x: TensorLike,
     axis: int | Sequence[int] | None = None,
@@ -2315,19 +3166,43 @@ def reduce_sum(
 ) -> Tensor:
     """The sum of the elements along axes.
 
-    The sum of nothing is 0, and of -0 alone -0. Integers wrap. Numbers of float32 are added up in
-    float32 when compiled, so a part of the sum above 3.4e38 is infinite; by reference only the
-    whole sum is.
+    The sum of nothing is 0, of -0 alone -0, and of bools how many are true, as int64. Integers
+    wrap. Numbers of float32 are added up in float32 when compiled, so a part of the sum above
+    3.4e38 is infinite; by reference only the whole sum is.
 
     Args:
         axis: Axis or axes to reduce; none means all.
         keepdims: Keep the reduced axes with size 1.
     """
 
+def reduce_variance(
+    x: TensorLike,
+    axis: int | Sequence[int] | None = None,
+    keepdims: builtins.bool = False,
+    correction: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The variance of the elements along axes: the mean of (x - mean)^2.
+
+    With `correction` 1 the sum is divided by the count less 1, as for a sample.
+
+    Args:
+        axis: Axis or axes to reduce; none means all.
+        keepdims: Keep the reduced axes with size 1.
+        correction: What is taken off the count: 1 for that of a sample.
+    """
+
 def relu(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The rectifier max(x, 0).
 
     NaN stays NaN, and -0 stays -0. Gradient: 1 above 0, else 0.
+    """
+
+def relu6(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The rectifier with a limit: min(max(x, 0), 6).
+
+    NaN stays NaN. Gradient: 1 between 0 and 6, else 0. Krizhevsky, 2010.
     """
 
 def reshape_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2375,6 +3250,47 @@ def resize_gradient(
         size: New height and width, or one number for both.
         method: Interpolation between pixels.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+    """
+
+def reverse(
+    x: TensorLike,
+    axis: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The tensor with the elements along axes from last to first.
+
+    Gradient: turned round again.
+
+    Args:
+        axis: Axis or axes to turn round; none means all.
+    """
+
+def right_shift(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """x with its bits moved y places down: x / 2^y, rounded down.
+
+    Shapes broadcast as in numpy. By less than 0 places, or as many as x has bits, 0 is left, or -1
+    of negative numbers.
+    """
+
+def rms_normalization(
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    axis: int | Sequence[int] | None = -1,
+    epsilon: float = 1e-05,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x / sqrt(mean(x^2) + epsilon) of each row, times scale.
+
+    A layer normalization that leaves the mean where it is. scale, if wired, broadcasts to x. Zhang
+    and Sennrich, 2019.
+
+    Args:
+        x: Input.
+        scale: Factor; 1 without a wire.
+        axis: Axis or axes of one row; none means all.
+        epsilon: Added to the variance.
     """
 
 def rmsprop(
@@ -2468,6 +3384,43 @@ def rnn_cell(
         activation: Activation function.
     """
 
+def roll(
+    x: TensorLike,
+    shift: int | Sequence[int] = (1,),
+    axis: int | Sequence[int] = (0,),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The tensor with its elements shifted along axes; what leaves at the end comes in at the start.
+
+    A shift of 1 moves the first element to the second place, -1 back. Gradient: shifted back.
+
+    Args:
+        shift: How far, one number for each axis.
+        axis: Axes to shift along.
+    """
+
+def rotary_embedding(
+    x: TensorLike,
+    cos: TensorLike,
+    sin: TensorLike,
+    interleaved: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x with pairs of its features rotated by angles that depend on the position.
+
+    cos and sin hold those of the angles, (..., pairs), and broadcast to x (..., features) before
+    the last axis. A pair is feature i and i + pairs, or 2 i and 2 i + 1 if `interleaved`; features
+    beyond the pairs stay as they are. Su and others, 2021.
+
+    Args:
+        x: Queries or keys.
+        cos: Cosines of the angles.
+        sin: Sines of the angles.
+        interleaved: Neighbouring features make up a pair.
+    """
+
 def round(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The nearest whole number, as a float; halves go to the even one.
 
@@ -2496,6 +3449,110 @@ def scatter_add_like(
         axis: Axis that was gathered from.
     """
 
+def scatter_nd(
+    indices: TensorLike,
+    updates: TensorLike,
+    shape: int | Sequence[int] = (10,),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros of a shape, with updates added at the indices.
+
+    The last axis of the indices holds one number for each of the first axes. Places that occur
+    twice get the sum. Gradient: what flows into the places.
+
+    Args:
+        indices: Where, along the last axis one number for each axis of x.
+        updates: What is added.
+        shape: Sizes of the result.
+    """
+
+def scatter_nd_like(
+    x: TensorLike,
+    indices: TensorLike,
+    like: TensorLike,
+    batch_dims: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros in the shape of `like`, with the slices of x added at the indices.
+
+    Args:
+        indices: Where, along the last axis one number for each axis of x.
+        like: Only its shape is used.
+        batch_dims: First axes that both have.
+    """
+
+def searchsorted(
+    sorted_sequence: TensorLike,
+    values: TensorLike,
+    side: Literal['left', 'right'] = 'left',
+    dtype: DtypeLike = 'int32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The index at which each value would be put into an ordered row.
+
+    Rows run along the last axis and have values of their own; before it both have the same sizes.
+    `left` gives the first possible place, `right` the last. No gradient flows.
+
+    Args:
+        sorted_sequence: Rows in ascending order.
+        values: Numbers to find places for.
+        side: Before equal ones, or after them.
+        dtype: Data type of the result.
+    """
+
+def segment_max(
+    x: TensorLike,
+    segments: TensorLike,
+    count: int = 10,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The largest slices of x, element by element, of each segment.
+
+    As segment_sum; a segment without slices is the lowest value of the dtype (-infinity). Gradient:
+    shared equally by all that are largest.
+
+    Args:
+        segments: Segment number of each slice.
+        count: Number of segments.
+    """
+
+def segment_mean(
+    x: TensorLike,
+    segments: TensorLike,
+    count: int = 10,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The means of the slices of x that belong to each segment.
+
+    As segment_sum; a segment without slices is 0. Gradient: each slice gets its segment's share.
+
+    Args:
+        segments: Segment number of each slice.
+        count: Number of segments.
+    """
+
+def segment_min(
+    x: TensorLike,
+    segments: TensorLike,
+    count: int = 10,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The smallest slices of x, element by element, of each segment.
+
+    As segment_sum; a segment without slices is the highest value of the dtype (infinity). Gradient:
+    shared equally by all that are smallest.
+
+    Args:
+        segments: Segment number of each slice.
+        count: Number of segments.
+    """
+
 def segment_sum(
     x: TensorLike,
     segments: TensorLike,
@@ -2514,6 +3571,13 @@ def segment_sum(
         count: Number of segments.
     """
 
+def selu(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The self-normalizing unit: x above 0, alpha * (exp(x) - 1) below, scaled.
+
+    Scale is 1.0507 and alpha 1.6733, with which activations keep mean 0 and variance 1. Klambauer
+    et al., 2017. Gradient: scale above 0, else out + scale * alpha.
+    """
+
 def shape(x: TensorLike, out_type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
     """The sizes of x, one for each axis.
 
@@ -2523,10 +3587,42 @@ def shape(x: TensorLike, out_type: DtypeLike = 'int32', *, name: str | None = No
         out_type: Data type.
     """
 
+def shrink(
+    x: TensorLike,
+    lambd: float = 0.5,
+    bias: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x moved towards 0 by bias beyond lambd, 0 up to it.
+
+    With bias 0 hard shrink, with bias equal to lambd soft shrink. Gradient: 1 beyond lambd, else 0.
+
+    Args:
+        lambd: Size up to which x becomes 0.
+        bias: How far the others move.
+    """
+
 def sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The logistic function 1 / (1 + exp(-x)), between 0 and 1.
 
     Gradient: out * (1 - out).
+    """
+
+def sigmoid_cross_entropy_with_logits(
+    labels: TensorLike,
+    logits: TensorLike,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The cross-entropy of labels between 0 and 1 with sigmoid(logits), of each element.
+
+    labels * softplus(-logits) + (1 - labels) * softplus(logits), which loses no digits. Both must
+    have the same shape, which is that of the result.
+
+    Args:
+        labels: 0, 1, or between.
+        logits: Scores before sigmoid.
     """
 
 def sign(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2535,8 +3631,56 @@ def sign(x: TensorLike, *, name: str | None = None) -> Tensor:
     NaN gives NaN. No gradient flows.
     """
 
+def sign_bit(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """True where the sign of x is minus, that of -0 and of NaN too."""
+
+def silu(x: TensorLike, beta: float = 1.0, *, name: str | None = None) -> Tensor:
+    """x * sigmoid(beta * x): the rectifier, smooth.
+
+    Also known as swish. Elfwing, Uchibe and Doya, 2017; Ramachandran, Zoph and Le, 2017.
+
+    Args:
+        beta: Steepness; large ones give relu.
+    """
+
 def sin(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The sine of x in radians."""
+
+def sinh(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The hyperbolic sine (exp(x) - exp(-x)) / 2.
+
+    Gradient: cosh(x).
+    """
+
+def sinusoidal_positions(
+    length: int = 10,
+    features: int = 16,
+    base: float = 10000.0,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Sines and cosines of each position, to add to a sequence.
+
+    (length, features): feature 2 i is sin(position / base^(2 i / features)), feature 2 i + 1 the
+    cosine. Vaswani and others, 2017.
+
+    Args:
+        length: Number of positions.
+        features: Number of features.
+        base: Longest wavelength / 2 pi.
+        dtype: Data type.
+    """
+
+def slogdet(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
+    """The sign of the determinant, and the logarithm of its size.
+
+    Neither overflows where the determinant does. Of a singular matrix 0 and -infinity. Gradient of
+    the logarithm: the transposed inverse, an error if x is singular.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
 
 def softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
     """Probabilities from logits: exp(x) / sum(exp(x)) along an axis.
@@ -2570,6 +3714,30 @@ def softplus(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The smooth ramp log(1 + exp(x)).
 
     Gradient: sigmoid(x).
+    """
+
+def softsign(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """x / (1 + |x|): a sigmoid with slow tails.
+
+    Gradient: 1 / (1 + |x|)^2.
+    """
+
+def solve(
+    x: TensorLike,
+    rhs: TensorLike,
+    adjoint: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The matrix that x must be multiplied by to give rhs.
+
+    x (..., n, n) and rhs (..., n, k) give (..., n, k); batches broadcast. A singular matrix is an
+    error when run. Gradient: the system with x transposed.
+
+    Args:
+        x: Matrix, or batch of matrices.
+        rhs: Right sides, one for each column.
+        adjoint: Solve with x transposed.
     """
 
 def sort(
@@ -2645,6 +3813,21 @@ def squeeze(
         axis: Axes to remove; none means all of size 1.
     """
 
+def stack(
+    values: TensorLike | Sequence[TensorLike],
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Tensors of one shape joined along a new axis.
+
+    Two vectors become the rows of a matrix. Gradient: each gets its slice.
+
+    Args:
+        values: Tensors to join.
+        axis: Where the new axis is put in.
+    """
+
 def step_decay(
     step: TensorLike | None = None,
     learning_rate: float = 0.01,
@@ -2689,6 +3872,33 @@ def sum_to_shape_of(x: TensorLike, like: TensorLike, *, name: str | None = None)
         like: Only its shape is used.
     """
 
+def svd(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor, Tensor]:
+    """Singular values s, largest first, and matrices u and v with x = u diag(s) v^T.
+
+    (..., m, n) gives s (..., k), u (..., m, k) and v (..., n, k), k being the smaller of m and n.
+    Gradient where the singular values differ and are not 0: Giles, 2008; the signs of vectors are
+    LAPACK's.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
+def swap_axes(
+    x: TensorLike,
+    axis1: int = -2,
+    axis2: int = -1,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The tensor with two of its axes exchanged.
+
+    Gradient: exchanged again.
+
+    Args:
+        axis1: One axis.
+        axis2: The other axis.
+    """
+
 def take_along_axis(
     x: TensorLike,
     indices: TensorLike,
@@ -2698,8 +3908,9 @@ def take_along_axis(
 ) -> Tensor:
     """For each row the elements that the row's own indices name.
 
-    x and indices have the same shape but along `axis`. With the indices of argsort it sorts. An
-    index outside the axis is an error when run. Gradient: added up at the places taken from.
+    x and indices have the same shape but along `axis`. With the indices of argsort it sorts.
+    Negative ones count from the end; one outside the axis is an error when run. Gradient: added up
+    at the places taken from.
 
     Args:
         x: Source.
@@ -2740,21 +3951,62 @@ def tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     Gradient: 1 - tanh(x)^2.
     """
 
+def tensor_scatter(
+    x: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    mode: Literal['update', 'add', 'multiply', 'max', 'min'] = 'update',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x with slices replaced, added to, multiplied or limited by updates at the indices.
+
+    The last axis of the indices holds one number for each of the first axes of x. Negative ones
+    count from the end. Gradient: for update to x elsewhere and to the updates; for add to both; for
+    multiply by the factors, NaN where an update is 0; for max and min to the winner. Places should
+    differ: of two updates of one place the last one counts, but both get the gradient.
+
+    Args:
+        x: What is changed.
+        indices: Where, along the last axis one number for each axis of x.
+        updates: Slices.
+        mode: What happens at the places.
+    """
+
+def thresholded_relu(
+    x: TensorLike,
+    theta: float = 1.0,
+    value: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x above theta, else value.
+
+    Konda, Memisevic and Krueger, 2014; PyTorch calls it threshold. Gradient: 1 above theta, else 0.
+
+    Args:
+        theta: Threshold.
+        value: What it gives up to the threshold.
+    """
+
 def top_k(
     x: TensorLike,
     k: int = 1,
     axis: int = -1,
+    largest: builtins.bool = True,
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, Tensor]:
     """The k largest elements along an axis, largest first, and their indices (int64).
 
-    Of equal elements the first comes first; NaN counts as the largest. The axis must have at least
-    k elements. Gradient: to the places where the elements came from.
+    Or the smallest, smallest first. Of equal elements the first comes first; NaN counts as the
+    largest. The axis must have at least k elements. Gradient: to the places where the elements came
+    from.
 
     Args:
         k: Number of elements.
         axis: Axis to search along.
+        largest: The largest, or else the smallest.
     """
 
 def top_k_accuracy(
@@ -2775,6 +4027,15 @@ def top_k_accuracy(
         k: Number of classes that count as a hit.
     """
 
+def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    (..., m, n) gives (...). Gradient: to the diagonal alike.
+
+    Args:
+        offset: Which diagonal: above the main one if positive.
+    """
+
 def transpose(
     x: TensorLike,
     perm: int | Sequence[int] | None = None,
@@ -2788,6 +4049,69 @@ def transpose(
 
     Args:
         perm: New order of the axes; none reverses.
+    """
+
+def triangular_solve(
+    x: TensorLike,
+    rhs: TensorLike,
+    lower: builtins.bool = True,
+    adjoint: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """As solve, of a triangle: only elements on and below the diagonal of x are read, or on and above
+    it.
+
+    By substitution. A zero on the diagonal gives infinities. Gradient: that of solve, within the
+    triangle.
+
+    Args:
+        x: Matrix, or batch of matrices.
+        rhs: Right sides, one for each column.
+        lower: The triangle is below the diagonal.
+        adjoint: Solve with x transposed.
+    """
+
+def tril(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
+    """The matrix with zeros above a diagonal.
+
+    Of the last two axes, batches before them. Gradient: to what is kept.
+
+    Args:
+        offset: Which diagonal: above the main one if positive.
+    """
+
+def triplet_loss(
+    anchor: TensorLike,
+    positive: TensorLike,
+    negative: TensorLike,
+    margin: float = 1.0,
+    squared: builtins.bool = False,
+    reduction: Literal['mean', 'sum', 'none'] = 'mean',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), per row.
+
+    The distance is Euclidean, or its square, along the last axis. Schroff, Kalenichenko and
+    Philbin, 2015, who square it. The gradient is 0 at distance 0 and at the margin.
+
+    Args:
+        anchor: Vectors.
+        positive: Vectors of the same kind.
+        negative: Vectors of another kind.
+        margin: How much nearer the like ones must be.
+        squared: Use squared distances.
+        reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
+    """The matrix with zeros below a diagonal.
+
+    Of the last two axes, batches before them. Gradient: to what is kept.
+
+    Args:
+        offset: Which diagonal: above the main one if positive.
     """
 
 def unique_with_counts(
@@ -2839,6 +4163,22 @@ def unpad(
         mode: What the border was made of.
     """
 
+def unstack(
+    x: TensorLike,
+    num: int | None = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, ...]:
+    """The slices of a tensor along an axis, each an output of its own.
+
+    The axis, whose size must be known, vanishes. Gradient: the slices stacked again.
+
+    Args:
+        num: How many slices there must be; none: as many.
+        axis: Axis to take apart.
+    """
+
 def warm_up(
     step: TensorLike | None = None,
     learning_rate: float = 0.01,
@@ -2857,6 +4197,24 @@ def warm_up(
         learning_rate: The rate to start from.
         steps: Steps until it is reached.
         dtype: Data type.
+    """
+
+def weight_normalization(
+    v: TensorLike,
+    g: TensorLike,
+    axis: int | Sequence[int] | None = -1,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """g * v / |v|: weights whose length is g and whose direction is that of v.
+
+    The length is taken over all axes but `axis`, and g broadcasts to v: one number for each output.
+    Salimans and Kingma, 2016.
+
+    Args:
+        v: Direction, in the weights' shape.
+        g: Length; broadcasts to v.
+        axis: Axis or axes of the outputs.
     """
 
 def zeros_like(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -32,6 +32,7 @@ from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan
 from nodeflow.ops.dropout import dropout
 from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
 from nodeflow.ops.program import NAMES as PROGRAM
+from nodeflow.public import public, publish
 
 __version__ = "0.1.0"
 
@@ -121,14 +122,17 @@ __all__ = [
 ]
 
 
+publish(globals(), __all__)
+
+
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         module = import_module(LAZY[name])
-        value = module if name in MODULES else getattr(module, name)
+        value = module if name in MODULES else public(getattr(module, name))
     elif name in OBJECTS:
         value = OBJECTS[name]
     elif name in REGISTRY:
-        value = getattr(functions, name)
+        value = public(getattr(functions, name))
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:

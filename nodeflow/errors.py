@@ -165,6 +165,10 @@ class MissingInput(GraphError):
     """Nothing is connected to a required input."""
 
 
+class ArgumentProblem(GraphError, TypeError):
+    """A function is called with too many, too few or the wrong kind of arguments."""
+
+
 class UnknownOp(GraphError):
     """No op has this id."""
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from nodeflow.errors import suggest
+from nodeflow.public import public
 
 
 def namespace(
@@ -28,7 +29,7 @@ def namespace(
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(unknown(name, names, title))
-        value = getattr(import_module(names[name]), name)
+        value = public(getattr(import_module(names[name]), name))
         setattr(sys.modules[package], name, value)
         return value
 

@@ -49,11 +49,13 @@ from nodeflow.graph.default_session import default_session, enter, is_entered, l
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import type_of_array
 from nodeflow.number_text import counted
+from nodeflow.public import public_methods
 
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
 
 
+@public_methods("initialize", "make_callable")
 class Session:
     """Values of a graph's variables, and a way to run parts of the graph.
 

@@ -37,6 +37,7 @@ from nodeflow.graph.types import (
     literal,
 )
 from nodeflow.graph.variable_methods import VariableMethods
+from nodeflow.public import public_methods
 
 
 class Tensor(TensorMethods, VariableMethods, TensorOperators):
@@ -80,6 +81,7 @@ class Tensor(TensorMethods, VariableMethods, TensorOperators):
         return f"<Tensor {self.name!r} {self.type}>"
 
 
+@public_methods("get_attr")
 class Node(NodeMethods):
     """One application of an op; immutable.
 
@@ -141,6 +143,10 @@ class Node(NodeMethods):
         return f"<Node {self.name!r} {self.op.id}>"
 
 
+@public_methods(
+    *("node", "tensor", "get_operation_by_name", "get_tensor_by_name", "get_collection"),
+    *("add_to_collection", "as_graph_element"),
+)
 class Graph(GraphNames):
     """A dataflow graph that tensors and nodes are added to.
 
@@ -220,7 +226,7 @@ class Graph(GraphNames):
                 hint="Build everything before graph.finalize().",
             )
         op = REGISTRY.lookup(op) if isinstance(op, str) else op
-        full_name = self.unique_name(name or op.short_id)
+        full_name = self.unique_name(op.short_id if name is None else name)
         mark = len(self.nodes)
         try:
             bound = op.bind_attrs(attrs or {})

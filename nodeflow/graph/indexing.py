@@ -40,7 +40,7 @@ class Index:
 
 def is_tensor(value: Any) -> bool:
     """Whether a part of a key is a tensor: what else has a node is no index."""
-    return hasattr(value, "node")
+    return hasattr(value, "node") and hasattr(value, "index")
 
 
 def parse_index(key: Any, shape: Shape) -> Index:

@@ -45,7 +45,7 @@ def dtype_name(dtype: Any) -> str:
         return _ALIASES[dtype]
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = str(dtype)
     if name not in _NUMPY:
         raise DtypeError(f"dtype {name} is not supported", hint=f"Use one of {', '.join(DTYPES)}.")

@@ -52,6 +52,8 @@ class Monitor:
     goal: str = "min"
 
     def __post_init__(self) -> None:
+        if self.metric is not None and not isinstance(self.metric, Metric):
+            raise GraphError(f"early stopping watches an nf.train.Metric, not {self.metric!r:.60}")
         if self.goal not in ("min", "max"):
             raise GraphError(f"the goal of early stopping must be min or max, not {self.goal!r}")
         if self.metric and self.metric.tensor.shape != ():

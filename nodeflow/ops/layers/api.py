@@ -30,6 +30,7 @@ from nodeflow.ops.variables.regularizers import (
     l2_regularizer,
     sum_regularizer,
 )
+from nodeflow.public import publish
 
 __all__ = [
     "apply_regularization",
@@ -526,3 +527,6 @@ def transformer_block(
         kernel_initializer: how kernels begin; None is Glorot's, uniform.
     """
     return layer("transformer_block", locals())
+
+
+publish(globals(), __all__)

@@ -17,6 +17,7 @@ from nodeflow.graph.types import shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops.namespaces.arguments import as_float, one_axis, scoped
 from nodeflow.ops.variables.collections import GraphKeys, members
+from nodeflow.public import publish
 
 __all__ = [
     "Reduction",
@@ -480,3 +481,6 @@ def _pair(function: str, labels: Any, predictions: Any) -> tuple[Tensor, Tensor]
             hint="Insert a reshape, so that nothing is broadcast by accident.",
         ) from None
     return wanted, guess
+
+
+publish(globals(), __all__)

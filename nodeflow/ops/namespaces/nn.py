@@ -41,6 +41,7 @@ from nodeflow.ops.rnn.unroll import (
     static_bidirectional_rnn,
     static_rnn,
 )
+from nodeflow.public import publish
 
 __all__ = [
     "atrous_conv2d",
@@ -455,3 +456,6 @@ def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) ->
         larger = F.reduce_sum(F.cast(F.greater(scores, own), dtype="int32"), axis=1)
         finite = F.squeeze(F.equal(own - own, F.zeros_like(own)), axis=1)
         return F.logical_and(F.less(larger, k), finite)
+
+
+publish(globals(), __all__)

@@ -15,6 +15,7 @@ import numpy as np
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.graph import Tensor, get_default_graph
 from nodeflow.graph.types import dtype_name
+from nodeflow.public import publish
 
 __all__ = [
     "Initializer",
@@ -204,7 +205,7 @@ class variance_scaling_initializer(Initializer):
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
         seed: int | None = None, dtype: Any = "float32",
     ) -> None:  # fmt: skip
-        if not scale > 0:
+        if not isinstance(scale, (int, float, np.integer, np.floating)) or not scale > 0:
             raise AttributeProblem(f"scale must be positive, not {scale}", port="scale")
         known = {
             "normal": "truncated_normal",
@@ -216,7 +217,7 @@ class variance_scaling_initializer(Initializer):
             ("mode", mode, ("fan_in", "fan_out", "fan_avg")),
             ("distribution", distribution, tuple(known)),
         ):
-            if value not in choices:
+            if not isinstance(value, str) or value not in choices:
                 raise AttributeProblem(
                     f"{port} must be one of {', '.join(choices)}, not {value!r}", port=port
                 )
@@ -286,3 +287,6 @@ truncated_normal = truncated_normal_initializer
 uniform_unit_scaling = uniform_unit_scaling_initializer
 variance_scaling = variance_scaling_initializer
 zeros = zeros_initializer
+
+
+publish(globals(), __all__)

@@ -1,0 +1,140 @@
+"""Functions of the public API: a wrong argument is a nodeflow error, never a raw exception.
+
+A function declares what it takes by its annotations. Only where it fails with a raw exception are
+the arguments compared with them, so that a call that works costs nothing, and the error says which
+argument is wrong. What a user's own function raises, called back from here, is passed on as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sysconfig
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from nodeflow.errors import ArgumentProblem, NodeflowError, a_type
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
+_RAW = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+_OURS = (str(Path(__file__).parent), *(sysconfig.get_path(p) for p in ("stdlib", "purelib")))
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with `ArgumentProblem` for what it cannot take; a class stays as it is."""
+    if not inspect.isfunction(function) or hasattr(function, "__public__"):
+        return function
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except NodeflowError:
+            raise
+        except _RAW as error:
+            if _of_the_user(error):
+                raise
+            raise _explained(function, args, kwargs, error) from error
+
+    call.__public__ = True  # type: ignore[attr-defined]
+    return call
+
+
+def publish(names: dict[str, Any], shown: Iterable[str]) -> None:
+    """Make the functions of a module public that it shows: ``publish(globals(), __all__)``."""
+    for name in shown:
+        if name in names:
+            names[name] = public(names[name])
+
+
+def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
+    """Class decorator: the methods with these names are public."""
+
+    def decorate(cls: type[C]) -> type[C]:
+        for name in names:
+            setattr(cls, name, public(getattr(cls, name)))
+        return cls
+
+    return decorate
+
+
+def _of_the_user(error: BaseException) -> bool:
+    """Whether code that is neither nodeflow's nor a library's was running."""
+    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith((*_OURS, "<frozen", "<__array")):
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _explained(
+    function: Callable[..., Any], args: tuple, kwargs: dict[str, Any], error: Exception
+) -> ArgumentProblem:
+    """What is wrong with a call, by the function's signature."""
+    name = function.__name__
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as problem:
+        return ArgumentProblem(f"{name}: {problem}", hint=f"Call {name}{_shown(function)}.")
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):  # names that are imported for type checkers only
+        hints = {}
+    for parameter, value in bound.arguments.items():
+        hint = hints.get(parameter, Any)
+        many = inspect.signature(function).parameters[parameter].kind
+        if many in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            continue
+        if not fits(value, hint):
+            text = function.__annotations__.get(parameter, "another type")
+            return ArgumentProblem(
+                f"{name}: {parameter} must be {text}, not {a_type(value)}", port=parameter
+            )
+    return ArgumentProblem(f"{name} cannot take these arguments: {error}")
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    """The parameters of a function without annotations: ``(x, axis=None)``."""
+    given = inspect.signature(function).parameters.values()
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
+    return str(inspect.Signature(plain))
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is what an annotation says; what the annotation leaves open fits.
+
+    >>> fits(1, float), fits("a", int | None), fits([1, "a"], list[int]), fits("ab", Sequence[int])
+    (True, False, False, False)
+    """
+    if hint is Any or isinstance(hint, (str, TypeVar)):
+        return True
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, part) for part in inner)
+    if origin is typing.Literal:
+        return any(type(value) is type(one) and value == one for one in inner)
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, (int, float, np.integer, np.floating))
+    if hint is int:
+        return isinstance(value, (int, np.integer))
+    kind = origin or hint
+    if not isinstance(kind, type):
+        return True
+    if not isinstance(value, kind):
+        return False
+    is_list = kind not in (str, tuple) and issubclass(kind, Collection) and len(inner) == 1
+    if is_list and not issubclass(kind, Mapping):
+        is_text = isinstance(value, str) and inner[0] is not str
+        return not is_text and all(fits(one, inner[0]) for one in value)
+    return True

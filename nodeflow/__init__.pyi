@@ -83,6 +83,7 @@ from nodeflow.ops.program.initialize import report_uninitialized_variables as re
 from nodeflow.ops.program.initialize import tables_initializer as tables_initializer
 from nodeflow.ops.program.initialize import variables_initializer as variables_initializer
 from nodeflow.ops.program.printing import Print as Print
+from nodeflow.ops.program.py_func import py_func as py_func
 from nodeflow.ops.program.static_checks import assert_integer as assert_integer
 from nodeflow.ops.program.static_checks import assert_rank as assert_rank
 from nodeflow.ops.program.static_checks import assert_rank_at_least as assert_rank_at_least

@@ -27,7 +27,8 @@ def main() -> None:
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.host.engine import Engine
-    from nodeflow.host.protocol import Ready, Shutdown
+    from nodeflow.host.protocol import Printed, Ready, Shutdown
+    from nodeflow.ops.program import output
 
     lock = threading.Lock()
 
@@ -36,6 +37,7 @@ def main() -> None:
             connection.send(message)
 
     threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    output.redirect(lambda text: send(Printed(text)))
     engine = Engine(send, threads)
     threading.Thread(
         target=_read, args=(connection, engine.receive, Shutdown()), daemon=True

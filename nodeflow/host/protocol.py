@@ -506,6 +506,13 @@ class Downloaded:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What a print node wrote."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """A request failed; it changed nothing, and the engine is idle again."""
 
@@ -541,6 +548,7 @@ Message = (
     | Predicted
     | DownloadProgress
     | Downloaded
+    | Printed
     | Failed
     | Died
 )

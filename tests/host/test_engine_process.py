@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import nodeflow as nf
+from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import toggle_breakpoint
@@ -305,3 +307,19 @@ def test_gradients_come_after_the_values_of_the_documents_own_nodes(talk):
 
 def _into(document, name: str, port: str) -> tuple[str, str]:
     return document.node_named(name).id, port
+
+
+def test_what_print_nodes_write_comes_to_the_window(talk):
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 1], sample=[[1.0], [2.0]], name="x")
+        w = nf.variable([[3.0]], name="w")
+        shown = nf.Print(nf.matmul(x, w), [w], "w is ", name="shown")
+        nf.gradient_descent(nf.reduce_mean(nf.square(shown)), learning_rate=0.0, name="train")
+    document = from_graph(graph)
+    commands.set_training(document, epochs=3)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    texts = []
+    while not isinstance(message := talk.wait_for((p.Printed, events.Done)), events.Done):
+        texts.append(message.text)
+    assert texts == ["w is [[3.]]"] * 3

@@ -19,6 +19,7 @@ from nodeflow.document.edit.create_subgraph import GAP
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.scopes import Drawing, layout_scopes
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.records import INPUTS, FrameRecord
 from nodeflow.graph.graph import Graph
 
@@ -37,6 +38,13 @@ def from_graph(graph: Graph, folder: Path | None = None) -> Document:
     """
     doc = Document()
     nodes = [n for n in graph.nodes if n.derived_from is None and n not in graph.streams]
+    for node in nodes:
+        if node.op.id == "py_func":
+            raise NotInFile(
+                "it runs a Python function, which a file cannot hold",
+                node=node.name,
+                hint="Use ops, or an own op made with nf.op.",
+            )
     ids = ScopeWriter(doc, nodes).root.ids
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:

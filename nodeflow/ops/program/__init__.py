@@ -26,6 +26,7 @@ _BASICS = ("convert_to_tensor", "no_op", "set_random_seed", "tuple")
 
 NAMES = {
     "Print": "nodeflow.ops.program.printing",
+    "py_func": "nodeflow.ops.program.py_func",
     **dict.fromkeys(_INITIALIZE, "nodeflow.ops.program.initialize"),
     **dict.fromkeys(_ASSERTION, "nodeflow.ops.program.assertion"),
     **dict.fromkeys(_STATIC_CHECKS, "nodeflow.ops.program.static_checks"),

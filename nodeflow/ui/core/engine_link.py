@@ -533,6 +533,9 @@ class EngineLink(QObject):
     def _on_compile_failure(self, message: CompileFailure) -> None:
         log.warning("%s", message)
 
+    def _on_printed(self, message: p.Printed) -> None:
+        log.info("%s", message.text)
+
     def _on_died(self, message: p.Died) -> None:
         self._client = None
         self._asked = None
@@ -573,5 +576,6 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.Downloaded: EngineLink._on_download,
     p.Failed: EngineLink._on_failed,
     CompileFailure: EngineLink._on_compile_failure,
+    p.Printed: EngineLink._on_printed,
     p.Died: EngineLink._on_died,
 }

@@ -40,16 +40,13 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 def _constants(document: Document) -> dict[str, Preview]:
     """The values of constants, which are there without a run."""
     from nodeflow.document.build.build import build
-    from nodeflow.engine.session import Session
     from nodeflow.host.previews import make_preview
 
     ids = [record.id for record in document.nodes.values() if record.op == "constant"]
-    if not ids:
-        return {}
-    graph = build(document, only=ids, partial=True).graph
-    names = [node.name for node in graph.nodes]
-    arrays = Session(graph, tier="reference").run(names)
-    return {name: make_preview(array) for name, array in zip(names, arrays, strict=True)}
+    names = {document.nodes[i].name for i in ids}
+    made = build(document, only=ids, partial=True).graph.nodes if ids else []
+    found = [node for node in made if node.op.id == "constant" and node.name in names]
+    return {node.name: make_preview(node.op.reference(**node.attrs)) for node in found}
 
 
 def _values(

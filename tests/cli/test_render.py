@@ -7,6 +7,7 @@ import json
 import numpy as np
 from PySide6.QtGui import QImage
 
+import nodeflow as nf
 from nodeflow.resources import example
 from nodeflow.ui.core.theme import LIGHT
 
@@ -23,6 +24,17 @@ def test_a_constant_shows_its_value_without_a_run(nodeflow, tmp_path):
     down, across = np.nonzero(pixels[1.0] != pixels[8.0])
     assert len(down), "the digit differs"
     assert np.ptp(down) < 40 and np.ptp(across) < 40, "and nothing else"
+
+
+def test_constants_that_wait_for_a_training_step_show_their_values(nodeflow, tmp_path):
+    with nf.Graph() as graph:
+        loss = nf.square(nf.placeholder("float32", [], name="x") * nf.variable(1.0, name="w"))
+        train = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        with nf.control_dependencies([train]):
+            nf.constant(3.0, name="after")
+    nf.save(graph, tmp_path / "b.flow")
+    run = nodeflow("render", "b.flow", "-o", "b.png")
+    assert run.code == 0 and (tmp_path / "b.png").exists()
 
 
 def test_a_wire_that_passes_around_all_cards_is_in_the_picture(nodeflow, tmp_path):

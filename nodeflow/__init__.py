@@ -76,10 +76,11 @@ LAZY = {
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "save": "nodeflow.document.build.api",
+    "summary": "nodeflow.summary",
     "train": "nodeflow.train",
 }
 
-MODULES = {"data", "initializers", "layers", "losses", "nn", "train"}
+MODULES = {"data", "initializers", "layers", "losses", "nn", "summary", "train"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.

@@ -12,6 +12,7 @@ import numpy as np
 
 from nodeflow import data as data
 from nodeflow import errors as errors
+from nodeflow import summary as summary
 from nodeflow import train as train
 from nodeflow.document.build.api import load as load
 from nodeflow.document.build.api import save as save

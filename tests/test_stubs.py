@@ -51,7 +51,7 @@ def test_the_stub_is_what_the_registry_gives(make_stubs: ModuleType) -> None:
         assert path.read_text(encoding="utf-8") == text, message
 
 
-@pytest.mark.parametrize("namespace", [nf.data, nf.train], ids=lambda n: n.__name__)
+@pytest.mark.parametrize("namespace", [nf.data, nf.summary, nf.train], ids=lambda n: n.__name__)
 def test_every_name_of_a_namespace_is_found(namespace: ModuleType) -> None:
     assert dir(namespace) == sorted(namespace.NAMES)
     for name in dir(namespace):

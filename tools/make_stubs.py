@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nodeflow.data
+import nodeflow.summary
 import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.dtypes import OBJECTS
@@ -24,7 +25,7 @@ from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
-NAMESPACES = (nodeflow.data, nodeflow.train)
+NAMESPACES = (nodeflow.data, nodeflow.summary, nodeflow.train)
 WIDTH = 100
 
 HEAD = '''\

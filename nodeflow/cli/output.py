@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,10 @@ from nodeflow.errors import said
 
 
 def jsonable(value: Any) -> Any:
-    """Arrays as nested lists; NaN and infinities as strings, as in ``.flow`` files."""
+    """Arrays as nested lists; NaN and infinities as strings, as in ``.flow`` files; bytes, such as
+    summaries, in base 64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if isinstance(value, np.ndarray):
         return jsonable(value.tolist())
     if isinstance(value, np.generic):
@@ -46,10 +50,12 @@ def json_line(value: Any) -> str:
     return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
 
 
-def value_text(name: str, value: np.ndarray | None) -> str:
+def value_text(name: str, value: np.ndarray | bytes | None) -> str:
     """``a = 9.0``; arrays on their own lines, abbreviated by numpy if they are long."""
     if value is None:
         return f"{name}: done"
+    if isinstance(value, bytes):
+        return f"{name}: a summary of {plural(len(value), 'byte')}"
     array = np.asarray(value)
     if array.ndim == 0:
         return f"{name} = {array.item()}"

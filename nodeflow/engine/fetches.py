@@ -11,6 +11,7 @@ from nodeflow.engine.schedule.schedule import Target
 from nodeflow.errors import FetchError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.query import Query
+from nodeflow.ops.summaries.ops import Summary, encoded, inputs_of
 
 
 def flatten_fetches(
@@ -49,8 +50,21 @@ def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Quer
         return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])
     if isinstance(item, Query):
         return _Answer(ask(item))
-    targets.append(as_target(graph, item))
+    target = as_target(graph, item)
+    if isinstance(target, Node) and isinstance(target.op, Summary):
+        first = len(targets)
+        targets.extend(inputs_of(target))
+        return _Encoded(target, range(first, len(targets)))
+    targets.append(target)
     return len(targets) - 1
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A summary, and the positions of the values that it is made from."""
+
+    node: Node
+    positions: range
 
 
 def _pack(shape: Any, values: list[Any]) -> Any:
@@ -58,6 +72,8 @@ def _pack(shape: Any, values: list[Any]) -> Any:
         return _mapping(shape, [_pack(part, values) for part in shape.values()])
     if isinstance(shape, (list, tuple)):
         return _sequence(shape, [_pack(part, values) for part in shape])
+    if isinstance(shape, _Encoded):
+        return encoded(shape.node, [values[i] for i in shape.positions])
     return shape.value if isinstance(shape, _Answer) else values[shape]
 
 

@@ -51,6 +51,7 @@ from nodeflow.ops import (
     slicing,
     sorting,
     state,
+    summaries,
     training,
     variables,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "slicing",
     "sorting",
     "state",
+    "summaries",
     "training",
     "variables",
 ]

@@ -260,7 +260,10 @@ def _tensor(graph: Graph, target: Any) -> Tensor:
 def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> Training:
     """The training with the metrics and the monitor that are given."""
     task: Task | None = graph.task
-    if metrics is not None:
+    if metrics is None:
+        kept = (_where_there_are_rows(training, metric) for metric in training.metrics)
+        training = replace(training, metrics=tuple(kept)).with_summaries(graph)
+    else:
         given = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         tensors = [m.tensor if isinstance(m, Metric) else _tensor(graph, m) for m in given]
         training = _with_data_of(training, task, tensors)
@@ -287,6 +290,14 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
     if watched.metric is not None:
         training = _with_data_of(training, task, [watched.metric.tensor])
     return replace(training, monitor=watched)
+
+
+def _where_there_are_rows(training: Training, metric: Metric) -> Metric:
+    """A metric of a file on another split, where the data that are given have none of its own."""
+    used = training.used_bindings([metric.tensor.node]).values()
+    if all(metric.split in b.dataset.splits for b in used):
+        return metric
+    return replace(metric, split=_split_for(training, metric.tensor))
 
 
 def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:

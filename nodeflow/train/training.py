@@ -9,8 +9,9 @@ from typing import Any
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.pipeline.elements import Elements
 from nodeflow.errors import DataError, GraphError
-from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.ops.metric_state import Accumulating
+from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
 
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
@@ -135,6 +136,26 @@ class Training(PlainSettings):
                     node=metric.tensor.node.name,
                     hint="Reduce it with reduce_mean.",
                 )
+
+    def with_summaries(self, graph: Graph) -> Training:
+        """The training with a metric for each scalar summary of a graph that can be measured."""
+        known = {m.tensor for m in self.metrics}
+        fed = {t.node for t in (*self.bindings, *self.feeds)}
+        more = []
+        for node in graph.nodes:
+            if not isinstance(node.op, ScalarSummary) or node.inputs[0] in known:
+                continue
+            used = self.used_bindings([node]).values()
+            splits = [s for s in ("test", "validation", "train")
+                      if all(s in b.dataset.splits for b in used)]  # fmt: skip
+            has_values = all(
+                n in fed or n.attrs["sample"] is not None
+                for n in ancestors([node])
+                if n.op.id == "placeholder"
+            )
+            if splits and has_values and node.inputs[0].shape == ():
+                more.append(Metric(node.inputs[0], splits[0], key=node.name))
+        return replace(self, metrics=(*self.metrics, *more)) if more else self
 
     @property
     def watched(self) -> Metric | None:

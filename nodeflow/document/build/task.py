@@ -35,6 +35,7 @@ from nodeflow.errors import (
     suggest,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
@@ -265,7 +266,8 @@ class Task:
         watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if breakpoints else ()
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
-        nodes = [optimizer, loss.node, *measured]
+        recorded = [n for n in self.graph.nodes if isinstance(n.op, ScalarSummary)]
+        nodes = [optimizer, loss.node, *measured, *recorded]
         training = Training(
             optimizer,
             loss,
@@ -276,6 +278,7 @@ class Task:
             breakpoints=broken,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
+        training = training.with_summaries(self.graph)
         return training if self.sets_batch_size else training.with_fitting_batches()
 
     def use_saved_weights(self, session: Session) -> list[str]:

@@ -1,0 +1,64 @@
+"""The wire format of protocol buffers, as far as event files need it.
+
+From https://protobuf.dev/programming-guides/encoding: a field is a tag (number and wire type) and a
+value. As proto3 does, a plain field with its default value is left out.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def varint(value: int) -> bytes:
+    """A whole number, seven bits a byte, the lowest first; a negative one in 64 bits.
+
+    >>> varint(300).hex(), len(varint(-1))
+    ('ac02', 10)
+    """
+    value &= 0xFFFFFFFFFFFFFFFF
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
+
+
+def _tag(number: int, wire: int) -> bytes:
+    return varint(number << 3 | wire)
+
+
+def integer(number: int, value: int) -> bytes:
+    """A field of int32, int64, bool or an enumeration."""
+    return _tag(number, VARINT) + varint(value) if value else b""
+
+
+def double(number: int, value: float) -> bytes:
+    data = struct.pack("<d", value)
+    return _tag(number, FIXED64) + data if any(data) else b""
+
+
+def single(number: int, value: float, *, always: bool = False) -> bytes:
+    """A float field; one of a oneof is ``always`` written."""
+    data = struct.pack("<f", value)
+    return _tag(number, FIXED32) + data if always or any(data) else b""
+
+
+def message(number: int, content: bytes) -> bytes:
+    """A field that holds a message, which is written even if it is empty."""
+    return _tag(number, BYTES) + varint(len(content)) + content
+
+
+def text(number: int, value: str | bytes) -> bytes:
+    """A field of string or bytes."""
+    data = value.encode() if isinstance(value, str) else value
+    return message(number, data) if data else b""
+
+
+def doubles(number: int, values: Iterable[float]) -> bytes:
+    """A repeated, packed field of doubles."""
+    data = b"".join(struct.pack("<d", value) for value in values)
+    return message(number, data) if data else b""

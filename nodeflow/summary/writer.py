@@ -1,0 +1,163 @@
+"""`nf.summary.FileWriter`: event files, which TensorBoard reads.
+
+A file is a row of records (`records`), each an Event (``tensorflow/core/util/event.proto``); the
+first one says which version of the format it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+
+from nodeflow.errors import FileProblem
+from nodeflow.graph.graph import Graph
+from nodeflow.ops.summaries import protobuf as pb
+from nodeflow.summary.graph_def import graph_def
+from nodeflow.summary.records import framed
+
+VERSION = "brain.Event:2"
+_numbers = itertools.count()
+
+
+class FileWriter:
+    """Writes summaries to an event file of its own in a folder.
+
+    Args:
+        logdir: the folder, made where it is missing: what ``tensorboard --logdir`` is given.
+        graph: its picture is written, too.
+        max_queue: events that wait at most before they are written.
+        flush_secs: seconds that they wait at most.
+        filename_suffix: end of the file's name.
+
+    Usable in a ``with`` statement, which closes it.
+
+    Raises:
+        FileProblem: the folder or file cannot be written.
+    """
+
+    def __init__(
+        self,
+        logdir: str | os.PathLike[str],
+        graph: Graph | None = None,
+        max_queue: int = 10,
+        flush_secs: float = 120,
+        graph_def: bytes | None = None,
+        filename_suffix: str | None = None,
+    ) -> None:
+        self._folder = Path(logdir)
+        self._suffix = filename_suffix or ""
+        self._max_queue, self._flush_secs = max_queue, flush_secs
+        self._waiting: list[bytes] = []
+        self._flushed = time.monotonic()
+        self._file: BinaryIO | None = None
+        self.reopen()
+        if graph is not None:
+            self.add_graph(graph)
+        elif graph_def is not None:
+            self._add(pb.message(4, graph_def), None)
+
+    def get_logdir(self) -> str:
+        """The folder of the file."""
+        return str(self._folder)
+
+    @property
+    def path(self) -> Path:
+        """The file that is written."""
+        return self._path
+
+    def add_summary(self, summary: bytes | np.ndarray, global_step: int | None = None) -> None:
+        """Write what fetching a summary gave.
+
+        Args:
+            summary: the bytes that ``session.run(merged)`` returned.
+            global_step: where it stands on TensorBoard's axis.
+
+        Raises:
+            FileProblem: it is no summary, or the file cannot be written.
+        """
+        if not isinstance(summary, (bytes, bytearray, memoryview)):
+            raise FileProblem(
+                f"a summary is bytes, not {type(summary).__name__}",
+                hint="Fetch it first: writer.add_summary(session.run(merged), step).",
+            )
+        self._add(pb.message(5, bytes(summary)), global_step)
+
+    def add_graph(self, graph: Graph, global_step: int | None = None) -> None:
+        """Write the picture of a graph."""
+        if not isinstance(graph, Graph):
+            raise FileProblem(
+                f"expected a Graph, not {type(graph).__name__}", hint="Give session.graph."
+            )
+        self._add(pb.message(4, graph_def(graph)), global_step)
+
+    def add_event(self, event: bytes) -> None:
+        """Write a serialized Event as it is."""
+        self._put(event)
+
+    def _add(self, content: bytes, global_step: int | None) -> None:
+        step = 0 if global_step is None else int(np.asarray(global_step).reshape(()))
+        self._put(pb.double(1, time.time()) + pb.integer(2, step) + content)
+
+    def _put(self, event: bytes) -> None:
+        if self._file is None:
+            self.reopen()
+        self._waiting.append(framed(event))
+        late = time.monotonic() - self._flushed > self._flush_secs
+        if len(self._waiting) >= self._max_queue or late:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write all that waits, down to the disk."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(b"".join(self._waiting))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise FileProblem(f"cannot write {self._path}: {error.strerror or error}") from None
+        self._waiting.clear()
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Write all that waits, and close the file."""
+        if self._file is not None:
+            self.flush()
+            self._file.close()
+            self._file = None
+
+    def reopen(self) -> None:
+        """Begin a new file in the same folder, unless one is open."""
+        if self._file is not None:
+            return
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
+        self._path = self._folder / f"{name}.{os.getpid()}.{next(_numbers)}{self._suffix}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "wb")  # noqa: SIM115  closed by close()
+        except OSError as error:
+            text = error.strerror or error
+            raise FileProblem(f"cannot write event files to {self._folder}: {text}") from None
+        version = pb.double(1, time.time()) + pb.text(3, VERSION)
+        self._waiting.append(framed(version))
+        self.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            self.close()

@@ -30,6 +30,10 @@ class Summary(Op):
     stateful = True
     outputs = ()
 
+    @property
+    def title(self) -> str:
+        return f"{super().title} summary"
+
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         return ()
 

@@ -2169,6 +2169,30 @@ def log_softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Te
         axis: Axis along which the classes lie.
     """
 
+def log_uniform_candidate_sampler(
+    true_classes: TensorLike,
+    num_true: int = 1,
+    num_sampled: int = 5,
+    unique: builtins.bool = True,
+    range_max: int = 10,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor, Tensor]:
+    """Classes drawn with the probability log((c + 2) / (c + 1)) / log(range_max + 1).
+
+    That is Zipf's law for classes that are numbered by frequency. Gives the classes, and how often
+    the targets and they are expected. No gradient flows.
+
+    Args:
+        true_classes: Target classes, (n, num_true).
+        num_true: Target classes of each row.
+        num_sampled: How many classes to draw.
+        unique: Draw no class twice.
+        range_max: Number of classes.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def logcumsumexp(
     x: TensorLike,
     axis: int = 0,
@@ -2517,6 +2541,36 @@ def nadam(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+    """
+
+def nce_loss(
+    weights: TensorLike,
+    biases: TensorLike,
+    labels: TensorLike,
+    inputs: TensorLike,
+    num_sampled: int = 5,
+    num_classes: int = 10,
+    num_true: int = 1,
+    remove_accidental_hits: builtins.bool = False,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Loss over many classes: the targets against a few others, as yes-or-no questions.
+
+    Of each row, (n,). Others are drawn by the log-uniform sampler, so number classes by frequency;
+    their scores are corrected by how often they are expected. Gutmann and Hyvarinen, 2010.
+
+    Args:
+        weights: Weights of all classes, (classes, d).
+        biases: Biases of all classes, (classes,).
+        labels: Target classes, (n, num_true).
+        inputs: Features, (n, d).
+        num_sampled: How many classes to draw.
+        num_classes: Number of all classes.
+        num_true: Target classes of each row.
+        remove_accidental_hits: Leave out drawn classes that are targets.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2933,6 +2987,43 @@ def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None =
     Args:
         labels: Target values.
         predictions: Predicted values.
+    """
+
+def random_bernoulli(x: TensorLike, seed: int | None = None, *, name: str | None = None) -> Tensor:
+    """1 with the probability that x gives for each element, else 0.
+
+    New ones each time it runs. No gradient flows.
+
+    Args:
+        x: Probabilities.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_categorical(
+    logits: TensorLike,
+    num_samples: int = 1,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Class numbers (int64) drawn with the probabilities softmax(logits).
+
+    logits (n, classes) give (n, num_samples): each is the place of the largest of the scores and
+    Gumbel noise. New ones each time it runs. No gradient flows.
+
+    Args:
+        logits: Scores of the classes.
+        num_samples: Draws for each row.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_shuffle(x: TensorLike, seed: int | None = None, *, name: str | None = None) -> Tensor:
+    """The slices of x along the first axis in a random order.
+
+    Of range(n) a random permutation. Another order each time it runs. No gradient flows.
+
+    Args:
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def random_uniform_like(
@@ -3433,6 +3524,37 @@ def rsqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """One over the square root of x.
 
     Gradient: -1 / (2 x sqrt(x)).
+    """
+
+def sampled_softmax_loss(
+    weights: TensorLike,
+    biases: TensorLike,
+    labels: TensorLike,
+    inputs: TensorLike,
+    num_sampled: int = 5,
+    num_classes: int = 10,
+    num_true: int = 1,
+    remove_accidental_hits: builtins.bool = True,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Softmax cross-entropy over the targets and a few other classes.
+
+    Of each row, (n,), for training; use the whole softmax for evaluation. Others are drawn by the
+    log-uniform sampler, so number classes by frequency; their scores are corrected by how often
+    they are expected. Jean et al., 2014.
+
+    Args:
+        weights: Weights of all classes, (classes, d).
+        biases: Biases of all classes, (classes,).
+        labels: Target classes, (n, num_true).
+        inputs: Features, (n, d).
+        num_sampled: How many classes to draw.
+        num_classes: Number of all classes.
+        num_true: Target classes of each row.
+        remove_accidental_hits: Leave out drawn classes that are targets.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def scatter_add_like(
@@ -4114,6 +4236,29 @@ def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
 
     Args:
         offset: Which diagonal: above the main one if positive.
+    """
+
+def uniform_candidate_sampler(
+    true_classes: TensorLike,
+    num_true: int = 1,
+    num_sampled: int = 5,
+    unique: builtins.bool = True,
+    range_max: int = 10,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor, Tensor]:
+    """Classes drawn with the same probability, 1 / range_max.
+
+    Gives the classes, and how often the targets and they are expected. No gradient flows.
+
+    Args:
+        true_classes: Target classes, (n, num_true).
+        num_true: Target classes of each row.
+        num_sampled: How many classes to draw.
+        unique: Draw no class twice.
+        range_max: Number of classes.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def unique_with_counts(

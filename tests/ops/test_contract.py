@@ -50,7 +50,7 @@ NEED_SIZES = {
     "layers/rnn": (0, 1), "layers/gru": (0, 1), "layers/lstm": (0, 1),
     "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
     "unstack": (), "meshgrid": (), "kron": (), "group_normalization": (0,),
-    "interpolate": (), "grid_sample": (0, 1), "rotary_embedding": (0,),
+    "interpolate": (), "grid_sample": (0, 1), "rotary_embedding": (0,), "random_categorical": (0,),
     "scatter_nd": (0,), "scatter_nd_like": (0, 1),
     "gather_nd": (0, 1, 2), "tensor_scatter": (0, 1, 2),
 }  # fmt: skip

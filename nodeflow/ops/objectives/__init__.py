@@ -1,5 +1,5 @@
 """Losses from class numbers, from scores, and between embeddings."""
 
-from nodeflow.ops.objectives import classes, embeddings
+from nodeflow.ops.objectives import classes, embeddings, sampling
 
-__all__ = ["classes", "embeddings"]
+__all__ = ["classes", "embeddings", "sampling"]

@@ -1,0 +1,144 @@
+"""Distributions by the inverse of their cumulative function: one even number for each element.
+
+So an element depends on its own counter only, never on how often others were rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.op import Sample
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.base import register
+from nodeflow.ops.random import DTYPE, SEED, SHAPE, Random
+
+
+def above_zero(name: str, value: float) -> None:
+    """Raises AttributeProblem unless a parameter is a finite number above 0."""
+    if not 0 < value < np.inf:
+        raise AttributeProblem(f"{name} must be above 0, not {value:g}", port=name)
+
+
+class Inverse(Random):
+    """Base: ``quantile`` of even numbers strictly between 0 and 1."""
+
+    everyday = False
+    positive: tuple[str, ...] = ()
+    """Parameters that must be above 0."""
+
+    def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
+        for name in self.positive:
+            above_zero(name, attrs[name])
+        return super().infer_known(*types, **attrs)
+
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        even = attrs["stream"].uniform(attrs["shape"], "float64")
+        even = np.maximum(even, 2.0**-54)  # 0 is drawn, too
+        with np.errstate(all="ignore"):
+            return np.asarray(self.quantile(even, attrs)).astype(attrs["dtype"])
+
+    def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        """The value below which a share of the distribution lies."""
+        raise NotImplementedError(self.id)
+
+
+@register
+class RandomGumbel(Inverse):
+    """Largest of many numbers."""
+
+    id = "random_gumbel"
+    keywords = ("extreme value", "noise", "gumbel softmax", "sampling")
+    doc = (
+        "Random numbers of the standard Gumbel distribution: -log(-log(u)).\n\nThe place of the "
+        "largest of scores and such noise is a draw from their softmax."
+    )
+    attrs = (SHAPE, DTYPE, SEED)
+
+    def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        return -np.log(-np.log(even))
+
+
+@register
+class RandomGamma(Inverse):
+    """Gamma distributed numbers."""
+
+    id = "random_gamma"
+    keywords = ("gamma distribution", "chi squared", "waiting time", "exponential")
+    doc = (
+        "Random numbers of the gamma distribution with shape alpha and rate beta.\n\nTheir mean is "
+        "alpha / beta; alpha 1 gives the exponential distribution."
+    )
+    attrs = (
+        SHAPE,
+        Attr("alpha", "float", 1.0, "Shape of the distribution."),
+        Attr("beta", "float", 1.0, "Rate: one over the scale."),
+        DTYPE,
+        SEED,
+    )
+    positive = ("alpha", "beta")
+
+    def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        from scipy.special import gammaincinv
+
+        return gammaincinv(attrs["alpha"], even) / attrs["beta"]
+
+
+@register
+class RandomBeta(Inverse):
+    """Beta distributed numbers."""
+
+    id = "random_beta"
+    keywords = ("beta distribution", "share", "probability", "mixup")
+    doc = (
+        "Random numbers of the beta distribution, between 0 and 1.\n\nTheir mean is a / (a + b); a "
+        "and b 1 give even ones."
+    )
+    attrs = (
+        SHAPE,
+        Attr("a", "float", 1.0, "First parameter: weight of 1."),
+        Attr("b", "float", 1.0, "Second parameter: weight of 0."),
+        DTYPE,
+        SEED,
+    )
+    positive = ("a", "b")
+
+    def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        from scipy.special import betaincinv
+
+        return betaincinv(attrs["a"], attrs["b"], even)
+
+
+@register
+class RandomPoisson(Inverse):
+    """How often something happens."""
+
+    id = "random_poisson"
+    keywords = ("poisson distribution", "counts", "events", "shot noise")
+    doc = (
+        "Random whole numbers, as floats, of the Poisson distribution with mean lam.\n\nHow often "
+        "something happens that happens lam times on average."
+    )
+    attrs = (
+        SHAPE,
+        Attr("lam", "float", 1.0, "Mean."),
+        DTYPE,
+        SEED,
+    )
+    positive = ("lam",)
+
+    def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        from scipy.special import pdtr, pdtrik
+
+        lam = attrs["lam"]
+        found = np.maximum(np.nan_to_num(np.ceil(pdtrik(even, lam))), 0)
+        fewer = np.maximum(found - 1, 0)  # the inverse is off by one where rounding says so
+        return np.where((found > 0) & (pdtr(fewer, lam) >= even), fewer, found)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from super().samples()
+        yield Sample((), {"lam": 20.0})

@@ -12,6 +12,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
@@ -102,6 +103,20 @@ def test_python_adds_a_loop_to_a_loaded_graph(tmp_path: Path) -> None:
     assert "added" in doc.subgraphs and not Analysis(doc).all_problems()
     found = values(nf.load(tmp_path / "two.flow"), ["added", "walked"])
     np.testing.assert_array_equal(found[0], found[1] + 1)
+
+
+@pytest.mark.parametrize("name", ["walked", "choose", "squares", "grown"])
+def test_exported_python_gives_the_same_values(tmp_path: Path, name: str) -> None:
+    graph, _ = python_graph()
+    nf.save(graph, tmp_path / "loops.flow")
+    doc = flow.load(tmp_path / "loops.flow")
+    record = doc.node_named(name)
+    assert record is not None
+    exported = nf.Graph()
+    with exported:
+        exec(python_code(doc, record.id), {})
+    mine, theirs = values(graph, [name])[0], values(exported, [name])[0]
+    np.testing.assert_array_equal(theirs, mine)
 
 
 def loop_document() -> Document:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.flow import KINDS
 from nodeflow.document.analysis.port_names import CONTROL, FEED, split_port
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.analysis.subgraph_interface import good_ports
@@ -83,7 +84,9 @@ class _Writer:
             attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
         given.append(f"name={self._graph_name(record, op)!r}")
-        return f"nf.{op.call_name}({', '.join([*args, *given])})"
+        # nf.while_loop and its like take functions; a body as text is for the op itself
+        module = "nf.functions" if op.id in KINDS else "nf"
+        return f"{module}.{op.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
         """The name in the graph; of a renamed node that draws, the one that it draws from."""

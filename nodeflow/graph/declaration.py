@@ -51,6 +51,7 @@ class Port:
         optional: may stay without a wire; only trailing inputs.
         stand_in: what an optional port carries without a wire if a later port has one.
         keyword: from Python given by name only.
+        by_node: means the node that the wire comes from, and never reads the value.
         accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
             likely the result of comparing tensors by ``==``.
     """
@@ -64,6 +65,7 @@ class Port:
     accepts_bool: bool = True
     stand_in: StandIn | None = None
     keyword: bool = False
+    by_node: bool = False
 
 
 class _Required:

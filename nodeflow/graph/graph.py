@@ -25,6 +25,7 @@ from nodeflow.graph.declaration import Port
 from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
+from nodeflow.graph.layer_variables import read_by_node, values_read
 from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
@@ -336,9 +337,10 @@ class Graph(GraphNames):
                 f"For a constant condition write nf.constant({value}).",
             )
         try:
-            return self.as_tensor(value, dtypes.get(port.group or "") or _port_dtype(port, value))
+            tensor = self.as_tensor(value, dtypes.get(port.group or "") or _port_dtype(port, value))
         except NodeflowError as error:
             raise error.at(None, op.input_name(index)) from None
+        return tensor if self._derived_from else read_by_node(self, tensor)
 
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
         """A tensor of this graph: itself, or a constant made of an array or literal.
@@ -558,7 +560,7 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
         if node in seen:
             continue
         seen.add(node)
-        stack.extend(t.node for t in node.inputs)
+        stack.extend(t.node for t in values_read(node))
         stack.extend(node.control_inputs)
         stack.extend(t.node for t in node.alias if t is not None)
     return seen

@@ -13,6 +13,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import DTYPES, TensorType, compatible, shape_text
 from nodeflow.ops.base import register
+from nodeflow.ops.composed import resolve
 from nodeflow.ops.elementwise import define
 from nodeflow.ops.samples import values
 
@@ -73,7 +74,7 @@ class Assign(Op):
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Raises GraphError unless the first input is a variable's output."""
-        source = inputs[0].node
+        source = resolve(inputs[0]).node
         if source.op.id != "variable":
             raise GraphError(
                 f"assign stores into variables, and {source.name} is a {source.op.id}",

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.graph.types import TensorType
+from nodeflow.ops.composed import resolve
 
 FLAG = "is_training"
 
@@ -42,4 +43,6 @@ def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
     """The assigns that go along with a step that computes the ``needed`` nodes."""
     before = ancestors(needed)
     assigns = (n for n in graph.nodes if n.op.id == "assign" and n.attrs["each_step"])
-    return [n for n in assigns if n.inputs[0].node in before]
+    derived = {n.name for n in before}
+    used = (n for n in assigns if n.derived_from is None or n.derived_from in derived)
+    return [n for n in used if resolve(n.inputs[0]).node in before]

@@ -13,6 +13,7 @@ import numpy as np
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import NonFiniteError, SurfaceText
 from nodeflow.graph.graph import Node, ancestors
+from nodeflow.ops.composed import resolve
 from nodeflow.train.events import Diverged
 from nodeflow.train.training import Training
 from nodeflow.train.weights import is_finite
@@ -51,7 +52,7 @@ class FiniteGuard:
         self._variables = variables
         self._loss = training.loss.node.name
         runs = ancestors([training.optimizer])
-        assigned = dict.fromkeys(n.inputs[0].node for n in runs if n.op.id == "assign")
+        assigned = dict.fromkeys(resolve(n.inputs[0]).node for n in runs if n.op.id == "assign")
         self._nodes = [n for n in assigned if self._is_watched(n)]
         self._good = {n: variables.read(n).copy() for n in self._nodes}
         self._latest = {n: array.copy() for n, array in self._good.items()}

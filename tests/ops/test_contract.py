@@ -33,7 +33,9 @@ from tests.ops.evaluate import build, evaluate, run_reference, varying
 
 OPS = list(REGISTRY)
 CALLS = {op.id: list(op.samples()) for op in OPS}
-RUNNABLE = [op for op in OPS if (not op.macro or isinstance(op, Composed)) and op.id != "assign"]
+BY_NODE = ("assign", "layers/shared", "layers/variable")
+"""Ops that mean the node that a wire comes from, so arrays alone do not run them."""
+RUNNABLE = [op for op in OPS if (not op.macro or isinstance(op, Composed)) and op.id not in BY_NODE]
 DIFFERENTIABLE = [
     op
     for op in RUNNABLE
@@ -43,6 +45,7 @@ DIFFERENTIABLE = [
 NEED_SIZES = {
     "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
     "layers/dense": (0,), "layers/conv2d": (0, 1, 2), "layers/conv1d": (0, 1),
+    "layers/separable_conv2d": (0, 1, 2),
     "layers/conv2d_transpose": (0, 1, 2), "layers/batch_normalization": (0,),
     "layers/layer_normalization": (0,), "layers/multi_head_attention": (0, 1),
     "layers/residual_dense": (0,), "layers/residual_conv": (0, 1, 2),

@@ -56,7 +56,15 @@ def test_conv2d(tier: str, padding: str, strides: int, dilation: int) -> None:
 
     def build():
         return nf.layers.conv2d(
-            nf.constant(x), 4, (3, 2), strides, padding, dilation, nf.tanh, name="c"
+            nf.constant(x),
+            4,
+            (3, 2),
+            strides,
+            padding,
+            "channels_last",
+            dilation,
+            nf.tanh,
+            name="c",
         )
 
     got, variables, _ = run(build, tier, {"c/kernel": kernel, "c/bias": bias})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from nodeflow.document.build.built import Build
 from nodeflow.document.model.records import NodeRecord, mode_of, stream_of
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
@@ -23,6 +24,8 @@ class Segment:
     types: tuple[TensorType, ...]
     """Those of the inputs, as the derived nodes know them."""
     controls: tuple[Node, ...]
+    inside: tuple[Node, ...] = ()
+    """What the layer has derived whose variables the node uses."""
 
 
 def derives_late(record: NodeRecord) -> bool:
@@ -70,3 +73,21 @@ def number_constants(
             yield node, name
         elif base in names and count.isdecimal():
             yield node, base
+
+
+def inside_owner(
+    build: Build, segments: Mapping[str, Segment], record: NodeRecord
+) -> tuple[Node, ...]:
+    """Returns what the layer has derived whose variables a node uses: with that it changes."""
+    by_node = {port.name for port in REGISTRY.lookup(record.op).inputs if port.by_node}
+    if not by_node:
+        return ()
+    wires = build.document.wires_into(record.id)
+    owners = (segments.get(w.source) for w in wires if w.target_port in by_node)
+    return tuple(n for owner in owners if owner for n in (*owner.derived, *owner.inside))
+
+
+def shared_inside(segment: Segment | None) -> tuple[Node, ...]:
+    """Returns what other nodes may use of what was derived for a node: a layer's variables."""
+    is_layer = segment is not None and segment.node.op.category == "Layers"
+    return segment.derived if segment is not None and is_layer else ()

@@ -27,9 +27,11 @@ from nodeflow.document.build.derived import (
     Segment,
     changed_numbers,
     derives_late,
+    inside_owner,
     is_trained,
     number_constants,
     only_values,
+    shared_inside,
 )
 from nodeflow.document.build.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.build.live_flat import LiveFlat
@@ -291,7 +293,8 @@ class LiveBuild:
         state = build.muted.get(node_id, _RUNS), build.skipped.get(node_id, _RUNS)
         outputs = [(p, build.tensors[node_id, p]) for p in build.ports.get(node_id, ())]
         types = [(port, tensor, tensor.type) for port, tensor in outputs]
-        return (*state, node_id in self._awaiting, build.nodes.get(node_id), types)
+        inside = shared_inside(self._segments.get(node_id))
+        return (*state, node_id in self._awaiting, build.nodes.get(node_id), types, inside)
 
     def _is_muted(self, node_id: str) -> bool:
         """Says whether a muted node keeps a node from running; what waits for a bypassed optimizer
@@ -338,7 +341,8 @@ class LiveBuild:
         inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]
         types = tuple(t.type for t in inputs if t is not None)
         before = (segment.node.inputs, segment.types, segment.controls)
-        if before != (tuple(inputs), types, tuple(controls)):
+        inside = inside_owner(self.build, self._segments, record)
+        if before != (tuple(inputs), types, tuple(controls)) or segment.inside != inside:
             return True
         old = segment.record
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
@@ -431,7 +435,8 @@ class LiveBuild:
             self._macros[node.name] = node_id
             controls = sources_of(self.build, record)[1]
         types = tuple(t.type for t in node.inputs)
-        self._segments[node_id] = Segment(node, derived, record, types, tuple(controls))
+        inside = inside_owner(self.build, self._segments, record)
+        self._segments[node_id] = Segment(node, derived, record, types, tuple(controls), inside)
 
     def _remove(self, record: NodeRecord) -> None:
         """Takes a node out that is no longer in the document."""

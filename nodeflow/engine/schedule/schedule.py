@@ -235,6 +235,8 @@ class _Builder:
 
     def _check_order(self, variable: Node, assigns: list[Node]) -> None:
         for first, second in pairwise(assigns):
+            if first.attrs["each_step"] and second.attrs["each_step"]:
+                continue  # of layers that share the variable: it becomes what the last one says
             if not self._assigns_before(second) & self.bits[first]:
                 raise AssignOrderError(
                     f"{first.name} and {second.name} both assign to {variable.name}, "
@@ -257,7 +259,7 @@ def _data_inputs(node: Node) -> Sequence[Tensor]:
 
 
 def _assigned(assign: Node) -> Node:
-    variable = assign.inputs[0].node
+    variable = resolve_alias(assign.inputs[0]).node
     if not is_variable(variable):
         raise FetchError(
             f"assign needs a variable, and {variable.name} is a {variable.op.id}",

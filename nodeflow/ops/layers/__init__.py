@@ -8,6 +8,18 @@ from nodeflow.ops.layers import (
     embedding,
     normalization,
     recurrent,
+    separable,
+    sharing,
 )
 
-__all__ = ["attention", "blocks", "convolution", "dense", "embedding", "normalization", "recurrent"]
+__all__ = [
+    "attention",
+    "blocks",
+    "convolution",
+    "dense",
+    "embedding",
+    "normalization",
+    "recurrent",
+    "separable",
+    "sharing",
+]

@@ -16,13 +16,25 @@ from nodeflow.ops import dropout as ops_dropout
 from nodeflow.ops.layers.calls import (
     Activation,
     Initializer,
+    Reuse,
     activated,
     graph_of,
     layer,
-    pool,
     recurrent,
 )
+from nodeflow.ops.layers.image_api import (
+    average_pooling1d,
+    average_pooling2d,
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    max_pooling1d,
+    max_pooling2d,
+    separable_conv2d,
+)
 from nodeflow.ops.layers.layer import ONES, ZEROS
+from nodeflow.ops.layers.objects import class_of
+from nodeflow.ops.layers.scoped_calls import Regularizer
 from nodeflow.ops.variables.regularizers import (
     apply_regularization,
     l1_l2_regularizer,
@@ -33,6 +45,20 @@ from nodeflow.ops.variables.regularizers import (
 from nodeflow.public import publish
 
 __all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "LayerNormalization",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "SeparableConv2D",
     "apply_regularization",
     "average_pooling1d",
     "average_pooling2d",
@@ -56,6 +82,7 @@ __all__ = [
     "residual_conv",
     "residual_dense",
     "rnn",
+    "separable_conv2d",
     "sum_regularizer",
     "transformer_block",
 ]
@@ -85,8 +112,14 @@ def dense(
     use_bias: bool = True,
     kernel_initializer: Initializer = None,
     bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """activation(inputs @ kernel + bias): a fully connected layer with variables of its own.
 
@@ -97,142 +130,23 @@ def dense(
         use_bias: whether there is a bias.
         kernel_initializer: how NAME/kernel (features, units) begins; None is Glorot's, uniform.
         bias_initializer: how NAME/bias (units,) begins.
+        kernel_regularizer, bias_regularizer: functions of a variable, such as
+            `l2_regularizer(0.01)`, whose results are added to the regularization losses; None is
+            the variable scope's.
+        activity_regularizer: likewise, of the output.
+        kernel_constraint, bias_constraint: not supported.
         trainable: whether optimizers change both.
+        name: name in the variable scope; None is "dense", made unique.
+        reuse: whether to share the variables of this name; None is the variable scope's.
 
     Returns:
         (rows, ..., units), of the dtype of the inputs.
 
     Raises:
         ShapeError: the number of features is unknown, or there is no axis of rows.
+        GraphError: the variables exist and are not to be shared, or the other way round.
     """
     return activated("dense", locals())
-
-
-def conv1d(
-    inputs: Any,
-    filters: int,
-    kernel_size: int | Sequence[int],
-    strides: int | Sequence[int] = 1,
-    padding: str = "valid",
-    dilation_rate: int | Sequence[int] = 1,
-    activation: Activation = None,
-    use_bias: bool = True,
-    kernel_initializer: Initializer = None,
-    bias_initializer: Initializer = ZEROS,
-    trainable: bool = True,
-    groups: int = 1,
-    name: str | None = None,
-) -> Tensor:
-    """Learned filters over series: (rows, time, channels) gives (rows, time', filters).
-
-    Args:
-        filters: number of filters.
-        kernel_size: length of a filter.
-        strides: steps between windows.
-        padding: "valid", whole windows only, or "same", zeros around (any case).
-        dilation_rate: steps between the elements of a window.
-
-    The other arguments are those of `dense`. Variables: NAME/kernel (size, channels / groups,
-    filters), NAME/bias (filters,).
-
-    Raises:
-        ShapeError: not three axes, unknown channels, or no window fits.
-    """
-    return activated("conv1d", locals())
-
-
-def conv2d(
-    inputs: Any,
-    filters: int,
-    kernel_size: int | Sequence[int],
-    strides: int | Sequence[int] = (1, 1),
-    padding: str = "valid",
-    dilation_rate: int | Sequence[int] = (1, 1),
-    activation: Activation = None,
-    use_bias: bool = True,
-    kernel_initializer: Initializer = None,
-    bias_initializer: Initializer = ZEROS,
-    trainable: bool = True,
-    groups: int = 1,
-    name: str | None = None,
-) -> Tensor:
-    """Learned filters over images: (rows, height, width, channels) gives (..., filters).
-
-    Arguments as of `conv1d`, sizes for both axes or (height, width). Variables: NAME/kernel
-    (height, width, channels / groups, filters), NAME/bias (filters,).
-
-    Raises:
-        ShapeError: not four axes, unknown channels, or no window fits.
-    """
-    return activated("conv2d", locals())
-
-
-def conv2d_transpose(
-    inputs: Any,
-    filters: int,
-    kernel_size: int | Sequence[int],
-    strides: int | Sequence[int] = (1, 1),
-    padding: str = "valid",
-    activation: Activation = None,
-    use_bias: bool = True,
-    kernel_initializer: Initializer = None,
-    bias_initializer: Initializer = ZEROS,
-    trainable: bool = True,
-    name: str | None = None,
-) -> Tensor:
-    """Transposed convolution: every pixel adds its learned filters; strides enlarge the images.
-
-    Arguments as of `conv2d`. Variables: NAME/kernel (height, width, filters, channels), NAME/bias
-    (filters,).
-
-    Raises:
-        ShapeError: not four axes, or unknown channels.
-    """
-    return activated("conv2d_transpose", locals())
-
-
-def max_pooling1d(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int],
-    padding: str = "valid",
-    name: str | None = None,
-) -> Tensor:
-    """The largest element of each window of (rows, time, channels): the op `max_pool1d`."""
-    return pool("max_pool1d", inputs, pool_size, strides, padding, name)
-
-
-def max_pooling2d(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int],
-    padding: str = "valid",
-    name: str | None = None,
-) -> Tensor:
-    """The largest element of each window of (rows, height, width, channels): `max_pool2d`."""
-    return pool("max_pool2d", inputs, pool_size, strides, padding, name)
-
-
-def average_pooling1d(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int],
-    padding: str = "valid",
-    name: str | None = None,
-) -> Tensor:
-    """The mean of each window of (rows, time, channels): the op `average_pool1d`."""
-    return pool("average_pool1d", inputs, pool_size, strides, padding, name)
-
-
-def average_pooling2d(
-    inputs: Any,
-    pool_size: int | Sequence[int],
-    strides: int | Sequence[int],
-    padding: str = "valid",
-    name: str | None = None,
-) -> Tensor:
-    """The mean of each window of (rows, height, width, channels): the op `average_pool2d`."""
-    return pool("average_pool2d", inputs, pool_size, strides, padding, name)
 
 
 def flatten(inputs: Any, name: str | None = None) -> Tensor:
@@ -273,9 +187,12 @@ def batch_normalization(
     gamma_initializer: Initializer = ONES,
     moving_mean_initializer: Initializer = ZEROS,
     moving_variance_initializer: Initializer = ONES,
+    beta_regularizer: Regularizer = None,
+    gamma_regularizer: Regularizer = None,
     training: Any = None,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """Each feature to mean 0 and deviation 1 over the batch, times gamma, plus beta.
 
@@ -308,6 +225,7 @@ def layer_normalization(
     gamma_initializer: Initializer = ONES,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """Each row to mean 0 and deviation 1 along an axis, times gamma, plus beta.
 
@@ -327,6 +245,7 @@ def embedding(
     dtype: str = "float32",
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """The learned vector of each number: integers of any shape s give (s, output_dim).
 
@@ -528,5 +447,21 @@ def transformer_block(
     """
     return layer("transformer_block", locals())
 
+
+# TensorFlow 1's classes: made once, called as often as wanted, with the same variables.
+Dense = class_of(dense, "Dense")
+Conv1D = class_of(conv1d, "Conv1D")
+Conv2D = class_of(conv2d, "Conv2D")
+Conv2DTranspose = class_of(conv2d_transpose, "Conv2DTranspose")
+SeparableConv2D = class_of(separable_conv2d, "SeparableConv2D")
+BatchNormalization = class_of(batch_normalization, "BatchNormalization")
+LayerNormalization = class_of(layer_normalization, "LayerNormalization")
+Embedding = class_of(embedding, "Embedding")
+Dropout = class_of(dropout, "Dropout")
+Flatten = class_of(flatten, "Flatten")
+MaxPooling1D = class_of(max_pooling1d, "MaxPooling1D")
+MaxPooling2D = class_of(max_pooling2d, "MaxPooling2D")
+AveragePooling1D = class_of(average_pooling1d, "AveragePooling1D")
+AveragePooling2D = class_of(average_pooling2d, "AveragePooling2D")
 
 publish(globals(), __all__)

@@ -2,35 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.ops.layers.layer import ACTIVATIONS
+from nodeflow.ops.layers.layer import ACTIVATIONS, Layer
+from nodeflow.ops.layers.objects import MADE, OWNER
+from nodeflow.ops.layers.scoped_calls import add_activity, make_or_share
+from nodeflow.ops.namespaces.arguments import (
+    is_channels_first,
+    layout,
+    padding_name,
+    spatial,
+)
+from nodeflow.ops.variables.store import Reuse as ReuseMode
+from nodeflow.ops.variables.store import store_of
 
 Activation = str | Callable[[Tensor], Tensor] | None
-Initializer = str | Mapping[str, Any] | None
+Initializer = str | Mapping[str, Any] | type | None
+Reuse = bool | ReuseMode | None
 
 
 def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
     """One layer node, from all arguments of its function.
 
     Args:
-        arguments: ``inputs``, optional ports by name, and attributes. An initializer that is None
-            is the op's own.
+        arguments: ``inputs``, optional ports by name, attributes, and what is TensorFlow 1's
+            alone: regularizers, ``reuse``, ``data_format``. An initializer that is None is the
+            variable scope's or the op's own.
         states: ports after ``inputs`` that have no names among the arguments.
     """
-    given = {n: v for n, v in arguments.items() if not (v is None and n.endswith("_initializer"))}
-    x = given.pop("inputs")
-    ports = REGISTRY.lookup(f"layers/{kind}").inputs[1:]
-    wired = [given.pop(port.name) for port in ports if port.name in given]
-    if isinstance(padding := given.get("padding"), str):
-        given["padding"] = padding.lower()
+    given, op = dict(arguments), REGISTRY.lookup(f"layers/{kind}")
+    x, name = given.pop("inputs"), given.pop("name")
+    regularizers = _taken(given, "_regularizer")
+    activity, reuse = regularizers.pop("activity", None), given.pop("reuse", None)
+    for key, constraint in _taken(given, "_constraint").items():
+        if constraint is not None:
+            raise AttributeProblem(
+                f"{key}_constraint is not supported", hint="Apply it to the variable by assign."
+            )
+    first = is_channels_first(given.pop("data_format", None))
+    graph = graph_of(x)
+    fallback = store_of(graph).scope.initializer
+    for key in [k for k in given if k.endswith("_initializer") and given[k] is None]:
+        given[key] = fallback
+        if fallback is None:
+            del given[key]
+    wired = [given.pop(port.name) for port in op.inputs[1:] if port.name in given]
+    given["padding"] = padding_name(given.get("padding"))
+    if given["padding"] is None:
+        del given["padding"]
     if "activation" in given:
         given["activation"] = activation_name(given["activation"]) or given["activation"]
-    return graph_of(x).apply(f"layers/{kind}", x, *states, *wired, **given)
+    if first:
+        x = channels_last(graph.as_tensor(x))
+    inputs = [x, *states, *wired]
+    while inputs[-1] is None:
+        inputs.pop()
+    if not isinstance(op, Layer) or not op.can_share:
+        return graph.apply(op, *inputs, name=name, **given)
+    owner, made = OWNER.get(), MADE.get()
+    out = make_or_share(
+        graph, op.id, inputs, given, name=name, reuse=reuse, regularizers=regularizers, owner=owner
+    )
+    if made is not None:
+        made.append(out)
+    return add_activity(channels_first(out) if first else out, activity)
+
+
+def _taken(given: dict[str, Any], suffix: str) -> dict[str, Any]:
+    """The arguments with a suffix, by their names without it; they are taken out."""
+    names = [name for name in given if name.endswith(suffix)]
+    return {name.removesuffix(suffix): given.pop(name) for name in names}
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """(rows, channels, ...) as (rows, ..., channels)."""
+    rank = len(x.shape)
+    return x.graph.apply("transpose", x, perm=(0, *range(2, rank), 1), name="channels_last")
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """(rows, ..., channels) as (rows, channels, ...)."""
+    rank = len(x.shape)
+    perm = (0, rank - 1, *range(1, rank - 1))
+    return x.graph.apply("transpose", x, perm=perm, name="channels_first")
 
 
 def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
@@ -55,10 +113,16 @@ def graph_of(inputs: Any) -> Graph:
 
 
 def pool(
-    op: str, inputs: Any, size: int | Sequence[int], strides: Any, padding: str, name: str | None
+    op: str, inputs: Any, size: Any, strides: Any, padding: Any, data_format: str, name: str | None
 ) -> Tensor:
     """A pooling op: it has no variables, so it is no layer of its own."""
-    attrs = {"size": size, "strides": strides, "padding": padding.lower()}
+    axes = 1 if op.endswith("1d") else 2
+    attrs = {
+        "size": spatial("pool_size", size, axes, data_format),
+        "strides": spatial("strides", strides, axes, data_format),
+        "padding": padding_name(padding),
+        "layout": layout(data_format, axes),
+    }
     return graph_of(inputs).apply(op, inputs, name=name, **attrs)
 
 

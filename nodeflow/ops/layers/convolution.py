@@ -42,6 +42,7 @@ BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias beg
 class Convolutional(Layer):
     """Base: the op that convolves, and the shape of its filters."""
 
+    can_share = True
     convolution = ""
     axes = 2
     what = "images (rows, height, width, channels)"
@@ -101,9 +102,13 @@ class Convolutional(Layer):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         self.check_weights(*types, **attrs)
         kernel = types[0].with_shape(self.weights(*types, **attrs)["kernel"][0])
+        return self.convolved(types[0], kernel, attrs)
+
+    def convolved(self, x: TensorType, kernel: TensorType, attrs: Mapping[str, Any]) -> TensorType:
+        """What the convolution gives; its errors name the layer's attributes."""
         op = REGISTRY.lookup(self.convolution)
         try:
-            made = op.infer(types[0], kernel, **op.bind_attrs(self.windows(attrs)))
+            made = op.infer(x, kernel, **op.bind_attrs(self.windows(attrs)))
         except NodeflowError as error:
             error.port = {"filter": "kernel_size", "dilations": "dilation_rate"}.get(
                 error.port or "", error.port

@@ -34,6 +34,7 @@ USE_BIAS = Attr("use_bias", "bool", True, "Add a bias.")
 class Dense(Layer):
     """Every output from every input."""
 
+    can_share = True
     id = "layers/dense"
     keywords = (
         *("fully connected", "linear", "layer", "perceptron", "affine", "inner product", "mlp"),

@@ -22,6 +22,7 @@ UNIFORM = {"op": "random_uniform", "low": -0.05, "high": 0.05}
 class Embedding(Layer):
     """A learned vector for each word, user or thing."""
 
+    can_share = True
     id = "layers/embedding"
     keywords = ("word vectors", "layer", "lookup", "table", "tokens", "word2vec")
     shown_attrs = ("input_dim", "output_dim")

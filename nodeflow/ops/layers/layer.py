@@ -7,7 +7,9 @@ version, and `compose` keeps the old one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from nodeflow.errors import AttributeProblem, NodeflowError, ShapeError
@@ -45,6 +47,19 @@ def activate(x: Tensor, activation: str) -> Tensor:
     return x if activation == "linear" else getattr(F, activation)(x)
 
 
+_GIVEN: ContextVar[Mapping[str, Tensor] | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def sharing(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Layers composed inside use these variables, by name, and make none."""
+    token = _GIVEN.set(weights)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
 Weights = dict[str, tuple[tuple[int, ...], Any]]
 """Name of a variable -> its shape and initializer."""
 
@@ -56,6 +71,8 @@ class Layer(Composed):
     random = True
     explicit = True
     shown_attrs: tuple[str, ...] = ("units", "activation")
+    can_share = False
+    """Whether it can use the variables of another layer (`sharing`)."""
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bound = super().bind_attrs(given)
@@ -103,6 +120,8 @@ class Layer(Composed):
         """The variables themselves, in the current scope."""
         graph, untrained = inputs[0].graph, self.untrained()
         types = [t.type for t in inputs]
+        if (given := _GIVEN.get()) is not None:
+            return {name: given[name] for name in self.weights(*types, **attrs)}
         made = {}
         for name, (shape, initializer) in self.weights(*types, **attrs).items():
             made[name] = graph.apply(

@@ -42,6 +42,7 @@ MOVING = (
 class Normalizing(Layer):
     """Base: gamma and beta, one number per feature."""
 
+    can_share = True
     shown_attrs = ()
 
     def weights(self, *types: TensorType, **attrs: Any) -> Weights:

@@ -39,12 +39,14 @@ class VariableStore:
 
     Attributes:
         variables: full name in variable scopes -> the variable.
+        layers: full name in variable scopes -> an output of the layer that has its variables.
         scope: the current variable scope.
         opened: how often each variable scope was opened, for names that are made unique.
     """
 
     def __init__(self, root: VariableScope) -> None:
         self.variables: dict[str, Tensor] = {}
+        self.layers: dict[str, Tensor] = {}
         self.scope = root
         self.opened: Counter[str] = Counter()
 

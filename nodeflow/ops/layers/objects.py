@@ -1,0 +1,97 @@
+"""Layers as objects: made with the arguments of the function, and called with inputs.
+
+An object makes its variables in the first call and shares them in all others.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, GraphError, suggest
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops.layers.sharing import inside_of, owner_of
+
+OWNER: ContextVar[Tensor | None] = ContextVar("owner", default=None)
+"""The layer that the next call of a function of `nf.layers` shares with."""
+MADE: ContextVar[list[Tensor] | None] = ContextVar("made", default=None)
+"""Where that call notes the layer that it made."""
+
+
+class LayerObject:
+    """Base: the function of `nf.layers` that a class stands for."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        signature = inspect.signature(type(self).function)
+        rest = signature.replace(parameters=list(signature.parameters.values())[1:])
+        try:
+            self._given = rest.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            names = list(rest.parameters)
+            unknown = next((k for k in kwargs if k not in names), None)
+            raise AttributeProblem(
+                f"{type(self).__name__}: {error}",
+                hint=suggest(unknown, names) if unknown else None,
+            ) from None
+        self._owner: Tensor | None = None
+
+    def __call__(self, inputs: Any, **more: Any) -> Tensor:
+        """The layer of these inputs; from the second call on with the variables of the first.
+
+        Args:
+            more: what differs from call to call, such as `training`.
+        """
+        made: list[Tensor] = []
+        owner, note = OWNER.set(self._owner), MADE.set(made)
+        try:
+            out = type(self).function(inputs, **{**self._given, **more})
+        finally:
+            OWNER.reset(owner)
+            MADE.reset(note)
+        if self._owner is None and made:
+            self._owner = made[0]
+        return out
+
+    apply = __call__
+
+    @property
+    def variables(self) -> list[Tensor]:
+        """Its variables, once it was called."""
+        return [] if self._owner is None else list(inside_of(owner_of(self._owner)).values())
+
+    weights = variables
+
+    @property
+    def trainable_variables(self) -> list[Tensor]:
+        """Those that optimizers change."""
+        return [v for v in self.variables if v.node.attrs["trainable"]]
+
+    trainable_weights = trainable_variables
+
+    @property
+    def name(self) -> str | None:
+        """The layer's name, once it was called."""
+        return self._given.get("name") if self._owner is None else self._owner.node.name
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_"):
+            raise AttributeError(key)
+        if self._owner is None:
+            raise GraphError(
+                f"{type(self).__name__} has no {key!r}: it was not called yet",
+                hint="Its variables are made in the first call, when the inputs are known.",
+            )
+        inside = inside_of(owner_of(self._owner))
+        if key in inside:
+            return inside[key]
+        raise AttributeError(f"{type(self).__name__} has no {key!r}: {', '.join(inside)}")
+
+
+def class_of(function: Callable[..., Tensor], name: str) -> type[LayerObject]:
+    """The class for a function of `nf.layers`."""
+    doc = f"`{function.__name__}` as an object: the same arguments, without the inputs."
+    return type(name, (LayerObject,), {"function": staticmethod(function), "__doc__": doc})

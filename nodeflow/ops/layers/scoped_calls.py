@@ -1,0 +1,149 @@
+"""How the layers of `nf.layers` use variable scopes: names, reuse, initializers, regularizers.
+
+A layer is called as TensorFlow 1 calls it: by the variable scope, and a name without one is made
+unique there. Where its variables exist and are to be shared, the call makes a node that does so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, GraphError
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.ops.layers.sharing import Shared, inside_of
+from nodeflow.ops.variables.collections import GraphKeys
+from nodeflow.ops.variables.scope import VariableScope
+from nodeflow.ops.variables.store import VariableStore, regularize, store_of
+
+Regularizer = Callable[[Tensor], Tensor | None] | None
+
+
+def make_or_share(
+    graph: Graph,
+    op: str,
+    inputs: Sequence[Any],
+    attrs: dict[str, Any],
+    *,
+    name: str | None,
+    reuse: Any,
+    regularizers: Mapping[str, Regularizer],
+    owner: Tensor | None = None,
+) -> Tensor:
+    """A layer with variables of its own, or one that shares those of its name.
+
+    Args:
+        reuse: None is the variable scope's.
+        regularizers: name of a variable -> its regularizer; None is the variable scope's.
+        owner: the layer to share with, whatever its name.
+
+    Raises:
+        GraphError: the variables exist and are not to be shared, or the other way round.
+    """
+    store = store_of(graph)
+    scope = store.scope
+    base = op.rpartition("/")[2]
+    own = name or store.unique(base)
+    full = scope.full_name(own)
+    store.opened[full] += 1
+    if owner is None:
+        owner = _found(store, full, scope.reuse if reuse is None else reuse)
+    if owner is not None:
+        shared = {"layer": op, "settings": _plain(attrs)}
+        outs = graph.add_node(Shared.id, [owner, *inputs], shared, name=own).outputs
+        return outs[0]
+    for key, initializer in attrs.items():
+        if key.endswith("_initializer"):
+            attrs[key] = as_attribute(key, initializer)
+    node_name = _node_name(graph, scope, own)
+    with graph.name_scope(None):
+        made = graph.apply(op, *inputs, name=node_name, **attrs)
+    _remember(store, full, made, regularizers, scope)
+    return made
+
+
+def _found(store: VariableStore, full: str, reuse: Any) -> Tensor | None:
+    """The layer whose variables are to be shared; None where they are to be made.
+
+    Raises:
+        GraphError: they exist, or do not, against what `reuse` says.
+    """
+    known = store.layers.get(full)
+    if known is not None and not _is_there(known):
+        known = None
+    if known is not None and not reuse:
+        raise GraphError(
+            f"the variables of the layer {full!r} exist already",
+            node=full,
+            hint="To share them, use reuse=True here or reuse=nf.AUTO_REUSE in the variable scope; "
+            "for others give another name.",
+        )
+    if known is None and reuse is True:
+        raise GraphError(
+            f"there is no layer {full!r} whose variables could be shared",
+            node=full,
+            hint="To make it, use reuse=nf.AUTO_REUSE in the variable scope.",
+        )
+    return known
+
+
+def _is_there(made: Tensor) -> bool:
+    graph, node = made.graph, made.node
+    return node.name in graph and graph.node(node.name) is node
+
+
+def _node_name(graph: Graph, scope: VariableScope, own: str) -> str:
+    """The variable scope's name, the name scopes opened inside of it, and the layer's name."""
+    opened = scope.opened_scope.rstrip("/")
+    inside = graph.scope
+    if opened and (inside == opened or inside.startswith(f"{opened}/")):
+        inside = inside[len(opened) :].lstrip("/")
+    parts = [scope.name, inside, own] if opened or scope.name else [inside, own]
+    return "/".join(part for part in parts if part)
+
+
+def _remember(
+    store: VariableStore,
+    full: str,
+    made: Tensor,
+    regularizers: Mapping[str, Regularizer],
+    scope: VariableScope,
+) -> None:
+    store.layers[full] = made
+    for key, variable in inside_of(made.node).items():
+        store.variables[f"{full}/{key}"] = variable
+        given = regularizers.get(key) or (scope.regularizer if key in regularizers else None)
+        regularize(made.graph, variable, f"{full}/{key}", given)
+
+
+def as_attribute(name: str, initializer: Any) -> Any:
+    """An initializer as a layer's attribute.
+
+    Raises:
+        AttributeProblem: a function, which a layer cannot keep.
+    """
+    found = initializer() if isinstance(initializer, type) else initializer
+    if found is not None and not isinstance(found, (str, Mapping)):
+        raise AttributeProblem(
+            f"{name} must be one of nf.initializers or its name, not {type(found).__name__}",
+            port=name,
+            hint="A layer keeps how its variables begin; make the variable by nf.get_variable for "
+            "anything else.",
+        )
+    return found
+
+
+def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as a file keeps them, without how variables begin."""
+    kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+
+
+def add_activity(out: Tensor, regularizer: Regularizer) -> Tensor:
+    """The output itself, after a penalty on it was added to the regularization losses."""
+    if regularizer is not None:
+        with out.graph.name_scope("ActivityRegularizer"):
+            loss = regularizer(out)
+        if loss is not None:
+            out.graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, loss)
+    return out

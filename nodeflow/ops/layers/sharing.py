@@ -1,0 +1,142 @@
+"""Sharing what a layer has inside: its variables by another layer, and one of them by other nodes.
+
+A file keeps a layer as one node, whose variables are derived. What uses them is wired to the
+layer's output and says which variables it means; the wire's value is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, GraphError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import DTYPES, TensorType, shape_text
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.inputs import full_shape
+from nodeflow.ops.layers.layer import Layer, sharing
+
+OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES, by_node=True)
+
+
+def owner_of(tensor: Tensor) -> Node:
+    """The layer that has the variables: that of a tensor, or the one that it shares with.
+
+    Raises:
+        GraphError: the tensor is no layer's output.
+    """
+    node = tensor.node
+    while node.op.id == Shared.id:
+        node = node.inputs[0].node
+    if not node.op.variables(dict(node.attrs)):
+        raise GraphError(
+            f"{node.name} has no variables inside: it is a {node.op.short_id}",
+            port="owner",
+            hint="Connect the output of a layer.",
+        )
+    return node
+
+
+def inside_of(owner: Node) -> dict[str, Tensor]:
+    """The variables of a layer by their names in it."""
+    names = owner.op.variables(dict(owner.attrs))
+    return {name: owner.graph.tensor(f"{owner.name}/{name}") for name in names}
+
+
+@register
+class Shared(Composed):
+    """A layer with the variables of another."""
+
+    id = "layers/shared"
+    category = "Internal"
+    hidden = True
+    random = True
+    doc = (
+        "A layer that uses the variables of another layer.\n\nIts owner is an output of that "
+        "layer; `layer` and `settings` are the op and its attributes. From Python it comes from "
+        "calling a layer again with reuse, or the object of a layer a second time."
+    )
+    inputs = (OWNER, Port("values", "Inputs of the layer.", DTYPES, variadic=True))
+    outputs = (Port("outs", "Outputs of the layer.", variadic=True),)
+    attrs = (
+        Attr("layer", "string", "layers/dense", "Op of the layer."),
+        Attr("settings", "json", None, "Its attributes.", optional=True),
+    )
+    shown_attrs = ("layer",)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        op, bound = _layer(attrs)
+        result = op.infer(*types[1:], **bound)
+        return (result,) if isinstance(result, TensorType) else tuple(result)
+
+    def check_inputs(self, inputs: Sequence[Tensor]) -> None:
+        """Raises GraphError unless the first input is a layer's output."""
+        owner_of(inputs[0])
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
+        op, bound = _layer(attrs)
+        given = inside_of(owner_of(inputs[0]))
+        wanted = op.weights(*(t.type for t in inputs[1:]), **bound)
+        for name, (shape, _) in wanted.items():
+            found = given.get(name)
+            if found is None or found.shape != shape:
+                has = "no" if found is None else f"one of {shape_text(found.shape)}"
+                raise ShapeError(
+                    f"it needs a {name} of {shape_text(shape)}, and the layer that it shares with "
+                    f"has {has}",
+                    port="owner",
+                    hint="Give both the same settings and inputs of the same size.",
+                )
+        with sharing(given):
+            return op.compose(*inputs[1:], **bound)
+
+
+def _layer(attrs: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:
+    op = REGISTRY.lookup(attrs["layer"])
+    if not isinstance(op, Layer) or not op.can_share:
+        raise AttributeProblem(
+            f"{op.short_id} cannot share its variables", port="layer", hint="Make it once."
+        )
+    return op, op.bind_attrs(attrs["settings"] or {})
+
+
+@register
+class LayerVariable(Composed):
+    """A variable of a layer."""
+
+    id = "layers/variable"
+    category = "Internal"
+    hidden = True
+    doc = (
+        "A variable inside of a layer, for nodes outside: a penalty on its kernel, a plot.\n\n"
+        "Where a Python program uses such a variable, this node stands between."
+    )
+    inputs = (OWNER,)
+    attrs = (
+        Attr("variable", "string", "kernel", "Its name in the layer."),
+        Attr("shape", "shape", (), "Its sizes."),
+        Attr("dtype", "dtype", "float32", "Its data type."),
+    )
+    shown_attrs = ("variable",)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        owner = inputs[0].node
+        name = f"{owner.name}/{attrs['variable']}"
+        if name not in owner.graph or owner.graph.node(name).op.id != "variable":
+            raise AttributeProblem(
+                f"{owner.name} has no variable {attrs['variable']!r}", port="variable"
+            )
+        found = owner.graph.tensor(name)
+        if found.type != self.infer(**attrs):
+            raise ShapeError(
+                f"{name} is {found.type}, not {self.infer(**attrs)}",
+                port="shape",
+                hint="The layer has changed: set shape and dtype to what it has now.",
+            )
+        return found

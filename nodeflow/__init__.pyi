@@ -36,6 +36,7 @@ from nodeflow.ops import functions as functions
 from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
+from nodeflow.ops.api import device as device
 from nodeflow.ops.api import gradients as gradients
 from nodeflow.ops.api import group as group
 from nodeflow.ops.api import name_scope as name_scope

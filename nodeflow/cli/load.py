@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.cli.environment import Environment
+from nodeflow.cli.output import show_notices
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
 from nodeflow.data.catalog import SOURCES, source_at
 from nodeflow.document.analysis.paths import find_name
@@ -102,6 +103,8 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
         FileProblem: the file of ``--weights`` is missing, or weights do not fit.
     """
     seed: int = task.build.settings.seed if arguments.seed is None else arguments.seed
+    show_notices(filter(None, [task.graph.device_note()]), environment)
+    task.graph.devices_noted = True
     session = Session(
         task.graph,
         tier=arguments.tier,

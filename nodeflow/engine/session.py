@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -46,6 +47,7 @@ from nodeflow.errors import (
     suggest,
 )
 from nodeflow.graph.default_session import default_session, enter, is_entered, leave
+from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import type_of_array
 from nodeflow.number_text import counted
@@ -148,6 +150,7 @@ class Session:
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
         """
+        self._note_devices()
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             self._last = executor
@@ -288,6 +291,13 @@ class Session:
             made = make_executor(*rewritten, self._wanted, self._context, updating=updating)
             self._executors[key] = made
         return self._executors[key]
+
+    def _note_devices(self) -> None:
+        """Say once that nodes with another device are computed on the CPU, too."""
+        if not self.graph.devices_noted:
+            self.graph.devices_noted = True
+            if note := self.graph.device_note():
+                warnings.warn(note, DeviceKept, stacklevel=3)
 
     @property
     def seed(self) -> int:

@@ -32,6 +32,11 @@ class TensorMethods:
         shape = self.type.shape
         return UNKNOWN if shape is UNKNOWN else TensorShape(shape)
 
+    @property
+    def device(self) -> str:
+        """Where it is to be computed, ``/device:GPU:0``; empty where nothing says so."""
+        return self.node.device
+
     def get_shape(self) -> TensorShape:
         """As ``shape``: the name that TensorFlow 1 has for it."""
         return self.shape

@@ -22,6 +22,7 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.declaration import Port
+from nodeflow.graph.devices import GraphDevices
 from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
@@ -95,6 +96,7 @@ class Node(NodeMethods):
             whatever it is called since.
         made_by: the same, but where a macro node derived another, that one for what it derived.
         alias: for a macro node, the tensors that its outputs stand for.
+        device: where it is to be computed, ``/device:GPU:0``; empty where nothing says so.
     """
 
     __slots__ = (
@@ -102,6 +104,7 @@ class Node(NodeMethods):
         "attrs",
         "control_inputs",
         "derived_from",
+        "device",
         "graph",
         "index",
         "inputs",
@@ -139,6 +142,7 @@ class Node(NodeMethods):
         self.made_by = made_by
         self.alias = alias
         self.stream = name if stream is None else stream
+        self.device = graph._device
 
     def __repr__(self) -> str:
         return f"<Node {self.name!r} {self.op.id}>"
@@ -148,7 +152,7 @@ class Node(NodeMethods):
     *("node", "tensor", "get_operation_by_name", "get_tensor_by_name", "get_collection"),
     *("add_to_collection", "as_graph_element"),
 )
-class Graph(GraphNames):
+class Graph(GraphNames, GraphDevices):
     """A dataflow graph that tensors and nodes are added to.
 
     ``with Graph() as g:``, or ``with g.as_default():``, makes it the default graph for the

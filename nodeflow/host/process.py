@@ -26,10 +26,12 @@ def main() -> None:
         return  # the window ended before this process was ready
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.runtime.thread_pool import default_threads
+    from nodeflow.graph.devices import GraphDevices
     from nodeflow.host.engine import Engine
     from nodeflow.host.protocol import Printed, Ready, Shutdown
     from nodeflow.ops.program import output
 
+    GraphDevices.devices_noted = True  # the window says it beside the node
     lock = threading.Lock()
 
     def send(message: object) -> None:

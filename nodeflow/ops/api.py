@@ -223,6 +223,17 @@ def name_scope(
     return F.graph_of(given).name_scope(default_name if name is None else name)
 
 
+def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
+    """Nodes made inside, in the default graph, have this device: ``/cpu:0``, ``/gpu:1``.
+
+    The engine computes on the CPU and says so once; files keep the device.
+
+    Raises:
+        GraphError: it is no name of a device.
+    """
+    return get_default_graph().device(device_name_or_function)
+
+
 def control_dependencies(
     control_inputs: Sequence[Node | Tensor | str] | Node | Tensor | None,
 ) -> AbstractContextManager[None]:

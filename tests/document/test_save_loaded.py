@@ -267,6 +267,13 @@ def test_nothing_moves_and_added_cards_cover_nothing(digits, tmp_path):
             assert new == other or apart(boxes[new], box), (new, other)
 
 
+def test_a_shape_that_is_set_is_the_only_change(digits, tmp_path):
+    graph, before = digits
+    graph.tensor("x").set_shape([50, 784])
+    gone, came = difference(before, saved(graph, tmp_path))
+    assert [line.replace("50, 784", "null, 784") for line in came] == gone and len(gone) == 1
+
+
 def test_added_scopes_are_frames_clear_of_what_was_there(digits, tmp_path):
     graph, _ = digits
     with graph:
@@ -291,12 +298,20 @@ def test_saving_twice_while_building_keeps_ids(digits, tmp_path):
     assert len(gone) == 1 and len(came) == 3
 
 
-def test_a_value_inside_a_layer_cannot_be_wired_in_a_file(tmp_path):
+def test_a_variable_inside_a_layer_is_read_there_again(tmp_path):
     graph = nf.load(example("mnist_layers.flow"))
-    layer = next(n.name for n in graph.nodes if n.op.id == "layers/dense")
     with graph:
-        nf.reduce_sum(graph.tensor(f"{layer}/kernel"), name="size")
-    with pytest.raises(nf.errors.GraphError, match=r"size:x.*generated from"):
+        nf.reduce_sum(graph.tensor("hidden/kernel"), name="size")
+    again = reopened(saved(graph, tmp_path), tmp_path)
+    assert [t.name for t in again.node("size").inputs] == ["hidden/kernel"]
+
+
+def test_what_an_optimizer_generated_cannot_be_wired_in_a_file(digits, tmp_path):
+    graph, _ = digits
+    inner = next(n for n in graph.nodes if n.derived_from == "train" and n.outputs)
+    with graph:
+        nf.negative(inner.outputs[0], name="peek")
+    with pytest.raises(nf.errors.GraphError, match=r"peek:x.*generated from train"):
         nf.save(graph, tmp_path / "a.flow")
 
 

@@ -1,9 +1,10 @@
-"""Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires, views.
+"""Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires, views, devices.
 
 They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
 shown), `mode` (see `passthrough`), `breakpoint` (a training in the window pauses when the value is
-not finite, or true), `hidden` (names of in-ports whose wires are drawn as stubs), and `view` (what
-is drawn in place of the value: `{"kind": "plot"}` and choices).
+not finite, or true), `hidden` (names of in-ports whose wires are drawn as stubs), `view` (what is
+drawn in place of the value: `{"kind": "plot"}` and choices), and `device` (where the node is to be
+computed: `/device:GPU:0`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.model.records import Json, NodeRecord
+from nodeflow.graph.devices import lawful_device
 
 
 def is_collapsed(record: NodeRecord) -> bool:
@@ -22,6 +24,11 @@ def is_collapsed(record: NodeRecord) -> bool:
 def has_breakpoint(record: NodeRecord) -> bool:
     """Returns whether a node has a breakpoint."""
     return record.extra.get("breakpoint") is True
+
+
+def device_of(record: NodeRecord) -> str:
+    """Returns where a node is to be computed, ``/device:GPU:0``; empty where nothing says so."""
+    return lawful_device(record.extra.get("device")) if record.extra else ""
 
 
 def hidden_ports(record: NodeRecord) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.paths import at_path
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.flow_records import Defined
@@ -18,6 +19,7 @@ from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
 from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
 from nodeflow.document.build.node_records import End, record_of, wires_into
 from nodeflow.document.build.origin import Origin
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import Rect, clear_step
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.io import flow
@@ -40,6 +42,7 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     """
     doc = flow.loads(flow.dumps(origin.document))
     doc.path = origin.document.path
+    _keep_shapes(doc, origin)
     added = [node for node in graph.nodes[origin.count :] if node.derived_from is None]
     if not added:
         return doc
@@ -68,6 +71,15 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     for name in sorted(doc.subgraphs.keys() - origin.document.subgraphs.keys()):
         arrange_scopes(doc.graph(name))
     return doc
+
+
+def _keep_shapes(doc: Document, origin: Origin) -> None:
+    """Writes what `set_shape` has made of placeholders since."""
+    for node, shape in origin.shapes.items():
+        found = at_path(doc, origin.paths[node]) if node.attrs["shape"] != shape else None
+        if found is not None:
+            graph, record = found
+            commands.set_attr(graph, record.id, "shape", node.attrs["shape"])
 
 
 class _Adder:

@@ -26,6 +26,8 @@ def record_of(node: Node, node_id: str, scope: str = "", to: Writer | None = Non
     name = check_name(node.name).removeprefix(scope)
     kept = node.op.random and node.stream.removeprefix(scope) != name
     extra = {"stream": node.stream} if kept else {}
+    if node.device:
+        extra["device"] = node.device
     if to is not None and is_flow_node(node):
         return flow_record(node, node_id, name, extra, to)
     return NodeRecord(node_id, node.op.id, name, attributes(node), extra=dict(extra))

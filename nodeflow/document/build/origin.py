@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from nodeflow.document.build.built import Build
 from nodeflow.document.model.document import Document
@@ -26,11 +27,13 @@ class Origin:
         document: as it was read; nothing changes it.
         paths: node of the graph -> its path of ids in the document (`n4`, `n9/n4`).
         count: how many nodes the graph had.
+        shapes: of its placeholders; `set_shape` changes them.
     """
 
     document: Document
     paths: dict[Node, str]
     count: int
+    shapes: dict[Node, Any]
 
 
 def keep_origin(built: Build) -> Graph:
@@ -41,7 +44,8 @@ def keep_origin(built: Build) -> Graph:
     names = [*built.document.names, *built.instances]
     graph.occupy(names)
     graph.occupy(name[:end] for name in names for end in _ends_of_scopes(name))
-    graph.origin = Origin(built.source, own, len(graph.nodes))
+    shapes = {node: node.attrs["shape"] for node in own if node.op.id == "placeholder"}
+    graph.origin = Origin(built.source, own, len(graph.nodes), shapes)
     return graph
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.node_flags import device_of
 from nodeflow.document.analysis.passthrough import REROUTE, origin
 from nodeflow.document.analysis.port_names import FEED, input_names, is_control, port_order
 from nodeflow.document.build.built import Build
@@ -101,7 +102,8 @@ def add(build: Build, record: NodeRecord) -> None:
     op = REGISTRY.lookup(record.op)
     inputs, controls = sources_of(build, record)
     try:
-        with warnings.catch_warnings(record=True) as said:
+        device = build.graph.device(device_of(record) or None)
+        with device, warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             node = build.graph.add_node(
                 op,

@@ -90,7 +90,7 @@ class RepeatedScopes:
                 for port, t in wired_inputs(node)
             )
             name, waits = node.name[len(scope) + 1 :], tuple(inside[other] for other in order)
-            parts.append((name, node.op.id, self._text(node), sources, waits))
+            parts.append((name, node.op.id, self._text(node), node.device, sources, waits))
         return tuple(parts)
 
     def _before(self, node: Node) -> list[Node]:

@@ -65,6 +65,11 @@ def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) ->
     _set(doc, verb, [node_id], "slider", list(ends) if ends else None)
 
 
+def remove_device(doc: Document, node_id: str) -> None:
+    """Takes the device off a node (see `node_flags.device_of`)."""
+    _set(doc, "Remove the device of", [node_id], "device", None)
+
+
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
     """Hides wires, given by (target id, port), or shows them."""
     keys = [key for key in keys if key in doc.wires]

@@ -34,6 +34,7 @@ from nodeflow.ui.inspector.frame_color import FrameColorEditor
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
     BreakpointNote,
+    DeviceNote,
     DocSection,
     NameSection,
     PortsSection,
@@ -90,6 +91,8 @@ class NodePage(Page):
         self.stop = BreakpointNote(theme)
         self.stop.removed.connect(partial(self.action_requested.emit, "breakpoint"))
         self.body.addWidget(self.stop)
+        self.device = DeviceNote(workspace, record.id, theme)
+        self.body.addWidget(self.device)
         self.dataset: DatasetSection | None = None
         if record.op == DATASET:
             self.body.addWidget(self._make_source())
@@ -135,6 +138,7 @@ class NodePage(Page):
         inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
         self.name.show_record(record)
         self.stop.setVisible(has_breakpoint(record))
+        self.device.show_record(record)
         fixes = node_fixes(self.workspace.document, self.workspace.analysis, self.node)
         self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
         self.attributes.show_record(record, problems)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,10 +21,12 @@ from PySide6.QtWidgets import (
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
 from nodeflow.document.analysis.flow import FLOW_ATTRS, is_flow
+from nodeflow.document.analysis.node_flags import device_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix
+from nodeflow.document.edit.set_flags import remove_device
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
@@ -193,21 +195,18 @@ class ProblemsSection(Section):
         return frame
 
 
-class BreakpointNote(QFrame):
-    """Says that a training pauses at the node; ``removed`` when the user wants no such thing."""
+class RemovableNote(QFrame):
+    """Says what holds of a node beside its attributes; ``removed`` when the user wants it not."""
 
     removed = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, text: str, what: str) -> None:
         super().__init__()
         self.setObjectName("problem")
-        sign = QLabel()
-        sign.setPixmap(dot(theme.color("error"), 14).pixmap(14, 14))
-        self.text = label(
-            "Breakpoint: training pauses when this is not finite, or true.", wrap=True
-        )
+        self._sign = sign = QLabel()
+        self.text = label(text, wrap=True)
         self.button = button("Remove", "link", self.removed.emit)
-        self.button.setAccessibleName("Remove the breakpoint")
+        self.button.setAccessibleName(f"Remove the {what}")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[2])
@@ -215,6 +214,40 @@ class BreakpointNote(QFrame):
         layout.addWidget(self.text, 1)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
+
+    def set_color(self, color: QColor) -> None:
+        """Show a dot of this colour beside the text."""
+        self._sign.setPixmap(dot(color, 14).pixmap(14, 14))
+
+
+class BreakpointNote(RemovableNote):
+    """Says that a training pauses at the node."""
+
+    def __init__(self, theme: Theme) -> None:
+        text = "Breakpoint: training pauses when this is not finite, or true."
+        super().__init__(text, "breakpoint")
+        self.set_color(theme.color("error"))
+
+
+class DeviceNote(RemovableNote):
+    """Says where the node is to be computed."""
+
+    def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
+        super().__init__("", "device")
+        restyle(self, "level", "info")
+        self._workspace, self._node, self._theme = workspace, node, theme
+        self.button.setVisible(not workspace.document.locked)
+        self.removed.connect(self._remove)
+
+    def show_record(self, record: NodeRecord) -> None:
+        """Follow the node."""
+        device = device_of(record)
+        self.text.setText(f"Device {device}, kept in the file. The engine computes on the CPU.")
+        self.set_color(self._theme.category(device))
+        self.setVisible(bool(device))
+
+    def _remove(self) -> None:
+        remove_device(self._workspace.document, self._node)
 
 
 class AttributesSection(Section):

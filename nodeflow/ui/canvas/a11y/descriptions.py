@@ -61,9 +61,10 @@ def node_state(card: CardData) -> str:
 
 
 def _states(card: CardData) -> list[str]:
-    """What holds of a node now, and whether it has a breakpoint."""
+    """What holds of a node now, and whether it has a breakpoint or a device."""
     stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
-    return [words for words in (STATES.get(card.status, ""), stops) if words]
+    device = f"device {card.device}" if card.device else ""
+    return [words for words in (STATES.get(card.status, ""), stops, device) if words]
 
 
 def value_words(card: CardData) -> str:

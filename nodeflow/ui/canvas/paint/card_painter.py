@@ -20,6 +20,7 @@ RADIUS = 10.0
 MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
 PORT_RADIUS = 5.0
+DEVICE_STRIP = 5.0
 SMALLEST_FAR = 18.0
 """Names on zoomed-out cards shrink to this size before they are elided."""
 
@@ -79,6 +80,8 @@ class CardPainter:
                 self._labels(painter, card)
         if card.status == "bypassed":
             self._passes(painter, card)
+        if card.device:
+            self._device(painter, card)
         self._border(painter, card)
         self._ports(painter, card)
 
@@ -142,6 +145,15 @@ class CardPainter:
         painter.setBrush(self.theme.color("sunken"))
         behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
         painter.drawRoundedRect(behind, RADIUS, RADIUS)
+
+    def _device(self, painter: QPainter, card: CardData) -> None:
+        """A strip on the left edge, in a colour for each device."""
+        whole, strip = QPainterPath(), QPainterPath()
+        whole.addRoundedRect(QRectF(0.5, 0.5, card.width - 1, card.height - 1), RADIUS, RADIUS)
+        strip.addRect(QRectF(0, 0, DEVICE_STRIP, card.height))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.theme.category(card.device))
+        painter.drawPath(whole.intersected(strip))
 
     def _border(self, painter: QPainter, card: CardData) -> None:
         border = self.theme.color("border_strong" if card.status in _OFF else "border")

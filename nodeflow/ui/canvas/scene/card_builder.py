@@ -11,7 +11,13 @@ from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, slider_of, view_of
+from nodeflow.document.analysis.node_flags import (
+    device_of,
+    has_breakpoint,
+    is_collapsed,
+    slider_of,
+    view_of,
+)
 from nodeflow.document.analysis.passthrough import REROUTE, mode_of
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit.node_value import value_of
@@ -148,6 +154,7 @@ class CardBuilder:
             form=form,
             passes=self._passes(record.id, sides.inputs, sides.outputs),
             slider=_slider(self.document, record) if record.extra else None,
+            device=device_of(record),
         )
 
     def _sides(self, record: NodeRecord) -> _Sides:

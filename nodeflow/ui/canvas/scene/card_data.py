@@ -74,6 +74,8 @@ class CardData:
     passes: tuple[tuple[int, int], ...] = ()
     slider: float | None = None
     """How far its slider is pulled, from 0 to 1; None without one."""
+    device: str = ""
+    """Where it is to be computed: a strip of that colour on its left edge."""
 
     @cached_property
     def _hash(self) -> int:
@@ -102,6 +104,7 @@ class CardData:
             self.form,
             self.passes,
             self.slider,
+            self.device,
         )
 
     def differs_in_value(self, other: CardData) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from nodeflow.document.analysis.node_flags import has_breakpoint
+from nodeflow.document.analysis.node_flags import device_of, has_breakpoint
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
@@ -56,6 +56,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     lines += [_STATES[status]] if status in _STATES else []
     if has_breakpoint(record) and status not in ("breakpoint", "hit"):
         lines.append(_STATES["breakpoint"])
+    if device := device_of(record):
+        lines.append(f"Device: {escape(device)}")
     for problem in _problems(scene, node_id):
         lines.append(escape(in_window(problem.message)))
         if problem.hint:

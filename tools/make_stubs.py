@@ -160,11 +160,8 @@ def _input(port: Port) -> str:
 
 def _twin(attr: Attr) -> str:
     """What a port and an attribute have the same name for: a value, or a tensor."""
-    name, _, rest = _attribute(attr).partition(": ")
-    type_, _, default = rest.partition(" = ")
-    known = [t for t in type_.split(" | ") if not t.startswith("Sequence")]
-    shown = [t for t in known if t not in ("float", "bool")]
-    return f"{name}: {' | '.join(['TensorLike', *shown])} = {default}"
+    none = " | None" if attr.default is None else ""
+    return f"{attr.name}: TensorLike{none} = {attr.default!r}"
 
 
 def _attribute(attr: Attr) -> str:

@@ -67,7 +67,7 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
     array = _array_of(tensor, value)
     if array.dtype != numpy_dtype(tensor.dtype):
         array = _converted(tensor, array)
-    if not compatible(tensor.shape, array.shape):
+    if not compatible(tensor.type.shape, array.shape):
         came = f"{tensor.dtype} {shape_text(array.shape)}"
         raise _misfit(tensor, came, _shape_hint(tensor.type, array.shape))
     return array

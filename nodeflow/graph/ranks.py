@@ -16,7 +16,7 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.shapes import UNKNOWN, Shape
 from nodeflow.graph.types import TensorType
 
-HIGHEST = {1: 8, 2: 6, 3: 4}
+HIGHEST = {1: 8, 2: 6, 3: 4, 4: 3}
 """The highest rank that is tried, by the number of inputs of unknown rank."""
 
 
@@ -55,6 +55,8 @@ def infer_for_ranks(
         raise UnknownRank(
             f"the rank of {port} is unknown", port=error.port or port, hint=error.hint
         )
+    if len(unknown) not in HIGHEST:  # not all combinations were tried
+        return tuple(t.with_shape(UNKNOWN) for t in found[0])
     return tuple(map(_common, zip(*found, strict=True)))
 
 

@@ -77,7 +77,7 @@ class RuntimeAttributes(Op):
 
     # ---- the op ---------------------------------------------------------------------------------
 
-    def own(self, values: Sequence[Any]) -> Sequence[Any]:
+    def data(self, values: Sequence[Any]) -> Sequence[Any]:
         """The inputs that stand for no attribute."""
         return values[: len(self.inputs) - len(self.runtime)]
 
@@ -113,13 +113,13 @@ class RuntimeAttributes(Op):
             raise error.at(None, name) from None
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return self.infer_known(*self.own(types), **self.bound(types, attrs))
+        return self.infer_known(*self.data(types), **self.bound(types, attrs))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         wired = self.wired(arrays)
         if wired:
             attrs |= self._found(arrays, wired, attrs)
-        return self.compute(*self.own(arrays), **attrs)
+        return self.compute(*self.data(arrays), **attrs)
 
     def _found(
         self, arrays: Sequence[np.ndarray], wired: Mapping[str, np.ndarray], attrs: dict[str, Any]
@@ -132,14 +132,14 @@ class RuntimeAttributes(Op):
         known = {name: attr for name, attr in attrs.items() if name != "stream"}
         try:
             found = {name: self._checked(name, a.tolist()) for name, a in wired.items()}
-            self.infer_known(*map(type_of_array, self.own(arrays)), **{**known, **found})
+            self.infer_known(*map(type_of_array, self.data(arrays)), **{**known, **found})
         except NodeflowError as error:
             port = error.port or self.runtime[0]
             raise RunError(error.message, port=port, hint=error.hint) from None
         return found
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        own, bound = self.own(types), self.bound(types, attrs)
+        own, bound = self.data(types), self.bound(types, attrs)
         if any(map(has_later, bound.values())):
             return None
         found = self.lower_known(own, outs, **bound)

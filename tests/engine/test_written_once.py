@@ -27,11 +27,16 @@ def test_results_do_not_depend_on_what_memory_held(op: Op) -> None:
     for sample in op.samples():
         arrays = [np.asarray(value) for value in sample.inputs]
         with nf.Graph() as graph:
-            fed = [nf.placeholder(a.dtype.name, list(a.shape)) for a in arrays]
-            outs = graph.add_node(op, fed, dict(sample.attrs)).outputs
+            inputs = [input_of(op, i, a) for i, a in enumerate(arrays)]
+            outs = graph.add_node(op, inputs, dict(sample.attrs)).outputs
+            fed = {t: a for t, a in zip(inputs, arrays, strict=True) if t.node.op.id != "constant"}
             schedule = build_schedule(outs, fed)
-        plan = make_plan(schedule, schedule.specialise({}), ["views", "fuse", "reuse"])
-        given = {schedule.feeds[t]: a for t, a in zip(fed, arrays, strict=True)}
+        types = schedule.specialise({})
+        if not all(t.is_static for t in types):
+            assert op.id == "range", "only a range of floats has a size that no type says"
+            continue
+        plan = make_plan(schedule, types, ["views", "fuse", "reuse"])
+        given = {slot: fed[t] for t, slot in schedule.feeds.items()}
         found: list[list[Any]] = []
         for before in (0x00, 0xFF, 0x3F):
             arena = Arena()
@@ -42,6 +47,13 @@ def test_results_do_not_depend_on_what_memory_held(op: Op) -> None:
         for other in found[1:]:
             for a, b in zip(found[0], other, strict=True):
                 assert a.tobytes() == b.tobytes(), sample.attrs
+
+
+def input_of(op: Op, index: int, array: np.ndarray) -> nf.Tensor:
+    """A placeholder; sizes are constants, as they are in a run that finds them in shapes."""
+    if op.input_port(index).name in op.twins:
+        return nf.constant(array)
+    return nf.placeholder(array.dtype.name, list(array.shape))
 
 
 def stream_of(node: Node) -> Stream:

@@ -19,12 +19,14 @@ from nodeflow.errors import (
     NodeflowError,
     RunError,
     ShapeError,
+    UnknownRank,
 )
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.known_values import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import DTYPES, TensorType, dtype_name, type_of_array
 from nodeflow.ops import CATEGORIES
 from nodeflow.ops.composed import Composed, resolve
@@ -85,6 +87,7 @@ def test_is_documented(op: Op) -> None:
     assert len(op.summary) <= 100
     assert op.category in CATEGORIES
     assert op.hidden == (op.category == "Internal")
+    assert op.own is False, "one of the user's, or the attribute is hidden by another"
     assert op.keywords or op.hidden or op.id == "sign"
     assert all(attr.doc for attr in op.attrs)
     assert op.hidden or not any(attr.required for attr in op.attrs), "not addable by a click"
@@ -172,6 +175,26 @@ def test_inference_with_unknown_sizes_is_compatible(op: Op) -> None:
                 assert needs_sizes(op, call), call
                 continue
             inferred = [inferred] if isinstance(inferred, TensorType) else list(inferred)
+            assert len(inferred) == len(outputs)
+            assert all(i.accepts(o) for i, o in zip(inferred, outputs, strict=True)), call
+
+
+@every_runnable_op
+def test_inference_with_unknown_ranks_is_compatible(op: Op) -> None:
+    """What is inferred for every rank holds for the real one, or the op says that it needs it."""
+    for call in CALLS[op.id]:
+        if op.id in ("variable", "cond", "while_loop"):
+            continue
+        attrs = op.bind_attrs(call.attrs)
+        types = [type_of_array(a) for a in call.inputs]
+        outputs = [type_of_array(o) for o in run_reference(op, call.inputs, attrs)]
+        for hidden in [range(len(types)), *([i] for i in range(len(types)))]:
+            given = [t.with_shape(UNKNOWN) if i in hidden else t for i, t in enumerate(types)]
+            try:
+                inferred = infer_types(op, given, attrs)
+            except NodeflowError as error:
+                assert needs_sizes(op, call) or isinstance(error, UnknownRank), error
+                continue
             assert len(inferred) == len(outputs)
             assert all(i.accepts(o) for i, o in zip(inferred, outputs, strict=True)), call
 

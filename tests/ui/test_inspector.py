@@ -69,6 +69,36 @@ def test_what_is_half_typed_is_neither_a_value_nor_a_mistake(window, qtbot):
     assert value(window, node, "shape") == [2, 3]
 
 
+def test_an_empty_shape_of_a_placeholder_means_any_shape(window, qtbot):
+    node = select(window, "placeholder", {"shape": [None, 3]})
+    shape = row(window, "shape")
+    assert shape.editor.field.text() == "?, 3"
+    type_into(qtbot, shape.editor, "")
+    assert value(window, node, "shape") is None
+    assert shape.editor.field.placeholderText() == "any shape"
+    assert not window.workspace.analysis.type_of(node, "out").has_rank
+    type_into(qtbot, shape.editor, "()")
+    assert value(window, node, "shape") == []
+    assert window.workspace.analysis.type_of(node, "out").shape == ()
+
+
+def test_a_wire_into_a_setting_overrides_it(window, qtbot):
+    document = window.workspace.document
+    image = commands.add_node(document, "placeholder", (0, 0), "image", {"shape": [None, 4]})
+    sizes = commands.add_node(document, "shape", (0, 0), "sizes")
+    node = select(window, "reshape", {"shape": [6]})
+    shape = row(window, "shape")
+    assert shape.editor.isEnabled() and shape._wired.isHidden()
+    commands.connect(document, image, "out", sizes, "x")
+    commands.connect(document, image, "out", node, "x")
+    commands.connect(document, sizes, "out", node, "shape")
+    assert not shape.editor.isEnabled()
+    assert shape._wired.text() == "Given by sizes. Without the wire it is set here."
+    assert window.workspace.analysis.type_of(node, "out").shape == (None, 4)
+    document.undo()
+    assert shape.editor.isEnabled() and shape._wired.isHidden()
+
+
 def test_a_number_that_is_typed_is_one_undo_step(window, qtbot):
     node = select(window, "constant", {"value": 1.0})
     document = window.workspace.document
@@ -137,7 +167,7 @@ def test_shapes_take_question_marks(window, qtbot):
     assert value(window, node, "shape") == [None, 784]
     out = window.workspace.analysis.type_of(node, "out")
     assert out.shape == (None, 784)
-    type_into(qtbot, row(window, "shape").editor, "")
+    type_into(qtbot, row(window, "shape").editor, "()")
     assert value(window, node, "shape") == []
 
 

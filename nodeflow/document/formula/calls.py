@@ -31,16 +31,17 @@ class CallReader(Planner):
         given = {k.arg: k for k in node.keywords}
         rest = list(node.args)
         wired: set[str] = set()
-        for port in op.inputs:
+        last = self._last_wired(op, given, rest)
+        for place, port in enumerate(op.inputs):
             twin = port.name in op.twins
-            keyword = given.get(port.name)
-            if twin and keyword is not None and is_literal(keyword.value):
+            if twin and place > last:
                 break  # an attribute, and what follows is one too
-            if keyword is not None and not (_is_setting(op, port) and is_literal(keyword.value)):
+            keyword = given.get(port.name)
+            if keyword is not None and (twin or not is_setting(op, port, keyword.value)):
                 del given[port.name]
                 wired.add(port.name)
                 inputs += self._port_operands(port, [keyword.value])
-            elif rest and not (port.optional and is_literal(rest[0])):
+            elif rest and (twin or not (port.optional and is_literal(rest[0]))):
                 wired.add(port.name)
                 taken = rest if port.variadic else rest[:1]
                 rest = [] if port.variadic else rest[1:]
@@ -49,7 +50,7 @@ class CallReader(Planner):
                 known = ", ".join(p.name for p in op.inputs)
                 raise self.error(node, f"{op.call_name} needs {port.name!r}", f"It takes {known}.")
             elif twin:
-                break
+                raise self.error(node, f"{op.call_name} needs {port.name!r}, too")
         free = [a for a in op.attrs if a.name not in given and a.name not in wired]
         if len(rest) > len(free):
             raise self.error(rest[len(free)], f"{op.call_name} takes no further argument")
@@ -61,6 +62,15 @@ class CallReader(Planner):
             else:
                 attrs[key or ""] = self._keyword(op, key, keyword)
         return self.apply(op, inputs, attrs, node, name)
+
+    @staticmethod
+    def _last_wired(op: Op, given: dict[str | None, ast.keyword], rest: list[ast.expr]) -> int:
+        """The last in-port that gets more than a literal: those before it need wires, too."""
+        values = dict(zip((p.name for p in op.inputs if p.name not in given), rest, strict=False))
+        values |= {name: keyword.value for name, keyword in given.items() if name is not None}
+        wired = (i for i, p in enumerate(op.inputs) if p.name in values
+                 and not is_literal(values[p.name]))  # fmt: skip
+        return max(wired, default=-1)
 
     def _op(self, func: ast.expr) -> Op:
         op_id = _called(func)
@@ -115,9 +125,9 @@ class CallReader(Planner):
         raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
 
 
-def _is_setting(op: Op, port: Port) -> bool:
-    """Whether an attribute has the port's name: then a literal is the attribute."""
-    return any(attr.name == port.name for attr in op.attrs)
+def is_setting(op: Op, port: Port, value: ast.expr) -> bool:
+    """Whether it is the attribute of the port's name that gets a value, which is a literal."""
+    return is_literal(value) and any(attr.name == port.name for attr in op.attrs)
 
 
 def _called(func: ast.expr) -> str:

@@ -42,6 +42,7 @@ class AttrRow(QWidget):
         self.editor = editor or make_editor(attr, theme)
         self._refused = ""
         self._problem = ""
+        self._source = ""
         self.title = title or words(attr.name)
         self.label = label(self.title, "muted")
         self.label.setBuddy(self.editor.focus_widget())
@@ -62,6 +63,8 @@ class AttrRow(QWidget):
         self._reset.hide()
         self._message = label("", "error", wrap=True)
         self._message.hide()
+        self._wired = label("", "muted", wrap=True)
+        self._wired.hide()
         self._place()
         self.editor.edited.connect(self._on_edited)
         self.editor.refused.connect(self._on_refused)
@@ -85,6 +88,15 @@ class AttrRow(QWidget):
         self._problem = text
         self._show_message()
 
+    def set_source(self, name: str) -> None:
+        """Show which node gives the value by a wire, which overrides it; empty: none does."""
+        if name == self._source:
+            return
+        self._source = name
+        self.editor.setEnabled(not name)
+        self._wired.setText(f"Given by {name}. Without the wire it is set here.")
+        self._wired.setVisible(bool(name))
+
     def _place(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -95,6 +107,7 @@ class AttrRow(QWidget):
             grid.addWidget(self._reset, 0, 1, Qt.AlignmentFlag.AlignLeft)
             grid.addWidget(self.editor, 1, 0, 1, 2)
             grid.addWidget(self._message, 2, 0, 1, 2)
+            grid.addWidget(self._wired, 3, 0, 1, 2)
             grid.setColumnStretch(1, 1)
             return
         top = Qt.AlignmentFlag.AlignVCenter
@@ -104,6 +117,7 @@ class AttrRow(QWidget):
         grid.addWidget(self._reset, 0, 1)
         grid.addWidget(self.editor, 0, 2)
         grid.addWidget(self._message, 1, 2)
+        grid.addWidget(self._wired, 2, 2)
         grid.setColumnStretch(2, 1)
 
     def _on_edited(self, value: Any) -> None:

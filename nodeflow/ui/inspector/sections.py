@@ -295,6 +295,9 @@ class AttributesSection(Section):
             row.set_value(record.attrs.get(name, default), name in record.attrs)
             found = [p for p in problems if p.port == name]
             row.set_problem(found[0].message if found else "")
+            wire = self._workspace.document.wires.get((record.id, name))
+            source = self._workspace.document.nodes[wire.source].name if wire else ""
+            row.set_source(source)
         known = {*self.attr_rows, SOURCE.name} if record.op == DATASET else {*self.attr_rows}
         op = plain_declaration(record.op)
         known.update(attr.name for attr in (op.attrs if op is not None else ()) if attr.hidden)

@@ -2,11 +2,12 @@
 
 What all ranks that the op accepts have in common is the answer: a convolution accepts one rank
 only, so its output has it; the maximum along an axis has another rank for each. An op whose number
-of outputs, or what it derives, depends on the rank refuses.
+of outputs depends on the rank refuses, and one that accepts a rank only with known sizes.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -39,25 +40,39 @@ def infer_for_ranks(
     port = op.input_name(unknown[0])
     found: list[tuple[TensorType, ...]] = []
     failures: dict[str, NodeflowError] = {}
+    needs_sizes = False
     for ranks in _ranks(len(unknown)):
-        tried = list(types)
-        for index, rank in zip(unknown, ranks, strict=True):
-            tried[index] = tried[index].with_shape((None,) * rank)
+        by_rank = dict(zip(unknown, ranks, strict=True))
         try:
-            result = op.infer(*tried, **attrs)
+            found.append(_infer_with(None, op, types, attrs, by_rank))
         except NodeflowError as failure:
             failures.setdefault(failure.message, failure)
-        else:
-            found.append((result,) if isinstance(result, TensorType) else tuple(result))
+            with contextlib.suppress(NodeflowError):
+                needs_sizes = needs_sizes or bool(_infer_with(1, op, types, attrs, by_rank))
     if not found and len(failures) == 1:
         raise next(iter(failures.values()))
-    if not found or len({len(outs) for outs in found}) > 1:
+    if needs_sizes or not found or len({len(outs) for outs in found}) > 1:
         raise UnknownRank(
             f"the rank of {port} is unknown", port=error.port or port, hint=error.hint
         )
     if len(unknown) not in HIGHEST:  # not all combinations were tried
         return tuple(t.with_shape(UNKNOWN) for t in found[0])
     return tuple(map(_common, zip(*found, strict=True)))
+
+
+def _infer_with(
+    size: int | None,
+    op: NodeDeclaration,
+    types: Sequence[TensorType],
+    attrs: Mapping[str, Any],
+    ranks: Mapping[int, int],
+) -> tuple[TensorType, ...]:
+    """The types of the outputs if some inputs have these ranks, and all of their sizes are one."""
+    tried = list(types)
+    for index, rank in ranks.items():
+        tried[index] = tried[index].with_shape((size,) * rank)
+    result = op.infer(*tried, **attrs)
+    return (result,) if isinstance(result, TensorType) else tuple(result)
 
 
 def _ranks(count: int) -> Iterator[tuple[int, ...]]:

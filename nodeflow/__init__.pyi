@@ -751,6 +751,16 @@ def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) 
         like: Only its shape is used.
     """
 
+def broadcast_to(x: TensorLike, shape: TensorLike = (2, 3), *, name: str | None = None) -> Tensor:
+    """The tensor repeated to a larger shape, as arithmetic does by itself.
+
+    Sizes of 1 and missing leading axes are repeated; an unknown size keeps that of the tensor.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: New sizes; an unknown one is kept.
+    """
+
 def case_check(
     preds: TensorLike | Sequence[TensorLike],
     exclusive: builtins.bool = False,
@@ -1366,6 +1376,26 @@ def f1_score(
         threshold: Predictions above it are positive.
     """
 
+def fill(
+    shape: TensorLike = (2, 3),
+    value: TensorLike = 0.0,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """A tensor of a given shape, full of one value.
+
+    What is wired into shape or value overrides the attributes; the result then has the value's
+    dtype. Gradient: the sum flows to the value.
+
+    Args:
+        shape: Sizes; override the attribute.
+        value: Value of every element; overrides the attribute.
+        shape: Sizes.
+        value: Value of every element.
+        dtype: Data type.
+    """
+
 def fill_in_order(
     shape: int | Sequence[int | None] = (2, 3),
     value: float | builtins.bool | Sequence[Any] | np.ndarray = 0.0,
@@ -1541,6 +1571,42 @@ def global_max_pool(
         x: Images, series or volumes.
         channels: Which axis holds the channels.
         keepdims: Keep the other axes with size 1.
+    """
+
+def glorot_normal(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights, normal within 2 deviations, with variance 2 / (inputs + outputs).
+
+    The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def glorot_uniform(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights, uniform, with variance 2 / (inputs + outputs).
+
+    The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def glu(
@@ -1746,6 +1812,42 @@ def hardmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor
 
     Args:
         axis: Axis to choose along.
+    """
+
+def he_normal(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights for relu layers, normal within 2 deviations, with variance 2 / inputs.
+
+    The last but one size of the shape is the inputs. He and others, 2015.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def he_uniform(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights for relu layers, uniform, with variance 2 / inputs.
+
+    The last but one size of the shape is the inputs. He and others, 2015.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def hinge_loss(
@@ -2682,10 +2784,56 @@ def one_cycle(
         dtype: Data type.
     """
 
+def one_hot(
+    indices: TensorLike,
+    depth: TensorLike = 10,
+    on_value: float | builtins.bool | Sequence[Any] | np.ndarray = 1,
+    off_value: float | builtins.bool | Sequence[Any] | np.ndarray = 0,
+    axis: int = -1,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Class numbers as vectors that are on_value at the class and off_value elsewhere.
+
+    The new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1
+    gives off_value everywhere.
+
+    Args:
+        indices: Class numbers.
+        depth: Number of classes; overrides the attribute.
+        depth: Number of classes.
+        on_value: Value at the class.
+        off_value: Value elsewhere.
+        axis: Where the new axis is put in.
+        dtype: Data type.
+    """
+
 def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Ones in the shape and dtype of x.
 
     No gradient flows.
+    """
+
+def orthogonal(
+    shape: TensorLike = (2, 3),
+    gain: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights whose columns, or rows if there are fewer, are at right angles and of length
+    gain.
+
+    Axes before the last count as one. Usual for recurrent kernels. Saxe and others, 2013.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        gain: Length of each column or row.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2747,6 +2895,27 @@ def place_diagonal(
     Args:
         like: Only its shape is used.
         offset: Which diagonal: above the main one if positive.
+    """
+
+def place_slice(
+    x: TensorLike,
+    like: TensorLike,
+    begin: TensorLike = (0,),
+    end: TensorLike = (None,),
+    strides: TensorLike | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros in the shape of `like`, with x put where the slices begin:end:strides choose.
+
+    Args:
+        like: Only its shape is used.
+        begin: First index per axis; overrides the attribute.
+        end: End per axis, not included; overrides the attribute.
+        strides: Step per axis; overrides the attribute.
+        begin: First index per axis; none is the first.
+        end: End per axis, not included; none is the end.
+        strides: Step per axis; none means 1.
     """
 
 def positions(
@@ -3000,6 +3169,28 @@ def random_bernoulli(x: TensorLike, seed: int | None = None, *, name: str | None
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def random_beta(
+    shape: TensorLike = (2, 3),
+    a: float = 1.0,
+    b: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Random numbers of the beta distribution, between 0 and 1.
+
+    Their mean is a / (a + b); a and b 1 give even ones.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        a: First parameter: weight of 1.
+        b: Second parameter: weight of 0.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def random_categorical(
     logits: TensorLike,
     num_samples: int = 1,
@@ -3018,12 +3209,116 @@ def random_categorical(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def random_gamma(
+    shape: TensorLike = (2, 3),
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Random numbers of the gamma distribution with shape alpha and rate beta.
+
+    Their mean is alpha / beta; alpha 1 gives the exponential distribution.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        alpha: Shape of the distribution.
+        beta: Rate: one over the scale.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_gumbel(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Random numbers of the standard Gumbel distribution: -log(-log(u)).
+
+    The place of the largest of scores and such noise is a draw from their softmax.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_normal(
+    shape: TensorLike = (2, 3),
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Normally distributed random numbers.
+
+    New ones each time it runs.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        mean: Centre.
+        stddev: Standard deviation.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_poisson(
+    shape: TensorLike = (2, 3),
+    lam: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Random whole numbers, as floats, of the Poisson distribution with mean lam.
+
+    How often something happens that happens lam times on average.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        lam: Mean.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def random_shuffle(x: TensorLike, seed: int | None = None, *, name: str | None = None) -> Tensor:
     """The slices of x along the first axis in a random order.
 
     Of range(n) a random permutation. Another order each time it runs. No gradient flows.
 
     Args:
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_uniform(
+    shape: TensorLike = (2, 3),
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Evenly distributed random numbers from low to high.
+
+    New ones each time it runs.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        low: Smallest.
+        high: Largest.
+        dtype: Data type.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -3045,9 +3340,9 @@ def random_uniform_like(
     """
 
 def range(
-    start: TensorLike | builtins.bool | np.ndarray = 10,
-    limit: TensorLike | builtins.bool | np.ndarray | None = None,
-    delta: TensorLike | builtins.bool | np.ndarray = 1,
+    start: TensorLike = 10,
+    limit: TensorLike | None = None,
+    delta: TensorLike = 1,
     dtype: DtypeLike = 'int32',
     *,
     name: str | None = None,
@@ -3297,6 +3592,16 @@ def relu6(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The rectifier with a limit: min(max(x, 0), 6).
 
     NaN stays NaN. Gradient: 1 between 0 and 6, else 0. Krizhevsky, 2010.
+    """
+
+def reshape(x: TensorLike, shape: TensorLike = (-1,), *, name: str | None = None) -> Tensor:
+    """The same elements, in the same order, in another shape.
+
+    One size may be -1: it is what remains. The number of elements must stay the same.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: New sizes; one may be -1.
     """
 
 def reshape_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3797,6 +4102,25 @@ def sinusoidal_positions(
         dtype: Data type.
     """
 
+def slice(
+    x: TensorLike,
+    begin: TensorLike = (0,),
+    size: TensorLike = (-1,),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The block that starts at begin and has the given size.
+
+    A size of -1 reaches to the end. The block must lie inside the tensor. Gradient: zeros outside
+    the block.
+
+    Args:
+        begin: First index, one number per axis; overrides the attribute.
+        size: Sizes, one number per axis; override the attribute.
+        begin: First index, one number per axis.
+        size: Sizes, one number per axis; -1 reaches to the end.
+    """
+
 def slogdet(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
     """The sign of the determinant, and the logarithm of its size.
 
@@ -3982,6 +4306,28 @@ def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
     What comes before it is a constant for optimizers.
     """
 
+def strided_slice(
+    x: TensorLike,
+    begin: TensorLike = (0,),
+    end: TensorLike = (None,),
+    strides: TensorLike | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The part of a tensor that Python's slices begin:end:strides choose.
+
+    Negative numbers count from the end; what lies outside is cut off; a stride of -1 reverses. Axes
+    without a number are kept whole. Gradient: zeros outside the part.
+
+    Args:
+        begin: First index per axis; overrides the attribute.
+        end: End per axis, not included; overrides the attribute.
+        strides: Step per axis; overrides the attribute.
+        begin: First index per axis; none is the first.
+        end: End per axis, not included; none is the end.
+        strides: Step per axis; none means 1.
+    """
+
 def subtract(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The difference x - y.
 
@@ -4114,6 +4460,16 @@ def thresholded_relu(
         value: What it gives up to the threshold.
     """
 
+def tile(x: TensorLike, multiples: TensorLike = (1, 2), *, name: str | None = None) -> Tensor:
+    """The tensor repeated along each axis.
+
+    Gradient: the sum over the copies.
+
+    Args:
+        multiples: Repeats, one number per axis; override the attribute.
+        multiples: Repeats, one number per axis.
+    """
+
 def top_k(
     x: TensorLike,
     k: int = 1,
@@ -4239,6 +4595,28 @@ def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
         offset: Which diagonal: above the main one if positive.
     """
 
+def truncated_normal(
+    shape: TensorLike = (2, 3),
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Normally distributed random numbers within 2 standard deviations.
+
+    New ones each time it runs. stddev is that of the distribution before it is cut.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        mean: Centre.
+        stddev: Standard deviation.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def uniform_candidate_sampler(
     true_classes: TensorLike,
     num_true: int = 1,
@@ -4262,6 +4640,27 @@ def uniform_candidate_sampler(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def uniform_unit_scaling(
+    shape: TensorLike = (2, 3),
+    factor: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights, uniform within factor * sqrt(3 / inputs).
+
+    The inputs are all sizes of the shape but the last, multiplied. Sussillo and Abbott, 2014;
+    TensorFlow 1's default before Glorot's.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        factor: Factor of the limit.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def unique_with_counts(
     x: TensorLike,
     out_idx: DtypeLike = 'int32',
@@ -4277,6 +4676,20 @@ def unique_with_counts(
     Args:
         x: A vector.
         out_idx: Data type of indices and counts.
+    """
+
+def unit_forget_bias(
+    shape: TensorLike = (2, 3),
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial bias of a long short-term memory: 1 for the forget gate, else 0.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        dtype: Data type.
     """
 
 def unmask_like(
@@ -4325,6 +4738,47 @@ def unstack(
     Args:
         num: How many slices there must be; none: as many.
         axis: Axis to take apart.
+    """
+
+def untile(
+    x: TensorLike,
+    like: TensorLike,
+    multiples: TensorLike = (1,),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The sum over the copies that tile made of `like`.
+
+    Args:
+        like: Only its shape is used.
+        multiples: As tile's.
+        multiples: How often tile repeated each axis.
+    """
+
+def variance_scaling(
+    shape: TensorLike = (2, 3),
+    scale: float = 1.0,
+    mode: Literal['fan_in', 'fan_out', 'fan_avg'] = 'fan_in',
+    distribution: Literal['truncated_normal', 'normal', 'uniform'] = 'truncated_normal',
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights with variance scale / n.
+
+    n is the number of inputs (fan_in) or outputs (fan_out), the last two sizes of the shape, or the
+    mean of both (fan_avg). truncated_normal draws within 2 deviations and has the variance after
+    the cut.
+
+    Args:
+        shape: Sizes; override the attribute.
+        shape: Sizes.
+        scale: Factor of the variance.
+        mode: What n is.
+        distribution: What is drawn from.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def warm_up(

@@ -31,6 +31,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "minval": ("low",),
     "num_classes": ("classes",),
     "num_or_size_splits": ("parts",),
+    "num_segments": ("count",),
     "params": ("x", "table"),
     "predictions": ("logits",),
     "ref": ("variable", "x"),

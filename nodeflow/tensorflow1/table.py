@@ -42,7 +42,28 @@ RENAMED: Mapping[str, str] = {
     "reverse_v2": "reverse",
     "where_v2": "where",
     "Operation": "Node",
-    # namespaces that say it twice
+    "accumulate_n": "add_n",
+    "half": "float16",
+    "matrix_determinant": "det",
+    "matrix_inverse": "inverse",
+    "matrix_solve": "solve",
+    "matrix_triangular_solve": "triangular_solve",
+    "self_adjoint_eig": "eigh",
+    "unsorted_segment_max": "segment_max",
+    "unsorted_segment_mean": "segment_mean",
+    "unsorted_segment_min": "segment_min",
+    "unsorted_segment_sum": "segment_sum",
+    # namespaces that say it twice, or otherwise
+    "bitwise.invert": "bitwise_not",
+    "linalg.band_part": "matrix_band_part",
+    "linalg.inv": "inverse",
+    "linalg.tensor_diag": "diag",
+    "linalg.tensor_diag_part": "diag_part",
+    "math.cumulative_logsumexp": "logcumsumexp",
+    "nn.avg_pool1d": "average_pool1d",
+    "nn.avg_pool2d": "average_pool2d",
+    "nn.lrn": "local_response_normalization",
+    "nn.swish": "silu",
     "image.resize_area": "resize",
     "image.resize_bicubic": "resize",
     "image.resize_bilinear": "resize",
@@ -151,6 +172,7 @@ ABSENT: Mapping[str, str] = {
     "nodeflow's own version is nf.__version__": (
         "*VERSION* *_VERSION COMPILER* MONOLITHIC_BUILD CXX11*"
     ),
+    "write nf.cast(x, dtype)": "to_* saturate_cast",
     RARE: "*",
 }
 """Why a name is not here -> patterns of names, without ``tf.``; the first that fits counts."""

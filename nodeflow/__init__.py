@@ -21,6 +21,7 @@ from nodeflow.ops.api import (
     constant,
     control_dependencies,
     device,
+    fill,
     gradients,
     group,
     name_scope,
@@ -33,6 +34,7 @@ from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan
 from nodeflow.ops.dropout import dropout
 from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
 from nodeflow.ops.program import NAMES as PROGRAM
+from nodeflow.ops.random_api import random_normal, random_uniform, truncated_normal
 from nodeflow.public import public, publish
 
 __version__ = "0.1.0"
@@ -104,6 +106,7 @@ __all__ = [
     "dropout",
     "dynamic_partition",
     "errors",
+    "fill",
     "foldl",
     "foldr",
     "functions",
@@ -114,9 +117,12 @@ __all__ = [
     "name_scope",
     "ones",
     "placeholder",
+    "random_normal",
+    "random_uniform",
     "reset_default_graph",
     "scan",
     "size",
+    "truncated_normal",
     "unique",
     "variable",
     "where",

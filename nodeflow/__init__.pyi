@@ -37,6 +37,7 @@ from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
 from nodeflow.ops.api import device as device
+from nodeflow.ops.api import fill as fill
 from nodeflow.ops.api import gradients as gradients
 from nodeflow.ops.api import group as group
 from nodeflow.ops.api import name_scope as name_scope
@@ -73,6 +74,7 @@ from nodeflow.ops.program.assertion import assert_none_equal as assert_none_equa
 from nodeflow.ops.program.assertion import assert_positive as assert_positive
 from nodeflow.ops.program.basics import convert_to_tensor as convert_to_tensor
 from nodeflow.ops.program.basics import no_op as no_op
+from nodeflow.ops.program.basics import placeholder_with_default as placeholder_with_default
 from nodeflow.ops.program.basics import set_random_seed as set_random_seed
 from nodeflow.ops.program.basics import tuple as tuple
 from nodeflow.ops.program.initialize import global_variables_initializer as global_variables_initializer
@@ -93,6 +95,9 @@ from nodeflow.ops.program.static_checks import assert_rank_in as assert_rank_in
 from nodeflow.ops.program.static_checks import assert_scalar as assert_scalar
 from nodeflow.ops.program.static_checks import assert_type as assert_type
 from nodeflow.ops.program.static_checks import is_numeric_tensor as is_numeric_tensor
+from nodeflow.ops.random_api import random_normal as random_normal
+from nodeflow.ops.random_api import random_uniform as random_uniform
+from nodeflow.ops.random_api import truncated_normal as truncated_normal
 from nodeflow.ops.training.clipping import assign_add as assign_add
 from nodeflow.ops.training.clipping import assign_sub as assign_sub
 from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm
@@ -1374,26 +1379,6 @@ def f1_score(
         labels: Positive where not 0.
         predictions: Scores or probabilities of being positive.
         threshold: Predictions above it are positive.
-    """
-
-def fill(
-    shape: TensorLike = (2, 3),
-    value: TensorLike = 0.0,
-    dtype: DtypeLike = 'float32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """A tensor of a given shape, full of one value.
-
-    What is wired into shape or value overrides the attributes; the result then has the value's
-    dtype. Gradient: the sum flows to the value.
-
-    Args:
-        shape: Sizes; override the attribute.
-        value: Value of every element; overrides the attribute.
-        shape: Sizes.
-        value: Value of every element.
-        dtype: Data type.
     """
 
 def fill_in_order(
@@ -3249,28 +3234,6 @@ def random_gumbel(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
-def random_normal(
-    shape: TensorLike = (2, 3),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Normally distributed random numbers.
-
-    New ones each time it runs.
-
-    Args:
-        shape: Sizes; override the attribute.
-        shape: Sizes.
-        mean: Centre.
-        stddev: Standard deviation.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
 def random_poisson(
     shape: TensorLike = (2, 3),
     lam: float = 1.0,
@@ -3297,28 +3260,6 @@ def random_shuffle(x: TensorLike, seed: int | None = None, *, name: str | None =
     Of range(n) a random permutation. Another order each time it runs. No gradient flows.
 
     Args:
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def random_uniform(
-    shape: TensorLike = (2, 3),
-    low: float = 0.0,
-    high: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Evenly distributed random numbers from low to high.
-
-    New ones each time it runs.
-
-    Args:
-        shape: Sizes; override the attribute.
-        shape: Sizes.
-        low: Smallest.
-        high: Largest.
-        dtype: Data type.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -4593,28 +4534,6 @@ def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
 
     Args:
         offset: Which diagonal: above the main one if positive.
-    """
-
-def truncated_normal(
-    shape: TensorLike = (2, 3),
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Normally distributed random numbers within 2 standard deviations.
-
-    New ones each time it runs. stddev is that of the distribution before it is cut.
-
-    Args:
-        shape: Sizes; override the attribute.
-        shape: Sizes.
-        mean: Centre.
-        stddev: Standard deviation.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def uniform_candidate_sampler(

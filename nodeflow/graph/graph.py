@@ -21,23 +21,17 @@ from nodeflow.errors import (
     UnknownName,
     suggest_or_list,
 )
-from nodeflow.graph.declaration import Port
 from nodeflow.graph.devices import GraphDevices
 from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.layer_variables import read_by_node, values_read
+from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
 from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import (
-    NUMBERS,
-    TensorType,
-    default_dtype,
-    dtype_name,
-    literal,
-)
+from nodeflow.graph.types import TensorType, default_dtype, dtype_name, literal
 from nodeflow.graph.variable_methods import VariableMethods
 from nodeflow.public import public_methods
 
@@ -315,11 +309,7 @@ class Graph(GraphNames, GraphDevices):
             given = [*given[:-1], *given[-1]]
         while given and given[-1] is None:
             given.pop()
-        dtypes: dict[str, str] = {}
-        for index, value in enumerate(given[: len(given) if op.variadic else len(op.inputs)]):
-            group = op.input_port(index).group
-            if isinstance(value, (Tensor, np.ndarray, np.generic)) and group:
-                dtypes.setdefault(group, dtype_name(value.dtype))
+        dtypes = group_dtypes(op, given)
         for index, value in enumerate(given[: len(op.inputs)]):
             stand_in = op.inputs[index].stand_in
             if value is None and stand_in is not None:
@@ -341,7 +331,7 @@ class Graph(GraphNames, GraphDevices):
                 f"For a constant condition write nf.constant({value}).",
             )
         try:
-            tensor = self.as_tensor(value, dtypes.get(port.group or "") or _port_dtype(port, value))
+            tensor = self.as_tensor(value, dtypes.get(port.group or "") or port_dtype(port, value))
         except NodeflowError as error:
             raise error.at(None, op.input_name(index)) from None
         return tensor if self._derived_from else read_by_node(self, tensor)
@@ -372,7 +362,7 @@ class Graph(GraphNames, GraphDevices):
             return value
         if isinstance(value, Node):
             raise GraphError(f"{value.name} has no output tensor")
-        if isinstance(value, (np.ndarray, np.generic)):
+        if has_dtype(value) or (isinstance(value, np.generic) and dtype is None):
             array = np.asarray(value)
             return self.apply("constant", value=array, dtype=dtype_name(array.dtype))
         packed = self._packed(value, dtype) if isinstance(value, (list, tuple)) else None
@@ -385,6 +375,7 @@ class Graph(GraphNames, GraphDevices):
             )
         dtype = dtype or default_dtype(value)
         literal(value, dtype)
+        value = float(value) if isinstance(value, np.generic) else value
         return self.apply("constant", value=value, dtype=dtype)
 
     # ---- order ------------------------------------------------------------------------------
@@ -584,19 +575,6 @@ def descendants(nodes: Iterable[Node], users: Mapping[Node, Iterable[Node]]) -> 
                 seen.add(user)
                 stack.append(user)
     return seen
-
-
-def _port_dtype(port: Port, value: Any) -> str | None:
-    """The dtype of a literal no tensor decides: its own default, if the port takes it."""
-    if isinstance(value, (Tensor, Node, np.ndarray, np.generic)):
-        return None
-    try:
-        own = default_dtype(value)
-    except LiteralError:
-        return None  # `as_tensor` refuses it with the same error
-    if own in port.dtypes or own == "bool":
-        return own
-    return next((d for d in port.dtypes if d in NUMBERS), None)
 
 
 _local = threading.local()

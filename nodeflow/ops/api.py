@@ -2,30 +2,86 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
-from nodeflow.graph.types import default_dtype, dtype_name
+from nodeflow.graph.types import default_dtype, dtype_name, literal, shape_text
 from nodeflow.ops import functions as F
+from nodeflow.ops.inputs import full_shape
 
 
-def constant(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
+def constant(
+    value: Any,
+    dtype: Any = None,
+    shape: Sequence[int] | int | None = None,
+    name: str | None = None,
+    verify_shape: bool = False,
+) -> Tensor:
     """A value that never changes.
 
     Args:
         value: number, nested lists of numbers, or numpy array.
         dtype: its dtype; None keeps an array's, and makes int32, float32 or bool of literals.
+        shape: its sizes; elements that are missing at the end repeat the last one of ``value``, as
+            in TensorFlow 1.
+        verify_shape: whether the value must have that shape itself.
 
     Raises:
         LiteralError: the value is not exact in the dtype.
+        ShapeError: the shape has fewer elements than the value, or is another one and verified.
     """
-    value, dtype = _value_and_dtype(value, dtype)
+    value, dtype = value_and_dtype(value, dtype)
+    if shape is not None:
+        value = _spread(literal(value, dtype), shape, verify_shape)
     return get_default_graph().apply("constant", value=value, dtype=dtype, name=name)
+
+
+def _spread(array: np.ndarray, shape: Sequence[int] | int, verify: bool) -> np.ndarray:
+    """The array in a shape, its last element repeated."""
+    sizes = full_shape([shape] if isinstance(shape, int) else shape)
+    missing = math.prod(sizes) - array.size
+    if missing < 0 or (verify and array.shape != sizes) or (missing and not array.size):
+        raise ShapeError(
+            f"a value of shape {shape_text(array.shape)} does not fill {shape_text(sizes)}",
+            hint="Give a shape with as many elements, or with more.",
+        )
+    last = array.reshape(-1)[-1:]
+    return np.concatenate([array.reshape(-1), np.repeat(last, missing)]).reshape(sizes)
+
+
+def fill(
+    shape: Any = None,
+    value: Any = 0.0,
+    name: str | None = None,
+    *,
+    dims: Any = None,
+    dtype: Any = None,
+) -> Tensor:
+    """A tensor full of one value.
+
+    Args:
+        shape: its sizes: numbers, or a tensor of them; TensorFlow 1 calls them ``dims``.
+        value: a number, or a tensor with one element.
+        dtype: of a number; None makes int32, float32 or bool of it.
+
+    Raises:
+        GraphError: no sizes are given, or the value is no single number.
+    """
+    shape = dims if shape is None else shape
+    if shape is None:
+        raise GraphError("fill needs a shape", hint="Write nf.fill([2, 3], 1.0).")
+    if isinstance(value, Tensor):
+        if dtype is not None and dtype_name(dtype) != value.dtype:
+            value = F.cast(value, dtype=dtype_name(dtype))
+        return F.fill(shape, value, name=name)
+    value, dtype = value_and_dtype(value, dtype)
+    return F.fill(shape=shape, value=value, dtype=dtype, name=name)
 
 
 def placeholder(
@@ -79,11 +135,12 @@ def variable(
     if isinstance(initial, (Mapping, str)):
         own = dtype_name(dtype or "float32")
         return graph.apply("variable", initializer=initial, dtype=own, **rest)
-    value, dtype = _value_and_dtype(initial, dtype)
+    value, dtype = value_and_dtype(initial, dtype)
     return graph.apply("variable", value=value, dtype=dtype, **rest)
 
 
-def _value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
+def value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
+    """A literal or array, and the dtype that it has as a constant."""
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         return array, dtype_name(array.dtype if dtype is None else dtype)

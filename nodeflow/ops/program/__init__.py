@@ -22,7 +22,10 @@ _STATIC_CHECKS = (
     *("assert_integer", "assert_rank", "assert_rank_at_least", "assert_rank_in"),
     *("assert_scalar", "assert_type", "is_numeric_tensor"),
 )
-_BASICS = ("convert_to_tensor", "no_op", "set_random_seed", "tuple")
+_BASICS = (
+    *("convert_to_tensor", "no_op", "placeholder_with_default", "set_random_seed"),
+    "tuple",
+)
 
 NAMES = {
     "Print": "nodeflow.ops.program.printing",

@@ -7,7 +7,7 @@ from typing import Any
 
 from nodeflow.errors import DtypeError, GraphError, a_type
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
-from nodeflow.graph.types import dtype_name
+from nodeflow.graph.types import compatible, dtype_name, shape_text
 from nodeflow.ops import api
 from nodeflow.ops import functions as F
 
@@ -42,6 +42,37 @@ def convert_to_tensor(
         except GraphError:
             pass  # only preferred
     return api.constant(value, dtype, name=name or "Const")
+
+
+def placeholder_with_default(
+    input: Any, shape: Sequence[int | None] | int | None = None, name: str | None = None
+) -> Tensor:
+    """A value that may be fed, and has a default.
+
+    Args:
+        input: the default: a number, list, array or constant; of any other tensor, what it is when
+            it runs.
+        shape: sizes that may be fed, None for one that is known only when it runs; None alone means
+            any shape.
+
+    Raises:
+        GraphError: the default does not fit the shape, or a computed one has a shape of its own.
+    """
+    name = name or "PlaceholderWithDefault"
+    if isinstance(input, Tensor) and input.node.op.id != "constant":
+        sizes = [shape] if isinstance(shape, int) else shape
+        if sizes is not None and not compatible(input.shape, (*sizes,)):
+            raise GraphError(
+                f"a default of shape {shape_text(input.shape)} does not fit the shape {shape}",
+                node=input.name,
+                hint="Give a shape that the default has.",
+            )
+        return F.identity(input, name=name)
+    if isinstance(input, Tensor):
+        value, dtype = input.node.attrs["value"], input.dtype
+    else:
+        value, dtype = api.value_and_dtype(input, None)
+    return api.placeholder(dtype, shape, name=name, sample=value)
 
 
 def no_op(name: str | None = None) -> Node:

@@ -1,0 +1,115 @@
+"""Random tensors with TensorFlow 1's arguments: means and limits may be tensors, numbers whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, LiteralError
+from nodeflow.graph.graph import Tensor, get_default_graph
+from nodeflow.graph.types import INTEGERS, dtype_name
+from nodeflow.ops import functions as F
+
+
+def random_normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = "float32",
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Normally distributed random numbers, new ones each time it runs.
+
+    Args:
+        shape: its sizes: numbers, or a tensor of them.
+        mean: a number, or a tensor that broadcasts to the shape.
+        stddev: standard deviation, likewise.
+        dtype: float32 or float64.
+        seed: nodes with one seed draw the same numbers; None means those of the node's stream.
+
+    Raises:
+        GraphError: what does not fit, at which node.
+    """
+    return _normal("random_normal", shape, mean, stddev, dtype, seed, name)
+
+
+def truncated_normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = "float32",
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Normally distributed random numbers within two standard deviations.
+
+    Arguments and errors are those of `random_normal`; ``stddev`` is that of the distribution before
+    it is cut.
+    """
+    return _normal("truncated_normal", shape, mean, stddev, dtype, seed, name)
+
+
+def _normal(
+    op: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: int | None, name: str | None
+) -> Tensor:
+    draw = getattr(F, op)
+    if not isinstance(mean, Tensor) and not isinstance(stddev, Tensor):
+        return draw(shape, mean=mean, stddev=stddev, dtype=dtype, seed=seed, name=name)
+    with get_default_graph().name_scope(name or op):
+        return F.add(draw(shape, dtype=dtype, seed=seed) * stddev, mean)
+
+
+def random_uniform(
+    shape: Any,
+    low: Any = 0.0,
+    high: Any = None,
+    dtype: Any = "float32",
+    seed: int | None = None,
+    name: str | None = None,
+    *,
+    minval: Any = None,
+    maxval: Any = None,
+) -> Tensor:
+    """Evenly distributed random numbers, new ones each time it runs.
+
+    Args:
+        shape: its sizes: numbers, or a tensor of them.
+        low: smallest; a number, or a tensor that broadcasts to the shape.
+        high: what they stay below; 1 for floats. Whole numbers need it.
+        dtype: a float dtype, or an integer one for whole numbers.
+        seed: nodes with one seed draw the same numbers; None means those of the node's stream.
+        minval: TensorFlow 1's name of ``low``.
+        maxval: TensorFlow 1's name of ``high``.
+
+    Raises:
+        GraphError: what does not fit, at which node; ``high`` is missing.
+    """
+    low = low if minval is None else minval
+    high = high if maxval is None else maxval
+    dtype = dtype_name(dtype)
+    if dtype in INTEGERS:
+        return _whole(shape, low, high, dtype, seed, name or "random_uniform")
+    high = 1.0 if high is None else high
+    if not isinstance(low, Tensor) and not isinstance(high, Tensor):
+        return F.random_uniform(shape, low=low, high=high, dtype=dtype, seed=seed, name=name)
+    with get_default_graph().name_scope(name or "random_uniform"):
+        drawn = F.random_uniform(shape, dtype=dtype, seed=seed)
+        return F.add(drawn * (high - low), low)
+
+
+def _whole(shape: Any, low: Any, high: Any, dtype: str, seed: int | None, name: str) -> Tensor:
+    """Whole numbers from ``low`` to ``high - 1``, of 53 random bits each."""
+    if high is None:
+        raise AttributeProblem(
+            f"{dtype} numbers need a limit", node=name, port="high", hint="Give maxval."
+        )
+    graph = get_default_graph()
+    with graph.name_scope(name):
+        drawn = F.random_uniform(shape, dtype="float64", seed=seed)
+        try:
+            lowest, limit = (graph.as_tensor(v, "int64") for v in (low, high))
+        except LiteralError as error:
+            raise error.at(name, "high") from None
+        lowest, limit = (t if t.dtype == "int64" else F.cast(t, "int64") for t in (lowest, limit))
+        steps = F.cast(F.floor(drawn * F.cast(limit - lowest, "float64")), "int64")
+        return F.cast(lowest + steps, dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,27 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
             hint="Give a dict from tensors or their names to values: {x: [1.0, 2.0]}.",
         )
     fed: dict[Tensor, np.ndarray] = {}
-    for key, value in (feed_dict or {}).items():
+    for key, value in _pairs((feed_dict or {}).items()):
         tensor = fed_tensor(graph, key)
         if tensor in fed:
             raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
         fed[tensor] = as_array(tensor, value)
     return fed
+
+
+def _pairs(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    """Keys and values one by one: a tuple of tensors, such as an LSTM's state, takes a tuple."""
+    for key, value in items:
+        if not isinstance(key, tuple):
+            yield key, value
+        elif isinstance(value, (tuple, list)) and len(value) == len(key):
+            yield from _pairs(zip(key, value, strict=True))
+        else:
+            came = f"{len(value)}" if isinstance(value, (tuple, list)) else a_type(value)
+            raise FeedError(
+                f"a tuple of {len(key)} tensors takes as many values, not {came}",
+                hint="Feed a tuple of the same structure.",
+            )
 
 
 def fed_tensor(graph: Graph, key: Any) -> Tensor:

@@ -44,7 +44,7 @@ def constant(
 
 def _spread(array: np.ndarray, shape: Sequence[int] | int, verify: bool) -> np.ndarray:
     """The array in a shape, its last element repeated."""
-    sizes = full_shape([shape] if isinstance(shape, int) else shape)
+    sizes = full_shape((shape,) if isinstance(shape, int) else tuple(shape))
     missing = math.prod(sizes) - array.size
     if missing < 0 or (verify and array.shape != sizes) or (missing and not array.size):
         raise ShapeError(

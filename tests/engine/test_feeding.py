@@ -127,3 +127,17 @@ def test_feeds_by_name_and_by_tensor() -> None:
     with Session(graph) as session:
         for key in (x, x.op, "in-1", "in-1:0", "in_1", "in_1:0"):
             assert session.run(y, feed_dict=OrderedDict([(key, [1])])).tolist() == [2.0]
+
+
+def test_a_tuple_of_tensors_is_fed_by_a_tuple_of_values() -> None:
+    """As TensorFlow 1's `session.run` takes the states of recurrent cells."""
+    with nf.Graph() as graph:
+        c, h, n = (nf.placeholder("float32", [], name=name) for name in "chn")
+        total = c * 100 + h * 10 + n
+    with nf.Session(graph) as session:
+        assert session.run(total, {((c, h), n): ((1, 2), 3)}) == 123
+        assert session.run(total, {("c", h): [1, 2], n: 3}) == 123
+        with pytest.raises(FeedError, match="a tuple of 2 tensors takes as many values, not 3"):
+            session.run(total, {(c, h): (1, 2, 3), n: 1})
+        with pytest.raises(FeedError, match="takes as many values, not a float"):
+            session.run(total, {(c, h): 1.5, n: 1})

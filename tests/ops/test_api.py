@@ -14,8 +14,9 @@ from nodeflow.errors import GraphError, UnknownName
 from nodeflow.graph.registry import REGISTRY
 
 BY_HAND = {
-    "clip_by_value", "cond", "constant", "dropout", "fill", "gradients", "group", "placeholder", "scan",
-    "random_normal", "random_uniform", "size", "truncated_normal", "unique", "variable", "where", "while_loop",
+    "clip_by_value", "cond", "constant", "dropout", "fill", "gradients", "group", "placeholder",
+    "random_normal", "random_uniform", "scan", "size", "truncated_normal", "unique", "variable",
+    "where", "while_loop",
 }  # fmt: skip
 
 

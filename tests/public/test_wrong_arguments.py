@@ -31,7 +31,7 @@ COUNTS = re.compile(r"missing|takes|unexpected keyword|multiple values|positiona
 
 
 def spaces() -> dict[str, Any]:
-    found = {name: getattr(nf, name) for name in nf.MODULES}
+    found = {name: getattr(nf, name) for name in sorted(nf.MODULES)}
     return {"": nf, **found}
 
 

@@ -19,10 +19,14 @@ ELSEWHERE = re.compile(
 )
 """What only Python and the command line know."""
 PYTHON_ONLY = (
-    "graph/operators.py", "graph/indexing.py", "graph/graph.py", "engine/fetches.py",
-    "engine/runtime/context.py", "graph/variable_methods.py", "ops/user/", "ops/layers/",
-    "ops/namespaces/", "ops/rnn/", "ops/variables/", "cli/",
-    "data/sources/npz_file.py",
+    "cli/", "data/pipeline/", "data/sources/npz_file.py", "document/build/api.py",
+    "document/build/from_graph.py", "engine/fetches.py", "engine/input_streams.py",
+    "engine/runtime/context.py", "engine/session.py", "graph/default_session.py", "graph/graph.py",
+    "graph/indexing.py", "graph/operators.py", "graph/variable_methods.py", "ops/api.py",
+    "ops/control_flow/api.py", "ops/layers/", "ops/namespaces/", "ops/program/basics.py",
+    "ops/rnn/", "ops/training/decays.py", "ops/training/optimizers.py", "ops/user/",
+    "ops/variables/", "summary/", "train/api.py", "train/checkpoint.py", "train/datasets.py",
+    "train/saver.py",
 )  # fmt: skip
 """Modules whose errors only Python or only the command line can raise, or that speak of files
 written by numpy."""

@@ -34,7 +34,7 @@ def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
     """
     if mask.rank == 0:
         raise ShapeError(
-            "the mask is a single value", port="mask", hint="Use nf.where to choose by one value."
+            "the mask is a single value", port="mask", hint="Use where to choose by one value."
         )
     first = normalize_axis(axis, x.rank)
     last = first + mask.rank

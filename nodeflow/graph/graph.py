@@ -25,13 +25,13 @@ from nodeflow.graph.devices import GraphDevices
 from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.layer_variables import read_by_node, values_read
 from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
 from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType, default_dtype, dtype_name, literal
+from nodeflow.graph.values_read import values_read
 from nodeflow.graph.variable_methods import VariableMethods
 from nodeflow.public import public_methods
 
@@ -331,10 +331,9 @@ class Graph(GraphNames, GraphDevices):
                 f"For a constant condition write nf.constant({value}).",
             )
         try:
-            tensor = self.as_tensor(value, dtypes.get(port.group or "") or port_dtype(port, value))
+            return self.as_tensor(value, dtypes.get(port.group or "") or port_dtype(port, value))
         except NodeflowError as error:
             raise error.at(None, op.input_name(index)) from None
-        return tensor if self._derived_from else read_by_node(self, tensor)
 
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
         """A tensor of this graph: itself, or a constant made of an array or literal.

@@ -17,7 +17,6 @@ from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.composed import resolve
 from nodeflow.ops.training_mode import step_assigns
 
 
@@ -51,8 +50,7 @@ class Gradients(Op):
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
         if len(inputs) < 2:
             raise GraphError("gradients has no input at 'xs'", port="xs.0", hint="Connect one.")
-        meant = [resolve(x) if x.node.op.id == "layers/variable" else x for x in inputs[1:]]
-        return Expansion(alias=tuple(gradients(inputs[0], meant)))
+        return Expansion(alias=tuple(gradients(inputs[0], inputs[1:])))
 
 
 class Optimizer(Op):

@@ -35,7 +35,7 @@ from tests.ops.evaluate import build, evaluate, run_reference, varying
 
 OPS = list(REGISTRY)
 CALLS = {op.id: list(op.samples()) for op in OPS}
-BY_NODE = ("assign", "layers/shared", "layers/variable")
+BY_NODE = ("assign", "layers/shared")
 """Ops that mean the node that a wire comes from, so arrays alone do not run them."""
 RUNNABLE = [op for op in OPS if (not op.macro or isinstance(op, Composed)) and op.id not in BY_NODE]
 DIFFERENTIABLE = [

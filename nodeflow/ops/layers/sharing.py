@@ -1,7 +1,7 @@
-"""Sharing what a layer has inside: its variables by another layer, and one of them by other nodes.
+"""A layer that uses the variables of another.
 
-A file keeps a layer as one node, whose variables are derived. What uses them is wired to the
-layer's output and says which variables it means; the wire's value is not read.
+A file keeps a layer as one node, whose variables are derived. What shares them is wired to the
+layer's output, whose value it does not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.inputs import full_shape
 from nodeflow.ops.layers.layer import Layer, sharing
 
 OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES, by_node=True)
@@ -101,42 +100,3 @@ def _layer(attrs: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:
             f"{op.short_id} cannot share its variables", port="layer", hint="Make it once."
         )
     return op, op.bind_attrs(attrs["settings"] or {})
-
-
-@register
-class LayerVariable(Composed):
-    """A variable of a layer."""
-
-    id = "layers/variable"
-    category = "Internal"
-    hidden = True
-    doc = (
-        "A variable inside of a layer, for nodes outside: a penalty on its kernel, a plot.\n\n"
-        "Where a Python program uses such a variable, this node stands between."
-    )
-    inputs = (OWNER,)
-    attrs = (
-        Attr("variable", "string", "kernel", "Its name in the layer."),
-        Attr("shape", "shape", (), "Its sizes."),
-        Attr("dtype", "dtype", "float32", "Its data type."),
-    )
-    shown_attrs = ("variable",)
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
-
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        owner = inputs[0].node
-        name = f"{owner.name}/{attrs['variable']}"
-        if name not in owner.graph or owner.graph.node(name).op.id != "variable":
-            raise AttributeProblem(
-                f"{owner.name} has no variable {attrs['variable']!r}", port="variable"
-            )
-        found = owner.graph.tensor(name)
-        if found.type != self.infer(**attrs):
-            raise ShapeError(
-                f"{name} is {found.type}, not {self.infer(**attrs)}",
-                port="shape",
-                hint="The layer has changed: set shape and dtype to what it has now.",
-            )
-        return found

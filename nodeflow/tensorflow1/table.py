@@ -96,7 +96,8 @@ SESSIONS = "write the loop with nf.Session, or use nf.train.train"
 EAGER = "everything is a graph; there is no eager execution to switch on or off"
 QUANTIZED = "there are no quantized dtypes"
 RARE = "not here; write it with other ops, or as an own op with nf.op"
-CLASSES = "use the function of the same name in small letters, such as nf.layers.dense"
+CLASSES = "its base class has no use here; a layer is a function or a class of nf.layers"
+THREE_D = "convolutions and pooling go over one or two axes"
 FILES = "use Python's files, os and glob"
 TENSORFLOW_2 = "it belongs to TensorFlow 2; Python's `if` and loops stay Python"
 
@@ -152,10 +153,8 @@ ABSENT: Mapping[str, str] = {
     QUANTIZED: """
         quant* dequantize fake_quant* qint* quint* QUANTIZED_DTYPES nn.quantized_*
     """,
-    CLASSES: """
-        layers.*1D layers.*2D layers.*3D layers.*Transpose layers.Dense layers.Dropout
-        layers.Flatten layers.BatchNormalization layers.InputSpec layers.Layer
-    """,
+    CLASSES: "layers.InputSpec layers.Layer",
+    THREE_D: "layers.*3d* layers.*3D* nn.*3d*",
     FILES: "write_file gfile.* python_io.*",
     "flags and app.run are Python's own: use argparse and call main()": "app.* flags.*",
     "print with Python's logging": "logging.* get_logger",

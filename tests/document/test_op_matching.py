@@ -57,7 +57,8 @@ def test_ops_give_what_their_inference_gives(op, expected):
 
 
 def test_every_op_with_inputs_takes_something_and_gives_something():
-    kinds = [type_of(dtype, *(4,) * rank) for dtype in DTYPES for rank in range(5)]
+    shapes = [*((4,) * rank for rank in range(5)), (4, 1)]
+    kinds = [type_of(dtype, *shape) for dtype in DTYPES for shape in shapes]
     for op in declarations():
         assert not op.inputs or any(takes(op, kind) for kind in kinds), op.id
         assert gives(op) or not op.outputs, op.id

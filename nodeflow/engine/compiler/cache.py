@@ -44,6 +44,7 @@ _HELPERS = (
     "devicelib/exponentials.py",
     "devicelib/gemm.py",
     "devicelib/intrinsics.py",
+    "devicelib/inverse_functions.py",
     "devicelib/math_functions.py",
     "devicelib/normal_quantile.py",
     "devicelib/number_functions.py",

@@ -132,10 +132,8 @@ def activation_name(activation: Activation) -> str | None:
         return "linear"
     if isinstance(activation, str):
         return activation
-    from nodeflow.ops import functions
-
     name = getattr(activation, "__name__", "")
-    known = name in ACTIVATIONS and activation is getattr(functions, name, None)
+    known = name in ACTIVATIONS and activation.__module__.startswith("nodeflow.ops.")
     if not known and not callable(activation):
         raise AttributeProblem(
             f"activation must be a function or its name, not {type(activation).__name__}",

@@ -92,7 +92,8 @@ class LiveFlat:
                     ends |= set(_ends(place, target, port, noted))
             elif kind == "training":
                 again = True
-        if any(is_flow(place.graph.nodes[target]) for place, target, _ in ends):
+        targets = (place.graph.nodes.get(target) for place, target, _ in ends)
+        if any(target is not None and is_flow(target) for target in targets):
             return None
         edits += (edit for end in ends for edit in self._wire_edit(*end))
         for place in noted:

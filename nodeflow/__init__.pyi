@@ -1918,14 +1918,14 @@ def identity_matrix(
         dtype: Data type.
     """
 
-def initialize(variables: Sequence[str] | None = (), *, name: str | None = None) -> Node:
+def initialize(variables: Sequence[str] | None = None, *, name: str | None = None) -> Node:
     """Gives variables their initial values.
 
     It is the first thing that happens in a run that fetches or reaches it: everything else in that
     run sees the initial values. The numbers are those of `session.initialize()`.
 
     Args:
-        variables: Names of the variables.
+        variables: Names of the variables; none means all.
     """
 
 def inner_variable(

@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, GraphError, a_type
 from nodeflow.graph.graph import Graph
 from nodeflow.ops.summaries import protobuf as pb
 from nodeflow.summary.graph_def import graph_def
@@ -51,6 +51,10 @@ class FileWriter:
         graph_def: bytes | None = None,
         filename_suffix: str | None = None,
     ) -> None:
+        if not isinstance(logdir, (str, os.PathLike)):
+            raise GraphError(
+                f"logdir is {a_type(logdir)}, not a folder", hint="Write FileWriter('logs')."
+            )
         self._folder = Path(logdir)
         self._suffix = filename_suffix or ""
         self._max_queue, self._flush_secs = max_queue, flush_secs

@@ -228,7 +228,7 @@ def test_the_cast_that_loses_less_is_offered_first(here, there, titles):
     ("shape", "title"),
     [
         ((3, 5), "Insert Transpose"),
-        ((3,), "Insert Expand dims, axis 0"),
+        ((5,), None),
         ((5, 3, 1), "Insert Reshape to [-1, 3]"),
         ((7, 7), None),
     ],
@@ -245,7 +245,7 @@ def test_shapes_that_obviously_fit_another_way_are_offered(chain, shape, title):
     [
         ((9, 784), "conv2d", "x", (5, 5, 1, 8), ["Insert Reshape to [-1, 28, 28, 1]"]),
         ((9, 28, 28), "conv2d", "x", (5, 5, 1, 8), ["Insert Expand dims, axis -1"]),
-        ((), "matmul", "x", (1, 10), ["Insert Reshape to [1, 1]"]),
+        ((), "matmul", "x", (1, 10), ["Insert Reshape to [1]", "Insert Reshape to [1, 1]"]),
         ((4, 3, 5), "matmul", "y", (4, 2, 5), ["Insert Transpose"]),
         ((9, 7, 7, 16), "matmul", "x", (784, 10), ["Insert Reshape to [-1, 784]"]),
         ((4, 5), "add", "x", (4, 5, 7), ["Insert Expand dims, axis -1"]),
@@ -275,7 +275,6 @@ def test_each_kind_of_conversion_is_offered_at_many_ranks(shape, op, port, other
         ((10, 784), "matmul", "y", (9, 784), "Transpose", (9, 10)),
         ((9, 784), "conv2d", "x", (5, 5, 1, 8), "Reshape to [-1, 28, 28, 1]", (9, 28, 28, 8)),
         ((4, 5), "add", "x", (4, 5, 7), "Expand dims, axis -1", (4, 5, 7)),
-        ((), "matmul", "x", (1, 10), "Reshape to [1, 1]", (1, 10)),
     ],
 )
 def test_a_cast_and_another_conversion_are_offered_as_one(shape, op, port, other, title, result):

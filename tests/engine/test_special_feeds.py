@@ -35,6 +35,12 @@ inputs multiply, so the op of magnitudes is the sum of the magnitudes of what is
 MINIMUM_CASES = 60
 """Of each op; all of them together are about 76 000."""
 MINIMUM_OPS = 150
+OTHERWISE = {
+    "layers/shared": "computes what the layer does that it names",
+    "orthogonal": "takes nothing but two sizes or more",
+    "unit_forget_bias": "takes nothing but one size",
+}
+"""Ops that are no case here, and why."""
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -42,7 +48,7 @@ Shapes = tuple[tuple[int, ...], ...]
 def ops() -> list[Op]:
     """Everything that computes its outputs from its inputs."""
     runnable = [op for op in REGISTRY if not op.macro or isinstance(op, Composed)]
-    return [op for op in runnable if op.inputs and op.id not in SKIPPED]
+    return [op for op in runnable if op.inputs and op.id not in (*SKIPPED, *OTHERWISE)]
 
 
 # ---- values ---------------------------------------------------------------------------------

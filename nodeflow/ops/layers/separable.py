@@ -85,11 +85,14 @@ class SeparableConv2D(Convolutional):
         return (*names, "bias") if attrs["use_bias"] else names
 
     def samples(self) -> Iterator[Sample]:
-        base: dict[str, Any] = {"filters": 3, "kernel_size": (2, 3)}
+        base: dict[str, Any] = {"filters": 3, "kernel_size": (1, 2)}
         for dtype in FLOATS:
             yield Sample((values((2, 4, 5, 2), dtype),), base, smooth=dtype == "float64")
         more = {"depth_multiplier": 2, "padding": "same", "strides": (2, 1)}
         yield Sample((values((1, 4, 3, 2)),), {**base, **more}, smooth=True)
+        yield Sample(
+            (values((2, 3, 4, 1), "float64"),), {**base, "depth_multiplier": 3}, smooth=True
+        )
         rest = {"use_bias": False, "trainable": False, "dilation_rate": (2, 1)}
         yield Sample((values((1, 5, 4, 2)),), {**base, **rest}, smooth=True)
         for activation in self.attr("activation").choices:

@@ -31,7 +31,9 @@ class Initialize(Op):
     )
     stateful = True
     outputs = ()
-    attrs = (Attr("variables", "names", (), "Names of the variables."),)
+    attrs = (
+        Attr("variables", "names", None, "Names of the variables; none means all.", optional=True),
+    )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         return ()
@@ -56,8 +58,11 @@ def variables_initializer(var_list: Iterable[Tensor], name: str | None = "init")
 
 
 def global_variables_initializer() -> Node:
-    """A node that gives all variables that the default graph has by now their initial values."""
-    return variables_initializer(global_variables())
+    """A node that gives all variables of the default graph their initial values.
+
+    In TensorFlow 1 these are the variables that were made before it; here also those made later.
+    """
+    return get_default_graph().add_node("initialize", name="init")
 
 
 def initialize_all_variables() -> Node:

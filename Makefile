@@ -29,7 +29,7 @@ test: .venv/.ready-test
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
 
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
-           tests/engine/test_examples_agree.py
+           tests/engine/test_examples_agree.py tests/programs
 test-nightly: .venv/.ready-test
 	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -rP \
 	  -o faulthandler_timeout=7200 $(NIGHTLY)

@@ -34,6 +34,7 @@ from nodeflow.ui.core.messages import plain
 from nodeflow.ui.views.drawing import ShownView
 
 _HIDDEN_ATTRS = {
+    "body",
     "definition",
     "ports",
     "value",

@@ -56,7 +56,9 @@ def _normal(
     if not isinstance(mean, Tensor) and not isinstance(stddev, Tensor):
         return draw(shape, mean=mean, stddev=stddev, dtype=dtype, seed=seed, name=name)
     with get_default_graph().name_scope(name or op):
-        return F.add(draw(shape, dtype=dtype, seed=seed) * stddev, mean)
+        scaled = F.multiply(draw(shape, dtype=dtype, seed=seed), stddev)
+        is_centred = isinstance(mean, (int, float)) and mean == 0
+        return scaled if is_centred else F.add(scaled, mean)
 
 
 def random_uniform(

@@ -5,7 +5,7 @@ import nodeflow as nf
 
 import digits
 
-NOISE = 100
+NOISE = 32
 
 
 def glorot_init(shape):
@@ -18,14 +18,14 @@ biases = {}
 
 
 def generator(x):
-    """Images (rows, 784) from noise (rows, 100)."""
+    """Images (rows, 784) from noise (rows, 32)."""
     hidden = nf.nn.relu(nf.add(nf.matmul(x, weights["gen_hidden"]), biases["gen_hidden"]))
     return nf.nn.sigmoid(nf.add(nf.matmul(hidden, weights["gen_out"]), biases["gen_out"]))
 
 
 def discriminator(x):
     """How likely images are real, (rows, 1)."""
-    hidden = nf.nn.relu(nf.add(nf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
+    hidden = nf.nn.leaky_relu(nf.add(nf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
     return nf.nn.sigmoid(nf.add(nf.matmul(hidden, weights["disc_out"]), biases["disc_out"]))
 
 
@@ -52,8 +52,8 @@ def main(steps=3000):
 
     gen_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("gen")]
     disc_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("disc")]
-    train_gen = nf.train.AdamOptimizer(0.001).minimize(gen_loss, var_list=gen_vars)
-    train_disc = nf.train.AdamOptimizer(0.001).minimize(disc_loss, var_list=disc_vars)
+    train_gen = nf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(gen_loss, var_list=gen_vars)
+    train_disc = nf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(disc_loss, var_list=disc_vars)
 
     random = np.random.RandomState(1)
     with nf.Session() as sess:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import digits
 
-NOISE = 100
+NOISE = 32
 
 
 def glorot_init(shape):
@@ -18,14 +18,14 @@ biases = {}
 
 
 def generator(x):
-    """Images (rows, 784) from noise (rows, 100)."""
+    """Images (rows, 784) from noise (rows, 32)."""
     hidden = tf.nn.relu(tf.add(tf.matmul(x, weights["gen_hidden"]), biases["gen_hidden"]))
     return tf.nn.sigmoid(tf.add(tf.matmul(hidden, weights["gen_out"]), biases["gen_out"]))
 
 
 def discriminator(x):
     """How likely images are real, (rows, 1)."""
-    hidden = tf.nn.relu(tf.add(tf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
+    hidden = tf.nn.leaky_relu(tf.add(tf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
     return tf.nn.sigmoid(tf.add(tf.matmul(hidden, weights["disc_out"]), biases["disc_out"]))
 
 
@@ -52,8 +52,8 @@ def main(steps=3000):
 
     gen_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("gen")]
     disc_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("disc")]
-    train_gen = tf.train.AdamOptimizer(0.001).minimize(gen_loss, var_list=gen_vars)
-    train_disc = tf.train.AdamOptimizer(0.001).minimize(disc_loss, var_list=disc_vars)
+    train_gen = tf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(gen_loss, var_list=gen_vars)
+    train_disc = tf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(disc_loss, var_list=disc_vars)
 
     random = np.random.RandomState(1)
     with tf.Session() as sess:

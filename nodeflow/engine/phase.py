@@ -53,11 +53,15 @@ def phase_of(
     flags = [bool(array) for tensor, array in fed.items() if is_flag(tensor)]
     if flags:
         return Phase(any(flags), optimizers)
+    if training is None and not optimizers:
+        return INFERENCE
     return Phase(training if training is not None else bool(optimizers) or None, optimizers)
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
     """Names of the optimizers whose updates a schedule executes."""
+    if not schedule.assigns:
+        return ()
     made_by = dict.fromkeys(node.made_by for node in schedule.assigns)
     return tuple(name for name in made_by if name and _is_optimizer(schedule, name))
 

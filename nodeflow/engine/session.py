@@ -248,8 +248,9 @@ class Session:
         for node in schedule.initializers:
             self.initialize(node.attrs["variables"], feed_dict)
         phase = phase_of(schedule, feeds, training)
-        steps = (step.node for step in schedule.steps)
-        self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
+        if self.graph.streams:
+            steps = (step.node for step in schedule.steps)
+            self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
         given = self._given(schedule, feeds, phase)
         return self._executor(schedule, given, phase), given, phase, pack
 

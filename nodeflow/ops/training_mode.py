@@ -30,6 +30,8 @@ def training_flag(graph: Graph) -> Tensor:
 
 def is_flag(tensor: Tensor) -> bool:
     """Whether a tensor is a flag: a bool placeholder of that name, the user's own included."""
+    if tensor.type.dtype != "bool":  # asked of every feed of every run
+        return False
     named = tensor.node.op.id == "placeholder" and tensor.type == TensorType("bool", ())
     return named and tensor.name.split("/")[-1].startswith(FLAG)
 

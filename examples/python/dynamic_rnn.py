@@ -22,7 +22,7 @@ def sequences(rows, seed):
 
 
 def main(steps=1500):
-    """The share of new sequences that are told apart correctly."""
+    """The share of new sequences that are classified correctly."""
     nf.set_random_seed(1)
     x = nf.placeholder(nf.float32, [None, LONGEST, 1], name="x")
     y = nf.placeholder(nf.float32, [None, 2], name="y")

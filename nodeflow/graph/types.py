@@ -279,7 +279,7 @@ def a_dtype(dtype: str) -> str:
 def first_changed(array: np.ndarray, cast: np.ndarray) -> Any:
     """The first number of ``array`` that a cast changed, or None; NaN and infinities are changed.
 
-    A number is unchanged if it comes back when cast again; the sign tells apart integers of one
+    A number is unchanged if it comes back when cast again; the sign distinguishes integers of one
     width, which always come back.
     """
     with np.errstate(all="ignore"):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 TALL = 2
-"""A matrix with more rows than so many times its columns is drawn transposed."""
+"""A matrix whose rows are more than this multiple of its columns is drawn transposed."""
 STRIP = 24
 """A vector of at most so many elements is drawn as one strip, a longer one in several rows."""
 TILE_ASPECT = 2.2
@@ -22,7 +22,7 @@ SAMPLED = 4096
 MOST_CLIPPED = 0.005
 """The part of the elements that may lie beyond the ends of the colours."""
 FAR_OUT = 2.0
-"""The ends move inwards only where the extremes are so many times farther out."""
+"""The ends move inwards only where the extremes are farther out by this factor."""
 
 
 def color_limits(

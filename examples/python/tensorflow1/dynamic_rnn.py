@@ -22,7 +22,7 @@ def sequences(rows, seed):
 
 
 def main(steps=1500):
-    """The share of new sequences that are told apart correctly."""
+    """The share of new sequences that are classified correctly."""
     tf.set_random_seed(1)
     x = tf.placeholder(tf.float32, [None, LONGEST, 1], name="x")
     y = tf.placeholder(tf.float32, [None, 2], name="y")

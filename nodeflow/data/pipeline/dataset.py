@@ -288,7 +288,7 @@ class Dataset:
         return pack(self.stage.template, [t.shape for t in self.stage.types])
 
     def __iter__(self) -> abc.Iterator[Any]:
-        """The elements as numpy arrays; each pass shuffles anew."""
+        """The elements as numpy arrays; each pass shuffles them again."""
         if self.stage.captured:
             raise NotInitialized(
                 "this data set is made from tensors of a graph, which have values in a run only",

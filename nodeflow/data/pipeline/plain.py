@@ -26,7 +26,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.errors import DataError
 
 MOST = 10_000_000
-"""Elements that are gathered at most: a data set without end is told from a large one."""
+"""Limit of the elements that are gathered; a data set with more counts as endless."""
 
 
 @dataclass(frozen=True)

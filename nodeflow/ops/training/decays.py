@@ -161,8 +161,8 @@ def cosine_decay_restarts(
     """As `cosine_decay`, beginning again each time it has ended. Loshchilov and Hutter, 2017.
 
     Args:
-        t_mul: each period is so many times as long as the one before.
-        m_mul: and begins at so many times its rate.
+        t_mul: length of each period, as a multiple of the one before.
+        m_mul: first rate of each period, as a multiple of that of the one before.
     """
 
     def rate(start: Tensor, step: Tensor, steps: Any, alpha: Any) -> Tensor:

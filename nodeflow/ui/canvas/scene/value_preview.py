@@ -35,7 +35,7 @@ MAP_GAP = 2.0
 FAR_ROWS = 2
 """Rows of feature maps on a card that is zoomed out: few and large."""
 WIDE = 1.6
-"""A heat map wider than so many times its height takes the card's width."""
+"""A heat map whose width is more than this multiple of its height takes the card's width."""
 EMPTY_HEIGHT = 28.0
 
 

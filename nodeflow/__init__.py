@@ -31,10 +31,10 @@ from nodeflow.ops.api import (
     zeros,
 )
 from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
-from nodeflow.ops.dropout import dropout
+from nodeflow.ops.distributions.api import random_normal, random_uniform, truncated_normal
+from nodeflow.ops.distributions.dropout import dropout
 from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
 from nodeflow.ops.program import NAMES as PROGRAM
-from nodeflow.ops.random_api import random_normal, random_uniform, truncated_normal
 from nodeflow.public import public, publish
 
 __version__ = "0.1.0"

@@ -52,7 +52,10 @@ from nodeflow.ops.control_flow.api import foldr as foldr
 from nodeflow.ops.control_flow.api import map_fn as map_fn
 from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
-from nodeflow.ops.dropout import dropout as dropout
+from nodeflow.ops.distributions.api import random_normal as random_normal
+from nodeflow.ops.distributions.api import random_uniform as random_uniform
+from nodeflow.ops.distributions.api import truncated_normal as truncated_normal
+from nodeflow.ops.distributions.dropout import dropout as dropout
 from nodeflow.ops.dynamic.api import dynamic_partition as dynamic_partition
 from nodeflow.ops.dynamic.api import size as size
 from nodeflow.ops.dynamic.api import unique as unique
@@ -95,9 +98,6 @@ from nodeflow.ops.program.static_checks import assert_rank_in as assert_rank_in
 from nodeflow.ops.program.static_checks import assert_scalar as assert_scalar
 from nodeflow.ops.program.static_checks import assert_type as assert_type
 from nodeflow.ops.program.static_checks import is_numeric_tensor as is_numeric_tensor
-from nodeflow.ops.random_api import random_normal as random_normal
-from nodeflow.ops.random_api import random_uniform as random_uniform
-from nodeflow.ops.random_api import truncated_normal as truncated_normal
 from nodeflow.ops.training.clipping import assign_add as assign_add
 from nodeflow.ops.training.clipping import assign_sub as assign_sub
 from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm

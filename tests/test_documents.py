@@ -62,8 +62,8 @@ def test_the_op_of_contributing_works_in_both_tiers(root, tmp_path):
     op, _kernel = blocks(root / "CONTRIBUTING.md", "python")
     program = f"""
 import numpy as np, nodeflow as nf
-from nodeflow.ops import activation
-exec({op!r}, vars(activation))
+from nodeflow.ops.activations import basic
+exec({op!r}, vars(basic))
 with nf.Graph() as g:
     x = nf.placeholder("float64", [None], name="x")
     y = nf.isru(x)

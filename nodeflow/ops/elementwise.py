@@ -1,5 +1,4 @@
-"""The class of elementwise ops: one declaration each, in ``arithmetic``,
-``comparison`` and ``activation``.
+"""The class of elementwise ops: one declaration each, most of them in ``math`` and ``activations``.
 
 ``expression`` is the scalar formula that the compiled tier inlines into fused loops. Its names are
 the ports, the attributes, and the functions below, which

@@ -9,10 +9,16 @@ graph changes nothing in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Port, StandIn
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.graph.types import TensorType
+from nodeflow.graph.types import (
+    BOOL,
+    TensorType,
+    shape_text,
+)
 from nodeflow.ops.composed import resolve
 
 FLAG = "is_training"
@@ -26,6 +32,21 @@ def training_flag(graph: Graph) -> Tensor:
     flag = graph.apply("placeholder", dtype="bool", shape=(), sample=False, name=FLAG)
     graph.add_to_collection(FLAG, flag)
     return flag
+
+
+TRAINING = Port(
+    "training", "Whether to act as in training; without a wire, the run decides.", BOOL,
+    optional=True, stand_in=StandIn(TensorType("bool", ()), training_flag),
+)  # fmt: skip
+
+
+def check_flag(training: Sequence[TensorType]) -> None:
+    """Raises ShapeError unless the training flag, if wired, is one bool."""
+    if training and training[0].ndims:
+        raise ShapeError(
+            f"training must be one bool, not of shape {shape_text(training[0].shape)}",
+            port="training",
+        )
 
 
 def is_flag(tensor: Tensor) -> bool:

@@ -17,7 +17,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.ops.metric_state import Accumulating, State
+from nodeflow.ops.objectives.metric_state import Accumulating, State
 from nodeflow.train.training import Training
 
 EVALUATION_BATCH = 1000

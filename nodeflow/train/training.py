@@ -10,7 +10,7 @@ from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.pipeline.elements import Elements
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.ops.metric_state import Accumulating
+from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
 

@@ -22,8 +22,8 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import functions as F
+from nodeflow.ops.control_flow.scan_body import make_body
 from nodeflow.ops.lowering import Elementwise, Lowering
-from nodeflow.ops.scan_body import make_body
 
 
 def lowerings() -> Iterator[type[Lowering]]:

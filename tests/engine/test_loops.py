@@ -17,9 +17,9 @@ from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.ops import functions as F
+from nodeflow.ops.control_flow.scan_body import make_body
 from nodeflow.ops.lowering import Permute
 from nodeflow.ops.samples import values
-from nodeflow.ops.scan_body import make_body
 
 FLOAT = nf.TensorType("float64", (2, 3))
 

@@ -11,7 +11,7 @@ from nodeflow.engine.kernels import sorting
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.graph.types import NUMBERS
-from nodeflow.ops.einsum_plan import plan
+from nodeflow.ops.linalg.einsum_plan import plan
 
 RNG = np.random.default_rng(8)
 RUN, LONG = sorting.RUN, sorting.LONG

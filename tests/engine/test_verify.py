@@ -26,7 +26,7 @@ from nodeflow.engine.plan.verify.records import PlanError
 from nodeflow.engine.plan.verify.rules import MEMORY, ORDER
 from nodeflow.engine.runtime.compiled_steps import plan_steps
 from nodeflow.engine.schedule.schedule import build_schedule
-from nodeflow.ops.scan_body import make_body
+from nodeflow.ops.control_flow.scan_body import make_body
 
 RULES = {rule.__name__: rule for rule in (*ORDER, *MEMORY, *COVERAGE)}
 

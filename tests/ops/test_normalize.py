@@ -7,7 +7,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
-from nodeflow.ops.normalize import MissingStatistics
+from nodeflow.ops.norms.known_statistics import MissingStatistics
 
 X = np.array([[1.0, 200.0, 5.0], [3.0, 100.0, 5.0]], np.float32)
 MEAN, DEVIATION = [2.0, 150.0, 5.0], [1.0, 50.0, 0.0]

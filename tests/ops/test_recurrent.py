@@ -11,9 +11,9 @@ import scipy.special
 import nodeflow as nf
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.graph import ancestors
-from nodeflow.ops.recurrent import weights
+from nodeflow.ops.control_flow.scan_body import make_body, parse
+from nodeflow.ops.rnn.kinds import weights
 from nodeflow.ops.samples import values
-from nodeflow.ops.scan_body import make_body, parse
 from tests.ops.evaluate import evaluate
 
 sigmoid = scipy.special.expit

@@ -8,7 +8,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
-from nodeflow.ops.metric_state import Accumulating
+from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.train.evaluate import accumulators, evaluate
 from nodeflow.train.training import Binding, Training
 

@@ -9,7 +9,7 @@ from nodeflow.document.analysis.flow import AGAIN, COND, KINDS, PRED
 from nodeflow.document.analysis.subgraph_interface import is_port_name
 from nodeflow.document.model.names import FreeNames
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.ops.scan_body import Body, parse
+from nodeflow.ops.control_flow.scan_body import Body, parse
 
 
 class Names(NamedTuple):

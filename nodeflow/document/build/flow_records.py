@@ -22,7 +22,7 @@ from nodeflow.document.model.records import (
     Wire,
     plain,
 )
-from nodeflow.ops.scan_body import Body, BodyNode, parse
+from nodeflow.ops.control_flow.scan_body import Body, BodyNode, parse
 
 
 class Defined(NamedTuple):

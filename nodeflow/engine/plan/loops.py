@@ -21,8 +21,8 @@ from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan, is_concret
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.control_flow.scan_body import inline, transpose_once
 from nodeflow.ops.lowering import Loop, Permute
-from nodeflow.ops.scan_body import inline, transpose_once
 
 PlanMaker = Callable[[Schedule, Sequence[TensorType]], Plan]
 

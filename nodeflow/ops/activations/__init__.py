@@ -1,5 +1,5 @@
-"""Activation functions beyond those of every tutorial, which are in ``activation``."""
+"""Activation functions, and softmax."""
 
-from nodeflow.ops.activations import gated, piecewise, smooth
+from nodeflow.ops.activations import basic, gated, piecewise, smooth, softmax
 
-__all__ = ["gated", "piecewise", "smooth"]
+__all__ = ["basic", "gated", "piecewise", "smooth", "softmax"]

@@ -13,7 +13,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, TensorType, normalize_axis
 from nodeflow.ops import functions as F
-from nodeflow.ops.activation import CATEGORY
+from nodeflow.ops.activations.basic import CATEGORY
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.math.running import positions_along

@@ -7,10 +7,10 @@ import numpy as np
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
-from nodeflow.ops.activation import CATEGORY
+from nodeflow.ops.activations.basic import CATEGORY
 from nodeflow.ops.activations.smooth import define_with
-from nodeflow.ops.arithmetic import larger, smaller
 from nodeflow.ops.elementwise import define
+from nodeflow.ops.math.arithmetic import larger, smaller
 
 
 def _limited(x: np.ndarray, low: float, high: float) -> np.ndarray:

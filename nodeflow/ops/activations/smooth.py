@@ -14,7 +14,7 @@ from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
-from nodeflow.ops.activation import CATEGORY
+from nodeflow.ops.activations.basic import CATEGORY
 from nodeflow.ops.elementwise import Elementwise, define
 from nodeflow.ops.samples import values
 

@@ -16,9 +16,8 @@ from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import BOOL, DTYPES, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.samples import values
-from nodeflow.ops.scan import NOTHING
-from nodeflow.ops.scan_body import (
+from nodeflow.ops.control_flow.scan import NOTHING
+from nodeflow.ops.control_flow.scan_body import (
     add_input,
     inline,
     make_body,
@@ -27,6 +26,7 @@ from nodeflow.ops.scan_body import (
     run_body,
     to_text,
 )
+from nodeflow.ops.samples import values
 
 
 @register

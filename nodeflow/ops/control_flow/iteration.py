@@ -10,8 +10,8 @@ import numpy as np
 
 from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op
-from nodeflow.ops.scan import Parts
-from nodeflow.ops.scan_body import Ran, run_body
+from nodeflow.ops.control_flow.scan import Parts
+from nodeflow.ops.control_flow.scan_body import Ran, run_body
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nodeflow.graph.body_graph import BodyGraph
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.control_flow import nest
-from nodeflow.ops.scan_body import to_text
+from nodeflow.ops.control_flow.scan_body import to_text
 
 
 class Traced:

@@ -1,7 +1,7 @@
 """A loop that goes on while a condition holds.
 
-Its gradient is a scan the other way over what each iteration began with (`ops/scan.py`), so every
-order exists.
+Its gradient is a scan the other way over what each iteration began with (`scan.py`), so every order
+exists.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
+from nodeflow.ops.control_flow.scan import NOTHING, Parts, loop_gradient, run_iteration
+from nodeflow.ops.control_flow.scan_body import make_body, output_types, parse
 from nodeflow.ops.samples import values
-from nodeflow.ops.scan import NOTHING, Parts, loop_gradient, run_iteration
-from nodeflow.ops.scan_body import make_body, output_types, parse
 
 
 @register

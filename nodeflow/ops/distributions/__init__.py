@@ -1,5 +1,5 @@
-"""Random numbers of other distributions than the even and the normal one."""
+"""Random numbers, and what draws them: distributions and dropout."""
 
-from nodeflow.ops.distributions import choices, inverse
+from nodeflow.ops.distributions import choices, dropout, inverse, normal_uniform
 
-__all__ = ["choices", "inverse"]
+__all__ = ["choices", "dropout", "inverse", "normal_uniform"]

@@ -15,7 +15,7 @@ from nodeflow.graph.types import DTYPES, FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.random import SEED
+from nodeflow.ops.distributions.normal_uniform import SEED
 from nodeflow.ops.samples import values
 
 

@@ -15,7 +15,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.op import Sample
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.base import register
-from nodeflow.ops.random import DTYPE, SEED, SHAPE, Random
+from nodeflow.ops.distributions.normal_uniform import DTYPE, SEED, SHAPE, Random
 
 
 def above_zero(name: str, value: float) -> None:

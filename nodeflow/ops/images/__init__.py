@@ -1,5 +1,5 @@
-"""Pictures, and other arrays on grids, resampled."""
+"""Images, and other arrays on grids, resampled."""
 
-from nodeflow.ops.images import grid_sample, interpolate
+from nodeflow.ops.images import grid_sample, interpolate, resize
 
-__all__ = ["grid_sample", "interpolate"]
+__all__ = ["grid_sample", "interpolate", "resize"]

@@ -1,5 +1,27 @@
-"""Arranging elements, and finding and placing them by indices."""
+"""Arranging elements, and finding, taking and placing them by indices."""
 
-from nodeflow.ops.indexing import arranging, counting, diagonals, groups, nd, triangles
+from nodeflow.ops.indexing import (
+    adjoints,
+    arranging,
+    counting,
+    diagonals,
+    embedding_lookup,
+    groups,
+    nd,
+    slicing,
+    sorting,
+    triangles,
+)
 
-__all__ = ["arranging", "counting", "diagonals", "groups", "nd", "triangles"]
+__all__ = [
+    "adjoints",
+    "arranging",
+    "counting",
+    "diagonals",
+    "embedding_lookup",
+    "groups",
+    "nd",
+    "slicing",
+    "sorting",
+    "triangles",
+]

@@ -15,8 +15,8 @@ from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, compatible, shape_
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
+from nodeflow.ops.indexing.slicing import INDICES
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES
 
 COUNTS = Attr("dtype", "dtype", "int32", "Data type of the result.", choices=("int32", "int64"))
 

@@ -17,10 +17,10 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.reduction import limits
+from nodeflow.ops.indexing.slicing import INDICES, check_indices
+from nodeflow.ops.indexing.sorting import SegmentSum
+from nodeflow.ops.math.reduction import limits
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES, check_indices
-from nodeflow.ops.sorting import SegmentSum
 
 SEGMENTS = SegmentSum.inputs[1]
 

@@ -21,12 +21,11 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
-from nodeflow.ops.base import register
+from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.gradient_helpers import LIKE, Internal
-from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.indexing.slicing import INDICES, check_indices
+from nodeflow.ops.indexing.sorting import check_along
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES, check_indices
-from nodeflow.ops.sorting import check_along
 
 WHERE = Port("indices", "Where, along the last axis one number for each axis of x.", INDICES)
 

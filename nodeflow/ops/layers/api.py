@@ -12,7 +12,7 @@ from typing import Any
 
 from nodeflow.graph.graph import Tensor
 from nodeflow.namespaces import unknown
-from nodeflow.ops import dropout as ops_dropout
+from nodeflow.ops.distributions import dropout as ops_dropout
 from nodeflow.ops.layers.calls import (
     Activation,
     Initializer,

@@ -11,9 +11,9 @@ from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
+from nodeflow.ops.indexing.slicing import INDICES
 from nodeflow.ops.layers.layer import TRAINABLE, VERSION, Layer, Weights, initializer_attr
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES
 
 UNIFORM = {"op": "random_uniform", "low": -0.05, "high": 0.05}
 

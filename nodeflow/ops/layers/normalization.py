@@ -23,9 +23,9 @@ from nodeflow.ops.layers.layer import (
     initializer_attr,
     known_size,
 )
-from nodeflow.ops.normalization import TRAINING, check_flag, moments
+from nodeflow.ops.norms.batch_and_layer import moments
 from nodeflow.ops.samples import values
-from nodeflow.ops.training_mode import training_flag
+from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 AXIS = Attr("axis", "int", -1, "Axis of the features; its size must be known.")
 EPSILON = Attr("epsilon", "float", 1e-3, "Added to the variance.", minimum=0)

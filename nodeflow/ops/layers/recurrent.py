@@ -22,7 +22,7 @@ from nodeflow.ops.layers.layer import (
     initializer_attr,
     known_size,
 )
-from nodeflow.ops.recurrent import ACTIVATION, FIRST, KINDS, LAST, REVERSE, Kind
+from nodeflow.ops.rnn.kinds import ACTIVATION, FIRST, KINDS, LAST, REVERSE, Kind
 from nodeflow.ops.samples import values
 
 BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias begins.")

@@ -1,5 +1,5 @@
-"""Linear algebra: systems, factorisations and determinants, by LAPACK through numpy."""
+"""Linear algebra: products, systems, factorizations and determinants."""
 
-from nodeflow.ops.linalg import determinants, factors, products, systems
+from nodeflow.ops.linalg import determinants, einsum, factors, matmul, products, systems
 
-__all__ = ["determinants", "factors", "products", "systems"]
+__all__ = ["determinants", "einsum", "factors", "matmul", "products", "systems"]

@@ -1,5 +1,31 @@
-"""Mathematical functions beyond arithmetic: inverse functions, bits, tests, running results."""
+"""Functions of numbers, comparisons, reductions and running results."""
 
-from nodeflow.ops.math import bits, inverse, predicates, running, sums
+from nodeflow.ops.math import (
+    arithmetic,
+    bits,
+    clip,
+    comparison,
+    cumsum,
+    inverse,
+    logic,
+    predicates,
+    products,
+    reduction,
+    running,
+    sums,
+)
 
-__all__ = ["bits", "inverse", "predicates", "running", "sums"]
+__all__ = [
+    "arithmetic",
+    "bits",
+    "clip",
+    "comparison",
+    "cumsum",
+    "inverse",
+    "logic",
+    "predicates",
+    "products",
+    "reduction",
+    "running",
+    "sums",
+]

@@ -13,8 +13,8 @@ from nodeflow.errors import DtypeError, GraphError, suggest
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS
-from nodeflow.ops import dropout as ops_dropout
 from nodeflow.ops import functions as F
+from nodeflow.ops.distributions import dropout as ops_dropout
 from nodeflow.ops.namespaces.arguments import (
     is_channels_first,
     one_axis,

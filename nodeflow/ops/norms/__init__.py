@@ -1,5 +1,5 @@
 """Moments, norms, and layers that normalize by them."""
 
-from nodeflow.ops.norms import layers, local, moments, sizes
+from nodeflow.ops.norms import batch_and_layer, known_statistics, layers, local, moments, sizes
 
-__all__ = ["layers", "local", "moments", "sizes"]
+__all__ = ["batch_and_layer", "known_statistics", "layers", "local", "moments", "sizes"]

@@ -14,8 +14,8 @@ from nodeflow.graph.types import FLOATS, TensorType, normalize_axes
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.logic import ComposedReduction
-from nodeflow.ops.reduction import element_count, reduced_shape
+from nodeflow.ops.math.logic import ComposedReduction
+from nodeflow.ops.math.reduction import element_count, reduced_shape
 from nodeflow.ops.samples import values
 
 KEEPDIMS = Attr("keepdims", "bool", False, "Keep the axes with size 1.")

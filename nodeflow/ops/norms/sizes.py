@@ -16,8 +16,8 @@ from nodeflow.graph.types import FLOATS, TensorType, normalize_axes
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.logic import ComposedReduction
-from nodeflow.ops.normalization import check_broadcast
+from nodeflow.ops.math.logic import ComposedReduction
+from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import values
 
 

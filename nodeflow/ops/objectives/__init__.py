@@ -1,5 +1,5 @@
-"""Losses from class numbers, from scores, and between embeddings."""
+"""Losses, which training makes small, and metrics, which people read."""
 
-from nodeflow.ops.objectives import classes, embeddings, sampling
+from nodeflow.ops.objectives import classes, cross_entropy, embeddings, losses, metrics, sampling
 
-__all__ = ["classes", "embeddings", "sampling"]
+__all__ = ["classes", "cross_entropy", "embeddings", "losses", "metrics", "sampling"]

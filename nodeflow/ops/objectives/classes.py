@@ -15,9 +15,9 @@ from nodeflow.graph.types import FLOATS, TensorType, compatible, normalize_axis,
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
-from nodeflow.ops.losses import REDUCTION, RESHAPE, binary_each
+from nodeflow.ops.indexing.slicing import INDICES
+from nodeflow.ops.objectives.losses import REDUCTION, RESHAPE, binary_each
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES
 
 
 @register

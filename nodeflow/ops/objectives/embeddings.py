@@ -15,7 +15,7 @@ from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
-from nodeflow.ops.losses import REDUCTION, RESHAPE, Loss
+from nodeflow.ops.objectives.losses import REDUCTION, RESHAPE, Loss
 from nodeflow.ops.samples import values
 
 

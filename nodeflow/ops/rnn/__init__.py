@@ -1,5 +1,5 @@
-"""Recurrent networks of cells, as TensorFlow 1 has them: cells, wrappers, and loops over time."""
+"""Recurrent networks: one-node layers, and TensorFlow 1's cells, wrappers and loops over time."""
 
-from nodeflow.ops.rnn import recurrent_loop
+from nodeflow.ops.rnn import kinds, recurrent_loop
 
-__all__ = ["recurrent_loop"]
+__all__ = ["kinds", "recurrent_loop"]

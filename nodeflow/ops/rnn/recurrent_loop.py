@@ -17,8 +17,8 @@ from nodeflow.graph.types import DTYPES, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.scan import NOTHING, remember
-from nodeflow.ops.scan_body import parse
+from nodeflow.ops.control_flow.scan import NOTHING, remember
+from nodeflow.ops.control_flow.scan_body import parse
 
 
 @register

@@ -7,9 +7,9 @@ from typing import Any
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops import dropout as ops_dropout
 from nodeflow.ops import functions as F
 from nodeflow.ops.control_flow import nest
+from nodeflow.ops.distributions import dropout as ops_dropout
 from nodeflow.ops.rnn.cells import RNNCell, Step
 from nodeflow.ops.variables.scope import variable_scope
 

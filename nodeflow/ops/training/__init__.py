@@ -4,6 +4,6 @@
 gradients is an op of its own, `apply_gradients`.
 """
 
-from nodeflow.ops.training import apply_gradients, proximal
+from nodeflow.ops.training import apply_gradients, proximal, schedules, update_rules
 
-__all__ = ["apply_gradients", "proximal"]
+__all__ = ["apply_gradients", "proximal", "schedules", "update_rules"]

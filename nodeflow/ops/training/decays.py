@@ -2,7 +2,7 @@
 
 Every argument may be a number or a tensor. What they return is an ordinary tensor, made in a scope
 of its own, for an optimizer's ``learning_rate``. The window's schedules, which count for
-themselves, are in `nodeflow.ops.schedules`.
+themselves, are in `nodeflow.ops.training.schedules`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.macro_ops import Optimizer, Updates
-from nodeflow.ops.optimizers import rate_attr
+from nodeflow.ops.training.update_rules import rate_attr
 
 START = Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0)
 PENALTIES = (

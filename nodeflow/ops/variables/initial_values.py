@@ -17,18 +17,18 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, literal, shape_text
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.inputs import full_shape, literal_at
-from nodeflow.ops.random import (
+from nodeflow.ops.distributions.normal_uniform import (
     DTYPE,
     SEED,
     SHAPE,
     TRUNCATED_DEVIATION,
     Random,
-    fans,
     limited_uniform,
     moved,
     uniform,
 )
+from nodeflow.ops.inputs import full_shape, literal_at
+from nodeflow.ops.variables.initial_weights import fans
 
 
 class OfVariance(Random):

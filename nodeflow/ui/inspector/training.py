@@ -15,7 +15,7 @@ from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.edit import commands
 from nodeflow.document.model.names import natural_key
-from nodeflow.ops.metric_state import Accumulating
+from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import button, clear, label

@@ -26,13 +26,12 @@ from nodeflow.graph.types import (
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.base import register
+from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.gradient_helpers import Internal
+from nodeflow.ops.indexing.slicing import INDICES, check_indices
 from nodeflow.ops.inputs import literal_at
-from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import special, values
-from nodeflow.ops.slicing import INDICES, check_indices
 
 AXIS = Attr("axis", "int", -1, "Axis to sort along.")
 DESCENDING = Attr("descending", "bool", False, "Largest first.")

@@ -20,7 +20,7 @@ from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.normalization import check_broadcast
+from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import values
 
 

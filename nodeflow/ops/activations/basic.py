@@ -9,8 +9,8 @@ import numpy as np
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import FLOATS, NUMBERS
 from nodeflow.ops import functions as F
-from nodeflow.ops.arithmetic import larger
 from nodeflow.ops.elementwise import define
+from nodeflow.ops.math.arithmetic import larger
 
 CATEGORY = "Neural network"
 

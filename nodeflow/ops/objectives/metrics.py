@@ -29,9 +29,9 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
-from nodeflow.ops.metric_state import Accumulating, State
+from nodeflow.ops.indexing.slicing import INDICES
+from nodeflow.ops.objectives.metric_state import Accumulating, State
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES
 
 SCALAR = TensorType("float32", ())
 ON_THE_BATCH = (

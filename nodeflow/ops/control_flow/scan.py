@@ -26,8 +26,7 @@ from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_tex
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.samples import values
-from nodeflow.ops.scan_body import (
+from nodeflow.ops.control_flow.scan_body import (
     add_input,
     draws,
     inline,
@@ -38,6 +37,7 @@ from nodeflow.ops.scan_body import (
     run_body,
     to_text,
 )
+from nodeflow.ops.samples import values
 
 NOTHING = "[0, [], []]"
 

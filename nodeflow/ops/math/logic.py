@@ -12,7 +12,7 @@ from nodeflow.graph.types import BOOL, FLOATS, TensorType, normalize_axes
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.reduction import Reduction, reduced_shape
+from nodeflow.ops.math.reduction import Reduction, reduced_shape
 from nodeflow.ops.samples import special, values
 
 

@@ -14,8 +14,8 @@ from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.conv import GROUPS
-from nodeflow.ops.pooling import PADDING as POOL_PADDING
+from nodeflow.ops.convolution.conv2d import GROUPS
+from nodeflow.ops.convolution.pooling import PADDING as POOL_PADDING
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import PADDING
 

@@ -20,9 +20,9 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.composed import Composed
+from nodeflow.ops.control_flow.scan import remember
+from nodeflow.ops.control_flow.scan_body import make_body
 from nodeflow.ops.samples import values
-from nodeflow.ops.scan import remember
-from nodeflow.ops.scan_body import make_body
 
 Step = Callable[..., Sequence[Tensor]]
 """``step(h[, c], projected, recurrent)`` gives the next h[, c]."""

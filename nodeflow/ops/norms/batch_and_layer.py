@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import ShapeError
-from nodeflow.graph.declaration import Attr, Port, StandIn
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.types import (
-    BOOL,
     FLOATS,
     TensorType,
     broadcast_shapes,
@@ -25,12 +24,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
-from nodeflow.ops.training_mode import training_flag
-
-TRAINING = Port(
-    "training", "Whether to act as in training; without a wire, the run decides.", BOOL,
-    optional=True, stand_in=StandIn(TensorType("bool", ()), training_flag),
-)  # fmt: skip
+from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 def moments(x: Tensor, axes: Any) -> tuple[Tensor, Tensor]:
@@ -48,15 +42,6 @@ def check_broadcast(port: str, type_: TensorType, x: TensorType) -> None:
     if not fits:
         raise ShapeError(
             f"{shape_text(type_.shape)} does not broadcast to {shape_text(x.shape)}", port=port
-        )
-
-
-def check_flag(training: Sequence[TensorType]) -> None:
-    """Raises ShapeError unless the training flag, if wired, is one bool."""
-    if training and training[0].ndims:
-        raise ShapeError(
-            f"training must be one bool, not of shape {shape_text(training[0].shape)}",
-            port="training",
         )
 
 

@@ -20,11 +20,10 @@ from nodeflow.graph.types import (
     TensorType,
     normalize_axes,
     normalize_axis,
-    numpy_dtype,
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.base import register
+from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.samples import values
 
 
@@ -33,11 +32,6 @@ def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
-
-
-def accumulator(dtype: str) -> np.dtype:
-    """float32 is added up in float64, so that the reference is right for long sums."""
-    return numpy_dtype("float64" if dtype == "float32" else dtype)
 
 
 def total(x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:

@@ -19,8 +19,8 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text, type_of_array
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.channels_last import lower_pictures
-from nodeflow.ops.conv_reference import convolve, filter_gradient, input_gradient
+from nodeflow.ops.convolution.channels_last import lower_pictures
+from nodeflow.ops.convolution.reference import convolve, filter_gradient, input_gradient
 from nodeflow.ops.lowering import Convolve, FilterGradient
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (

@@ -17,10 +17,9 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.normalization import TRAINING, check_flag
-from nodeflow.ops.random import SEED
+from nodeflow.ops.distributions.normal_uniform import SEED
 from nodeflow.ops.samples import values
-from nodeflow.ops.training_mode import training_flag
+from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 @register

@@ -13,8 +13,7 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import NUMBERS, TensorType, normalize_axis
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.base import register
-from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.samples import special, values
 
 

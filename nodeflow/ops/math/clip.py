@@ -15,8 +15,8 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import NUMBERS, TensorType, literal
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.arithmetic import larger, smaller
 from nodeflow.ops.elementwise import Elementwise, define
+from nodeflow.ops.math.arithmetic import larger, smaller
 from nodeflow.ops.samples import values
 
 KEYWORDS = ("clamp", "limit", "range", "hardtanh", "relu6", "saturate")

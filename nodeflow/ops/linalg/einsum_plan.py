@@ -15,7 +15,7 @@ import numpy as np
 
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import lowering
-from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.base import accumulator
 
 
 @dataclass(frozen=True)

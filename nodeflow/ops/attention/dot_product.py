@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, and rows of a table by number."""
+"""Scaled dot-product attention."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, sha
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.normalization import check_broadcast
+from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES
 
 NEVER = -1e30
 """A score low enough that softmax gives exactly 0 beside any other; finite, so that a row without
@@ -154,39 +153,3 @@ def _scale(query: Tensor, scale: float | None) -> Any:
     if features is None:
         return F.rsqrt(F.size(query, axis=-1, dtype=query.dtype))
     return 1 / math.sqrt(max(features, 1))
-
-
-@register
-class EmbeddingLookup(Composed):
-    """Vectors of words, users, things, by number."""
-
-    id = "embedding_lookup"
-    note = "weights wired in"
-    category = "Neural network"
-    keywords = ("embedding", "word vectors", "table", "gather", "rows", "word2vec")
-    doc = (
-        "The rows of a table that the numbers name.\n\nA table (n, features) and numbers of any "
-        "shape s give (s, features). A number outside 0 to n - 1 is an error when run. Gradient: "
-        "added up at the rows that were used."
-    )
-    inputs = (
-        Port("table", "The table, usually a variable.", FLOATS),
-        Port("indices", "Row numbers.", INDICES),
-    )
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        table, indices = types
-        if not table.rank:
-            raise ShapeError("a table needs rows, not a scalar", port="table")
-        return table.with_shape((*indices.shape, *table.shape[1:]))
-
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        return F.gather(*inputs, axis=0)
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in FLOATS:
-            for kind in INDICES:
-                indices = np.array([[0, 3, 3], [2, 1, 0]], kind)
-                yield Sample((values((4, 5), dtype), indices), smooth=dtype == "float64")
-        yield Sample((values((0, 3)), np.zeros(0, "int64")), smooth=True)
-        yield Sample((values((1, 1)), np.array(0)), smooth=True)

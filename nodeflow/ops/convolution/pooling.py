@@ -14,9 +14,8 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.base import register
-from nodeflow.ops.channels_last import lower_pictures
-from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.base import accumulator, register
+from nodeflow.ops.convolution.channels_last import lower_pictures
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,

@@ -15,7 +15,7 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import SIGNED_NUMBERS, Dim, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.einsum_plan import Lowered, contract
+from nodeflow.ops.linalg.einsum_plan import Lowered, contract
 from nodeflow.ops.samples import values
 
 

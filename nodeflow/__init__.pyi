@@ -143,6 +143,11 @@ int32: DType
 int64: DType
 bool: DType
 uint8: DType
+int8: DType
+int16: DType
+uint16: DType
+uint32: DType
+uint64: DType
 
 TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | float | builtins.bool | Sequence[Any]
 """What an in-port accepts: a tensor, or a value that becomes a constant."""

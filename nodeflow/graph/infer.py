@@ -11,7 +11,7 @@ from nodeflow.errors import DtypeError, MissingInput, NodeflowError, UnknownRank
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.known_values import with_values
 from nodeflow.graph.ranks import infer_for_ranks
-from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.graph.types import FLOATS, INTEGERS, TensorType, numpy_dtype
 
 
 def infer_types(
@@ -108,8 +108,17 @@ def keeps_more(dtype: str, wanted: str) -> bool:
     return is_exact or (wanted in FLOATS and dtype not in FLOATS)
 
 
+_FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS))
+
+
 def _any_of(dtypes: Sequence[str]) -> str:
-    return dtypes[0] if len(dtypes) == 1 else f"{', '.join(dtypes[:-1])} or {dtypes[-1]}"
+    """Dtypes in words: by name if they are few, else by family."""
+    words = list(dtypes)
+    if len(words) > 4:
+        for family, members in _FAMILIES:
+            if set(members) <= set(words):
+                words = [family, *(w for w in words if w not in members)]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _cast_hint(op: NodeDeclaration, dtypes: Sequence[str]) -> str:

@@ -16,11 +16,13 @@ from nodeflow.errors import DtypeError, LiteralError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 
 FLOATS = ("float32", "float64")
-INTEGERS = ("int32", "int64", "uint8")
-SIGNED_NUMBERS = ("float32", "float64", "int32", "int64")
+UNSIGNED_INTEGERS = ("uint8", "uint16", "uint32", "uint64")
+INTEGERS = ("int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64")
 NUMBERS = FLOATS + INTEGERS
 BOOL = ("bool",)
-DTYPES = ("float32", "float64", "int32", "int64", "bool", "uint8")
+EVERYDAY = ("float32", "float64", "int32", "int64", "bool", "uint8")
+"""What most graphs use; the others come after them in every list."""
+DTYPES = EVERYDAY + tuple(d for d in NUMBERS if d not in EVERYDAY)
 
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
 _NAMES = {name: name for name in DTYPES}
@@ -237,6 +239,8 @@ def literal(value: Any, dtype: str) -> np.ndarray:
             (5.5 as int32, 300 as uint8, 1 as bool).
     """
     array = plain_array(value)
+    if array.dtype == object and (large := _largest_integer(array)) is not None:
+        raise LiteralError(f"{large} is not {a_dtype(dtype)}", hint=_range_hint(dtype))
     if array.dtype.kind not in "biuf":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
@@ -258,8 +262,23 @@ def literal(value: Any, dtype: str) -> np.ndarray:
     raise LiteralError(
         f"{wrong} is not {a_dtype(dtype)}"
         + ("" if dtype not in FLOATS else ": it has too many digits"),
-        hint="Change the value, or choose another dtype.",
+        hint=_range_hint(dtype),
     )
+
+
+def _range_hint(dtype: str) -> str:
+    """What to do about a value that a dtype does not have."""
+    change = "Change the value, or choose another dtype."
+    if dtype not in INTEGERS:
+        return change
+    limits = np.iinfo(dtype)
+    return f"{dtype} holds whole numbers from {limits.min} to {limits.max}. {change}"
+
+
+def _largest_integer(array: np.ndarray) -> int | None:
+    """Of an array of Python's integers, one that no dtype has."""
+    found = array.ravel().tolist()
+    return max(found, key=abs) if found and all(type(v) is int for v in found) else None
 
 
 def plain_array(value: Any) -> np.ndarray:
@@ -268,7 +287,21 @@ def plain_array(value: Any) -> np.ndarray:
     Raises:
         LiteralError: nested lists have uneven lengths.
     """
-    return _array_of(_decode_special(value))
+    plain = _decode_special(value)
+    array = _array_of(plain)
+    if array.dtype == np.float64 and isinstance(value, (list, tuple)) and array.size:
+        with np.errstate(all="ignore"):
+            return _exact(plain, array) if np.max(np.abs(array)) >= 2.0**63 else array
+    return array
+
+
+def _exact(value: Any, array: np.ndarray) -> np.ndarray:
+    """Integers beyond int64, which numpy makes floats of where smaller ones stand beside them."""
+    whole = np.asarray(value, object)
+    if _largest_integer(whole) is None:
+        return array
+    fit = min(whole.flat) >= 0 and max(whole.flat) < 1 << 64
+    return whole.astype(np.uint64) if fit else whole
 
 
 def a_dtype(dtype: str) -> str:

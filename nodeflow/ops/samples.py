@@ -35,7 +35,8 @@ def values(
     if dtype.startswith("float"):
         return numbers.astype(numpy_dtype(dtype)).reshape(shape)
     whole = np.round(numbers)
-    return np.maximum(whole, 0 if dtype == "uint8" else whole).astype(dtype).reshape(shape)
+    info = np.iinfo(dtype)
+    return np.clip(whole, float(info.min), float(info.max)).astype(dtype).reshape(shape)
 
 
 def special(dtype: str) -> np.ndarray:

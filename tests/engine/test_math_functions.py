@@ -143,7 +143,7 @@ def pairs(dtype: str) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-NUMBERS = ["float32", "float64", "int32", "int64", "uint8"]
+from nodeflow.graph.types import NUMBERS  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)

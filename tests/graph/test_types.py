@@ -132,6 +132,8 @@ def test_literals_that_are_not_exact_are_refused(value: Any, dtype: str) -> None
     [
         (5.0, "int32"), (255, "uint8"), (2**63 - 1, "int64"), (0.1, "float32"), (2, "float64"),
         (2**24, "float32"), ([], "int32"), ([[True]], "bool"), (np.int64(3), "float32"),
+        (-128, "int8"), ([-(2**15), 2**15 - 1], "int16"), (65535, "uint16"), (2**32 - 1, "uint32"),
+        (2**64 - 1, "uint64"), (np.array([2**53 + 1, 2**63], "uint64"), "uint64"),
     ],
 )  # fmt: skip
 def test_exact_literals_are_taken(value: Any, dtype: str) -> None:
@@ -140,7 +142,31 @@ def test_exact_literals_are_taken(value: Any, dtype: str) -> None:
     np.testing.assert_array_equal(array, np.asarray(value).astype(dtype))
 
 
+def test_large_integers_beside_small_ones_stay_exact() -> None:
+    """numpy makes floats of such a list."""
+    assert literal([2**53 + 1, 2**64 - 1], "uint64").tolist() == [2**53 + 1, 2**64 - 1]
+    assert literal([0.5, 2.0**63], "float64").tolist() == [0.5, 2.0**63]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "range_"),
+    [
+        (128, "int8", "-128 to 127"), (70000, "int16", "-32768 to 32767"),
+        (-1, "uint16", "0 to 65535"), (2**32, "uint32", "0 to 4294967295"),
+        (2**64, "uint64", "0 to 18446744073709551615"),
+        ([1, 2**64], "uint64", "0 to 18446744073709551615"),
+        ([-1, 2**63], "int64", "-9223372036854775808 to 9223372036854775807"),
+    ],
+)  # fmt: skip
+def test_what_is_out_of_range_is_refused_with_the_range(
+    value: Any, dtype: str, range_: str
+) -> None:
+    with pytest.raises(LiteralError, match=f"is not an? {dtype}") as caught:
+        literal(value, dtype)
+    assert f"from {range_}" in (caught.value.hint or "")
+
+
 def test_special_strings() -> None:
     array = literal(["NaN", "Infinity", ["-Infinity"][0]], "float32")
     np.testing.assert_array_equal(array, np.array([np.nan, np.inf, -np.inf], "float32"))
-    assert set(DTYPES) == {"float32", "float64", "int32", "int64", "bool", "uint8"}
+    assert DTYPES[:6] == ("float32", "float64", "int32", "int64", "bool", "uint8")

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nodeflow.document.analysis.node_flags import slider_of
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit import commands
@@ -69,8 +71,8 @@ class NodeValue:
         if self.dtype in FLOATS:
             digits = max(0, -math.floor(math.log10(step) + 1e-9))
             return round(value, digits)
-        least = 0 if self.dtype == "uint8" else -(2**31)
-        return max(least, min(round(value), 255 if self.dtype == "uint8" else 2**31 - 1))
+        limits = np.iinfo(self.dtype)
+        return max(int(limits.min), min(round(value), int(limits.max)))
 
 
 def value_of(doc: Document, node_id: str) -> NodeValue | None:

@@ -48,6 +48,11 @@ SHORT_DTYPES = {
     "int64": "i64",
     "uint8": "u8",
     "bool": "bool",
+    "int8": "i8",
+    "int16": "i16",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
 }
 
 

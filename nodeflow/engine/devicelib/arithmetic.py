@@ -133,7 +133,7 @@ def _saturating(target, x):
     """Toward zero, saturating, NaN gives 0; LLVM does not compute its own function in vectors."""
     if not isinstance(x, types.Float):
         raise TypingError(f"saturate: expected a float, got {x}")
-    low, high = (0, 255) if target == types.uint8 else (target.minval, target.maxval)
+    low, high = target.minval, target.maxval
 
     def codegen(context, builder, sig, args):
         (value,) = args
@@ -144,7 +144,8 @@ def _saturating(target, x):
         outside = builder.or_(above, builder.or_(below, builder.not_(known)))
         safe = builder.select(outside, ir.Constant(value.type, 0.0), value)
         wide = ir.IntType(max(32, target.bitwidth))  # what instructions there are
-        made = builder.fptosi(safe, wide)
+        unsigned = not target.signed and target.bitwidth >= 32
+        made = (builder.fptoui if unsigned else builder.fptosi)(safe, wide)
         made = made if wide == number else builder.trunc(made, number)
         made = builder.select(below, ir.Constant(number, low), made)
         return builder.select(above, ir.Constant(number, high), made)
@@ -153,21 +154,15 @@ def _saturating(target, x):
 
 
 @intrinsic
-def saturate_int32(typingctx, x):
-    """float to int32: toward zero, saturating, NaN gives 0."""
-    return _saturating(types.int32, x)
+def saturate(typingctx, x, dtype):
+    """float to an integer dtype: toward zero, saturating, NaN gives 0."""
+    target = dtype.dtype
+    signature, convert = _saturating(target, x)
 
+    def codegen(context, builder, sig, args):
+        return convert(context, builder, signature, args[:1])
 
-@intrinsic
-def saturate_int64(typingctx, x):
-    """float to int64: toward zero, saturating, NaN gives 0."""
-    return _saturating(types.int64, x)
-
-
-@intrinsic
-def saturate_uint8(typingctx, x):
-    """float to uint8: toward zero, saturating, NaN gives 0."""
-    return _saturating(types.uint8, x)
+    return target(x, dtype), codegen
 
 
 # -- arithmetic that keeps its type ---------------------------------------------------------------

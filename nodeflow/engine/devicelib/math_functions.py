@@ -65,9 +65,14 @@ from nodeflow.engine.devicelib.number_functions import (
     to_bool,
     to_float32,
     to_float64,
+    to_int8,
+    to_int16,
     to_int32,
     to_int64,
     to_uint8,
+    to_uint16,
+    to_uint32,
+    to_uint64,
 )
 from nodeflow.engine.devicelib.powers import pow, rsqrt
 from nodeflow.engine.devicelib.trigonometry import cos, sin, tan
@@ -126,9 +131,14 @@ __all__ = [
     "to_bool",
     "to_float32",
     "to_float64",
+    "to_int8",
+    "to_int16",
     "to_int32",
     "to_int64",
     "to_uint8",
+    "to_uint16",
+    "to_uint32",
+    "to_uint64",
     "trunc",
     "where",
 ]  # fmt: skip

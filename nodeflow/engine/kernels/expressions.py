@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nodeflow.graph.types import FLOATS
+from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS
 
 # Functions whose integer variant can fail, with the condition, and the code of `abi`.
 _CHECKS = {
@@ -53,7 +53,7 @@ def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
 
 def integer_of_size(size: int) -> str:
     """The integer type of a size in bytes; it stands for any element that is only moved."""
-    return {1: "np.uint8", 4: "np.int32", 8: "np.int64"}[size]
+    return {1: "np.uint8", 2: "np.int16", 4: "np.int32", 8: "np.int64"}[size]
 
 
 def typed_literal(value: Any, dtype: str) -> str:
@@ -62,7 +62,8 @@ def typed_literal(value: Any, dtype: str) -> str:
     if dtype == "bool":
         return f"{name}({bool(value)})"
     if dtype not in FLOATS:
-        return f"{name}({int(value)})"
+        number = int(value)  # of which literals have 64 bits with a sign
+        return f"{name}({number - (1 << 64) if number >= 1 << 63 else number})"
     number = float(value)
     if math.isnan(number):
         return f"{name}(np.nan)"
@@ -155,7 +156,7 @@ class _Renderer:
         args = [self.visit(a) for a in item.args]
         if name in _CHECKS and self.dtype not in FLOATS:
             condition, code = _CHECKS[name]
-            if not (name == "pow" and self.dtype == "uint8"):
+            if not (name == "pow" and self.dtype in UNSIGNED_INTEGERS):
                 self.checks.append(f"{code}:{condition.format(*args)}")
         return self._function(name, args)
 

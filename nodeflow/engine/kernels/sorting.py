@@ -13,7 +13,7 @@ from math import log2, prod
 from nodeflow.engine.kernels.expressions import kernel_text, numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
-from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Order
 
 RUN = 16
@@ -121,6 +121,7 @@ def digits_source(dtype: str, descending: bool) -> str:
     the same order, and travel with their index in one word; of eight bytes, first the lower half.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    sign = 0 if dtype in UNSIGNED_INTEGERS else 1 << 31
     used, bits, largest = _SIGNED.get(dtype, ("", "np.int64(value)", 0))
     floats = f"""
                 if number < 0:
@@ -142,7 +143,7 @@ def digits_source(dtype: str, descending: bool) -> str:
         turned = 0
         for half in range({max(1, size // 4)}):
             top = {max(1, size // 4) - 1}
-            flip = ({1 << 31} if half == top else 0) ^ {0xFFFFFFFF if descending else 0}
+            flip = ({sign} if half == top else 0) ^ {0xFFFFFFFF if descending else 0}
             for c in range(1024):
                 counts[c] = 0
             for i in range(n):

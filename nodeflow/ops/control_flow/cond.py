@@ -13,7 +13,7 @@ from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.shapes import UNKNOWN
-from nodeflow.graph.types import BOOL, DTYPES, TensorType
+from nodeflow.graph.types import BOOL, DTYPES, FLOATS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.control_flow.scan import NOTHING
@@ -111,7 +111,7 @@ class Cond(Op):
             for dtype in ("float32", "float64"):
                 arrays = np.array(pred), values((2, 3), dtype), values((3,), dtype)
                 yield call(arrays, scaled, other, smooth=dtype == "float64")
-            for dtype in ("int32", "int64", "uint8", "bool"):
+            for dtype in (d for d in DTYPES if d not in FLOATS):
                 arrays = np.array(pred), values((2, 3), dtype)
                 yield call(arrays, lambda x: [x], lambda x: [F.zeros_like(x)])
         yield call((np.array(True), values((0, 3))), lambda x: [x], lambda x: [-x])

@@ -22,7 +22,15 @@ from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
+from nodeflow.graph.types import (
+    DTYPES,
+    INTEGERS,
+    Dim,
+    TensorType,
+    numpy_dtype,
+    shape_text,
+    unify_shapes,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
@@ -172,7 +180,7 @@ class Scan(Op):
         yield call(layer, (short[0], values((1, 1, 1)), short[2]), carried=1, sequences=1)
         empty = call(layer, (short[0], values((1, 1, 1)), short[2]), carried=1, sequences=1)
         yield Sample(short, empty.attrs)
-        for dtype in ("int32", "int64", "uint8"):
+        for dtype in INTEGERS:
             arrays = np.zeros((), dtype), values((5,), "bool")
             yield call(count, arrays, carried=1, sequences=1)
 

@@ -16,7 +16,15 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
+from nodeflow.graph.types import (
+    DTYPES,
+    FLOATS,
+    Dim,
+    TensorType,
+    numpy_dtype,
+    shape_text,
+    unify_shapes,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.control_flow.scan import NOTHING, Parts, loop_gradient, run_iteration
@@ -125,7 +133,7 @@ class WhileLoop(Op):
             yield call(arrays, below, layer, carried=2, history=True)
         yield call(arrays, below, layer, carried=2, maximum_iterations=2)
         yield call((np.array(7, "int32"), *arrays[1:]), below, layer, carried=2)
-        for dtype in ("int64", "uint8", "bool"):
+        for dtype in (d for d in DTYPES if d not in FLOATS):
             arrays = start, values((1, 1), dtype), values((0, 3), dtype)
             yield call(arrays, below, lambda i, a, b: [i + 1, a, b], carried=3)
 

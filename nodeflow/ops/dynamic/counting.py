@@ -11,7 +11,7 @@ import numpy as np
 from nodeflow.errors import AttributeProblem, NodeflowError, RunError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import NUMBERS, TensorType
+from nodeflow.graph.types import FLOATS, NUMBERS, TensorType
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import literal_at
@@ -96,13 +96,15 @@ class Range(Op):
         except NodeflowError as error:
             raise RunError(error.message, port=error.port, hint=error.hint) from None
         dtype = self._dtype(arrays, attrs)
-        kind = np.float64 if dtype.startswith("float") else np.int64
+        kind = np.float64 if dtype in FLOATS else np.uint64 if dtype == "uint64" else np.int64
         return (start + np.arange(count, dtype=kind) * delta).astype(dtype)
 
     def samples(self) -> Iterator[Sample]:
         yield Sample((), {"start": 5})
         yield Sample((), {"start": 0.5, "limit": 2.0, "delta": 0.25, "dtype": "float32"})
         yield Sample((), {"start": 5, "limit": -2, "delta": -3, "dtype": "int64"})
+        for dtype in NUMBERS:
+            yield Sample((), {"start": 3, "limit": 9, "delta": 2, "dtype": dtype})
         yield Sample((), {"start": 3, "limit": 3, "dtype": "uint8"})
         yield Sample((), {"start": 1, "limit": 0, "delta": -0.1, "dtype": "float64"})
         for dtype in NUMBERS:

@@ -12,7 +12,7 @@ from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import SIGNED_NUMBERS, Dim, TensorType, shape_text
+from nodeflow.graph.types import NUMBERS, Dim, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.linalg.einsum_plan import Lowered, contract
@@ -87,7 +87,7 @@ class Einsum(Op):
         "other axes, which are the same in all inputs. Integers wrap."
     )
     differentiable = True
-    inputs = (Port("values", "Factors.", SIGNED_NUMBERS, "T", variadic=True),)
+    inputs = (Port("values", "Factors.", NUMBERS, "T", variadic=True),)
     attrs = (Attr("equation", "string", "ij,jk->ik", "Letters of all axes, as in ij,jk->ik."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -152,7 +152,7 @@ class Einsum(Op):
             arrays = tuple(values(s, dtype, start=1 + 7 * i) for i, s in enumerate(shapes))
             return Sample(arrays, {"equation": equation}, smooth=dtype == "float64")
 
-        for dtype in SIGNED_NUMBERS:
+        for dtype in NUMBERS:
             yield call("ij,jk->ik", (2, 3), (3, 4), dtype=dtype)
         yield call("bij,bjk->bik", (2, 3, 4), (2, 4, 5))
         yield call("ij,kj", (2, 3), (4, 3))

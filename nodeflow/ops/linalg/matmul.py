@@ -13,7 +13,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
     DTYPES,
-    SIGNED_NUMBERS,
+    NUMBERS,
     TensorType,
     broadcast_shapes,
     normalize_axis,
@@ -40,8 +40,8 @@ class MatMul(Op):
     )
     differentiable = True
     inputs = (
-        Port("x", "Left matrix.", SIGNED_NUMBERS, "T"),
-        Port("y", "Right matrix.", SIGNED_NUMBERS, "T"),
+        Port("x", "Left matrix.", NUMBERS, "T"),
+        Port("y", "Right matrix.", NUMBERS, "T"),
     )
     attrs = (
         Attr("transpose_x", "bool", False, "Swap the last two axes of x first."),
@@ -130,7 +130,7 @@ class MatMul(Op):
         return gx, gy
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in SIGNED_NUMBERS:
+        for dtype in NUMBERS:
             for tx in (False, True):
                 for ty in (False, True):
                     x = values((3, 2) if tx else (2, 3), dtype)

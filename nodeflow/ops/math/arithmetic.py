@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodeflow.errors import RunError
-from nodeflow.graph.types import FLOATS, SIGNED_NUMBERS
+from nodeflow.graph.types import FLOATS, NUMBERS
 from nodeflow.ops import functions as F
 from nodeflow.ops.elementwise import define
 
@@ -135,7 +135,7 @@ define(
     _power,
     "pow(x, y)",
     names="x y",
-    dtypes=SIGNED_NUMBERS,
+    dtypes=NUMBERS,
     gradient=lambda g, x, y, out: (
         g * y * x ** F.where(F.equal(y, 0), 1, y - 1),
         g * out * F.log(F.where(x > 0, x, 1)),

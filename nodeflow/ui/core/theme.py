@@ -119,6 +119,11 @@ LIGHT = Theme(
         "int64": "#b8471b",
         "bool": "#a3278f",
         "uint8": "#5c7512",
+        "int8": "#8f6a1e",
+        "int16": "#94590f",
+        "uint16": "#49731f",
+        "uint32": "#357338",
+        "uint64": "#1f7052",
     },
     categories={
         "inputs": "#3a56c8",
@@ -172,6 +177,11 @@ DARK = Theme(
         "int64": "#f58f63",
         "bool": "#e88bd6",
         "uint8": "#b2cc5c",
+        "int8": "#d9c27a",
+        "int16": "#e3bd66",
+        "uint16": "#9bcf6a",
+        "uint32": "#86d07e",
+        "uint64": "#72d19b",
     },
     categories={
         "inputs": "#93a8ff",

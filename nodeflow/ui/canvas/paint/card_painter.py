@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.graph.types import INTEGERS
 from nodeflow.ui.canvas.paint import op_icons
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
 from nodeflow.ui.canvas.scene import card_data, value_preview
@@ -368,7 +369,7 @@ def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:
         corners = ((0, -reach), (reach, 0), (0, reach), (-reach, 0))
         path.addPolygon(QPolygonF([at + QPointF(x, y) for x, y in corners]))
         path.closeSubpath()
-    elif port.dtype in ("int32", "int64", "uint8"):
+    elif port.dtype in INTEGERS:
         side = radius * 0.92
         path.addRoundedRect(QRectF(at.x() - side, at.y() - side, 2 * side, 2 * side), 1.5, 1.5)
     elif port.kind == "control":

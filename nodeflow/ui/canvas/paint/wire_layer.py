@@ -24,7 +24,7 @@ def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPe
     color = theme.dtype(DTYPE_CODES[code])
     if faded:
         color = mix(theme.color("canvas"), color, DIM)
-    thickness = 2.6 if DTYPE_CODES[code] == "float64" else 2.0
+    thickness = wire_table.THICKNESS.get(DTYPE_CODES[code], 2.0)
     pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     return pen

@@ -18,13 +18,14 @@ from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
+from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import card_data, frame_titles, wire_lanes, wire_table
 from nodeflow.ui.canvas.scene.card_builder import CardBuilder
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 
-DTYPE_CODES = ("", "float32", "float64", "int32", "int64", "bool", "uint8")
+DTYPE_CODES = ("", *DTYPES)
 _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
 FEED_STYLE = 100
 """Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""

@@ -11,26 +11,17 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
-
-from nodeflow.errors import (
-    GraphError,
-    LiteralError,
-    NameProblem,
-    NodeflowError,
-    UnknownName,
-    suggest_or_list,
-)
+from nodeflow.errors import GraphError, NameProblem, NodeflowError, UnknownName, suggest_or_list
+from nodeflow.graph.conversion import as_inputs, as_tensor
 from nodeflow.graph.devices import GraphDevices
 from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
 from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import TensorType, default_dtype, dtype_name, literal
+from nodeflow.graph.types import TensorType
 from nodeflow.graph.values_read import values_read
 from nodeflow.graph.variable_methods import VariableMethods
 from nodeflow.public import public_methods
@@ -86,9 +77,9 @@ class Node(NodeMethods):
         control_inputs: nodes that run before this one.
         derived_from: name of the macro node (optimizer, gradients) that this node was derived
             from; None for nodes made by the user.
+        made_by: the same, but where a macro node derived another, that one for what it derived.
         stream: what names its random numbers, beside the run's seed: its name when it was made,
             whatever it is called since.
-        made_by: the same, but where a macro node derived another, that one for what it derived.
         alias: for a macro node, the tensors that its outputs stand for.
         device: where it is to be computed, ``/device:GPU:0``; empty where nothing says so.
     """
@@ -229,7 +220,7 @@ class Graph(GraphNames, GraphDevices):
         mark = len(self.nodes)
         try:
             bound = op.bind_attrs(attrs or {})
-            tensors = self._as_inputs(op, list(inputs), full_name)
+            tensors = as_inputs(self, op, list(inputs), full_name)
             types = infer_types(op, [t.type for t in tensors], bound, full_name)
             op.check_inputs(tensors)
             stream = self._stream(full_name) if stream is None else stream
@@ -303,38 +294,6 @@ class Graph(GraphNames, GraphDevices):
                 self._taken.pop(node.name, None)
         self.nodes[:] = kept
 
-    def _as_inputs(self, op: Op, given: list[Any], name: str) -> tuple[Tensor, ...]:
-        fixed = len(op.inputs) - op.variadic
-        if op.variadic and len(given) == fixed + 1 and isinstance(given[-1], (list, tuple)):
-            given = [*given[:-1], *given[-1]]
-        while given and given[-1] is None:
-            given.pop()
-        dtypes = group_dtypes(op, given)
-        for index, value in enumerate(given[: len(op.inputs)]):
-            stand_in = op.inputs[index].stand_in
-            if value is None and stand_in is not None:
-                with self.deriving(name), self.name_scope(name):
-                    given[index] = stand_in.make(self)
-        return tuple(self._as_tensor_at(op, i, v, dtypes) for i, v in enumerate(given))
-
-    def _as_tensor_at(self, op: Op, index: int, value: Any, dtypes: dict[str, str]) -> Tensor:
-        if not op.inputs or (index >= len(op.inputs) and not op.variadic):
-            raise GraphError(
-                f"{op.short_id} takes {len(op.inputs)} inputs", hint="Remove the others."
-            )
-        port = op.input_port(index)
-        if isinstance(value, bool) and not port.accepts_bool:
-            raise GraphError(
-                f"{port.name} is Python's {value}, not a tensor",
-                port=op.input_name(index),
-                hint="== and != between tensors compare identity: use nf.equal or nf.not_equal. "
-                f"For a constant condition write nf.constant({value}).",
-            )
-        try:
-            return self.as_tensor(value, dtypes.get(port.group or "") or port_dtype(port, value))
-        except NodeflowError as error:
-            raise error.at(None, op.input_name(index)) from None
-
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
         """A tensor of this graph: itself, or a constant made of an array or literal.
 
@@ -344,38 +303,7 @@ class Graph(GraphNames, GraphDevices):
         Raises:
             GraphError: a tensor of another graph, or nothing that can be a tensor.
         """
-        if isinstance(value, Tensor):
-            if value.node.op.transparent and value.node.alias:
-                value = value.node.alias[value.index]
-                assert value is not None
-            if value.graph is not self:
-                if value.graph.outer is not None:
-                    raise GraphError(
-                        f"{value.name} belongs to the body of a loop or branch",
-                        hint="Return it from the function, and use what comes out.",
-                    )
-                raise GraphError(
-                    f"{value.name} belongs to another graph",
-                    hint="Build both in one graph.",
-                )
-            return value
-        if isinstance(value, Node):
-            raise GraphError(f"{value.name} has no output tensor")
-        if has_dtype(value) or (isinstance(value, np.generic) and dtype is None):
-            array = np.asarray(value)
-            return self.apply("constant", value=array, dtype=dtype_name(array.dtype))
-        packed = self._packed(value, dtype) if isinstance(value, (list, tuple)) else None
-        if packed is not None:
-            return packed
-        if not isinstance(value, (bool, int, float, list, tuple)):
-            raise LiteralError(
-                f"{type(value).__name__} is not a tensor",
-                hint="Give a tensor, a numpy array, or numbers.",
-            )
-        dtype = dtype or default_dtype(value)
-        literal(value, dtype)
-        value = float(value) if isinstance(value, np.generic) else value
-        return self.apply("constant", value=value, dtype=dtype)
+        return as_tensor(self, value, dtype)
 
     # ---- order ------------------------------------------------------------------------------
 
@@ -416,18 +344,6 @@ class Graph(GraphNames, GraphDevices):
     @property
     def finalized(self) -> bool:
         return self._finalized
-
-    def _packed(self, values: Iterable[Any], dtype: str | None) -> Tensor | None:
-        """A list with tensors in it as one tensor, as in TensorFlow 1; None if there are none."""
-        found = []
-        for value in values:
-            nested = self._packed(value, dtype) if isinstance(value, (list, tuple)) else None
-            found.append(value if nested is None else nested)
-        kind = next((v.dtype for v in found if isinstance(v, Tensor)), None)
-        if kind is None:
-            return None
-        parts = [self.as_tensor(v, kind) for v in found]
-        return self.apply("concat", [self.apply("expand_dims", p, axis=0) for p in parts], axis=0)
 
     # ---- looking up ---------------------------------------------------------------------------
 

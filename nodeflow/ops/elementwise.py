@@ -43,13 +43,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import (
-    FLOATS,
-    NUMBERS,
-    TensorType,
-    broadcast_shapes,
-    numpy_dtype,
-)
+from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, broadcast_shapes, numpy_dtype
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
 from nodeflow.ops.samples import special, values
 

@@ -18,38 +18,25 @@ from typing import Any
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.passthrough import MUTED, mode_of
-from nodeflow.document.analysis.paths import variables_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import in_order, topological, upstream
 from nodeflow.document.build.build import fill
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.derived import (
     Segment,
-    changed_numbers,
     derives_late,
-    inside_owner,
     is_trained,
-    number_constants,
     only_values,
     shared_inside,
 )
-from nodeflow.document.build.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.build.live_flat import LiveFlat
 from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
-from nodeflow.document.build.place import (
-    add,
-    behind_dots,
-    connect,
-    pass_on,
-    skip,
-    skip_behind,
-    sources_of,
-)
+from nodeflow.document.build.live_nodes import BuildAnew, LiveNodes
+from nodeflow.document.build.place import behind_dots, connect, pass_on, skip_behind
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import Change, NodeRecord, kind_of, same, stream_of
-from nodeflow.errors import CycleError, NodeflowError
+from nodeflow.document.model.records import Change, NodeRecord, kind_of, stream_of
+from nodeflow.errors import CycleError
 from nodeflow.graph.graph import Node
-from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.training_mode import FLAG
@@ -61,11 +48,7 @@ _Checked = dict[tuple[Op, int], MappingProxyType[str, Any]]
 """Checked attributes: all copies of a definition's node share theirs."""
 
 
-class _BuildAnew(Exception):
-    """An edit after which everything has to be built again."""
-
-
-class LiveBuild:
+class LiveBuild(LiveNodes):
     """Keeps `build` in step with a document.
 
     Call `follow` with each of the document's changes, once it is made. `stale` holds the ids of
@@ -151,7 +134,7 @@ class LiveBuild:
         try:
             self._check_names(flat_change)
             self._follow(flat_change.within(""), changed)
-        except _BuildAnew:
+        except BuildAnew:
             return self._rebuilt()
         return self._patch
 
@@ -168,9 +151,9 @@ class LiveBuild:
             derives = record.op in REGISTRY and REGISTRY.lookup(record.op).macro
             scope = f"{record.name}/"
             if derives and any(n.startswith(scope) for n in self.build.document.slashed):
-                raise _BuildAnew
+                raise BuildAnew
             if self._macros and self._may_clash(record.name):
-                raise _BuildAnew
+                raise BuildAnew
 
     def _may_clash(self, name: str) -> bool:
         """Says whether a name lies in a scope that derived names are made in."""
@@ -312,187 +295,7 @@ class LiveBuild:
         problems = self.build.analysis.problems_of(node_id)
         return any(problem.severity == "error" for problem in problems)
 
-    # ---- one node -----------------------------------------------------------------------------
-
-    def _place(self, record: NodeRecord) -> None:
-        """Adds a node that runs, or changes the one that is there."""
-        op = REGISTRY.lookup(record.op)
-        segment = self._segments.get(record.id)
-        if segment is not None and segment.node.op is not op:
-            self._take_out(record.id)
-            segment = None
-        if derives_late(record):
-            if segment is None:
-                self._awaiting.add(record.id)
-            if segment is None or not self._set_numbers(record, segment):
-                self.stale.add(record.id)
-                self._in_order = False
-        elif segment is None:
-            self._add(record)
-        elif not op.macro:
-            self._change(record, segment)
-        elif self._differs(record, segment):
-            self._derive_again(record, segment)
-
-    def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Says whether what a macro node derives may be something else now."""
-        sources, controls = sources_of(self.build, record)
-        stand_ins = dict(enumerate(segment.node.inputs))
-        inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]
-        types = tuple(t.type for t in inputs if t is not None)
-        before = (segment.node.inputs, segment.types, segment.controls)
-        inside = inside_owner(self.build, self._segments, record)
-        if before != (tuple(inputs), types, tuple(controls)) or segment.inside != inside:
-            return True
-        old = segment.record
-        return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
-
-    def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
-        """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
-        if not self._differs(record, segment):
-            return True
-        names = changed_numbers(segment.record, record)
-        rest = replace(record, attrs=segment.record.attrs)
-        if not names or record.id in self.stale or self._differs(rest, segment):
-            return False
-        node = segment.node
-        try:
-            bound = node.op.bind_attrs(record.attrs)
-        except NodeflowError:
-            return False
-        self._set_attrs(node, bound)
-        for constant, name in number_constants(segment.derived, record.name, names):
-            self._set_attrs(constant, {**constant.attrs, "value": float(bound[name])})
-        self._keep(record.id, node, segment.derived)
-        return True
-
-    def _set_attrs(self, node: Node, attrs: Mapping[str, Any]) -> None:
-        types = [tensor.type for tensor in node.outputs]
-        self._graph.change(node, attrs, node.inputs, node.control_inputs, types)
-        self._patch.changed.add(node)
-
-    def _change(self, record: NodeRecord, segment: Segment) -> None:
-        """Changes a node in place; one with another number of outputs is replaced."""
-        node, op, old = segment.node, segment.node.op, segment.record
-        sources, waits = sources_of(self.build, record)
-        inputs = tuple(t for t in sources if t is not None)
-        controls = tuple(dict.fromkeys(waits))
-        if len(inputs) < len(sources):  # a stand-in is derived with the node
-            self._take_out(record.id)
-            self._add(record)
-            return
-        try:
-            bound = op.bind_attrs(record.attrs)
-            types = infer_types(op, [t.type for t in inputs], bound, record.name)
-            op.check_inputs(inputs)
-        except NodeflowError as error:
-            self._take_out(record.id)
-            skip(self.build, record, error.at(record.name))
-            return
-        if len(types) != len(node.outputs):
-            self._take_out(record.id)
-            self._add(record)
-            return
-        wired = (node.inputs, node.control_inputs) != (inputs, controls)
-        typed = any(t.type != new for t, new in zip(node.outputs, types, strict=True))
-        valued = not same(old.attrs, record.attrs)
-        redrawn, node.stream = node.stream != stream_of(record), stream_of(record)
-        if wired or typed or valued:
-            self._graph.change(node, bound, inputs, controls, types)
-        self._keep(record.id, node, ())
-        self.build.forget_name(record.name)
-        connect(self.build, record, node)
-        if wired or typed or valued or redrawn or record.op == "placeholder":
-            self._patch.changed.add(node)
-        if wired or typed or (valued and (inputs or is_trained(old) != is_trained(record))):
-            self._touch(record)
-
-    def _add(self, record: NodeRecord) -> None:
-        mark = len(self._graph.nodes)
-        self._graph.reserve([record.name])
-        self.build.found.pop(record.id, None)
-        add(self.build, record)
-        self._in_order = False
-        self._touch(record)
-        node = self.build.nodes.get(record.id)
-        if node is not None:
-            derived = tuple(self._graph.nodes[mark:-1])
-            self._keep(record.id, node, derived)
-            self._patch.changed.update((*derived, node))
-
-    def _derive_again(self, record: NodeRecord, old: Segment) -> None:
-        """Derives a macro node's nodes again; the node itself stays the same object."""
-        self._take_out(record.id)
-        self._add(record)
-        new = self._segments.get(record.id)
-        if new is not None and len(new.node.outputs) == len(old.node.outputs):
-            self._replace(record, old, new)
-
-    def _keep(self, node_id: str, node: Node, derived: tuple[Node, ...]) -> None:
-        record = self.build.document.nodes[node_id]
-        controls: list[Node] = []
-        if node.op.macro:
-            self._macros[node.name] = node_id
-            controls = sources_of(self.build, record)[1]
-        types = tuple(t.type for t in node.inputs)
-        inside = inside_owner(self.build, self._segments, record)
-        self._segments[node_id] = Segment(node, derived, record, types, tuple(controls), inside)
-
-    def _remove(self, record: NodeRecord) -> None:
-        """Takes a node out that is no longer in the document."""
-        self._take_out(record.id)
-        self.build.forget(record)
-        self.build.muted.pop(record.id, None)
-        self.build.skipped.pop(record.id, None)
-        self._awaiting.discard(record.id)
-        self.stale.discard(record.id)
-        if record.id in self._before:
-            del self._before[record.id]
-            self._in_order = False
-
-    def _take_out(self, node_id: str) -> None:
-        """Takes a node and what it derived out of the graph, if it is there."""
-        segment = self._segments.pop(node_id, None)
-        if segment is None:
-            return
-        gone = [*segment.derived, segment.node]
-        if segment.derived:
-            users = (self.build.document.nodes.get(w.target) for w in
-                     self.build.document.wires_out_of(node_id))  # fmt: skip
-            if any(user is not None and user.op == INNER_VARIABLE for user in users):
-                raise _BuildAnew  # others hold the variable itself
-            self._check_flag(set(gone))
-            if self._mixed:
-                raise _BuildAnew
-        self._graph.take_out(gone)
-        self._patch.removed.update(gone)
-        self._patch.changed.difference_update(gone)
-        self.build.forget(segment.record)
-        self._macros.pop(segment.node.name, None)
-        self._in_order = False
-        self._touch(segment.record)
-
-    def _check_flag(self, gone: set[Node]) -> None:
-        """The training flag belongs to the first node that uses it; others must not lose it."""
-        for flag in self._graph.get_collection(FLAG):
-            if flag.node not in gone:
-                continue
-            late = {self._names(i) for i in self._deriving}  # these are derived again
-            users = self._graph.users.get(flag.node, ())
-            if any(user not in gone and user.derived_from not in late for user in users):
-                raise _BuildAnew
-
     # ---- derived nodes ------------------------------------------------------------------------
-
-    def _touch(self, record: NodeRecord) -> None:
-        """Notes which optimizers and gradients have to be derived again."""
-        has_variable = record.op == "variable" or bool(variables_of(record))
-        for macro, before in self._before.items():
-            owner = self.build.document.nodes.get(macro)
-            named = owner is not None and owner.attrs.get("variables") and has_variable
-            if record.id in before or record.op == "assign" or named:
-                self.stale.add(macro)
-                self._in_order = False
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
         """Puts the graph into the order of a fresh build, and derives again what is stale.
@@ -505,7 +308,7 @@ class LiveBuild:
         self._graph.interrupted, self._stopped = interrupted, False
         try:
             self._settle()
-        except _BuildAnew:
+        except BuildAnew:
             return self._rebuilt()
         finally:
             self._graph.interrupted = None
@@ -579,15 +382,6 @@ class LiveBuild:
         self._replace(record, old, new)
         return types != [t.type for t in old.node.outputs]
 
-    def _replace(self, record: NodeRecord, old: Segment, new: Segment) -> None:
-        """Lets the node that was there before be the one that was just derived."""
-        self._graph.become(old.node, new.node)
-        self._patch.removed.discard(old.node)
-        self._patch.changed.discard(new.node)
-        self._patch.changed.add(old.node)
-        connect(self.build, record, old.node)
-        self._keep(record.id, old.node, new.derived)
-
     def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
         """Lets a macro node wait for the next `settle`, without derived nodes."""
         if old is None:
@@ -608,10 +402,7 @@ class LiveBuild:
             names = {node.derived_from or node.name for node in users}
             first = next((i for i in order if self._names(i) in names), None)
             if first is not None and self._names(first) != flag.node.derived_from:
-                raise _BuildAnew
-
-    def _names(self, node_id: str) -> str | None:
-        return self._segments[node_id].node.name if node_id in self._segments else None
+                raise BuildAnew
 
 
 _RUNS = object()

@@ -18,13 +18,7 @@ from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import full_shape
-from nodeflow.ops.runtime_attributes import (
-    SIZES,
-    RuntimeAttributes,
-    dims,
-    has_later,
-    shape_port,
-)
+from nodeflow.ops.runtime_attributes import SIZES, RuntimeAttributes, dims, has_later, shape_port
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
 DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)

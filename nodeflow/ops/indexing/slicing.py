@@ -23,13 +23,7 @@ from nodeflow.graph.types import (
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.runtime_attributes import (
-    LATER,
-    SIZES,
-    RuntimeAttributes,
-    all_inputs,
-    shape_port,
-)
+from nodeflow.ops.runtime_attributes import LATER, SIZES, RuntimeAttributes, all_inputs, shape_port
 from nodeflow.ops.samples import values
 
 INDICES = ("int32", "int64", "uint8")

@@ -11,12 +11,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import (
-    FLOATS,
-    TensorType,
-    normalize_axes,
-    unify_shapes,
-)
+from nodeflow.graph.types import FLOATS, TensorType, normalize_axes, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register

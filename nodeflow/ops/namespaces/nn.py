@@ -15,12 +15,7 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
 from nodeflow.ops.distributions import dropout as ops_dropout
-from nodeflow.ops.namespaces.arguments import (
-    is_channels_first,
-    one_axis,
-    scoped,
-    tensor,
-)
+from nodeflow.ops.namespaces.arguments import is_channels_first, one_axis, scoped, tensor
 from nodeflow.ops.namespaces.nn_images import (
     atrous_conv2d,
     avg_pool,

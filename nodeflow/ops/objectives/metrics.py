@@ -17,14 +17,7 @@ from nodeflow.errors import RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import (
-    DTYPES,
-    FLOATS,
-    NUMBERS,
-    TensorType,
-    compatible,
-    shape_text,
-)
+from nodeflow.graph.types import DTYPES, FLOATS, NUMBERS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register

@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import (
-    GraphError,
-    LiteralError,
-    NodeflowError,
-)
+from nodeflow.errors import GraphError, LiteralError, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype

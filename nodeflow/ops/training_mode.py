@@ -14,11 +14,7 @@ from collections.abc import Iterable, Sequence
 from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Port, StandIn
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.graph.types import (
-    BOOL,
-    TensorType,
-    shape_text,
-)
+from nodeflow.graph.types import BOOL, TensorType, shape_text
 from nodeflow.ops.composed import resolve
 
 FLAG = "is_training"

@@ -22,12 +22,7 @@ from nodeflow.document.build.derived import (
 )
 from nodeflow.document.build.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.build.live_graph import LiveGraph, Patch
-from nodeflow.document.build.place import (
-    add,
-    connect,
-    skip,
-    sources_of,
-)
+from nodeflow.document.build.place import add, connect, skip, sources_of
 from nodeflow.document.model.records import NodeRecord, same, stream_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node

@@ -13,13 +13,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.shapes import UNKNOWN
-from nodeflow.graph.types import (
-    DTYPES,
-    Shape,
-    TensorType,
-    normalize_axes,
-    shape_text,
-)
+from nodeflow.graph.types import DTYPES, Shape, TensorType, normalize_axes, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register

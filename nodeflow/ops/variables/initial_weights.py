@@ -24,11 +24,7 @@ from nodeflow.ops.distributions.normal_uniform import (
     moved,
     uniform,
 )
-from nodeflow.ops.runtime_attributes import (
-    LATER,
-    SIZES,
-    has_later,
-)
+from nodeflow.ops.runtime_attributes import LATER, SIZES, has_later
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:

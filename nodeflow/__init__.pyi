@@ -549,6 +549,10 @@ def average_pool1d(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NWC', 'NCW'] = 'NWC',
+    dilations: int | Sequence[int] = (1,),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -562,6 +566,11 @@ def average_pool1d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
 
 def average_pool2d(
@@ -570,12 +579,17 @@ def average_pool2d(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
     """The mean of each window of images, for each channel.
 
-    Elements of the border do not count. Gradient: shared equally by the window's elements.
+    Elements of the border do not count, unless `count_include_pad` says so. Gradient: shared
+    equally by the window's elements.
 
     Args:
         x: Images.
@@ -583,6 +597,11 @@ def average_pool2d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
 
 def average_pool2d_gradient(
@@ -592,6 +611,10 @@ def average_pool2d_gradient(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -604,6 +627,71 @@ def average_pool2d_gradient(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+    """
+
+def average_pool3d(
+    x: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The mean of each window of volumes, for each channel.
+
+    As average_pool2d.
+
+    Args:
+        x: Volumes.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+    """
+
+def average_pool3d_gradient(
+    x: TensorLike,
+    like: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Each element of x shared equally by its window's elements in an image like `like`.
+
+    Args:
+        x: One element per window.
+        like: Only its shape is used.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
 
 def batch_normalization(
@@ -914,6 +1002,8 @@ def conv1d(
     dilations: int | Sequence[int] = (1,),
     groups: int = 1,
     layout: Literal['NWC', 'NCW'] = 'NWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['WIO', 'OIW'] = 'WIO',
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -930,6 +1020,10 @@ def conv1d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
+            (OIW).
     """
 
 def conv1d_transpose(
@@ -940,6 +1034,10 @@ def conv1d_transpose(
     dilations: int | Sequence[int] = (1,),
     groups: int = 1,
     layout: Literal['NWC', 'NCW'] = 'NWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['WIO', 'OIW'] = 'WIO',
+    output_padding: int | Sequence[int] = (0,),
+    output_sizes: int | Sequence[int] | None = None,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -956,6 +1054,14 @@ def conv1d_transpose(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
+            (OIW).
+        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
+            and ONNX have them.
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+            what follows from the others.
     """
 
 def conv2d(
@@ -966,6 +1072,8 @@ def conv2d(
     dilations: int | Sequence[int] = (1, 1),
     groups: int = 1,
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['HWIO', 'OIHW'] = 'HWIO',
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -973,8 +1081,8 @@ def conv2d(
 
     x (n, height, width, channels) and filter (height, width, channels / groups, filters) give (n,
     height', width', filters). With padding same the sizes are divided by the strides and rounded
-    up, zeros around, the odd one at the end; with valid only whole windows count. The filter is not
-    flipped. As many groups as channels is a depthwise convolution.
+    up, zeros around, the odd one at the end; with valid only whole windows count; `pads` gives the
+    border itself. The filter is not flipped. As many groups as channels is a depthwise convolution.
 
     Args:
         x: Images.
@@ -984,6 +1092,10 @@ def conv2d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
+            (OIHW).
     """
 
 def conv2d_filter_gradient(
@@ -995,6 +1107,8 @@ def conv2d_filter_gradient(
     dilations: int | Sequence[int] = (1, 1),
     groups: int = 1,
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['HWIO', 'OIHW'] = 'HWIO',
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -1009,6 +1123,10 @@ def conv2d_filter_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
+            (OIHW).
     """
 
 def conv2d_input_gradient(
@@ -1020,6 +1138,8 @@ def conv2d_input_gradient(
     dilations: int | Sequence[int] = (1, 1),
     groups: int = 1,
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['HWIO', 'OIHW'] = 'HWIO',
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -1034,6 +1154,10 @@ def conv2d_input_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
+            (OIHW).
     """
 
 def conv2d_transpose(
@@ -1044,6 +1168,10 @@ def conv2d_transpose(
     dilations: int | Sequence[int] = (1, 1),
     groups: int = 1,
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['HWIO', 'OIHW'] = 'HWIO',
+    output_padding: int | Sequence[int] = (0,),
+    output_sizes: int | Sequence[int] | None = None,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -1051,7 +1179,9 @@ def conv2d_transpose(
 
     The adjoint of conv2d with the same filter, (height, width, filters / groups, channels of x): x
     (n, height, width, channels) gives (n, height * stride, width * stride, filters) with padding
-    same, and (height - 1) * stride plus the window with valid.
+    same, and (height - 1) * stride plus the window with valid, less the border that `pads` gives.
+    Where several sizes have as many windows, `output_padding` or `output_sizes` chooses another
+    one.
 
     Args:
         x: Input.
@@ -1061,6 +1191,147 @@ def conv2d_transpose(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
+            (OIHW).
+        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
+            and ONNX have them.
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+            what follows from the others.
+    """
+
+def conv3d(
+    x: TensorLike,
+    filter: TensorLike,
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['DHWIO', 'OIDHW'] = 'DHWIO',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The product of filters with every window of a batch of volumes.
+
+    x (n, depth, height, width, channels) and filter (depth, height, width, channels / groups,
+    filters) give (n, depth', height', width', filters). As conv2d, along three axes.
+
+    Args:
+        x: Volumes.
+        filter: (depth, height, width, channels / groups, filters).
+        strides: Steps between windows: one number, or one for each axis.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+        groups: Channels are split into that many independent groups.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
+            (OIDHW).
+    """
+
+def conv3d_filter_gradient(
+    x: TensorLike,
+    y: TensorLike,
+    like: TensorLike,
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['DHWIO', 'OIDHW'] = 'DHWIO',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """What the windows of x see, weighted by the result's gradient, for filters like `like`.
+
+    Args:
+        x: Volumes.
+        y: Gradient of the convolution's result.
+        like: Filters; gives the shape only.
+        strides: Steps between windows: one number, or one for each axis.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+        groups: Channels are split into that many independent groups.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
+            (OIDHW).
+    """
+
+def conv3d_input_gradient(
+    x: TensorLike,
+    filter: TensorLike,
+    like: TensorLike,
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['DHWIO', 'OIDHW'] = 'DHWIO',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Filters weighted by x, added up where their windows lie in a volume like `like`.
+
+    Args:
+        x: Gradient of a convolution's result.
+        filter: (depth, height, width, channels / groups, filters).
+        like: Only its shape is used.
+        strides: Steps between windows: one number, or one for each axis.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+        groups: Channels are split into that many independent groups.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
+            (OIDHW).
+    """
+
+def conv3d_transpose(
+    x: TensorLike,
+    filter: TensorLike,
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['DHWIO', 'OIDHW'] = 'DHWIO',
+    output_padding: int | Sequence[int] = (0,),
+    output_sizes: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Transposed convolution of volumes: the adjoint of conv3d with the same filter.
+
+    x (n, depth, height, width, channels) and filter (depth, height, width, filters / groups,
+    channels of x) give (n, depth * stride, height * stride, width * stride, filters) with padding
+    same. As conv2d_transpose, along three axes.
+
+    Args:
+        x: Input.
+        filter: (depth, height, width, filters / groups, channels of x).
+        strides: Steps between windows: one number, or one for each axis.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+        groups: Channels are split into that many independent groups.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
+            (OIDHW).
+        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
+            and ONNX have them.
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+            what follows from the others.
     """
 
 def cos(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2435,6 +2706,9 @@ def max_pool1d(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NWC', 'NCW'] = 'NWC',
+    dilations: int | Sequence[int] = (1,),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -2448,6 +2722,10 @@ def max_pool1d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
 def max_pool2d(
@@ -2456,6 +2734,9 @@ def max_pool2d(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -2470,6 +2751,166 @@ def max_pool2d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+    """
+
+def max_pool3d(
+    x: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The largest element of each window of volumes, for each channel.
+
+    As max_pool2d.
+
+    Args:
+        x: Volumes.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+    """
+
+def max_pool3d_with_argmax(
+    x: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor]:
+    """The largest element of each window of volumes, and its index.
+
+    As max_pool_with_argmax, along three axes.
+
+    Args:
+        x: Volumes.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+    """
+
+def max_pool_with_argmax(
+    x: TensorLike,
+    size: int | Sequence[int] = (2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor]:
+    """The largest element of each window of images, and its index.
+
+    As max_pool2d; of equal elements the first. Indices (int64) count elements row by row, in the
+    order of the layout: (row * width + column) * channels + channel within each image, as
+    TensorFlow has them, or as `counted` says.
+
+    Args:
+        x: Images.
+        size: Height and width of a window, or one number for both.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+    """
+
+def max_unpool2d(
+    x: TensorLike,
+    indices: TensorLike,
+    size: int | Sequence[int] = (2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    output_sizes: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros, with the elements of x at the places that max_pool_with_argmax found.
+
+    Attributes are those of the pooling; `counted` says what the indices count. The sizes are those
+    that the windows cover: (n - 1) * stride + window - border, or `output_sizes`. Of two elements
+    with one place the last counts. Gradient: what flows into the places.
+
+    Args:
+        x: Elements.
+        indices: Where to put them.
+        size: Height and width of a window, or one number for both.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+    """
+
+def max_unpool3d(
+    x: TensorLike,
+    indices: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    output_sizes: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros, with the elements of x at the places that max_pool3d_with_argmax found.
+
+    As max_unpool2d, along three axes.
+
+    Args:
+        x: Elements.
+        indices: Where to put them.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
     """
 
 def maximum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3113,6 +3554,9 @@ def put_at_largest(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -3125,6 +3569,38 @@ def put_at_largest(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+    """
+
+def put_at_largest3d(
+    x: TensorLike,
+    y: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Zeros like x, with y added where the largest element of each window of x is.
+
+    Args:
+        x: Where the largest elements are found.
+        y: What is taken or put there.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
 def qr(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
@@ -4342,6 +4818,9 @@ def take_at_largest(
     strides: int | Sequence[int] | None = None,
     padding: Literal['same', 'valid'] = 'valid',
     layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    dilations: int | Sequence[int] = (1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -4354,6 +4833,96 @@ def take_at_largest(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+    """
+
+def take_at_largest3d(
+    x: TensorLike,
+    y: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    dilations: int | Sequence[int] = (1, 1, 1),
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    ceil_mode: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The element of y, which is like x, where the largest element of each window of x is.
+
+    Args:
+        x: Where the largest elements are found.
+        y: What is taken or put there.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        dilations: Steps between the elements that a window sees.
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        ceil_mode: Also a last window that reaches over the end, if it begins before.
+    """
+
+def take_at_places(
+    x: TensorLike,
+    indices: TensorLike,
+    size: int | Sequence[int] = (2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    output_sizes: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The elements of x at the indices; 0 where a later index is the same.
+
+    Args:
+        x: Images.
+        indices: Where in x.
+        size: Height and width of a window, or one number for both.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+    """
+
+def take_at_places3d(
+    x: TensorLike,
+    indices: TensorLike,
+    size: int | Sequence[int] = (2, 2, 2),
+    strides: int | Sequence[int] | None = None,
+    padding: Literal['same', 'valid'] = 'valid',
+    layout: Literal['NDHWC', 'NCDHW'] = 'NDHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    counted: Literal['image', 'batch', 'plane'] = 'image',
+    output_sizes: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The elements of x at the indices; 0 where a later index is the same.
+
+    Args:
+        x: Images.
+        indices: Where in x.
+        size: Sizes of a window, or one number for all.
+        strides: Steps between windows; none is their size.
+        padding: Whole windows only (valid), or also those over the border.
+        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
+            whole batch (ONNX), or of one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
     """
 
 def tan(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -245,7 +245,8 @@ class FilterGradient(Lowering):
 
 @dataclass(frozen=True)
 class Pool(Lowering):
-    """One number for each window, or its adjoint, channels last; the border does not count.
+    """One number for each window, or its adjoint, channels last; the border does not count, but as
+    zeros of a mean if ``border``.
 
     ``max`` and ``mean`` take images; ``put`` zeros like the first input, with the second added
     where each window of the first is largest; ``take`` the second's elements there; ``share``
@@ -254,6 +255,7 @@ class Pool(Lowering):
 
     kind: Literal["max", "mean", "put", "take", "share"]
     windows: Windows
+    border: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Windows that slide over images: their geometry, and numpy views of what each one sees.
 
-Arrays here are (rows, height, width, channels); ``layout`` moves the channels of callers' arrays.
+Arrays here are (rows, one or more axes of space, channels); ``layout`` moves the channels of
+callers' arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,35 @@ PADDING = Attr(
     "padding", "choice", "same", "Zeros around, so that sizes stay (same), or none (valid).",
     choices=("same", "valid"),
 )  # fmt: skip
+PADS = Attr(
+    "pads", "literal", None, "Border in place of padding: a pair [before, after] for each axis of "
+    "space, one number for both, or one number for all.", optional=True,
+)  # fmt: skip
 LAYOUT = Attr(
     "layout", "choice", "NHWC", "Where the channels are: last (NHWC) or after the rows (NCHW).",
     choices=("NHWC", "NCHW"),
 )  # fmt: skip
+LAYOUT_3D = Attr(
+    "layout", "choice", "NDHWC", "Where the channels are: last (NDHWC) or after the rows (NCDHW).",
+    choices=("NDHWC", "NCDHW"),
+)  # fmt: skip
+
+
+def per_axis(name: str, numbers: Sequence[int], axes: int) -> tuple[int, ...]:
+    """A number for each axis of space, from one for all, or one for each.
+
+    Raises:
+        AttributeProblem: neither, or not positive.
+    """
+    if len(numbers) not in (1, axes) or min(numbers) < 1:
+        count = {1: "one positive number", 2: "one or two positive numbers"}
+        names = {1: "", 2: "height and width", 3: "depth, height and width"}
+        raise AttributeProblem(
+            f"{name} {list(numbers)} is not {count.get(axes, f'one or {axes} positive numbers')}",
+            port=name,
+            hint=f"Give {names[axes]}, or one number for all." if names.get(axes) else None,
+        )
+    return tuple(numbers) * axes if len(numbers) == 1 else tuple(numbers)
 
 
 def pair(name: str, numbers: Sequence[int]) -> tuple[int, int]:
@@ -32,23 +59,44 @@ def pair(name: str, numbers: Sequence[int]) -> tuple[int, int]:
     Raises:
         AttributeProblem: not one or two positive numbers.
     """
-    if len(numbers) not in (1, 2) or min(numbers) < 1:
+    height, width = per_axis(name, numbers, 2)
+    return height, width
+
+
+def explicit_pads(pads: Any, axes: int) -> tuple[tuple[int, int], ...]:
+    """The borders before and after each axis of space.
+
+    Raises:
+        AttributeProblem: neither a number, nor one or a pair of numbers for each axis.
+    """
+    each = [pads] * axes if isinstance(pads, (int, float)) else list(pads)
+    pairs = [tuple(p) if isinstance(p, (list, tuple)) else (p, p) for p in each]
+    whole = all(isinstance(n, int) and n >= 0 for pair in pairs for n in pair)
+    if len(pairs) != axes or not whole or any(len(pair) != 2 for pair in pairs):
         raise AttributeProblem(
-            f"{name} {list(numbers)} is not one or two positive numbers",
-            port=name,
-            hint="Give height and width, or one number for both.",
+            f"pads {pads} must be {axes} pair{'s' * (axes > 1)} [before, after]",
+            port="pads",
+            hint=f"For a border of one element write {[[1, 1]] * axes}.",
         )
-    return numbers[0], numbers[-1]
+    return tuple((int(before), int(after)) for before, after in pairs)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """How windows lie along one axis; a kernel of 0 stands for an unknown one."""
+    """How windows lie along one axis; a kernel of 0 stands for an unknown one.
+
+    Attributes:
+        same: as many windows as the stride leaves of the elements, in a border that allows it.
+        around: the border before and after otherwise.
+        ceil: a last window may reach over the border's end if it begins before that.
+    """
 
     kernel: int
     stride: int
     dilation: int
     same: bool
+    around: tuple[int, int] = (0, 0)
+    ceil: bool = False
 
     @property
     def reach(self) -> int:
@@ -67,30 +115,49 @@ class Axis:
             return -(-size // self.stride)
         if not self.kernel:
             return None
-        if size < self.reach:
+        free = size + sum(self.around) - self.reach
+        count = (-(-free // self.stride) if self.ceil else free // self.stride) + 1
+        if self.ceil and (count - 1) * self.stride >= size + self.around[0]:
+            count -= 1
+        if count < 1 or (free < 0 and not self.ceil):
             raise ShapeError(
-                f"a window of {self.reach} does not fit into an axis of size {size}",
+                f"a window of {self.reach} does not fit into an axis of size "
+                f"{size + sum(self.around)}",
                 port=port,
                 hint="Use padding 'same', or a smaller window.",
             )
-        return (size - self.reach) // self.stride + 1
+        return count
 
     def uncounted(self, count: Dim) -> Dim:
-        """The natural size of an axis that has this many windows."""
+        """The natural size of an axis that has this many windows.
+
+        Raises:
+            ShapeError: the border is larger than what the windows cover.
+        """
         if count is None:
             return None
         if self.same:
             return count * self.stride
         if not self.kernel:
             return None
-        return (count - 1) * self.stride + self.reach if count else 0
+        size = (count - 1) * self.stride + self.reach - sum(self.around) if count else 0
+        if size < 0:
+            raise ShapeError(
+                f"a border of {sum(self.around)} leaves nothing of {size + sum(self.around)}",
+                port="pads",
+            )
+        return size
 
     def pads(self, size: int) -> tuple[int, int]:
-        """Zeros before and after; the odd one is after."""
-        if not self.same:
-            return 0, 0
-        total = max((-(-size // self.stride) - 1) * self.stride + self.reach - size, 0)
-        return total // 2, total - total // 2
+        """Elements of the border before and after; the odd one of `same` is after."""
+        if self.same:
+            total = max((-(-size // self.stride) - 1) * self.stride + self.reach - size, 0)
+            return total // 2, total - total // 2
+        before, after = self.around
+        if self.ceil:
+            end = ((self.count(size) or 1) - 1) * self.stride + self.reach
+            after = max(after, end - size - before)
+        return before, after
 
     def inside(self, offset: int, size: int, count: int) -> tuple[slice, slice]:
         """Where the windows' element ``offset`` lies within an axis of ``size``, and of which of
@@ -109,105 +176,167 @@ class Axis:
         start = offset * self.dilation
         return slice(start, start + (count - 1) * self.stride + 1, self.stride)
 
+    def seen(self, size: int, border: bool = False) -> np.ndarray:
+        """How many elements each window sees inside the axis, or in its given border, too."""
+        before = self.pads(size)[0]
+        starts = np.arange(self.count(size) or 0) * self.stride - before
+        places = starts[:, None] + np.arange(self.kernel) * self.dilation
+        first, end = self.region(size, border)
+        return ((places >= first) & (places < end)).sum(1)
+
+    def region(self, size: int, border: bool) -> tuple[int, int]:
+        """The first element that counts and the end of those, with the border or without it.
+
+        Where windows reach over the border's end, what lies there never counts.
+        """
+        if not border:
+            return 0, size
+        before, after = self.pads(size) if self.same else self.around
+        return -before, size + after
+
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over height and width."""
+    """Windows over the axes of space."""
 
-    height: Axis
-    width: Axis
+    axes: tuple[Axis, ...]
 
     @classmethod
     def of(cls, kernel: Sequence[int], attrs: Any) -> Windows:
-        """From the sizes of a window and an op's strides, dilations (if any) and padding."""
-        strides = pair("strides", attrs["strides"])
-        dilations = pair("dilations", attrs.get("dilations", (1,)))
-        same = attrs["padding"] == "same"
-        axes = (Axis(*each, same) for each in zip(kernel, strides, dilations, strict=True))
-        return cls(*axes)
+        """From the sizes of a window and an op's strides, dilations, padding, pads and ceil_mode,
+        those that it has.
 
-    def counts(self, height: Dim, width: Dim, port: str = "x") -> tuple[Dim, Dim]:
-        return self.height.count(height, port), self.width.count(width, port)
+        Raises:
+            AttributeProblem: not one number for each axis.
+        """
+        count = len(kernel)
+        strides = per_axis("strides", attrs["strides"], count)
+        dilations = per_axis("dilations", attrs.get("dilations", (1,)), count)
+        pads, ceil = attrs.get("pads"), bool(attrs.get("ceil_mode"))
+        same = attrs["padding"] == "same" and pads is None
+        around = ((0, 0),) * count if pads is None else explicit_pads(pads, count)
+        each = zip(kernel, strides, dilations, around, strict=True)
+        return cls(tuple(Axis(k, s, d, same, border, ceil) for k, s, d, border in each))
+
+    @property
+    def height(self) -> Axis:
+        return self.axes[-2]
+
+    @property
+    def width(self) -> Axis:
+        return self.axes[-1]
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return tuple(axis.kernel for axis in self.axes)
+
+    def counts(self, *sizes: Dim, port: str = "x") -> tuple[Dim, ...]:
+        """How many windows there are along each axis."""
+        return tuple(axis.count(size, port) for axis, size in zip(self.axes, sizes, strict=True))
+
+    def uncounted(self, counts: Sequence[Dim]) -> tuple[Dim, ...]:
+        """The natural sizes of axes that have these many windows."""
+        return tuple(axis.uncounted(n) for axis, n in zip(self.axes, counts, strict=True))
+
+    def pads(self, sizes: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        return tuple(axis.pads(size) for axis, size in zip(self.axes, sizes, strict=True))
 
     def padded(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
         """``x`` with its border."""
-        pads = self.height.pads(x.shape[1]), self.width.pads(x.shape[2])
-        if pads == ((0, 0), (0, 0)):
+        pads = self.pads(x.shape[1:-1])
+        if not any(map(any, pads)):
             return x
         return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
 
-    def unpadded(self, x: np.ndarray, height: int, width: int) -> np.ndarray:
+    def unpadded(self, x: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         """What remains of a padded array without its border."""
-        top, left = self.height.pads(height)[0], self.width.pads(width)[0]
-        return x[:, top : top + height, left : left + width]
+        pairs = zip(self.pads(sizes), sizes, strict=True)
+        return x[(slice(None), *(slice(before, before + size) for (before, _), size in pairs))]
 
-    def padded_sizes(self, height: int, width: int) -> tuple[int, int]:
-        return height + sum(self.height.pads(height)), width + sum(self.width.pads(width))
+    def padded_sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        return tuple(size + sum(pads) for size, pads in zip(sizes, self.pads(sizes), strict=True))
+
+    def elements(self) -> Iterator[tuple[int, ...]]:
+        """The elements of a window, row by row."""
+        return np.ndindex(*self.kernel)
 
     def view(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
-        """What each window sees: (rows, windows down, windows across, kernel, kernel, channels).
+        """What each window sees: (rows, windows along each axis, window's sizes, channels).
 
         A read-only view of the padded array; its elements appear several times.
         """
-        down, across = self.counts(x.shape[1], x.shape[2])
+        counts = known(self.counts(*x.shape[1:-1]))
         whole = self.padded(x, value)
-        n, h, w, c = whole.strides
-        rows, columns = self.height, self.width
+        n, *steps, c = whole.strides
+        pairs = list(zip(steps, self.axes, strict=True))
         return as_strided(
             whole,
-            (x.shape[0], down or 0, across or 0, rows.kernel, columns.kernel, x.shape[3]),
-            (n, h * rows.stride, w * columns.stride, h * rows.dilation, w * columns.dilation, c),
+            (x.shape[0], *counts, *self.kernel, x.shape[-1]),
+            (n, *(s * a.stride for s, a in pairs), *(s * a.dilation for s, a in pairs), c),
             writeable=False,
         )
 
     def gather_back(self, seen: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         """The adjoint of ``view``: what each window has, added up where it was seen."""
-        n, height, width, c = shape
-        _, down, across = seen.shape[:3]
-        whole = np.zeros((n, *self.padded_sizes(height, width), c), seen.dtype)
-        if down and across:
-            for i in range(self.height.kernel):
-                rows = self.height.places(i, down)
-                for j in range(self.width.kernel):
-                    whole[:, rows, self.width.places(j, across)] += seen[:, :, :, i, j]
-        return np.ascontiguousarray(self.unpadded(whole, height, width))
+        n, *sizes, c = shape
+        counts = seen.shape[1 : 1 + len(self.axes)]
+        every = (slice(None),) * (1 + len(self.axes))
+        whole = np.zeros((n, *self.padded_sizes(sizes), c), seen.dtype)
+        if all(counts):
+            for element in self.elements():
+                each = zip(self.axes, element, counts, strict=True)
+                places = tuple(axis.places(k, count) for axis, k, count in each)
+                whole[(slice(None), *places)] += seen[(*every, *element)]
+        return np.ascontiguousarray(self.unpadded(whole, sizes))
+
+    def seen_counts(self, sizes: Sequence[int], border: bool = False) -> np.ndarray:
+        """How many elements each window sees that count, as (1, windows along each axis, 1)."""
+        seen = [axis.seen(size, border) for axis, size in zip(self.axes, sizes, strict=True)]
+        product = reduce(np.multiply, np.ix_(*seen))
+        return product.astype("float64")[None, ..., None]
 
 
 # ---- layouts ----------------------------------------------------------------------------------
 
 
+def is_channels_first(layout: str) -> bool:
+    return layout[1] == "C"
+
+
 def channels_last(x: np.ndarray, layout: str) -> np.ndarray:
-    return np.moveaxis(x, 1, 3) if layout == "NCHW" else x
+    return np.moveaxis(x, 1, -1) if is_channels_first(layout) else x
 
 
 def as_layout(x: np.ndarray, layout: str) -> np.ndarray:
     """A channels-last array as the caller wants it, contiguous."""
-    return np.ascontiguousarray(np.moveaxis(x, 3, 1) if layout == "NCHW" else x)
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1) if is_channels_first(layout) else x)
 
 
 def shape_last(shape: Shape, layout: str) -> Shape:
-    return (shape[0], *shape[2:], shape[1]) if layout == "NCHW" else shape
+    return (shape[0], *shape[2:], shape[1]) if is_channels_first(layout) else shape
 
 
 def layout_shape(shape: Shape, layout: str) -> Shape:
-    return (shape[0], shape[3], *shape[1:3]) if layout == "NCHW" else shape
+    return (shape[0], shape[-1], *shape[1:-1]) if is_channels_first(layout) else shape
 
 
 def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
     """The shape with channels last.
 
     Raises:
-        ShapeError: not of rank 4.
+        ShapeError: not of the layout's rank.
     """
-    if type_.rank != 4:
+    if type_.rank != len(layout):
+        words = {3: "three axes", 4: "four axes", 5: "five axes"}
         raise ShapeError(
-            f"expected {', '.join(layout)}, four axes, not shape {shape_text(type_.shape)}",
+            f"expected {', '.join(layout)}, {words[len(layout)]}, not shape "
+            f"{shape_text(type_.shape)}",
             port=port,
             hint="Insert a reshape; one image is a batch of 1.",
         )
     return shape_last(type_.shape, layout)
 
 
-def known(shape: Shape) -> tuple[int, ...]:
+def known(shape: Sequence[Dim]) -> tuple[int, ...]:
     """A shape without unknown sizes, as arrays have."""
     return tuple(d or 0 for d in shape)

@@ -40,21 +40,30 @@ class PoolKernel(CallKernel[Pool]):
         n, height, width, channels = (d or 0 for d in picture.shape)
         down, across = (count or 0 for count in lowering.windows.counts(height, width))
         top, left = rows.pads(height)[0], columns.pads(width)[0]
-        apart = rows.kernel <= rows.stride
+        apart = rows.reach <= rows.stride
+        dilated = (rows.dilation, columns.dilation) != (1, 1)
         strips = down if apart or not spreads else 1
         tiled = (
             (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
             and (top, left) == (0, 0)
+            and not dilated
             and (down * rows.kernel, across * columns.kernel) == (height, width)
         )
         kernel = (rows.kernel, columns.kernel)
         small = kernel[0] * kernel[1] <= WRITTEN_OUT
         source = pool_source(
-            lowering.kind, picture.dtype, kernel if small else None, tiled and small
-        )
+            lowering.kind, picture.dtype, kernel if small and not dilated else None,
+            tiled and small, lowering.border, dilated,
+        )  # fmt: skip
         arrays = map(Array, range(len(types)))
         args = (n, height, width, channels, down, across, *kernel, rows.stride, columns.stride,
                 top, left, max(strips, 1), UnitsPerTask(), *arrays)  # fmt: skip
+        if lowering.border:
+            args += (rows.region(height, True)[1], columns.region(width, True)[1])
+        elif dilated:
+            args += (height, width)
+        if dilated:
+            args += (rows.dilation, columns.dilation)
         elements = n * down * across * channels * kernel[0] * kernel[1]
         work = elements * (0.15 if small else 0.4) + n * down * across * 20
         return [KernelCall(source, args, n * max(strips, 1), work)]
@@ -64,20 +73,36 @@ class PoolKernel(CallKernel[Pool]):
 
 
 @cache
-def pool_source(kind: str, dtype: str, window: tuple[int, int] | None, tiled: bool) -> str:
+def pool_source(
+    kind: str,
+    dtype: str,
+    window: tuple[int, int] | None,
+    tiled: bool,
+    border: bool = False,
+    dilated: bool = False,
+) -> str:
     """Text of the kernel of a kind.
 
     Args of the kernel: images, height, width, channels, rows and columns of windows, height and
     width of a window, strides, border above and on the left, strips that an image is cut into,
-    strips of a task, then the inputs and the output. ``window`` is written out where it lies
-    inside. ``tiled``: each element of the image is in exactly one window, so what spreads need
-    not add.
+    strips of a task, then the inputs and the output; with ``border``, whose zeros a mean counts, or
+    ``dilated`` the rows and columns where what counts ends; with ``dilated`` the steps between the
+    elements of a window. ``window`` is written out where it lies inside. ``tiled``: each element of
+    the image is in exactly one window, so what spreads need not add.
     """
-    return _Writer(kind, dtype, window, tiled).source()
+    return _Writer(kind, dtype, window, tiled, border, dilated).source()
 
 
 class _Writer:
-    def __init__(self, kind: str, dtype: str, window: tuple[int, int] | None, tiled: bool) -> None:
+    def __init__(
+        self,
+        kind: str,
+        dtype: str,
+        window: tuple[int, int] | None,
+        tiled: bool,
+        border: bool,
+        dilated: bool,
+    ) -> None:
         self.kind = kind
         self.name = numpy_name(dtype)
         self.size = numpy_dtype(dtype).itemsize
@@ -85,6 +110,9 @@ class _Writer:
         self.lowest = typed_literal(float("-inf"), dtype)
         self.window = window
         self.tiled = tiled
+        self.border = border
+        self.dilated = dilated
+        self.counted = "counted" if border else "number"
 
     def source(self) -> str:
         arrays = ("x", "g")[: INPUTS[self.kind]] if self.kind != "share" else ("g",)
@@ -125,6 +153,15 @@ class _Writer:
             f"                column = {self.size} * channels",
             f"                place = {self.size} * ((image * down + oy) * across + ox) * channels",
         ]
+        more = 15 + len(arrays)
+        if self.dilated:
+            lines += self._indent(self._steps(more), 16)
+        elif self.border:
+            lines += [
+                f"                low = min(slot(args, {more}), upper + kh)",
+                f"                right = min(slot(args, {more + 1}), leftmost + kw)",
+                "                counted = (low - upper) * (right - leftmost)",
+            ]
         if self.window is None:
             return "\n".join([*lines, *self._indent(self._any_window(), 16), ""])
         elements = self.window[0] * self.window[1]
@@ -154,6 +191,24 @@ class _Writer:
             f"        empty = view1(start, max(np.int64(0), end - begin) * wide, {self.name})",
             "        for i in range(empty.size):",
             f"            empty[i] = {self.zero}",
+        ]
+
+    def _steps(self, more: int) -> list[str]:
+        """Windows whose elements are not neighbours: rows, columns and places of those inside."""
+        return [
+            f"end, edge = slot(args, {more}), slot(args, {more + 1})",
+            f"down_by, right_by = slot(args, {more + 2}), slot(args, {more + 3})",
+            "i0, j0 = max(np.int64(0), -(upper // down_by)), "
+            "max(np.int64(0), -(leftmost // right_by))",
+            "i1 = max(i0, min(kh, -((upper - height) // down_by)))",
+            "j1 = max(j0, min(kw, -((leftmost - width) // right_by)))",
+            "number = (i1 - i0) * (j1 - j0)",
+            "counted = min(kh, -((upper - end) // down_by))",
+            "counted = counted * min(kw, -((leftmost - edge) // right_by))",
+            "above = (image * height + upper + i0 * down_by) * width",
+            f"corner = {self.size} * (above + leftmost + j0 * right_by) * channels",
+            f"line, column = {self.size} * down_by * width * channels, "
+            f"{self.size} * right_by * channels",
         ]
 
     def _view(self, name: str, address: str, length: str = "channels") -> str:
@@ -288,7 +343,7 @@ class _Writer:
             f"    y[c] = {self.zero}",
             *self._each([self._view("x", "px + at", "size")], [f"y[c] = {self.name}(y[c] + x[c])"]),
             "for c in range(size):",
-            f"    y[c] = {self.name}(y[c] / {self.name}(number))",
+            f"    y[c] = {self.name}(y[c] / {self.name}({self.counted}))",
         ]
 
     def _share(self) -> list[str]:
@@ -296,6 +351,6 @@ class _Writer:
             self._view("g", "pg + place + skip", "size"),
             *self._each(
                 [self._view("y", "py + at", "size")],
-                [f"y[c] = {self.name}(y[c] + {self.name}(g[c] / {self.name}(number)))"],
+                [f"y[c] = {self.name}(y[c] + {self.name}(g[c] / {self.name}({self.counted})))"],
             ),
         ]

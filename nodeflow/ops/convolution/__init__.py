@@ -1,5 +1,23 @@
-"""Windows that slide over series and images: convolution and pooling."""
+"""Windows that slide over series, images and volumes: convolution and pooling."""
 
-from nodeflow.ops.convolution import conv2d, global_pooling, one_axis, pooling
+from nodeflow.ops.convolution import (
+    conv2d,
+    conv3d,
+    global_pooling,
+    largest,
+    one_axis,
+    pooling,
+    pooling3d,
+    transposed,
+)
 
-__all__ = ["conv2d", "global_pooling", "one_axis", "pooling"]
+__all__ = [
+    "conv2d",
+    "conv3d",
+    "global_pooling",
+    "largest",
+    "one_axis",
+    "pooling",
+    "pooling3d",
+    "transposed",
+]

@@ -4,41 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Composite, Convolve, FilterGradient, Lowering, Part, Permute, Pool
-from nodeflow.ops.sliding_windows import known, shape_last
+from nodeflow.ops.sliding_windows import known
 
-TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+Order = tuple[int, ...] | None
+"""The axes in the order that kernels have them, as numpy's transpose takes it; None: they are."""
+
+
+def picture_order(layout: str) -> Order:
+    """How images of a layout become channels last."""
+    return (0, 2, 3, 1) if layout == "NCHW" else None
+
+
+def filter_order(layout: str) -> Order:
+    """How filters of a layout become (height, width, channels, filters)."""
+    return (2, 3, 1, 0) if layout == "OIHW" else None
 
 
 def lower_pictures(
     core: Convolve | FilterGradient | Pool,
     types: Sequence[TensorType],
     out: TensorType,
-    layout: str,
-    pictures: Sequence[bool],
+    orders: Sequence[Order],
 ) -> Lowering:
-    """``core`` between the transpositions that ``layout`` needs.
+    """``core`` between the transpositions that layouts need.
 
     Args:
         types: of the op's inputs; those that core does not take come last.
-        images: of each input that core takes, then of the output: whether it is in the layout.
+        orders: of each input that core takes, then of the output.
     """
     names = tuple(f"x{i}" for i in range(len(types)))
     parts: list[Part] = []
-    taken = list(names[: len(pictures) - 1])
+    taken = list(names[: len(orders) - 1])
 
-    def last(type_: TensorType) -> TensorType:
-        return type_.with_shape(known(shape_last(type_.shape, layout)))
+    def moved(type_: TensorType, order: tuple[int, ...]) -> TensorType:
+        return type_.with_shape(known([type_.shape[a] for a in order]))
 
-    if layout == "NCHW":
-        for i, is_picture in enumerate(pictures[:-1]):
-            if is_picture:
-                parts.append(Part(f"t{i}", Permute(TO_LAST), (names[i],), last(types[i])))
-                taken[i] = f"t{i}"
-        if pictures[-1]:
-            parts.append(Part("made", core, tuple(taken), last(out)))
-            parts.append(Part("out", Permute(TO_FIRST), ("made",), out))
-            return Composite(names, parts, ("out",))
-    parts.append(Part("out", core, tuple(taken), out))
+    for i, order in enumerate(orders[:-1]):
+        if order is not None:
+            parts.append(Part(f"t{i}", Permute(order), (names[i],), moved(types[i], order)))
+            taken[i] = f"t{i}"
+    last = orders[-1]
+    if last is None:
+        parts.append(Part("out", core, tuple(taken), out))
+    else:
+        back = tuple(int(a) for a in np.argsort(last))
+        parts.append(Part("made", core, tuple(taken), moved(out, last)))
+        parts.append(Part("out", Permute(back), ("made",), out))
     return Composite(names, parts, ("out",))

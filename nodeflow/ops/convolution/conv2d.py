@@ -2,7 +2,8 @@
 
 Convolution is linear in the image and in the filter, and so are its two gradients: each of the
 three is the gradient of the others, so every order exists. All three are matrix products of what
-the windows see, one block of images after the other.
+the windows see, one block of images after the other. The ops of images have kernels; those of
+volumes (`conv3d`) are the same with another number of axes, and run by reference.
 """
 
 from __future__ import annotations
@@ -16,16 +17,25 @@ from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text, type_of_array
+from nodeflow.graph.types import (
+    FLOATS,
+    Dim,
+    Shape,
+    TensorType,
+    compatible,
+    shape_text,
+    type_of_array,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.convolution.channels_last import lower_pictures
+from nodeflow.ops.convolution.channels_last import filter_order, lower_pictures, picture_order
 from nodeflow.ops.convolution.reference import convolve, filter_gradient, input_gradient
 from nodeflow.ops.lowering import Convolve, FilterGradient
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
     PADDING,
+    PADS,
     Windows,
     as_layout,
     channels_last,
@@ -38,14 +48,46 @@ from nodeflow.ops.sliding_windows import (
 GROUPS = Attr(
     "groups", "int", 1, "Channels are split into that many independent groups.", minimum=1
 )
+FILTER_LAYOUT = Attr(
+    "filter_layout", "choice", "HWIO", "Axes of the filter: as TensorFlow has them (HWIO), or as "
+    "PyTorch and ONNX do (OIHW).", choices=("HWIO", "OIHW"),
+)  # fmt: skip
 ATTRS = (
     Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
     PADDING,
     Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
     GROUPS,
     LAYOUT,
+    PADS,
+    FILTER_LAYOUT,
 )
 FILTER = Port("filter", "(height, width, channels / groups, filters).", FLOATS, "T")
+
+
+# ---- layouts of filters -----------------------------------------------------------------------
+
+
+def filter_shape_last(shape: Shape, layout: str) -> Shape:
+    """The shape of a filter of a layout as (axes of space, channels, filters)."""
+    return (*shape[2:], shape[1], shape[0]) if layout[0] == "O" else shape
+
+
+def filter_layout_shape(shape: Shape, layout: str) -> Shape:
+    """The inverse of `filter_shape_last`."""
+    return (shape[-1], shape[-2], *shape[:-2]) if layout[0] == "O" else shape
+
+
+def filter_last(x: np.ndarray, layout: str) -> np.ndarray:
+    """A filter as (axes of space, channels, filters)."""
+    return np.moveaxis(x, (1, 0), (-2, -1)) if layout[0] == "O" else x
+
+
+def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
+    """The inverse of `filter_last`, contiguous."""
+    return np.ascontiguousarray(np.moveaxis(x, (-2, -1), (1, 0)) if layout[0] == "O" else x)
+
+
+# ---- types ------------------------------------------------------------------------------------
 
 
 def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, Dim, Dim]:
@@ -55,13 +97,13 @@ def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, 
         ShapeError: the filter is none, or sees nothing.
         AttributeProblem: strides or dilations are no pairs, or groups do not divide the filters.
     """
-    if filter_.rank != 4:
-        raise ShapeError(
-            f"a filter is (height, width, channels, filters), not {shape_text(filter_.shape)}",
-            port="filter",
-        )
-    height, width, channels, filters = filter_.shape
-    if 0 in (height, width):
+    layout = attrs["filter_layout"]
+    if filter_.rank != len(layout):
+        named = {"D": "depth", "H": "height", "W": "width", "I": "channels", "O": "filters"}
+        names = ", ".join(named[axis] for axis in layout)
+        raise ShapeError(f"a filter is ({names}), not {shape_text(filter_.shape)}", port="filter")
+    *kernel, channels, filters = filter_shape_last(filter_.shape, layout)
+    if 0 in kernel:
         raise ShapeError(
             f"a filter of shape {shape_text(filter_.shape)} sees nothing", port="filter"
         )
@@ -69,7 +111,7 @@ def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, 
         raise AttributeProblem(
             f"{filters} filters do not split into {attrs['groups']} groups", port="groups"
         )
-    return Windows.of((height or 0, width or 0), attrs), channels, filters
+    return Windows.of(known(kernel), attrs), channels, filters
 
 
 def convolved(
@@ -81,17 +123,32 @@ def convolved(
         ShapeError, AttributeProblem: they do not fit.
     """
     windows, channels, filters = windows_of(filter_, attrs)
-    n, height, width, have = check_picture(x, attrs["layout"], port)
+    n, *sizes, have = check_picture(x, attrs["layout"], port)
     if have is not None and channels is not None and have != channels * attrs["groups"]:
         groups = f" in {attrs['groups']} groups" if attrs["groups"] > 1 else ""
+        size = {"HWIO": "third", "OIHW": "second", "DHWIO": "fourth", "OIDHW": "second"}
         raise ShapeError(
             f"{port} has {have} channels, and the filter {shape_text(filter_.shape)} takes "
             f"{channels * attrs['groups']}{groups}",
             port=port,
-            hint="The filter's third size times groups is the number of channels.",
+            hint=f"The filter's {size[attrs['filter_layout']]} size times groups is the number of "
+            "channels.",
         )
-    counts = windows.counts(height, width, port)
+    counts = windows.counts(*sizes, port=port)
     return x.with_shape(layout_shape((n, *counts, filters), attrs["layout"]))
+
+
+def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, port: str) -> None:
+    """Raises ShapeError unless g has the shape of a convolution's result."""
+    expected = convolved(x, filter_, attrs, "like" if port == "x" else "x").shape
+    if not compatible(g.shape, expected):
+        raise ShapeError(
+            f"shape {shape_text(g.shape)} must be {shape_text(expected)}, that of the convolution",
+            port=port,
+        )
+
+
+# ---- the ops ----------------------------------------------------------------------------------
 
 
 class Convolution(Op):
@@ -100,10 +157,14 @@ class Convolution(Op):
     category = "Neural network"
     differentiable = True
     attrs = ATTRS
+    family = "conv2d"
+    """Id of the convolution that this is, or whose gradient it is."""
     product: Literal["result", "input", "filter"]
     """Which product of the three it is."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if self.family != "conv2d":
+            return None
         # Of image, result and filter, one comes out of the two others.
         filters = outs[0] if self.product == "filter" else types[1]
         windows, groups = windows_of(filters, attrs)[0], attrs["groups"]
@@ -111,11 +172,12 @@ class Convolution(Op):
             core = FilterGradient(windows, groups)
         else:
             core = Convolve(self.product, windows, groups)
-        pictures = {
-            "result": (True, False, True), "input": (True, False, True),
-            "filter": (True, True, False),
+        picture, weights = picture_order(attrs["layout"]), filter_order(attrs["filter_layout"])
+        orders = {
+            "result": (picture, weights, picture), "input": (picture, weights, picture),
+            "filter": (picture, picture, weights),
         }[self.product]  # fmt: skip
-        return lower_pictures(core, types, outs[0], attrs["layout"], pictures)
+        return lower_pictures(core, types, outs[0], orders)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -126,10 +188,16 @@ class Convolution(Op):
     ) -> np.ndarray:
         raise NotImplementedError
 
+    def of(self, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
+        """Another op of the family (``_input_gradient``), with those of the attributes it has."""
+        declared = {attr.name for attr in Convolution.attrs}
+        given = {name: value for name, value in attrs.items() if name in declared}
+        return getattr(F, f"{self.family}{op}")(*inputs, **given)
+
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
-        """A sample, from the shapes of a convolution's image (channels last) and filter."""
+        """A sample, from the shapes of a convolution's image and filter, both channels last."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -141,6 +209,8 @@ class Convolution(Op):
             {"strides": (3, 1), "padding": "valid", "layout": "NCHW"},
             {"dilations": (2,)},
             {"dilations": (1, 2), "padding": "valid", "strides": (2,)},
+            {"pads": [[2, 0], [1, 3]], "strides": (2, 3), "filter_layout": "OIHW"},
+            {"pads": 1, "layout": "NCHW", "filter_layout": "OIHW", "dilations": (1, 2)},
         ):
             yield self.call((1, 4, 5, 1), (2, 3, 1, 2), attrs, "float64")
         yield self.call((2, 2, 1, 4), (2, 1, 2, 6), {"groups": 2}, "float64")
@@ -152,10 +222,9 @@ class Convolution(Op):
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Image, filter and an array like the convolution's result."""
-        layout = attrs.get("layout", "NHWC")
-        picture = values(known(layout_shape(x, layout)), dtype)
-        weights = values(filter_, dtype, start=5)
-        full = {a.name: a.default for a in ATTRS} | dict(attrs)
+        full = {a.name: a.default for a in self.attrs} | dict(attrs)
+        picture = values(known(layout_shape(x, full["layout"])), dtype)
+        weights = values(known(filter_layout_shape(filter_, full["filter_layout"])), dtype, start=5)
         result = convolved(type_of_array(picture), type_of_array(weights), full)
         return picture, weights, values(known(result.shape), dtype, start=9)
 
@@ -172,7 +241,8 @@ class Conv2D(Convolution):
         "The product of filters with every window of a batch of images.\n\nx (n, height, width, "
         "channels) and filter (height, width, channels / groups, filters) give (n, height', "
         "width', filters). With padding same the sizes are divided by the strides and rounded up, "
-        "zeros around, the odd one at the end; with valid only whole windows count. The filter is "
+        "zeros around, the odd one at the end; with valid only whole windows count; `pads` gives "
+        "the border itself. The filter is "
         "not flipped. As many groups as channels is a depthwise convolution."
     )
     inputs = (Port("x", "Images.", FLOATS, "T"), FILTER)
@@ -183,29 +253,22 @@ class Conv2D(Convolution):
     def compute(
         self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
     ) -> np.ndarray:
-        x, filter_ = channels_last(arrays[0], layout), arrays[1]
-        windows = Windows.of(filter_.shape[:2], attrs)
+        x, filter_ = (
+            channels_last(arrays[0], layout),
+            filter_last(arrays[1], attrs["filter_layout"]),
+        )
+        windows = Windows.of(filter_.shape[:-2], attrs)
         return as_layout(convolve(x, filter_, windows, groups), layout)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, filter_ = node.inputs
-        by_x = F.conv2d_input_gradient(grads[0], filter_, x, **node.attrs)
-        return by_x, F.conv2d_filter_gradient(x, grads[0], filter_, **node.attrs)
+        by_x = self.of("_input_gradient", grads[0], filter_, x, **node.attrs)
+        return by_x, self.of("_filter_gradient", x, grads[0], filter_, **node.attrs)
 
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
         return Sample(self._arrays(x, filter_, attrs, dtype)[:2], attrs, dtype == "float64")
-
-
-def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, port: str) -> None:
-    """Raises ShapeError unless g has the shape of a convolution's result."""
-    expected = convolved(x, filter_, attrs, "like" if port == "x" else "x").shape
-    if not compatible(g.shape, expected):
-        raise ShapeError(
-            f"shape {shape_text(g.shape)} must be {shape_text(expected)}, that of the convolution",
-            port=port,
-        )
 
 
 @register
@@ -231,15 +294,18 @@ class Conv2DInputGradient(Convolution):
     def compute(
         self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
     ) -> np.ndarray:
-        g, filter_ = channels_last(arrays[0], layout), arrays[1]
+        g, filter_ = (
+            channels_last(arrays[0], layout),
+            filter_last(arrays[1], attrs["filter_layout"]),
+        )
         shape = known(shape_last(arrays[2].shape, layout))
-        windows = Windows.of(filter_.shape[:2], attrs)
+        windows = Windows.of(filter_.shape[:-2], attrs)
         return as_layout(input_gradient(g, filter_, windows, groups, shape), layout)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         g, filter_, _ = node.inputs
-        by_filter = F.conv2d_filter_gradient(grads[0], g, filter_, **node.attrs)
-        return F.conv2d(grads[0], filter_, **node.attrs), by_filter, None
+        by_filter = self.of("_filter_gradient", grads[0], g, filter_, **node.attrs)
+        return self.of("", grads[0], filter_, **node.attrs), by_filter, None
 
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
@@ -272,73 +338,17 @@ class Conv2DFilterGradient(Convolution):
         self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
     ) -> np.ndarray:
         x, g = (channels_last(a, layout) for a in arrays[:2])
-        windows = Windows.of(arrays[2].shape[:2], attrs)
-        return filter_gradient(x, g, windows, groups, arrays[2].shape)
+        shape = known(filter_shape_last(arrays[2].shape, attrs["filter_layout"]))
+        windows = Windows.of(shape[:-2], attrs)
+        return as_filter(filter_gradient(x, g, windows, groups, shape), attrs["filter_layout"])
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, g, _ = node.inputs
-        by_x = F.conv2d_input_gradient(g, grads[0], x, **node.attrs)
-        return by_x, F.conv2d(x, grads[0], **node.attrs), None
+        by_x = self.of("_input_gradient", g, grads[0], x, **node.attrs)
+        return by_x, self.of("", x, grads[0], **node.attrs), None
 
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
         picture, like, g = self._arrays(x, filter_, attrs, dtype)
         return Sample((picture, g, like), attrs, dtype == "float64")
-
-
-@register
-class Conv2DTranspose(Convolution):
-    """Images painted by filters."""
-
-    id = "conv2d_transpose"
-    note = "weights wired in"
-    product = "input"
-    keywords = ("deconvolution", "upsampling", "decoder", "generator", "fractional stride")
-    doc = (
-        "Transposed convolution: adds each element of x times the filter where a convolution "
-        "reads it.\n\nThe adjoint of conv2d with the same filter, (height, width, filters / "
-        "groups, channels of x): "
-        "x (n, height, width, channels) gives (n, height * stride, width * stride, filters) with "
-        "padding same, and (height - 1) * stride plus the window with valid."
-    )
-    inputs = (
-        Port("x", "Input.", FLOATS, "T"),
-        Port("filter", "(height, width, filters / groups, channels of x).", FLOATS, "T"),
-    )
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        x, filter_ = types
-        windows, filters, channels = windows_of(filter_, attrs)
-        n, height, width, have = check_picture(x, attrs["layout"])
-        if not compatible((have,), (channels,)):
-            raise ShapeError(
-                f"x has {have} channels, and the filter {shape_text(filter_.shape)} takes "
-                f"{channels}",
-                port="x",
-                hint="The filter's last size is the number of channels of x.",
-            )
-        sizes = windows.height.uncounted(height), windows.width.uncounted(width)
-        made = None if filters is None else filters * attrs["groups"]
-        return x.with_shape(layout_shape((n, *sizes, made), attrs["layout"]))
-
-    def compute(
-        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
-    ) -> np.ndarray:
-        x, filter_ = channels_last(arrays[0], layout), arrays[1]
-        windows = Windows.of(filter_.shape[:2], attrs)
-        height = windows.height.uncounted(x.shape[1]) or 0
-        width = windows.width.uncounted(x.shape[2]) or 0
-        shape = (x.shape[0], height, width, filter_.shape[2] * groups)
-        return as_layout(input_gradient(x, filter_, windows, groups, shape), layout)
-
-    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        x, filter_ = node.inputs
-        by_filter = F.conv2d_filter_gradient(grads[0], x, filter_, **node.attrs)
-        return F.conv2d(grads[0], filter_, **node.attrs), by_filter
-
-    def call(
-        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
-    ) -> Sample:
-        _, weights, g = self._arrays(x, filter_, attrs, dtype)
-        return Sample((g, weights), attrs, dtype == "float64")

@@ -15,9 +15,11 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.convolution.conv2d import GROUPS
+from nodeflow.ops.convolution.pooling import CEIL, COUNT_BORDER
 from nodeflow.ops.convolution.pooling import PADDING as POOL_PADDING
+from nodeflow.ops.convolution.transposed import SIZES
 from nodeflow.ops.samples import values
-from nodeflow.ops.sliding_windows import PADDING
+from nodeflow.ops.sliding_windows import PADDING, PADS, explicit_pads
 
 
 class AlongOneAxis(Composed):
@@ -32,17 +34,25 @@ class AlongOneAxis(Composed):
     )  # fmt: skip
 
     def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Attributes of the 2-D op."""
-        pairs = {"strides", "dilations", "size"}
-        changed = {k: (1, *v) for k, v in attrs.items() if k in pairs and v is not None}
+        """Attributes of the 2-D op: one element along the height."""
+        first = {"output_padding": 0}
+        named = ("strides", "dilations", "size", "output_padding", "output_sizes")
+        changed: dict[str, Any] = {
+            k: (first.get(k, 1), *attrs[k]) for k in named if attrs.get(k) is not None
+        }
+        if attrs.get("pads") is not None:
+            changed["pads"] = [[0, 0], *map(list, explicit_pads(attrs["pads"], 1))]
+        if "filter_layout" in attrs:
+            changed["filter_layout"] = "HWIO" if attrs["filter_layout"] == "WIO" else "OIHW"
         return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
 
     def axes(self, attrs: Mapping[str, Any]) -> list[int]:
         """Where each input gets its axis of size 1."""
-        return [1 if attrs["layout"] == "NWC" else 2, 0]
+        filters = 0 if attrs.get("filter_layout", "WIO") == "WIO" else 2
+        return [1 if attrs["layout"] == "NWC" else 2, filters]
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        for name in ("strides", "dilations", "size"):
+        for name in ("strides", "dilations", "size", "output_padding", "output_sizes"):
             if len(attrs.get(name) or (1,)) != 1:
                 raise AttributeProblem(f"{name} must be one number", port=name)
         lifted = []
@@ -74,7 +84,10 @@ class Convolution1D(AlongOneAxis):
         Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
         GROUPS,
         AlongOneAxis.LAYOUT,
-    )
+        PADS,
+        Attr("filter_layout", "choice", "WIO", "Axes of the filter: as TensorFlow has them (WIO), "
+             "or as PyTorch and ONNX do (OIW).", choices=("WIO", "OIW")),
+    )  # fmt: skip
     inputs = (
         Port("x", "Series.", FLOATS, "T"),
         Port("filter", "(width, channels / groups, filters).", FLOATS, "T"),
@@ -87,6 +100,10 @@ class Convolution1D(AlongOneAxis):
             yield Sample(arrays, {"strides": (2,), "padding": "valid"}, dtype == "float64")
         ncw = values((2, 4, 5)), values((3, 2, 4), start=5)
         yield Sample(ncw, {"layout": "NCW", "dilations": (2,), "groups": 2}, smooth=True)
+        oiw = values((2, 4, 3)), values((4, 3, 2), start=5)
+        if "output_sizes" in {attr.name for attr in self.attrs}:
+            oiw = values((2, 4, 3)), values((3, 4, 2), start=5)
+        yield Sample(oiw, {"pads": [[1, 2]], "filter_layout": "OIW", "strides": (2,)}, smooth=True)
         yield Sample((values((0, 3, 1)), values((2, 1, 1))), smooth=True)
         yield Sample((values((1, 1, 1)), values((1, 1, 1))), smooth=True)
 
@@ -123,6 +140,14 @@ class Conv1DTranspose(Convolution1D):
         Port("x", "Input.", FLOATS, "T"),
         Port("filter", "(width, filters / groups, channels of x).", FLOATS, "T"),
     )
+    attrs = (*Convolution1D.attrs, *SIZES)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from super().samples()
+        arrays = values((1, 3, 2)), values((2, 4, 2), start=5)
+        valid: dict[str, Any] = {"padding": "valid", "strides": (3,)}
+        yield Sample(arrays, {**valid, "output_padding": (2,)}, smooth=True)
+        yield Sample(arrays, {"strides": (2,), "output_sizes": (5,)}, smooth=True)
 
 
 class Pool1D(AlongOneAxis):
@@ -135,6 +160,9 @@ class Pool1D(AlongOneAxis):
         Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True),
         POOL_PADDING,
         AlongOneAxis.LAYOUT,
+        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
+        PADS,
+        CEIL,
     )
 
     def samples(self) -> Iterator[Sample]:
@@ -142,6 +170,11 @@ class Pool1D(AlongOneAxis):
             yield Sample((values((2, 5, 3), dtype),), smooth=dtype == "float64")
         attrs = {"size": (3,), "strides": (2,), "padding": "same", "layout": "NCW"}
         yield Sample((values((2, 3, 5)),), attrs, smooth=True)
+        more = {"size": (3,), "pads": [[1, 2]], "ceil_mode": True}
+        yield Sample((values((1, 6, 2)),), {**more, "strides": (2,)}, smooth=True)
+        yield Sample((values((1, 6, 2)),), {**more, "dilations": (2,)}, smooth=True)
+        if COUNT_BORDER in self.attrs:
+            yield Sample((values((1, 6, 2)),), {**more, "count_include_pad": True}, smooth=True)
         yield Sample((values((0, 3, 2)),), smooth=True)
         yield Sample((values((1, 1, 1)),), {"size": (1,)}, smooth=True)
 
@@ -162,5 +195,6 @@ class AveragePool1D(Pool1D):
 
     id = "average_pool1d"
     two = "average_pool2d"
-    keywords = ("pooling", "mean", "series", "downsample", "smooth")
+    keywords = ("pooling", "mean", "series", "downsample", "smooth", "AvgPool1d")
+    attrs = (*Pool1D.attrs, COUNT_BORDER)
     doc = "The mean of each window of series, for each channel.\n\nAs average_pool2d."

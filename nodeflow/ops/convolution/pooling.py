@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from nodeflow.errors import ShapeError
+from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
@@ -15,17 +16,18 @@ from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text, uni
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
-from nodeflow.ops.convolution.channels_last import lower_pictures
+from nodeflow.ops.convolution.channels_last import lower_pictures, picture_order
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
+    PADS,
     Windows,
     as_layout,
     channels_last,
     check_picture,
     known,
     layout_shape,
-    pair,
+    per_axis,
 )
 
 SIZE = Attr("size", "ints", (2, 2), "Height and width of a window, or one number for both.")
@@ -34,12 +36,38 @@ PADDING = Attr(
     "padding", "choice", "valid", "Whole windows only (valid), or also those over the border.",
     choices=("same", "valid"),
 )  # fmt: skip
+CEIL = Attr(
+    "ceil_mode", "bool", False, "Also a last window that reaches over the end, if it begins before."
+)
+ATTRS = (
+    SIZE,
+    STRIDES,
+    PADDING,
+    LAYOUT,
+    Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
+    PADS,
+    CEIL,
+)
+COUNT_BORDER = Attr(
+    "count_include_pad", "bool", False, "Whether zeros of the border count, as PyTorch has it."
+)
 
 
 def windows_of(attrs: Mapping[str, Any]) -> Windows:
-    """The windows that an op's attributes describe."""
-    size = pair("size", attrs["size"])
-    return Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
+    """The windows that an op's attributes describe.
+
+    Raises:
+        AttributeProblem: not one number or pair for each axis, or windows that see only border.
+    """
+    size = per_axis("size", attrs["size"], len(attrs["layout"]) - 2)
+    windows = Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
+    if any(max(axis.around) >= axis.reach for axis in windows.axes):
+        raise AttributeProblem(
+            f"pads {attrs['pads']} leave windows of {list(size)} with nothing but border",
+            port="pads",
+            hint="A border must be smaller than the window.",
+        )
+    return windows
 
 
 def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
@@ -49,8 +77,8 @@ def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorTy
         ShapeError, AttributeProblem: not images, or no windows.
     """
     windows = windows_of(attrs)
-    n, height, width, channels = check_picture(x, attrs["layout"], port)
-    shape = (n, *windows.counts(height, width, port), channels)
+    n, *sizes, channels = check_picture(x, attrs["layout"], port)
+    shape = (n, *windows.counts(*sizes, port=port), channels)
     return x.with_shape(layout_shape(shape, attrs["layout"]))
 
 
@@ -69,68 +97,98 @@ class Pool(Op):
     category = "Layers"
     differentiable = True
     inputs = (Port("x", "Images.", FLOATS),)
-    attrs = (SIZE, STRIDES, PADDING, LAYOUT)
+    attrs = ATTRS
     pooling: Literal["max", "mean", "put", "take", "share"]
+    partner = ""
+    """Id of the op that its gradient is."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        windows = windows_of(attrs)
+        if len(windows.axes) != 2:
+            return None
         taken = 2 if self.pooling in ("put", "take") else 1
-        core = lowering.Pool(self.pooling, windows_of(attrs))
-        return lower_pictures(core, types, outs[0], attrs["layout"], (True,) * (taken + 1))
+        core = lowering.Pool(self.pooling, windows, attrs.get("count_include_pad", False))
+        order = picture_order(attrs["layout"])
+        return lower_pictures(core, types, outs[0], (order,) * (taken + 1))
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return pooled(types[0], attrs)
 
-    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> Any:
         layout = attrs["layout"]
         pictures = [channels_last(a, layout) for a in arrays]
+        border = attrs.get("count_include_pad", False)
         with np.errstate(all="ignore"):
-            return as_layout(self.compute(windows_of(attrs), *pictures), layout)
+            return as_layout(self.compute(windows_of(attrs), border, *pictures), layout)
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
-        """The result, channels last."""
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
+        """The result, channels last; ``border``: whether that counts."""
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         """The op's inputs, from images and an array like them pooled."""
         return (x,)
 
-    def samples(self) -> Iterator[Sample]:
-        def call(shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
-            layout = attrs.get("layout", "NHWC")
-            x = values(known(layout_shape(shape, layout)), dtype)
-            full = {a.name: a.default for a in self.attrs} | attrs
-            g = values(known(pooled(TensorType(dtype, x.shape), full).shape), dtype, start=9)
-            return Sample(self.arrange(x, g), attrs, smooth=dtype == "float64")
+    def call(self, shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
+        """A sample, from the shape of images, channels last."""
+        full = {a.name: a.default for a in self.attrs} | attrs
+        x = values(known(layout_shape(shape, full["layout"])), dtype)
+        g = values(known(pooled(TensorType(dtype, x.shape), full).shape), dtype, start=9)
+        return Sample(self.arrange(x, g), attrs, smooth=dtype == "float64")
 
+    def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
-            yield call((2, 4, 5, 3), dtype)
-        yield call((1, 5, 4, 2), size=(3, 2), strides=(2, 1), layout="NCHW")
-        yield call((1, 5, 4, 2), size=(3,), strides=(2,), padding="same")
-        yield call((1, 3, 4, 2), size=(2, 3), strides=(1,), padding="same")
-        yield call((0, 4, 3, 2))
-        yield call((1, 1, 1, 1), size=(1,))
+            yield self.call((2, 4, 5, 3), dtype)
+        yield self.call((1, 5, 4, 2), size=(3, 2), strides=(2, 1), layout="NCHW")
+        yield self.call((1, 5, 4, 2), size=(3,), strides=(2,), padding="same")
+        yield self.call((1, 3, 4, 2), size=(2, 3), strides=(1,), padding="same")
+        more: dict[str, Any] = {"pads": [[1, 0], [2, 1]], "ceil_mode": True}
+        yield self.call((1, 4, 5, 2), size=(2, 3), strides=(3, 2), **more)
+        yield self.call((1, 4, 5, 2), size=(2,), strides=(1, 2), dilations=(2,), **more)
+        if COUNT_BORDER in self.attrs:
+            yield self.call((1, 4, 5, 2), size=(2, 3), count_include_pad=True, **more)
+        yield self.call((0, 4, 3, 2))
+        yield self.call((1, 1, 1, 1), size=(1,))
 
 
 # ---- the largest ------------------------------------------------------------------------------
 
 
-def side_by_side(seen: np.ndarray) -> np.ndarray:
-    """What windows see, (rows, down, across, kernel, channels), row by row."""
-    n, down, across, height, width, channels = seen.shape
-    return seen.reshape(n, down, across, height * width, channels)
+def places_seen(windows: Windows) -> tuple[int, ...]:
+    """The axes of what windows see that are the window's own."""
+    count = len(windows.axes)
+    return tuple(range(1 + count, 1 + 2 * count))
+
+
+def side_by_side(windows: Windows, seen: np.ndarray) -> np.ndarray:
+    """What windows see, (rows, windows along each axis, elements, channels), row by row."""
+    count = 1 + len(windows.axes)
+    return seen.reshape(*seen.shape[:count], math.prod(windows.kernel), seen.shape[-1])
 
 
 def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
     """Which element of each window is the first of the largest; never one of the border."""
-    seen = windows.view(x, -np.inf)
-    flat = side_by_side(seen)
-    places = flat.argmax(3)
-    if windows.height.same:  # a border of -inf may come before elements that are -inf
-        real = windows.view(np.ones((1, *x.shape[1:3], 1), bool), False)
-        real = side_by_side(real)
-        inside = np.take_along_axis(np.broadcast_to(real, flat.shape), places[:, :, :, None], 3)
-        places = np.where(inside[:, :, :, 0], places, real.argmax(3))
+    flat = side_by_side(windows, windows.view(x, -np.inf))
+    places = flat.argmax(-2)
+    if any(map(any, windows.pads(x.shape[1:-1]))):
+        # a border of -inf may come before elements that are -inf
+        real = side_by_side(windows, windows.view(np.ones((1, *x.shape[1:-1], 1), bool), False))
+        inside = np.take_along_axis(np.broadcast_to(real, flat.shape), places[..., None, :], -2)
+        places = np.where(inside[..., 0, :], places, real.argmax(-2))
     return places
+
+
+def places_in(windows: Windows, places: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """Where elements of windows lie along each axis, which the border begins before 0."""
+    found = []
+    elements = np.unravel_index(places, windows.kernel)
+    for axis, element, size, number in zip(
+        windows.axes, elements, sizes, range(len(sizes)), strict=True
+    ):
+        first = np.arange(places.shape[1 + number]) * axis.stride - axis.pads(size)[0]
+        shape = [-1 if a == number else 1 for a in range(len(sizes))]
+        found.append(first.reshape(1, *shape, 1) + element * axis.dilation)
+    return tuple(found)
 
 
 class MaxPoolLike(Pool):
@@ -150,17 +208,18 @@ class MaxPool2D(Pool):
 
     id = "max_pool2d"
     pooling = "max"
-    keywords = ("pooling", "maximum", "cnn", "downsample", "subsample")
+    partner = "put_at_largest"
+    keywords = ("pooling", "maximum", "cnn", "downsample", "subsample", "MaxPool", "MaxPool2d")
     doc = (
         "The largest element of each window of images, for each channel.\n\nNaN if any is NaN. "
         "The border never counts. Gradient: to the first of the largest elements, row by row."
     )
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
-        return windows.view(pictures[0], -np.inf).max((3, 4))
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
+        return windows.view(pictures[0], -np.inf).max(places_seen(windows))
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (F.put_at_largest(node.inputs[0], grads[0], **node.attrs),)
+        return (getattr(F, self.partner)(node.inputs[0], grads[0], **node.attrs),)
 
     def samples(self) -> Iterator[Sample]:
         yield from super().samples()
@@ -176,6 +235,7 @@ class PutAtLargest(MaxPoolLike):
 
     id = "put_at_largest"
     pooling = "put"
+    partner = "take_at_largest"
     doc = "Zeros like x, with y added where the largest element of each window of x is."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -183,24 +243,21 @@ class PutAtLargest(MaxPoolLike):
         check_pooled(y, x, attrs, "y x")
         return x
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
         x, y = pictures
-        n, height, width, channels = x.shape
-        down, across = y.shape[1:3]
-        high, wide = windows.padded_sizes(height, width)
-        places = largest_places(windows, x)
-        row = (
-            np.arange(down)[:, None, None] * windows.height.stride + places // windows.width.kernel
-        )
-        column = np.arange(across)[:, None] * windows.width.stride + places % windows.width.kernel
-        first = np.arange(n)[:, None, None, None] * high
-        flat = ((first + row) * wide + column) * channels + np.arange(channels)
-        size = n * high * wide * channels
-        whole = np.bincount(flat.ravel(), y.ravel(), size).astype(x.dtype)
-        return windows.unpadded(whole.reshape(n, high, wide, channels), height, width)
+        n, *sizes, channels = x.shape
+        whole = windows.padded_sizes(sizes)
+        places = places_in(windows, largest_places(windows, x), sizes)
+        starts = [before for before, _ in windows.pads(sizes)]
+        flat = np.arange(n).reshape(-1, *[1] * (len(sizes) + 1))
+        for place, start, size in zip(places, starts, whole, strict=True):
+            flat = flat * size + place + start
+        flat = flat * channels + np.arange(channels)
+        total = np.bincount(flat.ravel(), y.ravel(), n * math.prod(whole) * channels)
+        return windows.unpadded(total.astype(x.dtype).reshape(n, *whole, channels), sizes)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return None, F.take_at_largest(node.inputs[0], grads[0], **node.attrs)
+        return None, getattr(F, self.partner)(node.inputs[0], grads[0], **node.attrs)
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         return x, g
@@ -212,6 +269,7 @@ class TakeAtLargest(MaxPoolLike):
 
     id = "take_at_largest"
     pooling = "take"
+    partner = "put_at_largest"
     doc = "The element of y, which is like x, where the largest element of each window of x is."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -222,15 +280,14 @@ class TakeAtLargest(MaxPoolLike):
             raise error.at(None, "y") from None
         return pooled(x.with_shape(shape), attrs)
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
         x, y = pictures
-        seen = windows.view(y)
-        flat = side_by_side(seen)
+        flat = side_by_side(windows, windows.view(y))
         places = largest_places(windows, x)
-        return np.take_along_axis(flat, places[:, :, :, None], 3)[:, :, :, 0]
+        return np.take_along_axis(flat, places[..., None, :], -2)[..., 0, :]
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return None, F.put_at_largest(node.inputs[0], grads[0], **node.attrs)
+        return None, getattr(F, self.partner)(node.inputs[0], grads[0], **node.attrs)
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         return x, values(x.shape, x.dtype.name, start=7)
@@ -239,30 +296,30 @@ class TakeAtLargest(MaxPoolLike):
 # ---- the mean ---------------------------------------------------------------------------------
 
 
-def seen_counts(windows: Windows, height: int, width: int) -> np.ndarray:
-    """How many elements inside the image each window sees."""
-    return windows.view(np.ones((1, height, width, 1))).sum((3, 4))
-
-
 @register
 class AveragePool2D(Pool):
     """The mean of each window."""
 
     id = "average_pool2d"
     pooling = "mean"
-    keywords = ("pooling", "mean", "cnn", "downsample", "blur")
+    partner = "average_pool2d_gradient"
+    keywords = (
+        "pooling", "mean", "cnn", "downsample", "blur", "AveragePool", "AvgPool2d", "avg_pool",
+    )  # fmt: skip
     doc = (
         "The mean of each window of images, for each channel.\n\nElements of the border do not "
-        "count. Gradient: shared equally by the window's elements."
+        "count, unless `count_include_pad` says so. Gradient: shared equally by the window's "
+        "elements."
     )
+    attrs = (*ATTRS, COUNT_BORDER)
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
         x = pictures[0]
-        total = windows.view(x).sum((3, 4), dtype=accumulator(x.dtype.name))
-        return (total / seen_counts(windows, *x.shape[1:3])).astype(x.dtype)
+        total = windows.view(x).sum(places_seen(windows), dtype=accumulator(x.dtype.name))
+        return (total / windows.seen_counts(x.shape[1:-1], border)).astype(x.dtype)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return (F.average_pool2d_gradient(grads[0], node.inputs[0], **node.attrs),)
+        return (getattr(F, self.partner)(grads[0], node.inputs[0], **node.attrs),)
 
 
 @register
@@ -271,6 +328,7 @@ class AveragePool2DGradient(Pool):
 
     id = "average_pool2d_gradient"
     pooling = "share"
+    partner = "average_pool2d"
     category = "Internal"
     hidden = True
     doc = "Each element of x shared equally by its window's elements in an image like `like`."
@@ -278,23 +336,22 @@ class AveragePool2DGradient(Pool):
         Port("x", "One element per window.", FLOATS),
         Port("like", "Only its shape is used.", FLOATS),
     )
+    attrs = AveragePool2D.attrs
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         g, like = types
         check_pooled(g, like, attrs, "x like")
         return g.with_shape(like.shape)
 
-    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+    def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
         g, like = pictures
-        share = g / seen_counts(windows, *like.shape[1:3]).astype(g.dtype)
-        kernel = windows.height.kernel, windows.width.kernel
-        seen = np.broadcast_to(
-            share[:, :, :, None, None], (*share.shape[:3], *kernel, share.shape[3])
-        )
+        share = g / windows.seen_counts(like.shape[1:-1], border).astype(g.dtype)
+        spread = share.reshape(*share.shape[:-1], *[1] * len(windows.axes), share.shape[-1])
+        seen = np.broadcast_to(spread, (*share.shape[:-1], *windows.kernel, share.shape[-1]))
         return windows.gather_back(seen, like.shape)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
-        return F.average_pool2d(grads[0], **node.attrs), None
+        return getattr(F, self.partner)(grads[0], **node.attrs), None
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         return g, x

@@ -2,37 +2,38 @@
 
 An element sees a rectangle of the image, each place of it belonging to one window: so each of the
 three is a sum of small matrix products. What lies in the border takes no part, not even where a
-filter is infinite. Arrays are (rows, height, width, channels), filters (height, width, channels of
+filter is infinite. Arrays are (rows, axes of space, channels), filters (axes of space, channels of
 a group, filters).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nodeflow.ops.sliding_windows import Windows
+from nodeflow.ops.sliding_windows import Windows, known
 
-Rectangle = tuple[slice, slice, slice]
+Rectangle = tuple[slice, ...]
 
 
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
-) -> Iterator[tuple[tuple[int, int], Rectangle, Rectangle]]:
+) -> Iterator[tuple[tuple[int, ...], Rectangle, Rectangle]]:
     """For each element of the window: which, where in the image, and of which windows."""
-    (_, height, width, _), (_, down, across, _) = picture, result
-    for i in range(windows.height.kernel):
-        rows, above = windows.height.inside(i, height, down)
-        for j in range(windows.width.kernel):
-            columns, beside = windows.width.inside(j, width, across)
-            yield (i, j), (slice(None), rows, columns), (slice(None), above, beside)
+    sizes = list(zip(windows.axes, picture[1:-1], result[1:-1], strict=True))
+    insides = [[axis.inside(k, *pair) for k in range(axis.kernel)] for axis, *pair in sizes]
+    for element in windows.elements():
+        found = [inside[k] for inside, k in zip(insides, element, strict=True)]
+        seen, seeing = (tuple(each) for each in zip(*found, strict=True))
+        yield element, (slice(None), *seen), (slice(None), *seeing)
 
 
 def grouped(x: np.ndarray, groups: int) -> np.ndarray:
     """Values as matrices: (groups, places, channels of a group)."""
-    n, height, width, channels = x.shape
-    return np.moveaxis(x.reshape(n * height * width, groups, channels // groups), 1, 0)
+    *places, channels = x.shape
+    return np.moveaxis(x.reshape(math.prod(places), groups, channels // groups), 1, 0)
 
 
 def grouped_filter(filter_: np.ndarray, groups: int) -> np.ndarray:
@@ -43,8 +44,8 @@ def grouped_filter(filter_: np.ndarray, groups: int) -> np.ndarray:
 
 def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) -> np.ndarray:
     """Each window's product with each filter."""
-    down, across = windows.counts(x.shape[1], x.shape[2])
-    out = np.zeros((x.shape[0], down or 0, across or 0, filter_.shape[3]), x.dtype)
+    counts = known(windows.counts(*x.shape[1:-1]))
+    out = np.zeros((x.shape[0], *counts, filter_.shape[-1]), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, out.shape):
         product = grouped(x[seen], groups) @ grouped_filter(filter_[element], groups)
         out[seeing] += np.moveaxis(product, 0, 1).reshape(out[seeing].shape)
@@ -70,5 +71,5 @@ def filter_gradient(
     out = np.empty(tuple(shape), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, g.shape):
         product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)
-        out[element] = np.moveaxis(product, 0, 1).reshape(shape[2:])
+        out[element] = np.moveaxis(product, 0, 1).reshape(tuple(shape)[-2:])
     return out

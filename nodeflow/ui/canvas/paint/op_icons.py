@@ -103,6 +103,8 @@ ICONS = {
     "max_pool2d": "filter",
     "average_pool1d": "filter",
     "average_pool2d": "filter",
+    "max_pool3d": "filter",
+    "average_pool3d": "filter",
     "global_average_pool": "filter",
     "global_max_pool": "filter",
     "range": "list-ordered",

@@ -240,6 +240,10 @@ class EngineDied(RunError):
     """The engine process ended unexpectedly."""
 
 
+class EngineBusy(RunError):
+    """Too many requests wait for an engine process that does not take them."""
+
+
 # ---- files and data -------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
 from nodeflow.errors import Cancelled, MissingFeed, NodeflowError
+from nodeflow.graph import activity
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.interrupt import interruptible
@@ -109,7 +110,7 @@ class IncrementalRun:
         self.cancelled.clear()
         stack = [node for node in wanted if node not in outcomes]
         opened: dict[Node, list[Node]] = {}  # what they need is above them on the stack
-        with np.errstate(all="ignore"), interruptible(self.cancelled):
+        with np.errstate(all="ignore"), interruptible(self.cancelled), activity.ending():
             while stack:
                 node = stack[-1]
                 if node in outcomes:

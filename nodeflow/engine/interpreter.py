@@ -15,6 +15,7 @@ import numpy as np
 
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
+from nodeflow.graph import activity
 from nodeflow.graph.graph import Node
 from nodeflow.graph.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -118,6 +119,7 @@ def call_reference(
 def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tuple[np.ndarray, ...]:
     """As `call_reference`, where numpy's warnings are off already."""
     op = node.op
+    activity.note(node)
     try:
         extra = {"stream": stream_of(node)} if op.random else {}
         if op.counted and (count := getattr(stream_of, "count", None)) is not None:

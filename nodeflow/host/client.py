@@ -1,10 +1,16 @@
-"""Starts the engine process and exchanges messages with it; no Qt."""
+"""Starts the engine process and exchanges messages with it; no Qt.
+
+Nothing here waits for the engine but `close`, and that not for long. One thread writes to the
+connection, one reads.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -14,9 +20,14 @@ from multiprocessing.connection import Client, Connection, Listener
 
 from nodeflow.errors import EngineDied
 from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
+from nodeflow.host.pulse import Pulse
+from nodeflow.host.request_queue import RequestQueue
 
 START_SECONDS = 30.0
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
+"""An engine that is asked to end has this long."""
+KILL_SECONDS = 0.5
+"""A killed process is gone at once, unless the system holds it (as while it writes to a disk)."""
 
 
 class EngineClient:
@@ -25,6 +36,9 @@ class EngineClient:
     Args:
         on_message: called with every message, on the client's reading thread.
         threads: number of compute threads; None leaves it to the engine.
+
+    Attributes:
+        pulse: the engine's signs of life, readable whatever state it is in.
     """
 
     def __init__(
@@ -33,26 +47,31 @@ class EngineClient:
         self._on_message = on_message
         self._threads = threads
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
-        self._ready = threading.Event()
-        self._send_lock = threading.Lock()
-        self._pending: list[Request] = []
+        self._requests = RequestQueue()
         self._closing = False
         self._ended = False
+        self.pulse = Pulse()
 
     def start(self) -> None:
-        """Start the process and return at once; requests wait until it is ready."""
+        """Start the process and return at once; requests wait until it is ready.
+
+        The engine ends with the thread that calls this, as with the process.
+        """
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)
         environment = dict(os.environ)
         # OpenBLAS must not add threads of its own to the engine's team (measured: 23 ms per step).
         environment["OPENBLAS_NUM_THREADS"] = "1"
-        arguments = [sys.executable, "-m", "nodeflow.host.process", str(listener.address)]
-        if self._threads:
-            arguments.append(str(self._threads))
+        command = [sys.executable, "-m", "nodeflow.host.process"]
+        arguments = [str(listener.address), self.pulse.name, str(self._threads or 0)]
         self._process = subprocess.Popen(
-            arguments, env=environment, stdin=subprocess.PIPE, start_new_session=os.name == "posix"
+            command + arguments,
+            env=environment,
+            stdin=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+            pass_fds=self.pulse.descriptors,
         )
+        self.pulse.inherited()
         assert self._process.stdin is not None
         # Standard input stays open: the engine exits when it closes, so it never outlives us.
         self._process.stdin.write(key)
@@ -62,23 +81,15 @@ class EngineClient:
         ).start()
 
     def send(self, request: Request) -> None:
-        """Send a request, or queue it until the process is ready.
+        """Put a request into the queue to the engine; returns at once.
 
         Raises:
             EngineDied: the process has ended.
+            EngineBusy: it does not take requests, and too many wait already.
         """
-        with self._send_lock:
-            if self._connection is None and not self._ended:
-                self._pending.append(request)
-                return
-            try:
-                if self._connection is None:
-                    raise ConnectionError("it ended before it was ready")
-                self._connection.send(request)
-            except (OSError, ValueError):
-                raise EngineDied(
-                    "the engine process ended unexpectedly", hint="It restarts by itself."
-                ) from None
+        if self._ended:
+            raise EngineDied("the engine process ended unexpectedly", hint="It restarts by itself.")
+        self._requests.put(request)
 
     @property
     def pid(self) -> int | None:
@@ -87,27 +98,49 @@ class EngineClient:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def close(self) -> None:
-        """End the process: send Shutdown, and kill it if it does not exit in time."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process: ask it to, and kill it if it does not end soon; within 2 seconds.
+
+        Args:
+            at_once: kill it without asking, because it does not answer anyway.
+        """
         self._closing = True
         process = self._process
-        if process is None:
+        if process is None or process.stdin is None:
             return
-        if self._connection is not None:
-            with contextlib.suppress(EngineDied):
-                self.send(Shutdown())
-        if process.stdin is not None:
+        if not at_once:
+            self._requests.put(Shutdown())
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(CLOSE_SECONDS)
+        self.kill()  # the processes that it started, if it has ended itself
+        with contextlib.suppress(OSError):
             process.stdin.close()
-        try:
-            process.wait(CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_SECONDS)
 
     def kill(self) -> None:
-        """Kill the process; ``Died`` follows as a message."""
-        if self._process is not None:
+        """Kill the process and those that it started; ``Died`` follows as a message."""
+        if self._process is None:
+            return
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
             self._process.kill()
+
+    # ---- the writing thread ---------------------------------------------------------------------
+
+    def _write(self, connection: Connection) -> None:
+        """Send what waits, until the process has ended; the reading thread reports that."""
+        while not self._ended:
+            with contextlib.suppress(queue.Empty):
+                request = self._requests.take()
+                try:
+                    connection.send(request)
+                except (OSError, ValueError):
+                    return
 
     # ---- the reading thread ---------------------------------------------------------------------
 
@@ -116,12 +149,10 @@ class EngineClient:
         if connection is None:
             self._report_death()
             return
+        threading.Thread(
+            target=self._write, args=(connection,), name="nodeflow-engine-writer", daemon=True
+        ).start()
         try:
-            with self._send_lock:
-                self._connection = connection
-                for request in self._pending:
-                    connection.send(request)
-                self._pending.clear()
             while True:
                 message = connection.recv()
                 for part in message.events if isinstance(message, EventBatch) else (message,):
@@ -158,8 +189,8 @@ class EngineClient:
     def _report_death(self) -> None:
         assert self._process is not None
         code = self._process.wait()
-        with self._send_lock:
-            self._ended = True
-            self._pending.clear()
+        self._ended = True
+        self._requests.clear()
+        self._requests.put(Shutdown())  # wakes the writing thread, which then ends
         if not self._closing:
-            self._on_message(Died(code))
+            self._on_message(Died(code, self.pulse.doing))

@@ -28,12 +28,14 @@ from nodeflow.document.model.records import Change
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
-from nodeflow.errors import GraphError, NodeflowError
+from nodeflow.errors import EngineBusy, GraphError, NodeflowError
+from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
@@ -56,7 +58,7 @@ class Engine:
     def __init__(self, send: Callable[[p.Message], None], threads: int | None = None) -> None:
         self._send = send
         self._threads = threads
-        self._inbox: queue.Queue[p.Request] = queue.Queue()
+        self._inbox = RequestQueue()
         self._document = Document()
         self._folder: str | None = None
         self._revision = -1
@@ -122,7 +124,14 @@ class Engine:
                 control.stop()
             if isinstance(request, p.WatchViews):
                 self._newest_watch = request.request
-            self._inbox.put(request)
+            try:
+                self._inbox.put(request)
+            except EngineBusy as error:
+                self._refuse(request, error)
+
+    def _refuse(self, request: p.Request, error: NodeflowError) -> None:
+        number = getattr(request, "request", -1)
+        self._send(p.Failed(number, type(request).__name__, p.ErrorData.of(error)))
 
     def _steer(self, control: Control, request: p.Request) -> None:
         if isinstance(request, p.Pause):
@@ -138,18 +147,19 @@ class Engine:
     def work(self) -> None:
         """Handle requests until Shutdown."""
         while not isinstance(request := self._next_request(), p.Shutdown):
-            self._handle(request)
+            with activity.ending():
+                self._handle(request)
 
     def _next_request(self) -> p.Request:
         """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
         nodes."""
         while True:
-            if self._views.is_stale and self._inbox.empty():
+            if self._views.is_stale and not self._inbox:
                 self._attempt(self._views.show_next, "WatchViews")
                 continue
             idle = self._warm and (self._evaluator is None or self._evaluator.is_settled)
             try:
-                return self._inbox.get(timeout=None if idle else PAUSE_SECONDS)
+                return self._inbox.take(None if idle else PAUSE_SECONDS)
             except queue.Empty:
                 if not self._warm:
                     self._warm = True
@@ -161,7 +171,7 @@ class Engine:
         """Derive nodes again until a request arrives, then send the previews that need them."""
         assert self._evaluator is not None
         try:
-            self._evaluator.settle(lambda: not self._inbox.empty())
+            self._evaluator.settle(lambda: len(self._inbox) > 0)
         except Exception:
             self._evaluator.rebuild()
             raise
@@ -185,13 +195,11 @@ class Engine:
         """Handle queued requests between chunks of a training."""
         while True:
             try:
-                request = self._inbox.get_nowait()
+                request = self._inbox.take(0)
             except queue.Empty:
                 return
             if isinstance(request, (p.Train, p.Profile, p.LoadWeights)):
-                error = GraphError("a training is running", hint="Stop it first.")
-                what = type(request).__name__
-                self._send(p.Failed(request.request, what, p.ErrorData.of(error)))
+                self._refuse(request, GraphError("a training is running", hint="Stop it first."))
             elif isinstance(request, p.Shutdown):
                 self._inbox.put(request)
                 return

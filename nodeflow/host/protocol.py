@@ -523,10 +523,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Died:
-    """The engine process ended unexpectedly; the client creates this message."""
+    """The engine process ended unexpectedly; the client creates this message.
+
+    ``doing`` is the node that it computed at the time: ``mix (blend, blend.py, line 4)``.
+    """
 
     exit_code: int | None
-    details: str = field(default="")
+    doing: str = ""
 
 
 Message = (

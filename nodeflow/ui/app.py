@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from nodeflow.resources import resource
 from nodeflow.ui.controllers.theme_actions import chosen_theme
-from nodeflow.ui.core.engine_link import ClientFactory, engine_client
+from nodeflow.ui.core.engine_client import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.core.gui_gc import collect_here
 from nodeflow.ui.core.settings import Settings

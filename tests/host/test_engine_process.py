@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import toggle_breakpoint
+from nodeflow.document.model.document import Document
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
@@ -323,3 +325,131 @@ def test_what_print_nodes_write_comes_to_the_window(talk):
     while not isinstance(message := talk.wait_for((p.Printed, events.Done)), events.Done):
         texts.append(message.text)
     assert texts == ["w is [[3.]]"] * 3
+
+
+def test_a_stopped_engine_makes_nobody_wait_and_gets_every_edit(talk):
+    pid = talk.wait_for(p.Ready).pid
+    document = expression()
+    talk.sync(document)
+    os.kill(pid, signal.SIGSTOP)
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.text, c.revision)))
+    b = document.node_named("b").id
+    sending = threading.Thread(target=_edit_much, args=(talk, document, b), daemon=True)
+    sending.start()
+    sending.join(120)  # generous: it takes a second; without the queue it never ends
+    assert not sending.is_alive(), "sending waits for an engine that does not read"
+    os.kill(pid, signal.SIGCONT)
+    while (answer := talk.wait_for(p.Previews)).revision != document.revision:
+        pass
+    assert answer.values["b"].text == "2999"
+
+
+def _edit_much(talk, document, node: str) -> None:
+    """Far more than the connection holds."""
+    for number in range(3000):
+        commands.set_attr(document, node, "value", float(number))
+        talk.send(p.Evaluate(document.revision, number, follow=True))
+
+
+HOLDS_THE_LOCK = """
+import ctypes
+import nodeflow
+
+@nodeflow.op(infer="same as x")
+def stuck(x):
+    ctypes.PyDLL(None).sleep(1000)  # PyDLL keeps Python's lock
+    return x
+"""
+
+
+def stuck() -> Document:
+    document = Document()
+    one = commands.add_node(document, "constant", (0, 0), name="one", attrs={"value": 1.0})
+    node = commands.add_node(document, "stuck", (0, 0), name="waits")
+    commands.connect(document, one, "out", node, "x")
+    return document
+
+
+def test_an_engine_whose_op_holds_the_lock_says_which_and_ends(talk, tmp_path):
+    (tmp_path / "stuck.py").write_text(HOLDS_THE_LOCK)
+    pid = talk.wait_for(p.Ready).pid
+    talk.send(p.LoadPlugins(str(tmp_path)))
+    document = stuck()
+    talk.sync(document)
+    talk.send(p.Evaluate(document.revision, 1))
+    pulse = talk.client.pulse
+    wait_until(lambda: pulse.doing == "waits (stuck, stuck.py, line 5)")
+    time.sleep(1.2)
+    beats = pulse.beats
+    time.sleep(1.2)
+    assert pulse.beats == beats > 0, "it has no sign of life"
+    assert seconds_of(talk.client.close) < 2 + SLACK
+    wait_until(lambda: not alive(pid))
+
+
+def test_a_long_computation_shows_signs_of_life(talk):
+    talk.wait_for(p.Ready)
+    document = Document()
+    count = commands.add_node(document, "range", (0, 0), attrs={"limit": 60_000_000})
+    wide = commands.add_node(document, "cast", (0, 0), attrs={"dtype": "float64"})
+    node = commands.add_node(document, "sin", (0, 0), name="long")
+    commands.connect(document, count, "out", wide, "x")
+    commands.connect(document, wide, "out", node, "x")
+    talk.sync(document)
+    talk.send(p.FetchTensor("long", 1))
+    pulse = talk.client.pulse
+    wait_until(lambda: pulse.doing == "long (sin)")
+    beats = pulse.beats
+    wait_until(lambda: pulse.beats > beats + 1 or pulse.doing != "long (sin)")
+    assert pulse.beats > beats
+
+
+@pytest.mark.parametrize("stop", (os.kill, os.killpg))
+def test_closing_ends_a_stopped_engine_in_two_seconds(talk, stop):
+    pid = talk.wait_for(p.Ready).pid
+    stop(pid, signal.SIGSTOP)
+    assert seconds_of(talk.client.close) < 2 + SLACK
+    wait_until(lambda: not alive(pid))
+
+
+SLACK = 8.0
+"""Two seconds are promised; a test machine may be busy with something else."""
+
+
+def seconds_of(action) -> float:
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_an_engine_that_holds_the_lock_ends_when_its_window_is_killed(tmp_path):
+    (tmp_path / "stuck.py").write_text(HOLDS_THE_LOCK)
+    code = (
+        "import sys, time\n"
+        "from nodeflow.host import protocol as p\n"
+        "from nodeflow.host.client import EngineClient\n"
+        "from nodeflow.document.io import flow\n"
+        "from tests.host.test_engine_process import stuck\n"
+        "document = stuck()\n"
+        "client = EngineClient(lambda m: None)\n"
+        "client.start()\n"
+        f"client.send(p.LoadPlugins({str(tmp_path)!r}))\n"
+        "client.send(p.SyncDocument(flow.dumps(document), document.revision))\n"
+        "client.send(p.Evaluate(document.revision, 1))\n"
+        "while not client.pulse.doing: time.sleep(0.02)\n"
+        "print(client.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    window = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert window.stdout is not None
+    pid = int(window.stdout.readline())
+    window.kill()
+    window.wait()
+    wait_until(lambda: not alive(pid), 30)

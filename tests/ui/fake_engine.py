@@ -22,6 +22,20 @@ from nodeflow.train import events
 TABLE = {"add": np.add, "multiply": np.multiply, "subtract": np.subtract}
 
 
+class FakePulse:
+    """Counts up whenever it is looked at, unless a test sets ``stopped``."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.doing = ""
+        self._beats = 0
+
+    @property
+    def beats(self) -> int:
+        self._beats += not self.stopped
+        return self._beats
+
+
 class FakeClient:
     """Stands for ``EngineClient``; messages come back through ``on_message`` at once."""
 
@@ -34,13 +48,14 @@ class FakeClient:
         self.started = self.closed = False
         self.computes = True
         self.shows: p.ShownData | None = None  # what it says of the data
+        self.pulse = FakePulse()
         FakeClient.made.append(self)
 
     def start(self) -> None:
         self.started = True
         self.on_message(p.Ready(1, 2))
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         self.closed = True
 
     def send(self, request: p.Request) -> None:

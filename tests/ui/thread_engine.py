@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from fake_engine import FakePulse
+
 from nodeflow.host import protocol as p
 from nodeflow.host.engine import Engine
 
@@ -18,6 +20,7 @@ class ThreadClient:
         self.on_message = on_message
         self.engine = Engine(self._deliver, threads=1)
         self.sent: list[p.Request] = []
+        self.pulse = FakePulse()
         self.thread = threading.Thread(target=self.engine.work)
         ThreadClient.made.append(self)
 
@@ -33,7 +36,7 @@ class ThreadClient:
         self.sent.append(request)
         self.engine.receive(request)
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         self.engine.receive(p.Shutdown())
         self.thread.join(20)
         assert not self.thread.is_alive()

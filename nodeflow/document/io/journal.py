@@ -68,6 +68,12 @@ class Journal:
             self._write(None)
         return None if self._path is None else self._path.with_suffix(WEIGHTS)
 
+    @property
+    def kept_weights(self) -> Path | None:
+        """The weights that were written there, or None."""
+        path = None if self._path is None else self._path.with_suffix(WEIGHTS)
+        return path if path is not None and path.is_file() else None
+
     def drop_weights(self) -> None:
         """Removes the weights, which are safe elsewhere."""
         if self._path is not None:

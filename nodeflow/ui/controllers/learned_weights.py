@@ -7,6 +7,7 @@ are written, loaded from a file, or reset.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io.journal import Journal
+from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Diverged, Done, Epoch, Event
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.engine_link import EngineLink
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -70,6 +72,7 @@ class LearnedWeights(QObject):
         link.training.connect(self._on_event)
         link.done.connect(self._on_done)
         link.died.connect(self._forget)
+        link.restarted.connect(self._on_restarted)
         workspace.replaced.connect(self._forget)
         workspace.saved.connect(self._on_document_saved)
         actions.bind(
@@ -82,7 +85,9 @@ class LearnedWeights(QObject):
     @property
     def is_unsaved(self) -> bool:
         """Whether the engine holds something learned that is in no file."""
-        return self._link.is_up and (self._unsaved or self._link.is_training)
+        if not self._link.is_up:
+            return self.are_kept
+        return self._unsaved or self._link.is_training
 
     def discard(self) -> None:
         """Let go of what was learned without a question."""
@@ -159,8 +164,11 @@ class LearnedWeights(QObject):
     def _save_and_wait(self, path: Path) -> bool:
         """Save, and return once the file is written; False if it could not be.
 
-        A document that was saved is saved again: it names the file from now on.
+        A document that was saved is saved again: it names the file from now on. From an engine
+        that does not answer come the weights that were kept last.
         """
+        if not self._link.is_up or self._link.watch.is_silent:
+            return self._copy_kept(path)
         document = self._workspace.root
         was_saved = not document.is_modified
         loop = QEventLoop(self)
@@ -174,25 +182,43 @@ class LearnedWeights(QObject):
         def on_died(*_: Any) -> None:
             loop.quit()
 
+        def on_silence(silent: bool) -> None:
+            if silent:
+                loop.quit()  # the window stays, and says what the matter is
+
         for signal, slot in (
             (self._link.done, on_answer),
             (self._link.failed, on_answer),
             (self._link.died, on_died),
+            (self._link.watch.changed, on_silence),
         ):
             signal.connect(slot)
         request = self._save_to(path)
-        if self._link.is_up:
-            loop.exec()
+        loop.exec()
         for signal, slot in (
             (self._link.done, on_answer),
             (self._link.failed, on_answer),
             (self._link.died, on_died),
+            (self._link.watch.changed, on_silence),
         ):
             signal.disconnect(slot)
         written = any(isinstance(message, p.WeightsSaved) for message in answers)
         if written and was_saved and document.is_modified and document.path is not None:
             self._save_document()
         return written
+
+    def _copy_kept(self, path: Path) -> bool:
+        kept = self.journal.kept_weights if self.journal is not None else None
+        try:
+            if kept is None:
+                raise FileProblem("there is no copy of the weights", hint="Wait for the engine.")
+            shutil.copyfile(kept, path)
+        except (FileProblem, OSError) as error:
+            text = sentence(error) if isinstance(error, FileProblem) else str(error)
+            self._messages.show(f"The weights are not saved: {text}", "error")
+            return False
+        self._remember(path)
+        return True
 
     # ---- what comes back --------------------------------------------------------------------
 
@@ -234,9 +260,11 @@ class LearnedWeights(QObject):
     def _on_loaded(self, message: p.WeightsLoaded) -> None:
         count, name = len(message.match.found), Path(message.path).name
         if message.request == self._recovering:
-            self._unsaved = True
+            self._unsaved, self._recovering = True, -1
             self._messages.show_status("Recovered unsaved work; save it to keep it")
             return
+        if self._recovering >= 0:
+            return  # those of the document's file, which the unsaved ones replace next
         self._settle(False)
         self._messages.show_status(f"Loaded the weights from {name}")
         is_automatic = self._checking < 0 and not message.match.is_complete
@@ -276,6 +304,19 @@ class LearnedWeights(QObject):
         if path is not None and self._unsaved:
             self._kept_at = time.monotonic()
             self._link.keep_weights(str(path))
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether there is a copy of unsaved weights, as they were at an epoch's end."""
+        return self.journal is not None and self.journal.kept_weights is not None
+
+    @Slot()
+    def _on_restarted(self) -> None:
+        """Give an engine that starts instead of another what that one had learned."""
+        self._forget()
+        kept = self.journal.kept_weights if self.journal is not None else None
+        if kept is not None:
+            self.recover(kept)
 
     def recover(self, path: Path) -> None:
         """Load the weights that a crash left behind; they stay unsaved."""

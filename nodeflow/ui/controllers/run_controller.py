@@ -86,7 +86,6 @@ class RunController(QObject):
         link.previews.connect(self._on_previews)
         link.failed.connect(self._on_failed)
         link.done.connect(self._on_done)
-        link.died.connect(self._on_died)
         link.training.connect(self._on_training)
         link.state_changed.connect(self._on_state)
         workspace.changed.connect(self._on_changed)
@@ -448,15 +447,6 @@ class RunController(QObject):
     def _on_done(self, message: Any) -> None:
         if isinstance(message, p.VariablesInitialized):
             self._messages.show_status(f"Initialised {message.count} variables")
-
-    @Slot(object, bool)
-    def _on_died(self, message: p.Died, again: bool) -> None:
-        text = "The engine stopped unexpectedly. Your graph is untouched; variables start afresh."
-        if again:
-            self._messages.show(f"{text} It is being started again.", "warning", "", "")
-        else:
-            text += " It stopped several times in a row, so it waits for you."
-            self._messages.show(text, "error", "restart_engine", "Start it again")
 
     @Slot(object)
     def _on_changed(self, change: Change) -> None:

@@ -7,20 +7,21 @@ document in step, requests live values after edits, and starts the engine again 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.engine.events import CompileFailure
-from nodeflow.errors import EngineDied
+from nodeflow.errors import EngineBusy, EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.train import events
+from nodeflow.ui.core.engine_client import Client, ClientFactory, Inbox, engine_client
+from nodeflow.ui.core.engine_watch import EngineWatch
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -35,24 +36,6 @@ CRASHES, CRASH_WINDOW = 3, 60.0
 """So many crashes within so many seconds, and the engine is not started again by itself."""
 
 
-class Client(Protocol):
-    """What the link needs of ``nodeflow.host.client.EngineClient``; tests pass a fake."""
-
-    def start(self) -> None: ...
-    def close(self) -> None: ...
-    def send(self, request: p.Request) -> None: ...
-
-
-ClientFactory = Callable[[Callable[[p.Message], None]], Client]
-
-
-def engine_client(on_message: Callable[[p.Message], None]) -> Client:
-    """The real client, imported when the first engine starts."""
-    from nodeflow.host.client import EngineClient
-
-    return EngineClient(on_message)
-
-
 def _everything() -> None:
     """All nodes are shown."""
     return None
@@ -63,22 +46,11 @@ def _is_first_batch(data: p.ShowData) -> bool:
     return not data.feeds and data == p.ShowData()
 
 
-class _Inbox:
-    """What one client calls on its reading thread: the message crosses over by a queued signal."""
-
-    def __init__(self, link: EngineLink, generation: int) -> None:
-        self._link = link
-        self._generation = generation
-
-    def __call__(self, message: p.Message) -> None:
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._link.arrived.emit(self._generation, message)
-
-
 class EngineLink(QObject):
     """Sends requests to the engine and turns its messages into signals.
 
-    ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``.
+    ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``; ``watch``
+    says whether the engine shows signs of life. Nothing here waits for the engine.
     """
 
     arrived = Signal(int, object)
@@ -101,6 +73,8 @@ class EngineLink(QObject):
     failed = Signal(object)
     died = Signal(object, bool)
     """Died, and whether the engine is being started again."""
+    restarted = Signal()
+    """Another engine has been started instead of one that ended; it has the document."""
 
     def __init__(
         self,
@@ -131,6 +105,7 @@ class EngineLink(QObject):
         self.threads = 0
         self.has_trained = False
         self.ever_ready = False
+        self.watch = EngineWatch(self._pulse, self._is_busy, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._ask)
@@ -153,7 +128,7 @@ class EngineLink(QObject):
         """Start an engine process and give it the document; returns at once."""
         self.close()
         self._generation += 1
-        self._client = self._factory(_Inbox(self, self._generation))
+        self._client = self._factory(Inbox(self.arrived, self._generation))
         self._set_state("starting")
         self._client.start()
         if self._plugins:
@@ -167,16 +142,34 @@ class EngineLink(QObject):
     def restart(self) -> None:
         """Start again by the user's wish: earlier crashes are forgiven."""
         self._crashes.clear()
+        self.close(at_once=True)
+        self._forget_engine()
         self.start()
+        self.restarted.emit()
 
-    def close(self) -> None:
-        """End the engine process, if there is one."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the engine process, if there is one, within 2 seconds."""
         client, self._client = self._client, None
         self._generation += 1
         self._timer.stop()
+        at_once = at_once or self.watch.is_silent
+        self.watch.forget()
         if client is not None:
-            client.close()
+            client.close(at_once=at_once)
         self._set_state("off")
+
+    def _forget_engine(self) -> None:
+        """What was asked of an engine that has ended is not answered any more."""
+        self._asked = None
+        self.has_trained = False
+        self._trainings.clear()
+        self._elsewhere.clear()
+
+    def _pulse(self) -> Any:
+        return self._client.pulse if self._client is not None else None
+
+    def _is_busy(self) -> bool:
+        return self._asked is not None or self.state in ("running", "training")
 
     @property
     def is_up(self) -> bool:
@@ -367,10 +360,15 @@ class EngineLink(QObject):
         """Send if there is an engine; the reading thread reports its death, once."""
         if self._client is None:
             return
+        what = type(request).__name__
         try:
             self._client.send(request)
         except EngineDied as error:
-            log.info("not sent, %s: %s", type(request).__name__, error)
+            log.info("not sent, %s: %s", what, error)
+        except EngineBusy as error:
+            refused = p.Failed(getattr(request, "request", -1), what, p.ErrorData.of(error))
+            self.arrived.emit(self._generation, refused)
+        self.watch.expect()
 
     @Slot()
     def _ask(self) -> None:
@@ -538,18 +536,17 @@ class EngineLink(QObject):
 
     def _on_died(self, message: p.Died) -> None:
         self._client = None
-        self._asked = None
-        self.has_trained = False
-        self._trainings.clear()
-        self._elsewhere.clear()
+        self.watch.forget()
         now = time.monotonic()
         self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW] + [now]
         again = len(self._crashes) < CRASHES
         log.error("the engine ended unexpectedly, exit code %s", message.exit_code)
         self._set_state("off")
         self.died.emit(message, again)
+        self._forget_engine()
         if again:
             self.start()
+            self.restarted.emit()
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

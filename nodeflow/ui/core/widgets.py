@@ -242,7 +242,7 @@ class InfoBar(QFrame):
     @Slot(str)
     def retract(self, fix: str) -> None:
         """Take back the message that offers this action, if it is the one shown."""
-        if self._fix == fix:
+        if self._fix == fix or fix in self.choices:
             self.dismiss()
 
     def place(self) -> None:

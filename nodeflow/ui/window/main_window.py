@@ -33,6 +33,7 @@ from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.edit_actions import EditActions
+from nodeflow.ui.controllers.engine_notices import EngineNotices
 from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
@@ -53,7 +54,8 @@ from nodeflow.ui.controllers.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.breakpoints import Breakpoints
 from nodeflow.ui.core.data_files import dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
+from nodeflow.ui.core.engine_client import ClientFactory, engine_client
+from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.problem_list import ProblemList
@@ -218,6 +220,7 @@ class MainWindow(QMainWindow):
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
+        self.engine_notices = EngineNotices(self, link, messages, self.files.weights)
         self.attach_data = AttachData(
             self,
             workspace,
@@ -332,6 +335,7 @@ class MainWindow(QMainWindow):
         status.engine_clicked.connect(partial(actions.trigger, "show_log"))
         status.zoom_clicked.connect(partial(actions.trigger, "fit"))
         self.link.state_changed.connect(self._show_engine)
+        self.link.watch.changed.connect(self._show_engine)
         for signal in (self.canvas.viewport.changed, self.pages.expansion.view_changed):
             signal.connect(self._on_view_changed)
         self.pages.page_changed.connect(self._on_view_changed)
@@ -426,9 +430,10 @@ class MainWindow(QMainWindow):
         self.status.show_zoom(self.pages.shown_canvas.viewport.camera.scale)
         self.tutorial.place()
 
-    @Slot(str)
-    def _show_engine(self, state: str) -> None:
+    @Slot()
+    def _show_engine(self) -> None:
         link = self.link
+        state = "silent" if link.watch.is_silent else link.state
         detail = ""
         if state == "idle" and link.threads:
             detail = counted(link.threads, "thread")

@@ -19,6 +19,7 @@ ENGINE = {
     "running": ("Running", "accent"),
     "training": ("Training", "accent"),
     "paused": ("Paused", "warning"),
+    "silent": ("Not answering", "warning"),
 }
 
 

@@ -1,0 +1,82 @@
+"""Signs of life of the engine process, in a page of memory that the window shares.
+
+The engine counts up twice a second and writes which node it computes. Both can be read when the
+process is stopped, holds Python's lock, or has crashed, and however full the connection is.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from typing import IO
+
+SIZE = 4096
+BEAT_SECONDS = 0.5
+_COUNT, _TEXT = 8, 512
+"""Bytes of the count, and of the text after it, which a zero ends."""
+
+
+class Pulse:
+    """One end of the page; the window makes it, and the engine opens it by its name.
+
+    Attributes:
+        name: of the page: a descriptor that the engine inherits, or on Windows a tag.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self._file: IO[bytes] | None = None
+        if sys.platform == "win32":
+            self.name = name or f"nodeflow-{uuid.uuid4().hex}"
+            self._page = mmap.mmap(-1, SIZE, tagname=self.name)
+            return
+        if name is None:
+            self._file = tempfile.TemporaryFile(prefix="nodeflow-pulse-")  # noqa: SIM115
+            self._file.truncate(SIZE)
+            name = str(self._file.fileno())
+        self.name = name
+        self._page = mmap.mmap(int(name), SIZE)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the engine process has to inherit."""
+        return () if self._file is None else (self._file.fileno(),)
+
+    # ---- the engine's end -------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Start counting, on a thread of its own; it stops while another holds Python's lock."""
+        threading.Thread(target=self._count, name="nodeflow-pulse", daemon=True).start()
+
+    def _count(self) -> None:
+        count = 0
+        while True:
+            count += 1
+            self._page[:_COUNT] = count.to_bytes(_COUNT, "little")
+            time.sleep(BEAT_SECONDS)
+
+    def note(self, what: str) -> None:
+        """Write what is being computed; empty for nothing."""
+        text = what.encode("utf-8", "replace")[: _TEXT - 1] + b"\0"
+        self._page[_COUNT : _COUNT + len(text)] = text
+
+    # ---- the window's end -------------------------------------------------------------------
+
+    @property
+    def beats(self) -> int:
+        """How often the engine has counted; 0 before it begins."""
+        return int.from_bytes(self._page[:_COUNT], "little")
+
+    @property
+    def doing(self) -> str:
+        """What the engine computes, or computed last before it ended; empty if not known."""
+        text = bytes(self._page[_COUNT : _COUNT + _TEXT])
+        return text.partition(b"\0")[0].decode("utf-8", "replace")
+
+    def inherited(self) -> None:
+        """The engine process has started: this end keeps the page alone."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,135 @@
+"""Requests on their way to the engine: putting never waits, and what is out of date is dropped.
+
+Both ends keep their requests in such a queue: the window until the pipe takes them, the engine
+until it is free. However long the other side takes, the queue stays small. A newer request
+replaces an older one that only asks for the latest state, and many changes join into one; requests
+that the user made, such as Run, Train and Save weights, are kept in their order.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from nodeflow.document.model.records import Change, merge_edits
+from nodeflow.errors import EngineBusy
+from nodeflow.host import protocol as p
+
+MOST_CHANGES = 64
+"""So many changes wait as they are; more of them are joined."""
+MOST_WAITING = 1000
+"""Requests that wait beyond this number are refused."""
+
+_LATEST = (p.LoadPlugins, p.SetThreads, p.ShowData, p.ShowIterations, p.WatchViews)
+"""Requests that replace an older one of their kind."""
+
+
+class RequestQueue:
+    """A queue for several threads."""
+
+    def __init__(self) -> None:
+        self._waiting: list[p.Request] = []
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, request: p.Request) -> None:
+        """Add a request at the end; what it replaces is dropped.
+
+        Raises:
+            EngineBusy: `MOST_WAITING` requests wait already.
+        """
+        with self._changed:
+            request = self._replace(request)
+            if len(self._waiting) >= MOST_WAITING and not isinstance(request, p.Shutdown):
+                raise EngineBusy(
+                    f"{len(self._waiting)} requests wait for the engine already",
+                    hint="Restart the engine, or wait until it answers.",
+                )
+            self._waiting.append(request)
+            if isinstance(request, p.SyncChange):
+                self._join_changes()
+            self._changed.notify()
+
+    def take(self, timeout: float | None = None) -> p.Request:
+        """The oldest request; waits for one.
+
+        Raises:
+            queue.Empty: none came in time (seconds; None waits for ever, 0 not at all).
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not self._waiting:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    raise queue.Empty
+                self._changed.wait(left)
+            return self._waiting.pop(0)
+
+    def clear(self) -> None:
+        """Drop all."""
+        with self._changed:
+            self._waiting.clear()
+
+    def _replace(self, request: p.Request) -> p.Request:
+        """Drop what a request replaces, back to the last one that has to stay where it is."""
+        kind, position = _kind(request), len(self._waiting)
+        whole = isinstance(request, p.SyncDocument)
+        if kind is None and not whole:
+            return request
+        while position:
+            position -= 1
+            older = self._waiting[position]
+            if isinstance(older, p.SyncDocument) and isinstance(request, p.SyncDocument):
+                request = replace(request, keep=request.keep and older.keep)
+                del self._waiting[position]
+            elif _is_of_document(older) if whole else _kind(older) == kind:
+                del self._waiting[position]
+            elif _stays(older):
+                break
+        return request
+
+    def _join_changes(self) -> None:
+        """Join neighbouring changes if many have come since the last request that stays."""
+        start = len(self._waiting)
+        while start and not _stays(self._waiting[start - 1]):
+            start -= 1
+        latest = self._waiting[start:]
+        if sum(isinstance(request, p.SyncChange) for request in latest) <= MOST_CHANGES:
+            return
+        del self._waiting[start:]
+        for kind, run in groupby(latest, type):
+            same: list[Any] = [*run]
+            self._waiting += [joined(same)] if kind is p.SyncChange else same
+
+
+def _kind(request: p.Request) -> Hashable:
+    """What a request is replaced by: another one of the same kind; None for those that stay."""
+    if isinstance(request, p.Evaluate):
+        return ("live values", request.follow) if request.watch else None
+    return type(request) if isinstance(request, _LATEST) else None
+
+
+def _stays(request: p.Request) -> bool:
+    """Whether a request is kept in its place: one that the user made."""
+    return _kind(request) is None and not isinstance(request, (p.SyncChange, p.SyncDocument))
+
+
+def _is_of_document(request: p.Request) -> bool:
+    """Whether the whole document makes a request void."""
+    live = isinstance(request, p.Evaluate) and request.watch
+    return live or isinstance(request, p.SyncChange)
+
+
+def joined(changes: list[p.SyncChange]) -> p.SyncChange:
+    """One change that does what these do, one after the other."""
+    parts = [Change.from_text(request.change) for request in changes]
+    edits = merge_edits(edit for part in parts for edit in part.edits)
+    last = parts[-1]
+    return p.SyncChange(Change(last.label, edits, last.revision).text, changes[-1].revision)

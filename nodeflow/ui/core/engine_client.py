@@ -1,0 +1,51 @@
+"""What the window needs of an engine, which tests play, and the real one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtCore import SignalInstance
+
+from nodeflow.host import protocol as p
+
+
+class Pulse(Protocol):
+    """Signs of life, see ``nodeflow.host.pulse``."""
+
+    @property
+    def beats(self) -> int: ...
+    @property
+    def doing(self) -> str: ...
+
+
+class Client(Protocol):
+    """What the link needs of ``nodeflow.host.client.EngineClient``; tests pass a fake."""
+
+    @property
+    def pulse(self) -> Pulse: ...
+    def start(self) -> None: ...
+    def close(self, *, at_once: bool = False) -> None: ...
+    def send(self, request: p.Request) -> None: ...
+
+
+ClientFactory = Callable[[Callable[[p.Message], None]], Client]
+
+
+def engine_client(on_message: Callable[[p.Message], None]) -> Client:
+    """The real client, imported when the first engine starts."""
+    from nodeflow.host.client import EngineClient
+
+    return EngineClient(on_message)
+
+
+class Inbox:
+    """What one client calls on its reading thread: the message crosses over by a queued signal."""
+
+    def __init__(self, arrived: SignalInstance, generation: int) -> None:
+        self._arrived, self._generation = arrived, generation
+
+    def __call__(self, message: p.Message) -> None:
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._arrived.emit(self._generation, message)

@@ -59,12 +59,15 @@ _TRAINING = (
     "global_norm",
 )
 
+_PICTURES = ("batch_to_space", "extract_image_patches", "space_to_batch")
+
 LAZY = {
     **dict.fromkeys(_TRAINING, "nodeflow.ops.training.clipping"),
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
     **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),
     **PROGRAM,
+    **dict.fromkeys(_PICTURES, "nodeflow.ops.namespaces.image"),
     "ConfigProto": "nodeflow.engine.config",
     "GPUOptions": "nodeflow.engine.config",
     "InteractiveSession": "nodeflow.engine.session",
@@ -72,6 +75,7 @@ LAZY = {
     "data": "nodeflow.data",
     "get_default_session": "nodeflow.graph.default_session",
     "initializers": "nodeflow.ops.variables.initializers",
+    "image": "nodeflow.ops.namespaces.image",
     "layers": "nodeflow.ops.layers.api",
     "losses": "nodeflow.ops.namespaces.losses",
     "nn": "nodeflow.ops.namespaces.nn",
@@ -83,7 +87,7 @@ LAZY = {
     "train": "nodeflow.train",
 }
 
-MODULES = {"data", "initializers", "layers", "losses", "nn", "summary", "train"}
+MODULES = {"data", "image", "initializers", "layers", "losses", "nn", "summary", "train"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.

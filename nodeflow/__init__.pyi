@@ -61,8 +61,12 @@ from nodeflow.ops.dynamic.api import size as size
 from nodeflow.ops.dynamic.api import unique as unique
 from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
+from nodeflow.ops.namespaces import image as image
 from nodeflow.ops.namespaces import losses as losses
 from nodeflow.ops.namespaces import nn as nn
+from nodeflow.ops.namespaces.image import batch_to_space as batch_to_space
+from nodeflow.ops.namespaces.image import extract_image_patches as extract_image_patches
+from nodeflow.ops.namespaces.image import space_to_batch as space_to_batch
 from nodeflow.ops.program.assertion import Assert as Assert
 from nodeflow.ops.program.assertion import assert_equal as assert_equal
 from nodeflow.ops.program.assertion import assert_greater as assert_greater
@@ -349,6 +353,101 @@ def add_n(inputs: TensorLike | Sequence[TensorLike], *, name: str | None = None)
 
     Args:
         inputs: Tensors to add.
+    """
+
+def adjust_brightness(x: TensorLike, delta: TensorLike = 0.1, *, name: str | None = None) -> Tensor:
+    """x + delta, for colours from 0 to 1.
+
+    Gradient: that of a sum.
+
+    Args:
+        x: Pictures.
+        delta: What is added; overrides the attribute, and broadcasts to x.
+        delta: What is added.
+    """
+
+def adjust_contrast(
+    x: TensorLike,
+    contrast_factor: TensorLike = 1.5,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """(x - mean) * contrast_factor + mean, with the mean of each channel of each picture.
+
+    A factor of 0 gives one colour, 1 the picture itself. Gradient: as it is written.
+
+    Args:
+        x: Pictures.
+        contrast_factor: Factor of the distance from the mean; overrides the attribute, and
+            broadcasts to x.
+        contrast_factor: Factor of the distance from the mean.
+    """
+
+def adjust_gamma(
+    x: TensorLike,
+    gamma: TensorLike = 1.0,
+    gain: float = 1.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """gain * x ** gamma, for colours from 0 to 1.
+
+    A gamma above 1 makes pictures darker, below 1 brighter; black and white stay. Gradient: gain *
+    gamma * x ** (gamma - 1).
+
+    Args:
+        x: Pictures.
+        gamma: Power; overrides the attribute, and broadcasts to x.
+        gamma: Power.
+        gain: Factor.
+    """
+
+def adjust_hue(x: TensorLike, delta: TensorLike = 0.1, *, name: str | None = None) -> Tensor:
+    """The hue of colours turned: delta 1/3 makes green of red, 1 turns once round.
+
+    Saturation and value stay. Gradient: through rgb_to_hsv and hsv_to_rgb.
+
+    Args:
+        x: Pictures.
+        delta: What is added to the hue, in turns; overrides the attribute, and broadcasts to x.
+        delta: What is added to the hue, in turns.
+    """
+
+def adjust_saturation(
+    x: TensorLike,
+    saturation_factor: TensorLike = 1.5,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The saturation of colours multiplied by a factor, and held between 0 and 1.
+
+    A factor of 0 gives grey, 1 the picture itself; hue and value stay. Gradient: through rgb_to_hsv
+    and hsv_to_rgb.
+
+    Args:
+        x: Pictures.
+        saturation_factor: Factor of the saturation; overrides the attribute, and broadcasts to x.
+        saturation_factor: Factor of the saturation.
+    """
+
+def affine_grid(
+    theta: TensorLike,
+    size: int | Sequence[int] = (28, 28),
+    align_corners: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The points at which grid_sample reads a picture that a matrix turns, moves or scales.
+
+    theta (n, axes, axes + 1) and the `size` of the picture to make give (n, size..., axes): theta @
+    (x, y, ..., 1) with coordinates from -1 to 1, x along the last axis. With align_corners these
+    are the centres of the outer elements, otherwise their edges. As in PyTorch and ONNX. Gradient:
+    to theta. Jaderberg et al., 2015.
+
+    Args:
+        theta: Matrices: (n, axes, axes + 1).
+        size: Height and width, or depth, height and width.
+        align_corners: -1 and 1 are centres of elements, not edges.
     """
 
 def apply_gradients(
@@ -745,6 +844,49 @@ def batch_normalize(
         epsilon: Added to the variance.
     """
 
+def batch_to_space_nd(
+    x: TensorLike,
+    block_shape: int | Sequence[int] = (2, 2),
+    crops: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Rows put back as the pixels of each place in a block: what undoes space_to_batch_nd.
+
+    (b1 * b2 * ... * rows, space..., rest...) gives (rows, space * block_shape..., rest...), of
+    which `crops` are cut off. Gradient: zeros where it was cut.
+
+    Args:
+        x: Rows.
+        block_shape: Sizes of a block along the axes after the first.
+        crops: A pair [before, after] for each; none: 0.
+    """
+
+def batched_non_max_suppression(
+    boxes: TensorLike,
+    scores: TensorLike,
+    max_output_boxes_per_class: int = 10,
+    iou_threshold: float = 0.5,
+    score_threshold: float | None = None,
+    center_point_box: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Row, class and number of the boxes that remain: (k, 3), int64.
+
+    As non_max_suppression, for each row of boxes (rows, n, 4) and each class of scores (rows,
+    classes, n). Boxes hold two corners y1, x1, y2, x2, or with center_point_box the middle x, y,
+    and width and height. As ONNX's NonMaxSuppression. No gradient flows.
+
+    Args:
+        boxes: Of each row: (rows, n, 4).
+        scores: Of each class: (rows, classes, n).
+        max_output_boxes_per_class: Largest number of boxes.
+        iou_threshold: Boxes that share more with a better one are left out.
+        score_threshold: Only boxes with a higher score; none: all.
+        center_point_box: Boxes are x, y, width and height.
+    """
+
 def binary_accuracy(
     labels: TensorLike,
     predictions: TensorLike,
@@ -928,6 +1070,22 @@ def celu(x: TensorLike, alpha: float = 1.0, *, name: str | None = None) -> Tenso
 
     Args:
         alpha: Size of the limit far below 0.
+    """
+
+def central_crop(
+    x: TensorLike,
+    central_fraction: float = 0.5,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The middle of pictures (..., height, width, channels), which must have known sizes.
+
+    Of height and width `central_fraction` remains; as much is cut off on both sides, rounded down.
+    Gradient: zeros where it was cut.
+
+    Args:
+        x: Pictures.
+        central_fraction: Share of height and width.
     """
 
 def check_numerics(x: TensorLike, message: str = '', *, name: str | None = None) -> Tensor:
@@ -1334,6 +1492,24 @@ def conv3d_transpose(
             what follows from the others.
     """
 
+def convert_image_dtype(
+    x: TensorLike,
+    dtype: DtypeLike = 'float32',
+    saturate: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers in another dtype and its range: 0 to 1 for floats, 0 to the largest for integers.
+
+    uint8 255 becomes 1.0, and 1.0 becomes 255. Between integers they are multiplied or divided by a
+    power of 2. What lies outside saturates coming from floats, and wraps between integers unless
+    `saturate`. Gradient between floats: the factor.
+
+    Args:
+        dtype: Data type.
+        saturate: Hold integers in the new range.
+    """
+
 def cos(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The cosine of x in radians."""
 
@@ -1383,6 +1559,32 @@ def cosine_loss(
         labels: Target values.
         predictions: Predicted values.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def crop_and_resize(
+    x: TensorLike,
+    boxes: TensorLike,
+    box_ind: TensorLike,
+    crop_size: int | Sequence[int] = (14, 14),
+    method: Literal['bilinear', 'nearest'] = 'bilinear',
+    extrapolation_value: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Boxes cut out of pictures, and resized to one size.
+
+    x (rows, height, width, channels), boxes (n, 4) with y1, x1, y2, x2, where 0 is the first pixel
+    and 1 the last, and box_ind (n,), the row of each, give (n, height, width, channels) of
+    crop_size. A box with y1 > y2 is turned over. What lies outside is the extrapolation_value.
+    Integers become float32. Gradient: to the pixels, and, if bilinear, to the boxes.
+
+    Args:
+        x: Pictures.
+        boxes: y1, x1, y2, x2 of each.
+        box_ind: The row that each box is of.
+        crop_size: New height and width, or one number for both.
+        method: Linear between pixels, or the nearest.
+        extrapolation_value: What lies outside.
     """
 
 def cummax(
@@ -1456,6 +1658,28 @@ def cumsum(
         axis: Axis to sum along.
         exclusive: Leave the element itself out.
         reverse: Sum from the end.
+    """
+
+def depth_to_space(
+    x: TensorLike,
+    block_size: int = 2,
+    mode: Literal['DCR', 'CRD'] = 'DCR',
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures block_size times as high and wide, of channels that become blocks of pixels.
+
+    (rows, height, width, b * b * channels) gives (rows, b * height, b * width, channels): with mode
+    DCR channel (i * b + j) * channels + c goes to row i and column j of a block, with CRD channel
+    (c * b + i) * b + j. Gradient: back to the channels. Shi and others, 2016.
+
+    Args:
+        x: Pictures.
+        block_size: Height and width of a block.
+        mode: What a channel's number counts first: the place in the block (DCR, as TensorFlow) or
+            the channel of the picture (CRD, as PyTorch).
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
 def det(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1617,6 +1841,35 @@ def exponential_decay(
         dtype: Data type.
     """
 
+def extract_glimpse(
+    x: TensorLike,
+    offsets: TensorLike,
+    size: int | Sequence[int] = (8, 8),
+    centered: builtins.bool = True,
+    normalized: builtins.bool = True,
+    noise: Literal['uniform', 'gaussian', 'zero'] = 'uniform',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """A window of each picture round a point.
+
+    x (rows, height, width, channels) and offsets (rows, 2), where the window's middle is, down and
+    across, give (rows, size..., channels). If `normalized`, 1 is a whole picture from the top left
+    corner, otherwise a pixel; if `centered`, half as much from the middle of the picture. What lies
+    outside is noise: even from 0 to 1, of the mean and deviation of the picture (gaussian), or
+    zero. Gradient: to the pixels. Mnih and others, 2014.
+
+    Args:
+        x: Pictures.
+        offsets: Where, down and across, for each row.
+        size: Height and width of the window, or one number.
+        centered: Offsets are from the middle.
+        normalized: Offsets are shares of the picture.
+        noise: What lies outside.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def eye(
     num_rows: int = 3,
     num_columns: int | None = None,
@@ -1680,6 +1933,24 @@ def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
     (rows, 7, 7, 16) gives (rows, 784): between convolutions and a dense layer.
     """
 
+def flip_left_right(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Pictures (..., height, width, channels) mirrored from left to right.
+
+    Gradient: back.
+
+    Args:
+        x: Pictures.
+    """
+
+def flip_up_down(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Pictures (..., height, width, channels) mirrored from top to bottom.
+
+    Gradient: back.
+
+    Args:
+        x: Pictures.
+    """
+
 def floor(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The largest whole number not above x, as a float.
 
@@ -1713,6 +1984,31 @@ def focal_loss(
         alpha: Weight of labels of 1.
         gamma: How strongly easy examples are weighed down.
         reduction: Mean or sum of all losses, or none to keep each.
+    """
+
+def fold(
+    x: TensorLike,
+    image_shape: int | Sequence[int] = (4, 4),
+    block_shape: int | Sequence[int] = (2, 2),
+    strides: int | Sequence[int] | None = None,
+    dilations: int | Sequence[int] | None = None,
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures of windows: each pixel is the sum of those that windows have there.
+
+    x (rows, channels * window..., windows) gives (rows, channels, image_shape...), of any number of
+    axes; windows are in the order of rows, columns. `pads` [before, after] for each axis are cut
+    off. As PyTorch's Fold and ONNX's Col2Im. Gradient: what each window sees.
+
+    Args:
+        x: Windows: (rows, channels * window, windows).
+        image_shape: Sizes of a picture.
+        block_shape: Sizes of a window.
+        strides: Steps between windows; none: 1.
+        dilations: Steps within a window; none: 1.
+        pads: [before, after] for each axis; none: 0.
     """
 
 def ftrl(
@@ -1913,6 +2209,15 @@ def gradient_descent(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+    """
+
+def grayscale_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The one channel of grey pictures three times.
+
+    (..., 1) gives (..., 3). Gradient: the sum of the three.
+
+    Args:
+        x: Pictures, the channel last.
     """
 
 def greater(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2149,6 +2454,16 @@ def histogram_fixed_width(
         dtype: Data type of the result.
     """
 
+def hsv_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Red, green and blue of hue, saturation and value, all from 0 to 1.
+
+    Each is value * (1 - saturation * (1 - share)) with the share of the colour in the hue.
+    Gradient: as it is written.
+
+    Args:
+        x: Pictures, channels last.
+    """
+
 def huber_loss(
     labels: TensorLike,
     predictions: TensorLike,
@@ -2192,6 +2507,40 @@ def identity_matrix(
         shape: Sizes.
         gain: The number on the diagonal.
         dtype: Data type.
+    """
+
+def image_gradients(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
+    """How much the next pixel differs, downwards (dy) and to the right (dx).
+
+    (..., height, width, channels) gives the same shape twice; the last row of dy and the last
+    column of dx are 0. Gradient: to both pixels.
+
+    Args:
+        x: Pictures.
+    """
+
+def image_patches(
+    x: TensorLike,
+    ksizes: int | Sequence[int] = (3, 3),
+    strides: int | Sequence[int] = (1, 1),
+    rates: int | Sequence[int] = (1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """What windows that slide over pictures see, as channels.
+
+    x (rows, height, width, channels) gives (rows, windows down, windows across, height * width *
+    channels of a window). `rates` are steps between the pixels of a window. With padding `same`
+    there are zeros around. Height and width must be known. Gradient: added up where pixels are seen
+    several times.
+
+    Args:
+        x: Pictures.
+        ksizes: Height and width of a window, or one number.
+        strides: Steps between windows.
+        rates: Steps between the pixels of a window.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
     """
 
 def initialize(variables: Sequence[str] | None = None, *, name: str | None = None) -> Node:
@@ -2251,12 +2600,14 @@ def interpolate(
     sizes: int | Sequence[int] | None = None,
     scales: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
     axes: int | Sequence[int] = (0,),
-    method: Literal['linear', 'nearest', 'cubic'] = 'linear',
-    coordinates: Literal['half_pixel', 'align_corners', 'asymmetric', 'pytorch_half_pixel', 'half_pixel_symmetric'] = 'half_pixel',
+    method: Literal['linear', 'nearest', 'cubic', 'area'] = 'linear',
+    coordinates: Literal['half_pixel', 'align_corners', 'asymmetric', 'pytorch_half_pixel', 'half_pixel_symmetric', 'crop'] = 'half_pixel',
     rounding: Literal['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'] = 'round_prefer_floor',
     cubic_coefficient: float = -0.75,
     antialias: builtins.bool = False,
     exclude_outside: builtins.bool = False,
+    crop: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    extrapolation_value: float = 0.0,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -2265,7 +2616,10 @@ def interpolate(
     `sizes` or `scales` has a number for each of `axes`, whose sizes must be known; without sizes
     they are multiplied by scales and rounded down. `coordinates` says where new elements lie among
     the old ones, `rounding` which is nearest; `antialias` averages when it shrinks,
-    `exclude_outside` leaves the border out instead of repeating it. For pictures resize is simpler.
+    `exclude_outside` leaves the border out instead of repeating it. With coordinates `crop` the
+    elements lie evenly in the stretches that `crop` names for the axes, shares of what there is,
+    and those outside are the `extrapolation_value`. The method `area` takes means of what each new
+    element covers. For pictures resize is simpler.
 
     Args:
         sizes: New sizes; none: by scales.
@@ -2277,6 +2631,8 @@ def interpolate(
         cubic_coefficient: Keys's a; -0.5 as in Pillow.
         antialias: Average over more when it shrinks.
         exclude_outside: Leave out what is beyond the border.
+        crop: [begin, end] for each axis: 0 is the first element, 1 the last.
+        extrapolation_value: What is outside, with coordinates crop.
     """
 
 def inverse(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3135,6 +3491,29 @@ def nll_loss(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
+def non_max_suppression(
+    boxes: TensorLike,
+    scores: TensorLike,
+    max_output_size: int = 10,
+    iou_threshold: float = 0.5,
+    score_threshold: float | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The numbers (int32) of the boxes that remain, the one with the highest score first.
+
+    Boxes (n, 4) hold two corners y1, x1, y2, x2. Going down the scores (n,), a box is left out if
+    its intersection with one that is kept is more than iou_threshold of their union. How many
+    remain, at most max_output_size, is known when it runs. No gradient flows.
+
+    Args:
+        boxes: Corners: (n, 4).
+        scores: Of each box: (n,).
+        max_output_size: Largest number of boxes.
+        iou_threshold: Boxes that share more with a better one are left out.
+        score_threshold: Only boxes with a higher score; none: all.
+    """
+
 def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The indices (n, rank) of the n elements that are true, or not 0, as int64.
 
@@ -3312,6 +3691,16 @@ def part_of_concat(
         like: What concat joined.
         axis: Axis they were joined along.
         index: Which part.
+    """
+
+def per_image_standardization(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """(x - mean) / deviation of each picture (..., height, width, channels).
+
+    The deviation is at least 1 / sqrt(number of elements), so that a picture of one colour gives
+    zeros. Integers become float32. Gradient: through mean and deviation.
+
+    Args:
+        x: Pictures.
     """
 
 def place_diagonal(
@@ -3523,6 +3912,18 @@ def proximal_gradient_descent(
         variables: Variables to change; none means all trainable ones.
     """
 
+def psnr(x: TensorLike, y: TensorLike, max_val: float = 1.0, *, name: str | None = None) -> Tensor:
+    """The peak signal-to-noise ratio of two pictures in decibels: higher is more alike.
+
+    20 log10(max_val) - 10 log10(mean squared difference), of each pair (..., height, width,
+    channels); infinite where both are equal. Gradient: as it is written.
+
+    Args:
+        x: Pictures.
+        y: Others.
+        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+    """
+
 def put_along_axis(
     x: TensorLike,
     indices: TensorLike,
@@ -3657,6 +4058,23 @@ def random_beta(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def random_brightness(
+    x: TensorLike,
+    max_delta: float = 0.2,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """adjust_brightness by a number between -max_delta and max_delta, one for all pictures.
+
+    Another one in each run. Gradient: that of a sum.
+
+    Args:
+        x: Pictures.
+        max_delta: Largest change.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def random_categorical(
     logits: TensorLike,
     num_samples: int = 1,
@@ -3672,6 +4090,72 @@ def random_categorical(
     Args:
         logits: Scores of the classes.
         num_samples: Draws for each row.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_contrast(
+    x: TensorLike,
+    lower: float = 0.5,
+    upper: float = 1.5,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """adjust_contrast by a factor between lower and upper, one for all pictures.
+
+    Another one in each run. Gradient: as of adjust_contrast.
+
+    Args:
+        x: Pictures.
+        lower: Smallest factor.
+        upper: Largest factor.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_crop(
+    x: TensorLike,
+    size: int | Sequence[int] = (24, 24, -1),
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The part of a tensor that begins somewhere and has the given size.
+
+    Any tensor: of one picture (height, width, channels), or of several at the same place. A size of
+    -1 is the whole axis. Gradient: zeros outside the part.
+
+    Args:
+        size: Sizes, one for each axis.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_flip_left_right(
+    x: TensorLike,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Each picture (..., height, width, channels) mirrored from left to right, or not.
+
+    Every second one on average, others in each run. Gradient: back to the pixels.
+
+    Args:
+        x: Pictures.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_flip_up_down(
+    x: TensorLike,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Each picture (..., height, width, channels) turned upside down, or not.
+
+    Every second one on average, others in each run. Gradient: back to the pixels.
+
+    Args:
+        x: Pictures.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -3715,6 +4199,23 @@ def random_gumbel(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def random_hue(
+    x: TensorLike,
+    max_delta: float = 0.1,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """adjust_hue by a number between -max_delta and max_delta turns, one for all pictures.
+
+    Another one in each run. Gradient: as of adjust_hue.
+
+    Args:
+        x: Pictures.
+        max_delta: Largest change.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def random_poisson(
     shape: TensorLike = (2, 3),
     lam: float = 1.0,
@@ -3732,6 +4233,50 @@ def random_poisson(
         shape: Sizes.
         lam: Mean.
         dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_rotation(
+    x: TensorLike,
+    max_angle: float = 0.5,
+    interpolation: Literal['nearest', 'bilinear'] = 'nearest',
+    fill_mode: Literal['constant', 'reflect', 'wrap', 'nearest'] = 'constant',
+    fill_value: float = 0.0,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Each picture (rows, height, width, channels) turned round its middle by some angle.
+
+    It lies between -max_angle and max_angle, in radians; rotate says what becomes of corners.
+    Height and width must be known. Gradient: to the pixels that were read.
+
+    Args:
+        x: Pictures.
+        max_angle: Largest angle, in radians.
+        interpolation: The nearest pixel, or linear between pixels.
+        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
+            the border itself.
+        fill_value: The value beyond the border, if it is constant.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def random_saturation(
+    x: TensorLike,
+    lower: float = 0.5,
+    upper: float = 1.5,
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """adjust_saturation by a factor between lower and upper, one for all pictures.
+
+    Another one in each run. Gradient: as of adjust_saturation.
+
+    Args:
+        x: Pictures.
+        lower: Smallest factor.
+        upper: Largest factor.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -4073,6 +4618,24 @@ def resize_gradient(
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
+def resize_with_crop_or_pad(
+    x: TensorLike,
+    target_height: int = 28,
+    target_width: int = 28,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures (..., height, width, channels) of another size: cut or framed with zeros.
+
+    Where one is too large the middle remains, where it is too small it stays in the middle; the odd
+    pixel is cut before and added after. Height and width must be known. Gradient: to what remains.
+
+    Args:
+        x: Pictures.
+        target_height: New height.
+        target_width: New width.
+    """
+
 def reverse(
     x: TensorLike,
     axis: int | Sequence[int] | None = None,
@@ -4085,6 +4648,44 @@ def reverse(
 
     Args:
         axis: Axis or axes to turn round; none means all.
+    """
+
+def rgb_to_grayscale(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Grey pictures: 0.2989 red + 0.587 green + 0.114 blue.
+
+    (..., 3) gives (..., 1). Integers are computed as floats from 0 to 1 and converted back.
+    Gradient: these weights.
+
+    Args:
+        x: Pictures, colours last.
+    """
+
+def rgb_to_hsv(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Hue, saturation and value of red, green and blue, all from 0 to 1.
+
+    Hue 0 is red, 1/3 green, 2/3 blue; of grey it is 0, and so is the saturation of black. Smith,
+    1978. Gradient: where the order of the channels is clear.
+
+    Args:
+        x: Pictures, channels last.
+    """
+
+def rgb_to_yiq(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Luma Y and chroma I, Q of red, green and blue from 0 to 1.
+
+    Y = 0.299 r + 0.587 g + 0.114 b, as of rgb_to_yuv; I and Q are U and V, turned.
+
+    Args:
+        x: Pictures, channels last.
+    """
+
+def rgb_to_yuv(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Luma Y and chroma U, V of red, green and blue from 0 to 1.
+
+    Y = 0.299 r + 0.587 g + 0.114 b; U and V are differences of blue and red from it.
+
+    Args:
+        x: Pictures, channels last.
     """
 
 def right_shift(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4205,6 +4806,37 @@ def rnn_cell(
         activation: Activation function.
     """
 
+def roi_align(
+    x: TensorLike,
+    boxes: TensorLike,
+    box_ind: TensorLike,
+    output_size: int | Sequence[int] = (7, 7),
+    sampling_ratio: int = 2,
+    spatial_scale: float = 1.0,
+    mode: Literal['avg', 'max'] = 'avg',
+    aligned: builtins.bool = True,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Boxes of pictures in parts: of each part the mean, or the maximum, of sampled points.
+
+    x (rows, channels, height, width), boxes (n, 4) with x1, y1, x2, y2 in pixels times 1 /
+    spatial_scale, and box_ind (n,), the row of each, give (n, channels, output_size...). Points lie
+    evenly, sampling_ratio each way, and are read linearly between pixels; those outside are 0.
+    `aligned` shifts by half a pixel, as it should. As in PyTorch and ONNX. Gradient: to the pixels,
+    and to the boxes. He and others, 2017.
+
+    Args:
+        x: Pictures, channels first.
+        boxes: x1, y1, x2, y2 of each.
+        box_ind: The row that each box is of.
+        output_size: Parts down and across, or one number for both.
+        sampling_ratio: Points in each part, along each axis.
+        spatial_scale: Factor of the boxes.
+        mode: Mean or maximum.
+        aligned: Pixels are areas with their centre at a half.
+    """
+
 def roll(
     x: TensorLike,
     shift: int | Sequence[int] = (1,),
@@ -4219,6 +4851,16 @@ def roll(
     Args:
         shift: How far, one number for each axis.
         axis: Axes to shift along.
+    """
+
+def rot90(x: TensorLike, k: int = 1, *, name: str | None = None) -> Tensor:
+    """Pictures (..., height, width, channels) turned k times by 90 degrees, counterclockwise.
+
+    A negative k turns clockwise. Gradient: turned back.
+
+    Args:
+        x: Pictures.
+        k: How many quarters of a turn.
     """
 
 def rotary_embedding(
@@ -4240,6 +4882,32 @@ def rotary_embedding(
         cos: Cosines of the angles.
         sin: Sines of the angles.
         interleaved: Neighbouring features make up a pair.
+    """
+
+def rotate(
+    x: TensorLike,
+    angle: TensorLike = 0.5,
+    interpolation: Literal['nearest', 'bilinear'] = 'nearest',
+    fill_mode: Literal['constant', 'reflect', 'wrap', 'nearest'] = 'constant',
+    fill_value: float = 0.0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures turned round their middle by an angle in radians, counterclockwise.
+
+    x (rows, height, width, channels) or one picture; a wired angle is one number, or one for each.
+    The size stays, so corners are lost, and others are filled. Height and width must be known.
+    Gradient: to the pixels that were read, and, if bilinear, to the angle. As
+    tf.contrib.image.rotate.
+
+    Args:
+        x: Pictures.
+        angle: In radians: one, or one for each; overrides the attribute.
+        angle: In radians.
+        interpolation: The nearest pixel, or linear between pixels.
+        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
+            the border itself.
+        fill_value: The value beyond the border, if it is constant.
     """
 
 def round(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4553,6 +5221,16 @@ def slogdet(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor,
         x: Matrix, or batch of matrices.
     """
 
+def sobel_edges(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Sobel's differences of pixels around each one, downwards and to the right.
+
+    (..., height, width, channels) gives (..., height, width, channels, 2). The border is reflected,
+    so pictures need 2 x 2 pixels. Gradient: by the same weights.
+
+    Args:
+        x: Pictures.
+    """
+
 def softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
     """Probabilities from logits: exp(x) / sum(exp(x)) along an axis.
 
@@ -4627,6 +5305,47 @@ def sort(
         descending: Largest first.
     """
 
+def space_to_batch_nd(
+    x: TensorLike,
+    block_shape: int | Sequence[int] = (2, 2),
+    paddings: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pixels that have the same place in their blocks, gathered in rows of their own.
+
+    (rows, space..., rest...) is padded with zeros and gives (b1 * b2 * ... * rows, space /
+    block_shape..., rest...), the place in a block counting before the row. Gradient: back to the
+    pixels.
+
+    Args:
+        x: Rows.
+        block_shape: Sizes of a block along the axes after the first.
+        paddings: A pair [before, after] for each; none: 0.
+    """
+
+def space_to_depth(
+    x: TensorLike,
+    block_size: int = 2,
+    mode: Literal['DCR', 'CRD'] = 'DCR',
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures of one pixel for each block, whose pixels become channels.
+
+    (rows, height, width, channels) gives (rows, height / b, width / b, b * b * channels); height
+    and width must be multiples of b. It undoes depth_to_space of the same mode. Gradient: back to
+    the pixels.
+
+    Args:
+        x: Pictures.
+        block_size: Height and width of a block.
+        mode: What a channel's number counts first: the place in the block (DCR, as TensorFlow) or
+            the channel of the picture (CRD, as PyTorch).
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+    """
+
 def sparse_softmax_cross_entropy(
     labels: TensorLike,
     logits: TensorLike,
@@ -4682,6 +5401,64 @@ def squeeze(
 
     Args:
         axis: Axes to remove; none means all of size 1.
+    """
+
+def ssim(
+    x: TensorLike,
+    y: TensorLike,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The structural similarity of two pictures: 1 where they are equal.
+
+    The mean over all windows, weighted by a Gaussian, and channels of (2 mx my + c1)(2 cov + c2) /
+    ((mx^2 + my^2 + c1)(vx + vy + c2)) with c = (k max_val)^2, for each pair (..., height, width,
+    channels). Windows lie inside, so pictures must be as large as one. Gradient: as it is written.
+    Wang and others, 2004.
+
+    Args:
+        x: Pictures.
+        y: Others.
+        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+        filter_size: Height and width of a window.
+        filter_sigma: Width of the Gaussian.
+        k1: Constant of the means.
+        k2: Constant of the variances.
+    """
+
+def ssim_multiscale(
+    x: TensorLike,
+    y: TensorLike,
+    max_val: float = 1.0,
+    power_factors: float | builtins.bool | Sequence[Any] | np.ndarray = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The structural similarity of two pictures at several scales: 1 where they are equal.
+
+    Pictures are halved from scale to scale. The product of contrast and structure at each scale and
+    the whole similarity at the last, negative ones as 0, each to its power; the mean over channels.
+    Pictures must be as large as a window at the last scale, 176 pixels by default. Gradient: as it
+    is written. Wang, Simoncelli and Bovik, 2003.
+
+    Args:
+        x: Pictures.
+        y: Others.
+        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+        power_factors: Power at each scale, the finest first.
+        filter_size: Height and width of a window.
+        filter_sigma: Width of the Gaussian.
+        k1: Constant of the means.
+        k2: Constant of the variances.
     """
 
 def stack(
@@ -5023,6 +5800,16 @@ def top_k_accuracy(
         k: Number of classes that count as a hit.
     """
 
+def total_variation(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The sum of the absolute differences of neighbouring pixels of each picture.
+
+    (..., height, width, channels) gives (...). As a loss it makes pictures smooth. Gradient: the
+    signs of the differences. Rudin, Osher and Fatemi, 1992.
+
+    Args:
+        x: Pictures.
+    """
+
 def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
     """The sum of the diagonal of a matrix.
 
@@ -5030,6 +5817,33 @@ def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
 
     Args:
         offset: Which diagonal: above the main one if positive.
+    """
+
+def transform(
+    x: TensorLike,
+    transforms: TensorLike,
+    interpolation: Literal['nearest', 'bilinear'] = 'nearest',
+    fill_mode: Literal['constant', 'reflect', 'wrap', 'nearest'] = 'constant',
+    fill_value: float = 0.0,
+    size: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).
+
+    k = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all pictures
+    (rows, height, width, channels), or (rows, 8). x counts from the left, y from above. Height and
+    width must be known. Gradient: to the pixels that were read, and, if bilinear, to transforms. As
+    tf.contrib.image.transform.
+
+    Args:
+        x: Pictures.
+        transforms: Eight numbers, or eight for each picture.
+        interpolation: The nearest pixel, or linear between pixels.
+        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
+            the border itself.
+        fill_value: The value beyond the border, if it is constant.
+        size: Height and width of the result; none: as before.
     """
 
 def transpose(
@@ -5310,6 +6124,20 @@ def weight_normalization(
         v: Direction, in the weights' shape.
         g: Length; broadcasts to v.
         axis: Axis or axes of the outputs.
+    """
+
+def yiq_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Red, green and blue of luma Y and chroma I, Q: undoes rgb_to_yiq.
+
+    Args:
+        x: Pictures, channels last.
+    """
+
+def yuv_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """Red, green and blue of luma Y and chroma U, V: undoes rgb_to_yuv.
+
+    Args:
+        x: Pictures, channels last.
     """
 
 def zeros_like(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -40,6 +40,7 @@ CATEGORIES = (
         "Training",
         "Reduction",
         "Shape",
+        "Pictures",
     ),
     *("Comparison", "Random", "Utility", "Internal"),
 )

@@ -28,7 +28,7 @@ class GridSample(Composed):
 
     id = "grid_sample"
     everyday = False
-    category = "Shape"
+    category = "Pictures"
     keywords = ("sample", "warp", "spatial transformer", "bilinear", "bicubic", "deform", "flow")
     doc = (
         "The values of x at the points of a grid, between its elements.\n\nx (n, channels, "

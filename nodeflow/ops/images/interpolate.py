@@ -20,29 +20,40 @@ from nodeflow.graph.types import DTYPES, TensorType, normalize_axis, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
+from nodeflow.ops.images.pictures import along
 from nodeflow.ops.samples import values
 
-METHODS = ("linear", "nearest", "cubic")
+METHODS = ("linear", "nearest", "cubic", "area")
 COORDINATES = (
     "half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric",
+    "crop",
 )  # fmt: skip
 ROUNDING = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
-def places(old: int, new: int, scale: float, coordinates: str) -> np.ndarray:
+Span = tuple[float, float]
+WHOLE = (0.0, 1.0)
+
+
+def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOLE) -> np.ndarray:
     """Where each new element lies among the old ones."""
     at = np.arange(new, dtype=np.float64)
+    if coordinates == "crop":
+        begin, end = (share * (old - 1) for share in crop)
+        if new == 1:
+            return np.array([(begin + end) / 2])
+        return begin + at * (end - begin) / (new - 1)
     if coordinates == "align_corners":
         last = old * scale - 1  # with sizes the last new element; scales may give a fraction
         return at * (old - 1) / last if new > 1 and last > 0 else np.zeros(new)
-    if coordinates == "asymmetric":
-        return at / scale
     if coordinates == "pytorch_half_pixel" and new == 1:
         return np.zeros(1)
+    half = 0.0 if coordinates == "asymmetric" else 0.5
     shift = 0.0
     if coordinates == "half_pixel_symmetric":
         shift = old / 2 * (1 - new / (scale * old)) if old else 0.0
-    return shift + (at + 0.5) / scale - 0.5
+    is_exact = scale == new / max(old, 1)  # then whole numbers stay whole
+    return shift + ((at + half) * old / new if is_exact else (at + half) / scale) - half
 
 
 def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
@@ -55,9 +66,13 @@ def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
-def weights(old: int, new: int, scale: float, attrs: dict[str, Any]) -> np.ndarray:
+def weights(
+    old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
+) -> np.ndarray:
     """(new, old): how much each old element counts in each new one; rows sum to 1."""
-    at = places(old, new, scale, attrs["coordinates"])
+    if attrs["method"] == "area":
+        return areas(old, new, attrs["coordinates"] == "align_corners")
+    at = places(old, new, scale, attrs["coordinates"], crop)
     shrink = min(scale, 1.0) if attrs["antialias"] else 1.0
     reach = (1 if attrs["method"] == "linear" else 2) / shrink
     matrix = np.zeros((new, old))
@@ -72,9 +87,26 @@ def weights(old: int, new: int, scale: float, attrs: dict[str, Any]) -> np.ndarr
     return matrix
 
 
-def nearest(old: int, new: int, scale: float, attrs: dict[str, Any]) -> np.ndarray:
+def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
+    """(new, old): the share of each old element in the stretch that a new one covers."""
+    step = (old - 1) / (new - 1) if align_corners and new > 1 else old / max(new, 1)
+    if not step:
+        return np.eye(1, old).repeat(new, 0)
+    begin = np.arange(new)[:, None] * step
+    first = np.arange(old)
+    covered = np.minimum(begin + step, first + 1) - np.maximum(begin, first)
+    beyond = np.maximum(begin[:, 0] + step - old, 0)  # the last element goes on
+    matrix = np.maximum(covered, 0)
+    if old:
+        matrix[:, -1] += beyond
+    return matrix / step
+
+
+def nearest(
+    old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
+) -> np.ndarray:
     """Which old element each new one is."""
-    at, rounding = places(old, new, scale, attrs["coordinates"]), attrs["rounding"]
+    at, rounding = places(old, new, scale, attrs["coordinates"], crop), attrs["rounding"]
     found = {
         "round_prefer_floor": np.ceil(at - 0.5),
         "round_prefer_ceil": np.floor(at + 0.5),
@@ -89,7 +121,7 @@ class Interpolate(Composed):
     """Arrays resized along some axes."""
 
     id = "interpolate"
-    category = "Shape"
+    category = "Pictures"
     keywords = (
         "resize",
         "upsample",
@@ -105,7 +137,10 @@ class Interpolate(Composed):
         "number for each of `axes`, whose sizes must be known; without sizes they are multiplied "
         "by scales and rounded down. `coordinates` says where new elements lie among the old ones, "
         "`rounding` which is nearest; `antialias` averages when it shrinks, `exclude_outside` "
-        "leaves the border out instead of repeating it. For pictures resize is simpler."
+        "leaves the border out instead of repeating it. With coordinates `crop` the elements lie "
+        "evenly in the stretches that `crop` names for the axes, shares of what there is, and "
+        "those outside are the `extrapolation_value`. The method `area` takes means of what each "
+        "new element covers. For pictures resize is simpler."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
@@ -118,11 +153,20 @@ class Interpolate(Composed):
         Attr("cubic_coefficient", "float", -0.75, "Keys's a; -0.5 as in Pillow."),
         Attr("antialias", "bool", False, "Average over more when it shrinks."),
         Attr("exclude_outside", "bool", False, "Leave out what is beyond the border."),
+        Attr(
+            "crop",
+            "literal",
+            None,
+            "[begin, end] for each axis: 0 is the first element, 1 the last.",
+            optional=True,
+        ),
+        Attr("extrapolation_value", "float", 0.0, "What is outside, with coordinates crop."),
     )
 
-    def plan(self, x: TensorType, attrs: dict[str, Any]) -> list[tuple[int, int, int, float]]:
-        """For each axis: the axis, old size, new size and scale."""
+    def plan(self, x: TensorType, attrs: dict[str, Any]) -> list[tuple[int, int, int, float, Span]]:
+        """For each axis: the axis, old size, new size, scale, and what of it is seen."""
         axes = [normalize_axis(a, x.rank) for a in attrs["axes"]]
+        crops = self.crops(len(axes), attrs)
         sizes, scales = attrs["sizes"], attrs["scales"]
         given = [g for g in (sizes, scales) if g is not None]
         if not given or any(np.shape(g) != (len(axes),) for g in given):
@@ -137,11 +181,22 @@ class Interpolate(Composed):
                                  port="x")  # fmt: skip
             wanted = None if sizes is None else sizes[index]
             scale = (wanted or 0) / max(old, 1) if scales is None else float(scales[index])
-            new = math.floor(old * scale) if wanted is None else wanted
+            begin, end = crops[index]
+            new = math.floor(old * (end - begin) * scale) if wanted is None else wanted
             if new < 0 or (new and not old) or (new and not scale > 0):
                 raise AttributeProblem(f"{old} elements become no {new}", port="sizes")
-            steps.append((axis, old, new, scale))
+            steps.append((axis, old, new, scale, (begin, end)))
         return steps
+
+    def crops(self, axes: int, attrs: dict[str, Any]) -> list[Span]:
+        """What is seen of each axis."""
+        if attrs["coordinates"] != "crop":
+            return [WHOLE] * axes
+        if attrs["crop"] is None or np.shape(attrs["crop"]) != (axes, 2):
+            raise AttributeProblem(
+                f"coordinates crop need a crop [begin, end] for each of {axes} axes", port="crop"
+            )
+        return [(float(begin), float(end)) for begin, end in attrs["crop"]]
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x = types[0]
@@ -149,21 +204,26 @@ class Interpolate(Composed):
             raise DtypeError(f"{attrs['method']} needs floats, not {x.dtype}", port="x",
                              hint="Cast, or use nearest.")  # fmt: skip
         shape = list(x.shape)
-        for axis, _, new, _ in self.plan(x, attrs):
+        for axis, _, new, *_ in self.plan(x, attrs):
             shape[axis] = new
         return x.with_shape(shape)
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         x = inputs[0]
-        for axis, old, new, scale in self.plan(x.type, attrs):
+        plan = self.plan(x.type, attrs)
+        for axis, old, new, scale, crop in plan:
             if attrs["method"] == "nearest":
-                x = F.gather(x, nearest(old, new, scale, attrs), axis=axis)
-                continue
-            matrix = weights(old, new, scale, attrs).T.astype(x.dtype)
-            last = axis == len(x.shape) - 1
-            moved = x if last else F.swap_axes(x, axis, -1)
-            moved = F.matmul(moved, np.ascontiguousarray(matrix))
-            x = moved if last else F.swap_axes(moved, axis, -1)
+                x = F.gather(x, nearest(old, new, scale, attrs, crop), axis=axis)
+            else:
+                x = along(x, weights(old, new, scale, attrs, crop), axis)
+        if attrs["coordinates"] != "crop":
+            return x
+        for axis, old, new, scale, crop in plan:
+            at = places(old, new, scale, "crop", crop)
+            inside = (at >= 0) & (at <= old - 1)
+            if not inside.all():
+                seen = inside.reshape(-1, *[1] * (len(x.shape) - axis - 1))
+                x = F.where(seen, x, F.cast(attrs["extrapolation_value"], dtype=x.dtype))
         return x
 
     def samples(self) -> Iterator[Sample]:
@@ -172,10 +232,18 @@ class Interpolate(Composed):
             attrs = {"sizes": (5,), "method": "nearest", "axes": (1,)}
             yield Sample((values((3, 4), dtype),), attrs, smooth=dtype == "float64")
         both = {"axes": (0, 1), "sizes": (5, 3)}
+        cube = values((2, 3, 4))
+        for axis in range(3):
+            yield Sample((cube,), {"sizes": (2,), "axes": (axis,)}, smooth=True)
+        crop = {**both, "coordinates": "crop", "crop": [[0.2, 1.3], [1, 0]]}
+        for method in METHODS[:3]:
+            attrs = {**crop, "method": method, "extrapolation_value": 5.0}
+            yield Sample((x,), attrs, smooth=True)
+        yield Sample((x,), {**both, "coordinates": "align_corners", "method": "area"}, smooth=True)
         for method in METHODS:
             yield Sample((x,), {**both, "method": method}, smooth=True)
             yield Sample((values((2, 3, 4), "float32"),), {**both, "method": method})
-        for coordinates in COORDINATES:
+        for coordinates in COORDINATES[:5]:
             for rounding in ROUNDING[: 4 if coordinates == "asymmetric" else 1]:
                 attrs = {"coordinates": coordinates, "rounding": rounding, "method": "nearest"}
                 yield Sample((x,), {**both, **attrs}, smooth=True)

@@ -59,7 +59,7 @@ def with_size(type_: TensorType, axis: int, size: int) -> TensorType:
 class ResizeLike(Op):
     """Base of resizing and its adjoint."""
 
-    category = "Shape"
+    category = "Pictures"
     differentiable = True
     attrs = (
         Attr("size", "ints", (28, 28), "New height and width, or one number for both."),

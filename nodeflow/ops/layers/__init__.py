@@ -2,6 +2,7 @@
 
 from nodeflow.ops.layers import (
     attention,
+    augmentation,
     blocks,
     convolution,
     dense,
@@ -14,6 +15,7 @@ from nodeflow.ops.layers import (
 
 __all__ = [
     "attention",
+    "augmentation",
     "blocks",
     "convolution",
     "dense",

@@ -13,6 +13,15 @@ from typing import Any
 from nodeflow.graph.graph import Tensor
 from nodeflow.namespaces import unknown
 from nodeflow.ops.distributions import dropout as ops_dropout
+from nodeflow.ops.layers.augmentation_api import (
+    random_brightness,
+    random_contrast,
+    random_crop,
+    random_flip,
+    random_rotation,
+    random_translation,
+    random_zoom,
+)
 from nodeflow.ops.layers.calls import (
     Activation,
     Initializer,
@@ -79,6 +88,13 @@ __all__ = [
     "max_pooling1d",
     "max_pooling2d",
     "multi_head_attention",
+    "random_brightness",
+    "random_contrast",
+    "random_crop",
+    "random_flip",
+    "random_rotation",
+    "random_translation",
+    "random_zoom",
     "residual_conv",
     "residual_dense",
     "rnn",

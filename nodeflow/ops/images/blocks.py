@@ -1,0 +1,275 @@
+"""Blocks of pixels moved into channels or into rows of a batch, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Sample
+from nodeflow.graph.types import DTYPES, TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.images.pictures import Picture, share, sizes_of, times
+from nodeflow.ops.samples import values
+from nodeflow.ops.sliding_windows import LAYOUT, check_picture, layout_shape
+
+BLOCK = Attr("block_size", "int", 2, "Height and width of a block.", minimum=1)
+ORDER = Attr(
+    "mode", "choice", "DCR",
+    "What a channel's number counts first: the place in the block (DCR, as TensorFlow) or the "
+    "channel of the picture (CRD, as PyTorch).",
+    choices=("DCR", "CRD"),
+)  # fmt: skip
+
+
+@register
+class DepthToSpace(Picture):
+    """Channels become blocks of pixels."""
+
+    id = "depth_to_space"
+    keywords = ("pixel shuffle", "pixelshuffle", "subpixel", "super resolution", "upsample")
+    doc = (
+        "Pictures block_size times as high and wide, of channels that become blocks of pixels.\n\n"
+        "(rows, height, width, b * b * channels) gives (rows, b * height, b * width, channels): "
+        "with mode DCR channel (i * b + j) * channels + c goes to row i and column j of a block, "
+        "with CRD channel (c * b + i) * b + j. Gradient: back to the channels. Shi and others, "
+        "2016."
+    )
+    inputs = (Port("x", "Pictures.", DTYPES),)
+    attrs = (BLOCK, ORDER, LAYOUT)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, b = types[0], attrs["block_size"]
+        n, height, width, depth = check_picture(x, attrs["layout"])
+        channels = share(depth, b * b, "the number of channels")
+        shape = (n, times(height, b), times(width, b), channels)
+        return x.with_shape(layout_shape(shape, attrs["layout"]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        x, b, first = inputs[0], attrs["block_size"], attrs["layout"] == "NCHW"
+        sizes = sizes_of(x)
+        n, height, width, depth = [sizes[0], *sizes[2:], sizes[1]] if first else sizes
+        channels = depth // (b * b)
+        parts = [b, b, channels] if attrs["mode"] == "DCR" else [channels, b, b]
+        block, own = ((1, 2), 3) if attrs["mode"] == "DCR" else ((2, 3), 1)
+        if first:  # n, parts, height, width
+            split = F.reshape(x, [n, *parts, height, width])
+            moved = F.transpose(split, perm=(0, own, 4, block[0], 5, block[1]))
+            return F.reshape(moved, [n, channels, height * b, width * b])
+        split = F.reshape(x, [n, height, width, *parts])
+        moved = F.transpose(split, perm=(0, 1, block[0] + 2, 2, block[1] + 2, own + 2))
+        return F.reshape(moved, [n, height * b, width * b, channels])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((2, 3, 5, 8), dtype),), smooth=dtype == "float64")
+        for mode in ORDER.choices:
+            for layout in LAYOUT.choices:
+                attrs = {"mode": mode, "layout": layout, "block_size": 2}
+                shape = (2, 4, 3, 1) if layout == "NCHW" else (2, 3, 1, 8)
+                yield Sample((values(shape),), attrs, smooth=True)
+        yield Sample((values((0, 3, 2, 4)),), smooth=True)
+        yield Sample((values((1, 1, 1, 1)),), {"block_size": 1}, smooth=True)
+
+
+@register
+class SpaceToDepth(Picture):
+    """Blocks of pixels become channels."""
+
+    id = "space_to_depth"
+    keywords = ("pixel unshuffle", "pixelunshuffle", "downsample", "reorganize", "patches")
+    doc = (
+        "Pictures of one pixel for each block, whose pixels become channels.\n\n(rows, height, "
+        "width, channels) gives (rows, height / b, width / b, b * b * channels); height and width "
+        "must be multiples of b. It undoes depth_to_space of the same mode. Gradient: back to the "
+        "pixels."
+    )
+    inputs = DepthToSpace.inputs
+    attrs = DepthToSpace.attrs
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, b = types[0], attrs["block_size"]
+        n, height, width, channels = check_picture(x, attrs["layout"])
+        sizes = share(height, b, "the height"), share(width, b, "the width")
+        shape = (n, *sizes, times(channels, b, b))
+        return x.with_shape(layout_shape(shape, attrs["layout"]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        x, b, first = inputs[0], attrs["block_size"], attrs["layout"] == "NCHW"
+        sizes = sizes_of(x)
+        n, height, width, channels = [sizes[0], *sizes[2:], sizes[1]] if first else sizes
+        down, across, depth = height // b, width // b, channels * b * b
+        if first:
+            split = F.reshape(x, [n, channels, down, b, across, b])
+            block, own = (3, 5), 1
+            order = (*block, own) if attrs["mode"] == "DCR" else (own, *block)
+            return F.reshape(F.transpose(split, perm=(0, *order, 2, 4)), [n, depth, down, across])
+        split = F.reshape(x, [n, down, b, across, b, channels])
+        order = (2, 4, 5) if attrs["mode"] == "DCR" else (5, 2, 4)
+        return F.reshape(F.transpose(split, perm=(0, 1, 3, *order)), [n, down, across, depth])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((3, 4, 6, 2), dtype),), smooth=dtype == "float64")
+        for mode in ORDER.choices:
+            for layout in LAYOUT.choices:
+                attrs = {"mode": mode, "layout": layout, "block_size": 2}
+                shape = (1, 3, 4, 2) if layout == "NCHW" else (1, 4, 2, 3)
+                yield Sample((values(shape),), attrs, smooth=True)
+        yield Sample((values((0, 4, 2, 3)),), smooth=True)
+        yield Sample((values((1, 1, 1, 1)),), {"block_size": 1}, smooth=True)
+
+
+# ---- rows of the batch ------------------------------------------------------------------------
+
+
+def pairs_of(name: str, given: Any, axes: int) -> list[tuple[int, int]]:
+    """A pair of numbers of 0 or more for each axis of space; none: zeros.
+
+    Raises:
+        AttributeProblem: they are not.
+    """
+    found = np.zeros((axes, 2), int) if given is None else np.asarray(given)
+    if found.shape != (axes, 2) or found.dtype.kind not in "iu" or (found < 0).any():
+        raise AttributeProblem(
+            f"{name} must be a pair of numbers of 0 or more for each of {axes} axes", port=name
+        )
+    return [(int(a), int(b)) for a, b in found]
+
+
+def check_blocks(x: TensorType, attrs: Any) -> Sequence[int]:
+    """The sizes of a block, for x (rows, space..., rest...).
+
+    Raises:
+        AttributeProblem: sizes below 1.
+        ShapeError: more of them than axes after the first.
+    """
+    blocks = attrs["block_shape"]
+    if not blocks or min(blocks) < 1:
+        raise AttributeProblem("block_shape needs sizes of 1 or more", port="block_shape")
+    if x.rank <= len(blocks):
+        raise ShapeError(f"{shape_text(x.shape)} has no {len(blocks)} axes after the first",
+                         port="x")  # fmt: skip
+    return blocks
+
+
+BLOCKS = Attr("block_shape", "ints", (2, 2), "Sizes of a block along the axes after the first.")
+
+
+@register
+class SpaceToBatch(Picture):
+    """Pixels of each place in a block become rows of their own."""
+
+    id = "space_to_batch_nd"
+    keywords = ("space_to_batch", "atrous", "dilated convolution", "blocks")
+    doc = (
+        "Pixels that have the same place in their blocks, gathered in rows of their own.\n\n(rows, "
+        "space..., rest...) is padded with zeros and gives (b1 * b2 * ... * rows, space / "
+        "block_shape..., rest...), the place in a block counting before the row. Gradient: back to "
+        "the pixels."
+    )
+    inputs = (Port("x", "Rows.", DTYPES),)
+    attrs = (
+        BLOCKS,
+        Attr("paddings", "literal", None, "A pair [before, after] for each; none: 0.",
+             optional=True),
+    )  # fmt: skip
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        blocks = check_blocks(x, attrs)
+        pairs = pairs_of("paddings", attrs["paddings"], len(blocks))
+        sizes = []
+        for size, block, (before, after) in zip(x.shape[1:], blocks, pairs, strict=False):
+            whole = None if size is None else size + before + after
+            sizes.append(share(whole, block, "a size with its paddings,"))
+        return x.with_shape((times(x.shape[0], *blocks), *sizes, *x.shape[len(blocks) + 1 :]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        x, blocks = inputs[0], attrs["block_shape"]
+        axes = len(blocks)
+        pairs = pairs_of("paddings", attrs["paddings"], axes)
+        if any(map(any, pairs)):
+            around = [(0, 0)] * (len(x.shape) - axes - 1)
+            x = F.pad(x, paddings=[(0, 0), *pairs, *around])
+        rows, *sizes = sizes_of(x)
+        parts, rest = [], sizes[axes:]
+        for size, block in zip(sizes, blocks, strict=False):
+            parts += [size // block, block]
+        split = F.reshape(x, [rows, *parts, *rest])
+        inside, outside = range(2, 2 * axes + 1, 2), range(1, 2 * axes, 2)
+        last = range(2 * axes + 1, 2 * axes + 1 + len(rest))
+        moved = F.transpose(split, perm=(*inside, 0, *outside, *last))
+        return F.reshape(moved, [rows * int(np.prod(blocks)), *parts[::2], *rest])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((3, 4, 6, 2), dtype),), smooth=dtype == "float64")
+        attrs = {"block_shape": (2, 3), "paddings": [[1, 0], [2, 1]]}
+        yield Sample((values((2, 3, 6, 2)),), attrs, smooth=True)
+        yield Sample((values((2, 4)),), {"block_shape": (2,)}, smooth=True)
+        yield Sample((values((0, 4, 2, 3)),), smooth=True)
+        yield Sample((values((1, 1, 1)),), {"block_shape": (1, 1)}, smooth=True)
+
+
+@register
+class BatchToSpace(Picture):
+    """Rows become the pixels of each place in a block."""
+
+    id = "batch_to_space_nd"
+    keywords = ("batch_to_space", "atrous", "dilated convolution", "blocks")
+    doc = (
+        "Rows put back as the pixels of each place in a block: what undoes space_to_batch_nd.\n\n"
+        "(b1 * b2 * ... * rows, space..., rest...) gives (rows, space * block_shape..., rest...), "
+        "of which `crops` are cut off. Gradient: zeros where it was cut."
+    )
+    inputs = SpaceToBatch.inputs
+    attrs = (
+        BLOCKS,
+        Attr("crops", "literal", None, "A pair [before, after] for each; none: 0.", optional=True),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        blocks = check_blocks(x, attrs)
+        rows = share(x.shape[0], int(np.prod(blocks)), "the number of rows")
+        sizes = []
+        crops = pairs_of("crops", attrs["crops"], len(blocks))
+        for size, block, (before, after) in zip(x.shape[1:], blocks, crops, strict=False):
+            whole = times(size, block)
+            if whole is not None and whole < before + after:
+                raise AttributeProblem(f"crops take more than {whole}", port="crops")
+            sizes.append(None if whole is None else whole - before - after)
+        return x.with_shape((rows, *sizes, *x.shape[len(blocks) + 1 :]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        x, blocks = inputs[0], attrs["block_shape"]
+        axes = len(blocks)
+        rows, *sizes = sizes_of(x)
+        rows = rows // int(np.prod(blocks))
+        split = F.reshape(x, [*blocks, rows, *sizes])
+        mixed = [a for i in range(axes) for a in (axes + 1 + i, i)]
+        last = range(2 * axes + 1, len(split.shape))
+        moved = F.transpose(split, perm=(axes, *mixed, *last))
+        whole = [size * block for size, block in zip(sizes, blocks, strict=False)]
+        out = F.reshape(moved, [rows, *whole, *sizes[axes:]])
+        crops = pairs_of("crops", attrs["crops"], axes)
+        if not any(map(any, crops)):
+            return out
+        begin = [None, *(before for before, _ in crops)]
+        end = [None, *(-after if after else None for _, after in crops)]
+        return F.strided_slice(out, begin=begin, end=end)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((8, 3, 5, 2), dtype),), smooth=dtype == "float64")
+        attrs = {"block_shape": (2, 3), "crops": [[1, 0], [2, 1]]}
+        yield Sample((values((6, 2, 3, 4)),), attrs, smooth=True)
+        yield Sample((values((2, 3)),), {"block_shape": (2,)}, smooth=True)
+        yield Sample((values((0, 4, 2, 3)),), smooth=True)
+        yield Sample((values((1, 1, 1)),), {"block_shape": (1, 1)}, smooth=True)

@@ -1,0 +1,120 @@
+"""What ops on pictures share: how they are stored, and what is refused.
+
+A picture is (height, width, channels); any axes may stand before, such as that of a batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.shapes import Dim
+from nodeflow.graph.types import TensorType, numpy_dtype, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.composed import Composed
+
+HEIGHT, WIDTH, CHANNELS = -3, -2, -1
+"""The axes of a picture."""
+
+
+class Picture(Composed):
+    """Base of ops on pictures."""
+
+    category = "Pictures"
+    everyday = False
+
+
+def check_picture(
+    x: TensorType, port: str = "x", *, channels: int | None = None, rank: int | None = None
+) -> None:
+    """Refuse what is no picture.
+
+    Args:
+        channels: how many it must have.
+        rank: how many axes.
+
+    Raises:
+        ShapeError: too few axes, or other channels.
+    """
+    if x.rank < 3 or (rank is not None and x.rank != rank):
+        wanted = (
+            "(rows, height, width, channels)" if rank == 4 else "(..., height, width, channels)"
+        )
+        raise ShapeError(
+            f"pictures are {wanted}, not {shape_text(x.shape)}",
+            port=port,
+            hint="Insert a reshape or expand_dims.",
+        )
+    found = x.shape[CHANNELS]
+    if channels is not None and found is not None and found != channels:
+        raise ShapeError(
+            f"pictures with {channels} channels are needed, not {shape_text(x.shape)}", port=port
+        )
+
+
+def known_sizes(x: TensorType, *axes: int, port: str = "x") -> tuple[int, ...]:
+    """Sizes that must be known.
+
+    Raises:
+        ShapeError: one is not.
+    """
+    sizes = [x.shape[a] for a in axes]
+    if None in sizes:
+        raise ShapeError(
+            f"the sizes of {shape_text(x.shape)} must be known along axes "
+            f"{', '.join(map(str, axes))}",
+            port=port,
+            hint="Give them where the tensor is made.",
+        )
+    return tuple(s for s in sizes if s is not None)
+
+
+def sizes_of(x: Tensor) -> list[Any]:
+    """The sizes of a tensor: numbers, or tensors where a run finds them out."""
+    return [
+        F.size(x, axis=a, dtype="int64") if size is None else size for a, size in enumerate(x.shape)
+    ]
+
+
+def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
+    """Weighted sums along an axis of known size: a matrix (new, old) times each column."""
+    rank = len(x.shape)
+    axis %= rank
+    factor = np.ascontiguousarray(matrix.astype(numpy_dtype(x.dtype)))
+    if axis == rank - 1:
+        return F.matmul(x, np.ascontiguousarray(factor.T))
+    if axis == rank - 2:
+        return F.matmul(factor, x)
+    *lead, _ = before = sizes_of(x)[: axis + 1]
+    after = sizes_of(x)[axis + 1 :]
+    columns = 1
+    for size in after:
+        columns = columns * size
+    flat = F.matmul(factor, F.reshape(x, [*before, columns]))
+    return F.reshape(flat, [*lead, len(matrix), *after])
+
+
+def times(*sizes: Dim) -> Dim:
+    """The product of sizes; unknown if one is, unless one is 0."""
+    if 0 in sizes:
+        return 0
+    total = 1
+    for size in sizes:
+        if size is None:
+            return None
+        total *= size
+    return total
+
+
+def share(size: Dim, parts: int, what: str, port: str = "x") -> Dim:
+    """A size divided without a rest.
+
+    Raises:
+        ShapeError: there is a rest.
+    """
+    if size is not None and size % parts:
+        raise ShapeError(f"{what} {size} is no multiple of {parts}", port=port)
+    return None if size is None else size // parts

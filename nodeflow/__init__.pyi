@@ -562,6 +562,7 @@ def assign(
     variable: TensorLike,
     value: TensorLike,
     each_step: builtins.bool = False,
+    update: builtins.bool = False,
     *,
     name: str | None = None,
 ) -> Tensor:
@@ -569,12 +570,14 @@ def assign(
 
     Other nodes of the same run still see the value from before it, unless they use the output or
     depend on the assign. With each_step, an optimizer runs it along with each of its steps, if its
-    loss or schedule depends on the variable: for moving averages and counters.
+    loss or schedule depends on the variable: for moving averages and counters. An assign with
+    update is part of an optimizer's step, so a run that executes it is a run that trains.
 
     Args:
         variable: Output of a variable.
         value: New value; same shape.
         each_step: Run it with each training step.
+        update: A run that executes it trains, as if an optimizer made it.
     """
 
 def atan(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -1,7 +1,7 @@
 """Whether a run trains: what dropout and its like do in it, what it draws and how it rounds.
 
 A run trains if it executes an update of an optimizer, whether that is fetched or what is fetched
-depends on it. Such a run is a step of the training loop: its random numbers are those of the
+depends on it: an assign with `update`, which optimizers derive and Unpack copies. Such a run is a step of the training loop: its random numbers are those of the
 optimizer's next step, and its updates flush denormals. So a loop of ``session.run(train)`` and the
 training loop compute the same bits in one tier.
 """
@@ -15,7 +15,6 @@ import numpy as np
 
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import is_flag
 
 
@@ -26,7 +25,7 @@ class Phase:
     Attributes:
         training: the value of the flags that dropout and its like read; None leaves them their
             samples, which are false unless the user changes them.
-        optimizers: names of those whose updates run.
+        optimizers: names of those whose updates run; of an unpacked one, those of its assigns.
     """
 
     training: bool | None
@@ -59,16 +58,9 @@ def phase_of(
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
-    """Names of the optimizers whose updates a schedule executes."""
-    if not schedule.assigns:
-        return ()
-    made_by = dict.fromkeys(node.made_by for node in schedule.assigns)
-    return tuple(name for name in made_by if name and _is_optimizer(schedule, name))
-
-
-def _is_optimizer(schedule: Schedule, name: str) -> bool:
-    graph = schedule.steps[0].node.graph
-    return name in graph and isinstance(graph.node(name).op, Optimizer)
+    """Names of what makes the updates that a schedule executes: optimizers, or assigns alone."""
+    updates = (node for node in schedule.assigns if node.attrs["update"])
+    return tuple(dict.fromkeys(node.made_by or node.name for node in updates))
 
 
 def steps_before(counts: Mapping[str, int], optimizers: Iterable[str]) -> int:

@@ -260,7 +260,8 @@ class Updates:
 
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
         """Assign, and run it with the optimizer node."""
-        self.assigns.append(self.graph.apply("assign", variable, value, name=name).node)
+        assign = self.graph.apply("assign", variable, value, update=True, name=name)
+        self.assigns.append(assign.node)
 
 
 def average_names(optimizer: Node) -> dict[str, str]:

@@ -51,7 +51,8 @@ class Assign(Op):
         "Stores a value in a variable; the output is the new value.\n\nOther nodes of the same run "
         "still see the value from before it, unless they use the output or depend on the assign. "
         "With each_step, an optimizer runs it along with each of its steps, if its loss or "
-        "schedule depends on the variable: for moving averages and counters."
+        "schedule depends on the variable: for moving averages and counters. An assign with update "
+        "is part of an optimizer's step, so a run that executes it is a run that trains."
     )
     stateful = True
     differentiable = True
@@ -59,7 +60,10 @@ class Assign(Op):
         Port("variable", "Output of a variable.", DTYPES, "T"),
         Port("value", "New value; same shape.", DTYPES, "T"),
     )
-    attrs = (Attr("each_step", "bool", False, "Run it with each training step."),)
+    attrs = (
+        Attr("each_step", "bool", False, "Run it with each training step."),
+        Attr("update", "bool", False, "A run that executes it trains, as if an optimizer made it."),
+    )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         variable, value = types

@@ -80,3 +80,37 @@ def test_unpacked_layers_train_as_before() -> None:
     assert again == losses
     for name, value in variables.items():
         np.testing.assert_array_equal(same[name], value)
+
+
+def test_an_unpacked_optimizer_trains_in_runs_as_the_optimizer_did() -> None:
+    doc = recurrent_network()
+    for name in ("rate", "drop", "bn", "memory", "loss"):
+        unpack(doc, doc.node_named(name).id)
+    whole = runs(doc)
+    unpack(doc, doc.node_named("train").id)
+    assert build(doc).graph.node("train").op.id == "group"
+    assert runs(doc) == whole
+    assert whole["bn/moving_variance"] != np.ones(2, "float32").tobytes()
+
+
+def runs(doc: Document) -> dict[str, bytes]:
+    """Variables after three runs of what trains, dropout drawing anew in each."""
+    graph = build(doc).graph
+    with Session(graph, tier="reference", seed=3) as session:
+        session.initialize()
+        for _ in range(3):
+            session.run("train")
+        return {name: value.tobytes() for name, value in session.variables.items()}
+
+
+def test_an_assign_says_that_it_is_an_update() -> None:
+    with nf.Graph() as graph:
+        w = nf.variable([1.0, 1.0], name="w")
+        dropped = nf.dropout(w, rate=1.0)
+        plain = nf.assign(w, dropped + 1, name="plain")
+        update = nf.assign(w, dropped + 1, update=True, name="update")
+    with Session(graph, tier="reference") as session:
+        session.initialize()
+        assert session.run(plain).tolist() == [2.0, 2.0]
+        assert session.run(update).tolist() == [1.0, 1.0]
+        assert session.run(update, training=False).tolist() == [2.0, 2.0]

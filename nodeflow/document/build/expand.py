@@ -133,8 +133,9 @@ def unpack(
 ) -> list[str]:
     """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
 
-    An optimizer becomes a `group` of the same id and name that runs the copied assigns, so what
-    waits for it, fetches it or trains with it goes on as before. What used the outputs of a
+    An optimizer becomes a `group` of the same id and name that runs the copied assigns, and those
+    that go along with each step, so what waits for it, fetches it or trains with it goes on as
+    before. What used the outputs of a
     gradients node uses the copies. Arguments as of `expansion`.
 
     Args:
@@ -270,6 +271,12 @@ def _updates(macro: Node) -> list[Node]:
     return [node for node in macro.control_inputs if node.derived_from == macro.name]
 
 
+def _along(macro: Node) -> list[Node]:
+    """The assigns of others that an optimizer runs with each step: averages, counters."""
+    others = (node for node in macro.control_inputs if node.derived_from != macro.name)
+    return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
+
+
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
     """The wires into the macro node as it is shown: what its outputs stand for, what it runs."""
     wires = []
@@ -338,6 +345,7 @@ def _check_reach(
     """Copies can only be wired to nodes of the graph, and to what comes into it."""
     inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
+    read += [node.outputs[0] for node in _along(macro)]
     for tensor in [*read, *(t for t in macro.alias if t is not None)]:
         if tensor in sources or tensor.node in inside:
             continue
@@ -424,7 +432,7 @@ def _become_group(
         if not is_control(wire.target_port):
             t.drop_wire(wire.key)
     t.put_node(replace(doc.nodes[node_id], op=GROUP, attrs={}))
-    for index, node in enumerate(_updates(macro)):
+    for index, node in enumerate([*_updates(macro), *_along(macro)]):
         t.put_wire(Wire(*sources[node.outputs[0]], node_id, f"values.{index}"))
 
 

@@ -189,8 +189,8 @@ def adadelta(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.001,
-    rho: float = 0.95,
-    epsilon: float = 1e-08,
+    rho: TensorLike = 0.95,
+    epsilon: TensorLike = 1e-08,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -208,6 +208,8 @@ def adadelta(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        rho: Overrides the attribute, anew in each step.
+        epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         rho: Share of the mean squares kept.
         epsilon: Keeps the division finite.
@@ -224,7 +226,7 @@ def adagrad(
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
     initial_sum: float = 0.1,
-    epsilon: float = 0.0,
+    epsilon: TensorLike = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -242,6 +244,7 @@ def adagrad(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         initial_sum: What the sum of squares starts at.
         epsilon: Keeps the division finite.
@@ -257,9 +260,9 @@ def adam(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.001,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-08,
+    beta1: TensorLike = 0.9,
+    beta2: TensorLike = 0.999,
+    epsilon: TensorLike = 1e-08,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -277,6 +280,9 @@ def adam(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        beta1: Overrides the attribute, anew in each step.
+        beta2: Overrides the attribute, anew in each step.
+        epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
@@ -293,9 +299,9 @@ def adamw(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.001,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-08,
+    beta1: TensorLike = 0.9,
+    beta2: TensorLike = 0.999,
+    epsilon: TensorLike = 1e-08,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.01,
@@ -312,6 +318,9 @@ def adamw(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        beta1: Overrides the attribute, anew in each step.
+        beta2: Overrides the attribute, anew in each step.
+        epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
@@ -457,22 +466,25 @@ def apply_gradients(
     rule: Literal['gradient_descent', 'momentum', 'adagrad', 'rmsprop', 'adadelta', 'adam', 'adamw', 'nadam', 'lion', 'proximal_gradient_descent', 'proximal_adagrad', 'ftrl'] = 'gradient_descent',
     settings: Any = {},
     variables: Sequence[str] | None = None,
+    wired: Any = [],
     *,
     name: str | None = None,
 ) -> Node:
     """Training by gradients that are wired in: clipped, averaged or changed in any way.
 
     The i-th gradient updates the i-th of the named variables by an optimizer's rule, whose settings
-    are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule's default. The loss is
-    what a training reports.
+    are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule's default. Further
+    inputs after the gradients give the settings that `wired` names. The loss is what a training
+    reports.
 
     Args:
         learning_rate: Size of the steps.
         loss: The scalar that a training reports.
-        gradients: One for each variable, in their order.
+        gradients: One for each variable, in their order; then the wired settings.
         rule: How a step follows from a gradient.
         settings: The rule's settings, by name.
         variables: What to change: one variable for each gradient.
+        wired: Names of settings that inputs after the gradients give.
     """
 
 def argmax(
@@ -2018,10 +2030,10 @@ def ftrl(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
-    power: float = -0.5,
+    power: TensorLike = -0.5,
     initial_sum: float = 0.1,
-    l1: float = 0.0,
-    l2: float = 0.0,
+    l1: TensorLike = 0.0,
+    l2: TensorLike = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -2039,6 +2051,9 @@ def ftrl(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        l1: Overrides the attribute, anew in each step.
+        l2: Overrides the attribute, anew in each step.
+        power: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         power: How steps shrink; 0 keeps them.
         initial_sum: What the sum of squares starts at.
@@ -2800,8 +2815,8 @@ def lion(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.0001,
-    beta1: float = 0.9,
-    beta2: float = 0.99,
+    beta1: TensorLike = 0.9,
+    beta2: TensorLike = 0.99,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -2818,6 +2833,8 @@ def lion(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        beta1: Overrides the attribute, anew in each step.
+        beta2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         beta1: Share of the mean in the direction.
         beta2: Share of the mean kept.
@@ -3366,7 +3383,7 @@ def momentum(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
-    momentum: float = 0.9,
+    momentum: TensorLike = 0.9,
     nesterov: builtins.bool = False,
     clip_value: float | None = None,
     clip_norm: float | None = None,
@@ -3384,6 +3401,7 @@ def momentum(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        momentum: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         momentum: Share of the velocity kept.
         nesterov: Look ahead along the velocity.
@@ -3405,9 +3423,9 @@ def nadam(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.001,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-08,
+    beta1: TensorLike = 0.9,
+    beta2: TensorLike = 0.999,
+    epsilon: TensorLike = 1e-08,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -3424,6 +3442,9 @@ def nadam(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        beta1: Overrides the attribute, anew in each step.
+        beta2: Overrides the attribute, anew in each step.
+        epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
@@ -3852,8 +3873,8 @@ def proximal_adagrad(
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
     initial_sum: float = 0.1,
-    l1: float = 0.0,
-    l2: float = 0.0,
+    l1: TensorLike = 0.0,
+    l2: TensorLike = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -3870,6 +3891,8 @@ def proximal_adagrad(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        l1: Overrides the attribute, anew in each step.
+        l2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         initial_sum: What the sum of squares starts at.
         l1: Weight of the sum of absolute values.
@@ -3886,8 +3909,8 @@ def proximal_gradient_descent(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
-    l1: float = 0.0,
-    l2: float = 0.0,
+    l1: TensorLike = 0.0,
+    l2: TensorLike = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -3904,6 +3927,8 @@ def proximal_gradient_descent(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        l1: Overrides the attribute, anew in each step.
+        l2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
@@ -4722,9 +4747,9 @@ def rmsprop(
     loss: TensorLike,
     schedule: TensorLike | None = None,
     learning_rate: float = 0.001,
-    rho: float = 0.9,
-    momentum: float = 0.0,
-    epsilon: float = 1e-10,
+    rho: TensorLike = 0.9,
+    momentum: TensorLike = 0.0,
+    epsilon: TensorLike = 1e-10,
     centered: builtins.bool = False,
     initial_mean_square: float = 1.0,
     clip_value: float | None = None,
@@ -4745,6 +4770,9 @@ def rmsprop(
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
+        rho: Overrides the attribute, anew in each step.
+        epsilon: Overrides the attribute, anew in each step.
+        momentum: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         rho: Share of the mean square kept.
         momentum: Share of the last step kept.

@@ -132,8 +132,11 @@ def _wrapped(text: str, first: str = "", rest: str = "") -> str:
 
 def _parameters(op: Op) -> Iterator[str]:
     twins = {attr.name: attr for attr in op.attrs if attr.name in op.twins}
+    settings = {attr.name: attr for attr in op.attrs}
     for port in op.inputs:
-        yield _twin(twins[port.name]) if port.name in twins else _input(port)
+        if port.name in twins or port.name not in settings:
+            yield _twin(twins[port.name]) if port.name in twins else _input(port)
+    ports = {port.name for port in op.inputs}
     keyword_only = False
     for attr in op.attrs:
         if attr.name in twins:
@@ -145,7 +148,7 @@ def _parameters(op: Op) -> Iterator[str]:
         if attr.required and after_optional and not keyword_only:
             keyword_only = True
             yield "*"
-        yield _attribute(attr)
+        yield _twin(attr) if attr.name in ports else _attribute(attr)
     if not keyword_only:
         yield "*"
     yield "name: str | None = None"

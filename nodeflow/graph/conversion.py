@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
 from nodeflow.graph.types import default_dtype, dtype_name, literal
 
 
-def as_inputs(graph: Any, op: NodeDeclaration, given: list[Any], name: str) -> tuple[Any, ...]:
+def as_inputs(
+    graph: Any, op: NodeDeclaration, given: list[Any], name: str, attrs: Mapping[str, Any]
+) -> tuple[Any, ...]:
     """The input tensors of a new node called ``name``, variadic ones flattened.
 
     Literals take the dtype of the tensors in their port's group; None at a port with a stand-in
-    makes that.
+    makes that, from the node's attributes.
 
     Raises:
         GraphError: what cannot be a tensor of the graph, at which port.
@@ -33,7 +35,7 @@ def as_inputs(graph: Any, op: NodeDeclaration, given: list[Any], name: str) -> t
         stand_in = op.inputs[index].stand_in
         if value is None and stand_in is not None:
             with graph.deriving(name), graph.name_scope(name):
-                given[index] = stand_in.make(graph)
+                given[index] = stand_in.make(graph, attrs)
     return tuple(_as_tensor_at(graph, op, i, v, dtypes) for i, v in enumerate(given))
 
 

@@ -34,11 +34,12 @@ class StandIn:
 
     Attributes:
         type: its type.
-        make: takes a graph and returns the tensor, derived there or found.
+        make: takes a graph and the node's attributes, and returns the tensor, derived there or
+            found.
     """
 
     type: TensorType
-    make: Callable[[Any], Any]
+    make: Callable[[Any, Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class Graph(GraphNames, GraphDevices):
         mark = len(self.nodes)
         try:
             bound = op.bind_attrs(attrs or {})
-            tensors = as_inputs(self, op, list(inputs), full_name)
+            tensors = as_inputs(self, op, list(inputs), full_name, bound)
             types = infer_types(op, [t.type for t in tensors], bound, full_name)
             op.check_inputs(tensors)
             stream = self._stream(full_name) if stream is None else stream

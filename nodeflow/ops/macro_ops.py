@@ -6,11 +6,11 @@ The file stores the one node; what it derives can be seen, inspected and fetched
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nodeflow.errors import GradientError, GraphError, ShapeError
-from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.graph.op import Expansion, Op
@@ -53,20 +53,38 @@ class Gradients(Op):
         return Expansion(alias=tuple(gradients(inputs[0], inputs[1:])))
 
 
+def number_port(port: str, attr: str, doc: str) -> Port:
+    """An in-port that overrides a number of an optimizer, with what the number is elsewhere."""
+
+    def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
+        return graph.apply("constant", value=float(attrs[attr]), dtype="float64", name=attr)
+
+    return Port(
+        port, doc, FLOATS, optional=True, keyword=port == attr,
+        stand_in=StandIn(TensorType("float64", ()), constant),
+    )  # fmt: skip
+
+
 class Optimizer(Op):
-    """Base: finds the variables, takes gradients, and adds one update per variable."""
+    """Base: finds the variables, takes gradients, and adds one update per variable.
+
+    Its numbers are attributes, and in-ports of the same names for tensors.
+    """
 
     category = "Training"
     macro = True
     stateful = True
     inputs = (
         Port("loss", "The scalar to minimise.", FLOATS),
-        Port("schedule", "Learning rate of each step; overrides the attribute.", FLOATS,
-             optional=True),
-    )  # fmt: skip
+        number_port(
+            "schedule", "learning_rate", "Learning rate of each step; overrides the attribute."
+        ),
+    )
     outputs = ()
     numbers: tuple[str, ...] = ("learning_rate",)
     """Attributes that become constants: ``NAME/learning_rate``."""
+    others: tuple[str, ...] = ()
+    """Further numbers that a tensor may give."""
     COMMON = (
         Attr("clip_value", "float", None, "Limit of each gradient element, before clip_norm; none "
              "is no limit.", minimum=1e-30, optional=True),
@@ -81,10 +99,19 @@ class Optimizer(Op):
     )  # fmt: skip
     """What every optimizer can do besides."""
 
+    def __init_subclass__(cls) -> None:
+        if "inputs" not in cls.__dict__:
+            names = [n for n in (*cls.numbers, *cls.others) if n != "learning_rate"]
+            ports = (
+                number_port(n, n, "Overrides the attribute, anew in each step.") for n in names
+            )
+            cls.inputs = (*Optimizer.inputs, *ports)
+
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
-        for port, type_ in zip(("loss", "schedule"), types, strict=False):
+        for index, type_ in enumerate(types):
             if type_.rank:
-                hint = "Insert reduce_mean before it." if port == "loss" else "Give it one step."
+                port = self.input_name(index)
+                hint = "Insert reduce_mean before it." if port == "loss" else "Give it one number."
                 raise ShapeError(
                     f"the {port} must be a scalar, not of shape {shape_text(type_.shape)}",
                     port=port,
@@ -93,7 +120,9 @@ class Optimizer(Op):
         return ()
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        loss, schedule = inputs[0], inputs[1] if len(inputs) > 1 else None
+        loss = inputs[0]
+        names = ("learning_rate", *(port.name for port in self.inputs[2:]))
+        wired = dict(zip(names, inputs[1:], strict=False))
         wanted = self._wanted(graph, loss, attrs["variables"])
         pairs = list(zip(gradients(loss, wanted), wanted, strict=True))
         reached = [(g, v) for g, v in pairs if g is not None]
@@ -108,7 +137,7 @@ class Optimizer(Op):
             message = f"{name}: the loss does not depend on {', '.join(unreached)}; left out"
             warnings.warn(message, UnreachedVariable, stacklevel=2)
         with graph.name_scope(name):
-            assigns = Updates(graph, attrs, schedule).assign(self, reached)
+            assigns = Updates(graph, attrs, wired).assign(self, reached)
         others = step_assigns(graph, [t.node for t in inputs])
         return Expansion(control_inputs=(*assigns, *others))
 
@@ -151,12 +180,19 @@ def _named(names: Sequence[str]) -> str:
 
 
 class Updates:
-    """What one optimizer node adds to the graph: shared numbers, slots and assigns."""
+    """What one optimizer node adds to the graph: shared numbers, slots and assigns.
 
-    def __init__(self, graph: Graph, attrs: dict[str, Any], schedule: Tensor | None = None) -> None:
+    Args:
+        attrs: the settings.
+        wired: tensors that override numbers among them.
+    """
+
+    def __init__(
+        self, graph: Graph, attrs: dict[str, Any], wired: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.graph = graph
         self.attrs = attrs
-        self.schedule = schedule
+        self.wired = wired or {}
         self.assigns: list[Node] = []
         self._shared: dict[tuple[str, str], Tensor] = {}
 
@@ -164,7 +200,7 @@ class Updates:
         """Add the updates of all (gradient, variable) pairs; returns the assigns."""
         for dtype in dict.fromkeys(v.dtype for _, v in pairs):
             for attr in op.numbers:
-                self.share(attr, self._number(attr, dtype))
+                self.share_number(attr, dtype)
             op.prepare(self, dtype)
         clipped = self._clip([g for g, _ in pairs])
         for gradient, (_, variable) in zip(clipped, pairs, strict=True):
@@ -175,10 +211,10 @@ class Updates:
         return self.assigns
 
     def _number(self, attr: str, dtype: str) -> Tensor:
-        if attr == "learning_rate" and self.schedule is not None:
-            if self.schedule.dtype == dtype:
-                return F.identity(self.schedule, name=attr)
-            return F.cast(self.schedule, dtype=dtype, name=attr)
+        if (wired := self.wired.get(attr)) is not None:
+            if wired.dtype == dtype:
+                return F.identity(wired, name=attr)
+            return F.cast(wired, dtype=dtype, name=attr)
         value = float(self.attrs[attr])
         return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
 
@@ -214,6 +250,10 @@ class Updates:
         )
         mean = F.add(old * decay, new * (1 - decay), name="new_average")
         self.store(old, mean, name="assign_average")
+
+    def share_number(self, name: str, dtype: str) -> None:
+        """Share an attribute, or what is wired in its place."""
+        self.share(name, self._number(name, dtype))
 
     def share(self, name: str, tensor: Tensor) -> None:
         """Keep a tensor for all variables of its dtype."""

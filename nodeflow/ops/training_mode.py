@@ -9,7 +9,8 @@ graph changes nothing in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Port, StandIn
@@ -20,8 +21,12 @@ from nodeflow.ops.composed import resolve
 FLAG = "is_training"
 
 
-def training_flag(graph: Graph) -> Tensor:
-    """The bool tensor that is true while the graph is trained; created at the first request."""
+def training_flag(graph: Graph, attrs: Mapping[str, Any] | None = None) -> Tensor:
+    """The bool tensor that is true while the graph is trained; created at the first request.
+
+    Args:
+        attrs: of a node that it stands in for, which it does not depend on.
+    """
     for flag in graph.get_collection(FLAG):
         if flag.name in graph and graph.node(flag.name) is flag.node:  # none of a failed node
             return flag

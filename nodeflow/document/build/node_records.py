@@ -12,6 +12,7 @@ from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.ops.training_mode import is_flag
 
 End = tuple[str, str]
 """The id of a node, and one of its ports."""
@@ -36,7 +37,8 @@ def record_of(node: Node, node_id: str, scope: str = "", to: Writer | None = Non
 def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
     """Yields the inputs of a node by index, without those for which something stands in."""
     for index, tensor in enumerate(node.inputs):
-        made = tensor.node.derived_from is not None
+        owner = tensor.node.derived_from
+        made = owner is not None and (owner == node.name or is_flag(tensor))
         if not (made and node.op.input_port(index).stand_in is not None):
             yield index, tensor
 

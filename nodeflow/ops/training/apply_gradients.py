@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nodeflow.errors import DtypeError, GraphError, NodeflowError, ShapeError
+from nodeflow.errors import AttributeProblem, DtypeError, GraphError, NodeflowError, ShapeError
 from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Expansion
@@ -21,7 +21,7 @@ RULES = tuple(op.id for op in REGISTRY if isinstance(op, Optimizer))
 """Ids of the optimizers."""
 
 
-def _no_loss(graph: Graph) -> Tensor:
+def _no_loss(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
     return graph.apply("constant", value=0.0, dtype="float32", name="loss")
 
 
@@ -35,14 +35,15 @@ class ApplyGradients(Optimizer):
         "Training by gradients that are wired in: clipped, averaged or changed in any way.\n\nThe "
         "i-th gradient updates the i-th of the named variables by an optimizer's rule, whose "
         'settings are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule\'s '
-        "default. The loss is what a training reports."
+        "default. Further inputs after the gradients give the settings that `wired` names. The "
+        "loss is what a training reports."
     )
     inputs = (
         Port("learning_rate", "Size of the steps.", FLOATS),
         Port("loss", "The scalar that a training reports.", FLOATS, optional=True,
              stand_in=StandIn(TensorType("float32", ()), _no_loss)),
-        Port("gradients", "One for each variable, in their order.", FLOATS, variadic=True,
-             optional=True),
+        Port("gradients", "One for each variable, in their order; then the wired settings.",
+             FLOATS, variadic=True, optional=True),
     )  # fmt: skip
     numbers = ()
     attrs = (
@@ -51,25 +52,31 @@ class ApplyGradients(Optimizer):
         Attr("settings", "json", {}, "The rule's settings, by name."),
         Attr("variables", "names", None, "What to change: one variable for each gradient.",
              optional=True),
+        Attr("wired", "json", [], "Names of settings that inputs after the gradients give."),
     )  # fmt: skip
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bound = super().bind_attrs(given)
         _settings(bound)
+        _check_wired(bound)
         return bound
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
-        for port, type_ in zip(("learning_rate", "loss"), types, strict=False):
-            if type_.rank:
+        first = max(2, len(types) - len(attrs["wired"]))
+        names = {0: "learning_rate", 1: "loss", **dict(enumerate(attrs["wired"], first))}
+        for index, type_ in enumerate(types):
+            if index in names and type_.rank:
                 raise ShapeError(
-                    f"the {port} must be a scalar, not of shape {shape_text(type_.shape)}",
-                    port=port,
+                    f"the {names[index]} must be a scalar, not of shape {shape_text(type_.shape)}",
+                    port=self.input_name(index),
                 )
         return ()
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
         names = attrs["variables"] or ()
-        rate, gradients = inputs[0], inputs[2:]
+        count = max(2, len(inputs) - len(attrs["wired"]))
+        rate, gradients = inputs[0], inputs[2:count]
+        wired = dict(zip(attrs["wired"], inputs[count:], strict=False))
         if not gradients or len(names) != len(gradients) or len(set(names)) < len(names):
             raise GraphError(
                 f"there are {len(gradients)} gradients for {len(set(names))} variables",
@@ -82,7 +89,7 @@ class ApplyGradients(Optimizer):
         rule = REGISTRY.lookup(attrs["rule"])
         assert isinstance(rule, Optimizer)
         with graph.name_scope(name):
-            updates = Updates(graph, _settings(attrs), rate)
+            updates = Updates(graph, _settings(attrs), {"learning_rate": rate, **wired})
             assigns = updates.assign(rule, list(zip(gradients, variables, strict=True)))
         others = step_assigns(graph, [t.node for t in inputs])
         return Expansion(control_inputs=(*assigns, *others))
@@ -105,6 +112,20 @@ def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
     except NodeflowError as error:
         error.port = "settings"
         raise
+
+
+def _check_wired(attrs: Mapping[str, Any]) -> None:
+    """Raises AttributeProblem unless tensors can give the settings that are to be wired."""
+    rule, names = REGISTRY.lookup(attrs["rule"]), attrs["wired"]
+    assert isinstance(rule, Optimizer)
+    known = [n for n in (*rule.numbers, *rule.others) if n != "learning_rate"]
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    if not listed or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= {*known}:
+        raise AttributeProblem(
+            f"{attrs['rule']} takes no wired {names}",
+            port="wired",
+            hint=f"List some of {', '.join(known)}." if known else "It has no such settings.",
+        )
 
 
 def _check(gradient: Tensor, variable: Tensor, port: str) -> None:

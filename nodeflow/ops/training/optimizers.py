@@ -24,8 +24,9 @@ GradientAndVariable = tuple[Tensor | None, Tensor]
 class Optimizer:
     """Base of all: makes update nodes, and keeps no numbers itself.
 
-    ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and ``use_locking``
-    are accepted for TensorFlow 1; a step always sees all variables as they were before it.
+    The learning rate and other numbers may be tensors, read anew in each step, or functions that
+    return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and
+    ``use_locking`` are accepted for TensorFlow 1; a step always sees all variables as they were before it.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
@@ -34,9 +35,9 @@ class Optimizer:
     """TensorFlow's name of each slot -> its name under ``NAME/VARIABLE/``."""
 
     def __init__(self, learning_rate: Any, name: str, **settings: Any) -> None:
-        self._learning_rate = learning_rate() if callable(learning_rate) else learning_rate
+        self._learning_rate = _called(learning_rate)
         self._name = name
-        self._settings = settings
+        self._settings = {name: _called(value) for name, value in settings.items()}
         self._losses: dict[Tensor, Tensor] = {}
         self._made: list[Node] = []
 
@@ -70,12 +71,15 @@ class Optimizer:
         if loss.shape != ():
             loss = F.reduce_sum(loss)
         variables = None if var_list is None else _variables(var_list)
-        settings = {**self._settings, "variables": variables and [v.name for v in variables]}
-        inputs = [loss]
+        wired = {name: v for name, v in self._settings.items() if isinstance(v, Tensor)}
+        settings = {k: v for k, v in self._settings.items() if k not in wired}
+        settings["variables"] = variables and [v.name for v in variables]
         if isinstance(self._learning_rate, (Tensor, np.ndarray)):
-            inputs.append(loss.graph.as_tensor(self._learning_rate))
+            wired["schedule"] = loss.graph.as_tensor(self._learning_rate)
         else:
             settings["learning_rate"] = self._learning_rate
+        ports = [port.name for port in REGISTRY.lookup(self.rule).inputs[1:]]
+        inputs = [loss, *map(wired.get, ports)]
         return self._make(self.rule, inputs, settings, name, global_step)
 
     def compute_gradients(
@@ -139,8 +143,10 @@ class Optimizer:
             "rule": self.rule,
             "settings": self._own_settings(),
             "variables": [v.name for v in variables],
+            "wired": [name for name, v in self._settings.items() if isinstance(v, Tensor)],
         }
-        inputs = [rate, self._loss_of(gradients), *gradients]
+        wired = [v for v in self._settings.values() if isinstance(v, Tensor)]
+        inputs = [rate, self._loss_of(gradients), *gradients, *wired]
         return self._make("apply_gradients", inputs, attrs, name, global_step)
 
     def get_name(self) -> str:
@@ -169,9 +175,10 @@ class Optimizer:
         return [v for n in self._made[:1] for v in n.graph.variables if v.node.made_by in made]
 
     def _own_settings(self) -> dict[str, Any]:
-        """The settings that differ from the rule's defaults."""
+        """The settings that are numbers and differ from the rule's defaults."""
         op = REGISTRY.lookup(self.rule)
-        return {k: v for k, v in self._settings.items() if op.attr(k).default != v}
+        numbers = {k: v for k, v in self._settings.items() if not isinstance(v, Tensor)}
+        return {k: v for k, v in numbers.items() if op.attr(k).default != v}
 
     def _make(
         self,
@@ -209,6 +216,12 @@ class Optimizer:
                 waiting += tensor.node.inputs
         losses = [loss for loss in found if loss.shape == ()]
         return losses[0] if len(losses) == 1 else None
+
+
+def _called(value: Any) -> Any:
+    """A setting itself: a tensor or number, or what a function without arguments returns."""
+    value = value() if callable(value) else value
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _tensor(value: Any, what: str) -> Tensor:
@@ -269,7 +282,7 @@ class MomentumOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any,
-        momentum: float,
+        momentum: Any,
         use_locking: bool = False,
         name: str = "Momentum",
         use_nesterov: bool = False,
@@ -286,9 +299,9 @@ class AdamOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-08,
+        beta1: Any = 0.9,
+        beta2: Any = 0.999,
+        epsilon: Any = 1e-08,
         use_locking: bool = False,
         name: str = "Adam",
     ) -> None:
@@ -304,9 +317,9 @@ class RMSPropOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any,
-        decay: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-10,
+        decay: Any = 0.9,
+        momentum: Any = 0.0,
+        epsilon: Any = 1e-10,
         use_locking: bool = False,
         centered: bool = False,
         name: str = "RMSProp",
@@ -340,8 +353,8 @@ class AdadeltaOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        rho: float = 0.95,
-        epsilon: float = 1e-08,
+        rho: Any = 0.95,
+        epsilon: Any = 1e-08,
         use_locking: bool = False,
         name: str = "Adadelta",
     ) -> None:
@@ -357,10 +370,10 @@ class FtrlOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any,
-        learning_rate_power: float = -0.5,
+        learning_rate_power: Any = -0.5,
         initial_accumulator_value: float = 0.1,
-        l1_regularization_strength: float = 0.0,
-        l2_regularization_strength: float = 0.0,
+        l1_regularization_strength: Any = 0.0,
+        l2_regularization_strength: Any = 0.0,
         use_locking: bool = False,
         name: str = "Ftrl",
     ) -> None:
@@ -382,8 +395,8 @@ class ProximalGradientDescentOptimizer(Optimizer):
     def __init__(
         self,
         learning_rate: Any,
-        l1_regularization_strength: float = 0.0,
-        l2_regularization_strength: float = 0.0,
+        l1_regularization_strength: Any = 0.0,
+        l2_regularization_strength: Any = 0.0,
         use_locking: bool = False,
         name: str = "ProximalGradientDescent",
     ) -> None:
@@ -401,8 +414,8 @@ class ProximalAdagradOptimizer(Optimizer):
         self,
         learning_rate: Any,
         initial_accumulator_value: float = 0.1,
-        l1_regularization_strength: float = 0.0,
-        l2_regularization_strength: float = 0.0,
+        l1_regularization_strength: Any = 0.0,
+        l2_regularization_strength: Any = 0.0,
         use_locking: bool = False,
         name: str = "ProximalAdagrad",
     ) -> None:

@@ -116,6 +116,7 @@ class RMSProp(Optimizer):
         "in TensorFlow 1, v starts at 1, so the first steps are small."
     )
     numbers = ("learning_rate", "rho", "epsilon")
+    others = ("momentum",)
     attrs = (
         rate_attr(0.001),
         share_attr("rho", 0.9, "Share of the mean square kept."),
@@ -128,6 +129,8 @@ class RMSProp(Optimizer):
 
     def prepare(self, updates: Updates, dtype: str) -> None:
         updates.share_rest(dtype, "rho")
+        if "momentum" in updates.wired:
+            updates.share_number("momentum", dtype)
 
     def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
         dtype, momentum = variable.dtype, updates.attrs["momentum"]
@@ -137,7 +140,9 @@ class RMSProp(Optimizer):
             power = power - F.square(updates.running_mean("mean", "rho", variable, gradient))
         scaled = gradient * F.rsqrt(power + updates.shared("epsilon", dtype))
         rate = updates.shared("learning_rate", dtype)
-        if not momentum:
+        if "momentum" in updates.wired:
+            momentum = updates.shared("momentum", dtype)
+        elif not momentum:
             return F.multiply(rate, scaled, name="step")
         old = updates.slot("velocity", variable)
         velocity = F.add(old * momentum, rate * scaled, name="step")

@@ -152,7 +152,7 @@ def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]
     optimizer has none that is a number."""
     optimizer: Node = training.optimizer
     rate = optimizer.attrs.get("learning_rate")
-    if not isinstance(rate, (int, float)) or rate <= 0 or "learning_rate" in _wired(optimizer):
+    if not isinstance(rate, (int, float)) or rate <= 0 or "schedule" in _wired(optimizer):
         return "", ()
     value = float(f"{rate * factor:.6g}")
     edit = Edit("attribute", optimizer.name, "learning_rate", value)
@@ -177,8 +177,9 @@ def fixes(training: Training, lasting: Iterable[Hint]) -> Iterator[Hint]:
 
 
 def _wired(node: Node) -> Sequence[str]:
-    names = [port.name for port in node.op.inputs]
-    return names[: len(node.inputs)]
+    """The in-ports that the user has wired."""
+    own = (i for i, t in enumerate(node.inputs) if t.node.derived_from != node.name)
+    return [node.op.input_name(index) for index in own]
 
 
 def record(curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float) -> None:

@@ -1,9 +1,10 @@
 """Whether a run trains: what dropout and its like do in it, what it draws and how it rounds.
 
 A run trains if it executes an update of an optimizer, whether that is fetched or what is fetched
-depends on it: an assign with `update`, which optimizers derive and Unpack copies. Such a run is a step of the training loop: its random numbers are those of the
-optimizer's next step, and its updates flush denormals. So a loop of ``session.run(train)`` and the
-training loop compute the same bits in one tier.
+depends on it: an assign with `update`, which optimizers derive and Unpack copies. Such a run is a
+step of the training loop: its random numbers are those of the optimizer's next step, and its
+updates flush denormals. So a loop of ``session.run(train)`` and the training loop compute the same
+bits in one tier.
 """
 
 from __future__ import annotations

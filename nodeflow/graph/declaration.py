@@ -36,10 +36,17 @@ class StandIn:
         type: its type.
         make: takes a graph and the node's attributes, and returns the tensor, derived there or
             found.
+        type_with: its type with these attributes, where it depends on them; None where an
+            attribute has no value.
     """
 
     type: TensorType
     make: Callable[[Any, Mapping[str, Any]], Any]
+    type_with: Callable[[Mapping[str, Any]], TensorType | None] | None = None
+
+    def type_for(self, attrs: Mapping[str, Any]) -> TensorType | None:
+        """Its type for a node with these attributes; None where nothing can stand in."""
+        return self.type if self.type_with is None else self.type_with(attrs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +398,13 @@ class NodeDeclaration:
         """In-ports for what an attribute of the same name says, too; a call gives one of both."""
         attrs = {attr.name for attr in self.attrs}
         return tuple(p.name for p in self.inputs if p.name in attrs and not p.keyword)
+
+    @cached_property
+    def overriding(self) -> frozenset[str]:
+        """Optional in-ports without which a node has what they give: a setting, or a stand-in."""
+        attrs = {attr.name for attr in self.attrs}
+        optional = (p for p in self.inputs if p.optional and not p.variadic)
+        return frozenset(p.name for p in optional if p.name in attrs or p.stand_in is not None)
 
     def attr(self, name: str) -> Attr:
         """The declaration of one attribute.

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import NodeflowError, RunError, ShapeError
-from nodeflow.graph.declaration import Port
-from nodeflow.graph.graph import Node, Tensor
+from nodeflow.errors import MissingInput, NodeflowError, RunError, ShapeError
+from nodeflow.graph.declaration import Port, StandIn
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.known_values import known_value
 from nodeflow.graph.op import Op
 from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
@@ -38,8 +39,24 @@ LISTS = ("shape", "ints")
 
 
 def shape_port(name: str = "shape", doc: str = "Sizes; override the attribute.") -> Port:
-    """An in-port for sizes."""
-    return Port(name, doc, SIZES, optional=True)
+    """An in-port for sizes; without a wire where a later port has one, the attribute stands in."""
+
+    def sizes(attrs: Mapping[str, Any]) -> np.ndarray | None:
+        value = attrs[name]
+        nothing = value is None or (isinstance(value, tuple) and None in value)
+        return None if nothing else np.array(value, "int64")
+
+    def type_with(attrs: Mapping[str, Any]) -> TensorType | None:
+        value = sizes(attrs)
+        return None if value is None else TensorType("int64", value.shape, known_value(value))
+
+    def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
+        if (value := sizes(attrs)) is None:
+            raise MissingInput(f"nothing gives {name}", port=name, hint="Set it, or wire it.")
+        return graph.apply("constant", value=value.tolist(), dtype="int64", name=name)
+
+    stand_in = StandIn(TensorType("int64", UNKNOWN), constant, type_with)
+    return Port(name, doc, SIZES, optional=True, stand_in=stand_in)
 
 
 def dims(values: Any) -> Shape:

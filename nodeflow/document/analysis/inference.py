@@ -21,7 +21,7 @@ from nodeflow.document.analysis.port_names import (
     is_control,
     port_order,
     split_port,
-    stand_in_of,
+    stand_in_type,
 )
 from nodeflow.document.analysis.subgraph_interface import (
     BORDER,
@@ -201,7 +201,7 @@ def _infer(
         )
     op.check_usable()
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
-    types, complete = _input_types(doc, record, op.inputs, wired, known, problems)
+    types, complete = _input_types(doc, record, op, wired, known, problems)
     bound = op.bind_attrs(record.attrs)
     _check_names(doc, record, op, bound, problems)
     if not complete:
@@ -220,19 +220,18 @@ def _infer(
 def _input_types(
     doc: Document,
     record: NodeRecord,
-    inputs: Sequence[Port],
+    op: NodeDeclaration,
     wired: Mapping[str, Wire],
     known: _Known,
     problems: list[Problem],
 ) -> tuple[list[TensorType], bool]:
     """The types of the inputs, and whether all of them are known."""
-    complete = check_wires(doc, record, inputs, wired, known.kind_of, problems)
+    complete = check_wires(doc, record, op.inputs, wired, known.kind_of, problems)
     types: list[TensorType] = []
-    for port in input_names(inputs, wired):
+    for port in input_names(op.inputs, wired):
         wire = wired.get(port)
-        stand_in = stand_in_of(inputs, port)
-        if wire is None and stand_in is not None:
-            types.append(stand_in.type)
+        if wire is None and (stand_in := stand_in_type(op, port, record.attrs)) is not None:
+            types.append(stand_in)
             continue
         if wire is None:
             problems.append(missing_input(record.name, port))

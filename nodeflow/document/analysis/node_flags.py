@@ -1,10 +1,10 @@
 """Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires, views, devices.
 
 They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
-shown), `mode` (see `passthrough`), `breakpoint` (a training in the window pauses when the value is
-not finite, or true), `hidden` (names of in-ports whose wires are drawn as stubs), `view` (what is
-drawn in place of the value: `{"kind": "plot"}` and choices), and `device` (where the node is to be
-computed: `/device:GPU:0`).
+shown), `unfolded` (ports that only override settings are shown, too), `mode` (see `passthrough`),
+`breakpoint` (a training in the window pauses when the value is not finite, or true), `hidden`
+(names of in-ports whose wires are drawn as stubs), `view` (what is drawn in place of the value:
+`{"kind": "plot"}` and choices), and `device` (where the node is to be computed: `/device:GPU:0`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from nodeflow.graph.devices import lawful_device
 def is_collapsed(record: NodeRecord) -> bool:
     """Returns whether only a node's title is shown."""
     return record.extra.get("collapsed") is True
+
+
+def is_unfolded(record: NodeRecord) -> bool:
+    """Returns whether a node shows the in-ports, too, that only override settings."""
+    return bool(record.extra) and record.extra.get("unfolded") is True
 
 
 def has_breakpoint(record: NodeRecord) -> bool:

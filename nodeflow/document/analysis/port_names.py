@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from nodeflow.document.model.records import Json
+from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import NodeDeclaration, Port, StandIn
 from nodeflow.graph.types import TensorType
 
@@ -65,14 +67,24 @@ def stand_in_of(inputs: Sequence[Port], port: str) -> StandIn | None:
 
 
 def known_types(
-    op: NodeDeclaration, wired: Mapping[str, TensorType | None]
+    op: NodeDeclaration, wired: Mapping[str, TensorType | None], attrs: Mapping[str, Json]
 ) -> list[TensorType | None]:
     """Returns the types of the in-ports that a run reads; None where one is unknown or missing."""
     types = []
     for name in input_names(op.inputs, wired):
-        stand_in = stand_in_of(op.inputs, name)
-        types.append(stand_in.type if stand_in and name not in wired else wired.get(name))
+        stands = name not in wired and stand_in_of(op.inputs, name) is not None
+        types.append(stand_in_type(op, name, attrs) if stands else wired.get(name))
     return types
+
+
+def stand_in_type(op: NodeDeclaration, port: str, attrs: Mapping[str, Json]) -> TensorType | None:
+    """Returns the type of what an in-port carries without a wire where a later port has one; None
+    where that is nothing."""
+    stand_in = stand_in_of(op.inputs, port)
+    try:
+        return None if stand_in is None else stand_in.type_for(op.bind_attrs(attrs))
+    except AttributeProblem:
+        return None
 
 
 def variadic_indices(base: str, wired: Iterable[str]) -> list[int]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.node_flags import is_unfolded
 from nodeflow.document.analysis.port_names import (
     CONTROL,
     DONE,
@@ -31,7 +32,8 @@ class PortView:
     """One port as shown.
 
     `kind` is `tensor`, `feed` (a placeholder's), `slot` (the free one of a variadic port),
-    `control` (order without a value), or `unknown` (of an op that is not known).
+    `control` (order without a value), or `unknown` (of an op that is not known). One that `folds`
+    only overrides a setting and has no wire: cards show it where the node is unfolded.
     """
 
     name: str
@@ -41,6 +43,7 @@ class PortView:
     doc: str = ""
     dtypes: tuple[str, ...] = ()
     keyword: bool = False
+    folds: bool = False
 
 
 _DECLARED = (SUBGRAPH, INPUTS)
@@ -58,13 +61,24 @@ def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
         return [PortView(name, name, "unknown") for name in sorted(wired, key=port_order)]
     ports: list[PortView] = []
     for port in op.inputs:
-        ports += _several(port, wired) if port.variadic else [_view(port)]
+        folds = port.name in op.overriding and port.name not in wired
+        ports += _several(port, wired) if port.variadic else [_view(port, folds=folds)]
     if record.op == "placeholder":
         ports.append(PortView(FEED, FEED, FEED, optional=True, doc="A dataset's column."))
     if record.id == doc.borders.get(OUTPUTS):
         ports.append(_NEW_PORT)
     controls = sorted((name for name in wired if is_control(name)), key=port_order)
     return ports + [PortView(name, "after", CONTROL, optional=True) for name in controls]
+
+
+def card_ports(doc: Document, record: NodeRecord, unfolded: bool = False) -> list[PortView]:
+    """Returns the input ports that a node's card shows.
+
+    Args:
+        unfolded: also those that fold, as on a node that the user has unfolded.
+    """
+    ports = in_ports(doc, record)
+    return ports if unfolded or is_unfolded(record) else [port for port in ports if not port.folds]
 
 
 def out_ports(
@@ -95,11 +109,9 @@ def _outer_port(name: str) -> PortView:
 
 
 @lru_cache(maxsize=4096)
-def _view(port: Port, name: str | None = None) -> PortView:
+def _view(port: Port, name: str | None = None, folds: bool = False) -> PortView:
     name = name or port.name
-    return PortView(
-        name, name, "tensor", port.optional, port.doc, port.dtypes, keyword=port.keyword
-    )
+    return PortView(name, name, "tensor", port.optional, port.doc, port.dtypes, port.keyword, folds)
 
 
 def _several(port: Port, wired: list[str]) -> list[PortView]:

@@ -195,7 +195,7 @@ def _verdict(
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
         return mismatch
-    types = known_types(op, wired)
+    types = known_types(op, wired, taker.attrs)
     if any(t is None for t in types):
         return None
     try:

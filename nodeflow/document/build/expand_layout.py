@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.ports import card_ports, out_ports
 from nodeflow.document.layout.card_size import HEADER, MAX_WIDTH, ROW, Size, node_size
 from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.layered import Position, layout, layout_boxes
@@ -135,7 +135,7 @@ def _links(
             if source is None or source == target:
                 continue
             outputs = [p.name for p in out_ports(doc, doc.nodes[wire.source], analysis)]
-            inputs = [p.name for p in in_ports(doc, doc.nodes[node_id])]
+            inputs = [p.name for p in card_ports(doc, doc.nodes[node_id])]
             there = inside[source][wire.source][1] + _depth(outputs, wire.source_port)
             here = inside[target][node_id][1] + _depth(inputs, wire.target_port)
             links.append((source, there, target, here))

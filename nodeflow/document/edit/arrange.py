@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.ports import card_ports, out_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.layered import ROW_GAP, Position, layout, layout_boxes
@@ -137,7 +137,7 @@ def _links(
         if source == target:
             continue
         outputs = [p.name for p in out_ports(doc, doc.nodes[wire.source], analysis)]
-        inputs = [p.name for p in in_ports(doc, doc.nodes[wire.target])]
+        inputs = [p.name for p in card_ports(doc, doc.nodes[wire.target])]
         there = inside[source][wire.source][1] + _depth(outputs, wire.source_port)
         here = inside[target][wire.target][1] + _depth(inputs, wire.target_port)
         links.append((source, there, target, here))

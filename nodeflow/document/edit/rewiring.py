@@ -98,7 +98,7 @@ def _types_with(
         w.target_port: analysis.type_of(record.id, w.target_port) for w in _tensors(doc, record)
     }
     wired[port] = given
-    types = known_types(op, wired)
+    types = known_types(op, wired, record.attrs)
     try:
         found = infer_types(op, [t for t in types if t is not None], op.bind_attrs(record.attrs))
     except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):

@@ -9,6 +9,7 @@ from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
     hidden_ports,
     is_collapsed,
+    is_unfolded,
     with_field,
 )
 from nodeflow.document.analysis.passthrough import REROUTE
@@ -43,6 +44,14 @@ def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_collapsed(doc.node(i)) for i in ids)
     _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
+
+
+def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
+    """Shows the in-ports of nodes that only override settings, or folds them if all show them."""
+    ids = list(ids)
+    every = all(is_unfolded(doc.node(i)) for i in ids)
+    verb = "Fold the ports of" if every else "Unfold the ports of"
+    _set(doc, verb, ids, "unfolded", None if every else True)
 
 
 def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:

@@ -15,7 +15,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import is_collapsed, view_of
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.ports import card_ports, in_ports, out_ports
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
@@ -25,7 +25,8 @@ Size = tuple[float, float]
 Label = tuple[str, str]
 """The texts at a port: its label and its type, either may be empty."""
 
-HEADER, ROW, FOOT = 46.0, 22.0, 8.0
+HEADER, ROW, FOOT, FOLD = 46.0, 22.0, 8.0, 16.0
+"""FOLD is below the ports of a card that can fold some of them, in place of FOOT."""
 ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
 DOT = 20.0
 """Diameter of a reroute dot, including the ring where wires can be picked up."""
@@ -69,7 +70,7 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
         return card_width(record.name, kind, (), ()), HEADER
     left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     rows = max(len(left), len(right))
-    height = HEADER + ROW * rows + (FOOT if rows else 0)
+    height = HEADER + ROW * rows + (FOLD if folds(doc, record) else FOOT if rows else 0)
     view = view_of(record) is not None
     if view:
         height += VIEW_HEIGHT
@@ -78,6 +79,11 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     if analysis is not None and analysis.problems.get(record.id):
         height += PROBLEM
     return card_width(record.name, kind, left, right, view), height
+
+
+def folds(doc: Document, record: NodeRecord) -> bool:
+    """Returns whether a node has ports that its card folds away, unless it is unfolded."""
+    return any(port.folds for port in in_ports(doc, record))
 
 
 def card_width(
@@ -132,7 +138,7 @@ def type_text(tensor_type: Any | None) -> str:
 def _inputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> list[Label]:
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
     labels = []
-    for port in in_ports(doc, record):
+    for port in card_ports(doc, record):
         wire = wired.pop(port.name, None)
         kind = _type(wire.source, wire.source_port, analysis) if wire else ""
         labels.append((port.label or port.name, kind))

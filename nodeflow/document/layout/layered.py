@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.port_names import port_order
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.ports import card_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.crossing_removal import EFFORT, remove_crossings
@@ -146,7 +146,7 @@ class _Net:
             wires = doc.wires_into(target)
             if not wires:
                 continue
-            inputs = [port.name for port in in_ports(doc, doc.nodes[target])]
+            inputs = [port.name for port in card_ports(doc, doc.nodes[target])]
             for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
                 here = _depth(inputs, wire.target_port)
                 if wire.source not in chosen:

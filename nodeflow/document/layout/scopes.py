@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.port_names import port_order
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.ports import card_ports, out_ports
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.layered import Position, layout_boxes
@@ -120,7 +120,7 @@ def _links(
     links = []
     for target in sorted(box, key=natural_key):
         wires = [w for w in doc.wires_into(target) if box.get(w.source, box[target]) != box[target]]
-        inputs = [port.name for port in in_ports(doc, doc.nodes[target])] if wires else []
+        inputs = [port.name for port in card_ports(doc, doc.nodes[target])] if wires else []
         for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
             outputs = [port.name for port in out_ports(doc, doc.nodes[wire.source], analysis)]
             there = inside[box[wire.source]][wire.source][1] + _depth(outputs, wire.source_port)

@@ -26,7 +26,8 @@ class Optimizer:
 
     The learning rate and other numbers may be tensors, read anew in each step, or functions that
     return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and
-    ``use_locking`` are accepted for TensorFlow 1; a step always sees all variables as they were before it.
+    ``use_locking`` are accepted for TensorFlow 1; a step always sees all variables as they were
+    before it.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2

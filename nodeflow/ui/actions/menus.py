@@ -29,7 +29,7 @@ ADD: tuple[Any, ...] = (
 DATASET: tuple[Any, ...] = ("attach_data", "show_dataset", "add_placeholders", "locate_data")
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
-    *("slider", SEPARATOR),
+    *("unfold", "slider", SEPARATOR),
     *("detach", "heal", SEPARATOR),
     ("Dataset", DATASET),
 )
@@ -116,7 +116,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
         ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
         ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),
-        ("Arrange", ("collapse", "frame", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
+        ("Arrange", ("collapse", "unfold", "frame", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
         *(SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "duplicate"),
         *(SEPARATOR, "delete"),
     ),

@@ -264,6 +264,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         on_canvas=True,
     ),
     _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
+    _a("unfold", "Unfold the ports of settings", "", "chevron-down", "Settings as in-ports"),
     _a(
         "add_placeholders",
         "Add placeholders",

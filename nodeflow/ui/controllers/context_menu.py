@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, is_unfolded
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint
+from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
@@ -33,9 +34,10 @@ KEYS_COUNT_AT_ONCE = (
 )
 """Actions with keys on the canvas: they follow the selection at once, the others a little later."""
 MOST_EXAMINED = 50
-"""Of so many selected nodes the inputs are examined for some to swap."""
+"""Of so many selected nodes the inputs are examined, for some to swap or to unfold."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
+NOTHING_FOLDS = Blocked("No port of this only overrides a setting.")
 NEVER_HIT = Blocked(
     "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
 )
@@ -74,6 +76,7 @@ class ContextMenu(QObject):
             "mute": Binding(partial(canvas.edits.toggle_mode, MUTED), self._no_targets),
             "bypass": Binding(partial(canvas.edits.toggle_mode, BYPASSED), self._no_targets),
             "collapse": Binding(canvas.edits.toggle_collapsed, self._no_targets),
+            "unfold": Binding(canvas.edits.toggle_unfolded, self._unfold_blocked),
             "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
             "hide_wires": Binding(canvas.edits.toggle_wire_hidden, self._hiding_blocked),
             "add_dot": Binding(self._add_dot, self._no_wire),
@@ -130,6 +133,9 @@ class ContextMenu(QObject):
         self._actions.set_text("breakpoint", words)
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
+        every = bool(nodes) and all(is_unfolded(node) for node in nodes)
+        words = "Fold the ports of settings" if every else "Unfold the ports of settings"
+        self._actions.set_text("unfold", words)
         one = nodes[0].op if len(nodes) == 1 else ""
         words = {SUBGRAPH: "Enter the subgraph", DATASET: "Show the rows"}.get(one, "Expand")
         self._actions.set_text("expand", words)
@@ -151,6 +157,12 @@ class ContextMenu(QObject):
     def _no_targets(self) -> Blocked | None:
         some = bool(self._workspace.selection) or bool(self._canvas.selection.targets())
         return self._locked() or (None if some else NO_NODES)
+
+    def _unfold_blocked(self) -> Blocked | None:
+        document, targets = self._workspace.document, self._canvas.selection.targets()
+        some = len(targets) > MOST_EXAMINED
+        some = some or any(folds(document, document.nodes[i]) for i in targets)
+        return self._no_targets() or (None if some else NOTHING_FOLDS)
 
     def breakpoint_blocked(self) -> Blocked | None:
         if not self._workspace.selection:

@@ -1,4 +1,4 @@
-"""Numbers of optimizers that tensors give: as attributes where they are equal, anew in each step."""
+"""Numbers of optimizers that tensors give: read anew in each step, else like attributes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_one_wired_number_leaves_the_others_as_attributes() -> None:
 
 
 def test_numbers_may_be_functions_and_numpy_numbers() -> None:
-    with nf.Graph() as graph:
+    with nf.Graph():
         w = nf.Variable(np.array(START), name="w")
         optimizer = nf.train.AdamOptimizer(lambda: 0.1, beta1=np.array(0.8), beta2=lambda: 0.9)
         step = optimizer.minimize(nf.reduce_sum(w * w))

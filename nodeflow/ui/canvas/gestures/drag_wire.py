@@ -30,6 +30,10 @@ MOST_HALOS = 60
 """With more visible nodes, the ports that would take the wire are not marked."""
 
 
+NEAR = 24.0
+"""A wire that is dragged within this distance of a card unfolds its ports, in view pixels."""
+
+
 @dataclass(frozen=True)
 class WireContext:
     """The open end of a wire dropped on empty canvas: what a new node would be wired to.
@@ -89,6 +93,8 @@ class DragWire(Gesture):
 
     def move(self, at: QPointF, modifiers: Modifiers) -> None:
         super().move(at, modifiers)
+        if self.side == "out":
+            self._peek(at)
         self.target = self._port_under(at)
         self.verdict = self._advise(self.target) if self.target else None
         if self.verdict is not None and not self.verdict.ok:
@@ -96,6 +102,7 @@ class DragWire(Gesture):
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
         self.move(at, modifiers)
+        self._scene.peek("")
         self._renderer.hide_wire(None)
         if self.target is not None and self.target.port is not None:
             self._drop_on_port(self.target)
@@ -107,6 +114,7 @@ class DragWire(Gesture):
             self._requests.search(at, context)
 
     def cancel(self) -> None:
+        self._scene.peek("")
         self._renderer.hide_wire(None)
 
     def _drop_on_port(self, target: Hit) -> None:
@@ -133,6 +141,17 @@ class DragWire(Gesture):
         if found:
             at = self._viewport.port_position(wire.target, wire.target_port, "in")
             self._requests.offer(wire, found, at, self.picked)
+
+    def _peek(self, at: QPointF) -> None:
+        """Unfold the ports of the card at the pointer, or else of one near it."""
+        point, near = self._viewport.camera.to_scene(at), NEAR / self._viewport.camera.scale
+        area = QRectF(point.x() - near, point.y() - near, 2 * near, 2 * near)
+        scene, found = self._scene, self._scene.nodes_in(area).tolist()
+        under = [slot for slot in found if scene.rect(slot).contains(point)]
+        names = [scene.nodes.key(slot) for slot in (under[-1:] or found)]
+        names = [name for name in names if name != self.node]
+        peeked = scene.builder.peeked
+        self._scene.peek(peeked if peeked in names else names[-1] if names else "")
 
     # ---- what is under the pointer ----------------------------------------------------------
 

@@ -79,6 +79,7 @@ class CardPainter:
                 self._values(painter, card)
                 self._problem(painter, card)
                 self._labels(painter, card)
+                self._fold(painter, card)
         if card.status == "bypassed":
             self._passes(painter, card)
         if card.device:
@@ -252,6 +253,17 @@ class CardPainter:
             x -= text_metrics.width(label, text_metrics.PORT) + (6 if label else 0)
             shown = text_metrics.elide(port.type_text, text_metrics.TYPE, x - 8)
             self._text(painter, x, y, shown, text_metrics.TYPE, "ink_faint", "right")
+
+    def _fold(self, painter: QPainter, card: CardData) -> None:
+        """A small arrow below the ports of a card that folds some away, or could."""
+        if not card.fold:
+            return
+        x, y = card.width / 2, card.fold_top + card_data.FOLD / 2
+        down = 2.0 if card.fold == card_data.FOLDED else -2.0
+        painter.setPen(QPen(self.theme.color("ink_faint"), 1.5))
+        painter.drawPolyline(
+            [QPointF(x - 5, y - down), QPointF(x, y + down), QPointF(x + 5, y - down)]
+        )
 
     def _values(self, painter: QPainter, card: CardData) -> None:
         height = card.value_height

@@ -15,13 +15,14 @@ from nodeflow.document.analysis.node_flags import (
     device_of,
     has_breakpoint,
     is_collapsed,
+    is_unfolded,
     slider_of,
     view_of,
 )
 from nodeflow.document.analysis.passthrough import REROUTE, mode_of
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit.node_value import value_of
-from nodeflow.document.layout.card_size import Label, card_width
+from nodeflow.document.layout.card_size import Label, card_width, folds
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.graph.declaration import NodeDeclaration
@@ -64,6 +65,7 @@ class _Sides(NamedTuple):
     outputs: tuple[PortData, ...]
     left: tuple[Label, ...]
     right: tuple[Label, ...]
+    fold: str
 
 
 def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wire]:
@@ -83,6 +85,8 @@ class CardBuilder:
         self._shown: dict[str, tuple[ShownView, int]] = {}
         self.status: dict[str, str] = {}
         self.inactive = InactiveNodes(document)
+        self.peeked = ""
+        """The node that shows all its ports for now: a wire is dragged near it."""
         self._next_serial = 1
         self._shared: dict[tuple, tuple[Any, _Sides]] = {}
 
@@ -155,6 +159,7 @@ class CardBuilder:
             form=form,
             passes=self._passes(record.id, sides.inputs, sides.outputs),
             slider=_slider(self.document, record) if record.extra else None,
+            fold=sides.fold,
             device=device_of(record),
         )
 
@@ -175,6 +180,7 @@ class CardBuilder:
             frozenset([(w.target_port, self._type(w.source, w.source_port)) for w in into]),
             frozenset([w.source_port for w in out]),
             None if known is None else tuple(known.items()),
+            self._shows_all(record),
         )
         found = self._shared.get(key)
         if found is None:
@@ -183,6 +189,14 @@ class CardBuilder:
             # The attributes are held, so that no others can get their identity.
             found = self._shared[key] = (record.attrs, self._make_sides(record, op))
         return found[1]
+
+    def _shows_all(self, record: NodeRecord) -> bool:
+        return record.id == self.peeked or is_unfolded(record)
+
+    def _fold(self, record: NodeRecord) -> str:
+        if not folds(self.document, record):
+            return ""
+        return card_data.UNFOLDED if self._shows_all(record) else card_data.FOLDED
 
     def _make_sides(self, record: NodeRecord, op: NodeDeclaration | None) -> _Sides:
         inputs, outputs = self._inputs(record), self._outputs(record)
@@ -196,6 +210,7 @@ class CardBuilder:
             outputs,
             tuple((port.label, port.type_text) for port in inputs),
             tuple((port.label, port.type_text) for port in outputs),
+            self._fold(record),
         )
 
     def revalue(self, card: CardData, node_id: str) -> CardData:
@@ -219,7 +234,7 @@ class CardBuilder:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
         faulty = {p.port: p.level for p in reversed(self._problems(record.id))}
         result = []
-        for port in ports.in_ports(self.document, record):
+        for port in ports.card_ports(self.document, record, record.id == self.peeked):
             wire = wired.pop(port.name, None)
             kind = self._type(wire.source, wire.source_port) if wire else None
             result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))

@@ -13,6 +13,7 @@ from typing import Any
 from nodeflow.document.layout import card_size
 from nodeflow.document.layout.card_size import (
     DOT,
+    FOLD,
     FOOT,
     HEADER,
     ICON_ROOM,
@@ -27,6 +28,7 @@ from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.core import text_metrics
 
 PROBLEM_PAD = 8.0
+FOLDED, UNFOLDED = "folded", "unfolded"
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 _SERIAL = 8
 """Index of the value's serial number in a card's key."""
@@ -74,6 +76,8 @@ class CardData:
     passes: tuple[tuple[int, int], ...] = ()
     slider: float | None = None
     """How far its slider is pulled, from 0 to 1; None without one."""
+    fold: str = ""
+    """Whether ports that only override settings are folded away; empty where there are none."""
     device: str = ""
     """Where it is to be computed: a strip of that colour on its left edge."""
 
@@ -104,6 +108,7 @@ class CardData:
             self.form,
             self.passes,
             self.slider,
+            self.fold,
             self.device,
         )
 
@@ -131,7 +136,13 @@ class CardData:
 
     @property
     def value_top(self) -> float:
-        return HEADER + ROW * self.rows + (FOOT if self.rows else 0)
+        foot = FOLD if self.fold else FOOT if self.rows else 0
+        return HEADER + ROW * self.rows + foot
+
+    @property
+    def fold_top(self) -> float:
+        """Where the strip begins that folds and unfolds ports."""
+        return HEADER + ROW * self.rows
 
     @property
     def value_height(self) -> float:
@@ -185,6 +196,8 @@ __all__ = [
     "CARD_FORM",
     "DOT",
     "DOT_FORM",
+    "FOLD",
+    "FOLDED",
     "FOOT",
     "HEADER",
     "ICON_ROOM",
@@ -193,6 +206,7 @@ __all__ = [
     "PORT_INSET",
     "ROW",
     "TITLE_FORM",
+    "UNFOLDED",
     "CardData",
     "PortData",
     "label_width",

@@ -260,6 +260,20 @@ class SceneModel:
         self._listener(slots, False)
         self._before.clear()
 
+    def peek(self, node_id: str) -> None:
+        """Show all ports of one node while a wire is dragged near it; empty: of none."""
+        before, self.builder.peeked = self.builder.peeked, node_id
+        slots = {s for i in {before, node_id} if (s := self.nodes.get(i)) is not None}
+        if before == node_id or not slots:
+            return
+        self._remake()
+        self._before = {slot: self.rect(slot) for slot in slots}
+        self._stale |= slots
+        self._grid_stale = True
+        self._wires_kept = None
+        self._listener(slots, False)
+        self._before.clear()
+
     def refresh_cards(self, node_ids: Iterable[str]) -> None:
         """Rebuild the cards of these nodes: their values or states changed, their wires did not."""
         node_ids = list(node_ids)

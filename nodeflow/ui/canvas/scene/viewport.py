@@ -134,6 +134,18 @@ class Viewport(QObject):
         area = QRectF(corner.x(), corner.y() + card.value_top, card.width, card.value_height)
         return self.camera.rect_to_view(area) if card.value_height else QRectF()
 
+    def fold_rect(self, node_id: str) -> QRectF:
+        """The strip of a card that folds and unfolds ports, in view coordinates; empty where there
+        is none."""
+        slot = self._scene.nodes.get(node_id)
+        if slot is None or self.camera.scale < VALUE_SCALE:
+            return QRectF()
+        card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
+        if not card.fold or card.form != card_data.CARD_FORM:
+            return QRectF()
+        strip = QRectF(corner.x(), corner.y() + card.fold_top, card.width, card_data.FOLD)
+        return self.camera.rect_to_view(strip)
+
     def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
         """(m, 4) line segments of wires in view coordinates."""
         wires = self._scene.wires

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from nodeflow.document.analysis.passthrough import REROUTE
 from nodeflow.document.edit import commands, dataset_placeholders, insertables, rewiring, set_flags
 from nodeflow.document.edit.wiring_guess import wire_new
 from nodeflow.document.layout import align
+from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import Wire
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
@@ -148,6 +150,14 @@ class GraphEdits:
         """Collapse the selected nodes (those of a frame), or open them."""
         with self._signals.reporting():
             set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
+
+    def toggle_unfolded(self, nodes: Sequence[str] | None = None) -> None:
+        """Show the ports that only override settings, or fold them; default: of the selected."""
+        document = self._scene.document
+        chosen = self._selection.targets() if nodes is None else nodes
+        chosen = [i for i in chosen if folds(document, document.nodes[i])]
+        with self._signals.reporting():
+            set_flags.toggle_unfolded(document, chosen)
 
     # ---- searches ---------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ from nodeflow.ui.canvas.view.empty_state import EmptyState
 from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 from nodeflow.ui.canvas.view.inline_editor import Rename
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
-from nodeflow.ui.canvas.view.tooltips import tooltip
+from nodeflow.ui.canvas.view.tooltips import fold_tip, tooltip
 from nodeflow.ui.core.tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -149,6 +149,8 @@ class Mouse:
             self._rename.node(hit.node)
         elif self._edits.is_dot(hit.node) and not locked:
             self._edits.heal()
+        elif self._is_on_fold(hit, at):
+            self._edits.toggle_unfolded([hit.node])
         elif hit.kind == "body" and self._value_gesture(hit.node, at) is not None:
             self._rename.value(hit.node)
         elif hit.kind in ("title", "body"):
@@ -218,6 +220,10 @@ class Mouse:
         scene, viewport, selection = self._scene, self._viewport, self._selection
         if hit.kind == "port" and hit.port is not None:
             return self._refusal() or self._wire_gesture(hit)
+        if hit.kind == "body" and self._is_on_fold(hit, at):
+            if not scene.document.locked:
+                self._edits.toggle_unfolded([hit.node])
+            return self._refusal()
         if hit.kind == "body" and not modifiers & (_CONTROL | _SHIFT):
             value = self._value_gesture(hit.node, at)
             if value is not None:
@@ -369,7 +375,7 @@ class Mouse:
             shape = self.gesture.cursor
         elif self.is_space_held:
             shape = Qt.CursorShape.OpenHandCursor
-        elif at is not None and self._is_on_link(at):
+        elif at is not None and (self._is_on_link(at) or self._is_on_fold(self.hover, at)):
             shape = Qt.CursorShape.PointingHandCursor
         elif at is not None and self.hover.kind == "body" and self._is_on_value(at):
             shape = Qt.CursorShape.SizeHorCursor
@@ -380,13 +386,19 @@ class Mouse:
         """Whether a drag from here would change a number."""
         return self._value_gesture(self.hover.node, at) is not None
 
+    def _is_on_fold(self, hit: Hit, at: QPointF) -> bool:
+        """Whether a click here folds or unfolds ports."""
+        return hit.kind == "body" and self._viewport.fold_rect(hit.node).contains(at)
+
     def _is_on_link(self, at: QPointF) -> bool:
         return self._palette_drag.preview is None and self._empty.is_on_link(at)
 
     def show_tooltip(self, event: QHelpEvent) -> None:
         """Show the tooltip of what lies under the pointer."""
-        hit = self._viewport.hit_test(QPointF(event.pos()))
-        show_beside(tooltip(self._scene, hit), self._explained(hit, event.pos()), self._canvas)
+        at = QPointF(event.pos())
+        hit = self._viewport.hit_test(at)
+        words = fold_tip if self._is_on_fold(hit, at) else tooltip
+        show_beside(words(self._scene, hit), self._explained(hit, event.pos()), self._canvas)
 
     def _explained(self, hit: Hit, at: QPoint) -> QRect:
         """What a tooltip must not cover: the card, or the spot under the pointer."""

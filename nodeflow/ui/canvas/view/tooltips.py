@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from nodeflow.document.analysis.node_flags import device_of, has_breakpoint
+from nodeflow.document.analysis.node_flags import device_of, has_breakpoint, is_unfolded
+from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
@@ -34,6 +35,14 @@ def tooltip(scene: SceneModel, hit: Hit) -> str:
     if hit.kind == "wire" and hit.wire is not None:
         return _wire_tip(scene, hit.wire)
     return ""
+
+
+def fold_tip(scene: SceneModel, hit: Hit) -> str:
+    """What the arrow below a card's ports does."""
+    record = scene.document.nodes[hit.node]
+    names = [port.name for port in in_ports(scene.document, record) if port.folds]
+    fold = "Fold" if is_unfolded(record) else "Unfold"
+    return f"{fold} the ports of settings: {escape(', '.join(names))}"
 
 
 def _port_tip(scene: SceneModel, hit: Hit) -> str:

@@ -372,7 +372,7 @@ def test_what_is_refused() -> None:
         with pytest.raises(GraphError, match="2 gradients for 1 variables"):
             optimizer.apply_gradients([(nf.constant(np.ones(4)), w)] * 2)
         with pytest.raises(AttributeProblem, match="beta1"):
-            nf.train.AdamOptimizer(beta1=w).minimize(loss)
+            nf.train.AdamOptimizer(beta1="much").minimize(loss)
         with pytest.raises(AttributeProblem) as caught:
             nf.apply_gradients(0.1, loss, [w], rule="adam", settings={"beta3": 1}, variables=["w"])
         assert caught.value.port == "settings"

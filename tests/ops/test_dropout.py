@@ -10,7 +10,13 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.formula.export_python import python_code
-from nodeflow.errors import AttributeProblem, DtypeError, GraphError, ShapeError
+from nodeflow.errors import (
+    AttributeProblem,
+    DtypeError,
+    GraphError,
+    NodeflowError,
+    ShapeError,
+)
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 ONES = np.ones((40, 30), np.float32)
@@ -120,3 +126,82 @@ def test_a_wired_rate_without_a_wired_phase_is_kept_in_files_and_exports(tmp_pat
         exec(python_code(doc, doc.node_named("drop").id), made)
     again = from_graph(graph)
     assert {w.target_port for w in again.wires_into(again.node_named("drop").id)} == wires
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_a_noise_shape_may_be_a_tensor(tier: str, dtype: str, tmp_path: Path) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 30], name="x")
+        sizes = nf.placeholder(dtype, [2], name="sizes")
+        outs = {
+            "fed": nf.dropout(x, keep_prob=0.5, noise_shape=sizes, seed=4, name="fed"),
+            "listed": nf.nn.dropout(x, 0.5, [nf.shape(x)[0], 1], seed=4, name="listed"),
+            "rows": nf.dropout(x, keep_prob=0.5, noise_shape=[None, 1], seed=4, name="rows"),
+            "array": nf.layers.dropout(x, 0.5, np.array([-1, 1]), 4, training=True, name="array"),
+        }
+    nf.save(graph, tmp_path / "noise.flow")
+    for made in (graph, nf.load(tmp_path / "noise.flow")):
+        with nf.Session(made, tier=tier) as session:
+            got = session.run({n: t.name for n, t in outs.items()}, {"x": ONES, "sizes": [40, 1]})
+            assert {*np.unique(got["rows"])} == {0, 2}
+            assert (got["rows"] == got["rows"][:, :1]).all()
+            for value in got.values():
+                np.testing.assert_array_equal(value, got["rows"])
+            whole = session.run("fed", {"x": ONES, "sizes": [40, 30]})
+            assert (whole != whole[:, :1]).any()
+            (columns,) = session.run(["fed"], {"x": ONES, "sizes": [1, -1]})
+            assert (columns == columns[:1]).all() and {*np.unique(columns)} == {0, 2}
+
+
+def test_the_gradient_through_a_wired_noise_shape_has_its_mask() -> None:
+    with nf.Graph() as graph:
+        w = nf.variable(ONES, name="w")
+        sizes = nf.placeholder("int32", [2], name="sizes")
+        out = nf.dropout(w, keep_prob=0.25, noise_shape=sizes, seed=4)
+        (gradient,) = nf.gradients(nf.reduce_sum(out), [w])
+    with nf.Session(graph, tier="reference") as session:
+        session.initialize()
+        mask, slope = session.run([out, gradient], {sizes: [1, 30]})
+    np.testing.assert_array_equal(slope, mask)
+    assert {*np.unique(mask)} == {0, 4}
+
+
+def test_a_noise_shape_fits_x() -> None:
+    with nf.Graph() as graph:
+        x = nf.constant(ONES)
+        with pytest.raises(ShapeError, match=r"\(3, 30\) does not fit") as caught:
+            nf.dropout(x, rate=0.5, noise_shape=nf.constant([3, 30]))
+        assert caught.value.port == "noise_shape"
+        with pytest.raises(ShapeError, match="a list of numbers"):
+            nf.dropout(x, rate=0.5, noise_shape=nf.constant(3))
+        sizes = nf.placeholder("int32", [2])
+        out = nf.dropout(x, rate=0.5, training=True, noise_shape=sizes)
+    with nf.Session(graph, tier="reference") as session, pytest.raises(NodeflowError, match="3"):
+        session.run(out, {sizes: [3, 30]})
+
+
+@BOTH
+def test_shares_are_tensors_in_every_form(tier: str) -> None:
+    """Placeholders of no shape, variables, results of ops and numpy numbers."""
+    with nf.Graph() as graph:
+        x = nf.constant(ONES)
+        keep = nf.placeholder("float32", name="keep")
+        kept = nf.Variable(0.25, name="kept")
+        outs = [
+            nf.dropout(x, keep_prob=keep, seed=1),
+            nf.dropout(x, keep_prob=kept, seed=1),
+            nf.dropout(x, keep_prob=np.float32(0.25), seed=1),
+            nf.dropout(x, keep_prob=0.5 * kept * 2, seed=1),
+            nf.dropout(x, rate=1 - keep, training=True, seed=1),
+            nf.nn.dropout(x, keep, seed=1),
+            nf.nn.dropout(x, rate=1 - kept, seed=1),
+            nf.layers.dropout(x, 1 - keep, seed=1, training=True),
+            nf.layers.Dropout(1 - keep, seed=1)(x, training=nf.constant(True)),
+        ]
+    with nf.Session(graph, tier=tier) as session:
+        session.initialize()
+        first, *others = session.run(outs, {keep: 0.25})
+        assert {*np.unique(first)} == {0, 4}
+        for other in others:
+            np.testing.assert_array_equal(other, first)

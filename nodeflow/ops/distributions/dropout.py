@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import GraphError, ShapeError
-from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.declaration import Attr, Port, StandIn
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.known_values import known_value
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import DTYPES, FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.distributions.normal_uniform import SEED
+from nodeflow.ops.runtime_attributes import SIZES, check_rank
 from nodeflow.ops.samples import values
 from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
@@ -70,6 +73,36 @@ def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
         )
 
 
+def _sizes(attrs: Mapping[str, Any]) -> np.ndarray:
+    """The attribute `noise_shape` as a tensor: nothing for the sizes of x, -1 for one of them."""
+    return np.array([-1 if d is None else d for d in attrs["noise_shape"] or ()], "int64")
+
+
+def _sizes_type(attrs: Mapping[str, Any]) -> TensorType:
+    sizes = _sizes(attrs)
+    return TensorType("int64", sizes.shape, known_value(sizes))
+
+
+def _sizes_constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
+    sizes = _sizes(attrs).tolist()
+    return graph.apply("constant", value=sizes, dtype="int64", name="noise_shape")
+
+
+NOISE_SHAPE = Port(
+    "noise_shape", "Sizes of what is drawn, -1 for that of x; override the attribute.", SIZES,
+    optional=True, keyword=True,
+    stand_in=StandIn(TensorType("int64", UNKNOWN), _sizes_constant, _sizes_type),
+)  # fmt: skip
+
+
+def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
+    """What is wired to `noise_shape` as the attribute has it; None where a run finds it out."""
+    value = wired.value
+    if value is None or None in value:
+        return None
+    return tuple(None if d == -1 else int(d) for d in value if d is not None)
+
+
 def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
     """A tensor of the shape to draw: the first elements of x along axes that share a draw."""
     if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
@@ -96,6 +129,7 @@ class Dropout(Composed):
     inputs = (
         Port("x", "Input.", FLOATS, "T"),
         replace(TRAINING, keyword=True),
+        NOISE_SHAPE,
         Port(
             "rate", "Share that is dropped; overrides the attribute.", FLOATS, "T", optional=True,
             keyword=True,
@@ -111,23 +145,39 @@ class Dropout(Composed):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x = types[0]
         check_flag(types[1:2])
-        for rate in types[2:]:
+        for rate in types[3:]:
             if rate.ndims:
                 shown = shape_text(rate.shape)
                 raise ShapeError(f"rate must be one number, not of shape {shown}", port="rate")
-        if attrs["noise_shape"] is not None and x.has_rank:
-            _check_drawn(attrs["noise_shape"], x.shape)
+        drawn = attrs["noise_shape"]
+        for wired in types[2:3]:
+            check_rank("noise_shape", wired, 1)
+            drawn = _known_sizes(wired)
+            if drawn is None and wired.has_rank and wired.shape[0] is not None:
+                drawn = (None,) * wired.shape[0]
+            drawn = drawn or None  # none at all stands for the sizes of x
+        if drawn is not None and x.has_rank:
+            _check_drawn(drawn, x.shape)
         return x
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        x, rate = inputs[0], attrs["rate"]
+        x, rate, seed = inputs[0], attrs["rate"], attrs["seed"]
         training = inputs[1] if len(inputs) > 1 else training_flag(x.graph)
         scale = 1 / (1 - rate) if rate < 1 else 0.0
-        if len(inputs) > 2:
-            rate = inputs[2]
+        if len(inputs) > 3:
+            rate = inputs[3]
             scale = F.where(rate < 1, 1 / (1 - rate), 0, name="scale")
-        like = _joined(x, attrs["noise_shape"])
-        drawn = F.random_uniform_like(like, seed=attrs["seed"], dtype=x.dtype, name="drawn")
+        noise, wired = attrs["noise_shape"], inputs[2] if len(inputs) > 2 else None
+        if wired is not None and wired.shape == (0,):
+            noise = wired = None
+        if wired is not None and (known := _known_sizes(wired.type)) is not None:
+            noise, wired = known, None
+        if wired is not None:
+            sizes = F.where(wired < 0, F.shape(x, out_type=wired.dtype), wired, name="sizes")
+            drawn = F.random_uniform(sizes, dtype=x.dtype, seed=seed, name="drawn")
+        else:
+            like = _joined(x, noise)
+            drawn = F.random_uniform_like(like, seed=seed, dtype=x.dtype, name="drawn")
         return F.where(training, F.where(drawn >= rate, x * scale, 0), x)
 
     def samples(self) -> Iterator[Sample]:
@@ -136,8 +186,10 @@ class Dropout(Composed):
             yield Sample((values((4, 3), dtype), on), smooth=dtype == "float64")
             yield Sample((values((4, 3), dtype), off), {"rate": 0.2}, smooth=dtype == "float64")
             yield Sample((values((4, 3), dtype),), {"seed": 5}, smooth=dtype == "float64")
-            yield Sample((values((4, 3), dtype), on, np.array(0.3, dtype)))
-        yield Sample((values((4, 3)), off, np.array(1.0)))
+            like = np.array([], "int64")
+            yield Sample((values((4, 3), dtype), on, like, np.array(0.3, dtype)))
+        yield Sample((values((4, 3)), off, np.array([4, 1]), np.array(1.0)))
+        yield Sample((values((4, 3)), on, np.array([1, -1], "int32")), smooth=True)
         yield Sample((values((4, 3, 2)), on), {"noise_shape": (None, 1, 2)}, smooth=True)
         yield Sample((values((2, 3)), on), {"rate": 1.0}, smooth=True)
         yield Sample((values((2, 3)), on), {"rate": 0.0}, smooth=True)
@@ -151,7 +203,7 @@ def dropout(
     rate: Any = None,
     keep_prob: Any = None,
     training: Any = None,
-    noise_shape: Sequence[int | None] | None = None,
+    noise_shape: Any = None,
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
@@ -165,8 +217,8 @@ def dropout(
         rate: share that is dropped, a number or a scalar tensor; 0.5 if neither is given.
         keep_prob: share that is kept, instead: rate = 1 - keep_prob.
         training: a bool or bool tensor that decides instead of the run.
-        noise_shape: for each axis the size of x, or 1 where all elements share one draw; None
-            stands for the size of x.
+        noise_shape: for each axis the size of x, or 1 where all elements share one draw; None or
+            -1 stands for the size of x. A list, also with tensors in it, or an integer tensor.
         seed: own seed of what is drawn.
 
     Returns:
@@ -191,10 +243,13 @@ def dropout(
         training = True if training is None else training
     wired = isinstance(rate, (Tensor, np.ndarray, np.generic))
     share = {} if wired or rate is None else {"rate": rate}
+    drawn = None
+    if F.holds_tensor(noise_shape) or isinstance(noise_shape, np.ndarray):
+        drawn, noise_shape = noise_shape, None
     graph = F.graph_of([x, rate, training])
     return graph.apply(
         "dropout",
-        *(x, training, rate if wired else None),
+        *(x, training, drawn, rate if wired else None),
         name=name,
         noise_shape=noise_shape,
         seed=seed,

@@ -173,7 +173,7 @@ def flatten(inputs: Any, name: str | None = None) -> Tensor:
 def dropout(
     inputs: Any,
     rate: Any = 0.5,
-    noise_shape: Sequence[int | None] | None = None,
+    noise_shape: Any = None,
     seed: int | None = None,
     training: Any = None,
     name: str | None = None,
@@ -182,7 +182,8 @@ def dropout(
 
     Args:
         rate: share that is dropped, a number or a scalar tensor.
-        noise_shape: for each axis the size of the inputs, or 1 where all share one draw.
+        noise_shape: for each axis the size of the inputs, or 1 where all share one draw; a list or
+            an integer tensor.
         seed: own seed of what is drawn.
         training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
             run: one that executes an optimizer's update drops, any other does not.

@@ -6,7 +6,6 @@ Strides and window sizes have an entry for each axis, as there, or for the axes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.errors import DtypeError, GraphError, suggest
@@ -179,7 +178,7 @@ def log_softmax(
 def dropout(
     x: Any,
     keep_prob: Any = None,
-    noise_shape: Sequence[int | None] | None = None,
+    noise_shape: Any = None,
     seed: int | None = None,
     name: str | None = None,
     rate: Any = None,
@@ -189,7 +188,8 @@ def dropout(
     Args:
         keep_prob: share that is kept, a number or a scalar tensor, such as a placeholder that is
             fed 1 to use what was trained.
-        noise_shape: for each axis the size of x, or 1 where all share one draw.
+        noise_shape: for each axis the size of x, or 1 where all share one draw; a list or an
+            integer tensor.
         rate: share that is dropped, instead of keep_prob.
 
     Raises:

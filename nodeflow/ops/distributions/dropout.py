@@ -175,6 +175,7 @@ class Dropout(Composed):
         if wired is not None:
             sizes = F.where(wired < 0, F.shape(x, out_type=wired.dtype), wired, name="sizes")
             drawn = F.random_uniform(sizes, dtype=x.dtype, seed=seed, name="drawn")
+            drawn = F.broadcast_to(drawn, F.shape(x), name="shared")
         else:
             like = _joined(x, noise)
             drawn = F.random_uniform_like(like, seed=seed, dtype=x.dtype, name="drawn")

@@ -2579,10 +2579,11 @@ def inner_variable(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """A variable inside a layer, such as its kernel.
+    """A variable inside a layer, such as its kernel, or the update of one.
 
     What it is wired into uses the variable itself: gradients, assigns, averages and penalties of
-    weights.
+    weights. An update (`update_mean`) is what moves an average; an optimizer that waits for some
+    moves these alone.
 
     Args:
         layer: An output of the layer.

@@ -149,6 +149,7 @@ class Graph(GraphNames, GraphDevices):
             see `document.build.origin`.
         task: how the file that it was loaded from says to train it, see `train.api`; None where
             it was made in Python.
+        awaited: while a macro node derives others, the nodes that it waits for.
         streams: placeholder -> which component of the next element of a stream it takes, and
             initializer -> which stream it begins, see `engine.input_streams`.
     """
@@ -254,12 +255,15 @@ class Graph(GraphNames, GraphDevices):
         alias: tuple[Tensor | None, ...] = ()
         self._taken.setdefault(name, 1)
         if op.macro:
+            before, self.awaited = self.awaited, tuple(controls)
             try:
                 with self.deriving(name, stream):
                     expansion = op.expand(self, name, inputs, **attrs)
             except NodeflowError:
                 del self._taken[name]
                 raise
+            finally:
+                self.awaited = before
             alias = expansion.alias
             controls.update(dict.fromkeys(expansion.control_inputs))
         node = Node(
@@ -436,10 +440,16 @@ class Graph(GraphNames, GraphDevices):
         self.collections.setdefault(name, []).append(value)
 
     def get_collection(self, name: str) -> list[Any]:
-        """Members of a collection; ``trainable_variables`` is kept for you."""
+        """Members of a collection; ``trainable_variables`` and ``update_ops`` are kept for you."""
         if name == "trainable_variables":
             return list(self.trainable_variables)
-        return list(self.collections.get(name, ()))
+        kept = self.update_ops if name == "update_ops" else ()
+        return [*kept, *self.collections.get(name, ())]
+
+    @property
+    def update_ops(self) -> list[Tensor]:
+        """The assigns that move averages of layers with each step of an optimizer."""
+        return [node.outputs[0] for node in self.nodes if moves_average(node)]
 
     # ---- the default graph --------------------------------------------------------------------
 
@@ -459,6 +469,15 @@ class Graph(GraphNames, GraphDevices):
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes>"
+
+
+def moves_average(node: Node) -> bool:
+    """Whether a node is the assign of a layer that goes along with each step of an optimizer."""
+    if node.op.id != "assign" or not node.attrs["each_step"] or node.derived_from is None:
+        return False
+    return node.derived_from in node.graph and (
+        node.graph.node(node.derived_from).op.category != "Training"
+    )
 
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:

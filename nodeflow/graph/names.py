@@ -53,6 +53,7 @@ class GraphNames:
         self._owner_stream = ""
         self._made_by: str | None = None
         self._kept_streams: set[str] = set()
+        self.awaited: tuple[Any, ...] = ()
 
     def unique_name(self, name: str) -> str:
         """``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is taken.

@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Port, StandIn
-from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, moves_average
 from nodeflow.graph.types import BOOL, TensorType, shape_text
 from nodeflow.ops.composed import resolve
 
@@ -64,9 +64,23 @@ def training_feeds(graph: Graph) -> dict[Tensor, bool]:
 
 
 def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
-    """The assigns that go along with a step that computes the ``needed`` nodes."""
+    """The assigns that go along with a step that computes the ``needed`` nodes.
+
+    If the optimizer waits for some that move averages, those are all of that kind: so TensorFlow
+    1's ``with control_dependencies(update_ops)`` says which ones move.
+    """
     before = ancestors(needed)
     assigns = (n for n in graph.nodes if n.op.id == "assign" and n.attrs["each_step"])
     derived = {n.name for n in before}
     used = (n for n in assigns if n.derived_from is None or n.derived_from in derived)
-    return [n for n in used if resolve(n.inputs[0]).node in before]
+    found = [n for n in used if resolve(n.inputs[0]).node in before]
+    named = set(filter(moves_average, graph.awaited))
+    return [n for n in found if not named or n in named or not moves_average(n)]
+
+
+def chosen_updates(optimizer: Node) -> list[Node]:
+    """The assigns of layers that an optimizer was told to wait for, if it moves others without."""
+    named = [node for node in optimizer.control_inputs if moves_average(node)]
+    assigns = step_assigns(optimizer.graph, [t.node for t in optimizer.inputs])
+    own = {n for n in assigns if moves_average(n) and n.index < optimizer.index}
+    return [] if own == set(named) else named

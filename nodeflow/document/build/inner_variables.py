@@ -1,22 +1,36 @@
-"""Records that stand for variables of layers, where nodes outside use them (`inner_variable`)."""
+"""Records that stand for variables of layers and their updates, where nodes outside use them
+(`inner_variable`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.flow_names import out_port
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.graph import Node
+from nodeflow.ops.training_mode import chosen_updates
+from nodeflow.ops.variables.inner_variable import INSIDE
 
 OP = "inner_variable"
 
 
 def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node]:
-    """Returns the variables that the nodes use and that a known node with outputs derived."""
-    used = (tensor.node for node in nodes for tensor in node.inputs)
-    variables = dict.fromkeys(n for n in used if n.op.id == "variable" and n not in known)
+    """Returns the variables and updates that the nodes use, and that a known node with outputs
+    derived."""
+    used = (n for node in nodes for n in (*(t.node for t in node.inputs), *awaited(node)))
+    variables = dict.fromkeys(n for n in used if n.op.id in INSIDE and n not in known)
+    variables = {v: None for v in variables if v.derived_from is not None}
     return [v for v in variables if (owner := owner_of(v)) in known and owner.outputs]
+
+
+def awaited(node: Node) -> list[Node]:
+    """Returns the nodes that the user made a node wait for."""
+    if not is_optimizer(node.op.id):
+        return list(node.control_inputs)
+    own = (n for n in node.control_inputs if n.derived_from is None or n.op.id != "assign")
+    return [*own, *chosen_updates(node)]
 
 
 def owner_of(variable: Node) -> Node:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from nodeflow.document.analysis.port_names import CONTROL, DONE
 from nodeflow.document.build.flow_names import in_port, is_flow_node, out_port
 from nodeflow.document.build.flow_records import Writer, flow_record
+from nodeflow.document.build.inner_variables import awaited
 from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
@@ -65,7 +66,7 @@ def wires_into(
                 hint=_how_to_save(node.graph, source.derived_from or ""),
             )
         yield Wire(*end(source, out_port(source, tensor.index)), node_id, target_port)
-    before = [other for other in node.control_inputs if other in known]
+    before = [other for other in awaited(node) if other in known]
     for index, other in enumerate(before):
         port = out_port(other, 0) if other.outputs else DONE
         yield Wire(*end(other, port), node_id, f"{CONTROL}.{index}")

@@ -82,11 +82,17 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
         for port in input_names(REGISTRY.lookup(record.op).inputs, wired)
     ]
     controls = [
-        build.nodes[wired[port].source]
+        _waited_for(build.nodes[wired[port].source])
         for port in sorted(filter(is_control, wired), key=port_order)
         if wired[port].source in build.nodes  # a bypassed node orders nothing
     ]
     return inputs, controls
+
+
+def _waited_for(node: Node) -> Node:
+    """What a node that waits for another waits for: a transparent one stands for others."""
+    alias = node.alias[0] if node.op.transparent and node.alias else None
+    return node if alias is None else alias.node
 
 
 def _seen(tensor: Tensor) -> Tensor | None:

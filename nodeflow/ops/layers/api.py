@@ -28,8 +28,10 @@ from nodeflow.ops.layers.calls import (
     Reuse,
     activated,
     graph_of,
+    is_fused,
     layer,
     recurrent,
+    refuse,
 )
 from nodeflow.ops.layers.image_api import (
     average_pooling1d,
@@ -206,10 +208,19 @@ def batch_normalization(
     moving_variance_initializer: Initializer = ONES,
     beta_regularizer: Regularizer = None,
     gamma_regularizer: Regularizer = None,
+    beta_constraint: Any = None,
+    gamma_constraint: Any = None,
     training: Any = None,
     trainable: bool = True,
     name: str | None = None,
     reuse: Reuse = None,
+    renorm: bool = False,
+    renorm_clipping: Any = None,
+    renorm_momentum: float = 0.99,
+    fused: bool | None = None,
+    virtual_batch_size: int | None = None,
+    adjustment: Any = None,
+    activity_regularizer: Regularizer = None,
 ) -> Tensor:
     """Each feature to mean 0 and deviation 1 over the batch, times gamma, plus beta.
 
@@ -222,14 +233,31 @@ def batch_normalization(
         training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
             run: one that executes an optimizer's update normalises by the batch.
         trainable: whether optimizers change gamma and beta.
+        fused: True, or None for inputs of rank 4, moves the average of the variance towards the
+            sum of squares divided by the count less 1, as TensorFlow 1's kernel of that name does.
 
     Variables: NAME/gamma, NAME/beta, NAME/moving_mean, NAME/moving_variance, all (features,). An
-    optimizer whose loss depends on the node moves the averages; no update ops are needed.
+    optimizer whose loss depends on the node moves the averages. The assigns that do it are in
+    `GraphKeys.UPDATE_OPS`; an optimizer made under `control_dependencies` of some moves these
+    alone, as in TensorFlow 1, where without it none would move.
 
     Raises:
         ShapeError: the number of features is unknown.
+        AttributeProblem: renorm, virtual_batch_size, an adjustment or a constraint, which are not
+            supported; or fused for inputs of another rank.
     """
-    return layer("batch_normalization", locals())
+    given = dict(locals())
+    refuse(
+        "batch_normalization",
+        renorm=given.pop("renorm"),
+        renorm_clipping=given.pop("renorm_clipping"),
+        virtual_batch_size=given.pop("virtual_batch_size"),
+        adjustment=given.pop("adjustment"),
+    )
+    del given["renorm_momentum"], given["fused"]
+    given["inputs"] = graph_of(inputs).as_tensor(inputs)
+    given["unbiased"] = is_fused(given["inputs"], axis, fused)
+    return layer("batch_normalization", given)
 
 
 def layer_normalization(

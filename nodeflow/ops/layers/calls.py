@@ -72,6 +72,30 @@ def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
     return add_activity(channels_first(out) if first else out, activity)
 
 
+def refuse(kind: str, **settings: Any) -> None:
+    """Raises AttributeProblem for a setting that is not None or False: layers have none like it."""
+    for name, value in settings.items():
+        if value is not None and value is not False:
+            raise AttributeProblem(
+                f"{kind} has no {name}", port=name, hint="Leave it out, or compute it by ops."
+            )
+
+
+def is_fused(x: Tensor, axis: int, fused: bool | None) -> bool:
+    """Whether TensorFlow 1 would normalise by its fused kernel.
+
+    Raises:
+        AttributeProblem: it is asked to, and could not.
+    """
+    can = x.type.has_rank and len(x.shape) == 4 and axis in (1, 3, -1, -3)
+    if fused and not can:
+        raise AttributeProblem(
+            "fused is for inputs of rank 4, with features on axis 1 or 3", port="fused",
+            hint="Leave fused out.",
+        )  # fmt: skip
+    return can and fused is not False
+
+
 def _taken(given: dict[str, Any], suffix: str) -> dict[str, Any]:
     """The arguments with a suffix, by their names without it; they are taken out."""
     names = [name for name in given if name.endswith(suffix)]

@@ -89,6 +89,13 @@ def _flat(tensor: Tensor, like: Tensor) -> Tensor:
     return F.reshape(tensor, shape=like.shape)
 
 
+def _correction(x: Tensor, axis: int) -> Tensor:
+    """count / (count - 1), by which a variance becomes unbiased; of one row 1."""
+    features = known_size(x.type, axis, "features")
+    count = F.cast(F.size(x), dtype=x.dtype) / max(features, 1)
+    return F.divide(count, F.maximum(count - 1, 1), name="correction")
+
+
 @register
 class BatchNormalization(Normalizing):
     """Each feature to mean 0 and deviation 1 over the batch."""
@@ -101,7 +108,8 @@ class BatchNormalization(Normalizing):
         "otherwise they are moving averages, which each step of an optimizer moves by a share of "
         "1 - momentum towards the batch's. The variables are NAME/gamma and NAME/beta, which are "
         "trained, NAME/moving_mean and NAME/moving_variance, all (features,). Variances are "
-        "divided by the count. Ioffe and Szegedy, 2015."
+        "divided by the count; with `unbiased`, what the average of them moves towards is divided "
+        "by the count less 1. Ioffe and Szegedy, 2015."
     )
     inputs = (Port("x", "Input.", FLOATS), TRAINING)
     attrs = (
@@ -113,6 +121,7 @@ class BatchNormalization(Normalizing):
         GAMMA,
         BETA,
         *MOVING,
+        Attr("unbiased", "bool", False, "Move the average towards variances divided by count - 1."),
         TRAINABLE,
         VERSION,
     )
@@ -137,7 +146,10 @@ class BatchNormalization(Normalizing):
         used = []
         for name, batch in zip(("mean", "variance"), moments(x, others), strict=True):
             moving = made[f"moving_{name}"]
-            step = (_flat(batch, moving) - moving) * (1 - attrs["momentum"])
+            target = _flat(batch, moving)
+            if name == "variance" and attrs["unbiased"]:
+                target = target * _correction(x, axis)
+            step = (target - moving) * (1 - attrs["momentum"])
             moved = F.where(training, moving + step, moving)  # as what it normalises by
             F.assign(moving, moved, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, _along(moving, x, axis), name=name))
@@ -155,6 +167,7 @@ class BatchNormalization(Normalizing):
         moved = {"moving_mean_initializer": drawn, "moving_variance_initializer": width}
         yield Sample((values((4, 3)), off), moved, smooth=True)
         yield Sample((values((2, 3, 4)), on), {"axis": 1, "scale": False}, smooth=True)
+        yield Sample((values((2, 3, 2, 2)), on), {"axis": 1, "unbiased": True}, smooth=True)
         yield Sample((values((2, 3, 4)), off), {"axis": 1, "center": False}, smooth=True)
         yield Sample((values((0, 3)), on))
         yield Sample((values((1, 1)), off), smooth=True)

@@ -1,7 +1,7 @@
 """Collections: lists of tensors and nodes that a graph keeps under a name.
 
-Those of variables are read off the graph, so a graph that comes from a file has them, too: a
-variable is global unless it was put into other collections when it was made. All others are what a
+Those of variables and of layers' updates are read off the graph: a variable is global unless it was
+put into other collections when it was made. All others are what a
 program added; a file does not keep them.
 """
 
@@ -70,10 +70,12 @@ def get_collection_ref(key: str) -> list[Any]:
     Raises:
         GraphError: the collection is one of the variables, which follow from the graph.
     """
-    if key in (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES):
+    if key in (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES, GraphKeys.UPDATE_OPS):
+        what = "layers" if key == GraphKeys.UPDATE_OPS else "variables"
         raise GraphError(
-            f"{key!r} follows from the variables of the graph, so it cannot be changed",
-            hint="Make variables with trainable or collections, or use get_collection.",
+            f"{key!r} follows from the {what} of the graph, so it cannot be changed",
+            hint="Use get_collection, and add_to_collection; variables say where they belong by "
+            "trainable and collections.",
         )
     return get_default_graph().collections.setdefault(key, [])
 
@@ -81,6 +83,8 @@ def get_collection_ref(key: str) -> list[Any]:
 def members(graph: Graph, key: str, scope: str | None = None) -> list[Any]:
     """As `get_collection`, of any graph."""
     found = _variables(graph, key) if key in _OF_VARIABLES else []
+    if key == GraphKeys.UPDATE_OPS:
+        found = graph.update_ops
     found = [*found, *(v for v in graph.collections.get(key, ()) if not _in(v, found))]
     if scope is None:
         return found

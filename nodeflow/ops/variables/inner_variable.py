@@ -1,7 +1,8 @@
-"""A layer's variable where something outside uses it: its gradient, its average, its penalty.
+"""What a layer has inside where something outside uses it: a variable's gradient, average or
+penalty, or the update of a moving average.
 
-In a graph such a variable is a tensor like any other. A file has one node for a layer and none for
-what it derives, so a save puts this node between the layer and what uses the variable.
+In a graph that is a tensor like any other. A file has one node for a layer and none for what it
+derives, so a save puts this node between the layer and what uses the variable or update.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
 
+INSIDE = ("variable", "assign")
+"""Ops of what it may stand for."""
+
 
 @register
 class InnerVariable(Op):
@@ -25,8 +29,10 @@ class InnerVariable(Op):
     category = "Internal"
     hidden = True
     doc = (
-        "A variable inside a layer, such as its kernel.\n\nWhat it is wired into uses the variable "
-        "itself: gradients, assigns, averages and penalties of weights."
+        "A variable inside a layer, such as its kernel, or the update of one.\n\nWhat it is wired "
+        "into uses the variable itself: gradients, assigns, averages and penalties of weights. An "
+        "update (`update_mean`) is what moves an average; an optimizer that waits for some moves "
+        "these alone."
     )
     macro = True
     transparent = True
@@ -43,7 +49,7 @@ class InnerVariable(Op):
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
         owner = inputs[0].node
         full = f"{owner.name}/{attrs['variable']}"
-        if full not in graph or graph.node(full).op.id != "variable":
+        if full not in graph or graph.node(full).op.id not in INSIDE:
             raise GraphError(
                 f"{owner.name} has no variable {attrs['variable']!r}",
                 port="variable",

@@ -1,4 +1,4 @@
-"""`nf.layers.batch_normalization` as TensorFlow 1 has it: update ops, fused, and what it refuses."""
+"""Batch normalisation from Python as in TensorFlow 1: update ops, fused, what is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 
 
 def two_nets(scope: str | None) -> nf.Graph:
-    """A generator and a discriminator; the step waits for the updates of a scope, if one is given."""
+    """A generator and a discriminator; the step waits for the updates of a scope, if any."""
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 3], name="x")
         on = nf.placeholder("bool", [], name="on")

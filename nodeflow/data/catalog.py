@@ -6,9 +6,7 @@ A source is written ``mnist`` or ``csv:PATH``; ``nodeflow data list`` prints the
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import bind
 from nodeflow.data.tables.dialect import is_table
+from nodeflow.discovery import declared
 from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -27,9 +26,7 @@ SPREADSHEETS = ("xlsx", "xls", "xlsm", "ods", "numbers")
 
 def _found() -> list[Source]:
     """What the modules of ``sources`` declare: files come last, and each group by id."""
-    names = [module.name for module in pkgutil.iter_modules(sources.__path__)]
-    found = [import_module(f"{sources.__name__}.{name}").SOURCE for name in names]
-    return sorted(found, key=lambda source: (source.takes_path, source.id))
+    return sorted(declared(sources, "SOURCE"), key=lambda source: (source.takes_path, source.id))
 
 
 SOURCES: dict[str, Source] = {source.id: source for source in _found()}

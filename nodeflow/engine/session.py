@@ -200,9 +200,7 @@ class Session:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             compiled = executor.compile_now()
             stream_of = self._streams(phase)
-            compiled.run(
-                given, stream_of
-            )  # memory is touched, so the next run shows the steady state
+            compiled.run(given, stream_of)  # touches all memory; the next run is as usual
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
             executor.tier = self._context.tier = "compiled"

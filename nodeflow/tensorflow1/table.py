@@ -98,7 +98,6 @@ RARE = "not here; write it with other ops, or as an own op with nf.op"
 CLASSES = "its base class has no use here; a layer is a function or a class of nf.layers"
 THREE_D = "convolutions and pooling go over one or two axes"
 FILES = "use Python's files, os and glob"
-TENSORFLOW_2 = "it belongs to TensorFlow 2; Python's `if` and loops stay Python"
 
 ABSENT: Mapping[str, str] = {
     QUEUES: """

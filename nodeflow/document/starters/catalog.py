@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
-
+from nodeflow.discovery import declared
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.starters import kinds
@@ -13,9 +11,7 @@ from nodeflow.document.starters.starter import Starter
 
 
 def _found() -> list[Starter]:
-    names = [module.name for module in pkgutil.iter_modules(kinds.__path__)]
-    found = [import_module(f"{kinds.__name__}.{name}").STARTER for name in names]
-    return sorted(found, key=lambda starter: starter.order)
+    return sorted(declared(kinds, "STARTER"), key=lambda starter: starter.order)
 
 
 STARTERS: dict[str, Starter] = {starter.id: starter for starter in _found()}

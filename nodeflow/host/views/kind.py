@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from nodeflow.discovery import declared
 from nodeflow.errors import NodeflowError
 from nodeflow.host import views
 from nodeflow.host.protocol import ViewSpec
@@ -44,12 +43,4 @@ def discover_kinds() -> Mapping[str, ViewKind]:
     Raises:
         ValueError: two kinds have one id.
     """
-    found: dict[str, ViewKind] = {}
-    for module in pkgutil.iter_modules(views.__path__, f"{views.__name__}."):
-        kind = getattr(importlib.import_module(module.name), "KIND", None)
-        if kind is None:
-            continue
-        if kind.id in found:
-            raise ValueError(f"two kinds of view are called {kind.id}")
-        found[kind.id] = kind
-    return MappingProxyType(found)
+    return MappingProxyType({kind.id: kind for kind in declared(views, "KIND")})

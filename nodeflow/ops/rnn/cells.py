@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nodeflow.errors import GraphError, ShapeError
-from nodeflow.graph.graph import Tensor, get_default_graph
+from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.api import zeros
@@ -421,9 +421,3 @@ class LSTMCell(BasicLSTMCell):
             if self._proj_clip is not None:
                 h = F.clip_by_value(h, min=-self._proj_clip, max=self._proj_clip)
         return self._packed(new_c, h)
-
-
-def graph_of_state(state: Any) -> Any:
-    """The graph of a nested state, else the default graph."""
-    tensors = [t for t in nest.flatten(state) if isinstance(t, Tensor)]
-    return tensors[0].graph if tensors else get_default_graph()

@@ -15,7 +15,6 @@ import hashlib
 import linecache
 import sys
 import types
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,8 +195,3 @@ def load_plugins(folder: str | Path | None = None) -> list[str]:
         raise FileProblem(f"there is no folder {path}")
     PLUGINS.load(path)
     return [op.id for op in PLUGINS.ops]
-
-
-def problems_text(problems: Sequence[PluginProblem]) -> str:
-    """All that is wrong with the folder, in one line."""
-    return "; ".join(map(str, problems))

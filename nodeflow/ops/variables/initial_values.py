@@ -6,7 +6,7 @@ An initializer is an op without inputs that has a shape and a dtype (`inputs.bin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,52 +15,14 @@ from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, literal, shape_text
-from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.distributions.normal_uniform import (
     DTYPE,
     SEED,
     SHAPE,
-    TRUNCATED_DEVIATION,
-    Random,
-    limited_uniform,
-    moved,
-    uniform,
 )
 from nodeflow.ops.inputs import full_shape, literal_at
-from nodeflow.ops.variables.initial_weights import fans
-
-
-class OfVariance(Random):
-    """Base: a mean of 0 and a variance that follows from attributes and shape."""
-
-    def variance(self, **attrs: Any) -> float:
-        raise NotImplementedError(self.id)
-
-    def distribution(self, **attrs: Any) -> str:
-        """``truncated_normal``, ``normal`` or ``uniform``."""
-        raise NotImplementedError(self.id)
-
-    def lower_known(
-        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
-    ) -> Any:
-        deviation, kind = math.sqrt(self.variance(**attrs)), self.distribution(**attrs)
-        if kind == "uniform":
-            limit = deviation * math.sqrt(3)
-            return limited_uniform(outs[0], -limit, limit)
-        cut = TRUNCATED_DEVIATION if kind == "truncated_normal" else 1.0
-        return lowering.Random(kind, 0.0, deviation / cut)
-
-    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        stream, shape, dtype = (attrs.pop(name) for name in ("stream", "shape", "dtype"))
-        deviation = math.sqrt(self.variance(shape=shape, **attrs))
-        kind = self.distribution(**attrs)
-        if kind == "uniform":
-            limit = deviation * math.sqrt(3)
-            return np.asarray(uniform(stream, shape, dtype, -limit, limit))
-        cut = TRUNCATED_DEVIATION if kind == "truncated_normal" else 1.0
-        drawn = getattr(stream, kind)(shape, dtype)
-        return np.asarray(moved(drawn, 0.0, deviation / cut))
+from nodeflow.ops.variables.initial_weights import OfVariance, fans
 
 
 @register

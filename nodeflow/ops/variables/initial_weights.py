@@ -36,36 +36,52 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-class Scaled(Random):
-    """Base of initializers whose variance follows from the shape."""
+class OfVariance(Random):
+    """Base: a mean of 0 and a variance that follows from attributes and shape."""
+
+    def variance(self, **attrs: Any) -> float:
+        raise NotImplementedError(self.id)
+
+    def distribution(self, **attrs: Any) -> str:
+        """``truncated_normal``, ``normal`` or ``uniform``."""
+        raise NotImplementedError(self.id)
+
+    def lower_known(
+        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
+    ) -> Any:
+        deviation, kind = math.sqrt(self.variance(**attrs)), self.distribution(**attrs)
+        if kind == "uniform":
+            limit = deviation * math.sqrt(3)
+            return limited_uniform(outs[0], -limit, limit)
+        cut = TRUNCATED_DEVIATION if kind == "truncated_normal" else 1.0
+        return lowering.Random(kind, 0.0, deviation / cut)
+
+    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        stream, shape, dtype = (attrs.pop(name) for name in ("stream", "shape", "dtype"))
+        deviation = math.sqrt(self.variance(shape=shape, **attrs))
+        kind = self.distribution(**attrs)
+        if kind == "uniform":
+            limit = deviation * math.sqrt(3)
+            return np.asarray(uniform(stream, shape, dtype, -limit, limit))
+        cut = TRUNCATED_DEVIATION if kind == "truncated_normal" else 1.0
+        drawn = getattr(stream, kind)(shape, dtype)
+        return np.asarray(moved(drawn, 0.0, deviation / cut))
+
+
+class Scaled(OfVariance):
+    """Base of Glorot's and He's initializers."""
 
     attrs = (SHAPE, DTYPE, SEED)
     normal = False
     both_fans = False
 
-    def variance(self, shape: tuple[int, ...]) -> float:
+    def variance(self, **attrs: Any) -> float:
         """2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
-        inputs, outputs = fans(shape)
+        inputs, outputs = fans(attrs["shape"])
         return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
 
-    def lower_known(
-        self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
-    ) -> Any:
-        deviation = math.sqrt(self.variance(attrs["shape"]))
-        if self.normal:
-            scale = deviation / TRUNCATED_DEVIATION
-            return lowering.Random("truncated_normal", 0.0, scale)
-        limit = deviation * math.sqrt(3)
-        return limited_uniform(outs[0], -limit, limit)
-
-    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
-        deviation = math.sqrt(self.variance(shape))
-        if self.normal:
-            drawn = stream.truncated_normal(shape, dtype)
-            return moved(drawn, 0.0, deviation / TRUNCATED_DEVIATION)
-        limit = deviation * math.sqrt(3)
-        return uniform(stream, shape, dtype, -limit, limit)
+    def distribution(self, **attrs: Any) -> str:
+        return "truncated_normal" if self.normal else "uniform"
 
 
 @register

@@ -139,9 +139,6 @@ class Settings:
         others = [p for p in self.recent_files() if p != path]
         self._store.setValue("recent", [str(p) for p in [path, *others][:RECENT]])
 
-    def clear_recent(self) -> None:
-        self._store.setValue("recent", [])
-
     def last_folder(self) -> Path:
         """The folder a file dialog starts in."""
         recent = self.recent_files()

@@ -294,9 +294,6 @@ class Workspace(QObject):
         ops = {n.op for graph in graphs(self.root) for n in graph.nodes.values()}
         return "variable" in ops or any(op in REGISTRY and _is_layer(op) for op in ops)
 
-    def nodes_of(self, *ops: str) -> list[NodeRecord]:
-        return [record for record in self.document.nodes.values() if record.op in ops]
-
     # ---- changing ---------------------------------------------------------------------------
 
     def select(self, ids: Iterable[str]) -> None:

@@ -177,11 +177,6 @@ def _show_names(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
 
 
-def _fractions(text: str) -> list[Any]:
-    value = parsing.literal(text)
-    return value if isinstance(value, list) else [value]
-
-
 def make_editor(attr: Attr, theme: Theme) -> Editor:
     """The editor for an attribute, chosen by its kind."""
     return _MAKERS.get(attr.kind, _json)(attr, theme)

@@ -6,8 +6,6 @@ to what it listens to, so that no other file names the panel.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +13,7 @@ from enum import Enum
 from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.discovery import declared
 from nodeflow.ui import panels
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.specs import ActionSpec
@@ -106,15 +105,6 @@ def discover_panels() -> tuple[PanelSpec, ...]:
     Raises:
         ValueError: two panels have one id.
     """
-    found: dict[str, PanelSpec] = {}
-    for module in pkgutil.iter_modules(panels.__path__, f"{panels.__name__}."):
-        spec = (
-            None if module.ispkg else getattr(importlib.import_module(module.name), "PANEL", None)
-        )
-        if spec is None:
-            continue
-        if spec.id in found:
-            raise ValueError(f"two panels are called {spec.id}")
-        found[spec.id] = spec
     places = list(Place)
-    return tuple(sorted(found.values(), key=lambda spec: (places.index(spec.place), spec.order)))
+    found = declared(panels, "PANEL")
+    return tuple(sorted(found, key=lambda spec: (places.index(spec.place), spec.order)))

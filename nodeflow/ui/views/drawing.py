@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
 
+from nodeflow.discovery import declared
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import ViewValue
@@ -103,15 +102,7 @@ def discover_views() -> Mapping[str, ViewDrawing]:
     Raises:
         ValueError: two views have one id.
     """
-    found: dict[str, ViewDrawing] = {}
-    for module in pkgutil.iter_modules(views.__path__, f"{views.__name__}."):
-        view = getattr(importlib.import_module(module.name), "VIEW", None)
-        if view is None:
-            continue
-        if view.id in found:
-            raise ValueError(f"two views are called {view.id}")
-        found[view.id] = view
-    ordered = sorted(found.values(), key=lambda view: view.order)
+    ordered = sorted(declared(views, "VIEW"), key=lambda view: view.order)
     return MappingProxyType({view.id: view for view in ordered})
 
 

@@ -1,0 +1,30 @@
+"""Packages whose modules each declare one thing of a kind: a panel, a data source, a view.
+
+A new one is a new module; there is no list to edit.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+def declared(package: ModuleType, name: str) -> list[Any]:
+    """What the modules of a package call ``name``, in the order of the modules' names.
+
+    Modules without it, and packages inside, are passed over.
+
+    Raises:
+        ValueError: two have one id.
+    """
+    found: dict[str, Any] = {}
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        one = None if module.ispkg else getattr(import_module(module.name), name, None)
+        if one is None:
+            continue
+        if one.id in found:
+            raise ValueError(f"two modules of {package.__name__} declare {name} {one.id!r}")
+        found[one.id] = one
+    return list(found.values())

@@ -67,20 +67,21 @@ class Executor:
         None for a node without outputs."""
         compiled = self._compilation.result if self.tier == "compiled" else None
         own = set() if compiled is None else set(compiled.results)
-
-        def result(slot: int | None) -> Any:
+        results: list[Any] = []
+        for slot in self.schedule.fetches:
             value = None if slot is None else values[slot]
             if slot is None or value is None:
-                return None
-            if value.ndim == 0:
-                return value[()]
-            storage = slot if compiled is None else compiled.actions.storage[slot]
-            if storage in own:
-                own.remove(storage)  # the next fetch of it gets a copy
-                return value
-            return np.array(value, order="C", copy=True)
-
-        return [result(slot) for slot in self.schedule.fetches]
+                results.append(None)
+            elif value.ndim == 0:
+                results.append(value[()])
+            else:
+                storage = slot if compiled is None else compiled.actions.storage[slot]
+                if storage in own:
+                    own.remove(storage)  # the next fetch of it gets a copy
+                else:
+                    value = np.array(value, order="C", copy=True)
+                results.append(value)
+        return results
 
     def compile_now(self) -> CompiledPlan:
         """The compiled plan, whatever tier is wanted; waits until it is compiled.
@@ -102,6 +103,8 @@ class Executor:
     def commit(self, values: Values, variables: Variables) -> None:
         """Store what the last run assigned. Arrays that kernels wrote change places with the old
         ones, the others are copied."""
+        if not self.schedule.writes:
+            return
         compiled = self._compilation.result if self.tier == "compiled" else None
         direct = {} if compiled is None else dict(compiled.shadows)
         for variable, slot in self.schedule.writes.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,46 +27,51 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
         UnknownName: a name that no tensor has.
         FeedError: a value that does not fit; names the tensor, what it takes and what came.
     """
-    if feed_dict is not None and not isinstance(feed_dict, Mapping):
+    if feed_dict is None:
+        return {}
+    if not isinstance(feed_dict, (dict, Mapping)):  # a dict is known at once
         raise FeedError(
             f"feed_dict is {a_type(feed_dict)}",
             hint="Give a dict from tensors or their names to values: {x: [1.0, 2.0]}.",
         )
     fed: dict[Tensor, np.ndarray] = {}
-    for key, value in _pairs((feed_dict or {}).items()):
-        tensor = fed_tensor(graph, key)
-        if tensor in fed:
-            raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
-        fed[tensor] = as_array(tensor, value)
+    for given, values in feed_dict.items():
+        one = ((given, values),)
+        for key, value in _taken_apart(given, values) if isinstance(given, tuple) else one:
+            tensor = fed_tensor(graph, key)
+            if tensor in fed:
+                raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
+            fed[tensor] = as_array(tensor, value)
     return fed
 
 
-def _pairs(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
     """Keys and values one by one: a tuple of tensors, such as an LSTM's state, takes a tuple."""
-    for key, value in items:
-        if not isinstance(key, tuple):
-            yield key, value
-        elif isinstance(value, (tuple, list)) and len(value) == len(key):
-            yield from _pairs(zip(key, value, strict=True))
-        else:
-            came = f"{len(value)}" if isinstance(value, (tuple, list)) else a_type(value)
-            raise FeedError(
-                f"a tuple of {len(key)} tensors takes as many values, not {came}",
-                hint="Feed a tuple of the same structure.",
-            )
+    if not isinstance(key, tuple):
+        yield key, value
+    elif isinstance(value, (tuple, list)) and len(value) == len(key):
+        for inner in zip(key, value, strict=True):
+            yield from _taken_apart(*inner)
+    else:
+        came = f"{len(value)}" if isinstance(value, (tuple, list)) else a_type(value)
+        raise FeedError(
+            f"a tuple of {len(key)} tensors takes as many values, not {came}",
+            hint="Feed a tuple of the same structure.",
+        )
 
 
 def fed_tensor(graph: Graph, key: Any) -> Tensor:
     """The tensor that a key of a feed_dict means: a Tensor, a Node with an output, or a name."""
-    if isinstance(key, str):
-        key = graph.tensor(key)
-    if isinstance(key, Node) and key.outputs:
-        key = key.outputs[0]
     if not isinstance(key, Tensor):
-        raise FeedError(
-            f"{a_type(key)} cannot be fed", hint="Feed tensors, or name them by strings."
-        )
-    if key.graph is not graph:
+        if isinstance(key, str):
+            key = graph.tensor(key)
+        if isinstance(key, Node) and key.outputs:
+            key = key.outputs[0]
+        if not isinstance(key, Tensor):
+            raise FeedError(
+                f"{a_type(key)} cannot be fed", hint="Feed tensors, or name them by strings."
+            )
+    if key.node.graph is not graph:
         raise FeedError(f"{key.name} belongs to another graph", node=key.node.name)
     return key
 
@@ -77,11 +82,13 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
     Raises:
         FeedError: it does not fit.
     """
-    if isinstance(value, (Tensor, Node)):
-        raise _misfit(tensor, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
-    array = _array_of(tensor, value)
-    if array.dtype != numpy_dtype(tensor.dtype):
-        array = _converted(tensor, array)
+    dtype = numpy_dtype(tensor.type.dtype)
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype == dtype:
+        array = np.asarray(value)
+    else:
+        array = _array_of(tensor, value)
+        if array.dtype != dtype:
+            array = _converted(tensor, array)
     if not compatible(tensor.type.shape, array.shape):
         came = f"{tensor.dtype} {shape_text(array.shape)}"
         raise _misfit(tensor, came, _shape_hint(tensor.type, array.shape))
@@ -93,6 +100,8 @@ _RUN_FIRST = "Feed a value, not a tensor: run it first."
 
 def _array_of(tensor: Tensor, value: Any) -> np.ndarray:
     """An array of numbers or bools, of whatever dtype the value has."""
+    if isinstance(value, (Tensor, Node)):
+        raise _misfit(tensor, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
         raise _misfit(tensor, "a list with a tensor", _RUN_FIRST)
     try:

@@ -44,12 +44,13 @@ class _Answer:
 
 def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Query], Any]) -> Any:
     """The structure with each target replaced by its position."""
-    if isinstance(item, Mapping):
-        return _mapping(item, [_flatten(graph, value, targets, ask) for value in item.values()])
-    if isinstance(item, (list, tuple)):
-        return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])
-    if isinstance(item, Query):
-        return _Answer(ask(item))
+    if not isinstance(item, (Tensor, Node)):  # most are: asked first
+        if isinstance(item, (list, tuple)):
+            return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])
+        if isinstance(item, Mapping):
+            return _mapping(item, [_flatten(graph, value, targets, ask) for value in item.values()])
+        if isinstance(item, Query):
+            return _Answer(ask(item))
     target = as_target(graph, item)
     if isinstance(target, Node) and isinstance(target.op, Summary):
         first = len(targets)
@@ -68,13 +69,15 @@ class _Encoded:
 
 
 def _pack(shape: Any, values: list[Any]) -> Any:
-    if isinstance(shape, Mapping):
-        return _mapping(shape, [_pack(part, values) for part in shape.values()])
+    if isinstance(shape, int):
+        return values[shape]
     if isinstance(shape, (list, tuple)):
         return _sequence(shape, [_pack(part, values) for part in shape])
+    if isinstance(shape, Mapping):
+        return _mapping(shape, [_pack(part, values) for part in shape.values()])
     if isinstance(shape, _Encoded):
         return encoded(shape.node, [values[i] for i in shape.positions])
-    return shape.value if isinstance(shape, _Answer) else values[shape]
+    return shape.value
 
 
 def _mapping(like: Mapping[Any, Any], values: list[Any]) -> Mapping[Any, Any]:

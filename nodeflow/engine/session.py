@@ -23,7 +23,7 @@ from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
-from nodeflow.engine.phase import INFERENCE, Phase, phase_of, steps_before
+from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
@@ -109,7 +109,7 @@ class Session:
         self._wanted: Tier = tier
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
-        self._schedules: dict[tuple, Schedule] = {}
+        self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
         self._executors: dict[tuple, AnyExecutor] = {}
         self._runs = 0
         self._inputs = InputStreams(self.graph)
@@ -154,7 +154,8 @@ class Session:
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             self._last = executor
-            self._cancel.clear()
+            if self._cancel.is_set():
+                self._cancel.clear()
             values = executor.run(given, self._streams(phase), self._cancel)
             self._context.tier = executor.tier
             return pack(self._finish(executor, values, phase))
@@ -230,8 +231,8 @@ class Session:
         """Store what a run assigned and count its steps; returns what was fetched."""
         results = executor.results(values)
         executor.commit(values, self.variables)
-        steps = self._context.steps
-        steps.update({name: steps.get(name, 0) + 1 for name in phase.optimizers})
+        for name in phase.optimizers:
+            self._context.steps[name] = self._context.steps.get(name, 0) + 1
         return results
 
     def _prepare(
@@ -242,21 +243,25 @@ class Session:
         self._context.check_open()
         targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
-        schedule = self._schedule(targets, feeds)
+        schedule, rule = self._schedule(targets, feeds)
         for node in schedule.initializers:
             self.initialize(node.attrs["variables"], feed_dict)
-        phase = phase_of(schedule, feeds, training)
+        phase = rule.phase(feeds, training)
         if self.graph.streams:
             steps = (step.node for step in schedule.steps)
             self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
         given = self._given(schedule, feeds, phase)
         return self._executor(schedule, given, phase), given, phase, pack
 
-    def _schedule(self, targets: tuple[Target, ...], fed: Iterable[Tensor]) -> Schedule:
+    def _schedule(
+        self, targets: tuple[Target, ...], fed: Collection[Tensor]
+    ) -> tuple[Schedule, PhaseRule]:
         key = (targets, frozenset(fed))
-        if key not in self._schedules:
-            self._schedules[key] = build_schedule(targets, fed)
-        return self._schedules[key]
+        found = self._schedules.get(key)
+        if found is None:
+            schedule = build_schedule(targets, fed)
+            found = self._schedules[key] = schedule, PhaseRule(schedule, fed)
+        return found
 
     def _given(
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
@@ -283,13 +288,14 @@ class Session:
         self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
     ) -> AnyExecutor:
         updating = bool(phase.training)
-        key = (id(schedule), updating, *((s, a.shape) for s, a in given.items()))
-        if key not in self._executors:
+        key = (id(schedule), updating, *[array.shape for array in given.values()])
+        found = self._executors.get(key)
+        if found is None:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
             rewritten = rewrite_schedule(schedule, types, self.without)
-            made = make_executor(*rewritten, self._wanted, self._context, updating=updating)
-            self._executors[key] = made
-        return self._executors[key]
+            found = make_executor(*rewritten, self._wanted, self._context, updating=updating)
+            self._executors[key] = found
+        return found
 
     def _note_devices(self) -> None:
         """Say once that nodes with another device are computed on the CPU, too."""
@@ -357,10 +363,10 @@ class Session:
             run = [as_target(self.graph, t) for t in targets]
             nodes = [t.node if isinstance(t, Tensor) else t for t in run]
             recorded = [as_target(self.graph, t) for t in scalars]
-            schedule = self._schedule((*nodes, *recorded), {**bound, **fixed})
+            schedule, _ = self._schedule((*nodes, *recorded), {**bound, **fixed})
             for node in schedule.initializers:
                 raise FetchError("a training step cannot initialise variables", node=node.name)
-            phase = phase_of(schedule, fixed)
+            phase = PhaseRule(schedule, fixed).phase(fixed)
             given: dict[int, np.ndarray] = {}
             for tensor, slot in schedule.feeds.items():
                 if tensor not in bound:
@@ -410,7 +416,7 @@ class Session:
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
         """The value at a variable's ``initial`` port."""
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
-        schedule = self._schedule((tensor,), feeds)
+        schedule, _ = self._schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
         executor = self._executor(schedule, given)
         values = executor.interpreter.run(given, self._context.stream_of("initialize", 0))

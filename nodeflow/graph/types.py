@@ -142,7 +142,7 @@ def type_of_array(array: np.ndarray) -> TensorType:
 
 def compatible(a: Shape, b: Shape) -> bool:
     """True when the shapes may be equal at run time: what is unknown fits everything."""
-    if a is UNKNOWN or b is UNKNOWN:
+    if a is UNKNOWN or b is UNKNOWN or a == b:
         return True
     return len(a) == len(b) and all(
         p == q or p is None or q is None for p, q in zip(a, b, strict=True)

@@ -174,6 +174,9 @@ class CompiledPlan:
             for storage, allocation in plan.allocations.items()
             if allocation.kind == "result"
         ]
+        schedule = plan.actions.schedule
+        ends = (*schedule.fetches, *schedule.writes.values())
+        self._ends = [slot for slot in dict.fromkeys(ends) if slot is not None]
         self._interpreter: Interpreter | None = None
         self._running = False
 
@@ -254,9 +257,7 @@ class CompiledPlan:
                             profiler.reference(group, partial(self._run_python, group, stream_of))
                         else:
                             self._run_python(group, stream_of)
-            schedule = self.actions.schedule
-            ends = (*schedule.fetches, *schedule.writes.values())
-            return {slot: self.array(slot) for slot in ends if slot is not None}
+            return {slot: self.array(slot) for slot in self._ends}
         finally:
             self._running = False
             for storage in self.results:
@@ -275,8 +276,8 @@ class CompiledPlan:
         if table.keys:
             execution = stream_of(table.keys[0][2].node).execution
             table.set_keys(stream_of)
-        main = threading.current_thread() is threading.main_thread()
-        slow = main and self._work > INTERRUPTIBLE_NS
+        slow = self._work > INTERRUPTIBLE_NS
+        slow = slow and threading.current_thread() is threading.main_thread()
         outcome = self.team.run(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)

@@ -128,7 +128,7 @@ class RunContext:
         logging.getLogger(__name__).warning("%s", failure)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)  # not frozen: that doubles the cost of making one per run
 class _Streams:
     """The random stream of each node in one execution, and how often counted nodes ran before.
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,8 +47,7 @@ class Failure:
     code: int
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run did: complete steps, whether a stop word ended it, and the failure if any.
 
     After a failure or a stop ``now`` the last step is incomplete, and buffers hold parts of it.

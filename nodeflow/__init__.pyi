@@ -147,6 +147,8 @@ int32: DType
 int64: DType
 bool: DType
 uint8: DType
+float16: DType
+bfloat16: DType
 int8: DType
 int16: DType
 uint16: DType

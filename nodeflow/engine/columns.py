@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import DataError
-from nodeflow.graph.types import FLOATS, TensorType, dtype_name, numpy_dtype
+from nodeflow.graph.types import TensorType, dtype_name, numpy_dtype
 
 
 class Column:
@@ -190,7 +190,7 @@ def _check(stored: np.ndarray, dtype: str, scale: float | None, depth: int | Non
     if scale is not None and depth is not None:
         raise DataError("a column is either scaled or one-hot, not both")
     if scale is not None:
-        if dtype not in FLOATS:
+        if dtype not in ("float32", "float64"):
             raise DataError(f"a scaled column is float32 or float64, not {dtype}")
         if stored.dtype.kind not in "biuf":
             raise DataError(f"{stored.dtype} cannot be scaled")

@@ -14,6 +14,7 @@ from nodeflow.graph.types import (
     a_dtype,
     compatible,
     first_changed,
+    number_kind,
     numpy_dtype,
     plain_array,
     shape_text,
@@ -108,7 +109,7 @@ def _array_of(tensor: Tensor, value: Any) -> np.ndarray:
         array = plain_array(value)
     except LiteralError as error:
         raise _misfit(tensor, error.message, f"Feed {tensor.type}.") from None
-    if array.dtype.kind not in "biuf":
+    if number_kind(array.dtype) not in "biuf":
         is_array = isinstance(value, np.ndarray) and array.dtype != object
         kind = f"{array.dtype} {shape_text(array.shape)}" if is_array else a_type(value)
         raise _misfit(tensor, kind, "Feed numbers, bools or arrays of them.")
@@ -132,7 +133,7 @@ def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     """
     with np.errstate(all="ignore"):
         cast = array.astype(tensor.dtype)
-    if cast.dtype.kind == "f" or (wrong := first_changed(array, cast)) is None:
+    if number_kind(cast.dtype) == "f" or (wrong := first_changed(array, cast)) is None:
         return cast
     rule = "0 and 1 become bools" if tensor.dtype == "bool" else "only values that fit are taken"
     raise _misfit(

@@ -16,6 +16,7 @@ import numpy as np
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph import activity
+from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node
 from nodeflow.graph.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -124,7 +125,7 @@ def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tupl
         extra = {"stream": stream_of(node)} if op.random else {}
         if op.counted and (count := getattr(stream_of, "count", None)) is not None:
             extra["execution"] = count(node)
-        result = op.reference(*inputs, **node.attrs, **extra)
+        result = evaluate(op, inputs, node.attrs, **extra)
     except NodeflowError as error:
         raise error.at(node.name) from error.__cause__
     except MemoryError as error:

@@ -12,7 +12,8 @@ runs, on the order of evaluation or on the number of threads, and compiled kerne
 - In a loop or branch (`Stream.inside`) the stream is ``OWNER/NAME``, and each iteration on the way
   changes the key: the new one is Threefry of the counter (iteration, 0x6C6F6F70) under the old. The
   iteration of a scan is the number of the slice, whichever way it goes; that of a branch is 0.
-- uniform float32: 24 bits of the first word; float64: 53 bits of both; in [0, 1).
+- uniform float32: 24 bits of the first word (float16: 11, bfloat16: 8); float64: 53 bits of both;
+  in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
   1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No
   rejection: one counter, one number. Beyond 6.3 (8.2) deviations nothing is drawn.
@@ -164,8 +165,15 @@ def normal_cdf(x: float) -> float:
     return 0.5 * erfc(-x * sqrt(0.5))
 
 
+_HALF_BITS = {"float16": 11, "bfloat16": 8}
+"""Bits of a half float's numbers in [0, 1): as many as it has exactly below 1."""
+
+
 def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
     first, second = words
+    if dtype in _HALF_BITS:
+        bits = _HALF_BITS[dtype]
+        return (first >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)
     if dtype == "float32":
         return (first >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
     upper = first.astype(np.uint64) << np.uint64(21)
@@ -175,7 +183,7 @@ def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
 def _open(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
     """float64 strictly between 0 and 1: the middle of an interval of 2**-32 or 2**-52."""
     first, second = words
-    if dtype == "float32":
+    if dtype != "float64":
         return (first.astype(np.float64) + 0.5) * 2.0**-32
     upper = first.astype(np.uint64) << np.uint64(20)
     whole = upper | second.astype(np.uint64) >> np.uint64(12)

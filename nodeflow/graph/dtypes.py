@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
-from nodeflow.graph.types import DTYPES, dtype_name, numpy_dtype
+from nodeflow.graph.types import DTYPES, dtype_name, number_kind, numpy_dtype
 
 
 class DType(str):
@@ -69,7 +70,7 @@ class DType(str):
         return True if self.is_bool else self._limits().max
 
     def _limits(self) -> Any:
-        return (np.iinfo if self.is_integer else np.finfo)(numpy_dtype(self))
+        return np.iinfo(self) if self.is_integer else ml_dtypes.finfo(self)
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether another dtype, by any of its names, is this one."""
@@ -77,9 +78,7 @@ class DType(str):
 
 
 def _kind(dtype: str) -> str:
-    """Numpy's letter; a float that numpy does not know has f."""
-    kind = numpy_dtype(dtype).kind
-    return "f" if kind == "V" else kind
+    return number_kind(numpy_dtype(dtype))
 
 
 OBJECTS = {name: DType(name) for name in DTYPES}

@@ -39,7 +39,7 @@ def gradients(
     for tensor in [*ys, *xs]:
         if not tensor.type.is_float:
             raise GradientError(
-                f"{tensor.name} is {tensor.dtype}; gradients exist for float32 and float64 only",
+                f"{tensor.name} is {tensor.dtype}; gradients exist for floats only",
                 node=tensor.node.name,
                 hint="Insert a Cast to float32.",
             )

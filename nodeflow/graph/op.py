@@ -60,6 +60,9 @@ class Op(NodeDeclaration):
     transparent = False
     """A macro op whose outputs are other nodes' tensors; what uses them gets those instead."""
 
+    widens = True
+    """`evaluate` hands it float16 and bfloat16 as float32, and rounds what it returns."""
+
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Refuse inputs by where they come from, which types do not tell.
 

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import ml_dtypes  # makes bfloat16 known to numpy, by name too
 import numpy as np
 
 from nodeflow.errors import DtypeError, LiteralError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 
-FLOATS = ("float32", "float64")
+HALVES = ("float16", "bfloat16")
+"""Floats of 16 bits, which are computed in float32 (`graph.evaluate`)."""
+FLOATS = ("float32", "float64", *HALVES)
 UNSIGNED_INTEGERS = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = ("int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64")
 NUMBERS = FLOATS + INTEGERS
@@ -28,6 +31,15 @@ _NUMPY = {name: np.dtype(name) for name in DTYPES}
 _NAMES = {name: name for name in DTYPES}
 _ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
 """What TensorFlow 1 calls otherwise than numpy: Python's float is its float32."""
+
+
+HALF_TYPES = frozenset((np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)))
+"""What numpy calls `HALVES`."""
+
+
+def number_kind(dtype: np.dtype) -> str:
+    """numpy's letter for a kind of numbers; f for bfloat16 too, which numpy takes for bytes."""
+    return "f" if dtype in HALF_TYPES else dtype.kind
 
 
 def numpy_dtype(dtype: str) -> np.dtype:
@@ -225,7 +237,7 @@ def default_dtype(value: Any) -> str:
     Raises:
         LiteralError: nested lists have uneven lengths.
     """
-    kind = _array_of(value).dtype.kind
+    kind = number_kind(_array_of(value).dtype)
     if kind == "b":
         return "bool"
     return "int32" if kind in "iu" else "float32"
@@ -241,22 +253,23 @@ def literal(value: Any, dtype: str) -> np.ndarray:
     array = plain_array(value)
     if array.dtype == object and (large := _largest_integer(array)) is not None:
         raise LiteralError(f"{large} is not {a_dtype(dtype)}", hint=_range_hint(dtype))
-    if array.dtype.kind not in "biuf":
+    kind = number_kind(array.dtype)
+    if kind not in "biuf":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
     if array.dtype == target:
         return array
     if array.size == 0:
         return array.astype(target)
-    if (dtype == "bool") != (array.dtype.kind == "b"):
+    if (dtype == "bool") != (kind == "b"):
         raise LiteralError(
             f"{_short(value)} cannot be {dtype}",
             hint="Use true and false for bool, numbers for the other dtypes.",
         )
     with np.errstate(all="ignore"):
         cast = array.astype(target)
-    if dtype in FLOATS and array.dtype.kind == "f":
-        return cast
+    if dtype in FLOATS and kind == "f":
+        return cast if dtype not in HALVES else _not_too_large(array, cast, dtype)
     if (wrong := first_changed(array, cast)) is None:
         return cast
     raise LiteralError(
@@ -266,9 +279,21 @@ def literal(value: Any, dtype: str) -> np.ndarray:
     )
 
 
+def _not_too_large(array: np.ndarray, cast: np.ndarray, dtype: str) -> np.ndarray:
+    """Floats rounded to a small dtype, none of which became infinite."""
+    lost = np.flatnonzero(np.isinf(cast) & np.isfinite(array))
+    if not lost.size:
+        return cast
+    wrong = float(array.ravel()[lost[0]])
+    raise LiteralError(f"{wrong:g} is too large for {dtype}", hint=_range_hint(dtype))
+
+
 def _range_hint(dtype: str) -> str:
     """What to do about a value that a dtype does not have."""
     change = "Change the value, or choose another dtype."
+    if dtype in HALVES:
+        most = float(ml_dtypes.finfo(dtype).max)
+        return f"{dtype} holds numbers from {-most:g} to {most:g}. {change}"
     if dtype not in INTEGERS:
         return change
     limits = np.iinfo(dtype)

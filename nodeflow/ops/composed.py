@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import ShapeError
+from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import TensorType, dtype_name, unify_shapes
@@ -21,6 +22,7 @@ class Composed(Op):
     """Base: ``compose`` builds the outputs from the inputs; ``infer`` says their types."""
 
     macro = True
+    widens = False  # what it is made of does
     differentiable = True
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
@@ -64,7 +66,7 @@ def run_references(
             continue
         extra = {"stream": stream} if node.op.random else {}
         arrays = [known[resolve(t)] for t in node.inputs]
-        result = node.op.reference(*arrays, **node.attrs, **extra)
+        result = evaluate(node.op, arrays, node.attrs, **extra)
         outs = result if isinstance(result, (tuple, list)) else (result,)
         known.update(zip(node.outputs, map(np.asarray, outs), strict=True))
     return known

@@ -43,7 +43,14 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, broadcast_shapes, numpy_dtype
+from nodeflow.graph.types import (
+    EVERYDAY,
+    FLOATS,
+    NUMBERS,
+    TensorType,
+    broadcast_shapes,
+    numpy_dtype,
+)
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
 from nodeflow.ops.samples import special, values
 
@@ -134,7 +141,8 @@ class Elementwise(Op):
     def samples(self) -> Iterator[Sample]:
         attrs = {a.name: a.default for a in self.attrs}
         for dtype in self.inputs[-1].dtypes:
-            for shapes in _SHAPES[len(self.inputs)]:
+            every = _SHAPES[len(self.inputs)]
+            for shapes in every if dtype in EVERYDAY else every[:2]:
                 yield Sample(self._arrays(shapes, dtype), attrs, smooth=dtype == "float64")
             if dtype in FLOATS:
                 yield Sample(self._special_arrays(dtype), attrs)

@@ -9,12 +9,16 @@ import math
 
 import numpy as np
 
-from nodeflow.graph.types import numpy_dtype
+from nodeflow.graph.types import FLOATS, numpy_dtype
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 SPECIAL = (math.nan, math.inf, -math.inf, -0.0, 0.0, 1.0)
 """Values at which floats go wrong."""
+
+
+ROUNDED = tuple(d for d in FLOATS if d != "float64")
+"""Floats in which no gradients are compared with finite differences."""
 
 
 def values(
@@ -32,7 +36,7 @@ def values(
     if dtype == "bool":
         return (unit < 0.5).reshape(shape)
     numbers = low + (high - low) * unit
-    if dtype.startswith("float"):
+    if dtype in FLOATS:
         return numbers.astype(numpy_dtype(dtype)).reshape(shape)
     whole = np.round(numbers)
     info = np.iinfo(dtype)

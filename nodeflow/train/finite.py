@@ -13,6 +13,7 @@ import numpy as np
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import NonFiniteError, SurfaceText
 from nodeflow.graph.graph import Node, ancestors
+from nodeflow.graph.types import number_kind
 from nodeflow.ops.composed import resolve
 from nodeflow.train.events import Diverged
 from nodeflow.train.training import Training
@@ -61,7 +62,7 @@ class FiniteGuard:
 
     def _is_watched(self, node: Node) -> bool:
         array = self._variables.held(node)
-        return array is not None and array.dtype.kind == "f" and is_finite(array)
+        return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
 
     def look(self, losses: np.ndarray, seconds: float) -> Found | None:
         """What a chunk of steps shows: the first loss that is not finite, or a variable."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem, NonFiniteError, SurfaceText
-from nodeflow.graph.types import shape_text
+from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 
 Id = tuple[str, str]
 """What identifies a variable in its document: (id, stream)."""
@@ -100,7 +100,7 @@ def save_weights(
 
 def _keep_finite(path: Path, variables: Mapping[str, np.ndarray]) -> None:
     """Never replace what a training learned by values that are good for nothing."""
-    broken = [n for n, v in variables.items() if v.dtype.kind == "f" and not is_finite(v)]
+    broken = [n for n, v in variables.items() if number_kind(v.dtype) == "f" and not is_finite(v)]
     if not broken or not path.exists():
         return
     try:
@@ -156,11 +156,10 @@ def load_saved(path: str | Path) -> Saved:
         FileProblem: the file is missing, unreadable or damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load
 
     try:
         data = Path(path).read_bytes()
-        return Saved(load(data), *_described(data))
+        return Saved(_arrays(data), *_described(data))
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
     except (SafetensorError, ValueError, KeyError) as error:
@@ -172,6 +171,26 @@ def load_saved(path: str | Path) -> Saved:
                 window="Choose a file that Save weights wrote.",
             ),
         ) from None
+
+
+def _arrays(data: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a file, as safetensors reads them for numpy, and bfloat16 too."""
+    from safetensors import deserialize
+
+    found = {}
+    for name, view in deserialize(data):
+        if view["dtype"] not in _DTYPES:
+            raise ValueError(f"{name} has the dtype {view['dtype']}, which nodeflow lacks")
+        dtype = numpy_dtype(_DTYPES[view["dtype"]])
+        found[name] = np.frombuffer(view["data"], dtype).reshape(view["shape"])
+    return found
+
+
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+    "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8",
+}  # fmt: skip
 
 
 def _described(data: bytes) -> tuple[dict[str, Id], frozenset[str]]:

@@ -19,7 +19,9 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import number_kind
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
+from tests.ops.evaluate import assert_equal, widened
 
 from .graphs import images_and_labels, network
 
@@ -41,6 +43,10 @@ def outcome(graph, tensors, feeds, tier):
             return str(error)
 
 
+CLOSE = {"float64": 1e-12, "float32": 1e-5, "float16": 2**-10, "bfloat16": 2**-7}
+"""Of half floats one unit in the last place."""
+
+
 @pytest.mark.parametrize("op", sample_ops(), ids=lambda op: op.id)
 def test_compiled_equals_reference_on_every_sample(op):
     for sample in op.samples():
@@ -56,17 +62,14 @@ def test_compiled_equals_reference_on_every_sample(op):
             continue
         for ours, theirs in zip(compiled, reference, strict=True):
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-            if ours.dtype.kind == "f":
-                close = (
-                    {"rtol": 1e-5, "atol": 1e-6}
-                    if ours.dtype == "f4"
-                    else {"rtol": 1e-12, "atol": 1e-13}
-                )
-                np.testing.assert_allclose(ours, theirs, **close)
+            if number_kind(ours.dtype) == "f":
+                close = CLOSE[ours.dtype.name]
+                ours, theirs = (widened(a) for a in (ours, theirs))
+                np.testing.assert_allclose(ours, theirs, rtol=close, atol=close / 10)
             else:
                 np.testing.assert_array_equal(ours, theirs)
         for array, copy in zip(arrays, before, strict=True):
-            np.testing.assert_array_equal(array, copy)
+            assert_equal(array, copy)
 
 
 def test_the_samples_are_many():

@@ -10,6 +10,7 @@ import pytest
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import inspect_source
+from nodeflow.graph import types
 
 STRIDE = 4099  # a prime: about a million of the 2**32 bit patterns, different low bits each time
 _MAP = """
@@ -143,7 +144,7 @@ def pairs(dtype: str) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-from nodeflow.graph.types import NUMBERS  # noqa: E402
+NUMBERS = [d for d in types.NUMBERS if d not in types.HALVES]
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
@@ -236,3 +237,29 @@ def test_casts(dtype: str, target: str) -> None:
         return
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(found, x.astype(target))
+
+
+# ---- half floats ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", types.HALVES)
+def test_every_half_float_is_widened_exactly(dtype: str) -> None:
+    bits = np.arange(1 << 16, dtype=np.uint16)
+    found = call(f"from_{dtype}", bits, result="float32")
+    np.testing.assert_array_equal(found, bits.view(types.numpy_dtype(dtype)).astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", types.HALVES)
+def test_floats_are_rounded_to_the_nearest_half_float(dtype: str) -> None:
+    bits = np.arange(1 << 16, dtype=np.uint16).view(types.numpy_dtype(dtype))
+    halves = bits.astype(np.float32)
+    finite = halves[: 1 << 15][np.isfinite(halves[: 1 << 15])]
+    middles = finite[:-1] / 2 + finite[1:] / 2  # ties, which go to even
+    near = np.nextafter(middles, np.float32(np.inf)), np.nextafter(middles, np.float32(-np.inf))
+    x = np.concatenate([patterns(), halves, middles, *near, -middles])
+    with np.errstate(all="ignore"):
+        expected = x.astype(types.numpy_dtype(dtype))
+    found = call(f"to_{dtype}", x, result="uint16").view(types.numpy_dtype(dtype))
+    nan = np.isnan(x)
+    assert np.isnan(found[nan].astype(np.float32)).all()
+    np.testing.assert_array_equal(found[~nan].view(np.uint16), expected[~nan].view(np.uint16))

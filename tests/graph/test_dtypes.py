@@ -9,6 +9,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError
+from nodeflow.graph.types import FLOATS
 
 
 @pytest.mark.parametrize("name", nf.DTYPES)
@@ -28,7 +29,7 @@ def test_each_dtype_is_an_object_that_is_usable_as_its_name(name: str) -> None:
 
 
 def test_kinds_and_limits() -> None:
-    assert [d for d in nf.DTYPES if getattr(nf, d).is_floating] == ["float32", "float64"]
+    assert [d for d in nf.DTYPES if getattr(nf, d).is_floating] == list(FLOATS)
     assert nf.uint8.is_integer and nf.uint8.is_unsigned and not nf.int32.is_unsigned
     assert nf.bool.is_bool and not nf.bool.is_integer and not nf.float32.is_complex
     assert (nf.int32.min, nf.int32.max) == (-(2**31), 2**31 - 1)

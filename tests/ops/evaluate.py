@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 import nodeflow as nf
+from nodeflow.graph.evaluate import evaluate as reference_of
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import dtype_name
+from nodeflow.graph.types import HALF_TYPES, dtype_name
 
 Arrays = Mapping[Tensor, np.ndarray]
 
@@ -28,6 +29,16 @@ class NumpyStream:
 
     def truncated_normal(self, shape: Sequence[int], dtype: str) -> np.ndarray:
         return np.clip(self.generator.standard_normal(shape), -2, 2).astype(dtype)
+
+
+def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
+    """Elements are equal, NaN and NaN too; numpy does not know that bfloat16 has NaN."""
+    np.testing.assert_array_equal(*(widened(a) for a in (found, expected)))
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """Half floats as float32, anything else as it is."""
+    return array.astype(np.float32) if array.dtype in HALF_TYPES else array
 
 
 def evaluate(tensors: Sequence[Tensor], given: Arrays) -> list[np.ndarray]:
@@ -81,7 +92,7 @@ def resolve(tensor: Tensor) -> Tensor:
 def run_reference(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping) -> list[np.ndarray]:
     """An op's outputs as a list."""
     extra = {"stream": NumpyStream()} if op.random else {}
-    result = op.reference(*arrays, **attrs, **extra)
+    result = reference_of(op, arrays, attrs, **extra)
     return list(result) if isinstance(result, (tuple, list)) else [result]
 
 

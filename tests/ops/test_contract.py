@@ -27,11 +27,11 @@ from nodeflow.graph.known_values import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN
-from nodeflow.graph.types import DTYPES, TensorType, dtype_name, type_of_array
+from nodeflow.graph.types import DTYPES, TensorType, dtype_name, number_kind, type_of_array
 from nodeflow.ops import CATEGORIES
 from nodeflow.ops.composed import Composed, resolve
 from nodeflow.ops.samples import values
-from tests.ops.evaluate import build, evaluate, run_reference, varying
+from tests.ops.evaluate import assert_equal, build, evaluate, run_reference, varying
 
 OPS = list(REGISTRY)
 CALLS = {op.id: list(op.samples()) for op in OPS}
@@ -168,8 +168,9 @@ def is_inferred(
     assert len(inferred) == len(outputs)
     for type_, output in zip(inferred, outputs, strict=True):
         if type_.array is not None:
-            np.testing.assert_array_equal(type_.array, output)
-        of_floats = op.id == "range" and output.dtype.kind == "f"  # only integers are followed
+            assert_equal(type_.array, output)
+        # Of a range only integers are followed.
+        of_floats = op.id == "range" and number_kind(output.dtype) == "f"
         if op.id in SIZED_BY_DATA or (of_floats and len(arrays)):
             assert type_.accepts(type_of_array(output))
         elif type_.with_value(None) != type_of_array(output):
@@ -252,7 +253,7 @@ def test_inputs_are_not_changed(op: Op) -> None:
         for output in run_reference(op, arrays, attrs):
             assert all(not np.shares_memory(output, a) for a in arrays), call
         for array, original in zip(arrays, call.inputs, strict=True):
-            np.testing.assert_array_equal(array, original)
+            assert_equal(array, original)
 
 
 @every_runnable_op
@@ -261,7 +262,7 @@ def test_reference_is_deterministic(op: Op) -> None:
         attrs = op.bind_attrs(call.attrs)
         first, second = (run_reference(op, call.inputs, attrs) for _ in range(2))
         for a, b in zip(first, second, strict=True):
-            np.testing.assert_array_equal(a, b)
+            assert_equal(a, b)
 
 
 @every_runnable_op
@@ -275,7 +276,7 @@ def test_attributes_survive_the_file(op: Op) -> None:
             strict=True,
         ):
             assert before.dtype == after.dtype
-            np.testing.assert_array_equal(before, after)
+            assert_equal(before, after)
         assert op.bind_attrs(again) == again
 
 
@@ -439,7 +440,7 @@ def test_missing_inputs_and_unknown_attributes_are_refused(op: Op) -> None:
 
 BAD_VALUES = {
     "float": ["x", [1], True], "int": ["x", 1.5, True], "bool": [1, "true"], "string": [3, None],
-    "dtype": ["float16", "complex64"], "shape": ["x", [1.5], ["a"]], "ints": ["x", [1.5], 2.5],
+    "dtype": ["float8", "string"], "shape": ["x", [1.5], ["a"]], "ints": ["x", [1.5], 2.5],
     "axes": ["x", [0.5]], "literal": ["x", {"a": 1}], "initializer": [3, {}, {"op": 1}],
     "number": ["x", [1], True], "sizes": ["x", [1.5], 2.5, True],
     "names": ["W", [1]], "choice": ["x", 3, [1]], "json": [],

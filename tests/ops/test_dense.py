@@ -156,7 +156,9 @@ def test_problems_name_the_layer_and_what_is_wrong() -> None:
         with pytest.raises(ShapeError, match="needs rows of features") as flat:
             nf.layers.dense(nf.placeholder("float32", [4]), 4, name="hidden")
         assert flat.value.hint == "Give it two axes: (rows, features)."
-        with pytest.raises(DtypeError, match="dense takes float32 or float64 at 'x', not uint8"):
+        with pytest.raises(
+            DtypeError, match="dense takes float32, float64, float16 or bfloat16 at 'x', not uint8"
+        ):
             nf.layers.dense(nf.placeholder("uint8", [None, 4]), 4)
         x = nf.placeholder("float32", [None, 4])
         with pytest.raises(GraphError) as initializer:

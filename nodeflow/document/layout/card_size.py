@@ -49,6 +49,8 @@ SHORT_DTYPES = {
     "int64": "i64",
     "uint8": "u8",
     "bool": "bool",
+    "float16": "f16",
+    "bfloat16": "bf16",
     "int8": "i8",
     "int16": "i16",
     "uint16": "u16",

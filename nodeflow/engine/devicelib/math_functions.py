@@ -36,6 +36,12 @@ from nodeflow.engine.devicelib.exponentials import (
     softplus,
     tanh,
 )
+from nodeflow.engine.devicelib.half_floats import (
+    from_bfloat16,
+    from_float16,
+    to_bfloat16,
+    to_float16,
+)
 from nodeflow.engine.devicelib.inverse_functions import (
     acos,
     acosh,
@@ -106,6 +112,8 @@ __all__ = [
     "floor",
     "floor_divide",
     "fma",
+    "from_bfloat16",
+    "from_float16",
     "hypot",
     "left_shift",
     "log",
@@ -128,7 +136,9 @@ __all__ = [
     "sqrt",
     "tan",
     "tanh",
+    "to_bfloat16",
     "to_bool",
+    "to_float16",
     "to_float32",
     "to_float64",
     "to_int8",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS
+from nodeflow.graph.types import FLOATS, HALVES, UNSIGNED_INTEGERS
 
 # Functions whose integer variant can fail, with the condition, and the code of `abi`.
 _CHECKS = {
@@ -37,9 +37,25 @@ class Rendered:
     checks: list[str]
 
 
+_STORED_AS = {"bool": "np.bool_", "float16": "np.uint16", "bfloat16": "np.uint16"}
+"""Of dtypes that numba has under another name, or as bits alone, how they are written."""
+
+
 def numpy_name(dtype: str) -> str:
     """How a dtype is written in kernels: ``np.float32``, ``np.bool_``."""
-    return "np.bool_" if dtype == "bool" else f"np.{dtype}"
+    return _STORED_AS.get(dtype) or f"np.{dtype}"
+
+
+def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
+    """An element of one dtype as another that holds it, and the functions of `devicelib` for it."""
+    used = set()
+    if source != target and source in HALVES:
+        text, source = f"from_{source}({text})", "float32"
+        used.add(text.partition("(")[0])
+    if source != target and target in HALVES:
+        text = f"to_{target}(np.float32({text}))"
+        used.add(f"to_{target}")
+    return f"{numpy_name(target)}({text})", used
 
 
 def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:

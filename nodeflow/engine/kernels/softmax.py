@@ -20,7 +20,7 @@ from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_produc
 from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity, tile_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.schedule.schedule import Step
-from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 TOGETHER = 2048
@@ -51,7 +51,7 @@ def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnS
         return None
     type_ = types[step.outputs[0]]
     axis, size = node.attrs["axis"] % max(type_.rank, 1), type_.size
-    if type_.dtype not in FLOATS or not size:
+    if type_.dtype not in ("float32", "float64") or not size:
         return None
     log, length = node.op.id == "log_softmax", type_.shape[axis] or 0
     if axis == type_.rank - 1:

@@ -14,8 +14,8 @@ import numpy as np
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, Region, StepAddress
-from nodeflow.engine.kernels.expressions import numpy_name
-from nodeflow.graph.types import numpy_dtype
+from nodeflow.engine.kernels.expressions import converted, numpy_name
+from nodeflow.graph.types import HALVES, numpy_dtype
 
 FIRST, ORDER = 1, 2
 """Arguments that are set before a program runs: the number of the epoch's first step, and the
@@ -54,7 +54,7 @@ def contiguous(column: Column) -> Column:
 
 
 _HEAD = """import numpy as np
-from nodeflow.engine.devicelib.intrinsics import {names}
+from nodeflow.engine.devicelib.intrinsics import {names}{functions}
 
 
 def kernel(args, task, ntasks):
@@ -74,7 +74,7 @@ def rows_source(stored: str, dtype: str, scaled: bool) -> str:
         get = "slot_f32" if dtype == "float32" else "slot_f64"
         names = f"slot, {get}, view1"
         lines.append(f"    scale = {get}(args, 7)")
-    value = f"{numpy_name(dtype)}(x[j])"
+    value, functions = converted("x[j]", stored, dtype)
     if scaled:
         value = f"{numpy_name(dtype)}({value} * scale)"
     lines += [
@@ -86,7 +86,13 @@ def rows_source(stored: str, dtype: str, scaled: bool) -> str:
         f"            y[j] = {value}",
         "",
     ]
-    return _HEAD.format(names=names) + "\n".join(lines)
+    return _HEAD.format(names=names, functions=_imported(functions)) + "\n".join(lines)
+
+
+def _imported(functions: set[str]) -> str:
+    """The line that imports functions of `devicelib.half_floats`, if there are any."""
+    names = ", ".join(sorted(functions))
+    return names and f"\nfrom nodeflow.engine.devicelib.half_floats import {names}"
 
 
 @cache
@@ -94,6 +100,8 @@ def one_hot_source(stored: str, dtype: str) -> str:
     """One-hot rows of the depth in slot 7 from class numbers."""
     size_in, size_out = np.dtype(stored).itemsize, numpy_dtype(dtype).itemsize
     name = numpy_name(dtype)
+    bits = np.ones((), numpy_dtype(dtype)).view(np.uint16) if dtype in HALVES else 1
+    one = f"{name}({bits})"
     lines = [
         "    depth = slot(args, 7)",
         "    for i in range(batch * task // ntasks, batch * (task + 1) // ntasks):",
@@ -101,7 +109,7 @@ def one_hot_source(stored: str, dtype: str) -> str:
         f"        label = np.int64(load(at, {numpy_name(stored)}))",
         f"        y = view1(target + {size_out} * (i * depth), depth, {name})",
         "        for j in range(y.size):",
-        f"            y[j] = {name}(1) if j == label else {name}(0)",
+        f"            y[j] = {one} if j == label else {name}(0)",
         "",
     ]
-    return _HEAD.format(names="load, slot, view1") + "\n".join(lines)
+    return _HEAD.format(names="load, slot, view1", functions="") + "\n".join(lines)

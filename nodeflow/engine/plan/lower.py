@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.registry import rule_of
+from nodeflow.engine.plan.half_floats import lower_half_floats
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import TensorType
+from nodeflow.graph.types import HALVES, TensorType
 from nodeflow.ops.lowering import Elementwise, Lowering
 
 
@@ -94,7 +95,10 @@ def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None
         for slot, array in zip(step.outputs, known, strict=True):
             actions.set_constant(slot, array)  # type: ignore[arg-type]
         return
-    lowering = node.op.lower(ins, outs, **node.attrs)
+    if any(t.dtype in HALVES for t in (*ins, *outs)):
+        lowering = lower_half_floats(node, ins, outs)
+    else:
+        lowering = node.op.lower(ins, outs, **node.attrs)
     if lowering is None or (outs[0].size == 0 and rule_of(lowering).checks_elements(lowering)):
         actions.add(Action(node, None, step.inputs, step.outputs))
     else:

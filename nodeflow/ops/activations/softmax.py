@@ -17,6 +17,12 @@ from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.samples import values
 
 
+def impossible_score(dtype: str) -> float:
+    """A score low enough that softmax gives exactly 0 beside any other; finite, so that a row of
+    nothing else gives a mean and not NaN."""
+    return -6e4 if dtype == "float16" else -1e30
+
+
 def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
     """x - log(sum(exp(x))), with the maximum taken out first."""
     largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)

@@ -14,14 +14,11 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, shape_text
 from nodeflow.ops import functions as F
+from nodeflow.ops.activations.softmax import impossible_score
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.norms.batch_and_layer import check_broadcast
-from nodeflow.ops.samples import values
-
-NEVER = -1e30
-"""A score low enough that softmax gives exactly 0 beside any other; finite, so that a row without
-any allowed key gives a mean and not NaN."""
+from nodeflow.ops.samples import ROUNDED, values
 
 
 @register
@@ -100,17 +97,18 @@ class Attention(Composed):
         scores = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
         if cap := attrs["soft_cap"]:
             scores = F.tanh(scores * (1 / cap)) * cap
+        never = impossible_score(scores.dtype)
         if len(inputs) > 3:
             mask = inputs[3]
             added = mask.type.is_float
-            scores = scores + mask if added else F.where(mask, scores, NEVER)
+            scores = scores + mask if added else F.where(mask, scores, never)
         if attrs["causal"]:
             own = F.expand_dims(F.positions(query, axis=-2), axis=1)
-            scores = F.where(own >= F.positions(key, axis=-2), scores, NEVER)
+            scores = F.where(own >= F.positions(key, axis=-2), scores, never)
         return F.matmul(F.softmax(scores, name="weights"), value)
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in FLOATS:
+        for dtype in (*ROUNDED, "float64"):
             arrays = (
                 values((2, 3), dtype),
                 values((4, 3), dtype, start=5),

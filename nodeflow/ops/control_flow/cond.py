@@ -34,6 +34,7 @@ class Cond(Op):
     """One of two pieces of graph."""
 
     id = "cond"
+    widens = False
     category = "Internal"
     hidden = True
     doc = (
@@ -108,7 +109,7 @@ class Cond(Op):
             return x * x, F.zeros_like(x)
 
         for pred in (True, False):
-            for dtype in ("float32", "float64"):
+            for dtype in FLOATS:
                 arrays = np.array(pred), values((2, 3), dtype), values((3,), dtype)
                 yield call(arrays, scaled, other, smooth=dtype == "float64")
             for dtype in (d for d in DTYPES if d not in FLOATS):

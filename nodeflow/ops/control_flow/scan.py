@@ -24,6 +24,7 @@ from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
     DTYPES,
+    FLOATS,
     INTEGERS,
     Dim,
     TensorType,
@@ -70,6 +71,7 @@ class Scan(Op):
     """A loop over the steps of sequences."""
 
     id = "scan"
+    widens = False
     category = "Internal"
     hidden = True
     doc = (
@@ -172,7 +174,7 @@ class Scan(Op):
         def count(n: Tensor, x: Tensor) -> Sequence[Tensor]:
             return n + 1, F.where(x, n, 0)
 
-        for dtype in ("float32", "float64"):
+        for dtype in FLOATS:
             arrays = values((2, 3), dtype), values((4, 2, 3), dtype), values((3, 3), dtype, -1, 1)
             for reverse, history in ((False, True), (True, False)):
                 yield call(layer, arrays, carried=1, sequences=1, reverse=reverse, history=history)

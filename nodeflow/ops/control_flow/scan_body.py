@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nodeflow.errors import GraphError, NodeflowError, RunError
+from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
@@ -246,9 +247,9 @@ def run_body(
         try:
             if op.random:
                 inner = stream and stream.inside(own or op.id, iteration, attrs.get("seed"))
-                result = op.reference(*arrays, **attrs, stream=inner)
+                result = evaluate(op, arrays, attrs, stream=inner)
             else:
-                result = op.reference(*arrays, **attrs)
+                result = evaluate(op, arrays, attrs)
         except NodeflowError as error:
             raise error.inside(name or op.short_id) from error.__cause__
         except MemoryError:

@@ -37,6 +37,7 @@ class WhileLoop(Op):
     """A piece of graph, again and again."""
 
     id = "while_loop"
+    widens = False
     category = "Internal"
     hidden = True
     doc = (
@@ -127,7 +128,7 @@ class WhileLoop(Op):
             return i + 1, F.tanh(F.matmul(h, w))
 
         start = np.array(0, "int32")
-        for dtype in ("float32", "float64"):
+        for dtype in FLOATS:
             arrays = start, values((2, 3), dtype), values((3, 3), dtype, -1, 1)
             yield call(arrays, below, layer, carried=2)
             yield call(arrays, below, layer, carried=2, history=True)

@@ -31,7 +31,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.convolution.channels_last import filter_order, lower_pictures, picture_order
 from nodeflow.ops.convolution.reference import convolve, filter_gradient, input_gradient
 from nodeflow.ops.lowering import Convolve, FilterGradient
-from nodeflow.ops.samples import values
+from nodeflow.ops.samples import ROUNDED, values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
     PADDING,
@@ -202,7 +202,8 @@ class Convolution(Op):
 
     def samples(self) -> Iterator[Sample]:
         yield self.call((1, 4, 3, 2), (3, 2, 2, 3), {}, "float64")
-        yield self.call((4, 5, 7, 3), (3, 2, 3, 2), {}, "float32")
+        for dtype in ROUNDED:
+            yield self.call((4, 5, 7, 3), (3, 2, 3, 2), {}, dtype)
         for attrs in (
             {"padding": "valid"},
             {"strides": (2, 3)},

@@ -17,7 +17,7 @@ from nodeflow.ops.convolution.conv2d import (
     Convolution,
 )
 from nodeflow.ops.convolution.transposed import SIZES, Conv2DTranspose
-from nodeflow.ops.samples import values
+from nodeflow.ops.samples import ROUNDED, values
 from nodeflow.ops.sliding_windows import LAYOUT_3D, PADDING, PADS
 
 ATTRS_3D = (
@@ -42,7 +42,8 @@ class Convolution3D(Convolution):
 
     def samples(self) -> Iterator[Sample]:
         yield self.call((1, 3, 2, 4, 2), (2, 1, 3, 2, 3), {}, "float64")
-        yield self.call((2, 3, 4, 5, 6), (2, 3, 1, 6, 7), {}, "float32")
+        for dtype in ROUNDED:
+            yield self.call((2, 3, 4, 5, 6), (2, 3, 1, 6, 7), {}, dtype)
         for attrs in (
             {"padding": "valid", "strides": (2, 1, 2)},
             {"strides": (2,), "layout": "NCDHW", "filter_layout": "OIDHW"},

@@ -11,7 +11,7 @@ from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, compatible, shape_text
+from nodeflow.graph.types import FLOATS, HALVES, NUMBERS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.distributions.normal_uniform import SEED
@@ -113,7 +113,9 @@ class CropAndResize(Picture):
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         x, boxes, rows = inputs
-        x = x if x.type.is_float else F.cast(x, dtype="float32")
+        out = x.dtype if x.type.is_float else "float32"
+        if x.dtype in HALVES or not x.type.is_float:  # half floats do not tell pixels apart
+            x = F.cast(x, dtype="float32")
         boxes = boxes if boxes.dtype == x.dtype else F.cast(boxes, dtype=x.dtype)
         height, width = known_sizes(x.type, 1, 2)
         y1, x1, y2, x2 = F.split(boxes, parts=4, axis=1)
@@ -133,7 +135,8 @@ class CropAndResize(Picture):
             ]
             found = at_points(x, rows, *whole)
         outside = F.cast(attrs["extrapolation_value"], dtype=x.dtype)
-        return F.where(in_frame(down, across, inside), found, outside)
+        cut = F.where(in_frame(down, across, inside), found, outside)
+        return cut if cut.dtype == out else F.cast(cut, dtype=out)
 
     def places(self, begin: Tensor, end: Tensor, old: int, new: int) -> Tensor:
         """(n, new) places from begin to end, which are (n, 1)."""

@@ -11,7 +11,15 @@ from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import FLOATS, INTEGERS, NUMBERS, TensorType, numpy_dtype, shape_text
+from nodeflow.graph.types import (
+    FLOATS,
+    HALVES,
+    INTEGERS,
+    NUMBERS,
+    TensorType,
+    numpy_dtype,
+    shape_text,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.images.pictures import Picture
@@ -56,7 +64,11 @@ class ConvertImageDtype(Picture):
         if old is None and new is None:
             return F.cast(x, dtype=dtype)
         if new is None:
-            return F.cast(x, dtype=dtype) * (1 / (old or 1))
+            wide = "float32" if dtype in HALVES else dtype
+            floats = F.cast(x, dtype=wide) * (1 / (old or 1))
+            return floats if wide == dtype else F.cast(floats, dtype=dtype)
+        if x.dtype in HALVES:
+            x = F.cast(x, dtype="float32")
         if old is None:  # the half gives each whole number an equal share of the range
             return F.cast(x * (new + 0.5), dtype=dtype)
         if old > new:

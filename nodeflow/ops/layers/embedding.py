@@ -63,7 +63,9 @@ class Embedding(Layer):
         sizes: dict[str, Any] = {"input_dim": 5, "output_dim": 3}
         for dtype in INDICES:
             yield Sample((values((4, 2), dtype, 0, 4),), sizes)
-        yield Sample((values((4,), "int32", 0, 4),), {**sizes, "dtype": "float64"}, smooth=True)
+        for dtype in FLOATS:
+            smooth = dtype == "float64"
+            yield Sample((values((4,), "int32", 0, 4),), {**sizes, "dtype": dtype}, smooth=smooth)
         yield Sample((values((1, 1), "int32", 0, 1),), {**sizes, "trainable": False})
         yield Sample((values((0, 3), "int32"),), sizes)
         drawn = {"embeddings_initializer": {"op": "random_normal"}}

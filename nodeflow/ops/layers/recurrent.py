@@ -23,7 +23,7 @@ from nodeflow.ops.layers.layer import (
     known_size,
 )
 from nodeflow.ops.rnn.kinds import ACTIVATION, FIRST, KINDS, LAST, REVERSE, Kind
-from nodeflow.ops.samples import values
+from nodeflow.ops.samples import ROUNDED, values
 
 BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias begins.")
 UNIT_FORGET_BIAS = Attr(
@@ -138,7 +138,8 @@ class RecurrentLayer(Layer):
             x = values((rows, time, features), dtype)
             return Sample((x, *states), {"units": units, **attrs}, smooth and dtype == "float64")
 
-        yield call(4, 5, 3, 2, dtype="float32")
+        for dtype in ROUNDED:
+            yield call(4, 5, 3, 2, dtype=dtype)
         yield call(2, 3, 1, 2, given=len(self.kind.states), return_sequences=True)
         yield call(2, 3, 4, 1, reverse=True, use_bias=False, trainable=False)
         if self.kind.id == "lstm":

@@ -18,6 +18,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
+from nodeflow.ops.activations.softmax import impossible_score
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.distributions.normal_uniform import SEED
@@ -212,7 +213,7 @@ class SampledLoss(Composed):
         if attrs["remove_accidental_hits"]:
             same = F.equal(F.expand_dims(labels, axis=-1), sampled)
             hit = F.reduce_any(same, axis=1)
-            others = F.where(hit, -1e30, others)
+            others = F.where(hit, impossible_score(others.dtype), others)
         share = F.ones_like(true) * (1 / attrs["num_true"])
         return self.loss(
             F.concat([share, F.zeros_like(others)], axis=1), F.concat([true, others], axis=1)

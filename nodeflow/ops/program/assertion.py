@@ -24,6 +24,7 @@ class AssertTrue(Op):
     """End the run unless a condition holds everywhere."""
 
     id = "assert_true"
+    widens = False
     category = "Utility"
     keywords = ("assert", "check", "require", "debug")
     doc = (

@@ -23,6 +23,7 @@ class PrintOp(Op):
     """Pass a tensor on and show it."""
 
     id = "print"
+    widens = False
     category = "Utility"
     keywords = ("debug", "show", "log", "message")
     doc = (

@@ -19,6 +19,7 @@ class PyFunc(Op):
     """One Python function with the dtypes of its results; each is an op of its own."""
 
     id = "py_func"
+    widens = False
     category = "Internal"
     hidden = True
     doc = "What a Python function gives for the values of its inputs."

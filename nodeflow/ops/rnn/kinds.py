@@ -22,7 +22,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.control_flow.scan import remember
 from nodeflow.ops.control_flow.scan_body import make_body
-from nodeflow.ops.samples import values
+from nodeflow.ops.samples import ROUNDED, values
 
 Step = Callable[..., Sequence[Tensor]]
 """``step(h[, c], projected, recurrent)`` gives the next h[, c]."""
@@ -232,7 +232,8 @@ class Cell(Recurrent):
             arrays = (x, *states, *weights(features, units, self.gates, dtype))
             return Sample(arrays, smooth=dtype == "float64")
 
-        yield call(4, 3, 2, "float32")
+        for dtype in ROUNDED:
+            yield call(4, 3, 2, dtype)
         yield call(1, 3, 2)
         yield call(0, 3, 2)
         yield call(2, 0, 2)
@@ -328,7 +329,8 @@ class Layer(Recurrent):
             arrays = (x, *weights(features, units, self.gates, dtype), *states)
             return Sample(arrays, attrs, smooth=dtype == "float64")
 
-        yield call(4, 5, (3, 2), dtype="float32")
+        for dtype in ROUNDED:
+            yield call(4, 5, (3, 2), dtype=dtype)
         yield call(2, 3, (1, 2), given=len(self.states))
         yield call(1, 2, (2, 1), reverse=True)
         yield call(0, 3, (1, 2))

@@ -70,7 +70,8 @@ class Schedule(Composed):
         for dtype in NUMBERS:
             yield Sample((values((2, 3), dtype, 0, 200),))
         small = {a.name: 3 for a in self.attrs if a.name in ("steps", "warmup_steps")}
-        yield Sample((np.arange(8),), {**small, "dtype": "float64"})
+        for dtype in FLOATS:
+            yield Sample((np.arange(8),), {**small, "dtype": dtype})
         yield Sample((np.zeros((0, 3)),))
         yield Sample((np.array(5),), small)
         yield Sample(())

@@ -67,6 +67,7 @@ class UserOp(Op):
     """
 
     own = True
+    widens = False
 
     def __init__(
         self, function: Callable[..., Any], declared: Declaration, fault: str = ""

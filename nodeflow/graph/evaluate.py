@@ -1,0 +1,40 @@
+"""What an op computes in numpy: its reference, by way of float32 where it is given half floats.
+
+float16 and bfloat16 are for storage. Arithmetic on them happens in float32, and what an op returns
+is rounded once: a sum of many is added up in float32, and no reference needs to know of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.infer import infer_outputs
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import HALF_TYPES, numpy_dtype, type_of_array
+
+
+def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **given: Any) -> Any:
+    """What ``op.reference`` returns for arrays and complete attributes.
+
+    Args:
+        given: what ops get besides, such as ``stream``.
+    """
+    if not op.widens or not any(a.dtype in HALF_TYPES for a in arrays):
+        return op.reference(*arrays, **attrs, **given)
+    types = infer_outputs(op, [type_of_array(a) for a in arrays], attrs)
+    wide = [a.astype(np.float32) if a.dtype in HALF_TYPES else a for a in arrays]
+    result = op.reference(*wide, **attrs, **given)
+    if result is None:
+        return None
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    with np.errstate(all="ignore"):
+        rounded = [_rounded(r, numpy_dtype(t.dtype)) for r, t in zip(results, types, strict=True)]
+    return rounded if isinstance(result, (tuple, list)) else rounded[0]
+
+
+def _rounded(result: Any, dtype: np.dtype) -> np.ndarray:
+    array = np.asarray(result)
+    return array.astype(dtype, copy=False) if dtype in HALF_TYPES else array

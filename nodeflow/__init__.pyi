@@ -1729,6 +1729,29 @@ def diag_part(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Ten
         offset: Which diagonal: above the main one if positive.
     """
 
+def dilation2d(
+    x: TensorLike,
+    filter: TensorLike,
+    strides: int | Sequence[int] = (1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1),
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Grey dilation: the largest of what each window sees plus the filter.
+
+    x (n, height, width, channels) and filter (height, width, channels) give (n, height', width',
+    channels). The border never counts. Height and width must be known. Erosion is the negative of
+    the dilation of -x by the filter turned round. Gradient: shared equally by ties.
+
+    Args:
+        x: Images: (n, height, width, channels).
+        filter: (height, width, channels).
+        strides: Steps between windows: height and width, or one number.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+    """
+
 def divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The quotient x / y of floats.
 

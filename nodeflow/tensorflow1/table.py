@@ -60,8 +60,6 @@ RENAMED: Mapping[str, str] = {
     "linalg.tensor_diag": "diag",
     "linalg.tensor_diag_part": "diag_part",
     "math.cumulative_logsumexp": "logcumsumexp",
-    "nn.avg_pool1d": "average_pool1d",
-    "nn.avg_pool2d": "average_pool2d",
     "nn.lrn": "local_response_normalization",
     "nn.swish": "silu",
     "contrib.image.rotate": "image.rotate",
@@ -96,7 +94,6 @@ EAGER = "everything is a graph; there is no eager execution to switch on or off"
 QUANTIZED = "there are no quantized dtypes"
 RARE = "not here; write it with other ops, or as an own op with nf.op"
 CLASSES = "its base class has no use here; a layer is a function or a class of nf.layers"
-THREE_D = "convolutions and pooling go over one or two axes"
 FILES = "use Python's files, os and glob"
 
 ABSENT: Mapping[str, str] = {
@@ -152,7 +149,6 @@ ABSENT: Mapping[str, str] = {
         quant* dequantize fake_quant* qint* quint* QUANTIZED_DTYPES nn.quantized_*
     """,
     CLASSES: "layers.InputSpec layers.Layer",
-    THREE_D: "layers.*3d* layers.*3D* nn.*3d*",
     FILES: "write_file gfile.* python_io.*",
     "flags and app.run are Python's own: use argparse and call main()": "app.* flags.*",
     "print with Python's logging": "logging.* get_logger",
@@ -198,6 +194,14 @@ OTHERS: Mapping[str, str] = {
     "sub": "subtract", "sum": "reduce_sum", "swapaxes": "transpose", "take": "gather",
     "true_divide": "divide", "unsqueeze": "expand_dims", "value_and_grad": "gradients",
     "view": "reshape", "vstack": "concat", "hstack": "concat", "nll_loss":
-    "sparse_softmax_cross_entropy", "GELU": "gelu", "ReLU": "relu", "Adam": "train.AdamOptimizer",
+    "sparse_softmax_cross_entropy", "GELU": "gelu", "ReLU": "relu",
+    "Conv1d": "layers.conv1d", "Conv3d": "layers.conv3d", "ConvTranspose1d":
+    "layers.conv1d_transpose", "ConvTranspose2d": "layers.conv2d_transpose", "ConvTranspose3d":
+    "layers.conv3d_transpose", "conv_transpose1d": "conv1d_transpose", "conv_transpose2d":
+    "conv2d_transpose", "conv_transpose3d": "conv3d_transpose", "MaxPool1d": "max_pool1d",
+    "MaxPool2d": "max_pool2d", "MaxPool3d": "max_pool3d", "AvgPool1d": "average_pool1d",
+    "AvgPool2d": "average_pool2d", "AvgPool3d": "average_pool3d", "avg_pool1d": "average_pool1d",
+    "avg_pool2d": "average_pool2d", "avg_pool3d": "average_pool3d", "MaxUnpool2d": "max_unpool2d",
+    "MaxUnpool3d": "max_unpool3d", "Adam": "train.AdamOptimizer",
 }  # fmt: skip
 """What numpy, PyTorch and JAX call it -> the name here."""

@@ -47,7 +47,9 @@ DIFFERENTIABLE = [
 NEED_SIZES = {
     "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
     "layers/dense": (0,), "layers/conv2d": (0, 1, 2), "layers/conv1d": (0, 1),
-    "layers/separable_conv2d": (0, 1, 2),
+    "layers/separable_conv2d": (0, 1, 2), "layers/separable_conv1d": (0, 1),
+    "layers/depthwise_conv2d": (0, 1, 2), "layers/conv3d": (0, 1, 2, 3),
+    "layers/conv1d_transpose": (0, 1), "layers/conv3d_transpose": (0, 1, 2, 3),
     "layers/conv2d_transpose": (0, 1, 2), "layers/batch_normalization": (0,),
     "layers/layer_normalization": (0,), "layers/multi_head_attention": (0, 1),
     "layers/residual_dense": (0,), "layers/residual_conv": (0, 1, 2),
@@ -63,6 +65,7 @@ NEED_SIZES = {
     "rotary_embedding": (0,), "rotate": (), "transform": (),
     "image_patches": (0,), "crop_and_resize": (0, 3), "roi_align": (0,),
     "extract_glimpse": (0,), "random_rotation": (0,), "fold": (0,), "random_categorical": (0,),
+    "dilation2d": (0, 3),
     "scatter_nd": (0,), "scatter_nd_like": (0, 1),
     "gather_nd": (0, 1, 2), "tensor_scatter": (0, 1, 2),
 }  # fmt: skip

@@ -307,3 +307,107 @@ def test_moving_averages_begin_as_their_initializers_say() -> None:
     with nf.Session(graph) as session:
         session.initialize()
         np.testing.assert_allclose(session.run(out), (x - 3) / np.sqrt(4.001), rtol=1e-12)
+
+
+# ---- volumes, and layers of each channel by itself ------------------------------------------
+
+
+@tiers
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_conv3d(tier: str, padding: str, strides: int, dilation: int) -> None:
+    rng = np.random.default_rng(1)
+    x, kernel = rng.normal(size=(2, 5, 6, 4, 3)), rng.normal(size=(2, 3, 2, 3, 4))
+    bias = rng.normal(size=4)
+
+    def build():
+        layer = nf.layers.conv3d
+        return layer(
+            nf.constant(x), 4, (2, 3, 2), strides, padding, dilation_rate=dilation, name="c"
+        )
+
+    got, variables, _ = run(build, tier, {"c/kernel": kernel, "c/bias": bias})
+    expected = windows(x, kernel, strides, dilation, padding == "same") + bias
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
+    assert variables["c/kernel"].shape == (2, 3, 2, 3, 4)
+
+
+def test_channels_of_volumes_may_come_first() -> None:
+    x = np.random.default_rng(1).normal(size=(2, 5, 6, 4, 3))
+    moved = np.moveaxis(x, -1, 1)
+
+    def build():
+        first = nf.layers.conv3d(nf.constant(moved), 2, 3, data_format="channels_first", name="c")
+        last = nf.layers.conv3d(nf.constant(x), 2, 3, name="c", reuse=True)
+        pooled = nf.layers.max_pooling3d(nf.constant(moved), 2, 2, data_format="channels_first")
+        mean = nf.layers.average_pooling3d(nf.constant(x), 2, 2, "same")
+        return first, last, pooled, mean
+
+    (first, last, pooled, mean), _, _ = run(build)
+    np.testing.assert_allclose(np.moveaxis(first, 1, -1), last, rtol=1e-11)
+    blocks = x[:, :4].reshape(2, 2, 2, 3, 2, 2, 2, 3)
+    np.testing.assert_array_equal(np.moveaxis(pooled, 1, -1), blocks.max((2, 4, 6)))
+    np.testing.assert_allclose(mean[:, :2], blocks.mean((2, 4, 6)), rtol=1e-12)
+    np.testing.assert_allclose(mean[:, 2], x[:, 4].reshape(2, 3, 2, 2, 2, 3).mean((2, 4)))
+
+
+@tiers
+@pytest.mark.parametrize("axes", [1, 3])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_transposed_layers_are_adjoints(tier: str, axes: int, padding: str) -> None:
+    """<layer(x), y> is <x, convolution of y> for every y of the layer's sizes."""
+    rng = np.random.default_rng(2)
+    sizes, kernel_size = (3, 4, 2)[:axes], (2, 3, 3)[:axes]
+    x, kernel = rng.normal(size=(2, *sizes, 5)), rng.normal(size=(*kernel_size, 3, 5))
+
+    def build():
+        layer = getattr(nf.layers, f"conv{axes}d_transpose")
+        return layer(nf.constant(x), 3, kernel_size, 2, padding, use_bias=False, name="t")
+
+    got, variables, _ = run(build, tier, {"t/kernel": kernel})
+    y = rng.normal(size=got.shape)
+    back = windows(y, kernel, 2, 1, padding == "same")
+    assert back.shape == x.shape
+    np.testing.assert_allclose((got * y).sum(), (x * back).sum(), rtol=1e-10)
+    assert variables["t/kernel"].shape == kernel.shape
+
+
+@tiers
+def test_separable_and_depthwise_layers(tier: str) -> None:
+    rng = np.random.default_rng(3)
+    x, point = rng.normal(size=(2, 7, 3)), rng.normal(size=(1, 6, 4))
+    own, bias = rng.normal(size=(3, 3, 2)), rng.normal(size=4)
+    images, each = rng.normal(size=(2, 5, 6, 3)), rng.normal(size=(3, 2, 3, 2))
+
+    def build():
+        series = nf.layers.separable_conv1d(nf.constant(x), 4, 3, depth_multiplier=2, name="s")
+        deep = nf.layers.depthwise_conv2d(
+            nf.constant(images), (3, 2), padding="same", depth_multiplier=2, name="d"
+        )
+        return series, deep
+
+    values = {"s/depthwise_kernel": own, "s/pointwise_kernel": point, "s/bias": bias}
+    (series, deep), variables, _ = run(build, tier, {**values, "d/depthwise_kernel": each})
+    alone = [windows(x[..., c : c + 1], own[:, c : c + 1], 1, 1, False) for c in range(3)]
+    expected = np.concatenate(alone, -1) @ point[0] + bias
+    np.testing.assert_allclose(series, expected, rtol=1e-11, atol=1e-12)
+    alone = [windows(images[..., c : c + 1], each[:, :, c : c + 1], 1, 1, True) for c in range(3)]
+    np.testing.assert_allclose(deep, np.concatenate(alone, -1), rtol=1e-11, atol=1e-12)
+    assert variables["d/bias"].shape == (6,)
+
+
+def test_layers_of_volumes_refuse_images() -> None:
+    with nf.Graph():
+        with pytest.raises(ShapeError, match="volumes"):
+            nf.layers.conv3d(nf.zeros([2, 4, 5, 3]), 2, 3)
+        with pytest.raises(AttributeProblem, match="one or three positive numbers"):
+            nf.layers.conv3d(nf.zeros([2, 4, 5, 6, 3]), 2, (3, 2))
+
+
+def test_an_object_of_a_layer_of_volumes_shares_its_variables() -> None:
+    with nf.Graph() as graph:
+        layer = nf.layers.Conv3D(2, 3, padding="same")
+        x = nf.zeros([1, 3, 3, 3, 2])
+        layer(layer(x))
+        assert len(layer.variables) == 2
+    assert len([n for n in graph.nodes if n.op.id == "variable"]) == 2

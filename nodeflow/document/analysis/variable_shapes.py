@@ -27,7 +27,7 @@ MOST_STEPS = 60
 """How many nodes downstream are looked at."""
 UNITS, FEW_UNITS, FILTERS = 64, 16, 16
 _KERNEL = 3
-_SPATIAL = {"conv1d": 1, "conv2d": 2}
+_SPATIAL = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 _ROWS = ("Math", "Loss")
 """Categories of ops whose inputs have rows of equal length."""
 _PROBE = TensorType("float32", (7, 5))
@@ -98,9 +98,16 @@ def _of_matmul(
 def _of_filter(type_of: TypeOf, target: NodeRecord, counts: list[int]) -> list[Sizes]:
     images = type_of(target.id, "x")
     spatial = _SPATIAL[target.op]
-    if images is None or images.ndims != spatial + 2 or images.shape[-1] is None:
+    if images is None or images.ndims != spatial + 2:
         return []
-    return [(_KERNEL,) * spatial + (images.shape[-1], count) for count in dict.fromkeys(counts)]
+    channels = images.shape[1 if target.attrs.get("layout", "").startswith("NC") else -1]
+    if channels is None:
+        return []
+    kernel, first = (_KERNEL,) * spatial, target.attrs.get("filter_layout", "").startswith("OI")
+    return [
+        (count, channels, *kernel) if first else (*kernel, channels, count)
+        for count in dict.fromkeys(counts)
+    ]
 
 
 def _of_bias(other: TensorType | None) -> list[Sizes]:

@@ -11,7 +11,10 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.graph.types import TensorType
 
-SIZES = {"layers/dense": "units", "layers/conv1d": "filters", "layers/conv2d": "filters"}
+SIZES = {
+    "layers/dense": "units", "layers/conv1d": "filters", "layers/conv2d": "filters",
+    "layers/conv3d": "filters",
+}  # fmt: skip
 """Layers, and the attribute that is the size of their result's last axis."""
 LABELS, SCORES = "labels", ("logits", "predictions")
 

@@ -33,18 +33,27 @@ from nodeflow.ops.layers.calls import (
     recurrent,
     refuse,
 )
-from nodeflow.ops.layers.image_api import (
-    average_pooling1d,
-    average_pooling2d,
+from nodeflow.ops.layers.convolution_api import (
     conv1d,
+    conv1d_transpose,
     conv2d,
     conv2d_transpose,
-    max_pooling1d,
-    max_pooling2d,
+    conv3d,
+    conv3d_transpose,
+    depthwise_conv2d,
+    separable_conv1d,
     separable_conv2d,
 )
 from nodeflow.ops.layers.layer import ONES, ZEROS
 from nodeflow.ops.layers.objects import class_of
+from nodeflow.ops.layers.pooling_api import (
+    average_pooling1d,
+    average_pooling2d,
+    average_pooling3d,
+    max_pooling1d,
+    max_pooling2d,
+    max_pooling3d,
+)
 from nodeflow.ops.layers.scoped_calls import Regularizer
 from nodeflow.ops.variables.regularizers import (
     apply_regularization,
@@ -58,26 +67,38 @@ from nodeflow.public import publish
 __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
     "BatchNormalization",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Embedding",
     "Flatten",
     "LayerNormalization",
     "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
+    "SeparableConv1D",
     "SeparableConv2D",
     "apply_regularization",
     "average_pooling1d",
     "average_pooling2d",
+    "average_pooling3d",
     "batch_normalization",
     "conv1d",
+    "conv1d_transpose",
     "conv2d",
     "conv2d_transpose",
+    "conv3d",
+    "conv3d_transpose",
     "dense",
+    "depthwise_conv2d",
     "dropout",
     "embedding",
     "flatten",
@@ -89,6 +110,7 @@ __all__ = [
     "lstm",
     "max_pooling1d",
     "max_pooling2d",
+    "max_pooling3d",
     "multi_head_attention",
     "random_brightness",
     "random_contrast",
@@ -100,6 +122,7 @@ __all__ = [
     "residual_conv",
     "residual_dense",
     "rnn",
+    "separable_conv1d",
     "separable_conv2d",
     "sum_regularizer",
     "transformer_block",
@@ -108,8 +131,10 @@ __all__ = [
 
 _ELSEWHERE = {
     "max_pool1d": "max_pooling1d", "max_pool2d": "max_pooling2d",
+    "max_pool3d": "max_pooling3d", "avg_pool3d": "average_pooling3d",
     "avg_pool1d": "average_pooling1d", "avg_pool2d": "average_pooling2d",
     "average_pool1d": "average_pooling1d", "average_pool2d": "average_pooling2d",
+    "average_pool3d": "average_pooling3d",
     "batch_norm": "batch_normalization", "layer_norm": "layer_normalization",
     "fully_connected": "dense", "linear": "dense", "simple_rnn": "rnn", "attention":
     "multi_head_attention",
@@ -497,7 +522,12 @@ def transformer_block(
 Dense = class_of(dense, "Dense")
 Conv1D = class_of(conv1d, "Conv1D")
 Conv2D = class_of(conv2d, "Conv2D")
+Conv3D = class_of(conv3d, "Conv3D")
+Conv1DTranspose = class_of(conv1d_transpose, "Conv1DTranspose")
 Conv2DTranspose = class_of(conv2d_transpose, "Conv2DTranspose")
+Conv3DTranspose = class_of(conv3d_transpose, "Conv3DTranspose")
+DepthwiseConv2D = class_of(depthwise_conv2d, "DepthwiseConv2D")
+SeparableConv1D = class_of(separable_conv1d, "SeparableConv1D")
 SeparableConv2D = class_of(separable_conv2d, "SeparableConv2D")
 BatchNormalization = class_of(batch_normalization, "BatchNormalization")
 LayerNormalization = class_of(layer_normalization, "LayerNormalization")
@@ -506,7 +536,9 @@ Dropout = class_of(dropout, "Dropout")
 Flatten = class_of(flatten, "Flatten")
 MaxPooling1D = class_of(max_pooling1d, "MaxPooling1D")
 MaxPooling2D = class_of(max_pooling2d, "MaxPooling2D")
+MaxPooling3D = class_of(max_pooling3d, "MaxPooling3D")
 AveragePooling1D = class_of(average_pooling1d, "AveragePooling1D")
 AveragePooling2D = class_of(average_pooling2d, "AveragePooling2D")
+AveragePooling3D = class_of(average_pooling3d, "AveragePooling3D")
 
 publish(globals(), __all__)

@@ -140,7 +140,7 @@ def pool(
     op: str, inputs: Any, size: Any, strides: Any, padding: Any, data_format: str, name: str | None
 ) -> Tensor:
     """A pooling op: it has no variables, so it is no layer of its own."""
-    axes = 1 if op.endswith("1d") else 2
+    axes = int(op[-2])
     attrs = {
         "size": spatial("pool_size", size, axes, data_format),
         "strides": spatial("strides", strides, axes, data_format),

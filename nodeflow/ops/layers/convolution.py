@@ -1,4 +1,4 @@
-"""Convolutional layers of series and images."""
+"""Convolutional layers of series, images and volumes."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ class Convolutional(Layer):
         for name in ("kernel_size", "strides", "dilation_rate"):
             sizes = attrs.get(name, (1,))
             if len(sizes) not in (1, self.axes) or min(sizes) < 1:
-                each = "one positive number" if self.axes == 1 else "one or two positive numbers"
-                raise AttributeProblem(f"{name} {list(sizes)} is not {each}", port=name)
+                each = ("one positive number", "one or two positive numbers")
+                text = each[self.axes - 1] if self.axes < 3 else "one or three positive numbers"
+                raise AttributeProblem(f"{name} {list(sizes)} is not {text}", port=name)
         size = attrs["kernel_size"]
         return tuple(size) * self.axes if len(size) == 1 else tuple(size)
 
@@ -83,8 +84,12 @@ class Convolutional(Layer):
                 )
         return (*self.kernel_size(attrs), channels // groups, attrs["filters"])
 
-    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
-        x = types[0]
+    def channels_of(self, x: TensorType) -> int:
+        """The channels of what a layer takes.
+
+        Raises:
+            ShapeError: another number of axes, or it is unknown.
+        """
         if x.rank != self.axes + 2:
             given = shape_text(x.shape)
             hint = "Insert reshape before it." if x.rank else None
@@ -93,7 +98,11 @@ class Convolutional(Layer):
             raise ShapeError(
                 f"{self.short_id} needs {self.what}, not shape {given}", port="x", hint=hint
             )
-        kernel = self.kernel_shape(known_size(x, -1, "channels"), attrs)
+        return known_size(x, -1, "channels")
+
+    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
+        channels = self.channels_of(types[0])
+        kernel = self.kernel_shape(channels, attrs)
         found: Weights = {"kernel": (kernel, attrs["kernel_initializer"])}
         if attrs["use_bias"]:
             found["bias"] = ((attrs["filters"],), attrs["bias_initializer"])
@@ -139,7 +148,7 @@ class Convolutional(Layer):
             attrs = {"filters": 3, "kernel_size": (2,), "activation": activation}
             x = self.picture(1, 3, 2)
             yield Sample((x,), {**attrs, "trainable": False}, smooth=activation == "tanh")
-        size = (3, 2)[: self.axes]
+        size = (3, 2, 1)[: self.axes]
         same: dict[str, Any] = {"filters": 4, "kernel_size": size, "padding": "same"}
         plain = {"use_bias": False, "strides": (2,)}
         yield Sample((self.picture(2, 4, 2),), {**same, **plain}, smooth=True)
@@ -153,9 +162,11 @@ class Convolutional(Layer):
 
 def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
     """The attributes of a convolution along so many axes."""
-    each = "Height and width of a filter, or one number for both." if axes == 2 else (
-        "Length of a filter."
-    )  # fmt: skip
+    each = (
+        "Length of a filter.",
+        "Height and width of a filter, or one number for both.",
+        "Depth, height and width of a filter, or one number for all.",
+    )[axes - 1]
     rest = () if transposed else (
         Attr("dilation_rate", "ints", (1,) * axes, "Steps between what a window sees."),
         Attr("groups", "int", 1, "Channels are split into that many groups.", minimum=1),
@@ -210,13 +221,61 @@ class Conv1D(Convolutional):
 
 
 @register
-class Conv2DTranspose(Convolutional):
+class Conv3D(Convolutional):
+    """Learned filters over volumes."""
+
+    id = "layers/conv3d"
+    everyday = False
+    convolution = "conv3d"
+    axes = 3
+    what = "volumes (rows, depth, height, width, channels)"
+    keywords = ("convolution", "convolutional layer", "layer", "volume", "video", "cnn", "Conv3d")
+    doc = (
+        "activation(filters over every window of volumes + bias).\n\nx (rows, depth, height, "
+        "width, channels) gives (rows, depth', height', width', filters). The node has the "
+        "variables NAME/kernel (depth, height, width, channels / groups, filters) and NAME/bias "
+        "(filters,)."
+    )
+    inputs = (Port("x", "Volumes: (rows, depth, height, width, channels).", FLOATS),)
+    attrs = _attrs(3)
+
+
+class Transposed(Convolutional):
+    """Base: what differs where filters paint."""
+
+    grouped = False
+    dilated = False
+
+    def kernel_shape(self, channels: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        return (*self.kernel_size(attrs), attrs["filters"], channels)
+
+
+@register
+class Conv1DTranspose(Transposed):
+    """Series painted by learned filters."""
+
+    id = "layers/conv1d_transpose"
+    everyday = False
+    convolution = "conv1d_transpose"
+    axes = 1
+    what = Conv1D.what
+    keywords = ("deconvolution", "upsampling", "layer", "series", "transposed convolution")
+    doc = (
+        "activation(series painted by filters + bias): strides make them longer.\n\nx (rows, "
+        "time, channels) gives (rows, time', filters), the length times the stride with padding "
+        "same. The node has the variables NAME/kernel (size, filters, channels) and NAME/bias "
+        "(filters,)."
+    )
+    inputs = Conv1D.inputs
+    attrs = _attrs(1, transposed=True)
+
+
+@register
+class Conv2DTranspose(Transposed):
     """Images painted by learned filters."""
 
     id = "layers/conv2d_transpose"
     convolution = "conv2d_transpose"
-    grouped = False
-    dilated = False
     keywords = ("deconvolution", "upsampling", "layer", "decoder", "transposed convolution", "gan")
     doc = (
         "activation(images painted by filters + bias): strides make them larger.\n\nx (rows, "
@@ -227,5 +286,22 @@ class Conv2DTranspose(Convolutional):
     inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
     attrs = _attrs(2, transposed=True)
 
-    def kernel_shape(self, channels: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
-        return (*self.kernel_size(attrs), attrs["filters"], channels)
+
+@register
+class Conv3DTranspose(Transposed):
+    """Volumes painted by learned filters."""
+
+    id = "layers/conv3d_transpose"
+    everyday = False
+    convolution = "conv3d_transpose"
+    axes = 3
+    what = Conv3D.what
+    keywords = ("deconvolution", "upsampling", "layer", "volume", "transposed convolution")
+    doc = (
+        "activation(volumes painted by filters + bias): strides make them larger.\n\nx (rows, "
+        "depth, height, width, channels) gives (rows, depth', height', width', filters), sizes "
+        "times the strides with padding same. The node has the variables NAME/kernel (depth, "
+        "height, width, filters, channels) and NAME/bias (filters,)."
+    )
+    inputs = Conv3D.inputs
+    attrs = _attrs(3, transposed=True)

@@ -1,4 +1,4 @@
-"""The separable convolutional layer: each channel by itself, then all channels of one pixel."""
+"""Separable convolutional layers: each channel by itself, then all channels of one place."""
 
 from __future__ import annotations
 
@@ -11,31 +11,18 @@ from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.layers.convolution import BIAS_INITIALIZER, Conv2D, Convolutional
-from nodeflow.ops.layers.layer import Weights, activate, initializer_attr, known_size
+from nodeflow.ops.layers.convolution import BIAS_INITIALIZER, Conv1D, Conv2D, Convolutional
+from nodeflow.ops.layers.layer import Weights, activate, initializer_attr
 from nodeflow.ops.samples import values
 
 GLOROT = {"op": "glorot_uniform"}
 
 
-@register
-class SeparableConv2D(Convolutional):
-    """Filters for each channel, and then over all channels."""
-
-    id = "layers/separable_conv2d"
-    convolution = "conv2d"
-    keywords = ("depthwise", "mobilenet", "xception", "layer", "image", "cnn")
-    doc = (
-        "Filters for each channel by itself, then filters of size 1 over the results.\n\nImages "
-        "(rows, height, width, channels) give (rows, height', width', filters), with fewer weights "
-        "than conv2d. The variables are NAME/depthwise_kernel (height, width, channels, "
-        "depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters) and "
-        "NAME/bias (filters,). Chollet, 2017."
-    )
-    inputs = Conv2D.inputs
-    attrs = tuple(
+def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
+    """The attributes of a separable layer, from those of a plain one."""
+    return tuple(
         part
-        for attr in Conv2D.attrs
+        for attr in plain
         if attr.name != "groups"
         for part in {
             "dilation_rate": (
@@ -49,14 +36,18 @@ class SeparableConv2D(Convolutional):
             "bias_initializer": (BIAS_INITIALIZER,),
         }.get(attr.name, (attr,))
     )
+
+
+class Separable(Convolutional):
+    """Base: the depthwise convolution, and what follows it."""
+
     grouped = False
 
     def weights(self, *types: TensorType, **attrs: Any) -> Weights:
-        plain = {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}
-        found = super().weights(*types, **plain)
-        channels, many = known_size(types[0], -1, "channels"), attrs["depth_multiplier"]
+        found = super().weights(*types, **self._plain(attrs))
+        channels, many = self.channels_of(types[0]), attrs["depth_multiplier"]
         size = self.kernel_size(attrs)
-        point = (1, 1, channels * many, attrs["filters"])
+        point = (*(1,) * self.axes, channels * many, attrs["filters"])
         return {
             "depthwise_kernel": ((*size, channels, many), attrs["depthwise_initializer"]),
             "pointwise_kernel": (point, attrs["pointwise_initializer"]),
@@ -65,17 +56,26 @@ class SeparableConv2D(Convolutional):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         self.check_weights(*types, **attrs)
-        plain = {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}
-        kernel = types[0].with_shape(super().weights(*types, **plain)["kernel"][0])
+        kernel = types[0].with_shape(super().weights(*types, **self._plain(attrs))["kernel"][0])
         return self.convolved(types[0], kernel, attrs)
 
+    @staticmethod
+    def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes of a plain layer of the same sizes."""
+        return {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}
+
+    def depthwise(self, x: Tensor, own: Tensor, attrs: Mapping[str, Any]) -> Tensor:
+        """Each channel's own filters."""
+        *size, channels, many = (size or 0 for size in own.shape)
+        kernel = F.reshape(own, shape=(*size, 1, channels * many))
+        convolve = getattr(F, self.convolution)
+        return convolve(x, kernel, **self.windows(attrs), groups=channels, name="depthwise")
+
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        x, made = inputs[0], self.make_weights(*inputs, **attrs)
-        own = made["depthwise_kernel"]
-        height, width, channels, many = (size or 0 for size in own.shape)
-        kernel = F.reshape(own, shape=(height, width, 1, channels * many))
-        each = F.conv2d(x, kernel, **self.windows(attrs), groups=channels, name="depthwise")
-        out = F.conv2d(each, made["pointwise_kernel"], padding="valid", name="pointwise")
+        made = self.make_weights(*inputs, **attrs)
+        each = self.depthwise(inputs[0], made["depthwise_kernel"], attrs)
+        convolve = getattr(F, self.convolution)
+        out = convolve(each, made["pointwise_kernel"], padding="valid", name="pointwise")
         if attrs["use_bias"]:
             out = out + made["bias"]
         return activate(out, attrs["activation"])
@@ -85,18 +85,107 @@ class SeparableConv2D(Convolutional):
         return (*names, "bias") if attrs["use_bias"] else names
 
     def samples(self) -> Iterator[Sample]:
-        base: dict[str, Any] = {"filters": 3, "kernel_size": (1, 2)}
+        def x(rows: int, *sizes: int, dtype: str = "float64") -> Any:
+            return (values((rows, *sizes[: self.axes], sizes[-1]), dtype),)
+
+        def each(*numbers: int) -> tuple[int, ...]:
+            return numbers[-self.axes :]
+
+        names = {attr.name for attr in self.attrs}
+        base: dict[str, Any] = {"filters": 3, "kernel_size": each(1, 2)}
+        base = {name: value for name, value in base.items() if name in names}
         for dtype in FLOATS:
-            yield Sample((values((2, 4, 5, 2), dtype),), base, smooth=dtype == "float64")
-        more = {"depth_multiplier": 2, "padding": "same", "strides": (2, 1)}
-        yield Sample((values((1, 4, 3, 2)),), {**base, **more}, smooth=True)
-        yield Sample(
-            (values((2, 3, 4, 1), "float64"),), {**base, "depth_multiplier": 3}, smooth=True
-        )
-        rest = {"use_bias": False, "trainable": False, "dilation_rate": (2, 1)}
-        yield Sample((values((1, 5, 4, 2)),), {**base, **rest}, smooth=True)
+            yield Sample(x(2, 4, 5, 3, dtype=dtype), base, smooth=dtype == "float64")
+        more = {"depth_multiplier": 2, "padding": "same", "strides": each(2, 1)}
+        yield Sample(x(1, 4, 3, 2), {**base, **more}, smooth=True)
+        yield Sample(x(2, 3, 4, 1), {**base, "depth_multiplier": 3}, smooth=True)
+        rest = {"use_bias": False, "trainable": False, "dilation_rate": each(2, 1)}
+        yield Sample(x(1, 5, 4, 2), {**base, **rest}, smooth=True)
         for activation in self.attr("activation").choices:
-            attrs = {**base, "activation": activation}
-            yield Sample((values((1, 3, 3, 2)),), attrs, smooth=False)
-        yield Sample((values((0, 4, 5, 2)),), base)
-        yield Sample((values((1, 1, 1, 1)),), {"filters": 1, "kernel_size": (1, 1)}, smooth=True)
+            yield Sample(x(1, 3, 3, 2), {**base, "activation": activation}, smooth=False)
+        yield Sample(x(0, 4, 5, 2), base)
+        one = {name: 1 if name == "filters" else each(1, 1) for name in base}
+        yield Sample(x(1, 1, 1, 1), one, smooth=True)
+
+
+@register
+class SeparableConv2D(Separable):
+    """Filters for each channel, and then over all channels."""
+
+    id = "layers/separable_conv2d"
+    convolution = "conv2d"
+    keywords = ("depthwise", "mobilenet", "xception", "layer", "image", "cnn")
+    doc = (
+        "Filters for each channel by itself, then filters of size 1 over the results.\n\nImages "
+        "(rows, height, width, channels) give (rows, height', width', filters), with fewer weights "
+        "than conv2d. The variables are NAME/depthwise_kernel (height, width, channels, "
+        "depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters) and "
+        "NAME/bias (filters,). Chollet, 2017."
+    )
+    inputs = Conv2D.inputs
+    attrs = _attrs(Conv2D.attrs)
+
+
+@register
+class SeparableConv1D(Separable):
+    """Filters of series for each channel, and then over all channels."""
+
+    id = "layers/separable_conv1d"
+    everyday = False
+    convolution = "conv1d"
+    axes = 1
+    what = Conv1D.what
+    keywords = ("depthwise", "layer", "series", "time", "cnn")
+    doc = (
+        "Filters for each channel by itself, then filters of size 1 over the results.\n\nSeries "
+        "(rows, time, channels) give (rows, time', filters), with fewer weights than conv1d. The "
+        "variables are NAME/depthwise_kernel (size, channels, depth_multiplier), "
+        "NAME/pointwise_kernel (1, channels * depth_multiplier, filters) and NAME/bias (filters,). "
+        "Chollet, 2017."
+    )
+    inputs = Conv1D.inputs
+    attrs = _attrs(Conv1D.attrs)
+
+
+@register
+class DepthwiseConv2D(Separable):
+    """Filters for each channel by itself."""
+
+    id = "layers/depthwise_conv2d"
+    everyday = False
+    convolution = "conv2d"
+    shown_attrs = ("kernel_size", "depth_multiplier", "activation")
+    keywords = ("depthwise", "mobilenet", "layer", "image", "cnn", "groups")
+    doc = (
+        "activation(filters over every window of each channel by itself + bias).\n\nImages (rows, "
+        "height, width, channels) give (rows, height', width', channels * depth_multiplier): "
+        "channel k the results from k * depth_multiplier on. The variables are "
+        "NAME/depthwise_kernel (height, width, channels, depth_multiplier) and NAME/bias (channels "
+        "* depth_multiplier,)."
+    )
+    inputs = Conv2D.inputs
+    attrs = tuple(
+        attr
+        for attr in SeparableConv2D.attrs
+        if attr.name not in ("filters", "pointwise_initializer")
+    )
+
+    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
+        made = self.channels_of(types[0]) * attrs["depth_multiplier"]
+        full = {**attrs, "filters": made, "pointwise_initializer": GLOROT}
+        found = super().weights(*types, **full)
+        return {name: each for name, each in found.items() if name != "pointwise_kernel"}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        made = self.channels_of(types[0]) * attrs["depth_multiplier"]
+        return super().infer(*types, **{**attrs, "filters": made})
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        made = self.make_weights(*inputs, **attrs)
+        out = self.depthwise(inputs[0], made["depthwise_kernel"], attrs)
+        if attrs["use_bias"]:
+            out = out + made["bias"]
+        return activate(out, attrs["activation"])
+
+    def variables(self, attrs: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("depthwise_kernel", "bias") if attrs["use_bias"] else ("depthwise_kernel",)

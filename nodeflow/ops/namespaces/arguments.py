@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import AttributeProblem, GraphError
+from nodeflow.errors import AttributeProblem, GraphError, ShapeError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
@@ -100,6 +100,57 @@ def layout(data_format: str | None, axes: int = 2) -> str:
 def padding_name(padding: Any) -> Any:
     """The attribute ``padding``: ``SAME`` is ``same``; lists of numbers stay what they are."""
     return padding.lower() if isinstance(padding, str) else padding
+
+
+def borders(padding: Any, axes: int, form: str) -> dict[str, Any]:
+    """The attributes ``padding`` and ``pads``: of SAME or VALID, or a pair for every axis.
+
+    Raises:
+        AttributeProblem: pairs for other axes, or a border of rows or channels.
+    """
+    if isinstance(padding, str) or padding is None:
+        return {"padding": padding_name(padding) or "valid"}
+    pairs = [tuple(pair) if isinstance(pair, (list, tuple)) else pair for pair in padding]
+    if len(pairs) == axes + 2:
+        if any(pair != (0, 0) for pair, axis in zip(pairs, form, strict=True) if axis in "NC"):
+            raise AttributeProblem(
+                f"padding must be [0, 0] for rows and channels, not {padding}", port="padding"
+            )
+        pairs = [pair for pair, axis in zip(pairs, form, strict=True) if axis not in "NC"]
+    return {"padding": "valid", "pads": [list(p) if isinstance(p, tuple) else p for p in pairs]}
+
+
+def either(function: str, name: str, given: Any, other: str, also: Any, default: Any = None) -> Any:
+    """The argument that has two names.
+
+    Raises:
+        GraphError: both are given.
+    """
+    if given is not None and also is not None:
+        raise GraphError(f"{function} takes {name} or {other}, not both", hint="They are the same.")
+    found = also if given is None else given
+    return default if found is None else found
+
+
+def sizes_known(shape: Any, count: int) -> list[int | None] | None:
+    """What is known of a shape that is given as numbers or as tensors; None if nothing is.
+
+    Raises:
+        ShapeError: it has not ``count`` sizes.
+    """
+    if shape is None:
+        return None
+    if isinstance(shape, Tensor):
+        if shape.type.value is None:
+            return None
+        entries: list[Any] = list(shape.type.value)
+    else:
+        entries = [e.type.value if isinstance(e, Tensor) else e for e in shape]
+        entries = [e[0] if isinstance(e, tuple) and e else e for e in entries]
+    if len(entries) != count:
+        raise ShapeError(f"output_shape needs {count} sizes, not {len(entries)}")
+    whole = (int, np.integer)
+    return [int(e) if isinstance(e, whole) and e >= 0 else None for e in entries]
 
 
 def scoped(name: str | None, default: str, values: Sequence[Any]) -> Any:

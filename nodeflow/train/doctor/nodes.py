@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from nodeflow.graph.graph import Node, ancestors
 from nodeflow.train.training import Training
 
-WEIGHTS = {"matmul": ("y", "x"), "conv2d": ("filter",), "conv1d": ("filter",)}
+WEIGHTS = {
+    "matmul": ("y", "x"), "conv1d": ("filter",), "conv2d": ("filter",), "conv3d": ("filter",),
+}  # fmt: skip
 """Ops with weights, and the in-ports where they are connected."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.signal
 import scipy.special
 
@@ -117,6 +118,115 @@ def test_pooling() -> None:
     check(nf.nn.avg_pool, blocks.mean((2, 4)), IMAGES, ksize=2, strides=2, padding="VALID")
     with nf.Graph():
         assert nf.nn.max_pool(IMAGES, [1, 3, 3, 1], [1, 2, 2, 1], "SAME").shape == (2, 4, 3, 3)
+
+
+def test_borders_are_pairs_for_every_axis() -> None:
+    kernel, pairs = values((3, 2, 3, 5), start=4), [[0, 0], [1, 2], [0, 3], [0, 0]]
+    expected = conv(np.pad(IMAGES, pairs), kernel)
+    check(nf.nn.conv2d, expected, IMAGES, kernel, [1, 1, 1, 1], pairs)
+    first, moved = np.moveaxis(IMAGES, 3, 1), [pairs[i] for i in (0, 3, 1, 2)]
+    check(nf.nn.conv2d, np.moveaxis(expected, 3, 1), first, kernel, 1, moved, data_format="NCHW")
+    wide = np.pad(IMAGES, [[0, 0], [1, 1], [0, 0], [0, 0]], constant_values=-np.inf)
+    blocks = wide[:, :8].reshape(2, 4, 2, 3, 2, 3).max((2, 4))
+    check(nf.nn.max_pool, blocks, IMAGES, 2, 2, [[0, 0], [1, 0], [0, 0], [0, 0]])
+    with nf.Graph(), pytest.raises(AttributeProblem, match="rows and channels"):
+        nf.nn.conv2d(IMAGES, kernel, 1, [[1, 0], [0, 0], [0, 0], [0, 0]])
+
+
+def test_volumes_and_any_number_of_axes() -> None:
+    volumes, kernel = values((1, 4, 5, 6, 2)), values((2, 3, 2, 2, 3), start=4)
+    expected = np.stack(
+        [
+            sum(
+                scipy.signal.correlate(volumes[0, ..., c], kernel[..., c, f], "valid")
+                for c in (0, 1)
+            )
+            for f in range(3)
+        ],
+        -1,
+    )[None]
+    check(nf.nn.conv3d, expected[:, ::2], volumes, kernel, [1, 2, 1, 1, 1], "VALID")
+    check(nf.nn.convolution, expected[:, :, :, ::2], volumes, kernel, "VALID", [1, 1, 2])
+    check(nf.nn.convolution, conv(IMAGES, kernel[:, :, 0, :1].repeat(3, 2)), IMAGES,
+          kernel[:, :, 0, :1].repeat(3, 2), "VALID")  # fmt: skip
+    blocks = volumes[:, :, :4].reshape(1, 2, 2, 2, 2, 3, 2, 2)
+    sizes = [1, 2, 2, 2, 1], [1, 2, 2, 2, 1], "VALID"
+    check(nf.nn.max_pool3d, blocks.max((2, 4, 6)), volumes, *sizes)
+    check(nf.nn.avg_pool3d, blocks.mean((2, 4, 6)), volumes, *sizes)
+    check(nf.nn.pool, blocks.max((2, 4, 6)), volumes, [2, 2, 2], "MAX", "VALID", strides=[2, 2, 2])
+    apart = np.maximum(IMAGES[:, :-2], IMAGES[:, 2:])
+    check(nf.nn.pool, apart, IMAGES, [2, 1], "MAX", "VALID", [2, 1])
+    series = IMAGES[:, :6, 0]
+    check(nf.nn.avg_pool1d, series.reshape(2, 3, 2, 3).mean(2), series, 2, 2, "VALID")
+    with nf.Graph():
+        with pytest.raises(AttributeProblem, match="'MAX' or 'AVG'"):
+            nf.nn.pool(IMAGES, 2, "MIN", "SAME")
+        with pytest.raises(ShapeError, match="five axes"):
+            nf.nn.pool(X, 2, "MAX", "SAME")
+        with pytest.raises(GraphError, match="not both"):
+            nf.nn.conv3d(volumes, kernel, filters=kernel)
+
+
+def test_indices_of_the_largest() -> None:
+    size, step = [1, 2, 2, 1], [1, 2, 2, 1]
+    with nf.Graph():
+        made = nf.nn.max_pool_with_argmax(IMAGES, size, step, "SAME", include_batch_in_index=True)
+        small = nf.nn.max_pool_with_argmax(IMAGES, size, step, "SAME", output_dtype=nf.int32)
+        values_found, index, plain = run([made.output, made.argmax, small.argmax])
+    assert (index.dtype, plain.dtype) == (np.int64, np.int32)
+    np.testing.assert_array_equal(IMAGES.ravel()[index], values_found)
+    np.testing.assert_array_equal(index[1] - IMAGES[0].size, plain[1])
+
+
+def test_shapes_of_transposed_convolutions_are_numbers_or_tensors() -> None:
+    """(7 + 1) / 2 = 4 windows as well as 8 / 2: TensorFlow 1's programs choose by output_shape."""
+    kernel, y = values((3, 3, 4, 2), start=3), values((2, 4, 4, 2))
+    for size in (7, 8):
+        with nf.Graph():
+            x = nf.constant(np.zeros((2, size, size, 4)))
+            out = nf.nn.conv2d(x, kernel, [1, 2, 2, 1], "SAME")
+            (slope,) = nf.gradients(out, x, nf.constant(y))
+            shapes = [2, size, size, 4], nf.stack([nf.shape(nf.constant(y))[0], size, size, 4])
+            made = [nf.nn.conv2d_transpose(y, kernel, shape, [1, 2, 2, 1]) for shape in shapes]
+            again = nf.nn.conv2d_backprop_input([2, size, size, 4], kernel, y, [1, 2, 2, 1], "SAME")
+            for found in run([*made, again]):
+                np.testing.assert_allclose(found, run(slope), rtol=1e-12)
+
+
+def test_the_gradient_by_filters_is_an_op() -> None:
+    kernel, y = values((3, 3, 3, 2), start=3), values((2, 4, 3, 2))
+    with nf.Graph():
+        weights = nf.constant(kernel)
+        out = nf.nn.conv2d(IMAGES, weights, [1, 2, 2, 1], "SAME")
+        (slope,) = nf.gradients(out, weights, nf.constant(y))
+        made = nf.nn.conv2d_backprop_filter(IMAGES, kernel.shape, y, [1, 2, 2, 1], "SAME")
+        one, other = run([made, slope])
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_grey_dilation_and_erosion_are_scipys() -> None:
+    """Scipy's windows lie around their middle, which has the same border for odd sizes."""
+    kernel = values((3, 3, 3), start=5)
+    larger = np.stack(
+        [
+            scipy.ndimage.grey_dilation(
+                IMAGES[0, ..., c], structure=kernel[::-1, ::-1, c], mode="constant", cval=-np.inf
+            )
+            for c in range(3)
+        ],
+        -1,
+    )
+    check(nf.nn.dilation2d, larger[None], IMAGES[:1], kernel, 1, 1, "SAME")
+    smaller = np.stack(
+        [
+            scipy.ndimage.grey_erosion(
+                IMAGES[0, ..., c], structure=kernel[..., c], mode="constant", cval=np.inf
+            )
+            for c in range(3)
+        ],
+        -1,
+    )
+    check(nf.nn.erosion2d, smaller[None], IMAGES[:1], kernel[::-1, ::-1], 1, 1, "SAME")
 
 
 def test_biases() -> None:

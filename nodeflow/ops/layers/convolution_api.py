@@ -1,0 +1,322 @@
+"""Convolution of `nf.layers`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops.layers.calls import Activation, Initializer, Reuse, activated
+from nodeflow.ops.layers.layer import ZEROS
+from nodeflow.ops.layers.scoped_calls import Regularizer
+
+
+def conv1d(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = 1,
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+    groups: int = 1,
+) -> Tensor:
+    """Learned filters over series: (rows, time, channels) gives (rows, time', filters).
+
+    Args:
+        filters: number of filters.
+        kernel_size: length of a filter.
+        strides: steps between windows.
+        padding: "valid", whole windows only, or "same", zeros around (any case).
+        data_format: "channels_last", or "channels_first" for (rows, channels, time).
+        dilation_rate: steps between the elements of a window.
+
+    The other arguments are those of `dense`. Variables: NAME/kernel (size, channels / groups,
+    filters), NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not three axes, unknown channels, or no window fits.
+    """
+    return activated("conv1d", locals())
+
+
+def conv2d(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = (1, 1),
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+    groups: int = 1,
+) -> Tensor:
+    """Learned filters over images: (rows, height, width, channels) gives (..., filters).
+
+    Arguments as of `conv1d`, sizes for both axes or (height, width). Variables: NAME/kernel
+    (height, width, channels / groups, filters), NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not four axes, unknown channels, or no window fits.
+    """
+    return activated("conv2d", locals())
+
+
+def conv3d(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = (1, 1, 1),
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+    groups: int = 1,
+) -> Tensor:
+    """Learned filters over volumes: (rows, depth, height, width, channels) gives (..., filters).
+
+    Arguments as of `conv1d`, sizes for all axes or (depth, height, width). Variables: NAME/kernel
+    (depth, height, width, channels / groups, filters), NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not five axes, unknown channels, or no window fits.
+    """
+    return activated("conv3d", locals())
+
+
+def conv1d_transpose(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Transposed convolution: every step adds its learned filters; strides lengthen the series.
+
+    Keras has it, TensorFlow 1 has not. Arguments as of `conv2d_transpose`. Variables: NAME/kernel
+    (size, filters, channels), NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not three axes, or unknown channels.
+    """
+    return activated("conv1d_transpose", locals())
+
+
+def conv2d_transpose(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Transposed convolution: every pixel adds its learned filters; strides enlarge the images.
+
+    Arguments as of `conv2d`. Variables: NAME/kernel (height, width, filters, channels), NAME/bias
+    (filters,).
+
+    Raises:
+        ShapeError: not four axes, or unknown channels.
+    """
+    return activated("conv2d_transpose", locals())
+
+
+def conv3d_transpose(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    activation: Activation = None,
+    use_bias: bool = True,
+    kernel_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    kernel_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    kernel_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Transposed convolution: every place adds its learned filters; strides enlarge the volumes.
+
+    Arguments as of `conv3d`. Variables: NAME/kernel (depth, height, width, filters, channels),
+    NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not five axes, or unknown channels.
+    """
+    return activated("conv3d_transpose", locals())
+
+
+def separable_conv1d(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = 1,
+    depth_multiplier: int = 1,
+    activation: Activation = None,
+    use_bias: bool = True,
+    depthwise_initializer: Initializer = None,
+    pointwise_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    depthwise_regularizer: Regularizer = None,
+    pointwise_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    depthwise_constraint: None = None,
+    pointwise_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Filters for each channel by itself, then filters of size 1 over the results.
+
+    Args:
+        depth_multiplier: how many filters each channel has.
+
+    The other arguments are those of `conv1d`. Variables: NAME/depthwise_kernel (size, channels,
+    depth_multiplier), NAME/pointwise_kernel (1, channels * depth_multiplier, filters), NAME/bias
+    (filters,).
+
+    Raises:
+        ShapeError: not three axes, unknown channels, or no window fits.
+    """
+    return activated("separable_conv1d", locals())
+
+
+def separable_conv2d(
+    inputs: Any,
+    filters: int,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = (1, 1),
+    depth_multiplier: int = 1,
+    activation: Activation = None,
+    use_bias: bool = True,
+    depthwise_initializer: Initializer = None,
+    pointwise_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    depthwise_regularizer: Regularizer = None,
+    pointwise_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    depthwise_constraint: None = None,
+    pointwise_constraint: None = None,
+    bias_constraint: None = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Filters for each channel by itself, then filters of size 1 over the results.
+
+    Args:
+        depth_multiplier: how many filters each channel has.
+
+    The other arguments are those of `conv2d`. Variables: NAME/depthwise_kernel (height, width,
+    channels, depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters),
+    NAME/bias (filters,).
+
+    Raises:
+        ShapeError: not four axes, unknown channels, or no window fits.
+    """
+    return activated("separable_conv2d", locals())
+
+
+def depthwise_conv2d(
+    inputs: Any,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = (1, 1),
+    depth_multiplier: int = 1,
+    activation: Activation = None,
+    use_bias: bool = True,
+    depthwise_initializer: Initializer = None,
+    bias_initializer: Initializer = ZEROS,
+    depthwise_regularizer: Regularizer = None,
+    bias_regularizer: Regularizer = None,
+    activity_regularizer: Regularizer = None,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Reuse = None,
+) -> Tensor:
+    """Learned filters for each channel of images by itself.
+
+    Keras has it, TensorFlow 1 has not. Arguments as of `separable_conv2d`. Variables:
+    NAME/depthwise_kernel (height, width, channels, depth_multiplier), NAME/bias (channels *
+    depth_multiplier,).
+
+    Raises:
+        ShapeError: not four axes, unknown channels, or no window fits.
+    """
+    return activated("depthwise_conv2d", locals())

@@ -100,7 +100,7 @@ def translate(case: Case) -> Sequence[nf.Tensor]:
     Raises:
         LeftOut: there are no public ops for it.
     """
-    from tests.peers.onnx_ops import linear, math, networks, pictures, shapes  # noqa: F401
+    from tests.peers.onnx_ops import convolution, linear, math, networks, pictures, shapes  # noqa: F401
 
     if case.op not in TRANSLATIONS:
         raise LeftOut(f"no op {case.op}")

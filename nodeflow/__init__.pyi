@@ -1677,6 +1677,47 @@ def cumsum(
         reverse: Sum from the end.
     """
 
+def deform_conv2d(
+    x: TensorLike,
+    filter: TensorLike,
+    offset: TensorLike,
+    mask: TensorLike | None = None,
+    strides: int | Sequence[int] = (1, 1),
+    padding: Literal['same', 'valid'] = 'same',
+    dilations: int | Sequence[int] = (1, 1),
+    groups: int = 1,
+    layout: Literal['NHWC', 'NCHW'] = 'NHWC',
+    pads: float | builtins.bool | Sequence[Any] | np.ndarray | None = None,
+    filter_layout: Literal['HWIO', 'OIHW'] = 'HWIO',
+    offset_groups: int = 1,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Convolution whose windows read between the pixels, where offsets say.
+
+    As conv2d, but for each place of the result and element of the window offset has (down, right),
+    in pixels: (n, height', width', offset_groups * window * 2), the axes in the layout of x. Pixels
+    are interpolated; outside of x they are 0. mask, of the same shape without the 2, is a factor of
+    each element. Channels in `offset_groups` share offsets. All sizes but n must be known. Dai et
+    al., 2017; Zhu et al., 2019.
+
+    Args:
+        x: Images.
+        filter: (height, width, channels / groups, filters).
+        offset: Where each element of a window moves.
+        mask: Factor of each element of a window.
+        strides: Steps between windows: height and width, or one number.
+        padding: Zeros around, so that sizes stay (same), or none (valid).
+        dilations: Steps between the elements that a window sees.
+        groups: Channels are split into that many independent groups.
+        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
+            for both, or one number for all.
+        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
+            (OIHW).
+        offset_groups: Groups of channels with offsets of their own.
+    """
+
 def depth_to_space(
     x: TensorLike,
     block_size: int = 2,

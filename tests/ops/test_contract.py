@@ -65,7 +65,7 @@ NEED_SIZES = {
     "rotary_embedding": (0,), "rotate": (), "transform": (),
     "image_patches": (0,), "crop_and_resize": (0, 3), "roi_align": (0,),
     "extract_glimpse": (0,), "random_rotation": (0,), "fold": (0,), "random_categorical": (0,),
-    "dilation2d": (0, 3),
+    "dilation2d": (0, 3), "deform_conv2d": (0,),
     "scatter_nd": (0,), "scatter_nd_like": (0, 1),
     "gather_nd": (0, 1, 2), "tensor_scatter": (0, 1, 2),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from nodeflow.ops.convolution import (
     conv2d,
     conv3d,
+    deformable,
     global_pooling,
     largest,
     morphology,
@@ -15,6 +16,7 @@ from nodeflow.ops.convolution import (
 __all__ = [
     "conv2d",
     "conv3d",
+    "deformable",
     "global_pooling",
     "largest",
     "morphology",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -77,6 +77,11 @@ class GridSample(Composed):
         points = [
             self.coordinate(parts[axes - 1 - axis], size, attrs) for axis, size in enumerate(sizes)
         ]
+        return self.between(x, points, attrs)
+
+    def between(self, x: Tensor, points: Sequence[Tensor], attrs: Mapping[str, Any]) -> Tensor:
+        """The values of x at places along each axis, which are all of one shape (n, ...)."""
+        axes, sizes = len(points), [d or 0 for d in x.shape[2:]]
         last = (0, *range(2, axes + 2), 1)  # channels last, so that indices name whole rows
         table = F.transpose(x, perm=last)
         choices = [self.neighbours(point, attrs["method"]) for point in points]
@@ -93,9 +98,10 @@ class GridSample(Composed):
                 weight = F.where(reduce(F.logical_and, inside), weight, 0)
             terms.append(value * F.expand_dims(weight, axis=-1))
         total = reduce(F.add, terms)
-        return F.transpose(total, perm=(0, axes + 1, *range(1, axes + 1)))
+        rank = len(total.shape)
+        return F.transpose(total, perm=(0, rank - 1, *range(1, rank - 1)))
 
-    def coordinate(self, share: Tensor, size: int, attrs: dict[str, Any]) -> Tensor:
+    def coordinate(self, share: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
         """From -1 to 1 to a place among the elements."""
         corners = attrs["align_corners"]
         place = (share + 1) * ((size - 1) / 2) if corners else ((share + 1) * size - 1) * 0.5
@@ -103,7 +109,7 @@ class GridSample(Composed):
             return place
         return self.wrapped(place, size, attrs)
 
-    def wrapped(self, place: Tensor, size: int, attrs: dict[str, Any]) -> Tensor:
+    def wrapped(self, place: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
         """A place within the border: held there, or reflected at it."""
         if attrs["padding"] == "reflection":
             low = 0.0 if attrs["align_corners"] else -0.5

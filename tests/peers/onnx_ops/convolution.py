@@ -180,3 +180,13 @@ def lp_pool(case: Case) -> nf.Tensor:
     p = float(case.get("p", 2))
     mean = pool(case, "average", nf.abs(case.x()) ** p, count_include_pad=True)
     return (mean * float(np.prod(case["kernel_shape"]))) ** (1 / p)
+
+
+@op("DeformConv")
+def deform_conv(case: Case) -> nf.Tensor:
+    """Inputs: x, filters, offsets, a bias, a mask."""
+    how = windows(case, list(case.value(1).shape[2:]))
+    inputs = [case.x(0), case.x(1), case.x(2), *([case.x(4)] if case.has(4) else [])]
+    groups, parts = case.get("group", 1), case.get("offset_group", 1)
+    y = nf.deform_conv2d(*inputs, groups=groups, offset_groups=parts, filter_layout="OIHW", **how)
+    return biased(case, y, 3)

@@ -683,8 +683,8 @@ def average_pool1d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
@@ -714,8 +714,8 @@ def average_pool2d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
@@ -744,8 +744,8 @@ def average_pool2d_gradient(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
@@ -774,8 +774,8 @@ def average_pool3d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
@@ -804,8 +804,8 @@ def average_pool3d_gradient(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         count_include_pad: Whether zeros of the border count, as PyTorch has it.
     """
@@ -1195,8 +1195,8 @@ def conv1d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
             (OIW).
     """
@@ -1229,13 +1229,13 @@ def conv1d_transpose(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
             (OIW).
         output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
             and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
             what follows from the others.
     """
 
@@ -1267,8 +1267,8 @@ def conv2d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
             (OIHW).
     """
@@ -1298,8 +1298,8 @@ def conv2d_filter_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
             (OIHW).
     """
@@ -1329,8 +1329,8 @@ def conv2d_input_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
             (OIHW).
     """
@@ -1366,13 +1366,13 @@ def conv2d_transpose(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
             (OIHW).
         output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
             and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
             what follows from the others.
     """
 
@@ -1402,8 +1402,8 @@ def conv3d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
             (OIDHW).
     """
@@ -1433,8 +1433,8 @@ def conv3d_filter_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
             (OIDHW).
     """
@@ -1464,8 +1464,8 @@ def conv3d_input_gradient(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
             (OIDHW).
     """
@@ -1499,13 +1499,13 @@ def conv3d_transpose(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
             (OIDHW).
         output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
             and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none:
+        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
             what follows from the others.
     """
 
@@ -1711,8 +1711,8 @@ def deform_conv2d(
         dilations: Steps between the elements that a window sees.
         groups: Channels are split into that many independent groups.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
             (OIHW).
         offset_groups: Groups of channels with offsets of their own.
@@ -3166,8 +3166,8 @@ def max_pool1d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NWC) or after the rows (NCW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -3195,8 +3195,8 @@ def max_pool2d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -3223,8 +3223,8 @@ def max_pool3d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -3252,8 +3252,8 @@ def max_pool3d_with_argmax(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
@@ -3285,8 +3285,8 @@ def max_pool_with_argmax(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
@@ -3318,11 +3318,11 @@ def max_unpool2d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
     """
 
 def max_unpool3d(
@@ -3349,11 +3349,11 @@ def max_unpool3d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
     """
 
 def maximum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4066,8 +4066,8 @@ def put_at_largest(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -4094,8 +4094,8 @@ def put_at_largest3d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -5709,8 +5709,8 @@ def take_at_largest(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -5737,8 +5737,8 @@ def take_at_largest3d(
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         dilations: Steps between the elements that a window sees.
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
@@ -5764,11 +5764,11 @@ def take_at_places(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
     """
 
 def take_at_places3d(
@@ -5793,11 +5793,11 @@ def take_at_places3d(
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border in place of padding: a pair [before, after] for each axis of space, one number
-            for both, or one number for all.
+        pads: Border of each axis of space: [before, after], or one number for both; one number
+            alone is for all axes; none is what padding says.
         counted: What indices count: the elements of an image with its channels (TensorFlow), of the
             whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none: what the windows cover.
+        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
     """
 
 def tan(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -23,8 +23,8 @@ PADDING = Attr(
     choices=("same", "valid"),
 )  # fmt: skip
 PADS = Attr(
-    "pads", "literal", None, "Border in place of padding: a pair [before, after] for each axis of "
-    "space, one number for both, or one number for all.", optional=True,
+    "pads", "literal", None, "Border of each axis of space: [before, after], or one number for "
+    "both; one number alone is for all axes; none is what padding says.", optional=True,
 )  # fmt: skip
 LAYOUT = Attr(
     "layout", "choice", "NHWC", "Where the channels are: last (NHWC) or after the rows (NCHW).",

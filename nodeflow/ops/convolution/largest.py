@@ -164,7 +164,7 @@ class AtPlaces(Op):
         LAYOUT,
         PADS,
         COUNTED,
-        Attr("output_sizes", "ints", None, "Sizes of the result along the axes of space; none: "
+        Attr("output_sizes", "ints", None, "Sizes of the result along the axes of space; none is "
              "what the windows cover.", optional=True),
     )  # fmt: skip
     partner = ""

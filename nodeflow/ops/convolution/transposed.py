@@ -29,7 +29,7 @@ SIZES = (
     Attr("output_padding", "ints", (0,), "Further elements at the end of each axis, fewer than its "
          "stride, as PyTorch and ONNX have them."),
     Attr("output_sizes", "ints", None, "Sizes of the result along the axes of space, as TensorFlow "
-         "has them; none: what follows from the others.", optional=True),
+         "has them; none is what follows from the others.", optional=True),
 )  # fmt: skip
 
 

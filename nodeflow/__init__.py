@@ -42,7 +42,7 @@ __version__ = "0.1.0"
 _COLLECTIONS = (
     *("GraphKeys", "add_to_collection", "add_to_collections", "get_collection"),
     *("get_collection_ref", "global_variables", "local_variables", "model_variables"),
-    "trainable_variables",
+    *("moving_average_variables", "trainable_variables"),
 )
 _VARIABLES = (
     *("AUTO_REUSE", "Variable", "VariableScope", "get_local_variable", "get_variable"),
@@ -53,6 +53,42 @@ _INITIALIZERS = (
     *("identity_initializer", "ones_initializer", "orthogonal_initializer"),
     *("random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer"),
     *("uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer"),
+)
+_ARRAYS = (
+    *("argsort", "broadcast_dynamic_shape", "broadcast_static_shape", "einsum", "ensure_shape"),
+    *("identity_n", "invert_permutation", "newaxis", "ones_like", "pad", "parallel_stack"),
+    *("reverse_sequence", "sequence_mask", "setdiff1d", "shape_n", "sort", "split"),
+    *("strided_slice", "unravel_index", "zeros_like"),
+)
+_DRAWS = ("categorical", "get_seed", "multinomial", "random_gamma", "random_poisson")
+_LINEAR = (
+    *("adjoint", "cholesky_solve", "diag", "diag_part", "inverse", "lu_matrix_inverse"),
+    *("lu_reconstruct", "lu_solve", "matrix_diag", "matrix_diag_part", "matrix_set_diag"),
+    *("matrix_solve_ls", "matrix_transpose", "normalize_by_norm", "qr", "self_adjoint_eigvals"),
+    "svd",
+)
+_MATHS = (
+    *("argmax", "argmin", "bincount", "confusion_matrix", "count_nonzero", "cross", "div"),
+    *("is_non_decreasing", "is_strictly_increasing", "lbeta", "linspace", "matmul", "norm"),
+    *("polyval", "reciprocal_no_nan", "reduce_euclidean_norm", "saturate_cast", "scalar_mul"),
+    *("sparse_matmul", "tensordot", "to_double", "to_float", "to_int32", "to_int64"),
+)
+_SCATTER = (
+    *("batch_scatter_update", "scatter_add", "scatter_div", "scatter_max", "scatter_min"),
+    *("scatter_mul", "scatter_nd_add", "scatter_nd_sub", "scatter_nd_update", "scatter_sub"),
+    "scatter_update",
+)
+_SEGMENTS = (
+    *("segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum"),
+    *("sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum"),
+    *("unsorted_segment_max", "unsorted_segment_mean", "unsorted_segment_min"),
+    *("unsorted_segment_prod", "unsorted_segment_sqrt_n", "unsorted_segment_sum"),
+)
+_SLICES = (
+    *("batch_gather", "boolean_mask", "dynamic_stitch", "gather", "gather_nd"),
+    *("histogram_fixed_width_bins", "scatter_nd", "sparse_to_dense", "tensor_scatter_nd_add"),
+    *("tensor_scatter_nd_max", "tensor_scatter_nd_min", "tensor_scatter_nd_sub"),
+    "tensor_scatter_nd_update",
 )
 _TRAINING = (
     *("assign_add", "assign_sub", "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm"),
@@ -66,6 +102,13 @@ LAZY = {
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
     **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),
+    **dict.fromkeys(_ARRAYS, "nodeflow.ops.namespaces.arrays"),
+    **dict.fromkeys(_DRAWS, "nodeflow.ops.namespaces.draws"),
+    **dict.fromkeys(_LINEAR, "nodeflow.ops.namespaces.linear"),
+    **dict.fromkeys(_MATHS, "nodeflow.ops.namespaces.maths"),
+    **dict.fromkeys(_SCATTER, "nodeflow.ops.variables.scatter"),
+    **dict.fromkeys(_SEGMENTS, "nodeflow.ops.namespaces.segments"),
+    **dict.fromkeys(_SLICES, "nodeflow.ops.namespaces.slices"),
     **PROGRAM,
     **dict.fromkeys(_PICTURES, "nodeflow.ops.namespaces.image"),
     "ConfigProto": "nodeflow.engine.config",
@@ -78,6 +121,7 @@ LAZY = {
     "image": "nodeflow.ops.namespaces.image",
     "layers": "nodeflow.ops.layers.api",
     "losses": "nodeflow.ops.namespaces.losses",
+    "metrics": "nodeflow.ops.streaming",
     "nn": "nodeflow.ops.namespaces.nn",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
@@ -87,7 +131,9 @@ LAZY = {
     "train": "nodeflow.train",
 }
 
-MODULES = {"data", "image", "initializers", "layers", "losses", "nn", "summary", "train"}
+MODULES = {
+    "data", "image", "initializers", "layers", "losses", "metrics", "nn", "summary", "train"
+}  # fmt: skip
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.

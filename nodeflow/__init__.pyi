@@ -33,6 +33,7 @@ from nodeflow.graph.registry import REGISTRY as REGISTRY
 from nodeflow.graph.types import DTYPES as DTYPES
 from nodeflow.graph.types import TensorType as TensorType
 from nodeflow.ops import functions as functions
+from nodeflow.ops import streaming as metrics
 from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
@@ -64,9 +65,102 @@ from nodeflow.ops.layers import api as layers
 from nodeflow.ops.namespaces import image as image
 from nodeflow.ops.namespaces import losses as losses
 from nodeflow.ops.namespaces import nn as nn
+from nodeflow.ops.namespaces.arrays import argsort as argsort
+from nodeflow.ops.namespaces.arrays import broadcast_dynamic_shape as broadcast_dynamic_shape
+from nodeflow.ops.namespaces.arrays import broadcast_static_shape as broadcast_static_shape
+from nodeflow.ops.namespaces.arrays import einsum as einsum
+from nodeflow.ops.namespaces.arrays import ensure_shape as ensure_shape
+from nodeflow.ops.namespaces.arrays import identity_n as identity_n
+from nodeflow.ops.namespaces.arrays import invert_permutation as invert_permutation
+from nodeflow.ops.namespaces.arrays import newaxis as newaxis
+from nodeflow.ops.namespaces.arrays import ones_like as ones_like
+from nodeflow.ops.namespaces.arrays import pad as pad
+from nodeflow.ops.namespaces.arrays import parallel_stack as parallel_stack
+from nodeflow.ops.namespaces.arrays import reverse_sequence as reverse_sequence
+from nodeflow.ops.namespaces.arrays import sequence_mask as sequence_mask
+from nodeflow.ops.namespaces.arrays import setdiff1d as setdiff1d
+from nodeflow.ops.namespaces.arrays import shape_n as shape_n
+from nodeflow.ops.namespaces.arrays import sort as sort
+from nodeflow.ops.namespaces.arrays import split as split
+from nodeflow.ops.namespaces.arrays import strided_slice as strided_slice
+from nodeflow.ops.namespaces.arrays import unravel_index as unravel_index
+from nodeflow.ops.namespaces.arrays import zeros_like as zeros_like
+from nodeflow.ops.namespaces.draws import categorical as categorical
+from nodeflow.ops.namespaces.draws import get_seed as get_seed
+from nodeflow.ops.namespaces.draws import multinomial as multinomial
+from nodeflow.ops.namespaces.draws import random_gamma as random_gamma
+from nodeflow.ops.namespaces.draws import random_poisson as random_poisson
 from nodeflow.ops.namespaces.image import batch_to_space as batch_to_space
 from nodeflow.ops.namespaces.image import extract_image_patches as extract_image_patches
 from nodeflow.ops.namespaces.image import space_to_batch as space_to_batch
+from nodeflow.ops.namespaces.linear import adjoint as adjoint
+from nodeflow.ops.namespaces.linear import cholesky_solve as cholesky_solve
+from nodeflow.ops.namespaces.linear import diag as diag
+from nodeflow.ops.namespaces.linear import diag_part as diag_part
+from nodeflow.ops.namespaces.linear import inverse as inverse
+from nodeflow.ops.namespaces.linear import lu_matrix_inverse as lu_matrix_inverse
+from nodeflow.ops.namespaces.linear import lu_reconstruct as lu_reconstruct
+from nodeflow.ops.namespaces.linear import lu_solve as lu_solve
+from nodeflow.ops.namespaces.linear import matrix_diag as matrix_diag
+from nodeflow.ops.namespaces.linear import matrix_diag_part as matrix_diag_part
+from nodeflow.ops.namespaces.linear import matrix_set_diag as matrix_set_diag
+from nodeflow.ops.namespaces.linear import matrix_solve_ls as matrix_solve_ls
+from nodeflow.ops.namespaces.linear import matrix_transpose as matrix_transpose
+from nodeflow.ops.namespaces.linear import normalize_by_norm as normalize_by_norm
+from nodeflow.ops.namespaces.linear import qr as qr
+from nodeflow.ops.namespaces.linear import self_adjoint_eigvals as self_adjoint_eigvals
+from nodeflow.ops.namespaces.linear import svd as svd
+from nodeflow.ops.namespaces.maths import argmax as argmax
+from nodeflow.ops.namespaces.maths import argmin as argmin
+from nodeflow.ops.namespaces.maths import bincount as bincount
+from nodeflow.ops.namespaces.maths import confusion_matrix as confusion_matrix
+from nodeflow.ops.namespaces.maths import count_nonzero as count_nonzero
+from nodeflow.ops.namespaces.maths import cross as cross
+from nodeflow.ops.namespaces.maths import div as div
+from nodeflow.ops.namespaces.maths import is_non_decreasing as is_non_decreasing
+from nodeflow.ops.namespaces.maths import is_strictly_increasing as is_strictly_increasing
+from nodeflow.ops.namespaces.maths import lbeta as lbeta
+from nodeflow.ops.namespaces.maths import linspace as linspace
+from nodeflow.ops.namespaces.maths import matmul as matmul
+from nodeflow.ops.namespaces.maths import norm as norm
+from nodeflow.ops.namespaces.maths import polyval as polyval
+from nodeflow.ops.namespaces.maths import reciprocal_no_nan as reciprocal_no_nan
+from nodeflow.ops.namespaces.maths import reduce_euclidean_norm as reduce_euclidean_norm
+from nodeflow.ops.namespaces.maths import saturate_cast as saturate_cast
+from nodeflow.ops.namespaces.maths import scalar_mul as scalar_mul
+from nodeflow.ops.namespaces.maths import sparse_matmul as sparse_matmul
+from nodeflow.ops.namespaces.maths import tensordot as tensordot
+from nodeflow.ops.namespaces.maths import to_double as to_double
+from nodeflow.ops.namespaces.maths import to_float as to_float
+from nodeflow.ops.namespaces.maths import to_int32 as to_int32
+from nodeflow.ops.namespaces.maths import to_int64 as to_int64
+from nodeflow.ops.namespaces.segments import segment_max as segment_max
+from nodeflow.ops.namespaces.segments import segment_mean as segment_mean
+from nodeflow.ops.namespaces.segments import segment_min as segment_min
+from nodeflow.ops.namespaces.segments import segment_prod as segment_prod
+from nodeflow.ops.namespaces.segments import segment_sum as segment_sum
+from nodeflow.ops.namespaces.segments import sparse_segment_mean as sparse_segment_mean
+from nodeflow.ops.namespaces.segments import sparse_segment_sqrt_n as sparse_segment_sqrt_n
+from nodeflow.ops.namespaces.segments import sparse_segment_sum as sparse_segment_sum
+from nodeflow.ops.namespaces.segments import unsorted_segment_max as unsorted_segment_max
+from nodeflow.ops.namespaces.segments import unsorted_segment_mean as unsorted_segment_mean
+from nodeflow.ops.namespaces.segments import unsorted_segment_min as unsorted_segment_min
+from nodeflow.ops.namespaces.segments import unsorted_segment_prod as unsorted_segment_prod
+from nodeflow.ops.namespaces.segments import unsorted_segment_sqrt_n as unsorted_segment_sqrt_n
+from nodeflow.ops.namespaces.segments import unsorted_segment_sum as unsorted_segment_sum
+from nodeflow.ops.namespaces.slices import batch_gather as batch_gather
+from nodeflow.ops.namespaces.slices import boolean_mask as boolean_mask
+from nodeflow.ops.namespaces.slices import dynamic_stitch as dynamic_stitch
+from nodeflow.ops.namespaces.slices import gather as gather
+from nodeflow.ops.namespaces.slices import gather_nd as gather_nd
+from nodeflow.ops.namespaces.slices import histogram_fixed_width_bins as histogram_fixed_width_bins
+from nodeflow.ops.namespaces.slices import scatter_nd as scatter_nd
+from nodeflow.ops.namespaces.slices import sparse_to_dense as sparse_to_dense
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_add as tensor_scatter_nd_add
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_max as tensor_scatter_nd_max
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_min as tensor_scatter_nd_min
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_sub as tensor_scatter_nd_sub
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_update as tensor_scatter_nd_update
 from nodeflow.ops.program.assertion import Assert as Assert
 from nodeflow.ops.program.assertion import assert_equal as assert_equal
 from nodeflow.ops.program.assertion import assert_greater as assert_greater
@@ -93,6 +187,13 @@ from nodeflow.ops.program.initialize import local_variables_initializer as local
 from nodeflow.ops.program.initialize import report_uninitialized_variables as report_uninitialized_variables
 from nodeflow.ops.program.initialize import tables_initializer as tables_initializer
 from nodeflow.ops.program.initialize import variables_initializer as variables_initializer
+from nodeflow.ops.program.more_checks import add_check_numerics_ops as add_check_numerics_ops
+from nodeflow.ops.program.more_checks import assert_proper_iterable as assert_proper_iterable
+from nodeflow.ops.program.more_checks import assert_same_float_dtype as assert_same_float_dtype
+from nodeflow.ops.program.more_checks import assert_shapes as assert_shapes
+from nodeflow.ops.program.more_checks import assert_variables_initialized as assert_variables_initialized
+from nodeflow.ops.program.more_checks import is_tensor as is_tensor
+from nodeflow.ops.program.more_checks import verify_tensor_all_finite as verify_tensor_all_finite
 from nodeflow.ops.program.printing import Print as Print
 from nodeflow.ops.program.py_func import py_func as py_func
 from nodeflow.ops.program.static_checks import assert_integer as assert_integer
@@ -102,6 +203,19 @@ from nodeflow.ops.program.static_checks import assert_rank_in as assert_rank_in
 from nodeflow.ops.program.static_checks import assert_scalar as assert_scalar
 from nodeflow.ops.program.static_checks import assert_type as assert_type
 from nodeflow.ops.program.static_checks import is_numeric_tensor as is_numeric_tensor
+from nodeflow.ops.program.templates import AggregationMethod as AggregationMethod
+from nodeflow.ops.program.templates import Dimension as Dimension
+from nodeflow.ops.program.templates import TensorShape as TensorShape
+from nodeflow.ops.program.templates import UnconnectedGradients as UnconnectedGradients
+from nodeflow.ops.program.templates import count_up_to as count_up_to
+from nodeflow.ops.program.templates import dimension_at_index as dimension_at_index
+from nodeflow.ops.program.templates import dimension_value as dimension_value
+from nodeflow.ops.program.templates import hessians as hessians
+from nodeflow.ops.program.templates import make_template as make_template
+from nodeflow.ops.program.templates import no_regularizer as no_regularizer
+from nodeflow.ops.program.templates import op_scope as op_scope
+from nodeflow.ops.program.templates import timestamp as timestamp
+from nodeflow.ops.program.templates import variable_op_scope as variable_op_scope
 from nodeflow.ops.training.clipping import assign_add as assign_add
 from nodeflow.ops.training.clipping import assign_sub as assign_sub
 from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm
@@ -119,6 +233,7 @@ from nodeflow.ops.variables.collections import get_collection_ref as get_collect
 from nodeflow.ops.variables.collections import global_variables as global_variables
 from nodeflow.ops.variables.collections import local_variables as local_variables
 from nodeflow.ops.variables.collections import model_variables as model_variables
+from nodeflow.ops.variables.collections import moving_average_variables as moving_average_variables
 from nodeflow.ops.variables.collections import trainable_variables as trainable_variables
 from nodeflow.ops.variables.initializers import constant_initializer as constant_initializer
 from nodeflow.ops.variables.initializers import glorot_normal_initializer as glorot_normal_initializer
@@ -132,6 +247,17 @@ from nodeflow.ops.variables.initializers import truncated_normal_initializer as 
 from nodeflow.ops.variables.initializers import uniform_unit_scaling_initializer as uniform_unit_scaling_initializer
 from nodeflow.ops.variables.initializers import variance_scaling_initializer as variance_scaling_initializer
 from nodeflow.ops.variables.initializers import zeros_initializer as zeros_initializer
+from nodeflow.ops.variables.scatter import batch_scatter_update as batch_scatter_update
+from nodeflow.ops.variables.scatter import scatter_add as scatter_add
+from nodeflow.ops.variables.scatter import scatter_div as scatter_div
+from nodeflow.ops.variables.scatter import scatter_max as scatter_max
+from nodeflow.ops.variables.scatter import scatter_min as scatter_min
+from nodeflow.ops.variables.scatter import scatter_mul as scatter_mul
+from nodeflow.ops.variables.scatter import scatter_nd_add as scatter_nd_add
+from nodeflow.ops.variables.scatter import scatter_nd_sub as scatter_nd_sub
+from nodeflow.ops.variables.scatter import scatter_nd_update as scatter_nd_update
+from nodeflow.ops.variables.scatter import scatter_sub as scatter_sub
+from nodeflow.ops.variables.scatter import scatter_update as scatter_update
 from nodeflow.ops.variables.scope import AUTO_REUSE as AUTO_REUSE
 from nodeflow.ops.variables.scope import Variable as Variable
 from nodeflow.ops.variables.scope import VariableScope as VariableScope
@@ -250,6 +376,44 @@ def adagrad(
         learning_rate: Size of the steps.
         initial_sum: What the sum of squares starts at.
         epsilon: Keeps the division finite.
+        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
+        clip_norm: Limit of the length of all gradients together; none is no limit.
+        weight_decay: Share, times the learning rate, that weights shrink.
+        average_decay: Share kept in running means of the weights, for the training setting
+            use_averages; none is off.
+        variables: Variables to change; none means all trainable ones.
+    """
+
+def adagrad_da(
+    loss: TensorLike,
+    schedule: TensorLike | None = None,
+    learning_rate: float = 0.01,
+    initial_sum: float = 0.1,
+    l1: TensorLike = 0.0,
+    l2: TensorLike = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    weight_decay: float = 0.0,
+    average_decay: float | None = None,
+    variables: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+) -> Node:
+    """Training by AdaGrad's dual averaging: weights follow from the sum of all gradients.
+
+    s = s + g; q = q + g^2; variable = -learning_rate * sign(s) * max(abs(s) - l1 * t, 0) /
+    (learning_rate * l2 * t + sqrt(q)) at step t. The first step forgets initial values, so it is
+    for models that may begin at 0. Duchi, Hazan and Singer, 2011.
+
+    Args:
+        loss: The scalar to minimise.
+        schedule: Learning rate of each step; overrides the attribute.
+        l1: Overrides the attribute, anew in each step.
+        l2: Overrides the attribute, anew in each step.
+        learning_rate: Size of the steps.
+        initial_sum: What the sum of squares starts at.
+        l1: Weight of the sum of absolute values.
+        l2: Weight of the sum of squares.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
         clip_norm: Limit of the length of all gradients together; none is no limit.
         weight_decay: Share, times the learning rate, that weights shrink.
@@ -465,7 +629,7 @@ def apply_gradients(
     learning_rate: TensorLike,
     loss: TensorLike | None = None,
     gradients: TensorLike | Sequence[TensorLike] = (),
-    rule: Literal['gradient_descent', 'momentum', 'adagrad', 'rmsprop', 'adadelta', 'adam', 'adamw', 'nadam', 'lion', 'proximal_gradient_descent', 'proximal_adagrad', 'ftrl'] = 'gradient_descent',
+    rule: Literal['gradient_descent', 'momentum', 'adagrad', 'rmsprop', 'adadelta', 'adam', 'adamw', 'nadam', 'lion', 'proximal_gradient_descent', 'proximal_adagrad', 'ftrl', 'adagrad_da'] = 'gradient_descent',
     settings: Any = {},
     variables: Sequence[str] | None = None,
     wired: Any = [],
@@ -487,57 +651,6 @@ def apply_gradients(
         settings: The rule's settings, by name.
         variables: What to change: one variable for each gradient.
         wired: Names of settings that inputs after the gradients give.
-    """
-
-def argmax(
-    x: TensorLike,
-    axis: int | None = 0,
-    keepdims: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The index of the largest element along an axis, or among all, as int64.
-
-    The first of equal ones; NaN counts as the largest. Searching nothing is an error when run. No
-    gradient flows.
-
-    Args:
-        axis: Axis to search along; none: all in one.
-        keepdims: Keep the axis with size 1.
-    """
-
-def argmin(
-    x: TensorLike,
-    axis: int | None = 0,
-    keepdims: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The index of the smallest element along an axis, or among all, as int64.
-
-    The first of equal ones; NaN counts as the smallest. Searching nothing is an error when run. No
-    gradient flows.
-
-    Args:
-        axis: Axis to search along; none: all in one.
-        keepdims: Keep the axis with size 1.
-    """
-
-def argsort(
-    x: TensorLike,
-    axis: int = -1,
-    descending: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The indices that sort a tensor along an axis, as int64.
-
-    Of equal elements the first comes first, in both directions; NaN counts as the largest. No
-    gradient flows.
-
-    Args:
-        axis: Axis to sort along.
-        descending: Largest first.
     """
 
 def asin(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -904,6 +1017,41 @@ def batched_non_max_suppression(
         center_point_box: Boxes are x, y, width and height.
     """
 
+def bessel_i0(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The modified Bessel function of order 0.
+
+    Overflows beyond about 700. Gradient: bessel_i1(x).
+    """
+
+def bessel_i0e(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """e^-|x| times the modified Bessel function of order 0.
+
+    Does not overflow. Gradient: bessel_i1e(x) - sign(x) * out.
+    """
+
+def bessel_i1(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The modified Bessel function of order 1.
+
+    Overflows beyond about 700. Gradient: bessel_i0(x) - out / x, 1/2 at 0.
+    """
+
+def bessel_i1e(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """e^-|x| times the modified Bessel function of order 1.
+
+    Does not overflow. Gradient: bessel_i0e(x) - out * (sign(x) + 1 / x), 1/2 at 0.
+    """
+
+def betainc(a: TensorLike, b: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The regularised incomplete beta function: the share of beta(a, b) that lies below x.
+
+    Gradient: the density x^(a-1) (1-x)^(b-1) / beta(a, b) for x, none for a and b.
+
+    Args:
+        a: First shape.
+        b: Second shape.
+        x: Limit, 0 to 1.
+    """
+
 def binary_accuracy(
     labels: TensorLike,
     predictions: TensorLike,
@@ -944,24 +1092,6 @@ def binary_cross_entropy(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
-def bincount(
-    x: TensorLike,
-    weights: TensorLike | None = None,
-    size: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """How often each of the numbers 0 to size - 1 occurs, or the sum of its weights.
-
-    Others are left out. Counts are int32; sums have the weights' dtype. Gradient: each weight gets
-    its number's.
-
-    Args:
-        x: Numbers to count.
-        weights: What each counts; 1 without a wire.
-        size: How many numbers to count.
-    """
-
 def bitwise_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The bits that are set in both x and y.
 
@@ -981,24 +1111,6 @@ def bitwise_xor(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Ten
     """The bits in which x and y differ.
 
     Shapes broadcast as in numpy. Negative numbers are in two's complement.
-    """
-
-def boolean_mask(
-    x: TensorLike,
-    mask: TensorLike,
-    axis: int = 0,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The slices of x where the mask is true, in order.
-
-    The mask has the sizes of some axes of x, from `axis` on; one axis, as long as the mask has true
-    elements, takes their place. So the size is known only when it runs. Gradient: zeros where the
-    mask is false.
-
-    Args:
-        mask: Which slices to keep.
-        axis: First of the axes that the mask is of.
     """
 
 def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1148,25 +1260,6 @@ def concat(
     Args:
         values: Tensors to join.
         axis: Axis to join along.
-    """
-
-def confusion_matrix(
-    labels: TensorLike,
-    predictions: TensorLike,
-    classes: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """How often each class (row) was taken for each class (column), as int64 counts.
-
-    The diagonal holds what is right. Labels and predictions are class numbers of the same shape;
-    argmax makes them from scores. A number outside 0 to classes - 1 is an error when run. Training
-    measures it on the whole split. No gradient flows.
-
-    Args:
-        labels: Class numbers.
-        predictions: Class numbers.
-        classes: Number of classes.
     """
 
 def conv1d(
@@ -1750,24 +1843,10 @@ def det(x: TensorLike, *, name: str | None = None) -> Tensor:
         x: Matrix, or batch of matrices.
     """
 
-def diag(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
-    """A square matrix with x on its diagonal and zeros elsewhere.
+def digamma(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The derivative of lgamma.
 
-    (..., n) gives (..., n + |offset|, n + |offset|): vectors along the last axis, batches before
-    it. Gradient: the diagonal.
-
-    Args:
-        offset: Which diagonal: above the main one if positive.
-    """
-
-def diag_part(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
-    """The diagonal of a matrix.
-
-    (..., m, n) gives (..., size): of the last two axes, batches before them. Gradient: zeros
-    elsewhere.
-
-    Args:
-        offset: Which diagonal: above the main one if positive.
+    Gradient: polygamma(1, x).
     """
 
 def dilation2d(
@@ -1800,6 +1879,12 @@ def divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     floor_divide, or cast to a float first.
     """
 
+def divide_no_nan(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """x / y, and 0 where y is 0.
+
+    Shapes broadcast as in numpy. Gradient: 0 where y is 0.
+    """
+
 def eigh(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
     """Eigenvalues e, smallest first, and eigenvectors v of the symmetric part of x.
 
@@ -1808,24 +1893,6 @@ def eigh(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Te
 
     Args:
         x: Matrix, or batch of matrices.
-    """
-
-def einsum(
-    values: TensorLike | Sequence[TensorLike],
-    equation: str = 'ij,jk->ik',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Multiplies tensors and sums over the axes that the result does not name.
-
-    Each axis is a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace,
-    bij,bjk->bik a batch of products. Axes of the same letter must have the same size. Without ->
-    the letters that appear once remain, in alphabetical order. ... stands for all other axes, which
-    are the same in all inputs. Integers wrap.
-
-    Args:
-        values: Factors.
-        equation: Letters of all axes, as in ij,jk->ik.
     """
 
 def elu(x: TensorLike, alpha: float = 1.0, *, name: str | None = None) -> Tensor:
@@ -1867,6 +1934,18 @@ def erfc(x: TensorLike, *, name: str | None = None) -> Tensor:
     Gradient: -2 / sqrt(pi) * exp(-x^2).
     """
 
+def erfcinv(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number whose complementary error function is x.
+
+    Infinite at 0 and 2, NaN beyond. Gradient: -sqrt(pi) / 2 * e^(out^2).
+    """
+
+def erfinv(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number whose error function is x.
+
+    Infinite at -1 and 1, NaN beyond. Gradient: sqrt(pi) / 2 * e^(out^2).
+    """
+
 def exp(x: TensorLike, *, name: str | None = None) -> Tensor:
     """e to the power x.
 
@@ -1891,6 +1970,15 @@ def expand_dims(
 
     Args:
         axis: Where the new axes are in the result.
+    """
+
+def expm(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The sum of x^k / k! over k: the exponential of a square matrix.
+
+    By Pade's approximation (Al-Mohy and Higham, 2009).
+
+    Args:
+        x: Matrix, or batch of matrices.
     """
 
 def expm1(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2006,6 +2094,36 @@ def fill_in_order(
         shape: Sizes.
         value: A number, or nested lists of numbers.
         dtype: Data type.
+    """
+
+def fixed_unigram_candidate_sampler(
+    true_classes: TensorLike,
+    num_true: int = 1,
+    num_sampled: int = 5,
+    unique: builtins.bool = True,
+    range_max: int = 10,
+    distortion: float = 1.0,
+    num_reserved_ids: int = 0,
+    unigrams: float | builtins.bool | Sequence[Any] | np.ndarray = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor, Tensor]:
+    """Classes drawn with probabilities that go with given counts to the power of distortion.
+
+    0.75 is word2vec's. The first num_reserved_ids classes are never drawn and have no count. Gives
+    the classes, and how often the targets and they are expected. No gradient flows.
+
+    Args:
+        true_classes: Target classes, (n, num_true).
+        num_true: Target classes of each row.
+        num_sampled: How many classes to draw.
+        unique: Draw no class twice.
+        range_max: Number of classes.
+        distortion: Power of the counts.
+        num_reserved_ids: Classes at the beginning without count.
+        unigrams: A count for each class that is not reserved.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2133,35 +2251,14 @@ def ftrl(
         variables: Variables to change; none means all trainable ones.
     """
 
-def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | None = None) -> Tensor:
-    """The slices of x along an axis that the indices name.
+def gamma_quantile(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number below which a gamma distributed one of shape a lies with probability x.
 
-    The indices' shape takes the place of the axis. Negative ones count from the end; one outside
-    the axis is an error when run. Gradient: added up at the places gathered from.
-
-    Args:
-        x: Source.
-        indices: Indices.
-        axis: Axis to take from.
-    """
-
-def gather_nd(
-    x: TensorLike,
-    indices: TensorLike,
-    batch_dims: int = 0,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The slices of x that indices of several axes name.
-
-    The last axis of the indices holds one number for each of the first axes of x: [[0, 1], [2, 0]]
-    picks two elements of a matrix. Negative ones count from the end; one outside is an error when
-    run. `batch_dims` axes are common to both. Gradient: added up at the places.
+    Shapes broadcast as in numpy. Gradient: one over the density for x, none for a.
 
     Args:
-        x: Source.
-        indices: Where, along the last axis one number for each axis of x.
-        batch_dims: First axes that both have.
+        a: Shape.
+        x: Probability.
     """
 
 def gelu(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2593,6 +2690,26 @@ def identity_matrix(
         dtype: Data type.
     """
 
+def igamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The lower regularised incomplete gamma function: the share of gamma(a) that lies below x.
+
+    Gradient: the density e^-x x^(a-1) / gamma(a) for x, none for a.
+
+    Args:
+        a: Shape.
+        x: Upper limit of the integral.
+    """
+
+def igammac(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The upper regularised incomplete gamma function: 1 - igamma(a, x), exact for small results.
+
+    Gradient: that of igamma with the other sign.
+
+    Args:
+        a: Shape.
+        x: Lower limit of the integral.
+    """
+
 def image_gradients(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
     """How much the next pixel differs, downwards (dy) and to the right (dx).
 
@@ -2718,16 +2835,6 @@ def interpolate(
         exclude_outside: Leave out what is beyond the border.
         crop: [begin, end] for each axis: 0 is the first element, 1 the last.
         extrapolation_value: What is outside, with coordinates crop.
-    """
-
-def inverse(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The matrix that gives the identity when it is multiplied by x.
-
-    For systems of equations solve is faster and more exact. A singular matrix is an error when run.
-    Gradient: -out^T g out^T.
-
-    Args:
-        x: Matrix, or batch of matrices.
     """
 
 def is_finite(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2876,6 +2983,12 @@ def less_equal(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tens
 
     Shapes broadcast as in numpy; the result is bool. Comparing with NaN is false. No gradient
     flows.
+    """
+
+def lgamma(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The logarithm of |gamma(x)|.
+
+    Infinite at 0, -1, -2 and so on. Gradient: digamma(x).
     """
 
 def lion(
@@ -3041,6 +3154,16 @@ def logical_or(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tens
 def logical_xor(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """True where exactly one of x and y is true."""
 
+def logm(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The matrix whose exponential is x.
+
+    x is square and has no eigenvalue at or below 0: of another one the result would not be real,
+    which is an error when run.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
 def lstm(
     x: TensorLike,
     kernel: TensorLike,
@@ -3095,26 +3218,14 @@ def lstm_cell(
         bias: (gates * units,).
     """
 
-def matmul(
-    x: TensorLike,
-    y: TensorLike,
-    transpose_x: builtins.bool = False,
-    transpose_y: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The matrix product of x and y.
+def lu(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
+    """Triangles l and u in one matrix, and the order p of x's rows, with x[p] = l u.
 
-    (m, k) times (k, n) gives (m, n). With transpose_x or transpose_y the last two axes of that
-    input are swapped first. Axes before the last two are batches and broadcast. A vector on the
-    left counts as one row, on the right as one column, which vanishes from the result; it is never
-    transposed. Integers wrap.
+    (..., n, n) gives (..., n, n) and (..., n), int32. Below the diagonal stands l, whose own
+    diagonal is 1. A singular matrix is an error when run. No gradient flows.
 
     Args:
-        x: Left matrix.
-        y: Right matrix.
-        transpose_x: Swap the last two axes of x first.
-        transpose_y: Swap the last two axes of y first.
+        x: Matrix, or batch of matrices.
     """
 
 def matrix_band_part(
@@ -3486,6 +3597,12 @@ def multiply(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor
     Shapes broadcast as in numpy. Integers wrap. For the product of matrices use matmul.
     """
 
+def multiply_no_nan(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """x * y, and 0 where y is 0, even if x is infinite or NaN.
+
+    Shapes broadcast as in numpy.
+    """
+
 def nadam(
     loss: TensorLike,
     schedule: TensorLike | None = None,
@@ -3554,6 +3671,12 @@ def nce_loss(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
+def ndtri(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The number below which a normally distributed one lies with probability x.
+
+    Infinite at 0 and 1, NaN beyond. Gradient: sqrt(2 pi) * e^(out^2 / 2).
+    """
+
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The number with its sign changed: -x."""
 
@@ -3610,25 +3733,6 @@ def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
 
     In order of the elements, as TensorFlow's where of one argument; NaN counts as not 0. How many
     there are is known only when it runs. No gradient flows.
-    """
-
-def norm(
-    x: TensorLike,
-    ord: float = 2.0,
-    axis: int | Sequence[int] | None = None,
-    keepdims: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The length of the vectors along axes: the root of the sum of squares.
-
-    Along two axes the Frobenius norm of matrices. `ord` 1 sums absolute values, infinity takes the
-    largest; another one p gives sum(|x|^p)^(1/p). The gradient of the root is 0 at 0.
-
-    Args:
-        ord: Which norm: 2, 1, infinity, or another above 0.
-        axis: Axis or axes to reduce; none means all.
-        keepdims: Keep the reduced axes with size 1.
     """
 
 def normalize(
@@ -3710,12 +3814,6 @@ def one_hot(
         dtype: Data type.
     """
 
-def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Ones in the shape and dtype of x.
-
-    No gradient flows.
-    """
-
 def orthogonal(
     shape: TensorLike = (2, 3),
     gain: float = 1.0,
@@ -3745,27 +3843,6 @@ def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     Args:
         x: Left.
         y: Right.
-    """
-
-def pad(
-    x: TensorLike,
-    paddings: float | builtins.bool | Sequence[Any] | np.ndarray = [[1, 1], [1, 1]],
-    value: float | builtins.bool | Sequence[Any] | np.ndarray = 0,
-    mode: Literal['constant', 'reflect', 'symmetric', 'edge', 'wrap'] = 'constant',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The tensor with a border around it.
-
-    `paddings` holds one [before, after] pair per axis. The border is one value (constant), the
-    elements mirrored without (reflect) or with (symmetric) the outermost, the outermost repeated
-    (edge), or those of the other end (wrap), as in numpy. Gradient: to the elements that the border
-    repeats.
-
-    Args:
-        paddings: A pair [before, after] for each axis.
-        value: The value of a constant border.
-        mode: Kind of border.
     """
 
 def part_of_concat(
@@ -3827,6 +3904,27 @@ def place_slice(
         begin: First index per axis; none is the first.
         end: End per axis, not included; none is the end.
         strides: Step per axis; none means 1.
+    """
+
+def poisson_quantile(lam: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The smallest whole number up to which a Poisson distributed one of mean lam lies with
+    probability x.
+
+    Shapes broadcast as in numpy. No gradient flows.
+
+    Args:
+        lam: Mean.
+        x: Probability.
+    """
+
+def polygamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The derivative of digamma of a whole order a.
+
+    Shapes broadcast as in numpy; another order gives NaN. Gradient: polygamma(a + 1, x) for x, none
+    for a.
+
+    Args:
+        a: Order; 0 is digamma itself.
     """
 
 def positions(
@@ -4099,16 +4197,6 @@ def put_at_largest3d(
         ceil_mode: Also a last window that reaches over the end, if it begins before.
     """
 
-def qr(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
-    """Matrices q and r whose product is x: columns of q are orthonormal, r is an upper triangle.
-
-    (..., m, n) gives q (..., m, k) and r (..., k, n), k being the smaller of m and n. Gradient for
-    m >= n and full rank: Walter and Lehmann, 2010.
-
-    Args:
-        x: Matrix, or batch of matrices.
-    """
-
 def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
     """1 - sum((labels - predictions)^2) / sum((labels - mean(labels))^2).
 
@@ -4254,28 +4342,6 @@ def random_flip_up_down(
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
-def random_gamma(
-    shape: TensorLike = (2, 3),
-    alpha: float = 1.0,
-    beta: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Random numbers of the gamma distribution with shape alpha and rate beta.
-
-    Their mean is alpha / beta; alpha 1 gives the exponential distribution.
-
-    Args:
-        shape: Sizes; override the attribute.
-        shape: Sizes.
-        alpha: Shape of the distribution.
-        beta: Rate: one over the scale.
-        dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
 def random_gumbel(
     shape: TensorLike = (2, 3),
     dtype: DtypeLike = 'float32',
@@ -4308,26 +4374,6 @@ def random_hue(
     Args:
         x: Pictures.
         max_delta: Largest change.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def random_poisson(
-    shape: TensorLike = (2, 3),
-    lam: float = 1.0,
-    dtype: DtypeLike = 'float32',
-    seed: int | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Random whole numbers, as floats, of the Poisson distribution with mean lam.
-
-    How often something happens that happens lam times on average.
-
-    Args:
-        shape: Sizes; override the attribute.
-        shape: Sizes.
-        lam: Mean.
-        dtype: Data type.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -4446,6 +4492,12 @@ def recall(
         labels: Positive where not 0.
         predictions: Scores or probabilities of being positive.
         threshold: Predictions above it are positive.
+    """
+
+def reciprocal(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """One over x.
+
+    0 gives an infinity. Gradient: -1 / x^2.
     """
 
 def recurrent_loop(
@@ -5067,24 +5119,6 @@ def scatter_add_like(
         axis: Axis that was gathered from.
     """
 
-def scatter_nd(
-    indices: TensorLike,
-    updates: TensorLike,
-    shape: int | Sequence[int] = (10,),
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Zeros of a shape, with updates added at the indices.
-
-    The last axis of the indices holds one number for each of the first axes. Places that occur
-    twice get the sum. Gradient: what flows into the places.
-
-    Args:
-        indices: Where, along the last axis one number for each axis of x.
-        updates: What is added.
-        shape: Sizes of the result.
-    """
-
 def scatter_nd_like(
     x: TensorLike,
     indices: TensorLike,
@@ -5119,74 +5153,6 @@ def searchsorted(
         values: Numbers to find places for.
         side: Before equal ones, or after them.
         dtype: Data type of the result.
-    """
-
-def segment_max(
-    x: TensorLike,
-    segments: TensorLike,
-    count: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The largest slices of x, element by element, of each segment.
-
-    As segment_sum; a segment without slices is the lowest value of the dtype (-infinity). Gradient:
-    shared equally by all that are largest.
-
-    Args:
-        segments: Segment number of each slice.
-        count: Number of segments.
-    """
-
-def segment_mean(
-    x: TensorLike,
-    segments: TensorLike,
-    count: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The means of the slices of x that belong to each segment.
-
-    As segment_sum; a segment without slices is 0. Gradient: each slice gets its segment's share.
-
-    Args:
-        segments: Segment number of each slice.
-        count: Number of segments.
-    """
-
-def segment_min(
-    x: TensorLike,
-    segments: TensorLike,
-    count: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The smallest slices of x, element by element, of each segment.
-
-    As segment_sum; a segment without slices is the highest value of the dtype (infinity). Gradient:
-    shared equally by all that are smallest.
-
-    Args:
-        segments: Segment number of each slice.
-        count: Number of segments.
-    """
-
-def segment_sum(
-    x: TensorLike,
-    segments: TensorLike,
-    count: int = 10,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The sums of the slices of x that belong to each segment.
-
-    segments gives a number for each slice: x (n, ...) and segments (n,) give (count, ...); a
-    segment without slices is 0. The numbers need not be sorted; one outside 0 to count - 1 is an
-    error when run. Gradient: each slice gets its segment's.
-
-    Args:
-        segments: Segment number of each slice.
-        count: Number of segments.
     """
 
 def selu(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5387,22 +5353,6 @@ def solve(
         adjoint: Solve with x transposed.
     """
 
-def sort(
-    x: TensorLike,
-    axis: int = -1,
-    descending: builtins.bool = False,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The elements in order along an axis, the smallest first.
-
-    NaN counts as the largest. Gradient: to the places where the elements came from.
-
-    Args:
-        axis: Axis to sort along.
-        descending: Largest first.
-    """
-
 def space_to_batch_nd(
     x: TensorLike,
     block_shape: int | Sequence[int] = (2, 2),
@@ -5460,31 +5410,30 @@ def sparse_softmax_cross_entropy(
         logits: Scores before softmax.
     """
 
-def split(
-    x: TensorLike,
-    parts: int | Sequence[int] = 2,
-    axis: int = 0,
-    *,
-    name: str | None = None,
-) -> builtins.tuple[Tensor, ...]:
-    """The tensor cut into parts along an axis.
-
-    `parts` is the number of equal parts, or a list of the sizes of the parts: 8 cuts into eight,
-    [8] into one of size 8.
-
-    Args:
-        parts: How many equal parts, or a list of their sizes.
-        axis: Axis to cut along.
-    """
-
 def sqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The square root of x.
 
     Negative numbers give NaN. Gradient: 1 / (2 sqrt(x)).
     """
 
+def sqrtm(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The matrix whose square is x.
+
+    x is square and has no eigenvalue below 0: of another one the result would not be real, which is
+    an error when run.
+
+    Args:
+        x: Matrix, or batch of matrices.
+    """
+
 def square(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The square x * x."""
+
+def squared_difference(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The square of the difference: (x - y)^2.
+
+    Shapes broadcast as in numpy. Integers wrap.
+    """
 
 def squeeze(
     x: TensorLike,
@@ -5603,28 +5552,6 @@ def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
     What comes before it is a constant for optimizers.
     """
 
-def strided_slice(
-    x: TensorLike,
-    begin: TensorLike = (0,),
-    end: TensorLike = (None,),
-    strides: TensorLike | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The part of a tensor that Python's slices begin:end:strides choose.
-
-    Negative numbers count from the end; what lies outside is cut off; a stride of -1 reverses. Axes
-    without a number are kept whole. Gradient: zeros outside the part.
-
-    Args:
-        begin: First index per axis; overrides the attribute.
-        end: End per axis, not included; overrides the attribute.
-        strides: Step per axis; overrides the attribute.
-        begin: First index per axis; none is the first.
-        end: End per axis, not included; none is the end.
-        strides: Step per axis; none means 1.
-    """
-
 def subtract(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The difference x - y.
 
@@ -5638,17 +5565,6 @@ def sum_to_shape_of(x: TensorLike, like: TensorLike, *, name: str | None = None)
 
     Args:
         like: Only its shape is used.
-    """
-
-def svd(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor, Tensor]:
-    """Singular values s, largest first, and matrices u and v with x = u diag(s) v^T.
-
-    (..., m, n) gives s (..., k), u (..., m, k) and v (..., n, k), k being the smaller of m and n.
-    Gradient where the singular values differ and are not 0: Giles, 2008; the signs of vectors are
-    LAPACK's.
-
-    Args:
-        x: Matrix, or batch of matrices.
     """
 
 def swap_axes(
@@ -6022,6 +5938,18 @@ def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
         offset: Which diagonal: above the main one if positive.
     """
 
+def truncate_divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The quotient of integers rounded towards 0: -7 by 2 is -3.
+
+    C's rule for signs. Division by zero is an error when run. No gradient flows.
+    """
+
+def truncate_modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
+    """The remainder of integers after `truncate_divide`, with the sign of x: -7 by 2 is -1.
+
+    C's rule for signs. Division by zero is an error when run. No gradient flows.
+    """
+
 def uniform_candidate_sampler(
     true_classes: TensorLike,
     num_true: int = 1,
@@ -6238,8 +6166,11 @@ def yuv_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
         x: Pictures, channels last.
     """
 
-def zeros_like(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Zeros in the shape and dtype of x.
+def zeta(x: TensorLike, q: TensorLike, *, name: str | None = None) -> Tensor:
+    """The sum of 1 / (k + q)^x over k = 0, 1, 2 and so on: Hurwitz's zeta function.
 
-    No gradient flows.
+    For x > 1 and q > 0. Gradient: -x zeta(x + 1, q) for q, none for x.
+
+    Args:
+        q: What the sum begins at; 1 is Riemann's.
     """

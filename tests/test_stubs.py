@@ -15,23 +15,8 @@ from nodeflow.graph.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB = ROOT / "nodeflow" / "__init__.pyi"
-BY_HAND = {
-    "clip_by_value",
-    "constant",
-    "dropout",
-    "fill",
-    "placeholder",
-    "random_normal",
-    "random_uniform",
-    "truncated_normal",
-    "size",
-    "unique",
-    "where",
-    "variable",
-    "gradients",
-    "group",
-}  # not made from the registry
-BY_HAND |= {"cond", "scan", "while_loop"}  # those of nodeflow/ops/control_flow/api.py
+BY_HAND = {op.id for op in REGISTRY} & {*nf.__all__, *nf.LAZY}
+"""Ops whose function in `nf` is not made from the registry."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +40,9 @@ def test_the_stub_is_what_the_registry_gives(make_stubs: ModuleType) -> None:
         assert path.read_text(encoding="utf-8") == text, message
 
 
-@pytest.mark.parametrize("namespace", [nf.data, nf.summary, nf.train], ids=lambda n: n.__name__)
+@pytest.mark.parametrize(
+    "namespace", [nf.data, nf.metrics, nf.summary, nf.train], ids=lambda n: n.__name__
+)
 def test_every_name_of_a_namespace_is_found(namespace: ModuleType) -> None:
     assert dir(namespace) == sorted(namespace.NAMES)
     for name in dir(namespace):

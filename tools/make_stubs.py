@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nodeflow.data
+import nodeflow.ops.streaming
 import nodeflow.summary
 import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
@@ -25,7 +26,7 @@ from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
-NAMESPACES = (nodeflow.data, nodeflow.summary, nodeflow.train)
+NAMESPACES = (nodeflow.data, nodeflow.ops.streaming, nodeflow.summary, nodeflow.train)
 WIDTH = 100
 
 HEAD = '''\
@@ -199,7 +200,7 @@ def namespace_stub(names: Mapping[str, str]) -> str:
 def stubs() -> dict[Path, str]:
     """The text of each stub file."""
     short = {
-        PACKAGE / package.__name__.rpartition(".")[2] / "__init__.pyi": package.NAMES
+        PACKAGE.parent / package.__name__.replace(".", "/") / "__init__.pyi": package.NAMES
         for package in NAMESPACES
     }
     return {

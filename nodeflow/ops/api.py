@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError, ShapeError
+from nodeflow.graph.gradients import gradients as derive
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import default_dtype, dtype_name, literal, shape_text
 from nodeflow.ops import functions as F
@@ -194,6 +195,11 @@ def gradients(
     xs: Tensor | Sequence[Tensor],
     grad_ys: Tensor | Sequence[Tensor | None] | None = None,
     name: str | None = None,
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    stop_gradients: Tensor | Sequence[Tensor] | None = None,
+    unconnected_gradients: str = "none",
 ) -> list[Tensor | None]:
     """The gradients of the sum of ``ys`` with respect to each of ``xs``.
 
@@ -201,6 +207,10 @@ def gradients(
         ys: float tensors of any shape; several are added up.
         xs: float tensors; each result has the shape and dtype of its x.
         grad_ys: what flows into each y; None stands for ones.
+        colocate_gradients_with_ops, gate_gradients, aggregation_method: accepted for TensorFlow 1;
+            they change nothing here.
+        stop_gradients: tensors taken as constants.
+        unconnected_gradients: "none", or "zero" for zeros where no y depends on an x.
 
     Returns:
         One tensor per x, or None where no y depends on it.
@@ -208,6 +218,8 @@ def gradients(
     Raises:
         GradientError: a y or x is not float, or an op on the way has no gradient.
     """
+    if unconnected_gradients not in ("none", "zero"):
+        raise GraphError(f"unconnected_gradients is none or zero, not {unconnected_gradients!r}")
     ys = [ys] if isinstance(ys, Tensor) else list(ys)
     xs = [xs] if isinstance(xs, Tensor) else list(xs)
     weights = [grad_ys] if isinstance(grad_ys, Tensor) else list(grad_ys or [None] * len(ys))
@@ -222,11 +234,17 @@ def gradients(
     total = terms[0]
     for term in terms[1:]:
         total = total + term
-    node = total.graph.add_node("gradients", [total, *xs], name=name)
-    return [
-        None if target is None else out
-        for target, out in zip(node.alias, node.outputs, strict=True)
-    ]
+    if stop_gradients is not None:
+        stops = [stop_gradients] if isinstance(stop_gradients, Tensor) else list(stop_gradients)
+        with total.graph.name_scope(name or "gradients"):
+            found = derive(total, xs, stop_at=stops)
+    else:
+        node = total.graph.add_node("gradients", [total, *xs], name=name)
+        pairs = zip(node.alias, node.outputs, strict=True)
+        found = [None if target is None else out for target, out in pairs]
+    if unconnected_gradients == "none":
+        return found
+    return [F.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
 
 
 def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None) -> Node:

@@ -77,7 +77,8 @@ class Elementwise(Op):
         op_id: stable id.
         doc: documentation; its first line is the summary.
         reference: numpy function of the inputs, with the attributes as keywords.
-        expression: scalar formula for the compiled tier.
+        expression: scalar formula for the compiled tier; None for an op that always runs by
+            reference.
         names: names of the in-ports, which all have one dtype.
         dtypes: dtypes the in-ports accept.
         ports: the in-ports, where they differ.
@@ -93,7 +94,7 @@ class Elementwise(Op):
         op_id: str,
         doc: str,
         reference: Callable[..., Any],
-        expression: str,
+        expression: str | None,
         *,
         names: str = "x",
         dtypes: tuple[str, ...] = NUMBERS,
@@ -136,6 +137,8 @@ class Elementwise(Op):
         return self._gradient(grads[0], *node.inputs, node.outputs[0], **node.attrs)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if self.expression is None:
+            return None
         return ElementwiseLowering(self.expression, self._names, attrs)
 
     def samples(self) -> Iterator[Sample]:

@@ -15,7 +15,6 @@ RENAMED: Mapping[str, str] = {
     "arg_min": "argmin",
     "complex_abs": "abs",
     "concat_v2": "concat",
-    "div": "floor_divide",
     "double": "float64",
     "floor_div": "floor_divide",
     "floordiv": "floor_divide",
@@ -24,13 +23,11 @@ RENAMED: Mapping[str, str] = {
     "image_summary": "summary.image",
     "initialize_all_tables": "tables_initializer",
     "inv": "reciprocal",
-    "lin_space": "linspace",
     "merge_all_summaries": "summary.merge_all",
     "merge_summary": "summary.merge",
     "mod": "modulo",
     "mul": "multiply",
     "neg": "negative",
-    "op_scope": "name_scope",
     "pack": "stack",
     "pow": "power",
     "realdiv": "divide",
@@ -49,16 +46,29 @@ RENAMED: Mapping[str, str] = {
     "matrix_solve": "solve",
     "matrix_triangular_solve": "triangular_solve",
     "self_adjoint_eig": "eigh",
-    "unsorted_segment_max": "segment_max",
-    "unsorted_segment_mean": "segment_mean",
-    "unsorted_segment_min": "segment_min",
-    "unsorted_segment_sum": "segment_sum",
+    "div_no_nan": "divide_no_nan",
+    "lin_space": "linspace",
+    "matrix_square_root": "sqrtm",
+    "py_function": "py_func",
+    "rint": "round",
+    "tensor_scatter_add": "tensor_scatter_nd_add",
+    "tensor_scatter_sub": "tensor_scatter_nd_sub",
+    "tensor_scatter_update": "tensor_scatter_nd_update",
+    "truncatediv": "truncate_divide",
+    "truncatemod": "truncate_modulo",
     # namespaces that say it twice, or otherwise
     "bitwise.invert": "bitwise_not",
     "linalg.band_part": "matrix_band_part",
+    "linalg.diag": "matrix_diag",
+    "linalg.diag_part": "matrix_diag_part",
+    "linalg.eigvalsh": "self_adjoint_eigvals",
     "linalg.inv": "inverse",
+    "linalg.lstsq": "matrix_solve_ls",
+    "linalg.normalize": "normalize_by_norm",
+    "linalg.set_diag": "matrix_set_diag",
     "linalg.tensor_diag": "diag",
     "linalg.tensor_diag_part": "diag_part",
+    "linalg.transpose": "matrix_transpose",
     "math.cumulative_logsumexp": "logcumsumexp",
     "nn.lrn": "local_response_normalization",
     "nn.swish": "silu",
@@ -67,18 +77,25 @@ RENAMED: Mapping[str, str] = {
     "contrib.image.translate": "image.translate",
     "image.per_image_whitening": "image.per_image_standardization",
     "initializers.variables": "variables_initializer",
-    "losses.hinge_loss": "hinge_loss",
-    "losses.huber_loss": "huber_loss",
-    "math.divide_no_nan": "div_no_nan",
+    "debugging.assert_all_finite": "verify_tensor_all_finite",
     "math.floordiv": "floor_divide",
+    "math.in_top_k": "nn.in_top_k",
+    "math.rint": "round",
+    "math.zero_fraction": "nn.zero_fraction",
+    "metrics.sparse_average_precision_at_k": "metrics.average_precision_at_k",
+    "metrics.sparse_precision_at_k": "metrics.precision_at_k",
     "math.floormod": "modulo",
     "math.mod": "modulo",
     "math.pow": "power",
     "math.truediv": "divide",
-    "nn.softmax_cross_entropy_with_logits_v2": "softmax_cross_entropy_with_logits",
+    "random.all_candidate_sampler": "nn.all_candidate_sampler",
+    "random.gamma": "random_gamma",
     "random.normal": "random_normal",
+    "random.poisson": "random_poisson",
+    "random.shuffle": "random_shuffle",
     "random.uniform": "random_uniform",
     "summary.FileWriterCache": "summary.FileWriter",
+    "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",
     "train.piecewise_constant_decay": "train.piecewise_constant",
 }
@@ -104,6 +121,7 @@ ABSENT: Mapping[str, str] = {
         decode_* *FixedLen*Feature VarLenFeature SparseFeature data.* parse_* read_file
         matching_files train.*List train.Example train.Feature* train.SequenceExample
         image.*decode_* image.encode_* image.extract_jpeg_shape image.is_jpeg
+        nn.static_state_saving_rnn
     """,
     STRINGS: """
         string* as_string substr regex_replace reduce_join encode_base64 fingerprint
@@ -111,11 +129,12 @@ ABSENT: Mapping[str, str] = {
     """,
     SPARSE: """
         sparse_* Sparse* IndexedSlices* convert_to_tensor_or_* *sparse* Ragged* ragged_*
-        nn.safe_embedding_lookup_sparse sparse.* setdiff1d
+        nn.safe_embedding_lookup_sparse sparse.* nn.ctc_*
     """,
     PROTOS: """
         *Proto GraphDef MetaGraphDef NodeDef AttrValue NameAttrList TensorInfo TensorSpec *Spec
-        import_graph_def train.*meta_graph train.SaverDef train.write_graph make_ndarray
+        import_graph_def make_tensor_proto train.*meta_graph train.SaverDef train.write_graph
+        make_ndarray
         HistogramProto Summary SummaryMetadata Event LogMessage SessionLog summary.Event
         summary.SessionLog summary.Summary summary.SummaryDescription summary.TaggedRunMetadata
         summary.get_summary_description summary.tensor_summary summary.audio
@@ -132,7 +151,7 @@ ABSENT: Mapping[str, str] = {
     SESSIONS: """
         train.*Session* train.*Hook train.Scaffold train.Supervisor train.SecondOrStepTimer
         train.SessionRun* train.basic_train_loop train.VocabInfo train.warm_start
-        train.Checkpoint* train.NewCheckpointReader train.init_from_checkpoint
+        train.Checkpoint* train.init_from_checkpoint
         train.checkpoints_iterator train.CheckpointSaverListener
         train.NanLossDuringTrainingError estimator.* RunMetadata RunOptions OptimizerOptions
         GraphOptions
@@ -141,8 +160,9 @@ ABSENT: Mapping[str, str] = {
         *eager* *_v2_* *v2_behavior *tensor_equality *resource_variables* *v2_tensorshape
         GradientTape function wrap_function init_scope Module custom_gradient grad_pass_through
         recompute_grad control_flow_v2_enabled is_symbolic_tensor TypeSpec OptionalSpec
+        summary.initialize random.split
         type_spec_from_value nondifferentiable_batch_function debugging.*traceback*
-        debugging.*check_numerics debugging.*device_placement UnconnectedGradients
+        debugging.*check_numerics debugging.*device_placement
         variable_creator_scope vectorized_map
     """,
     QUANTIZED: """
@@ -157,15 +177,19 @@ ABSENT: Mapping[str, str] = {
     "tf.contrib is gone from TensorFlow itself; its layers are in nf.layers, its cells in nf.nn": (
         "contrib.*"
     ),
-    "variables and gradients have no other kinds": """
-        NoGradient NotDifferentiable RegisterGradient no_gradient AggregationMethod
-        no_regularizer register_tensor_conversion_function load_* variable_op_scope
-        make_template CriticalSection
+    "an own op says its gradient itself: see nf.op": """
+        NoGradient NotDifferentiable RegisterGradient no_gradient load_*
+        register_tensor_conversion_function
     """,
+    "a run sees each variable once, so nothing needs a lock": "CriticalSection",
+    "write the matrix as a tensor, or multiply by it in a function": "linalg.LinearOperator*",
+    "its classes are learned as it runs; use nn.fixed_unigram_candidate_sampler with counts": (
+        "*learned_unigram_candidate_sampler"
+    ),
     "nodeflow's own version is nf.__version__": (
         "*VERSION* *_VERSION COMPILER* MONOLITHIC_BUILD CXX11*"
     ),
-    "write nf.cast(x, dtype)": "to_* saturate_cast",
+    "write nf.cast(x, dtype)": "to_*",
     RARE: "*",
 }
 """Why a name is not here -> patterns of names, without ``tf.``; the first that fits counts."""

@@ -8,15 +8,20 @@ nothing here knows processes or windows. The names below are those that users se
 from nodeflow.namespaces import namespace
 
 _OPTIMIZERS = (
-    *("AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer"),
+    *("AdadeltaOptimizer", "AdagradDAOptimizer", "AdagradOptimizer", "AdamOptimizer"),
+    "FtrlOptimizer",
     *("GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "ProximalAdagradOptimizer"),
     *("ProximalGradientDescentOptimizer", "RMSPropOptimizer"),
 )
 _DECAYS = (
     *("cosine_decay", "cosine_decay_restarts", "exponential_decay", "inverse_time_decay"),
-    *("linear_cosine_decay", "natural_exp_decay", "piecewise_constant", "polynomial_decay"),
+    *("linear_cosine_decay", "natural_exp_decay", "noisy_linear_cosine_decay"),
+    *("piecewise_constant", "polynomial_decay"),
 )
-_STEPS = ("create_global_step", "get_global_step", "get_or_create_global_step", "global_step")
+_STEPS = (
+    *("assert_global_step", "create_global_step", "get_global_step", "get_or_create_global_step"),
+    "global_step",
+)
 
 NAMES = {
     **dict.fromkeys(_OPTIMIZERS, "nodeflow.ops.training.optimizers"),

@@ -5,14 +5,17 @@ from nodeflow.ops.training.decays import exponential_decay as exponential_decay
 from nodeflow.ops.training.decays import inverse_time_decay as inverse_time_decay
 from nodeflow.ops.training.decays import linear_cosine_decay as linear_cosine_decay
 from nodeflow.ops.training.decays import natural_exp_decay as natural_exp_decay
+from nodeflow.ops.training.decays import noisy_linear_cosine_decay as noisy_linear_cosine_decay
 from nodeflow.ops.training.decays import piecewise_constant as piecewise_constant
 from nodeflow.ops.training.decays import polynomial_decay as polynomial_decay
+from nodeflow.ops.training.global_step import assert_global_step as assert_global_step
 from nodeflow.ops.training.global_step import create_global_step as create_global_step
 from nodeflow.ops.training.global_step import get_global_step as get_global_step
 from nodeflow.ops.training.global_step import get_or_create_global_step as get_or_create_global_step
 from nodeflow.ops.training.global_step import global_step as global_step
 from nodeflow.ops.training.moving_average import ExponentialMovingAverage as ExponentialMovingAverage
 from nodeflow.ops.training.optimizers import AdadeltaOptimizer as AdadeltaOptimizer
+from nodeflow.ops.training.optimizers import AdagradDAOptimizer as AdagradDAOptimizer
 from nodeflow.ops.training.optimizers import AdagradOptimizer as AdagradOptimizer
 from nodeflow.ops.training.optimizers import AdamOptimizer as AdamOptimizer
 from nodeflow.ops.training.optimizers import FtrlOptimizer as FtrlOptimizer

@@ -42,6 +42,7 @@ def unary_ops() -> list[Elementwise]:
         op
         for op in REGISTRY
         if isinstance(op, Elementwise)
+        and op.expression is not None
         and len(op.inputs) == 1
         and "float32" in op.inputs[0].dtypes
         and op._result in (None, "float32")

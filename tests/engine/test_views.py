@@ -146,3 +146,13 @@ def test_tasks_do_not_go_on_where_rows_move() -> None:
             s.initialize()
             for a, b in zip(first, s.run(ends), strict=True):
                 assert np.array_equal(a, b)
+
+
+def test_slices_that_are_equal_are_one_view() -> None:
+    """The second one, which nothing reads any more, has no memory of its own either."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [4, 5])
+        sums = [nf.reduce_sum(nf.cast(nf.exp(x)[:, :2], "float64")) for _ in range(2)]
+    feeds = {x: values((4, 5), "float32")}
+    first, second = equal_with_and_without(g, sums, feeds)
+    assert first == second

@@ -57,7 +57,8 @@ def test_the_classifier_learns() -> None:
         ("f = tf.math.exp", "f = nf.exp"),
         ("tf.logging.set_verbosity(tf.logging.INFO)", "pass"),
         ("x.tf.add(1)", "x.tf.add(1)"),
-        ("tf.matmul(\n    a=x,\n    b=y,\n)", "nf.matmul(\n    x=x,\n    y=y,\n)"),
+        ("tf.exp(\n    input=x,\n)", "nf.exp(\n    x=x,\n)"),
+        ("tf.matmul(a=x, b=y)", "nf.matmul(a=x, b=y)"),
     ],
 )  # fmt: skip
 def test_names_and_keywords_are_renamed_in_place(before: str, after: str) -> None:

@@ -25,6 +25,11 @@ from nodeflow.document.model.records import INPUTS, NodeRecord, Wire, stream_of
 from nodeflow.graph.declaration import NodeDeclaration
 
 HEAD = "import nodeflow as nf\n"
+OTHERWISE = frozenset(
+    "argmax argmin argsort bincount confusion_matrix diag diag_part einsum random_poisson "
+    "scatter_nd segment_max segment_mean segment_min segment_sum split".split()
+)
+"""Ops whose functions in `nf` have TensorFlow 1's arguments and defaults, which are others."""
 OWN = ("nf", "float", "nodeflow")
 
 
@@ -85,7 +90,7 @@ class _Writer:
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
         given.append(f"name={self._graph_name(record, op)!r}")
         # nf.while_loop and its like take functions; a body as text is for the op itself
-        module = "nf.functions" if op.id in KINDS else "nf"
+        module = "nf.functions" if op.id in KINDS or op.id in OTHERWISE else "nf"
         return f"{module}.{op.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:

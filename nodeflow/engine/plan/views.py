@@ -24,6 +24,7 @@ def read_slices(actions: Actions) -> None:
     ends = (*actions.fetches, *actions.schedule.writes.values())
     kept = {actions.storage[s] for s in ends if s is not None}
     items = []
+    dropped: dict[int, int] = {}
     for action in actions.items:
         block = _slice_of(action)
         slot = action.outputs[0]
@@ -42,8 +43,13 @@ def read_slices(actions: Actions) -> None:
             actions.storage[reader] = source
         actions.storage[slot] = source
         actions.sliced.add(slot)
+        dropped[slot] = source
         actions.note("views", action.node.name)
     actions.items[:] = items
+    for slot, storage in enumerate(actions.storage):  # equals of a slice, which nothing reads
+        if storage in dropped:
+            actions.storage[slot] = dropped[storage]
+            actions.sliced.add(slot)
 
 
 def _slice_of(action: Action) -> Block | None:

@@ -16,6 +16,7 @@ from nodeflow.graph.op import Sample
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.base import register
 from nodeflow.ops.distributions.normal_uniform import DTYPE, SEED, SHAPE, Random
+from nodeflow.ops.math.special import poisson_quantile
 
 
 def above_zero(name: str, value: float) -> None:
@@ -132,12 +133,7 @@ class RandomPoisson(Inverse):
     positive = ("lam",)
 
     def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        from scipy.special import pdtr, pdtrik
-
-        lam = attrs["lam"]
-        found = np.maximum(np.nan_to_num(np.ceil(pdtrik(even, lam))), 0)
-        fewer = np.maximum(found - 1, 0)  # the inverse is off by one where rounding says so
-        return np.where((found > 0) & (pdtr(fewer, lam) >= even), fewer, found)
+        return poisson_quantile(np.asarray(attrs["lam"]), even)
 
     def samples(self) -> Iterator[Sample]:
         yield from super().samples()

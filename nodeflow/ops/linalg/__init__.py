@@ -1,5 +1,13 @@
-"""Linear algebra: products, systems, factorizations and determinants."""
+"""Linear algebra: products, systems, factorizations, determinants and functions of matrices."""
 
-from nodeflow.ops.linalg import determinants, einsum, factors, matmul, products, systems
+from nodeflow.ops.linalg import (
+    determinants,
+    einsum,
+    factors,
+    functions,
+    matmul,
+    products,
+    systems,
+)
 
-__all__ = ["determinants", "einsum", "factors", "matmul", "products", "systems"]
+__all__ = ["determinants", "einsum", "factors", "functions", "matmul", "products", "systems"]

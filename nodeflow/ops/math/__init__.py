@@ -12,6 +12,8 @@ from nodeflow.ops.math import (
     products,
     reduction,
     running,
+    safe,
+    special,
     sums,
 )
 
@@ -27,5 +29,7 @@ __all__ = [
     "products",
     "reduction",
     "running",
+    "safe",
+    "special",
     "sums",
 ]

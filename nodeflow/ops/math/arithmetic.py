@@ -18,19 +18,20 @@ def _refuse(bad: np.ndarray, x: np.ndarray, y: np.ndarray, message: str, hint: s
         raise RunError(message, port="y", hint=hint)
 
 
-def _check_divisor(x: np.ndarray, y: np.ndarray) -> None:
+def check_divisor(x: np.ndarray, y: np.ndarray) -> None:
+    """Raises RunError where an integer is divided by 0."""
     if y.dtype.kind in "iu":
         hint = "Keep zeros out of the divisor, or cast to float32."
         _refuse(y == 0, x, y, "integer division by zero", hint)
 
 
 def _floor_divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    _check_divisor(x, y)
+    check_divisor(x, y)
     return np.floor_divide(x, y)
 
 
 def _modulo(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    _check_divisor(x, y)
+    check_divisor(x, y)
     return np.mod(x, y)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,33 @@ from nodeflow.errors import AttributeProblem, GraphError, ShapeError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
+from nodeflow.tensorflow1.arguments import SPELLINGS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def spelled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, which also takes its arguments under the names that ops here have for them."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.keys() <= known.keys():
+            return function(*args, **kwargs)
+        taken = {*list(known)[: len(args)], *kwargs}
+        return function(*args, **{_own_name(n, known, taken): v for n, v in kwargs.items()})  # type: ignore[arg-type]
+
+    return call
+
+
+def _own_name(name: str, known: Iterable[str], taken: Collection[str]) -> str:
+    """What a function calls an argument that has another name elsewhere."""
+    if name in known:
+        return name
+    same = {name, *SPELLINGS.get(name, ())}
+    free = (k for k in known if k not in taken)
+    return next((k for k in free if same & {k, *SPELLINGS.get(k, ())}), name)
 
 
 def tensor(value: Any, *like: Any) -> Tensor:

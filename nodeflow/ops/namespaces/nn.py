@@ -6,15 +6,16 @@ Strides and window sizes have an entry for each axis, as there, or for the axes 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodeflow.errors import DtypeError, GraphError, suggest
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import FLOATS
+from nodeflow.graph.types import FLOATS, dtype_name
 from nodeflow.ops import functions as F
 from nodeflow.ops.distributions import dropout as ops_dropout
 from nodeflow.ops.namespaces.arguments import is_channels_first, one_axis, scoped, tensor
+from nodeflow.ops.namespaces.maths import log_poisson_loss
 from nodeflow.ops.namespaces.nn_biases import (
     bias_add,
     relu_layer,
@@ -37,6 +38,19 @@ from nodeflow.ops.namespaces.nn_convolution import (
     depthwise_conv2d,
     depthwise_conv2d_native,
     separable_conv2d,
+)
+from nodeflow.ops.namespaces.nn_more import (
+    all_candidate_sampler,
+    batch_norm_with_global_normalization,
+    collapse_repeated,
+    compute_accidental_hits,
+    compute_average_loss,
+    nce_loss,
+    normalize_moments,
+    sampled_softmax_loss,
+    scale_regularization_loss,
+    sufficient_statistics,
+    weighted_moments,
 )
 from nodeflow.ops.namespaces.nn_pooling import (
     avg_pool,
@@ -62,15 +76,20 @@ from nodeflow.ops.rnn.unroll import (
 from nodeflow.public import publish
 
 __all__ = [
+    "all_candidate_sampler",
     "atrous_conv2d",
     "atrous_conv2d_transpose",
     "avg_pool",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
     "bidirectional_dynamic_rnn",
+    "collapse_repeated",
+    "compute_accidental_hits",
+    "compute_average_loss",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
@@ -96,6 +115,7 @@ __all__ = [
     "l2_loss",
     "l2_normalize",
     "leaky_relu",
+    "log_poisson_loss",
     "log_softmax",
     "max_pool",
     "max_pool1d",
@@ -103,11 +123,15 @@ __all__ = [
     "max_pool3d",
     "max_pool_with_argmax",
     "moments",
+    "nce_loss",
+    "normalize_moments",
     "pool",
     "relu",
     "relu6",
     "relu_layer",
     "rnn_cell",
+    "sampled_softmax_loss",
+    "scale_regularization_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",
@@ -120,9 +144,11 @@ __all__ = [
     "sparse_softmax_cross_entropy_with_logits",
     "static_bidirectional_rnn",
     "static_rnn",
+    "sufficient_statistics",
     "tanh",
     "top_k",
     "weighted_cross_entropy_with_logits",
+    "weighted_moments",
     "xw_plus_b",
     "zero_fraction",
 ]
@@ -424,11 +450,25 @@ def sigmoid_cross_entropy_with_logits(
 
 
 def weighted_cross_entropy_with_logits(
-    targets: Any, logits: Any, pos_weight: Any, name: str | None = None
+    labels: Any = None,
+    logits: Any = None,
+    pos_weight: Any = None,
+    name: str | None = None,
+    targets: Any = None,
 ) -> Tensor:
-    """As `sigmoid_cross_entropy_with_logits`, with the terms of the label 1 times pos_weight."""
+    """As `sigmoid_cross_entropy_with_logits`, with the terms of the label 1 times pos_weight.
+
+    Args:
+        targets: the old name of labels.
+
+    Raises:
+        GraphError: labels, logits or the weight are missing.
+    """
+    labels = targets if labels is None else labels
+    if labels is None or logits is None or pos_weight is None:
+        raise GraphError("weighted_cross_entropy_with_logits needs labels, logits and pos_weight")
     x = tensor(logits)
-    z = tensor(targets, x)
+    z = tensor(labels, x)
     with scoped(name, "logistic_loss", [x]):
         factor = 1 + (tensor(pos_weight, x) - 1) * z
         return (1 - z) * x + factor * F.softplus(-x)
@@ -473,11 +513,29 @@ def embedding_lookup(
         return rows * (max_norm / F.maximum(length, max_norm))
 
 
+class TopK(NamedTuple):
+    """What `top_k` gives."""
+
+    values: Tensor
+    indices: Tensor
+
+
 def top_k(
-    input: Any, k: int = 1, sorted: bool = True, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """The k largest elements along the last axis, the largest first, and where they are."""
-    return F.top_k(input, k=k, name=name)
+    input: Any,
+    k: int = 1,
+    sorted: bool = True,
+    index_type: Any = "int32",
+    name: str | None = None,
+) -> TopK:
+    """The k largest elements along the last axis, the largest first, and where they are.
+
+    Args:
+        sorted: accepted for TensorFlow 1: they always are.
+        index_type: dtype of the indices.
+    """
+    found, places = F.top_k(input, k=k, name=name)
+    wanted = dtype_name(index_type)
+    return TopK(found, places if places.dtype == wanted else F.cast(places, dtype=wanted))
 
 
 def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) -> Tensor:

@@ -70,11 +70,11 @@ class CandidateSampler(Op):
         drawn = TensorType("int64", (attrs["num_sampled"],))
         return drawn, types[0].with_dtype("float32"), drawn.with_dtype("float32")
 
-    def probability(self, classes: np.ndarray, count: int) -> np.ndarray:
+    def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
         """Of each class in one try."""
         raise NotImplementedError
 
-    def choose(self, even: np.ndarray, count: int) -> np.ndarray:
+    def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
         """Classes from even numbers between 0 and 1."""
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class CandidateSampler(Op):
             raise RunError(f"class {bad} is not one of {count}", port="true_classes")
         size, tries = wanted, wanted
         while True:
-            drawn = self.choose(attrs["stream"].uniform((size,), "float64"), count)
+            drawn = self.choose(attrs["stream"].uniform((size,), "float64"), attrs)
             if not attrs["unique"]:
                 break
             _, first = np.unique(drawn, return_index=True)
@@ -94,14 +94,14 @@ class CandidateSampler(Op):
                 tries, drawn = int(order[-1]) + 1, drawn[order]
                 break
             size *= 4
-        expected = [self.expected(c, count, tries, attrs["unique"]) for c in (true, drawn)]
+        expected = [self.expected(c, tries, attrs) for c in (true, drawn)]
         return drawn.astype("int64"), *(e.astype("float32") for e in expected)
 
-    def expected(self, classes: np.ndarray, count: int, tries: int, unique: bool) -> np.ndarray:
+    def expected(self, classes: np.ndarray, tries: int, attrs: dict[str, Any]) -> np.ndarray:
         """How often classes come up in as many tries; at most once if they are unique."""
-        p = self.probability(classes.astype(np.float64), count)
+        p = self.probability(classes.astype(np.float64), attrs)
         with np.errstate(divide="ignore"):
-            return -np.expm1(tries * np.log1p(-p)) if unique else p * tries
+            return -np.expm1(tries * np.log1p(-p)) if attrs["unique"] else p * tries
 
     def samples(self) -> Iterator[Sample]:
         for dtype in CLASSES:
@@ -124,10 +124,11 @@ class LogUniformCandidateSampler(CandidateSampler):
         "often the targets and they are expected. No gradient flows."
     )
 
-    def probability(self, classes: np.ndarray, count: int) -> np.ndarray:
-        return np.log1p(1 / (classes + 1)) / math.log1p(count)
+    def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        return np.log1p(1 / (classes + 1)) / math.log1p(attrs["range_max"])
 
-    def choose(self, even: np.ndarray, count: int) -> np.ndarray:
+    def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        count = attrs["range_max"]
         found = np.floor(np.exp(even * math.log1p(count))) - 1
         return np.clip(found, 0, count - 1).astype("int64")
 
@@ -143,11 +144,60 @@ class UniformCandidateSampler(CandidateSampler):
         "often the targets and they are expected. No gradient flows."
     )
 
-    def probability(self, classes: np.ndarray, count: int) -> np.ndarray:
-        return np.full(classes.shape, 1 / count)
+    def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        return np.full(classes.shape, 1 / attrs["range_max"])
 
-    def choose(self, even: np.ndarray, count: int) -> np.ndarray:
-        return np.floor(even * count).astype("int64")
+    def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        return np.floor(even * attrs["range_max"]).astype("int64")
+
+
+@register
+class FixedUnigramCandidateSampler(CandidateSampler):
+    """Classes as often as they are counted."""
+
+    id = "fixed_unigram_candidate_sampler"
+    keywords = ("negative sampling", "word2vec", "nce", "frequency", "counts")
+    doc = (
+        "Classes drawn with probabilities that go with given counts to the power of distortion."
+        "\n\n0.75 is word2vec's. The first num_reserved_ids classes are never drawn and have no "
+        "count. Gives the classes, and how often the targets and they are expected. No gradient "
+        "flows."
+    )
+    attrs = (
+        *CandidateSampler.attrs[:-1],
+        Attr("distortion", "float", 1.0, "Power of the counts."),
+        Attr("num_reserved_ids", "int", 0, "Classes at the beginning without count.", minimum=0),
+        Attr("unigrams", "literal", [1.0] * 10, "A count for each class that is not reserved."),
+        SEED,
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        self._shares(attrs)
+        return super().infer(*types, **attrs)
+
+    def _shares(self, attrs: dict[str, Any]) -> np.ndarray:
+        counts, reserved = np.asarray(attrs["unigrams"], "float64"), attrs["num_reserved_ids"]
+        if counts.shape != (attrs["range_max"] - reserved,) or not (counts > 0).all():
+            raise AttributeProblem(
+                f"unigrams must be {attrs['range_max'] - reserved} numbers above 0, one for each "
+                "class that is not reserved",
+                port="unigrams",
+            )
+        weights = np.concatenate([np.zeros(reserved), counts ** attrs["distortion"]])
+        return weights / weights.sum()
+
+    def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        return self._shares(attrs)[classes.astype("int64")]
+
+    def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+        ends = np.cumsum(self._shares(attrs))
+        found = np.searchsorted(ends, even * ends[-1], side="right")
+        return np.minimum(found, attrs["range_max"] - 1)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from super().samples()
+        attrs = {"unigrams": [5, 1, 1, 3, 2, 2, 1, 1], "num_reserved_ids": 2, "distortion": 0.75}
+        yield Sample((np.array([[1], [2]]),), attrs)
 
 
 class SampledLoss(Composed):
@@ -202,6 +252,21 @@ class SampledLoss(Composed):
             seed=attrs["seed"],
             name="sampled",
         )
+        drawn = sampled, expected, expected_sampled
+        return self.of_samples(weights, biases, labels, x, drawn, **attrs)
+
+    def of_samples(
+        self,
+        weights: Tensor,
+        biases: Tensor,
+        labels: Tensor,
+        x: Tensor,
+        drawn: Sequence[Tensor],
+        **attrs: Any,
+    ) -> Tensor:
+        """The loss with what a candidate sampler gave."""
+        sampled, expected, expected_sampled = drawn
+        labels = F.cast(labels, dtype=sampled.dtype)
 
         def corrected(scores: Tensor, count: Tensor) -> Tensor:
             return scores - F.log(F.cast(count, dtype=x.dtype))

@@ -22,6 +22,23 @@ _STATIC_CHECKS = (
     *("assert_integer", "assert_rank", "assert_rank_at_least", "assert_rank_in"),
     *("assert_scalar", "assert_type", "is_numeric_tensor"),
 )
+_MORE_CHECKS = (
+    *("add_check_numerics_ops", "assert_proper_iterable", "assert_same_float_dtype"),
+    *("assert_shapes", "assert_variables_initialized", "is_tensor", "verify_tensor_all_finite"),
+)
+_TEMPLATES = (
+    *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
+    *(
+        "dimension_at_index",
+        "dimension_value",
+        "hessians",
+        "make_template",
+        "no_regularizer",
+        "op_scope",
+        "timestamp",
+    ),
+    "variable_op_scope",
+)
 _BASICS = (
     *("convert_to_tensor", "no_op", "placeholder_with_default", "set_random_seed"),
     "tuple",
@@ -33,6 +50,8 @@ NAMES = {
     **dict.fromkeys(_INITIALIZE, "nodeflow.ops.program.initialize"),
     **dict.fromkeys(_ASSERTION, "nodeflow.ops.program.assertion"),
     **dict.fromkeys(_STATIC_CHECKS, "nodeflow.ops.program.static_checks"),
+    **dict.fromkeys(_MORE_CHECKS, "nodeflow.ops.program.more_checks"),
+    **dict.fromkeys(_TEMPLATES, "nodeflow.ops.program.templates"),
     **dict.fromkeys(_BASICS, "nodeflow.ops.program.basics"),
 }
 """Public name -> the module that defines it."""

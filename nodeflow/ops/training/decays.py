@@ -202,6 +202,37 @@ def linear_cosine_decay(
     return _decay(name or "LinearCosineDecay", rate, learning_rate, global_step, *numbers)
 
 
+def noisy_linear_cosine_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    initial_variance: Any = 1.0,
+    variance_decay: Any = 0.55,
+    num_periods: Any = 0.5,
+    alpha: Any = 0.0,
+    beta: Any = 0.001,
+    name: str | None = None,
+) -> Tensor:
+    """As `linear_cosine_decay`, with noise on the linear part, drawn anew for each step.
+
+    Args:
+        initial_variance: of the noise at step 0.
+        variance_decay: its variance is initial_variance / (1 + step) ** variance_decay.
+    """
+
+    def rate(start: Tensor, step: Tensor, steps: Any, first: Any, falls: Any, *rest: Any) -> Tensor:
+        periods, alpha, beta = rest
+        at = F.minimum(step, steps)
+        part = at / steps
+        variance = first / F.power(1 + at, falls)
+        noise = F.random_normal((), dtype=start.dtype) * F.sqrt(variance)
+        cosine = 0.5 * (1 + F.cos(math.pi * (2 * periods * part)))
+        return start * ((alpha + (1 - part + noise)) * cosine + beta)
+
+    numbers = (decay_steps, initial_variance, variance_decay, num_periods, alpha, beta)
+    return _decay(name or "NoisyLinearCosineDecay", rate, learning_rate, global_step, *numbers)
+
+
 def _decay(
     scope: str, rate: Callable[..., Tensor], learning_rate: Any, global_step: Any, *numbers: Any
 ) -> Tensor:

@@ -61,3 +61,12 @@ def _checked(tensor: Any) -> Tensor:
             hint="Give an int32 or int64 scalar variable, as get_or_create_global_step makes.",
         )
     return tensor
+
+
+def assert_global_step(global_step_tensor: Tensor) -> None:
+    """Refuse what cannot count steps.
+
+    Raises:
+        GraphError: it is no integer scalar.
+    """
+    _checked(global_step_tensor)

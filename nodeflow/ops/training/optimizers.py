@@ -427,3 +427,29 @@ class ProximalAdagradOptimizer(Optimizer):
             l1=l1_regularization_strength,
             l2=l2_regularization_strength,
         )
+
+
+class AdagradDAOptimizer(Optimizer):
+    """Dual averaging: weights follow from the sum of all gradients, many of them are exactly 0."""
+
+    rule = "adagrad_da"
+    slots = {"gradient_accumulator": "gradient_sum", "gradient_squared_accumulator": "sum"}
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        global_step: Any,
+        initial_gradient_squared_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        use_locking: bool = False,
+        name: str = "AdagradDA",
+    ) -> None:
+        """Arguments of TensorFlow 1; it counts its own steps, so ``global_step`` is not read."""
+        super().__init__(
+            learning_rate,
+            name,
+            initial_sum=initial_gradient_squared_accumulator_value,
+            l1=l1_regularization_strength,
+            l2=l2_regularization_strength,
+        )

@@ -112,3 +112,38 @@ class Ftrl(Optimizer):
         )
         updates.store(linear, z, name="assign_linear")
         return F.divide(-shrunk(z, l1), after + 2 * l2, name="new_value")
+
+
+@register
+class AdaGradDA(Proximal):
+    """Dual averaging."""
+
+    id = "adagrad_da"
+    keywords = ("optimizer", "adaptive", "dual averaging", "lasso", "sparse", "train", "minimize")
+    doc = (
+        "Training by AdaGrad's dual averaging: weights follow from the sum of all gradients.\n\n"
+        "s = s + g; q = q + g^2; variable = -learning_rate * sign(s) * max(abs(s) - l1 * t, 0) / "
+        "(learning_rate * l2 * t + sqrt(q)) at step t. The first step forgets initial values, so "
+        "it is for models that may begin at 0. Duchi, Hazan and Singer, 2011."
+    )
+    attrs = (rate_attr(0.01), START, *PENALTIES, *Optimizer.COMMON)
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        old = updates.number_slot("steps", dtype, 0.0)
+        steps = F.add(old, 1, name="new_steps")
+        updates.store(old, steps, name="assign_steps")
+        updates.share("steps", steps)
+
+    def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        rate, l1, l2, steps = (
+            updates.shared(n, dtype) for n in ("learning_rate", "l1", "l2", "steps")
+        )
+        old = updates.slot("gradient_sum", variable)
+        total = F.add(old, gradient, name="new_gradient_sum")
+        updates.store(old, total, name="assign_gradient_sum")
+        old = updates.slot("sum", variable, updates.attrs["initial_sum"])
+        squares = F.add(old, F.square(gradient), name="new_sum")
+        updates.store(old, squares, name="assign_sum")
+        size = rate * l2 * steps + F.sqrt(squares)
+        return F.divide(-rate * shrunk(total, l1 * steps), size, name="new_value")

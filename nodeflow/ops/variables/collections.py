@@ -148,3 +148,12 @@ def _of(key: str, scope: str | Graph | None) -> list[Tensor]:
     if isinstance(scope, Graph):
         return members(scope, key)
     return get_collection(key, scope)
+
+
+def moving_average_variables(scope: str | None = None) -> list[Tensor]:
+    """The variables of which an `ExponentialMovingAverage` keeps averages.
+
+    Args:
+        scope: a regular expression; keeps variables whose name begins with a match.
+    """
+    return members(get_default_graph(), GraphKeys.MOVING_AVERAGE_VARIABLES, scope)

@@ -30,7 +30,6 @@ __all__ = [
     "get_local_variable",
     "get_variable",
     "get_variable_scope",
-    "variable_op_scope",
     "variable_scope",
 ]
 
@@ -241,9 +240,6 @@ def variable_scope(
         made = opening.scope(name_scope, {k: v for k, v in given.items() if v is not None})
         with opening.entered(made):
             yield made
-
-
-variable_op_scope = variable_scope
 
 
 class _Opening:

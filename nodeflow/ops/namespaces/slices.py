@@ -1,0 +1,253 @@
+"""Functions of TensorFlow 1 on slices that indices or segments name, made of several ops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.errors import GraphError, ShapeError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import dtype_name, normalize_axis
+from nodeflow.ops import functions as F
+from nodeflow.ops.namespaces.arguments import scoped, spelled
+from nodeflow.ops.namespaces.arguments import tensor as of
+from nodeflow.public import publish
+
+__all__ = [
+    "batch_gather",
+    "boolean_mask",
+    "dynamic_stitch",
+    "gather",
+    "gather_nd",
+    "histogram_fixed_width_bins",
+    "scatter_nd",
+    "sparse_to_dense",
+    "tensor_scatter_nd_add",
+    "tensor_scatter_nd_max",
+    "tensor_scatter_nd_min",
+    "tensor_scatter_nd_sub",
+    "tensor_scatter_nd_update",
+]
+
+
+# ---- gather -------------------------------------------------------------------------------------
+
+
+@spelled
+def gather(
+    params: Any,
+    indices: Any,
+    validate_indices: bool | None = None,
+    name: str | None = None,
+    axis: int | None = None,
+    batch_dims: int = 0,
+) -> Tensor:
+    """The slices of params along an axis that indices name.
+
+    Args:
+        validate_indices: accepted for TensorFlow 1: an index outside is always an error when run.
+        axis: None is the one after the batch.
+        batch_dims: first axes that both have: each entry of the batch has indices of its own.
+
+    Raises:
+        GraphError: the axis is among those of the batch.
+    """
+    if not batch_dims:
+        return F.gather(params, indices, axis=0 if axis is None else axis, name=name)
+    x, places = of(params), of(indices)
+    rank, depth = len(x.shape), len(places.shape)
+    batch = normalize_axis(batch_dims, depth + 1) if batch_dims < 0 else batch_dims
+    along = normalize_axis(batch if axis is None else axis, rank)
+    if along < batch:
+        raise GraphError(f"gather along axis {along} has no batch of {batch} axes before it")
+    with scoped(name, "gather", [x]):
+        # Axis by axis to the front of what is taken, so that gather_nd finds one number for each.
+        order = [*range(batch), along, *(a for a in range(batch, rank) if a != along)]
+        moved = F.transpose(x, perm=order) if order != list(range(rank)) else x
+        taken = F.gather_nd(moved, F.expand_dims(places, axis=-1), batch_dims=batch)
+        before = along - batch
+        if not before:
+            return taken
+        own = list(range(batch, depth))
+        rest = list(range(depth, depth + rank - batch - 1))
+        return F.transpose(taken, perm=[*range(batch), *rest[:before], *own, *rest[before:]])
+
+
+def batch_gather(params: Any, indices: Any, name: str | None = None) -> Tensor:
+    """`gather` along the last axis of the indices; all axes before it are a batch."""
+    depth = len(of(indices).shape) - 1
+    return gather(params, indices, name=name or "batch_gather", axis=depth, batch_dims=depth)
+
+
+@spelled
+def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Tensor:
+    """The slices of params that indices of several axes name.
+
+    Args:
+        indices: along the last axis one number for each of the first axes of params.
+        batch_dims: first axes that both have.
+    """
+    return F.gather_nd(params, indices, batch_dims=batch_dims, name=name)
+
+
+@spelled
+def boolean_mask(
+    tensor: Any, mask: Any, name: str | None = None, axis: int | None = None
+) -> Tensor:
+    """The slices where a mask is true; how many, is known only when it runs.
+
+    Args:
+        axis: the first of the axes that the mask stands for; None is 0.
+    """
+    return F.boolean_mask(tensor, mask, axis=axis or 0, name=name)
+
+
+def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: str | None = None) -> Tensor:
+    """The slices of all data tensors, each at the place that its index says.
+
+    Of one place the last slice counts; a place that no index names is 0.
+
+    Args:
+        indices: integer tensors, one for each of data, of its first axes.
+
+    Raises:
+        GraphError: there are not as many indices as data, or none.
+    """
+    if len(indices) != len(data) or not indices:
+        raise GraphError(f"dynamic_stitch has {len(indices)} indices for {len(data)} tensors")
+    with scoped(name, "dynamic_stitch", [*data, *indices]):
+        flat, slices = [], []
+        for places, x in zip(map(of, indices), map(of, data), strict=True):
+            rest = x.shape[len(places.shape) :]
+            flat.append(F.reshape(places, shape=[-1]))
+            slices.append(F.reshape(x, shape=[-1, *(_size(d) for d in rest)]))
+        places = F.concat(flat, axis=0) if len(flat) > 1 else flat[0]
+        values = F.concat(slices, axis=0) if len(slices) > 1 else slices[0]
+        start = filled(F.reduce_max(places) + 1, values, 0)
+        return F.tensor_scatter(start, F.expand_dims(places, axis=-1), values)
+
+
+def _size(size: int | None) -> int:
+    if size is None:
+        raise ShapeError("the sizes of the slices must be known")
+    return size
+
+
+def filled(count: Any, like: Tensor, number: Any) -> Tensor:
+    """``count`` slices of the shape of those of ``like``, full of one number."""
+    sizes = F.concat([F.reshape(_int32(count), shape=[1]), F.shape(like)[1:]], axis=0)
+    return F.fill(sizes, like.graph.as_tensor(number, like.dtype))
+
+
+def _int32(value: Any) -> Tensor:
+    found = of(value)
+    return found if found.dtype == "int32" else F.cast(found, dtype="int32")
+
+
+# ---- scatter ------------------------------------------------------------------------------------
+
+
+@spelled
+def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
+    """Zeros of a shape, with updates added at the indices; places that occur twice get the sum.
+
+    Args:
+        shape: sizes of the result: numbers, or an integer tensor.
+    """
+    if not isinstance(shape, Tensor):
+        return F.scatter_nd(indices, updates, shape=shape, name=name)
+    with scoped(name, "scatter_nd", [indices, updates]):
+        updates = of(updates)
+        start = F.fill(shape, updates.graph.as_tensor(0, updates.dtype))
+        return F.tensor_scatter(start, indices, updates, mode="add")
+
+
+def tensor_scatter_nd_update(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None
+) -> Tensor:
+    """A tensor with the slices at the indices replaced.
+
+    Args:
+        indices: along the last axis one number for each of the first axes of the tensor.
+    """
+    return F.tensor_scatter(tensor, indices, updates, name=name)
+
+
+def tensor_scatter_nd_add(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None
+) -> Tensor:
+    """A tensor with updates added at the indices; arguments as of `tensor_scatter_nd_update`."""
+    return F.tensor_scatter(tensor, indices, updates, mode="add", name=name)
+
+
+def tensor_scatter_nd_sub(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None
+) -> Tensor:
+    """A tensor with updates subtracted at the indices; arguments as of
+    `tensor_scatter_nd_update`."""
+    return F.tensor_scatter(tensor, indices, -of(updates, tensor), mode="add", name=name)
+
+
+def tensor_scatter_nd_max(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None
+) -> Tensor:
+    """The larger of a tensor's elements and the updates; arguments as of
+    `tensor_scatter_nd_update`."""
+    return F.tensor_scatter(tensor, indices, updates, mode="max", name=name)
+
+
+def tensor_scatter_nd_min(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None
+) -> Tensor:
+    """The smaller of a tensor's elements and the updates; arguments as of
+    `tensor_scatter_nd_update`."""
+    return F.tensor_scatter(tensor, indices, updates, mode="min", name=name)
+
+
+def sparse_to_dense(
+    sparse_indices: Any,
+    output_shape: Any,
+    sparse_values: Any,
+    default_value: Any = 0,
+    validate_indices: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """A tensor full of one value but at the indices.
+
+    Args:
+        sparse_indices: one number, a vector of places in a vector, or a row for each place.
+        output_shape: sizes of the result: numbers, or an integer tensor.
+        sparse_values: one for each place, or one for all.
+        default_value: what is everywhere else.
+        validate_indices: accepted for TensorFlow 1: an index outside is always an error when run.
+    """
+    values = of(sparse_values)
+    with scoped(name, "sparse_to_dense", [sparse_indices, values]):
+        start = F.fill(output_shape, values.graph.as_tensor(default_value, values.dtype))
+        places = of(sparse_indices)
+        rank = len(places.shape)
+        places = F.reshape(places, shape=[-1, places.shape[1] if rank == 2 else 1])
+        if values.shape == ():
+            values = F.fill(F.shape(places)[:1], values)
+        return F.tensor_scatter(start, places, values)
+
+
+def histogram_fixed_width_bins(
+    values: Any, value_range: Any, nbins: int = 100, dtype: Any = "int32", name: str | None = None
+) -> Tensor:
+    """Into which of nbins bins of equal width each value falls.
+
+    Args:
+        value_range: lower and upper end; what lies outside is in the first or the last bin.
+    """
+    x = of(values)
+    with scoped(name, "histogram_fixed_width_bins", [x]):
+        low, high = (F.cast(end, dtype="float64") for end in F.unstack(of(value_range, x)))
+        wide = (F.cast(x, dtype="float64") - low) / (high - low)
+        last = nbins - 1
+        return F.cast(
+            F.clip_by_value(F.floor(wide * nbins), min=0, max=last), dtype=dtype_name(dtype)
+        )
+
+
+publish(globals(), __all__)

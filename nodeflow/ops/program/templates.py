@@ -1,0 +1,212 @@
+"""Functions that share their variables, time, and second derivatives: small API of TensorFlow 1."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import GraphError, ShapeError
+from nodeflow.graph import shapes
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import shape_text
+from nodeflow.ops import api
+from nodeflow.ops import functions as F
+from nodeflow.ops.program.py_func import py_func
+from nodeflow.ops.variables.scope import variable_scope
+
+__all__ = [
+    "AggregationMethod",
+    "Dimension",
+    "TensorShape",
+    "UnconnectedGradients",
+    "count_up_to",
+    "dimension_at_index",
+    "dimension_value",
+    "hessians",
+    "make_template",
+    "no_regularizer",
+    "op_scope",
+    "timestamp",
+    "variable_op_scope",
+]
+
+
+class AggregationMethod:
+    """How TensorFlow 1 adds up gradients; here it is always one after the other."""
+
+    ADD_N = 0
+    DEFAULT = ADD_N
+    EXPERIMENTAL_TREE = 1
+    EXPERIMENTAL_ACCUMULATE_N = 2
+
+
+class UnconnectedGradients:
+    """What `nf.gradients` gives where nothing depends on an x."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+def no_regularizer(_: Any) -> None:
+    """A regularizer without a term, against one that a variable scope has."""
+
+
+def dimension_value(dimension: Any) -> int | None:
+    """A size as a number, None if it is unknown."""
+    return None if dimension is None else int(dimension)
+
+
+def dimension_at_index(shape: Any, index: int) -> Any:
+    """The size of an axis, None if it is unknown."""
+    found = TensorShape(shape)
+    return None if found.ndims is None else found[index]
+
+
+def Dimension(value: int | None) -> Any:
+    """A size of a shape: a number with `value`, or None."""
+    return None if value is None else shapes.Dimension(value)
+
+
+def TensorShape(dims: Any) -> shapes.TensorShape:
+    """A shape: a tuple of sizes with `as_list()` and its like.
+
+    Args:
+        dims: sizes, None for one that is unknown; None alone is a shape of unknown rank.
+
+    Raises:
+        GraphError: something in it is no size.
+    """
+    if dims is None or dims is shapes.UNKNOWN:
+        return shapes.UNKNOWN
+    sizes = list(dims) if isinstance(dims, (list, tuple)) else [dims]
+    for size in sizes:
+        if size is not None and (not isinstance(size, (int, np.integer)) or size < 0):
+            raise GraphError(f"{size!r} is not a size", hint="Write [None, 784].")
+    return shapes.TensorShape(None if size is None else int(size) for size in sizes)
+
+
+def op_scope(
+    values: Any, name: str | None, default_name: str | None = None
+) -> AbstractContextManager[str]:
+    """The old order of the arguments of `name_scope`."""
+    return api.name_scope(name, default_name, values)
+
+
+def variable_op_scope(
+    values: Any, name_or_scope: Any, default_name: str | None = None, **rest: Any
+) -> AbstractContextManager[Any]:
+    """The old order of the arguments of `variable_scope`."""
+    return variable_scope(name_or_scope, default_name, values, **rest)
+
+
+def make_template(
+    name_: str,
+    func_: Callable[..., Any],
+    create_scope_now_: bool = False,
+    unique_name_: str | None = None,
+    custom_getter_: Any = None,
+    **kwargs: Any,
+) -> Callable[..., Any]:
+    """A function whose variables are made by its first call and shared by all others.
+
+    Args:
+        name_: of the variable scope; made unique among scopes.
+        func_: makes variables by `nf.get_variable` or layers.
+        create_scope_now_: whether the scope's name is chosen now, not with the first call.
+        unique_name_: the name of the scope as it is.
+        custom_getter_: only None.
+        kwargs: arguments that each call is given.
+
+    Raises:
+        GraphError: a custom getter is given.
+    """
+    if custom_getter_ is not None:
+        raise GraphError("make_template takes no custom_getter_ here")
+    scope: Any = None
+    shares = False
+
+    def opened() -> Any:
+        if scope is not None:
+            return variable_scope(scope, reuse=True if shares else None)
+        return variable_scope(unique_name_, None if unique_name_ else name_)
+
+    if create_scope_now_:
+        with opened() as scope:
+            pass
+
+    @functools.wraps(func_)
+    def template(*args: Any, **more: Any) -> Any:
+        nonlocal scope, shares
+        with opened() as entered:
+            result = func_(*args, **{**kwargs, **more})
+        scope, shares = entered if scope is None else scope, True
+        return result
+
+    return template
+
+
+def timestamp(name: str | None = None) -> Tensor:
+    """The seconds since 1970 when it runs: float64."""
+    found = py_func(lambda: np.float64(time.time()), [], "float64", name=name or "timestamp")
+    found.set_shape(())
+    return found
+
+
+def count_up_to(ref: Tensor, limit: int, name: str | None = None) -> Tensor:
+    """A node that raises an integer variable by 1 and gives what it was before.
+
+    The run ends with an error once the variable has reached the limit.
+    """
+    with ref.graph.name_scope(name or "CountUpTo"):
+        before = F.identity(ref)
+        text = f"the variable has reached its limit of {limit}: {{}}"
+        checked = F.assert_true(F.less(before, limit), before, message=text)
+        with ref.graph.control_dependencies([checked]):
+            raised = ref.graph.apply("assign", ref, before + 1)
+        with ref.graph.control_dependencies([raised]):
+            return F.identity(before)
+
+
+def hessians(
+    ys: Any,
+    xs: Any,
+    name: str = "hessians",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+) -> list[Tensor]:
+    """The second derivatives of the sum of ys, for each x: of shape (d, d) for x of shape (d,).
+
+    An x of more axes gives its shape twice. One gradient is taken for each element of x.
+
+    Raises:
+        ShapeError: a size of an x is known only when it runs.
+        GradientError: ys do not depend on an x.
+    """
+    targets = list(ys) if isinstance(ys, (list, tuple)) else [ys]
+    wanted = list(xs) if isinstance(xs, (list, tuple)) else [xs]
+    graph = F.graph_of([*targets, *wanted])
+    with graph, graph.name_scope(name):
+        total = F.reduce_sum(targets[0])
+        for other in targets[1:]:
+            total = total + F.reduce_sum(other)
+        return [_hessian(total, x) for x in wanted]
+
+
+def _hessian(y: Tensor, x: Tensor) -> Tensor:
+    if not x.type.is_static:
+        raise ShapeError(f"hessians need a known shape, not {shape_text(x.shape)}", node=x.name)
+    slope = api.gradients(y, [x])[0]
+    if slope is None:
+        raise GraphError(f"what is derived does not depend on {x.name}")
+    flat = F.reshape(slope, shape=[-1])
+    rows = []
+    for place in range(x.type.size or 0):
+        row = api.gradients(flat[place], [x])[0]
+        rows.append(F.zeros_like(x) if row is None else row)
+    return F.reshape(F.stack(rows), shape=[*x.shape, *x.shape])

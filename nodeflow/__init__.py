@@ -30,6 +30,7 @@ from nodeflow.ops.api import (
     variable,
     zeros,
 )
+from nodeflow.ops.attention.api import attention
 from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
 from nodeflow.ops.distributions.api import random_normal, random_uniform, truncated_normal
 from nodeflow.ops.distributions.dropout import dropout
@@ -147,6 +148,7 @@ __all__ = [
     "Tensor",
     "TensorType",
     "as_dtype",
+    "attention",
     "case",
     "clip_by_value",
     "cond",

@@ -46,6 +46,7 @@ from nodeflow.ops.api import ones as ones
 from nodeflow.ops.api import placeholder as placeholder
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.attention.api import attention as attention
 from nodeflow.ops.control_flow.api import case as case
 from nodeflow.ops.control_flow.api import cond as cond
 from nodeflow.ops.control_flow.api import foldl as foldl
@@ -724,39 +725,6 @@ def atanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The number whose hyperbolic tangent is x.
 
     Infinite at -1 and 1, NaN beyond. Gradient: 1 / (1 - x^2).
-    """
-
-def attention(
-    query: TensorLike,
-    key: TensorLike,
-    value: TensorLike,
-    mask: TensorLike | None = None,
-    causal: builtins.bool = False,
-    scale: float | None = None,
-    soft_cap: float | None = None,
-    groups: int = 1,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """softmax(query @ key^T * scale) @ value: each query gets a mean of the values.
-
-    query (..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes
-    broadcast, such as batch and heads. With `groups` g there are g times as many heads of queries,
-    (..., g h, m, d), as of keys and values, (..., h, n, d): each serves g in a row. scale is 1 /
-    sqrt(d) if not given; a soft_cap c keeps scores within -c to c: c * tanh(score / c). A float
-    mask is added to the scores. Where a bool mask is false, or with `causal` for keys after the
-    query's own position, nothing is taken; a query without any key gets the mean of all. Vaswani
-    and others, 2017.
-
-    Args:
-        query: Queries.
-        key: Keys.
-        value: Values.
-        mask: True where a query may see a key, or floats that are added to the scores.
-        causal: Queries see no later keys.
-        scale: Factor of the scores; none is 1 / sqrt(d).
-        soft_cap: Limit of the scores; none: none.
-        groups: Heads of queries that share one of keys and values.
     """
 
 def auc(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2989,6 +2957,39 @@ def lgamma(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The logarithm of |gamma(x)|.
 
     Infinite at 0, -1, -2 and so on. Gradient: digamma(x).
+    """
+
+def linear_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    decay: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    state: TensorLike | None = None,
+    scale: float | None = None,
+    delta_rule: builtins.bool = True,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor]:
+    """Causal attention in linear time: each step reads what all steps so far have written.
+
+    query (rows, g heads, steps, d), key (rows, heads, steps, d) and value (rows, heads, steps, e)
+    give `out` (rows, g heads, steps, e) and `last`, the state (rows, heads, d, e). At each step
+    state = exp(decay) * state + key x value, and out = scale * query @ state; decay (rows, heads,
+    steps, d or 1) is 0 if it is not wired, and `state` is where it begins, else 0. With beta (rows,
+    heads or 1, steps) the delta rule writes beta * (value - key @ state) instead of value; without
+    `delta_rule` beta * value. scale is 1 / sqrt(d) if not given. Katharopoulos and others, 2020;
+    Schlag and others, 2021; Yang and others, 2024.
+
+    Args:
+        query: Queries.
+        key: Keys.
+        value: Values.
+        decay: Logarithm of what of the state stays.
+        beta: How much of a value is written.
+        state: The state before the first step.
+        scale: Factor of the queries; none is 1 / sqrt(d).
+        delta_rule: Write what the state lacks, if there is beta.
     """
 
 def lion(

@@ -45,6 +45,7 @@ DIFFERENTIABLE = [
 ]
 # Ops that must know all sizes but these axes of their first input.
 NEED_SIZES = {
+    "linear_attention": (0,),
     "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
     "layers/dense": (0,), "layers/conv2d": (0, 1, 2), "layers/conv1d": (0, 1),
     "layers/separable_conv2d": (0, 1, 2), "layers/separable_conv1d": (0, 1),
@@ -423,15 +424,17 @@ def required(op: Op) -> dict:
 )
 def test_mixed_dtypes_are_refused(op: Op) -> None:
     graph = nf.Graph()
-    kinds = [p.dtypes[0] for p in op.inputs]
-    others = [d for d in op.inputs[-1].dtypes if d not in kinds]
+    place = max(i for i, p in enumerate(op.inputs) if p.group == "T")
+    ports = [p for i, p in enumerate(op.inputs) if i <= place or not p.optional]
+    kinds = [p.dtypes[0] for p in ports]
+    others = [d for d in ports[place].dtypes if d not in kinds]
     if not others:
-        assert op.inputs[-1].dtypes == ("bool",)
+        assert ports[place].dtypes == ("bool",)
         return
-    kinds[-1] = others[0]
+    kinds[place] = others[0]
     with pytest.raises(DtypeError, match="does not cast silently") as caught:
         graph.apply(op, *(graph.apply("placeholder", dtype=k, shape=[2, 2]) for k in kinds))
-    assert caught.value.port == op.inputs[-1].name
+    assert caught.value.port == op.inputs[place].name
 
 
 @every_op

@@ -26,10 +26,10 @@ NAN, INF = math.nan, math.inf
 
 
 def call(op: str, *arrays: Any, **attrs: Any) -> np.ndarray:
-    """The value of one op on arrays."""
+    """The (first) value of one op on arrays."""
     with nf.Graph() as graph:
-        result = graph.apply(op, *(np.asarray(a) for a in arrays), **attrs)
-        return evaluate([result], {})[0]
+        node = graph.add_node(op, [np.asarray(a) for a in arrays], attrs)
+        return evaluate(node.outputs[:1], {})[0]
 
 
 def slope(op: str, *arrays: Any, weights: Any = None, **attrs: Any) -> list[np.ndarray]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import DtypeError, ShapeError
-from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.declaration import Attr, Port, StandIn
+from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, shape_text
+from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.activations.softmax import impossible_score
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
+from nodeflow.ops.indexing.slicing import INDICES
 from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import ROUNDED, values
+
+
+def _every_key(graph: Graph) -> Tensor:
+    return graph.apply("constant", value=True, dtype="bool", name="every_key")
 
 
 @register
@@ -37,7 +42,10 @@ class Attention(Composed):
         "scale is 1 / sqrt(d) if not given; a soft_cap c keeps scores within -c to c: c * "
         "tanh(score / c). A float mask is added to the scores. Where a bool mask is false, or with "
         "`causal` for keys after the query's own position, nothing is taken; a query without any "
-        "key gets the mean of all. Vaswani and others, 2017."
+        "key gets the mean of all. key_lengths says for each row how many of its keys count, and "
+        "`offset` how many keys come before the first query's own, those of the past. `scores` is "
+        "what the values are weighed by, or a step on the way to it, to be looked at: (..., m, n). "
+        "Vaswani and others, 2017."
     )
     inputs = (
         Port("query", "Queries.", FLOATS, "T"),
@@ -48,16 +56,23 @@ class Attention(Composed):
             "True where a query may see a key, or floats that are added to the scores.",
             (*BOOL, *FLOATS),
             optional=True,
+            stand_in=StandIn(TensorType("bool", ()), _every_key),
         ),
+        Port("key_lengths", "How many keys count, for each row.", INDICES, optional=True),
     )
+    outputs = (Port("out"), Port("scores"))
     attrs = (
         Attr("causal", "bool", False, "Queries see no later keys."),
         Attr("scale", "float", None, "Factor of the scores; none is 1 / sqrt(d).", optional=True),
         Attr("soft_cap", "float", None, "Limit of the scores; none: none.", optional=True),
         Attr("groups", "int", 1, "Heads of queries that share one of keys and values.", minimum=1),
-    )
+        Attr("offset", "int", 0, "Keys before the first query's own, if causal.", minimum=0),
+        Attr("show", "choice", "weights", "What `scores` is: products of queries and keys times "
+             "scale, these with the cap, masked ones, or the weights.",
+             choices=("products", "capped", "masked", "weights")),
+    )  # fmt: skip
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         query, key, value = types[:3]
         for port, type_ in zip(("query", "key", "value"), types, strict=False):
             if type_.rank < 2:
@@ -76,8 +91,8 @@ class Attention(Composed):
             key, value = (_with_heads(t, query, port, attrs["groups"])
                           for port, t in (("key", key), ("value", value)))  # fmt: skip
         lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        scores = query.with_shape((*lead, query.shape[-2], key.shape[-2]))
         if len(types) > 3:
-            scores = query.with_shape((*lead, query.shape[-2], key.shape[-2]))
             check_broadcast("mask", types[3], scores)
             if types[3].is_float and types[3].dtype != query.dtype:
                 raise DtypeError(
@@ -86,26 +101,56 @@ class Attention(Composed):
                     port="mask",
                     hint=f"Insert a Cast to {query.dtype}.",
                 )
+        if len(types) > 4 and (
+            types[4].rank != 1
+            or scores.rank < 3
+            or not compatible(types[4].shape, scores.shape[:1])
+        ):
+            raise ShapeError(
+                f"key_lengths {shape_text(types[4].shape)} must have one number for each row of "
+                f"{shape_text(scores.shape)}",
+                port="key_lengths",
+            )
         lead = broadcast_shapes(lead, value.shape[:-2])
-        return query.with_shape((*lead, query.shape[-2], value.shape[-1]))
+        return query.with_shape((*lead, query.shape[-2], value.shape[-1])), scores
 
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Sequence[Tensor]:
         query, key, value = inputs[:3]
         if attrs["groups"] > 1:
             head = F.floor_divide(F.positions(query, axis=-3), attrs["groups"])
             key, value = (F.gather(t, head, axis=-3) for t in (key, value))
-        scores = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
+        products = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
+        scores = products
         if cap := attrs["soft_cap"]:
             scores = F.tanh(scores * (1 / cap)) * cap
         never = impossible_score(scores.dtype)
-        if len(inputs) > 3:
-            mask = inputs[3]
-            added = mask.type.is_float
-            scores = scores + mask if added else F.where(mask, scores, never)
+        shown = {"products": products, "capped": scores}
+        allowed = list(self.allowed(scores, inputs, attrs))
+        if len(inputs) > 3 and inputs[3].type.is_float:
+            scores = scores + inputs[3]
+        shown["masked"] = scores
+        if attrs["show"] == "masked":
+            for mask in allowed:
+                shown["masked"] = F.where(mask, shown["masked"], float("-inf"))
+        for mask in allowed:
+            scores = F.where(mask, scores, never)
+        shown["weights"] = weights = F.softmax(scores, name="weights")
+        return F.matmul(weights, value), shown[attrs["show"]]
+
+    def allowed(
+        self, scores: Tensor, inputs: Sequence[Tensor], attrs: dict[str, Any]
+    ) -> Iterator[Tensor]:
+        """Masks that broadcast to the scores: true where a query may see a key."""
+        query, key = inputs[:2]
+        if len(inputs) > 3 and not inputs[3].type.is_float:
+            yield inputs[3]
         if attrs["causal"]:
-            own = F.expand_dims(F.positions(query, axis=-2), axis=1)
-            scores = F.where(own >= F.positions(key, axis=-2), scores, never)
-        return F.matmul(F.softmax(scores, name="weights"), value)
+            own = F.expand_dims(F.positions(query, axis=-2) + attrs["offset"], axis=1)
+            yield own >= F.positions(key, axis=-2)
+        if len(inputs) > 4:
+            axes = tuple(range(1, len(scores.shape)))
+            counts = F.expand_dims(F.cast(inputs[4], dtype="int64"), axis=axes)
+            yield F.positions(key, axis=-2) < counts
 
     def samples(self) -> Iterator[Sample]:
         for dtype in (*ROUNDED, "float64"):
@@ -119,6 +164,14 @@ class Attention(Composed):
         mask = np.array([[True, False, True, True], [False, False, False, False]])
         yield Sample((*arrays, mask), smooth=True)
         yield Sample((*arrays, values((2, 4), start=3)), smooth=True)
+        for show in ("products", "capped", "masked", "weights"):
+            attrs = {"show": show, "causal": show != "masked", "offset": 1, "soft_cap": 0.7}
+            yield Sample((*arrays, values((2, 4), start=3)), attrs, smooth=True)
+        yield Sample(arrays, {"show": "masked", "causal": True, "offset": 2})
+        rows = values((2, 3, 4)), values((2, 5, 4), start=5), values((2, 5, 1), start=9)
+        for kind in INDICES:
+            lengths = np.array([2, 5], kind)
+            yield Sample((*rows, np.ones((3, 5), "bool"), lengths), smooth=True)
         yield Sample(arrays, {"soft_cap": 0.5}, smooth=True)
         heads = (
             values((4, 2, 3)),

@@ -146,7 +146,7 @@ class MultiHeadAttention(Layer):
         if len(inputs) > 2:
             mask = inputs[2]
             more = [F.expand_dims(mask, axis=1) if len(mask.shape) == 3 else mask]
-        seen = F.attention(query, key, value, *more, causal=attrs["causal"], name="heads")
+        seen, _ = F.attention(query, key, value, *more, causal=attrs["causal"], name="heads")
         return _joined(seen, made, heads, size)
 
     def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:

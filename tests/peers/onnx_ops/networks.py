@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import nodeflow as nf
 
 from . import Case, LeftOut, op
@@ -112,47 +110,60 @@ def heads(x: nf.Tensor, count: int) -> nf.Tensor:
 @op("Attention")
 def attention(case: Case) -> Any:
     query, key, value = (case.x(i) for i in range(3))
-    if case.has(6) or (case.wants(3) and case.get("is_causal", 0)):
-        raise LeftOut("attention with lengths of keys, or causal scores as an output")
     flat = case.rank == 3
     if flat:
         query = heads(query, case["q_num_heads"])
         key, value = (heads(t, case["kv_num_heads"]) for t in (key, value))
     groups = (query.shape[1] or 1) // (key.shape[1] or 1)
-    mask = case.optional(3)
-    wired = [] if mask is None else [mask]
-    attrs = {
-        "causal": bool(case.get("is_causal", 0)), "scale": case.get("scale"), "groups": groups,
-        "soft_cap": case.get("softcap", 0.0) or None,
-    }  # fmt: skip
-    past = case.has(4)
-    if past:
+    past = 0
+    if case.has(4):
+        past = case.value(4).shape[-2]
         key = nf.concat([case.x(4), key], axis=-2)
         value = nf.concat([case.x(5), value], axis=-2)
-        if attrs["causal"]:
-            raise LeftOut("causal attention with past keys")
+    mask = case.optional(3)
     if mask is not None and mask.shape[-1] != key.shape[-2]:
-        raise LeftOut("attention with lengths of keys, or causal scores as an output")
-    y = nf.attention(query, key, value, *wired, **attrs)
+        more = (key.shape[-2] or 0) - (mask.shape[-1] or 0)
+        pairs = [[0, 0]] * (len(mask.shape) - 1) + [[0, more]]
+        mask = nf.pad(mask, paddings=pairs, value=False if mask.dtype == "bool" else float("-inf"))
+    y, scores = nf.attention(
+        query, key, value, mask, case.optional(6), causal=bool(case.get("is_causal", 0)),
+        scale=case.get("scale"), groups=groups, soft_cap=case.get("softcap", 0.0) or None,
+        offset=past, return_scores=True,
+        show=("products", "capped", "masked", "weights")[case.get("qk_matmul_output_mode", 0)],
+    )  # fmt: skip
     if flat:
         n, count, length, size = (d or 0 for d in y.shape)
         y = nf.reshape(nf.transpose(y, perm=[0, 2, 1, 3]), shape=[n, length, count * size])
     outputs = [y, *((key, value) if case.wants(1) else ())]
-    return [*outputs, scores(case, query, key, mask, attrs)] if case.wants(3) else outputs
+    return [*outputs, scores] if case.wants(3) else outputs
 
 
-def scores(case: Case, query: Any, key: Any, mask: Any, attrs: dict) -> nf.Tensor:
-    """What attention computes on the way: the scores, with the cap and mask, or the weights."""
-    mode, cap = case.get("qk_matmul_output_mode", 0), attrs["soft_cap"]
-    scale = attrs["scale"] or 1 / np.sqrt(query.shape[-1])
-    if attrs["groups"] > 1:
-        raise LeftOut("scores of fewer key heads as an output")
-    found = nf.matmul(query, key, transpose_y=True) * float(scale)
-    if mode >= 1 and cap:
-        found = nf.tanh(found / cap) * cap
-    if mode >= 2 and mask is not None:
-        found = found + mask if mask.dtype != "bool" else nf.where(mask, found, float("-inf"))
-    return nf.softmax(found) if mode == 3 else found
+@op("FlexAttention")
+def flex_attention(case: Case) -> nf.Tensor:
+    if "score_mod" in case.attrs or "prob_mod" in case.attrs:
+        raise LeftOut("an optimizer or a graph inside a node")
+    groups = case.value(0).shape[1] // case.value(1).shape[1]
+    return nf.attention(*case.all(), groups=groups, scale=case.get("scale"))
+
+
+@op("LinearAttention")
+def linear_attention(case: Case) -> Any:
+    many, few = case["q_num_heads"], case["kv_num_heads"]
+    query, key, value = heads(case.x(), many), heads(case.x(1), few), heads(case.x(2), few)
+    given = [query, key, value]
+    rows, length, _ = case.value(0).shape
+    if any(case.has(i) for i in (3, 4, 5)):
+        with_decay = case.has(4)
+        given.append(heads(case.x(4), few) if with_decay else nf.zeros([rows, few, length, 1]))
+    if case.has(3) or case.has(5):
+        beta = nf.transpose(case.x(5), perm=[0, 2, 1]) if case.has(5) else None
+        given.append(nf.ones([rows, few, length]) if beta is None else beta)
+    if case.has(3):
+        given.append(case.x(3))
+    delta = case.get("update_rule", "gated_delta").endswith("delta")
+    y, last = nf.linear_attention(*given, scale=case.get("scale") or None, delta_rule=delta)
+    y = nf.reshape(nf.transpose(y, perm=[0, 2, 1, 3]), shape=[rows, length, -1])
+    return y, last
 
 
 @op("RotaryEmbedding")

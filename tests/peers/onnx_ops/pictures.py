@@ -23,8 +23,6 @@ def resize(case: Case) -> nf.Tensor:
     sizes = case.ints(3) if case.op == "Resize" else None
     policy, mode = case.get("keep_aspect_ratio_policy", "stretch"), case.get("mode", "nearest")
     coordinates = case.get("coordinate_transformation_mode", "half_pixel")
-    if coordinates == "tf_crop_and_resize":
-        raise LeftOut("resize of a crop")
     if case.op == "Upsample":
         coordinates = "asymmetric"
     if sizes and policy != "stretch":
@@ -32,6 +30,10 @@ def resize(case: Case) -> nf.Tensor:
         ratio = min(ratios) if policy == "not_larger" else max(ratios)
         scales, sizes = [ratio] * len(axes), tuple(int(np.floor(o * ratio + 0.5)) for o in old)
     kept = [i for i in range(len(axes)) if (sizes[i] != old[i] if sizes else scales[i] != 1)]
+    crop = None
+    if coordinates == "tf_crop_and_resize":
+        coordinates, kept = "crop", list(range(len(axes)))
+        crop = np.reshape(case.value(1), (2, -1)).T.tolist()
     rounding = case.get("nearest_mode", "round_prefer_floor")
     return nf.interpolate(
         case.x(),
@@ -44,6 +46,8 @@ def resize(case: Case) -> nf.Tensor:
         cubic_coefficient=case.get("cubic_coeff_a", -0.75),
         antialias=bool(case.get("antialias", 0)),
         exclude_outside=bool(case.get("exclude_outside", 0)),
+        crop=crop,
+        extrapolation_value=case.get("extrapolation_value", 0.0),
     )
 
 
@@ -57,3 +61,44 @@ def grid_sample(case: Case) -> nf.Tensor:
         padding=case.get("padding_mode", "zeros"),
         align_corners=bool(case.get("align_corners", 0)),
     )
+
+
+@op("AffineGrid")
+def affine_grid(case: Case) -> nf.Tensor:
+    size = (case.ints(1) or ())[2:]
+    return nf.affine_grid(case.x(), size=size, align_corners=bool(case.get("align_corners", 0)))
+
+
+@op("RoiAlign")
+def roi_align(case: Case) -> nf.Tensor:
+    if case.get("mode", "avg") == "max":
+        raise LeftOut("a maximum of pixels times weights, not of points between pixels")
+    return nf.roi_align(
+        *case.all(),
+        output_size=(case.get("output_height", 1), case.get("output_width", 1)),
+        sampling_ratio=case["sampling_ratio"],
+        spatial_scale=case.get("spatial_scale", 1.0),
+        aligned=case.get("coordinate_transformation_mode", "half_pixel") == "half_pixel",
+    )
+
+
+@op("NonMaxSuppression")
+def non_max_suppression(case: Case) -> nf.Tensor:
+    most, overlap, score = (case.value(i) for i in (2, 3, 4))
+    return nf.batched_non_max_suppression(
+        case.x(), case.x(1),
+        max_output_boxes_per_class=0 if most is None else int(most[0]),
+        iou_threshold=0.0 if overlap is None else float(overlap[0]),
+        score_threshold=None if score is None else float(score[0]),
+        center_point_box=bool(case.get("center_point_box", 0)),
+    )  # fmt: skip
+
+
+@op("Col2Im")
+def fold(case: Case) -> nf.Tensor:
+    pads = case.get("pads")
+    return nf.fold(
+        case.x(), image_shape=case.ints(1), block_shape=case.ints(2), strides=case.get("strides"),
+        dilations=case.get("dilations"),
+        pads=None if pads is None else np.reshape(pads, (2, -1)).T.tolist(),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import ROUNDED, values
 
 
-def _every_key(graph: Graph) -> Tensor:
+def _every_key(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
     return graph.apply("constant", value=True, dtype="bool", name="every_key")
 
 

@@ -134,8 +134,7 @@ class CropAndResize(Picture):
                 for place, size in ((down, height), (across, width))
             ]
             found = at_points(x, rows, *whole)
-        outside = F.cast(attrs["extrapolation_value"], dtype=x.dtype)
-        cut = F.where(in_frame(down, across, inside), found, outside)
+        cut = F.where(in_frame(down, across, inside), found, attrs["extrapolation_value"])
         return cut if cut.dtype == out else F.cast(cut, dtype=out)
 
     def places(self, begin: Tensor, end: Tensor, old: int, new: int) -> Tensor:

@@ -223,7 +223,7 @@ class Interpolate(Composed):
             inside = (at >= 0) & (at <= old - 1)
             if not inside.all():
                 seen = inside.reshape(-1, *[1] * (len(x.shape) - axis - 1))
-                x = F.where(seen, x, F.cast(attrs["extrapolation_value"], dtype=x.dtype))
+                x = F.where(seen, x, attrs["extrapolation_value"])
         return x
 
     def samples(self) -> Iterator[Sample]:

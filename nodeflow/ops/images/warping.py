@@ -104,6 +104,9 @@ def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tenso
     if mode != "constant":
         pairs = zip(points, sizes, strict=True)
         points = [_within(point, size, mode) for point, size in pairs]
+    fill = attrs["fill_value"]
+    if not x.type.is_float:  # as a cast of floats would: saturated, towards 0
+        fill = F.cast(np.float64(fill), dtype=x.dtype)
     choices = [_neighbours(point, attrs["interpolation"]) for point in points]
     terms = []
     for corner in product(*choices):
@@ -117,7 +120,7 @@ def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tenso
         value = F.gather_nd(x, F.stack(index, axis=-1), batch_dims=1)
         if mode == "constant":
             seen = F.expand_dims(reduce(F.logical_and, inside), axis=-1)
-            value = F.where(seen, value, F.cast(attrs["fill_value"], dtype=x.dtype))
+            value = F.where(seen, value, fill)
         weights = [weight for _, weight in corner if weight is not None]
         if weights:
             value = value * F.expand_dims(reduce(F.multiply, weights), axis=-1)
@@ -289,7 +292,7 @@ class Rotate(Warp):
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:
         kind = x.dtype if x.type.is_float else "float32"
-        angle = given[0] if given else F.cast(attrs["angle"], dtype=kind)
+        angle = given[0] if given else x.graph.as_tensor(np.array([attrs["angle"]], kind))
         angle = angle if angle.dtype == kind else F.cast(angle, dtype=kind)
         angle = F.reshape(angle, (-1,))
         return turned(angle, *known_sizes(x.type, 1, 2))

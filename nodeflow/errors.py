@@ -236,6 +236,10 @@ class Cancelled(RunError):
     """The user stopped the run."""
 
 
+class OverBudget(RunError):
+    """A live value would take more memory or time than it may; Run computes it."""
+
+
 class EngineDied(RunError):
     """The engine process ended unexpectedly."""
 

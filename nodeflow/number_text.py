@@ -80,3 +80,18 @@ def plain(text: str) -> str:
     ('-123456', 'inf')
     """
     return text.translate(_ASCII)
+
+
+def bytes_text(value: SupportsIndex) -> str:
+    """A number of bytes.
+
+    >>> bytes_text(812), bytes_text(256_000_000), bytes_text(3_600_000_000)
+    ('812 B', '256 MB', '3.6 GB')
+    """
+    size = float(int(value))
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if size < 999.5 or unit == "PB":
+            break
+        size /= 1000
+    text = f"{size:.1f}" if size < 99.95 and unit != "B" else f"{size:.0f}"
+    return f"{text.removesuffix('.0')} {unit}"

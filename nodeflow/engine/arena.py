@@ -9,6 +9,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from nodeflow.engine.memory import require
+
 ALIGNMENT = 64
 
 
@@ -20,8 +22,13 @@ class Arena:
         self.generation = 0
 
     def reserve(self, size: int) -> None:
-        """Make the block at least ``size`` bytes; its contents are lost when it moves."""
+        """Make the block at least ``size`` bytes; its contents are lost when it moves.
+
+        Raises:
+            MemoryError: so much is not free.
+        """
         if len(self._buffer) < size + ALIGNMENT:
+            require(size)
             self._buffer = np.empty(size + ALIGNMENT, np.uint8)
             self.generation += 1
 

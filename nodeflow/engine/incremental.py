@@ -10,21 +10,27 @@ depends on them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from nodeflow.engine.interpreter import Interpreter, call_quietly, check_values
+from nodeflow.engine.left_behind import Attempt, overdue
+from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
-from nodeflow.errors import Cancelled, MissingFeed, NodeflowError
+from nodeflow.errors import Cancelled, MissingFeed, NodeflowError, OverBudget
 from nodeflow.graph import activity
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.interrupt import interruptible
-from nodeflow.graph.types import type_of_array
+from nodeflow.graph.types import TensorType, type_of_array
+from nodeflow.number_text import bytes_text
 
 ACTING = frozenset(("assign", "print"))
 MOST_BYTES = 1 << 29
@@ -61,6 +67,7 @@ class IncrementalRun:
     Attributes:
         outcomes: what is known; nodes that are not in it were forgotten or never needed.
         cancelled: set from another thread to end a computation that is going on.
+        budget: what one node may take; None for any amount.
     """
 
     def __init__(
@@ -76,6 +83,8 @@ class IncrementalRun:
         self.cancelled = threading.Event()
         self._users = users
         self._feed, self._read, self._stream_of = feed, read, stream_of
+        self.budget: Budget | None = None
+        self._slow: dict[str, tuple[Any, Attempt]] = {}
         self._bytes = 0  # at least what is kept: `forget` does not count
         self._trimmed: set[Node] = set()
 
@@ -100,17 +109,60 @@ class IncrementalRun:
             waiting += users.get(node, ())
         return gone
 
-    def compute(self, wanted: Iterable[Node]) -> None:
+    def compute(
+        self,
+        wanted: Iterable[Node],
+        computed: Callable[[Node, Values], None] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> bool:
         """Computes nodes, and what they need, as far as that is not known.
+
+        With a `budget`, a node that takes too long fails, and the others go on without it.
+
+        Args:
+            computed: takes the values of each node before memory may be given back.
+            seconds: stop after the node that runs when so many seconds are over.
+
+        Returns:
+            False if time was over before all were computed.
 
         Raises:
             Cancelled: `cancelled` was set; what was computed so far stays.
         """
+        nodes = [*wanted]
+        end = None if seconds is None else time.monotonic() + seconds
+        if self.budget is None:
+            self.cancelled.clear()
+            return self._work(nodes, Attempt(self.cancelled), computed, end)
+        while any(node not in self.outcomes for node in nodes):
+            attempt = Attempt()
+            self.cancelled = attempt.cancelled
+            attempt.run(partial(self._work, nodes, attempt, computed, end))
+            node = overdue(attempt, self.budget.seconds)
+            if node is None:
+                return bool(attempt.result)
+            self._give_up(node, attempt)
+        return True
+
+    def _give_up(self, node: Node, attempt: Attempt) -> None:
+        """Goes on without a node that takes too long."""
+        assert self.budget is not None
+        self._slow[node.name] = self._cost_key(node), attempt
+        self._store(node, Failure(_too_slow(node, self.budget)))
+
+    def _work(
+        self,
+        wanted: list[Node],
+        attempt: Attempt,
+        computed: Callable[[Node, Values], None] | None,
+        end: float | None,
+    ) -> bool:
         outcomes = self.outcomes
-        self.cancelled.clear()
         stack = [node for node in wanted if node not in outcomes]
         opened: dict[Node, list[Node]] = {}  # what they need is above them on the stack
-        with np.errstate(all="ignore"), interruptible(self.cancelled), activity.ending():
+        cancelled = attempt.cancelled
+        with np.errstate(all="ignore"), interruptible(cancelled), activity.ending():
             while stack:
                 node = stack[-1]
                 if node in outcomes:
@@ -124,13 +176,31 @@ class IncrementalRun:
                         opened[node] = needs
                         stack += missing
                         continue
-                if self.cancelled.is_set():
+                elif any(other not in outcomes for other in needs):
+                    continue  # memory was given back: they are needed once more
+                if cancelled.is_set():
                     raise Cancelled("the run was stopped")
+                if end is not None and time.monotonic() > end:
+                    return False
                 stack.pop()
-                self._store(node, self._outcome(node, needs))
+                attempt.begin(node)
+                outcome = self._outcome(node, needs)
+                with attempt.lock:
+                    if attempt.is_left:
+                        return False
+                    self._store(node, outcome)
+                    if computed is not None and type(outcome) is tuple:
+                        computed(node, outcome)
+                if self._bytes > MOST_BYTES:
+                    self.trim({node}.union(*opened.values()))
+        return True
 
-    def trim(self) -> None:
-        """Gives memory back if too much is kept; the oldest values go first."""
+    def trim(self, needed: Collection[Node] = ()) -> None:
+        """Gives memory back if too much is kept; the oldest values go first.
+
+        Args:
+            needed: nodes whose values stay.
+        """
         if self._bytes <= MOST_BYTES:
             return
         self._bytes = sum(map(_size, self.outcomes.values()))
@@ -138,7 +208,7 @@ class IncrementalRun:
             return
         for node in list(self.outcomes):
             outcome = self.outcomes[node]
-            if type(outcome) is tuple:
+            if type(outcome) is tuple and node not in needed:
                 del self.outcomes[node]
                 self._trimmed.add(node)
                 self._bytes -= _size(outcome)
@@ -167,8 +237,31 @@ class IncrementalRun:
         except MissingFeed:
             self.unfed.add(node)
             return BLOCKED
+        except Cancelled:
+            raise
         except NodeflowError as error:
             return Failure(error.at(node.name))
+
+    def _judge(self, node: Node, types: Sequence[TensorType]) -> None:
+        """Refuses what would take more than the budget, before it is computed.
+
+        Raises:
+            OverBudget: says how much it would take.
+        """
+        assert self.budget is not None
+        size = size_of(types)
+        if size > self.budget.bytes:
+            raise OverBudget(f"{bytes_text(size)}: press Run to compute", node=node.name)
+        if node.name in self._slow:
+            key, attempt = self._slow[node.name]
+            if key == self._cost_key(node) or not attempt.has_ended:
+                raise _too_slow(node, self.budget)
+            del self._slow[node.name]
+
+    def _cost_key(self, node: Node) -> Any:
+        """What the time that a node takes depends on."""
+        shapes = [self._value(tensor).shape for tensor in node.inputs]
+        return node.op, repr(sorted(node.attrs.items())), shapes
 
     def _values(self, node: Node) -> Values | _Blocked:
         op = node.op
@@ -182,8 +275,6 @@ class IncrementalRun:
             return (self._read(node),)
         if op.macro:
             return tuple(None if t is None else self._value(t) for t in node.alias)
-        if op.id in _STABILISED and _may_be_stabilised(node):
-            return (self._stabilised(node),)
         inputs, is_static = [], True
         for tensor in node.inputs:
             inputs.append(self._value(tensor))
@@ -192,6 +283,10 @@ class IncrementalRun:
         if not is_static:
             concrete = [type_of_array(a) for a in inputs]
             types = infer_types(op, concrete, node.attrs, node.name)
+        if self.budget is not None:
+            self._judge(node, types)
+        if op.id in _STABILISED and _may_be_stabilised(node):
+            return (self._stabilised(node),)
         values = call_quietly(node, inputs, self._stream_of)
         check_values(node, values, types)
         return values
@@ -217,6 +312,11 @@ class IncrementalRun:
         value = values[slot]
         assert value is not None
         return value
+
+
+def _too_slow(node: Node, budget: Budget) -> OverBudget:
+    text = f"takes longer than {budget.seconds:g} s: press Run to compute"
+    return OverBudget(text, node=node.name)
 
 
 def _size(outcome: Outcome) -> int:

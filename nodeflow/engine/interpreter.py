@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph import activity
@@ -24,6 +25,8 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 StreamOf = Callable[[Node], Any]
 Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
 """What a run computed, by slot: at least what is fetched or committed."""
+_VIEWS = frozenset("reshape identity expand_dims squeeze transpose stop_gradient".split())
+"""Ops whose reference takes no memory of its own."""
 
 
 class Interpreter:
@@ -43,6 +46,7 @@ class Interpreter:
         self.types = types
         self.executions = Counter() if executions is None else executions
         self._drops = _drops(schedule)
+        self._peak: tuple[int, Node | None] | None = None
 
     def run(
         self,
@@ -58,9 +62,10 @@ class Interpreter:
             cancel: when set, the run stops between two ops.
 
         Raises:
-            RunError: an op failed; names the node.
+            RunError: an op failed, or would take more memory than is free; names the node.
             Cancelled: ``cancel`` was set.
         """
+        self._require_memory()
         values: list[np.ndarray | None] = [None] * len(self.schedule.slots)
         for slot, array in given.items():
             values[slot] = array
@@ -71,6 +76,32 @@ class Interpreter:
                 for slot in drops:
                     values[slot] = None
         return values
+
+    def _require_memory(self) -> None:
+        """Refuse to begin what the system would end when memory is full."""
+        if self._peak is None:
+            self._peak = self._find_peak()
+        needed, node = self._peak
+        try:
+            require(needed)
+        except MemoryError as error:
+            name = node.name if node is not None else None
+            raise RunError(f"not enough memory for this run: {error}", node=name) from error
+
+    def _find_peak(self) -> tuple[int, Node | None]:
+        """The most bytes that outputs take at a time, and the node that takes most of all."""
+        taken: dict[int, int] = {}
+        held, most, largest, at = 0, 0, 0, None
+        for step, drops in zip(self.schedule.steps, self._drops, strict=True):
+            if step.node.op.id not in _VIEWS and not is_assign(step.node):
+                for slot in step.outputs:
+                    size = taken[slot] = size_of([self.types[slot]])
+                    held += size
+                    if size > largest:
+                        largest, at = size, step.node
+            most = max(most, held)
+            held -= sum(taken.pop(slot, 0) for slot in drops)
+        return most, at
 
     def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:
         """Run one step, reading and writing ``values``."""

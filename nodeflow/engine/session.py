@@ -23,6 +23,7 @@ from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
+from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
@@ -410,8 +411,17 @@ class Session:
                 self._context.steps.clear()
             stream_of = self._context.stream_of("initialize", 0)
             for variable in self._chosen(names):
+                self._require_memory(variable)
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
+
+    @staticmethod
+    def _require_memory(variable: Node) -> None:
+        try:
+            require(size_of(tensor.type for tensor in variable.outputs))
+        except MemoryError as error:
+            text = f"not enough memory for this variable: {error}"
+            raise RunError(text, node=variable.name) from error
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
         """The value at a variable's ``initial`` port."""

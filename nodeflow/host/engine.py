@@ -25,6 +25,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
+from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
@@ -58,6 +59,7 @@ class Engine:
     def __init__(self, send: Callable[[p.Message], None], threads: int | None = None) -> None:
         self._send = send
         self._threads = threads
+        self._budget = Budget()
         self._inbox = RequestQueue()
         self._document = Document()
         self._folder: str | None = None
@@ -91,6 +93,7 @@ class Engine:
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
+            p.SetBudget: self._set_budget,
             p.Train: self._train,
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
@@ -111,8 +114,8 @@ class Engine:
             self._stop_predicting.set()
         elif isinstance(request, p.Stop):
             if control:
-                control.stop()
-            if self._evaluator:
+                control.stop()  # live values beside a training end by themselves, soon
+            elif self._evaluator:
                 self._evaluator.cancel()
         elif isinstance(request, (p.Pause, p.Resume, p.Step)):
             if control:
@@ -157,7 +160,8 @@ class Engine:
             if self._views.is_stale and not self._inbox:
                 self._attempt(self._views.show_next, "WatchViews")
                 continue
-            idle = self._warm and (self._evaluator is None or self._evaluator.is_settled)
+            settled = self._evaluator is None or self._evaluator.is_settled
+            idle = self._warm and settled and self._pending is None
             try:
                 return self._inbox.take(None if idle else PAUSE_SECONDS)
             except queue.Empty:
@@ -250,6 +254,7 @@ class Engine:
                 opened=self._opened,
                 threads=self._threads,
                 choice=self._choice,
+                budget=self._budget,
             )
             self._evaluator.iterations = self._iterations
         return self._evaluator
@@ -257,6 +262,8 @@ class Engine:
     # ---- values -------------------------------------------------------------------------------
 
     def _evaluate(self, request: p.Evaluate) -> None:
+        if request is self._pending:
+            self._pending = None
         if request.revision != self._revision:
             return
         if not request.watch:
@@ -322,6 +329,11 @@ class Engine:
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
+
+    def _set_budget(self, request: p.SetBudget) -> None:
+        self._budget = Budget(request.bytes, request.seconds)
+        if self._evaluator is not None:
+            self._evaluator.use_budget(self._budget)
 
     def _initialize(self, request: p.InitializeVariables) -> None:
         self._epochs_done = 0

@@ -22,14 +22,15 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
-from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
+from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun, Values
+from nodeflow.engine.memory import Budget
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
-from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
+from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.iterations import iterations
-from nodeflow.host.previews import Evaluation, make_preview
+from nodeflow.host.previews import Evaluation, make_preview, no_value
 from nodeflow.host.protocol import Preview, ShowData, ShownIteration, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.views.source import ViewSource
@@ -61,12 +62,14 @@ class Evaluator:
         opened: dict[Any, DataSplits] | None = None,
         threads: int | None = None,
         choice: ShowData | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._document = document
         self._data = ChosenData(choice)
         self._base_dir = base_dir
         self._opened: dict[Any, DataSplits] = {} if opened is None else opened
         self._threads = threads
+        self._budget = budget
         self._kept = KeptValues()
         self.iterations: Mapping[str, int | None] = {}
         self.version = 0
@@ -83,6 +86,11 @@ class Evaluator:
     def use_threads(self, threads: int | None) -> None:
         """Sets the number of threads."""
         self._threads = threads
+        self._start_session()
+
+    def use_budget(self, budget: Budget | None) -> None:
+        """Sets what the live value of a node may take."""
+        self._budget = budget
         self._start_session()
 
     def choose(self, choice: ShowData) -> None:
@@ -146,11 +154,12 @@ class Evaluator:
         self.version += 1
         self.seed = self._seed()
         self.session = Session(built.graph, tier="reference", threads=self._threads, seed=self.seed)
-        self._variables = HeldVariables(self.session, self._kept)
+        self._variables = HeldVariables(self.session, self._kept, self._budget)
         self._execution = 0
         self._run = IncrementalRun(
             self._live.users, self._feed, self._variables.read, lambda node: self._stream(node)
         )
+        self._run.budget = self._budget
         self._shown: dict[Tensor, Preview] = {}
         self._moved: set[Node] | None = None
         self._named_ids: tuple[int, dict[str, VariableId]] = (-1, {})
@@ -204,6 +213,7 @@ class Evaluator:
     def variables(self) -> dict[str, np.ndarray]:
         """Returns copies of all values, those of derived variables included."""
         self.settle()
+        self._variables.initialise_large()
         return dict(self.session.variables.items())
 
     def ids(self) -> dict[str, VariableId]:
@@ -301,19 +311,34 @@ class Evaluator:
         wanted = self._named(names)
         moving = self._moving() if step is not None else set()
         self._forget_assigned()
-        self._compute({tensor.node for tensor in wanted.values()}, result)
-        shown = self._data.shown(self.task)
+        shown = result.data = self._data.shown(self.task)
         rows = shown.rows if shown is not None else None
+        steps = {
+            tensor: step if tensor.node in moving else None
+            for tensor in wanted.values()
+            if still or tensor.node in moving
+        }
+
+        def draw(node: Node, values: Values) -> None:
+            for tensor, value in zip(node.outputs, values, strict=True):
+                if tensor in steps and value is not None and tensor not in self._shown:
+                    self._shown[tensor] = self._preview(tensor, value, steps[tensor], rows)
+
+        self._compute({t.node for t in steps if t not in self._shown}, result, draw)
         for name, tensor in wanted.items():
-            moves = tensor.node in moving
-            if moves or still:
-                self._add_preview(result, name, tensor, step if moves else None, rows)
+            outcome = self._run.outcomes.get(tensor.node)
+            if type(outcome) is tuple and tensor not in self._shown:
+                draw(tensor.node, outcome)  # it was known before
+            preview = self._shown.get(tensor)
+            if preview is not None and tensor in steps:
+                if preview.step != steps[tensor]:
+                    preview = self._shown[tensor] = replace(preview, step=steps[tensor])
+                result.values[name] = preview
         self._look_inside(result)
         for node, error in self._run.failures.items():
-            text = error.text("window") if node.op.id == "placeholder" else error.message
-            result.values[node.name] = Preview("error", text=text)
+            if not any(tensor in self._shown for tensor in node.outputs):
+                result.values[node.name] = no_value(node, error)
         result.missing = self._missing(self._run.unfed)
-        result.data = shown
         result.notices = self.task.notices()
         self._run.trim()
         return result
@@ -355,33 +380,21 @@ class Evaluator:
         self.settle()
         return self.task.tensor(name)
 
-    def _compute(self, nodes: Iterable[Node], result: Evaluation) -> None:
+    def _compute(
+        self,
+        nodes: Iterable[Node],
+        result: Evaluation,
+        computed: Callable[[Node, Values], None] | None = None,
+    ) -> None:
         result.pending = self._live.awaits
         for node in self._live.pending():
             if node.outputs:
                 self._forget([node])
                 self._run.outcomes[node] = BLOCKED
                 result.pending = True
-        self._run.compute(nodes)
-
-    def _add_preview(
-        self,
-        result: Evaluation,
-        name: str,
-        tensor: Tensor,
-        step: int | None,
-        rows: ShownRows | None,
-    ) -> None:
-        outcome = self._run.outcomes[tensor.node]
-        value = outcome[tensor.index] if type(outcome) is tuple else None
-        if value is None:
-            return
-        shown = self._shown.get(tensor)
-        if shown is None:
-            shown = self._preview(tensor, value, step, rows)
-        elif shown.step != step:
-            shown = replace(shown, step=step)
-        self._shown[tensor] = result.values[name] = shown
+        seconds = self._budget.seconds if computed is not None and self._budget else None
+        if not self._run.compute(nodes, computed, seconds=seconds):
+            result.pending = result.partial = True
 
     def _preview(
         self, tensor: Tensor, value: np.ndarray, step: int | None, rows: ShownRows | None
@@ -404,8 +417,10 @@ class Evaluator:
                     result.values[key] = make_preview(np.asarray(value))
 
     def _inputs(self, node: Node) -> list[np.ndarray] | None:
-        """The values of a node's inputs, None where they are not known."""
-        self._run.compute([tensor.node for tensor in node.inputs])
+        """The values of a node's inputs, None where they are not known or the node has no value."""
+        self._run.compute([node, *(tensor.node for tensor in node.inputs)])
+        if type(self._run.outcomes[node]) is not tuple:
+            return None
         found = []
         for tensor in node.inputs:
             outcome = self._run.outcomes[tensor.node]
@@ -476,10 +491,18 @@ class Evaluator:
             self._viewed = of
             stream_of = self.session.stream_of("run", 0)
             self._source = ViewSource(
-                self.task, self._tensor, self._variables.read, stream_of, self._live.users
+                self.task, self._viewable, self._variables.read, stream_of, self._live.users
             )
         self._source.read = self._variables.read if trained is None else self._reading(trained)
         return self._source
+
+    def _viewable(self, name: str) -> Tensor:
+        """The tensor of a name; raises OverBudget where a live value that it needs is too much."""
+        tensor = self._tensor(name)
+        for node, error in self._run.failures.items():
+            if isinstance(error, OverBudget) and node in ancestors([tensor.node]):
+                raise error
+        return tensor
 
     def _reading(self, trained: Mapping[str, np.ndarray]) -> Callable[[Node], np.ndarray]:
         def read(node: Node) -> np.ndarray:
@@ -503,6 +526,10 @@ class Evaluator:
             wanted = {t.name: t for t in _existing(self._tensor(name) for name in names)}
         ready = self._without(list(wanted.values()), self._unready(wanted.values(), result))
         result.data = self._data.shown(self.task)
+        failures = self._run.failures.items()
+        over = {node for node, error in failures if isinstance(error, OverBudget)}
+        self._forget(self._variables.initialise_large())
+        held = descendants(over, self._live.users) & self._run.outcomes.keys()
         for _ in range(MOST_FAILURES):
             try:
                 values = self.session.run(ready, self._data.feeds(self.task, ready))
@@ -514,7 +541,10 @@ class Evaluator:
                 continue
             rows = result.data.rows if result.data is not None else None
             for tensor, value in zip(ready, values, strict=True):
-                result.values[tensor.name] = self._preview(tensor, value, None, rows)
+                preview = self._preview(tensor, value, None, rows)
+                result.values[tensor.name] = preview
+                if tensor.node in held:
+                    self._shown[tensor] = preview
             break
         shown = {tensor: name for name, tensor in self._leaving().items()}
         for tensor, name in shown.items():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
+from nodeflow.errors import NodeflowError, OverBudget
+from nodeflow.graph.graph import Node
 from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters
 from nodeflow.host.protocol import Preview, ShownData, ShownIteration, ShownRows
 from nodeflow.number_text import number
@@ -16,6 +19,8 @@ HEATMAP_SIZE = 64
 IMAGE_COUNT = 16
 MAP_SIZE = 32
 """Feature maps are at most so high and wide on a node."""
+MANY = 1 << 24
+"""Statistics of more elements are computed part by part, which takes little memory."""
 SMALLEST_PICTURE = 6
 """Rows and columns from which three axes are a stack of pictures."""
 
@@ -29,7 +34,10 @@ class Evaluation:
         missing: placeholders without a feed.
         data: the rows that the values are of.
         notices: what the user has to know about the data.
-        pending: whether values are missing until derived nodes are up to date.
+        pending: whether values are missing until derived nodes are up to date, or because they take
+            long.
+        partial: whether evaluating goes on where it stopped, because there are values that take
+            long.
         iterations: which iteration values inside a loop are of, by its name.
     """
 
@@ -37,6 +45,7 @@ class Evaluation:
     missing: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     pending: bool = False
+    partial: bool = False
     data: ShownData | None = None
     iterations: dict[str, ShownIteration] = field(default_factory=dict)
 
@@ -73,6 +82,14 @@ def make_preview(
         arrangement=arrangement,
         limits=color_limits(array, *figures[:2]) if kind in ("maps", "heatmap") else None,
     )
+
+
+def no_value(node: Node, error: NodeflowError) -> Preview:
+    """What a node shows instead of a value."""
+    if isinstance(error, OverBudget):
+        return Preview("deferred", text=error.message)
+    text = error.text("window") if node.op.id == "placeholder" else error.message
+    return Preview("error", text=text)
 
 
 Shown = tuple[str, np.ndarray | None, str]
@@ -147,6 +164,8 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
     if array.ndim == 0:  # most nodes of a large graph, so without numpy's calls
         value = float(array)
         return (value, value, value) if math.isfinite(value) else (None, None, None)
+    if array.size > MANY:
+        return _figures_in_parts(array.reshape(-1))
     values = array.astype(np.float64, copy=False).ravel()
     if not np.isfinite(values.sum()):
         values = values[np.isfinite(values)]
@@ -155,8 +174,23 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
     return float(values.min()), float(values.max()), float(values.mean())
 
 
+def _figures_in_parts(values: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """The same without a copy of all elements."""
+    low, high, total, count = math.inf, -math.inf, 0.0, 0
+    for start in range(0, values.size, MANY):
+        part = values[start : start + MANY].astype(np.float64)
+        part = part[np.isfinite(part)]
+        if part.size:
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+            total, count = total + float(part.sum()), count + part.size
+    return (low, high, total / count) if count else (None, None, None)
+
+
 def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
     """Means over blocks, float32, at most (size, size), for a small heat map."""
+    if rows.size > MANY and rows.shape[0] > size:
+        edges = np.linspace(0, rows.shape[0], size + 1).astype(int)
+        rows = np.stack([rows[a:b].mean(0, np.float64) for a, b in pairwise(edges)])
     values = np.asarray(rows, np.float64)
     for axis in (0, 1):
         count = values.shape[axis]

@@ -198,6 +198,19 @@ class SetThreads:
 
 
 @dataclass(frozen=True)
+class SetBudget:
+    """Set what the live value of one node may take; a run may take what there is.
+
+    Args:
+        bytes: of its outputs, judged from their shapes before it is computed.
+        seconds: of its computation.
+    """
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Train:
     """Train with the settings of the document; ``resume`` continues from the current weights."""
 
@@ -308,6 +321,7 @@ Request = (
     | WatchViews
     | Profile
     | SetThreads
+    | SetBudget
     | Train
     | Pause
     | Resume

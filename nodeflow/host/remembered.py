@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.session import Session
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node, ancestors
+from nodeflow.number_text import bytes_text
 
 Users = Mapping[Node, Iterable[Node]]
 
@@ -59,10 +61,11 @@ class HeldVariables:
 
     Args:
         kept: takes the values of variables that go, and has those of others.
+        budget: what a variable may take before a run needs it; None for any amount.
     """
 
-    def __init__(self, session: Session, kept: KeptValues) -> None:
-        self._session, self._kept = session, kept
+    def __init__(self, session: Session, kept: KeptValues, budget: Budget | None = None) -> None:
+        self._session, self._kept, self._budget = session, kept, budget
         self._declared: dict[Node, Any] = {}
         self._ids: dict[Node, VariableId] = {}
         self._wired: dict[Node, None] = {}
@@ -108,11 +111,27 @@ class HeldVariables:
             if node in kept:
                 self._session.variables.put(node, kept[node])
                 continue
-            try:
-                self._session.initialize([node])
-            except NodeflowError as error:
-                self._session.variables.drop(node)
-                self._unread[node] = error
+            size = size_of(tensor.type for tensor in node.outputs)
+            if self._budget is not None and size > self._budget.bytes:
+                text = f"{bytes_text(size)}: press Run to compute"
+                self._unread[node] = OverBudget(text, node=node.name)
+            else:
+                self._initialise(node)
+
+    def _initialise(self, node: Node) -> None:
+        try:
+            self._session.initialize([node])
+        except NodeflowError as error:
+            self._session.variables.drop(node)
+            self._unread[node] = error
+
+    def initialise_large(self) -> list[Node]:
+        """Set those that were left out because of their size; returns them."""
+        left = [n for n, error in self._unread.items() if isinstance(error, OverBudget)]
+        for node in left:
+            del self._unread[node]
+            self._initialise(node)
+        return left
 
     def reset(self) -> int:
         """Set every variable to its initial value; returns their number."""

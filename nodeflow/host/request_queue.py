@@ -25,7 +25,7 @@ MOST_CHANGES = 64
 MOST_WAITING = 1000
 """Requests that wait beyond this number are refused."""
 
-_LATEST = (p.LoadPlugins, p.SetThreads, p.ShowData, p.ShowIterations, p.WatchViews)
+_LATEST = (p.LoadPlugins, p.SetBudget, p.SetThreads, p.ShowData, p.ShowIterations, p.WatchViews)
 """Requests that replace an older one of their kind."""
 
 

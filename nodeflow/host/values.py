@@ -67,8 +67,8 @@ class Preview:
         kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
             ``images`` (uint8, (n, h, w) or (n, h, w, 3)), ``maps`` (float32, (n, h, w), drawn in
             the colours of the whole tensor's range), ``heatmap`` (float32, (h, w), maybe
-            downsampled), ``summary`` (statistics only), ``text``, or ``error`` (``text`` says
-            why).
+            downsampled), ``summary`` (statistics only), ``text``, ``error`` (``text`` says why), or
+            ``deferred`` (a run computes it; ``text`` says why it is not a live value).
         text: one short line, such as ``9.0`` or ``(100, 784)``.
         minimum, maximum, mean: over all finite elements; None where there are none.
         step: training step that the value belongs to; None outside training, and where no training

@@ -173,16 +173,20 @@ def failing() -> Document:
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "words"), [(hungry, "huge", "memory"), (failing, "divided", "zero")]
+    ("make", "name", "kind", "words"),
+    [
+        (hungry, "huge", "OverBudget", "4.4 TB: press Run to compute"),
+        (failing, "divided", "RunError", "zero"),
+    ],
 )
 def test_a_run_that_cannot_be_done_is_told_by_name(
-    limited: Talk, make: Callable[[], Document], name: str, words: str
+    limited: Talk, make: Callable[[], Document], name: str, kind: str, words: str
 ) -> None:
     limited.wait_for(p.Ready)
     limited.sync(make())
     limited.send(p.FetchTensor(name, 7))
     failed = limited.wait_for(p.Failed)
-    assert failed.request == 7 and failed.error.kind == "RunError"
+    assert failed.request == 7 and failed.error.kind == kind
     assert failed.error.node == name and words in failed.error.message
     document = expression()
     limited.sync(document)

@@ -30,6 +30,7 @@ from nodeflow.engine.ir.launches import (
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
 from nodeflow.engine.ir.plan import REFERENCE_HINT, SERIAL_NS, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import base_sources
+from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
@@ -200,6 +201,7 @@ class CompiledPlan:
         """
         type_ = self.actions.types[storage]
         try:
+            require(size_of([type_]))
             return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
         except MemoryError as error:
             raise self.plan.no_memory(storage, f"its result, {type_}, does not fit") from error

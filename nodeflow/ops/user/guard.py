@@ -26,6 +26,14 @@ MISTAKES = (*FAILURES, TooSlow)
 """What a user's code may raise; KeyboardInterrupt is the person at the keyboard."""
 
 
+def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
+    """Raise an error in another thread, between two steps of Python code."""
+    if thread.ident is not None and thread.is_alive():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(error)
+        )
+
+
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """Raises TooSlow in the block if it takes longer (between two steps of Python code)."""

@@ -88,7 +88,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
             *("breakpoint", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
-            *("threads", "restart_engine", "fetch_data"),
+            *("threads", "live_values", "restart_engine", "fetch_data"),
         ),
     ),
     (

@@ -438,6 +438,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),
+    _a("live_values", "Live values…", "", "", "How much memory and time live values may take"),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
     _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),

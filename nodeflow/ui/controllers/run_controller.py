@@ -38,6 +38,7 @@ NOTHING_RUNS = Blocked(
 )
 FEW = 200
 """All values of a document with at most so many nodes are live; of a larger one those in sight."""
+NO_VALUE = ("error", "deferred")
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
@@ -369,7 +370,7 @@ class RunController(QObject):
     def _values_here(self, message: p.Previews) -> set[str]:
         """Names of the shown graph's nodes that have a value."""
         scope = self._workspace.scope
-        good = (name for name, value in message.values.items() if value.kind != "error")
+        good = (name for name, value in message.values.items() if value.kind not in NO_VALUE)
         return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
 
     @Slot()

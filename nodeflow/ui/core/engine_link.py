@@ -116,6 +116,7 @@ class EngineLink(QObject):
         self._folder = workspace.base_dir
         self._plugins = ""
         self._wanted_threads: int | None = None
+        self._budget: p.SetBudget | None = None
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
         self._iterations: dict[str, int | None] = {}
@@ -135,6 +136,8 @@ class EngineLink(QObject):
             self._send(p.LoadPlugins(self._plugins))
         if self._wanted_threads is not None:
             self._send(p.SetThreads(self._wanted_threads))
+        if self._budget is not None:
+            self._send(self._budget)
         if self._iterations:
             self._send(p.ShowIterations(self._iterations))
         self.sync()
@@ -290,6 +293,12 @@ class EngineLink(QObject):
         """Let the engine compute with so many threads (None: as many as cores), now and later."""
         self._wanted_threads = threads
         self._send(p.SetThreads(threads))
+
+    def set_budget(self, budget: p.SetBudget) -> None:
+        """Let live values take so much, now and later."""
+        self._budget = budget
+        self._send(budget)
+        self.refresh_soon()
 
     def train(self, resume: bool = False) -> int:
         request = self._next()

@@ -12,6 +12,8 @@ RECENT = 10
 MOST_BOOKMARKED = 50
 MOST_USES = 500
 MOST_THREADS = 256
+MOST_MEGABYTES = 1_000_000
+LIVE_SECONDS = (0.1, 3600.0)
 THEME_CHOICES = ("system", "light", "dark")
 
 StoredView = tuple[float, float, int, tuple[str, ...]]
@@ -57,6 +59,20 @@ class Settings:
     @threads.setter
     def threads(self, value: int | None) -> None:
         self._store.setValue("threads", value or 0)
+
+    @property
+    def live_megabytes(self) -> int:
+        """How much memory the live value of a node may take."""
+        return int(self._number("live_megabytes", 256, 1, MOST_MEGABYTES))
+
+    @property
+    def live_seconds(self) -> float:
+        """How long the live value of a node may take."""
+        return self._number("live_seconds", 2.0, *LIVE_SECONDS)
+
+    def set_live(self, megabytes: int, seconds: float) -> None:
+        self._store.setValue("live_megabytes", megabytes)
+        self._store.setValue("live_seconds", seconds)
 
     @property
     def shortcuts(self) -> str:

@@ -38,6 +38,7 @@ from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.key_actions import KeyActions
+from nodeflow.ui.controllers.live_value_settings import LiveValueSettings
 from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
@@ -254,6 +255,7 @@ class MainWindow(QMainWindow):
             workspace, canvas, pages, quick_pick, self.subgraphs, themes, messages
         )
         ThreadSettings(self, link, settings, actions)
+        LiveValueSettings(self, link, settings, actions)
         ThemeActions(settings, themes, actions)
 
     def _make_panels(self, errors: ErrorHandler | None) -> None:

@@ -1,8 +1,8 @@
 """Draws the value of a node: a number, a small table, or a picture with its range and mean.
 
 Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, maps,
-heatmap, summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, ``maximum``,
-``mean``, ``step``.
+heatmap, summary, text, error, deferred), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``,
+``maximum``, ``mean``, ``step``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def height_of(preview: Any | None, width: float) -> float:
         return MAPS + 16 + LINE
     if kind == "summary":
         return 12 + LINE * len(_facts(preview))
-    if kind in ("text", "error"):
+    if kind in ("text", "error", "deferred"):
         return 12 + LINE * len(_wrapped(preview, width))
     return EMPTY_HEIGHT
 
@@ -77,7 +77,7 @@ def plain_text(preview: Any | None) -> str:
     """The value in words, for tooltips, accessibility and tests."""
     if preview is None:
         return ""
-    if preview.kind in ("scalar", "text", "error", "view"):
+    if preview.kind in ("scalar", "text", "error", "deferred", "view"):
         return preview.text
     shape = "×".join(str(d) for d in preview.shape)
     says_more = preview.text.replace(" ", "") not in ("", shape)
@@ -395,6 +395,7 @@ _DRAWERS = {
     "scalar": _draw_scalar,
     "text": _draw_text,
     "error": _draw_text,
+    "deferred": _draw_text,
     "summary": _draw_summary,
     "table": _draw_table,
     "image": _draw_picture,

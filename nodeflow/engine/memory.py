@@ -1,0 +1,87 @@
+"""How much memory a computation would take, compared with what is free, before it is taken.
+
+Linux grants more memory than there is and ends a process when it is used. So what is large is
+compared with the free memory first, and refused in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.number_text import bytes_text
+
+LARGE = 1 << 28
+"""Less than this is taken without a look at the free memory."""
+RESERVE = 1 << 27
+"""This much stays free for everything else."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the live value of one node may take.
+
+    Attributes:
+        bytes: of its outputs, judged from their shapes.
+        seconds: of its computation.
+    """
+
+    bytes: int = 256_000_000
+    seconds: float = 2.0
+
+
+def size_of(types: Iterable[TensorType]) -> int:
+    """Bytes of tensors of these types; those of unknown size count nothing."""
+    return sum((t.size or 0) * numpy_dtype(t.dtype).itemsize for t in types)
+
+
+def require(count: int) -> None:
+    """Refuse to take more memory than is free.
+
+    Raises:
+        MemoryError: says how much is needed and how much is there.
+    """
+    if count < LARGE:
+        return
+    free = free_memory()
+    if free is not None and count > free - RESERVE:
+        raise MemoryError(f"it takes {bytes_text(count)}, and {bytes_text(free)} are free")
+
+
+def free_memory() -> int | None:
+    """Bytes that can be taken, in this control group too; None where the system does not say."""
+    found = [_available(), *(_left(*names) for names in _GROUPS)]
+    return min((count for count in found if count is not None), default=None)
+
+
+_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+def _available() -> int | None:
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _left(limit: str, used: str) -> int | None:
+    """What a container's limit leaves."""
+    numbers = [line.strip() for path in (limit, used) for line in _lines(path)]
+    if len(numbers) != 2 or not all(text.isdigit() for text in numbers):
+        return None  # no control group, or no limit: "max"
+    return max(0, int(numbers[0]) - int(numbers[1]))
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []

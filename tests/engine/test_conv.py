@@ -27,7 +27,8 @@ LOWERED = [
     "conv2d", "conv2d_input_gradient", "conv2d_filter_gradient", "conv2d_transpose", "conv1d",
     "conv1d_transpose", "max_pool2d", "average_pool2d", "max_pool1d", "average_pool1d",
     "put_at_largest", "take_at_largest", "average_pool2d_gradient", "global_average_pool",
-    "global_max_pool",
+    "global_max_pool", "conv3d", "conv3d_input_gradient", "conv3d_filter_gradient",
+    "conv3d_transpose",
 ]  # fmt: skip
 
 
@@ -113,6 +114,27 @@ def test_convolution_and_two_orders_of_gradients(
     for expected, found in zip(reference, compiled, strict=True):
         scale = np.abs(expected).max()
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"layout": "NDHWC"},
+        {"strides": (2, 1, 2), "padding": "valid", "groups": 2},
+        {"pads": [[2, 1], [1, 0], [0, 3]], "dilations": (2, 1, 1), "filter_layout": "OIDHW"},
+        {"strides": (5, 1, 1), "pads": [[9, 9], [0, 0], [0, 0]]},
+    ],
+)
+def test_convolution_of_volumes_and_two_orders_of_gradients(attrs: dict) -> None:
+    """Some depths of the window see border only, and some slices are seen by none."""
+    f = normal(3, 2, 3, 4 // attrs.get("groups", 1), 6, seed=1)
+    f = f.transpose(4, 3, 0, 1, 2).copy() if "filter_layout" in attrs else f
+    reference, compiled = both(
+        lambda x, f: with_gradients(nf.conv3d(x, f, **attrs), x, f), normal(9, 5, 6, 7, 4), f
+    )
+    for expected, found in zip(reference, compiled, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("kind", ["max_pool2d", "average_pool2d"])

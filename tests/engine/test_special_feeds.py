@@ -29,7 +29,7 @@ SHAPES = ((), (3,), (2, 3), (2, 2, 3), (2, 1, 2, 3))
 """Ranks 0 to 4, which every input is tried with besides its own shapes."""
 EMPTY_AND_ONE = (0, 1)
 CANCELLING = ("plain", "nan", "infinite", "negative infinite")
-PRODUCT_SUMS = ("conv1d", "conv2d")
+PRODUCT_SUMS = ("conv1d", "conv2d", "conv3d")
 """How ids of ops begin whose kernels add products in another order than numpy does. All their
 inputs multiply, so the op of magnitudes is the sum of the magnitudes of what is added."""
 MINIMUM_CASES = 60

@@ -2,8 +2,8 @@
 
 Convolution is linear in the image and in the filter, and so are its two gradients: each of the
 three is the gradient of the others, so every order exists. All three are matrix products of what
-the windows see, one block of images after the other. The ops of images have kernels; those of
-volumes (`conv3d`) are the same with another number of axes, and run by reference.
+the windows see, one block of images after the other. Those of volumes (`conv3d`) are the same with
+another number of axes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ from nodeflow.graph.types import (
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.convolution.channels_last import filter_order, lower_pictures, picture_order
+from nodeflow.ops.convolution.channels_last import (
+    Order,
+    filter_order,
+    lower_pictures,
+    picture_order,
+)
 from nodeflow.ops.convolution.reference import convolve, filter_gradient, input_gradient
-from nodeflow.ops.lowering import Convolve, FilterGradient
+from nodeflow.ops.lowering import Convolve, FilterGradient, Lowering
 from nodeflow.ops.samples import ROUNDED, values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
@@ -163,21 +168,33 @@ class Convolution(Op):
     """Which product of the three it is."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if self.family != "conv2d":
-            return None
         # Of image, result and filter, one comes out of the two others.
         filters = outs[0] if self.product == "filter" else types[1]
         windows, groups = windows_of(filters, attrs)[0], attrs["groups"]
-        if self.product == "filter":
-            core = FilterGradient(windows, groups)
-        else:
-            core = Convolve(self.product, windows, groups)
-        picture, weights = picture_order(attrs["layout"]), filter_order(attrs["filter_layout"])
+        picture, weights = self.orders(attrs["layout"], attrs["filter_layout"])
         orders = {
             "result": (picture, weights, picture), "input": (picture, weights, picture),
             "filter": (picture, picture, weights),
         }[self.product]  # fmt: skip
-        return lower_pictures(core, types, outs[0], orders)
+        return self.lowered(windows, groups, types, outs[0], orders)
+
+    def orders(self, layout: str, filter_layout: str) -> tuple[Order, Order]:
+        """How images and filters become what kernels take."""
+        return picture_order(layout), filter_order(filter_layout)
+
+    def lowered(
+        self,
+        windows: Windows,
+        groups: int,
+        types: Sequence[TensorType],
+        out: TensorType,
+        orders: Sequence[Order],
+    ) -> Lowering:
+        if self.product == "filter":
+            core = FilterGradient(windows, groups)
+        else:
+            core = Convolve(self.product, windows, groups)
+        return lower_pictures(core, types, out, orders)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         with np.errstate(all="ignore"):

@@ -1,14 +1,15 @@
-"""Convolution of volumes: that of images, with another axis; it runs by reference."""
+"""Convolution of volumes: that of images, with another axis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import FLOATS
+from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops.base import register
+from nodeflow.ops.convolution.channels_last import Order
 from nodeflow.ops.convolution.conv2d import (
     GROUPS,
     Conv2D,
@@ -17,8 +18,10 @@ from nodeflow.ops.convolution.conv2d import (
     Convolution,
 )
 from nodeflow.ops.convolution.transposed import SIZES, Conv2DTranspose
+from nodeflow.ops.convolution.volumes import lower_volumes, volume_filter_order, volume_order
+from nodeflow.ops.lowering import Lowering
 from nodeflow.ops.samples import ROUNDED, values
-from nodeflow.ops.sliding_windows import LAYOUT_3D, PADDING, PADS
+from nodeflow.ops.sliding_windows import LAYOUT_3D, PADDING, PADS, Windows
 
 ATTRS_3D = (
     Attr("strides", "ints", (1, 1, 1), "Steps between windows: one number, or one for each axis."),
@@ -39,6 +42,19 @@ class Convolution3D(Convolution):
     everyday = False
     attrs = ATTRS_3D
     family = "conv3d"
+
+    def orders(self, layout: str, filter_layout: str) -> tuple[Order, Order]:
+        return volume_order(layout), volume_filter_order(filter_layout)
+
+    def lowered(
+        self,
+        windows: Windows,
+        groups: int,
+        types: Sequence[TensorType],
+        out: TensorType,
+        orders: Sequence[Order],
+    ) -> Lowering:
+        return lower_volumes(self.product, windows, groups, types, out, orders)
 
     def samples(self) -> Iterator[Sample]:
         yield self.call((1, 3, 2, 4, 2), (2, 1, 3, 2, 3), {}, "float64")

@@ -102,6 +102,8 @@ LAZY = {
     **dict.fromkeys(_TRAINING, "nodeflow.ops.training.clipping"),
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
+    "Template": "nodeflow.ops.variables.template",
+    "make_template": "nodeflow.ops.variables.template",
     **dict.fromkeys(_INITIALIZERS, "nodeflow.ops.variables.initializers"),
     **dict.fromkeys(_ARRAYS, "nodeflow.ops.namespaces.arrays"),
     **dict.fromkeys(_DRAWS, "nodeflow.ops.namespaces.draws"),

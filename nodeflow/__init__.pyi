@@ -266,6 +266,8 @@ from nodeflow.ops.variables.scope import get_local_variable as get_local_variabl
 from nodeflow.ops.variables.scope import get_variable as get_variable
 from nodeflow.ops.variables.scope import get_variable_scope as get_variable_scope
 from nodeflow.ops.variables.scope import variable_scope as variable_scope
+from nodeflow.ops.variables.template import Template as Template
+from nodeflow.ops.variables.template import make_template as make_template
 
 __version__: str
 float32: DType

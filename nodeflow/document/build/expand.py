@@ -148,6 +148,7 @@ def unpack(
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
     path = node_id[: -len(record.id)]
+    _check_sharing(graph, record)
     sources = _outer_sources(built, doc, graph, path)
     _check_reach(doc, macro, derived, sources, built, path)
     shared = _check_instances(doc, graph, node_id, macro, derived, built)
@@ -332,6 +333,19 @@ def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> d
         if alias is not None:
             sources.setdefault(alias, source)
     return sources
+
+
+def _check_sharing(graph: Document, record: NodeRecord) -> None:
+    """A layer stays one node as long as others use its variables: they are wired to it as such."""
+    for wire in graph.wires_out_of(record.id):
+        user = graph.nodes[wire.target]
+        ports = REGISTRY.lookup(user.op).inputs if user.op in REGISTRY else ()
+        if any(port.by_node and port.name == wire.target_port for port in ports):
+            raise DocumentError(
+                f"`{user.name}` uses its variables",
+                node=record.name,
+                hint=f"Replace {user.name} by a layer of its own first.",
+            )
 
 
 def _check_reach(

@@ -65,6 +65,9 @@ from nodeflow.ops.variables.regularizers import (
 from nodeflow.public import publish
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -84,8 +87,12 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "MultiHeadAttention",
+    "ResidualConv",
+    "ResidualDense",
     "SeparableConv1D",
     "SeparableConv2D",
+    "TransformerBlock",
     "apply_regularization",
     "average_pooling1d",
     "average_pooling2d",
@@ -340,6 +347,7 @@ def lstm(
     unit_forget_bias: bool = True,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Any:
     """A long short-term memory over (rows, time, features), with weights of its own.
 
@@ -376,6 +384,7 @@ def gru(
     bias_initializer: Initializer = ZEROS,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Any:
     """A gated recurrent unit over (rows, time, features); arguments as of `lstm`.
 
@@ -399,6 +408,7 @@ def rnn(
     bias_initializer: Initializer = ZEROS,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Any:
     """A simple recurrent layer over (rows, time, features): h' = activation(x W + h U + b).
 
@@ -422,6 +432,7 @@ def multi_head_attention(
     bias_initializer: Initializer = ZEROS,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """Every step of (rows, steps, features) attends to all steps, in several heads.
 
@@ -452,6 +463,7 @@ def residual_dense(
     kernel_initializer: Initializer = None,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """inputs + dense(activation(dense(norm(inputs)))): (rows, features) gives the same shape.
 
@@ -475,6 +487,7 @@ def residual_conv(
     kernel_initializer: Initializer = None,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """The block of a ResNet: two convolutions, and a way around them.
 
@@ -501,6 +514,7 @@ def transformer_block(
     kernel_initializer: Initializer = None,
     trainable: bool = True,
     name: str | None = None,
+    reuse: Reuse = None,
 ) -> Tensor:
     """Self attention and two dense layers, each with a way around it: the shape stays.
 
@@ -532,6 +546,13 @@ SeparableConv2D = class_of(separable_conv2d, "SeparableConv2D")
 BatchNormalization = class_of(batch_normalization, "BatchNormalization")
 LayerNormalization = class_of(layer_normalization, "LayerNormalization")
 Embedding = class_of(embedding, "Embedding")
+LSTM = class_of(lstm, "LSTM")
+GRU = class_of(gru, "GRU")
+RNN = class_of(rnn, "RNN")
+MultiHeadAttention = class_of(multi_head_attention, "MultiHeadAttention")
+ResidualDense = class_of(residual_dense, "ResidualDense")
+ResidualConv = class_of(residual_conv, "ResidualConv")
+TransformerBlock = class_of(transformer_block, "TransformerBlock")
 Dropout = class_of(dropout, "Dropout")
 Flatten = class_of(flatten, "Flatten")
 MaxPooling1D = class_of(max_pooling1d, "MaxPooling1D")

@@ -61,6 +61,7 @@ class MultiHeadAttention(Layer):
 
     id = "layers/multi_head_attention"
     keywords = ("self attention", "transformer", "layer", "query", "key", "cross attention")
+    can_share = True
     shown_attrs = ("num_heads",)
     doc = (
         "Every step of a sequence takes from all others what it asks for, in several heads.\n\nx "

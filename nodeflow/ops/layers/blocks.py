@@ -9,7 +9,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
@@ -24,9 +24,12 @@ from nodeflow.ops.layers.layer import (
     activation_attr,
     initializer_attr,
     known_size,
+    plain_settings,
+    shared_with,
 )
 from nodeflow.ops.samples import values
 
+SHARED = "layers/shared"
 RATE = Attr("rate", "float", 0.0, "Share dropped while training.", minimum=0, maximum=1)
 
 
@@ -39,7 +42,12 @@ class Part(NamedTuple):
 
 
 class Block(Layer):
-    """Base: a chain of parts, and how they are joined."""
+    """Base: a chain of parts, and how they are joined.
+
+    One that shares with another block is made of parts that share with the other's.
+    """
+
+    can_share = True
 
     def parts(self, attrs: dict[str, Any]) -> list[Part]:
         """The layers inside, in order; for names of variables and checks."""
@@ -58,9 +66,15 @@ class Block(Layer):
 
     def add(self, part: Part, *inputs: Tensor, trainable: bool = True) -> Tensor:
         """A part, applied."""
-        own = {a.name for a in REGISTRY.lookup(part.op).attrs}
+        graph, op = inputs[0].graph, REGISTRY.lookup(part.op)
+        own = {a.name for a in op.attrs}
         given = {**part.attrs, **({"trainable": trainable} if "trainable" in own else {})}
-        out = inputs[0].graph.apply(part.op, *inputs, name=part.name, **given)
+        owner = shared_with()
+        if owner is not None and isinstance(op, Layer):
+            whole = _part_of(owner, part, self)
+            shared = {"layer": op.id, "settings": plain_settings(given)}
+            return graph.add_node(SHARED, [whole, *inputs], shared, name=part.name).outputs[0]
+        out = graph.apply(op, *inputs, name=part.name, **given)
         assert isinstance(out, Tensor)
         return out
 
@@ -70,6 +84,22 @@ class Block(Layer):
             op = REGISTRY.lookup(part.op)
             found += [f"{part.name}/{own}" for own in op.variables(op.bind_attrs(part.attrs))]
         return tuple(found)
+
+
+def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
+    """The part of another block, whose variables a part shares.
+
+    Raises:
+        ShapeError: it has no such part.
+    """
+    name = f"{owner.name}/{part.name}"
+    if name in owner.graph:
+        return owner.graph.tensor(name)
+    raise ShapeError(
+        f"{block.short_id} needs a {part.name}, and the block that it shares with has none",
+        port="owner",
+        hint="Give both the same settings and inputs of the same size.",
+    )
 
 
 KERNEL = initializer_attr("kernel_initializer", {"op": "he_normal"}, "How kernels begin.")

@@ -68,7 +68,9 @@ def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
         graph, op.id, inputs, given, name=name, reuse=reuse, regularizers=regularizers, owner=owner
     )
     if made is not None:
-        made.append(out)
+        made.append(out if isinstance(out, Tensor) else out[0])
+    if not isinstance(out, Tensor):
+        return out
     return add_activity(channels_first(out) if first else out, activity)
 
 

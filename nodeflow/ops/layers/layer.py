@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeflow.errors import AttributeProblem, NodeflowError, ShapeError
 from nodeflow.graph.declaration import Attr
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.composed import Composed
@@ -47,21 +47,33 @@ def activate(x: Tensor, activation: str) -> Tensor:
     return x if activation == "linear" else getattr(F, activation)(x)
 
 
-_GIVEN: ContextVar[Mapping[str, Tensor] | None] = ContextVar("given", default=None)
+_GIVEN: ContextVar[tuple[Node, Mapping[str, Tensor]] | None] = ContextVar("given", default=None)
 
 
 @contextmanager
-def sharing(weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """Layers composed inside use these variables, by name, and make none."""
-    token = _GIVEN.set(weights)
+def sharing(owner: Node, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """A layer composed inside uses these variables of another, by name, and makes none."""
+    token = _GIVEN.set((owner, weights))
     try:
         yield
     finally:
         _GIVEN.reset(token)
 
 
+def shared_with() -> Node | None:
+    """The layer whose variables the one that is composed now uses; None where it makes them."""
+    given = _GIVEN.get()
+    return None if given is None else given[0]
+
+
 Weights = dict[str, tuple[tuple[int, ...], Any]]
 """Name of a variable -> its shape and initializer."""
+
+
+def plain_settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as a layer that shares keeps them: without how variables begin."""
+    kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 class Layer(Composed):
@@ -121,7 +133,7 @@ class Layer(Composed):
         graph, untrained = inputs[0].graph, self.untrained()
         types = [t.type for t in inputs]
         if (given := _GIVEN.get()) is not None:
-            return {name: given[name] for name in self.weights(*types, **attrs)}
+            return {name: given[1][name] for name in self.weights(*types, **attrs)}
         made = {}
         for name, (shape, initializer) in self.weights(*types, **attrs).items():
             made[name] = graph.apply(

@@ -35,6 +35,7 @@ UNIT_FORGET_BIAS = Attr(
 class RecurrentLayer(Layer):
     """A recurrent layer of one kind."""
 
+    can_share = True
     shown_attrs = ("units",)
 
     def __init__(self, kind: Kind) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nodeflow.errors import AttributeProblem, GraphError
 from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.ops.layers.layer import plain_settings
 from nodeflow.ops.layers.sharing import Shared, inside_of
 from nodeflow.ops.variables.collections import GraphKeys
 from nodeflow.ops.variables.scope import VariableScope
@@ -29,7 +30,7 @@ def make_or_share(
     reuse: Any,
     regularizers: Mapping[str, Regularizer],
     owner: Tensor | None = None,
-) -> Tensor:
+) -> Any:
     """A layer with variables of its own, or one that shares those of its name.
 
     Args:
@@ -49,16 +50,16 @@ def make_or_share(
     if owner is None:
         owner = _found(store, full, scope.reuse if reuse is None else reuse)
     if owner is not None:
-        shared = {"layer": op, "settings": _plain(attrs)}
+        shared = {"layer": op, "settings": plain_settings(attrs)}
         outs = graph.add_node(Shared.id, [owner, *inputs], shared, name=own).outputs
-        return outs[0]
+        return outs[0] if len(outs) == 1 else outs
     for key, initializer in attrs.items():
         if key.endswith("_initializer"):
             attrs[key] = as_attribute(key, initializer)
     node_name = _node_name(graph, scope, own)
     with graph.name_scope(None):
         made = graph.apply(op, *inputs, name=node_name, **attrs)
-    _remember(store, full, made, regularizers, scope)
+    _remember(store, full, made if isinstance(made, Tensor) else made[0], regularizers, scope)
     return made
 
 
@@ -131,12 +132,6 @@ def as_attribute(name: str, initializer: Any) -> Any:
             "anything else.",
         )
     return found
-
-
-def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as a file keeps them, without how variables begin."""
-    kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 def add_activity(out: Tensor, regularizer: Regularizer) -> Tensor:

@@ -16,6 +16,7 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
+from nodeflow.ops.layers.blocks import Block
 from nodeflow.ops.layers.layer import Layer, sharing
 
 OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES, by_node=True)
@@ -41,8 +42,8 @@ def owner_of(tensor: Tensor) -> Node:
 
 def inside_of(owner: Node) -> dict[str, Tensor]:
     """The variables of a layer by their names in it."""
-    names = owner.op.variables(dict(owner.attrs))
-    return {name: owner.graph.tensor(f"{owner.name}/{name}") for name in names}
+    full = {name: f"{owner.name}/{name}" for name in owner.op.variables(dict(owner.attrs))}
+    return {name: owner.graph.tensor(n) for name, n in full.items() if n in owner.graph}
 
 
 @register
@@ -77,8 +78,10 @@ class Shared(Composed):
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
         op, bound = _layer(attrs)
-        given = inside_of(owner_of(inputs[0]))
-        wanted = op.weights(*(t.type for t in inputs[1:]), **bound)
+        owner = owner_of(inputs[0])
+        given = inside_of(owner)
+        types = [t.type for t in inputs[1:]]
+        wanted = {} if isinstance(op, Block) else op.weights(*types, **bound)
         for name, (shape, _) in wanted.items():
             found = given.get(name)
             if found is None or found.shape != shape:
@@ -89,7 +92,7 @@ class Shared(Composed):
                     port="owner",
                     hint="Give both the same settings and inputs of the same size.",
                 )
-        with sharing(given):
+        with sharing(owner, given):
             return op.compose(*inputs[1:], **bound)
 
 

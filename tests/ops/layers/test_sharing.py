@@ -13,6 +13,7 @@ from nodeflow.errors import AttributeProblem, GraphError, ShapeError
 from nodeflow.ops.samples import values
 
 X = values((3, 4), "float32")
+MASK = np.arange(36).reshape(6, 6) % 5 > 0
 IMAGES = values((2, 5, 6, 3), "float32")
 
 
@@ -72,9 +73,25 @@ def test_what_shares_does_not_depend_on_the_first_call() -> None:
         lambda x, **k: nf.layers.batch_normalization(x, training=True, name="l", **k),
         lambda x, **k: nf.layers.layer_normalization(x, name="l", **k),
         lambda x, **k: nf.layers.embedding(nf.cast(x[:, 0, 0] * 0, "int32"), 3, 4, name="l", **k),
+        lambda x, **k: nf.layers.lstm(x[:, 0], 4, name="l", **k),
+        lambda x, **k: nf.layers.gru(x[:, 0], 4, return_sequences=True, name="l", **k),
+        lambda x, **k: nf.layers.rnn(x[:, 0], 4, "relu", reverse=True, name="l", **k),
+        lambda x, **k: nf.layers.multi_head_attention(x[:, 0], 3, memory=x[:, 1], name="l", **k),
+        lambda x, **k: nf.layers.multi_head_attention(x[:, 0], 1, mask=MASK, name="l", **k),
+        lambda x, **k: nf.layers.residual_dense(x[:, 0, 0], 4, rate=0.0, name="l", **k),
+        lambda x, **k: nf.layers.residual_dense(
+            x[:, 0, 0], 4, normalization="batch", name="l", **k
+        ),
+        lambda x, **k: nf.layers.residual_conv(x, 3, name="l", **k),
+        lambda x, **k: nf.layers.residual_conv(x, 4, strides=2, name="l", **k),
+        lambda x, **k: nf.layers.transformer_block(x[:, 0], 3, 5, rate=0.0, name="l", **k),
+        lambda x, **k: nf.layers.transformer_block(
+            x[:, 0], 1, 5, rate=0.0, mask=MASK, norm_first=True, name="l", **k
+        ),
     ],
 )
-def test_every_layer_can_be_shared_and_kept(make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_every_layer_can_be_shared_and_kept(make: Any, tier: Any, tmp_path: Path) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 5, 6, 3], name="x")
         first = make(x)
@@ -88,7 +105,7 @@ def test_every_layer_can_be_shared_and_kept(make: Any, tmp_path: Path) -> None:
     found = []
     for g in (graph, nf.load(path)):
         assert len(g.variables) == len(graph.variables)
-        with nf.Session(g, tier="reference", seed=3) as session:
+        with nf.Session(g, tier=tier, seed=3) as session:
             session.initialize()
             a, b = session.run([first.name, second.name], {"x": IMAGES})
             np.testing.assert_array_equal(a, b)

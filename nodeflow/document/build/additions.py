@@ -8,15 +8,24 @@ They are placed right of what they read, clear of all nodes and frames; their sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.paths import at_path
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.flow_records import Defined
 from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
 from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
+from nodeflow.document.build.kept_collections import (
+    FIELD,
+    PLACES,
+    SEED,
+    Kept,
+    kept_fields,
+    seed_of,
+)
 from nodeflow.document.build.node_records import End, record_of, wires_into
 from nodeflow.document.build.origin import Origin
 from nodeflow.document.edit import commands
@@ -43,6 +52,11 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     doc = flow.loads(flow.dumps(origin.document))
     doc.path = origin.document.path
     _keep_shapes(doc, origin)
+    kept = kept_fields(graph)
+    _keep_collections(doc, origin, kept)
+    if graph.seed != seed_of(doc.extra):
+        doc.extra = {k: v for k, v in doc.extra.items() if k != SEED}
+        doc.extra |= {} if graph.seed is None else {SEED: graph.seed}
     added = [node for node in graph.nodes[origin.count :] if node.derived_from is None]
     if not added:
         return doc
@@ -55,7 +69,7 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     with doc.transaction("Add what Python added") as t:
         for node in added:
             ids[node] = t.new_id()
-            t.put_node(record_of(node, ids[node], to=_Adder(doc, t)))
+            t.put_node(record_of(node, ids[node], to=_Adder(doc, t), fields=kept.get(node)))
         for variable in inner_variables(added, known):
             ids[variable] = t.new_id()
             t.put_node(inner_record(variable, ids[variable], doc.names))
@@ -80,6 +94,20 @@ def _keep_shapes(doc: Document, origin: Origin) -> None:
         if found is not None:
             graph, record = found
             commands.set_attr(graph, record.id, "shape", node.attrs["shape"])
+
+
+def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) -> None:
+    """Writes which collections nodes of the file belong to now, where those are others."""
+    for node, path in origin.paths.items():
+        now, before = kept.get(node, {}), origin.kept.get(node, {})
+        found = at_path(doc, path) if now != before else None
+        if found is None:
+            continue
+        graph, record = found
+        with graph.transaction("Change collections") as t:
+            for name in (FIELD, PLACES):
+                record = with_field(record, name, now.get(name))
+            t.put_node(record)
 
 
 class _Adder:

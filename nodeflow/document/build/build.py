@@ -18,6 +18,7 @@ from nodeflow.document.analysis.traversal import downstream, in_order, upstream
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
 from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.place import place
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
@@ -56,6 +57,7 @@ def build(
 def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = True) -> None:
     """Puts the nodes of a build's document into its graph, which is empty; see `build`."""
     doc = result.document
+    result.graph.seed = seed_of(result.source.root.extra)
     named = set(doc.nodes) if only is None else _named(result.flat, only)
     wanted = upstream(doc, named)
     muted = downstream(doc, [i for i in wanted if mode_of(doc.nodes[i]) == MUTED])

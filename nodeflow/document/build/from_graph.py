@@ -13,6 +13,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.data_of_graph import keep_data
+from nodeflow.document.build.kept_collections import SEED
 from nodeflow.document.build.scope_writer import ScopeWriter
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import GAP
@@ -49,6 +50,8 @@ def from_graph(graph: Graph, folder: Path | None = None) -> Document:
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})
+    if graph.seed is not None:
+        doc.extra[SEED] = graph.seed
     keep_data(doc, graph, ids, folder)
     for part in (doc, *doc.definitions()):
         arrange_scopes(part)

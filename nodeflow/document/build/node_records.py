@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from nodeflow.document.analysis.port_names import CONTROL, DONE
 from nodeflow.document.build.flow_names import in_port, is_flow_node, out_port
@@ -19,15 +20,22 @@ End = tuple[str, str]
 """The id of a node, and one of its ports."""
 
 
-def record_of(node: Node, node_id: str, scope: str = "", to: Writer | None = None) -> NodeRecord:
+def record_of(
+    node: Node,
+    node_id: str,
+    scope: str = "",
+    to: Writer | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> NodeRecord:
     """Returns the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
 
     Args:
         to: where the definition is written that holds the body of a loop or branch.
+        fields: what it has besides.
     """
     name = check_name(node.name).removeprefix(scope)
     kept = node.op.random and node.stream.removeprefix(scope) != name
-    extra = {"stream": node.stream} if kept else {}
+    extra = {**(fields or {}), **({"stream": node.stream} if kept else {})}
     if node.device:
         extra["device"] = node.device
     if to is not None and is_flow_node(node):

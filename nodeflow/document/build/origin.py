@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.document.build.built import Build
+from nodeflow.document.build.kept_collections import Kept, kept_fields, restore
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import NodeRecord
@@ -28,12 +29,14 @@ class Origin:
         paths: node of the graph -> its path of ids in the document (`n4`, `n9/n4`).
         count: how many nodes the graph had.
         shapes: of its placeholders; `set_shape` changes them.
+        kept: what its nodes' records say of collections.
     """
 
     document: Document
     paths: dict[Node, str]
     count: int
     shapes: dict[Node, Any]
+    kept: dict[Node, Kept]
 
 
 def keep_origin(built: Build) -> Graph:
@@ -45,7 +48,8 @@ def keep_origin(built: Build) -> Graph:
     graph.occupy(names)
     graph.occupy(name[:end] for name in names for end in _ends_of_scopes(name))
     shapes = {node: node.attrs["shape"] for node in own if node.op.id == "placeholder"}
-    graph.origin = Origin(built.source, own, len(graph.nodes), shapes)
+    restore(graph, {node: records[i].extra for node, i in own.items()})
+    graph.origin = Origin(built.source, own, len(graph.nodes), shapes, kept_fields(graph))
     return graph
 
 

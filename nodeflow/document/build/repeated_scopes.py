@@ -9,8 +9,8 @@ So a scope can only be an instance if its nodes were made one after another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from nodeflow.document.build.flow_names import is_flow_node
 from nodeflow.document.build.node_attributes import attributes
@@ -36,12 +36,17 @@ class Alike(NamedTuple):
 
 
 class RepeatedScopes:
-    """Compares scopes of the nodes of one graph, given in the order in which they were made."""
+    """Compares scopes of the nodes of one graph, given in the order in which they were made.
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    Args:
+        fields: what their records have besides; it is part of what scopes are compared by.
+    """
+
+    def __init__(self, nodes: Sequence[Node], fields: Mapping[Node, Any]) -> None:
         self._index = {node: i for i, node in enumerate(nodes)}
         self._names = {node.name for node in nodes}
         self._waiting = _waiting(nodes)
+        self._fields = fields
         self._texts: dict[Node, str] = {}
         self._known: set[Likeness] = set()
 
@@ -98,7 +103,7 @@ class RepeatedScopes:
 
     def _text(self, node: Node) -> str:
         if node not in self._texts:
-            self._texts[node] = compact_json(attributes(node))
+            self._texts[node] = compact_json([attributes(node), self._fields.get(node)])
         return self._texts[node]
 
 

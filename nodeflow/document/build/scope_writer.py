@@ -11,6 +11,7 @@ from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_
 from nodeflow.document.build.flow_names import out_port
 from nodeflow.document.build.flow_records import Defined
 from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
+from nodeflow.document.build.kept_collections import kept_fields
 from nodeflow.document.build.node_records import End, record_of, wired_inputs, wires_into
 from nodeflow.document.build.repeated_scopes import (
     Alike,
@@ -104,7 +105,8 @@ class ScopeWriter:
     def __init__(self, doc: Document, nodes: Sequence[Node]) -> None:
         self._doc = doc
         self._known = set(nodes)
-        self._repeated = RepeatedScopes(nodes)
+        self._kept = kept_fields(nodes[0].graph) if nodes else {}
+        self._repeated = RepeatedScopes(nodes, self._kept)
         self._definitions: dict[Likeness, Part] = {}
         self.root = Part(doc, nodes)
         self._write(self.root)
@@ -120,7 +122,8 @@ class ScopeWriter:
             scope = scope_of.get(node)
             if scope is None:
                 part.ids[node] = self.new_id()
-                record = record_of(node, part.ids[node], part.prefix, to=self)
+                fields = self._kept.get(node)
+                record = record_of(node, part.ids[node], part.prefix, to=self, fields=fields)
                 part.graph.fill("node", record.id, record)
             elif scope not in instances:
                 instances[scope] = self._add_instance(part, scope, scopes)

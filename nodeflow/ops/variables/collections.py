@@ -2,7 +2,7 @@
 
 Those of variables and of layers' updates are read off the graph: a variable is global unless it was
 put into other collections when it was made. All others are what a
-program added; a file does not keep them.
+program added.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from nodeflow.ops.variables.scope import VariableScope
 
 Regularizer = Callable[[Tensor], Tensor | None] | None
-_KEY = "variable store"
+STORE = "variable store"
+"""The collection that holds what variable scopes know of a graph."""
 
 
 class Reuse(Enum):
@@ -78,7 +79,7 @@ def store_of(graph: Graph) -> VariableStore:
     """The store of a graph, made when it is first asked for."""
     from nodeflow.ops.variables.scope import VariableScope
 
-    kept = outermost(graph).collections.setdefault(_KEY, [])
+    kept = outermost(graph).collections.setdefault(STORE, [])
     if not kept:
         kept.append(VariableStore(VariableScope(reuse=False)))
     return kept[0]

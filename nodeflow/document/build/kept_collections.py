@@ -1,0 +1,109 @@
+"""The collections of a graph and its seed, as a file keeps them.
+
+A node's record says which collections it belongs to, so an edit in the window takes them along:
+``"collections": {"losses": ["out"]}`` names its outputs, the node itself as an empty name, and what
+a layer has inside as ``/kernel``. Members are in the order of the nodes. A variable that was made
+with collections of its own has ``"variable_collections"``. The seed of `set_random_seed` is the
+file's field ``seed``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.document.build.flow_names import out_port
+from nodeflow.document.model.records import Json
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.ops.training_mode import FLAG
+from nodeflow.ops.variables.collections import PLACED
+from nodeflow.ops.variables.store import STORE
+
+FIELD, PLACES, SEED = "collections", "variable_collections", "seed"
+_OWN = (PLACED, STORE, FLAG)
+"""Collections that are no program's."""
+
+Kept = dict[str, Any]
+"""Fields of a node's record."""
+
+
+class NotKept(UserWarning):
+    """A collection holds what a file does not keep."""
+
+
+def kept_fields(graph: Graph) -> dict[Node, Kept]:
+    """Returns what the records of nodes say of collections.
+
+    What is neither a node nor a tensor is left out, and a warning says so.
+    """
+    found: dict[Node, Kept] = {}
+    lost: dict[str, str] = {}
+    for name, members in graph.collections.items():
+        for member in members if name not in _OWN else ():
+            place = _place(graph, member)
+            if place is None:
+                lost[name] = type(member).__name__
+                continue
+            node, part = place
+            parts = found.setdefault(node, {}).setdefault(FIELD, {}).setdefault(name, [])
+            if part not in parts:
+                parts.append(part)
+    for variable, names in graph.collections.get(PLACED, ()):
+        if variable.node.derived_from is None:
+            found.setdefault(variable.node, {})[PLACES] = list(names)
+    if lost:
+        named = ", ".join(f"{name!r} ({kind})" for name, kind in lost.items())
+        text = f"a file keeps nodes and tensors of collections, and nothing else: {named}"
+        warnings.warn(text, NotKept, stacklevel=5)
+    return found
+
+
+def _place(graph: Graph, member: Any) -> tuple[Node, str] | None:
+    """The node of the file that a member belongs to, and which part of it; None for none."""
+    node = member.node if isinstance(member, Tensor) else member
+    if not isinstance(node, Node) or node.name not in graph or graph.node(node.name) is not node:
+        return None
+    if node.derived_from is None:
+        return node, out_port(node, member.index) if isinstance(member, Tensor) else ""
+    owner, scope = graph.node(node.derived_from), f"{node.derived_from}/"
+    return (owner, f"/{member.name.removeprefix(scope)}") if node.name.startswith(scope) else None
+
+
+def restore(graph: Graph, records: Mapping[Node, Mapping[str, Json]]) -> None:
+    """Puts nodes into the collections that their records name.
+
+    Args:
+        records: node -> the fields of its record beside its attributes.
+    """
+    for node in sorted(records, key=lambda node: node.index):
+        fields = records[node]
+        names = fields.get(PLACES)
+        if isinstance(names, list) and node.outputs:
+            places = tuple(name for name in names if isinstance(name, str))
+            graph.add_to_collection(PLACED, (node.outputs[0], places))
+        found = fields.get(FIELD)
+        for name, parts in found.items() if isinstance(found, dict) else ():
+            for part in parts if isinstance(parts, list) else ():
+                member = _part(graph, node, part)
+                if member is not None and name not in _OWN:
+                    graph.add_to_collection(name, member)
+
+
+def _part(graph: Graph, node: Node, part: Json) -> Any:
+    if part == "":
+        return node
+    if not isinstance(part, str):
+        return None
+    if part.startswith("/"):
+        name, _, index = f"{node.name}{part}".partition(":")
+        inside = graph.node(name).outputs if name in graph else ()
+        number = int(index) if index.isdecimal() else 0
+        return inside[number] if number < len(inside) else None
+    return next((t for t in node.outputs if out_port(node, t.index) == part), None)
+
+
+def seed_of(fields: Mapping[str, Json]) -> int | None:
+    """Returns the graph's seed that the fields of a file name."""
+    seed = fields.get(SEED)
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None

@@ -1,8 +1,7 @@
 """Collections: lists of tensors and nodes that a graph keeps under a name.
 
 Those of variables and of layers' updates are read off the graph: a variable is global unless it was
-put into other collections when it was made. All others are what a
-program added.
+put into other collections when it was made. All others are what a program added.
 """
 
 from __future__ import annotations

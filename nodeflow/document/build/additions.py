@@ -9,12 +9,14 @@ They are placed right of what they read, clear of all nodes and frames; their sc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.paths import at_path
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.build.data_of_graph import keep_data
 from nodeflow.document.build.flow_records import Defined
 from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
 from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
@@ -41,10 +43,14 @@ from nodeflow.document.model.transaction import Transaction
 from nodeflow.graph.graph import Graph, Node
 
 
-def with_additions(origin: Origin, graph: Graph) -> Document:
+def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> Document:
     """Returns the document that a graph was loaded from, with the nodes added to the graph since.
 
-    If an optimizer is added, and it is the only one, the training settings use it.
+    If an optimizer is added, and it is the only one, the training settings use it. A data set of a
+    source that was bound to placeholders becomes a dataset node.
+
+    Args:
+        folder: where the file goes; paths of added data are relative to it.
 
     Raises:
         NotInFile: an added node uses a derived node, which a document cannot express.
@@ -57,8 +63,9 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
     if graph.seed != seed_of(doc.extra):
         doc.extra = {k: v for k, v in doc.extra.items() if k != SEED}
         doc.extra |= {} if graph.seed is None else {SEED: graph.seed}
-    added = [node for node in graph.nodes[origin.count :] if node.derived_from is None]
-    if not added:
+    later = graph.nodes[origin.count :]
+    added = [n for n in later if n.derived_from is None and n not in graph.streams]
+    if not added and not graph.streams:
         return doc
     ids: dict[Node, str] = {}
 
@@ -81,7 +88,9 @@ def with_additions(origin: Origin, graph: Graph) -> Document:
         trained = [node for node in graph.nodes if is_optimizer(node.op.id)]
         if len(trained) == 1 and trained[0] in ids and "optimizer" not in doc.training:
             t.set_training({**doc.training, "optimizer": ids[trained[0]]})
-    _place(doc, list(ids.values()))
+        own = {node: path for node, path in origin.paths.items() if "/" not in path}
+        data = keep_data(doc, graph, {**own, **ids}, folder, t.edit)
+    _place(doc, [*ids.values(), *data])
     for name in sorted(doc.subgraphs.keys() - origin.document.subgraphs.keys()):
         arrange_scopes(doc.graph(name))
     return doc

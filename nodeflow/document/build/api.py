@@ -43,7 +43,7 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     if origin is None:
         flow.save(from_graph(graph, target.parent), target)
     else:
-        flow.save(with_additions(origin, graph), target)
+        flow.save(with_additions(origin, graph, target.parent), target)
 
 
 def load(path: str | os.PathLike[str]) -> Graph:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from nodeflow.data.pipeline.sources import SourceRows
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.document.model.records import ONLY, NodeRecord, Wire
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.train.settings import PlainSettings
 
@@ -30,18 +30,34 @@ class DataNotKept(UserWarning):
     """A data set of a graph cannot be kept in its file."""
 
 
+Put = Callable[[str, Any, Any], None]
+"""Changes one entry of a document: its table, its key, and what it is then."""
+
+
 def keep_data(
     doc: Document,
     graph: Graph,
     ids: Mapping[Node, str],
     folder: Path | None = None,
-) -> None:
-    """Give the document of a graph the dataset nodes and training settings of its data sets."""
+    put: Put | None = None,
+) -> list[str]:
+    """Gives the document of a graph the dataset nodes and training settings of its data sets.
+
+    A data set takes the place of what fed its placeholders before.
+
+    Args:
+        ids: of the nodes that lie in the document itself, not in its subgraphs.
+        put: how the document is changed; default: it is being made.
+
+    Returns:
+        The ids of the dataset nodes.
+    """
+    put, made = put or doc.fill, []
     for connection in connections(graph):
         found = plain(connection.stages[0]) if len(connection.stages) == 1 else None
         reason = _why_not(found, connection)
         if not reason and not all(place.node in ids for place in connection.places.values()):
-            reason = "its placeholders are in a scope that becomes a subgraph"
+            reason = "its placeholders are in a scope that is a subgraph"
         if reason:
             names = ", ".join(place.name for place in connection.places.values())
             warnings.warn(
@@ -51,8 +67,9 @@ def keep_data(
                 stacklevel=4,
             )
         elif found is not None and isinstance(found.source, SourceRows):
-            _add_node(doc, found.source, connection, ids, folder)
-            doc.fill("training", "", {**doc.training, **_settings(found)})
+            made.append(_add_node(doc, found.source, connection, ids, folder, put))
+            put("training", ONLY, {**doc.training, **_settings(found)})
+    return made
 
 
 def _why_not(found: Plain | None, connection: Connection) -> str:
@@ -73,14 +90,21 @@ def _add_node(
     connection: Connection,
     ids: Mapping[Node, str],
     folder: Path | None,
-) -> None:
+    put: Put,
+) -> str:
     node_id = f"n{doc.next_id}"
+    doc.next_id += 1
     attrs: dict[str, Any] = {"source": _source(rows.source, folder), **rows.options}
-    doc.fill("node", node_id, NodeRecord(node_id, DATASET, _free_name(doc), attrs))
+    put("node", node_id, NodeRecord(node_id, DATASET, _free_name(doc), attrs))
     columns = list(rows.columns)
+    before = {w.source for p in connection.places.values() for w in doc.wires_into(ids[p.node])}
     for index, place in connection.places.items():
         wire = Wire(node_id, columns[index], ids[place.node], FEED)
-        doc.fill("wire", wire.key, wire)
+        put("wire", wire.key, wire)
+    for other in sorted(before):
+        if doc.nodes[other].op == DATASET and not doc.wires_out_of(other):
+            put("node", other, None)  # it fed these placeholders alone
+    return node_id
 
 
 def _source(source: str, folder: Path | None) -> str:

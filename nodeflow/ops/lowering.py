@@ -222,6 +222,24 @@ class Loop(Lowering):
 
 
 @dataclass(frozen=True)
+class While(Lowering):
+    """A piece of graph that runs while another says so (see the ``while_loop`` op)."""
+
+    cond: str
+    body: str
+    carried: int
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Branch(Lowering):
+    """One of two pieces of graph (see the ``cond`` op)."""
+
+    true_body: str
+    false_body: str
+
+
+@dataclass(frozen=True)
 class Convolve(Lowering):
     """A convolution (``result``) or its gradient by the image (``input``), channels last.
 

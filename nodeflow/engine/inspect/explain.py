@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
-from nodeflow.engine.ir.plan import LoopPlan, Plan
+from nodeflow.engine.ir.plan import FlowPlan, LoopPlan, Plan
 from nodeflow.engine.kernels.kernel import GroupToLaunch
 from nodeflow.engine.kernels.registry import kernel_of, label_of
 from nodeflow.engine.plan.passes import rewrites_in_order
@@ -44,7 +44,8 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):
-            lines.append(f"{title} {number}, {level.iterations} times:")
+            often = f"{level.iterations} times" if level.key is None else "as often as values say"
+            lines.append(f"{title} {number}, {often}:")
             lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
             continue
         lines.append(f"{title} {number}:")
@@ -97,6 +98,9 @@ def _named_sources(plan: Plan) -> dict[str, str]:
     for action in plan.actions.items:
         if isinstance(action.lowering, LoopPlan):
             named |= _named_sources(action.lowering.plan)
+        elif isinstance(action.lowering, FlowPlan):
+            for part in action.lowering.parts:
+                named |= _named_sources(part.plan)
     needed = _needed(plan)
     for phase in plan.phases:
         for launch in all_launches(phase.levels):

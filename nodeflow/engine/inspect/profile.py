@@ -84,10 +84,11 @@ class Profiler:
         for level in levels:
             if isinstance(level, LoopLevel):
                 word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]
-                for iteration in range(level.iterations):
-                    word[0] = iteration
+                word[0] = 0
+                while word[0] < word[1]:  # kernels may change how many there are
                     if not self._levels(program, level.levels, number, iter(inner), pool):
                         return False
+                    word[0] += 1
             elif not self._level(program, level, number, pool):
                 return False
             number += sum(1 for _ in all_launches([level]))

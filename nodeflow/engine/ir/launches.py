@@ -48,6 +48,14 @@ class IterationAddress:
 
 
 @dataclass(frozen=True)
+class LoopAddress:
+    """An argument that is the address of the two words of the loop with a key: the number of its
+    iteration, and how many there are."""
+
+    key: object
+
+
+@dataclass(frozen=True)
 class ArgumentAddress:
     """An argument that is the address of another: number ``at`` of the launch ``ahead`` launches
     later."""
@@ -56,7 +64,7 @@ class ArgumentAddress:
     at: int
 
 
-Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | ArgumentAddress
+Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | LoopAddress | ArgumentAddress
 
 
 @dataclass(frozen=True)

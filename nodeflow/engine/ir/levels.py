@@ -15,11 +15,24 @@ from nodeflow.engine.ir.launches import KernelLaunch
 
 @dataclass
 class LoopLevel:
-    """Levels that run ``iterations`` times, at least once, and the group whose loop that is."""
+    """Levels that run ``iterations`` times, and the group whose loop that is.
+
+    Attributes:
+        key: of a loop whose kernels decide how often it runs: what their arguments name it by
+            (`LoopAddress`). It then runs ``iterations`` times at most.
+        expected: how often it may run, for estimates.
+    """
 
     iterations: int
     levels: list[Level] = field(default_factory=list)
     group: Group | None = None
+    key: object = None
+    expected: int | None = None
+
+    @property
+    def estimate(self) -> int:
+        """How often it runs, as far as that is known."""
+        return self.iterations if self.expected is None else self.expected
 
 
 Level = list[KernelLaunch] | LoopLevel
@@ -37,7 +50,7 @@ def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
 def work_of(levels: Sequence[Level]) -> float:
     """Estimated nanoseconds on one core, iterations included."""
     return sum(
-        level.iterations * work_of(level.levels)
+        level.estimate * work_of(level.levels)
         if isinstance(level, LoopLevel)
         else sum(launch.work for launch in all_launches([level]))
         for level in levels

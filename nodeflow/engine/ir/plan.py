@@ -154,6 +154,66 @@ class LoopPlan(Lowering):
     before: list[tuple[int, Pointer]] = field(default_factory=list)
 
 
+@dataclass(eq=False)
+class Inside:
+    """A piece of graph that has been planned within another plan.
+
+    Attributes:
+        plan: its feeds are what it reads, its fetches what is wanted of it.
+        arena: bytes into the workspace of the whole where its arena is.
+        sources: for each storage of ``plan`` that is not in its arena, where that is.
+        copies: (source in ``plan``, where to) at its end.
+    """
+
+    plan: Plan
+    arena: int = 0
+    sources: dict[int, Pointer | IterationPointer] = field(default_factory=dict)
+    copies: list[tuple[int, Pointer | IterationPointer]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class FlowPlan(Lowering):
+    """Pieces of graph that run as often as values say, planned.
+
+    Attributes:
+        parts: the condition and the body of a loop, or the two branches.
+        workspace: slot with their arenas, and what goes from one to the other.
+        wanted: slots that it writes.
+    """
+
+    parts: tuple[Inside, Inside]
+    workspace: int
+    wanted: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class WhilePlan(FlowPlan):
+    """A loop that goes on while its condition holds.
+
+    Attributes:
+        limit: iterations after which it ends.
+        again: where the condition is.
+        count: where the number of iterations goes.
+        last: what is carried at the end: (slot, where that is by the number of iterations).
+    """
+
+    limit: int | None
+    again: Pointer
+    count: Pointer
+    last: list[tuple[int, IterationPointer]]
+
+
+@dataclass(eq=False)
+class BranchPlan(FlowPlan):
+    """A branch.
+
+    Attributes:
+        chosen: where the condition is.
+    """
+
+    chosen: Pointer
+
+
 def is_concrete(types: Sequence[TensorType]) -> bool:
     """Whether every shape is known, which a plan needs."""
     return all(t.is_static for t in types)

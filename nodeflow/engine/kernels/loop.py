@@ -8,7 +8,7 @@ each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nodeflow.engine.ir.actions import Action, Actions
@@ -22,7 +22,7 @@ from nodeflow.engine.ir.launches import (
     Region,
 )
 from nodeflow.engine.ir.levels import Level, LoopLevel
-from nodeflow.engine.ir.plan import IterationPointer, LoopPlan
+from nodeflow.engine.ir.plan import Inside, IterationPointer, LoopPlan
 from nodeflow.engine.kernels.elementwise import copy_launch
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.registry import can_fail, handles
@@ -76,7 +76,7 @@ class LoopKernel(Kernel[LoopPlan]):
         """The loop."""
         if not lowering.iterations:
             return []
-        return [LoopLevel(lowering.iterations, _Mover(lowering).levels(), work.group)]
+        return [LoopLevel(lowering.iterations, _levels(lowering), work.group)]
 
     def can_fail(self, actions: Actions, action: Action, lowering: LoopPlan) -> bool:
         inner = lowering.plan.actions
@@ -90,36 +90,60 @@ def _part(actions: Actions, source: int, target: Pointer) -> Region:
     return Region(target.storage, target.offset // size, (count,), (1,))
 
 
-class _Mover:
-    """Takes the body's launches to where the loop's memory is."""
+def _levels(planned: LoopPlan) -> list[Level]:
+    """The levels of one iteration."""
+    mover = Mover(planned.workspace)
+    inside = mover.levels(Inside(planned.plan, 0, planned.sources, [*planned.copies]))
+    return [[mover.advance(IterationAddress(), planned.iterations)], *inside]
 
-    def __init__(self, planned: LoopPlan) -> None:
-        self.planned = planned
+
+class Mover:
+    """Takes launches of planned pieces of graph to where their memory is.
+
+    Args:
+        workspace: slot with their arenas.
+    """
+
+    def __init__(self, workspace: int) -> None:
+        self.workspace = workspace
         self.moving: list[tuple[ArgumentAddress, IterationPointer]] = []
         self.count = 0
 
-    def levels(self) -> list[Level]:
-        """The levels of one iteration."""
-        plan, moved = self.planned.plan, []
-        for phase in plan.phases:
-            moved += self._moved(phase.levels)
+    def levels(self, inside: Inside) -> list[Level]:
+        """The levels of a piece, and the copies at its end."""
+        self._inside = inside
+        moved = [each for phase in inside.plan.phases for each in self._moved(phase.levels)]
         copies: list[KernelLaunch] = []
-        for storage, target in self.planned.copies:
-            copy = copy_launch(plan.actions, storage, storage)
+        for storage, target in inside.copies:
+            copy = copy_launch(inside.plan.actions, storage, storage)
             copies.append(self._launch(copy, {3: target}))
+        return [*moved, *([copies] if copies else [])]
+
+    def add(self, launch: KernelLaunch, moving: Mapping[int, IterationPointer]) -> KernelLaunch:
+        """A launch of the whole, some of whose arguments move."""
+        self.count += 1
+        self.moving += [(ArgumentAddress(self.count, at), p) for at, p in moving.items()]
+        return launch
+
+    def advance(self, number: Arg, iterations: int) -> KernelLaunch:
+        """The launch before all these, which writes the addresses that move.
+
+        Args:
+            number: address of the number of the iteration.
+            iterations: how many there are; less than 0 where nobody knows.
+        """
         words: list[Arg] = []
         for argument, place in self.moving:
             words += [argument, place.first or 0, place.last or 0, place.base]
             words += [place.stride, place.shift, place.mask]
-        head = (IterationAddress(), self.planned.iterations, len(self.moving))
-        advance = KernelLaunch(_ADVANCE, (*head, *words), 1, 5.0 * len(self.moving))
-        return [[advance], *moved, *([copies] if copies else [])]
+        head = (number, iterations, len(self.moving))
+        return KernelLaunch(_ADVANCE, (*head, *words), 1, 5.0 * len(self.moving), writes=())
 
     def _moved(self, levels: Sequence[Level]) -> list[Level]:
         moved: list[Level] = []
         for level in levels:
             if isinstance(level, LoopLevel):
-                moved.append(LoopLevel(level.iterations, self._moved(level.levels)))
+                moved.append(replace(level, levels=self._moved(level.levels), group=None))
             else:
                 moved.append([self._chain(launch) for launch in level])
         return moved
@@ -129,7 +153,9 @@ class _Mover:
         first, *then = (self._launch(launch, {}) for launch in head.chain())
         return replace(first, then=tuple(then))
 
-    def _launch(self, launch: KernelLaunch, instead: dict[int, IterationPointer]) -> KernelLaunch:
+    def _launch(
+        self, launch: KernelLaunch, instead: Mapping[int, Pointer | IterationPointer]
+    ) -> KernelLaunch:
         """The launch with addresses in the loop's memory; what moves is left to the first launch of
         the iteration.
 
@@ -144,14 +170,14 @@ class _Mover:
                 self.moving.append((ArgumentAddress(self.count, at), place))
                 place = 0
             args.append(place)
-        inner, group = self.planned.plan.actions, launch.group
+        inner, group = self._inside.plan.actions, launch.group
         if group is not None:
             group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
         return replace(launch, args=tuple(args), group=group)
 
     def _place(self, pointer: Pointer) -> Pointer | IterationPointer:
-        place = self.planned.sources.get(pointer.storage)
+        place = self._inside.sources.get(pointer.storage)
         if place is None:
-            inside = self.planned.plan.allocations[pointer.storage].offset
-            return Pointer(self.planned.workspace, inside + pointer.offset)
+            inside = self._inside.plan.allocations[pointer.storage].offset
+            return Pointer(self.workspace, self._inside.arena + inside + pointer.offset)
         return place.plus(pointer.offset)

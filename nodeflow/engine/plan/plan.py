@@ -24,6 +24,7 @@ from nodeflow.engine.kernels.registry import kernel_of
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
 from nodeflow.engine.plan.draft import Draft
+from nodeflow.engine.plan.flows import FLOWS, plan_flow
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.fusion_budget import not_worth_fusing
 from nodeflow.engine.plan.inplace import Updates, plan_updates
@@ -144,7 +145,7 @@ def plan_loops(draft: Draft) -> None:
     not needed is not made.
     """
     actions = draft.actions
-    if not any(isinstance(action.lowering, Loop) for action in actions.items):
+    if not any(isinstance(action.lowering, (Loop, *FLOWS)) for action in actions.items):
         return
     ends = (*actions.fetches, *draft.schedule.writes.values())
     used = {actions.storage[s] for s in ends if s is not None}
@@ -153,9 +154,11 @@ def plan_loops(draft: Draft) -> None:
         stateful = action.lowering is None and action.node.op.stateful
         if not stateful and used.isdisjoint(actions.storage[s] for s in action.outputs):
             continue
-        planned = [action]
+        planned, plan_body = [action], partial(make_plan, without=draft.without)
         if isinstance(action.lowering, Loop):
-            planned = plan_loop(actions, action, used, partial(make_plan, without=draft.without))
+            planned = plan_loop(actions, action, used, plan_body)
+        elif isinstance(action.lowering, FLOWS):
+            planned = [plan_flow(actions, action, used, plan_body)]
         used.update(actions.storage[s] for each in planned for s in each.inputs)
         kept += reversed(planned)
     actions.items[:] = kept[::-1]

@@ -25,6 +25,7 @@ from nodeflow.engine.ir.launches import (
     IterationAddress,
     KernelLaunch,
     KeyWord,
+    LoopAddress,
     Pointer,
 )  # fmt: skip
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
@@ -101,6 +102,7 @@ class _Layout:
         self._builder = ProgramBuilder()
         self._open: list[tuple[int, int, Arg, int]] = []
         self._loops: list[np.ndarray] = []
+        self._keyed: dict[object, int] = {}
 
     def add(self, levels: Sequence[Level], counter: int = 0) -> None:
         """Add levels; ``counter`` is the address of the iteration number of their loop."""
@@ -108,6 +110,8 @@ class _Layout:
             if isinstance(level, LoopLevel):
                 words = np.array([0, level.iterations], np.int64)
                 self._loops.append(words)
+                if level.key is not None:
+                    self._keyed[level.key] = words.ctypes.data
                 self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
                 self.add(level.levels, words.ctypes.data)
                 self._builder.end_loop()
@@ -139,6 +143,8 @@ class _Layout:
                 table.cells[arg.storage].append((args, at, arg.offset))
             elif isinstance(arg, KeyWord):
                 table.keys.append((args, at, arg))
+            elif isinstance(arg, LoopAddress):
+                args[at] = self._keyed[arg.key]
             elif isinstance(arg, ArgumentAddress):
                 args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
             else:

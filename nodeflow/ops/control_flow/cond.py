@@ -15,10 +15,12 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import BOOL, DTYPES, FLOATS, TensorType
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.control_flow.scan import NOTHING
 from nodeflow.ops.control_flow.scan_body import (
     add_input,
+    draws,
     inline,
     make_body,
     output_types,
@@ -79,6 +81,9 @@ class Cond(Op):
     ) -> Sequence[np.ndarray]:
         body = attrs["true_body" if arrays[0] else "false_body"]
         return [np.array(a) for a in run_body(body, arrays[1:], stream)]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return None if any(map(draws, attrs.values())) else lowering.Branch(**attrs)
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         given = {i: g for i, g in enumerate(grads) if g is not None}

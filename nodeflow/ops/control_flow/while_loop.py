@@ -26,9 +26,10 @@ from nodeflow.graph.types import (
     unify_shapes,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.control_flow.scan import NOTHING, Parts, loop_gradient, run_iteration
-from nodeflow.ops.control_flow.scan_body import make_body, output_types, parse
+from nodeflow.ops.control_flow.scan_body import draws, make_body, output_types, parse
 from nodeflow.ops.samples import values
 
 
@@ -110,6 +111,13 @@ class WhileLoop(Op):
             _check_values(carried, outs, iteration)
             iteration += 1
         return [*(np.array(c) for c in carried), *map(_stack, stacked, outs[count:])]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        stays = [t.shape for t in types[: attrs["carried"]]] == [t.shape for t in outs]
+        if attrs["history"] or not stays or draws(attrs["cond"]) or draws(attrs["body"]):
+            return None
+        limit = attrs["maximum_iterations"]
+        return lowering.While(attrs["cond"], attrs["body"], attrs["carried"], limit)
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         return loop_gradient(node, grads)

@@ -8,7 +8,7 @@ from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, Region
 from nodeflow.engine.ir.levels import LoopLevel
-from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan
+from nodeflow.engine.ir.plan import FlowPlan, IterationPointer, LoopPlan, Plan
 from nodeflow.engine.kernels.registry import can_fail
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.verify.records import Event, Facts
@@ -159,6 +159,13 @@ def _loop_event(plan: Plan, level: LoopLevel, time: int) -> Event:
     group = level.group
     assert group is not None
     loop = group.actions[0].lowering
+    if isinstance(loop, FlowPlan):
+        made = tuple(Region(plan.actions.storage[slot]) for slot in loop.wanted)
+        regions = (Region(loop.workspace, partial=True), *made)
+        fails = any(can_fail(p.plan.actions, a) for p in loop.parts for a in p.plan.actions.items)
+        return Event(
+            _nodes(group), time, -1, 0, tuple(group.inputs), regions, group, can_fail=fails
+        )
     assert isinstance(loop, LoopPlan)
     writes = [Region(loop.workspace, partial=True)]
     for source, target in loop_writes(loop):

@@ -172,7 +172,7 @@ class Inside:
 
 
 @dataclass(eq=False)
-class FlowPlan(Lowering):
+class FlowPlan:
     """Pieces of graph that run as often as values say, planned.
 
     Attributes:
@@ -187,7 +187,7 @@ class FlowPlan(Lowering):
 
 
 @dataclass(eq=False)
-class WhilePlan(FlowPlan):
+class WhilePlan(FlowPlan, Lowering):
     """A loop that goes on while its condition holds.
 
     Attributes:
@@ -204,7 +204,7 @@ class WhilePlan(FlowPlan):
 
 
 @dataclass(eq=False)
-class BranchPlan(FlowPlan):
+class BranchPlan(FlowPlan, Lowering):
     """A branch.
 
     Attributes:

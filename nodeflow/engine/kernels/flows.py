@@ -8,11 +8,12 @@ around one of one iteration or none, its body.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import IterationAddress, KernelLaunch, LoopAddress, Pointer
 from nodeflow.engine.ir.levels import Level, LoopLevel
-from nodeflow.engine.ir.plan import BranchPlan, FlowPlan, WhilePlan
+from nodeflow.engine.ir.plan import BranchPlan, WhilePlan
 from nodeflow.engine.kernels.elementwise import copy_launch
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.loop import Mover
@@ -73,19 +74,22 @@ class BranchRule(LoweringRule[Branch]):
     """An action of its own, until its pieces are planned (`plan.flows`)."""
 
 
-class FlowKernel(Kernel[FlowPlan]):
+AnyFlow = TypeVar("AnyFlow", WhilePlan, BranchPlan)
+
+
+class FlowKernel(Kernel[AnyFlow]):
     """What both have in common: their levels are one iteration of a loop, the whole."""
 
-    def launches(self, work: GroupToLaunch, lowering: FlowPlan) -> list[KernelLaunch]:
+    def launches(self, work: GroupToLaunch, lowering: AnyFlow) -> list[KernelLaunch]:
         return []
 
-    def can_fail(self, actions: Actions, action: Action, lowering: FlowPlan) -> bool:
+    def can_fail(self, actions: Actions, action: Action, lowering: AnyFlow) -> bool:
         plans = [part.plan.actions for part in lowering.parts]
         return any(can_fail(inner, each) for inner in plans for each in inner.items)
 
 
 @handles(WhilePlan)
-class WhileKernel(FlowKernel):
+class WhileKernel(FlowKernel[WhilePlan]):
     """Condition and body, as often as the condition holds; then copies of what is carried."""
 
     label = "loop"
@@ -118,7 +122,7 @@ def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
 
 
 @handles(BranchPlan)
-class BranchKernel(FlowKernel):
+class BranchKernel(FlowKernel[BranchPlan]):
     """One of two pieces."""
 
     label = "branch"

@@ -1,7 +1,7 @@
 """A loop that goes on while a condition holds.
 
-Its gradient is a scan the other way over what each iteration began with (`scan.py`), so every order
-exists.
+Its gradient is a scan the other way over what each iteration began with (`scan`, `while_gradient`),
+so every order exists.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.control_flow.scan import NOTHING, Parts, loop_gradient, run_iteration
 from nodeflow.ops.control_flow.scan_body import draws, make_body, output_types, parse
+from nodeflow.ops.control_flow.while_gradient import as_scan, can_count
 from nodeflow.ops.samples import values
 
 
@@ -120,7 +121,11 @@ class WhileLoop(Op):
         return lowering.While(attrs["cond"], attrs["body"], attrs["carried"], limit)
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        return loop_gradient(node, grads)
+        if not can_count(node):
+            return loop_gradient(node, grads)
+        count = node.attrs["carried"]
+        found = loop_gradient(as_scan(node), grads)
+        return [*found[:count], *found[count + 1 :]]
 
     def samples(self) -> Iterator[Sample]:
         def call(arrays: Sequence[np.ndarray], test: Any, body: Any, **attrs: Any) -> Sample:

@@ -212,7 +212,6 @@ from nodeflow.ops.program.templates import count_up_to as count_up_to
 from nodeflow.ops.program.templates import dimension_at_index as dimension_at_index
 from nodeflow.ops.program.templates import dimension_value as dimension_value
 from nodeflow.ops.program.templates import hessians as hessians
-from nodeflow.ops.program.templates import make_template as make_template
 from nodeflow.ops.program.templates import no_regularizer as no_regularizer
 from nodeflow.ops.program.templates import op_scope as op_scope
 from nodeflow.ops.program.templates import timestamp as timestamp

@@ -32,7 +32,6 @@ _TEMPLATES = (
         "dimension_at_index",
         "dimension_value",
         "hessians",
-        "make_template",
         "no_regularizer",
         "op_scope",
         "timestamp",

@@ -1,10 +1,8 @@
-"""Functions that share their variables, time, and second derivatives: small API of TensorFlow 1."""
+"""Sizes and shapes as objects, time, and second derivatives: small API of TensorFlow 1."""
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -28,7 +26,6 @@ __all__ = [
     "dimension_at_index",
     "dimension_value",
     "hessians",
-    "make_template",
     "no_regularizer",
     "op_scope",
     "timestamp",
@@ -102,52 +99,6 @@ def variable_op_scope(
 ) -> AbstractContextManager[Any]:
     """The old order of the arguments of `variable_scope`."""
     return variable_scope(name_or_scope, default_name, values, **rest)
-
-
-def make_template(
-    name_: str,
-    func_: Callable[..., Any],
-    create_scope_now_: bool = False,
-    unique_name_: str | None = None,
-    custom_getter_: Any = None,
-    **kwargs: Any,
-) -> Callable[..., Any]:
-    """A function whose variables are made by its first call and shared by all others.
-
-    Args:
-        name_: of the variable scope; made unique among scopes.
-        func_: makes variables by `nf.get_variable` or layers.
-        create_scope_now_: whether the scope's name is chosen now, not with the first call.
-        unique_name_: the name of the scope as it is.
-        custom_getter_: only None.
-        kwargs: arguments that each call is given.
-
-    Raises:
-        GraphError: a custom getter is given.
-    """
-    if custom_getter_ is not None:
-        raise GraphError("make_template takes no custom_getter_ here")
-    scope: Any = None
-    shares = False
-
-    def opened() -> Any:
-        if scope is not None:
-            return variable_scope(scope, reuse=True if shares else None)
-        return variable_scope(unique_name_, None if unique_name_ else name_)
-
-    if create_scope_now_:
-        with opened() as scope:
-            pass
-
-    @functools.wraps(func_)
-    def template(*args: Any, **more: Any) -> Any:
-        nonlocal scope, shares
-        with opened() as entered:
-            result = func_(*args, **{**kwargs, **more})
-        scope, shares = entered if scope is None else scope, True
-        return result
-
-    return template
 
 
 def timestamp(name: str | None = None) -> Tensor:

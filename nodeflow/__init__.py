@@ -69,7 +69,17 @@ _LINEAR = (
     "svd",
 )
 _MATHS = (
-    *("argmax", "argmin", "bincount", "confusion_matrix", "count_nonzero", "cross", "div"),
+    *(
+        "arg_max",
+        "arg_min",
+        "argmax",
+        "argmin",
+        "bincount",
+        "confusion_matrix",
+        "count_nonzero",
+        "cross",
+        "div",
+    ),
     *("is_non_decreasing", "is_strictly_increasing", "lbeta", "linspace", "matmul", "norm"),
     *("polyval", "reciprocal_no_nan", "reduce_euclidean_norm", "saturate_cast", "scalar_mul"),
     *("sparse_matmul", "tensordot", "to_double", "to_float", "to_int32", "to_int64"),
@@ -118,7 +128,12 @@ LAZY = {
     "GPUOptions": "nodeflow.engine.config",
     "InteractiveSession": "nodeflow.engine.session",
     "Session": "nodeflow.engine.session",
+    "app": "nodeflow.ops.program.app",
+    "contrib": "nodeflow.ops.namespaces.contrib",
     "data": "nodeflow.data",
+    "flags": "nodeflow.ops.program.flags",
+    "gfile": "nodeflow.ops.program.gfile",
+    "logging": "nodeflow.ops.program.logging",
     "get_default_session": "nodeflow.graph.default_session",
     "initializers": "nodeflow.ops.variables.initializers",
     "image": "nodeflow.ops.namespaces.image",
@@ -135,7 +150,8 @@ LAZY = {
 }
 
 MODULES = {
-    "data", "image", "initializers", "layers", "losses", "metrics", "nn", "summary", "train"
+    "app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "logging",
+    "losses", "metrics", "nn", "summary", "train",
 }  # fmt: skip
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide

@@ -63,6 +63,7 @@ from nodeflow.ops.dynamic.api import size as size
 from nodeflow.ops.dynamic.api import unique as unique
 from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
+from nodeflow.ops.namespaces import contrib as contrib
 from nodeflow.ops.namespaces import image as image
 from nodeflow.ops.namespaces import losses as losses
 from nodeflow.ops.namespaces import nn as nn
@@ -111,6 +112,8 @@ from nodeflow.ops.namespaces.linear import normalize_by_norm as normalize_by_nor
 from nodeflow.ops.namespaces.linear import qr as qr
 from nodeflow.ops.namespaces.linear import self_adjoint_eigvals as self_adjoint_eigvals
 from nodeflow.ops.namespaces.linear import svd as svd
+from nodeflow.ops.namespaces.maths import arg_max as arg_max
+from nodeflow.ops.namespaces.maths import arg_min as arg_min
 from nodeflow.ops.namespaces.maths import argmax as argmax
 from nodeflow.ops.namespaces.maths import argmin as argmin
 from nodeflow.ops.namespaces.maths import bincount as bincount
@@ -162,6 +165,10 @@ from nodeflow.ops.namespaces.slices import tensor_scatter_nd_max as tensor_scatt
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_min as tensor_scatter_nd_min
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_sub as tensor_scatter_nd_sub
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_update as tensor_scatter_nd_update
+from nodeflow.ops.program import app as app
+from nodeflow.ops.program import flags as flags
+from nodeflow.ops.program import gfile as gfile
+from nodeflow.ops.program import logging as logging
 from nodeflow.ops.program.assertion import Assert as Assert
 from nodeflow.ops.program.assertion import assert_equal as assert_equal
 from nodeflow.ops.program.assertion import assert_greater as assert_greater

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from nodeflow.tensorflow1.table import ABSENT, OTHERS, RENAMED, ROOT_TOO
+from nodeflow.tensorflow1.table import ABSENT, OTHER_THINGS, OTHERS, RENAMED, ROOT_TOO
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def answer(name: str, exists: Callable[[str], bool]) -> Answer:
     if exists(name):
         return Answer(name)
     namespace, _, last = name.rpartition(".")
-    if namespace.split(".")[0] in ROOT_TOO:
+    if namespace.split(".")[0] in ROOT_TOO and name not in OTHER_THINGS:
         for other in (RENAMED.get(last, ""), last):
             if other and exists(other):
                 return Answer(other)

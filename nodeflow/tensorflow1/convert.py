@@ -11,10 +11,11 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from nodeflow.tensorflow1.answers import answer, exists_in
-from nodeflow.tensorflow1.arguments import WITHOUT_EFFECT, here
+from nodeflow.tensorflow1.arguments import WITHOUT_EFFECT, here, refused
 
 NOT_NEEDED = frozenset(
     ("disable_v2_behavior", "disable_eager_execution", "enable_resource_variables",
@@ -24,6 +25,12 @@ NOT_NEEDED = frozenset(
 """Calls that a program makes for TensorFlow's sake; they become ``pass``."""
 
 MODULES = ("tensorflow", "tensorflow.compat.v1")
+
+READERS = {"tensorflow.examples.tutorials.mnist.input_data": "nodeflow.data.mnist_tutorial"}
+"""Modules of TensorFlow's tutorials -> those that give the same here."""
+
+PARTS = {"tensorflow.contrib": "contrib", "tensorflow.python.platform": ""}
+"""Packages of which modules are imported alone -> their names after ``tf.``."""
 
 
 @dataclass(frozen=True, order=True)
@@ -72,6 +79,8 @@ class _Converter:
         self.edits: list[tuple[int, int, str]] = []
         self.problems: list[Problem] = []
         self.aliases: set[str] = set()
+        self.parts: dict[str, str] = {}
+        self.imported = False
 
     def convert(self) -> Converted:
         for node in ast.walk(self.tree):
@@ -104,21 +113,51 @@ class _Converter:
             module = node.module or ""
             if module.split(".")[0] != "tensorflow":
                 return
-            names = [a for a in node.names if f"{module}.{a.name}" in MODULES]
-            if len(names) == len(node.names) == 1:  # from tensorflow.compat import v1 as tf
-                self._adopt(node, names[0].asname or names[0].name)
+            full = f"{module}.{node.names[0].name}" if len(node.names) == 1 else ""
+            name = node.names[0].asname or node.names[0].name
+            if full in MODULES:  # from tensorflow.compat import v1 as tf
+                self._adopt(node, name)
+            elif full in READERS:
+                home, _, own = READERS[full].rpartition(".")
+                self._replace(node, f"from {home} import {own} as {name}")
+            elif module in PARTS:  # from tensorflow.contrib import rnn
+                for alias in node.names:
+                    path = f"{PARTS[module]}.{alias.name}".lstrip(".")
+                    self.parts[alias.asname or alias.name] = path
+                self._import_ours(node)
             else:
                 self._problem(node, f"from {module} import ...: import what it stands for instead")
             return
         for alias in node.names:
             if alias.name in MODULES and len(node.names) == 1:
                 self._adopt(node, alias.asname or alias.name)
+            elif alias.name in READERS and len(node.names) == 1 and alias.asname:
+                self._replace(node, f"import {READERS[alias.name]} as {alias.asname}")
+            elif alias.name.startswith("tensorflow.contrib.") and alias.asname:
+                self.parts[alias.asname] = alias.name.removeprefix("tensorflow.")
+                self._import_ours(node)
             elif alias.name.split(".")[0] == "tensorflow":
                 self._problem(node, f"import {alias.name}: write each import on a line of its own")
 
     def _adopt(self, node: ast.stmt, name: str) -> None:
         self.aliases.add(name)
-        self._replace(node, "import nodeflow as nf")
+        self._import_ours(node)
+
+    def _import_ours(self, node: ast.stmt) -> None:
+        """The import in the place of the program's first one; further ones go, with their line."""
+        if not self.imported:
+            self.imported = True
+            self._replace(node, "import nodeflow as nf")
+            return
+        start = self._offset(node.lineno, 0)
+        end = self._offset(node.end_lineno or node.lineno, 0)
+        line = self.lines[(node.end_lineno or node.lineno) - 1]
+        if self.source[start : end + len(line)].strip() == ast.get_source_segment(
+            self.source, node
+        ):
+            self.edits.append((start, end + len(line), ""))
+        else:
+            self._replace(node, "import nodeflow as nf")
 
     # ---- names --------------------------------------------------------------------------------
 
@@ -131,6 +170,8 @@ class _Converter:
         if not isinstance(node, ast.Name):
             return None
         full = ".".join([node.id, *reversed(parts)])
+        if node.id in self.parts:
+            return ".".join([self.parts[node.id], *reversed(parts)])
         for alias in self.aliases:
             if full.startswith(f"{alias}."):
                 return full.removeprefix(f"{alias}.").removeprefix("compat.v1.")
@@ -154,11 +195,18 @@ class _Converter:
         parts = path.split(".")
         for count in range(len(parts), 0, -1):
             found = answer(".".join(parts[:count]), self.exists)
-            if found.here is not None:
+            if found.here is not None and (count == len(parts) or not self._is_space(found.here)):
                 return ".".join([found.here, *parts[count:]])
         reason = answer(path, self.exists).reason
         self._problem(node, f"tf.{path} is not here: {reason}" if reason else f"tf.{path}?")
         return None
+
+    def _is_space(self, name: str) -> bool:
+        """Whether it is a module: what it does not have itself is not there."""
+        found = self.module
+        for part in name.split("."):
+            found = getattr(found, part)
+        return isinstance(found, ModuleType)
 
     def _keywords(self, call: ast.Call, path: str) -> None:
         """Rename keyword arguments that the function has under another name."""
@@ -175,7 +223,9 @@ class _Converter:
                 start = self._offset(keyword.lineno, keyword.col_offset)
                 self.edits.append((start, start + len(keyword.arg), new))
             elif keyword.arg not in WITHOUT_EFFECT:
-                self._problem(keyword, f"nf.{name} has no argument {keyword.arg!r}")
+                why = refused(path, keyword.arg)
+                text = f"nf.{name} has no argument {keyword.arg!r}"
+                self._problem(keyword, f"{text}: {why}" if why else text)
 
     # ---- text ---------------------------------------------------------------------------------
 

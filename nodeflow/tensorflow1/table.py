@@ -11,8 +11,6 @@ from collections.abc import Mapping
 RENAMED: Mapping[str, str] = {
     # names from before TensorFlow 1.0, and names that only spell another one
     "all_variables": "global_variables",
-    "arg_max": "argmax",
-    "arg_min": "argmin",
     "complex_abs": "abs",
     "concat_v2": "concat",
     "double": "float64",
@@ -81,6 +79,7 @@ RENAMED: Mapping[str, str] = {
     "math.floordiv": "floor_divide",
     "math.in_top_k": "nn.in_top_k",
     "math.rint": "round",
+    "math.top_k": "nn.top_k",
     "math.zero_fraction": "nn.zero_fraction",
     "metrics.sparse_average_precision_at_k": "metrics.average_precision_at_k",
     "metrics.sparse_precision_at_k": "metrics.precision_at_k",
@@ -98,6 +97,27 @@ RENAMED: Mapping[str, str] = {
     "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",
     "train.piecewise_constant_decay": "train.piecewise_constant",
+    # tf.contrib, as far as its names have a place here
+    **{
+        f"contrib.rnn.{cell}": f"nn.rnn_cell.{cell}"
+        for cell in (
+            *("BasicLSTMCell", "BasicRNNCell", "DeviceWrapper", "DropoutWrapper", "GRUCell"),
+            *("LSTMCell", "LSTMStateTuple", "MultiRNNCell", "RNNCell", "ResidualWrapper"),
+        )
+    },
+    "contrib.rnn.static_bidirectional_rnn": "nn.static_bidirectional_rnn",
+    "contrib.rnn.static_rnn": "nn.static_rnn",
+    "contrib.data.Dataset": "data.Dataset",
+    "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
+    "contrib.framework.get_global_step": "train.get_global_step",
+    "contrib.framework.get_variables": "global_variables",
+    "contrib.layers.embed_sequence": "layers.embedding",
+    "contrib.layers.layer_norm": "layers.layer_normalization",
+    "contrib.layers.softmax": "nn.softmax",
+    "contrib.metrics.confusion_matrix": "confusion_matrix",
+    "contrib.seq2seq.sequence_loss": "contrib.layers.sequence_loss",
+    "app.flags": "flags",
+    "app.flags.FLAGS": "flags.FLAGS",
 }
 """TensorFlow 1's name -> the name here, both without ``tf.`` and ``nf.``."""
 
@@ -170,11 +190,15 @@ ABSENT: Mapping[str, str] = {
     """,
     CLASSES: "layers.InputSpec layers.Layer",
     FILES: "write_file gfile.* python_io.*",
-    "flags and app.run are Python's own: use argparse and call main()": "app.* flags.*",
+    "use Python's argparse": "app.* flags.*",
     "print with Python's logging": "logging.* get_logger",
+    "feed the last output back by nf.while_loop, as nf.nn.dynamic_rnn does in training": (
+        "contrib.seq2seq.*"
+    ),
+    "its layers take their arguments by functools.partial": "contrib.*arg_scope",
     "errors are in nf.errors": "errors.* OpError",
     "Keras has its own graph: use nf.layers": "keras.*",
-    "tf.contrib is gone from TensorFlow itself; its layers are in nf.layers, its cells in nf.nn": (
+    "tf.contrib is gone from TensorFlow itself; some is in nf.contrib.layers and nf.layers": (
         "contrib.*"
     ),
     "an own op says its gradient itself: see nf.op": """
@@ -197,6 +221,9 @@ ABSENT: Mapping[str, str] = {
 ROOT_TOO = ("math", "nn", "linalg", "random", "debugging", "manip", "bitwise", "signal", "spectral",
             "image", "initializers", "dtypes", "losses", "metrics", "train", "sets")  # fmt: skip
 """Namespaces of TensorFlow 1 whose names are at the root here where they are not in a namespace."""
+
+OTHER_THINGS = frozenset(("random.split",))
+"""Names that mean something else than that of the root."""
 
 OTHERS: Mapping[str, str] = {
     # numpy, PyTorch and JAX

@@ -91,12 +91,60 @@ def test_a_module_without_another_name_and_old_paths_are_known() -> None:
         ("f(tf)", "2:3: tf alone"),
         ("y = tf.exp(x, wrong=1)", "nf.exp has no argument 'wrong'"),
         ("from tensorflow.examples import mnist", "import what it stands for instead"),
+        ("x = tf.contrib.slim.conv2d(y)", "tf.contrib is gone from TensorFlow itself"),
+        ("d = tf.contrib.seq2seq.BasicDecoder(c)", "feed the last output back by nf.while_loop"),
+        ("s = tf.Session(target='')", "has no argument 'target': a session runs in one process"),
         ("import os, tensorflow.keras", "write each import on a line of its own"),
     ],
 )
 def test_what_cannot_be_renamed_is_said_with_its_place(line: str, said: str) -> None:
     converted = convert(f"import tensorflow as tf\n{line}\n")
     assert any(said in str(problem) for problem in converted.problems), converted.problems
+
+
+def test_parts_of_tensorflow_that_are_imported_alone_are_known() -> None:
+    source = """\
+from tensorflow.examples.tutorials.mnist import input_data
+import tensorflow as tf
+from tensorflow.contrib import layers, rnn
+import tensorflow.contrib.seq2seq as seq2seq
+mnist = input_data.read_data_sets("data", one_hot=True)
+cell = rnn.BasicLSTMCell(8)
+y = layers.fully_connected(x, 3, activation_fn=tf.nn.tanh)
+loss = seq2seq.sequence_loss(y, t, w)
+w = tf.get_variable("w", [2], initializer=tf.contrib.layers.xavier_initializer())
+"""
+    converted = convert(source)
+    assert converted.problems == ()
+    assert (
+        converted.text
+        == """\
+from nodeflow.data import mnist_tutorial as input_data
+import nodeflow as nf
+mnist = input_data.read_data_sets("data", one_hot=True)
+cell = nf.nn.rnn_cell.BasicLSTMCell(8)
+y = nf.contrib.layers.fully_connected(x, 3, activation_fn=nf.nn.tanh)
+loss = nf.contrib.layers.sequence_loss(y, t, w)
+w = nf.get_variable("w", [2], initializer=nf.contrib.layers.xavier_initializer())
+"""
+    )
+
+
+def test_options_and_main_stay_as_they_are() -> None:
+    source = """\
+import tensorflow as tf
+flags = tf.app.flags
+flags.DEFINE_integer("steps", 10, "how many")
+tf.flags.DEFINE_float("rate", 0.1, "how fast")
+FLAGS = tf.app.flags.FLAGS
+print(tf.flags.FLAGS.steps, tf.to_float(x))
+tf.app.run(main)
+"""
+    converted = convert(source)
+    assert converted.problems == ()
+    assert converted.text == source.replace("tensorflow as tf", "nodeflow as nf").replace(
+        "tf.app.flags", "nf.flags"
+    ).replace("tf.", "nf.")
 
 
 def test_the_command_writes_a_file_and_says_what_is_left(tmp_path, capsys) -> None:

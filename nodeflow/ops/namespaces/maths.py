@@ -17,6 +17,8 @@ from nodeflow.ops.namespaces.arguments import tensor as of
 from nodeflow.public import publish
 
 __all__ = [
+    "arg_max",
+    "arg_min",
     "argmax",
     "argmin",
     "bincount",
@@ -285,6 +287,20 @@ def argmin(
     """Where the smallest element along an axis is; arguments as of `argmax`."""
     along = one_axis("argmin", axis, dimension, 0)
     return _placed(F.argmin, input, along, keepdims, output_type, name)
+
+
+def arg_max(
+    input: Any, dimension: int, output_type: Any = "int64", name: str | None = None
+) -> Tensor:
+    """The old name and order of `argmax`."""
+    return _placed(F.argmax, input, dimension, False, output_type, name)
+
+
+def arg_min(
+    input: Any, dimension: int, output_type: Any = "int64", name: str | None = None
+) -> Tensor:
+    """The old name and order of `argmin`."""
+    return _placed(F.argmin, input, dimension, False, output_type, name)
 
 
 def _placed(

@@ -149,6 +149,8 @@ def get_variable(
     use_resource: bool | None = None,
     custom_getter: Any = None,
     constraint: Any = None,
+    synchronization: Any = None,
+    aggregation: Any = None,
 ) -> Tensor:
     """The variable of a name in the current variable scope: a new one, or the one that is there.
 
@@ -165,8 +167,8 @@ def get_variable(
             result is added to the regularization losses.
         trainable: whether optimizers change it; None is yes, but for local variables.
         collections: names of collections that it belongs to; None is the global variables.
-        caching_device, partitioner, validate_shape, use_resource: accepted for TensorFlow 1;
-            they change nothing here.
+        caching_device, partitioner, validate_shape, use_resource, synchronization, aggregation:
+            accepted for TensorFlow 1; they change nothing here.
 
     Raises:
         GraphError: the variable exists and is not to be shared, or the other way round.
@@ -338,6 +340,9 @@ def Variable(
     import_scope: Any = None,
     constraint: Any = None,
     use_resource: bool | None = None,
+    synchronization: Any = None,
+    aggregation: Any = None,
+    shape: Any = None,
 ) -> Tensor:
     """A new variable with a value; TensorFlow 1's arguments. It is a tensor that can be assigned.
 
@@ -348,8 +353,9 @@ def Variable(
         collections: names of collections that it belongs to; None is the global variables.
         name: wanted name; made unique.
         dtype: None is that of the value.
-        validate_shape, caching_device, variable_def, import_scope, use_resource: accepted for
-            TensorFlow 1; they change nothing here.
+        shape: as expected_shape.
+        validate_shape, caching_device, variable_def, import_scope, use_resource, synchronization,
+            aggregation: accepted for TensorFlow 1; they change nothing here.
 
     Raises:
         GraphError: there is no initial value, or it does not fit the dtype.
@@ -365,7 +371,7 @@ def Variable(
         dtype,
         not local if trainable is None else trainable,
         name or "Variable",
-        expected_shape,
+        shape if expected_shape is None else expected_shape,
     )
     place_variable(made, collections)
     return made

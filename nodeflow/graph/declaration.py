@@ -22,7 +22,8 @@ _SPELLED = {
     "nll": "NLL", "prelu": "PReLU", "qr": "QR", "relu6": "ReLU6", "rms": "RMS", "selu": "SELU",
     "silu": "SiLU", "svd": "SVD", "conv1d": "Conv1D", "conv2d": "Conv2D", "conv3d": "Conv3D",
     "elu": "ELU", "f1": "F1", "gelu": "GELU", "gru": "GRU", "kl": "KL", "lstm": "LSTM",
-    "pool1d": "pool 1D", "pool2d": "pool 2D", "pool3d": "pool 3D", "relu": "ReLU",
+    "pool1d": "pool 1D", "pool2d": "pool 2D", "pool3d": "pool 3D", "unpool2d": "unpool 2D",
+    "unpool3d": "unpool 3D", "dilation2d": "dilation 2D", "relu": "ReLU",
     "rmsprop": "RMSProp", "rnn": "RNN",
 }  # fmt: skip
 """Words of ids that the field writes in its own way."""

@@ -110,6 +110,7 @@ def test_a_number_added_to_a_number_or_a_row_of_numbers_needs_no_shape(other) ->
     [
         ("conv2d", [None, 28, 28, 1], [(3, 3, 1, 16), (3, 3, 1, 32)]),
         ("conv1d", [None, 100, 8], [(3, 8, 16), (3, 8, 32)]),
+        ("conv3d", [None, 8, 28, 28, 2], [(3, 3, 3, 2, 16), (3, 3, 3, 2, 32)]),
     ],
 )
 def test_filters(op, images, expected) -> None:
@@ -121,6 +122,19 @@ def test_filters(op, images, expected) -> None:
     assert shapes(doc, w) == expected
     shapes_for_node(doc, Analysis(doc), conv)[0].apply(doc)
     assert not [p for p in Analysis(doc).all_problems() if p.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("attrs", "expected"),
+    [({"layout": "NCHW"}, (3, 3, 28, 16)), ({"filter_layout": "OIHW"}, (16, 4, 3, 3))],
+)
+def test_filters_follow_the_layouts(attrs, expected) -> None:
+    doc = Document()
+    x = place(doc, "placeholder", "x", shape=[None, 28, 28, 4])
+    w, conv = place(doc, "variable", "w"), place(doc, "conv2d", "conv", **attrs)
+    commands.connect(doc, x, "out", conv, "x")
+    commands.connect(doc, w, "out", conv, "filter")
+    assert shapes(doc, w)[0] == expected
 
 
 def test_a_shape_is_one_undo_step_and_makes_the_graph_right(layer) -> None:

@@ -259,7 +259,10 @@ class Conv1DTranspose(Transposed):
     convolution = "conv1d_transpose"
     axes = 1
     what = Conv1D.what
-    keywords = ("deconvolution", "upsampling", "layer", "series", "transposed convolution")
+    keywords = (
+        "deconvolution", "upsampling", "layer", "series", "transposed convolution",
+        "ConvTranspose1d",
+    )  # fmt: skip
     doc = (
         "activation(series painted by filters + bias): strides make them longer.\n\nx (rows, "
         "time, channels) gives (rows, time', filters), the length times the stride with padding "
@@ -276,7 +279,10 @@ class Conv2DTranspose(Transposed):
 
     id = "layers/conv2d_transpose"
     convolution = "conv2d_transpose"
-    keywords = ("deconvolution", "upsampling", "layer", "decoder", "transposed convolution", "gan")
+    keywords = (
+        "deconvolution", "upsampling", "layer", "decoder", "transposed convolution", "gan",
+        "ConvTranspose2d",
+    )  # fmt: skip
     doc = (
         "activation(images painted by filters + bias): strides make them larger.\n\nx (rows, "
         "height, width, channels) gives (rows, height', width', filters), sizes times the strides "
@@ -296,7 +302,10 @@ class Conv3DTranspose(Transposed):
     convolution = "conv3d_transpose"
     axes = 3
     what = Conv3D.what
-    keywords = ("deconvolution", "upsampling", "layer", "volume", "transposed convolution")
+    keywords = (
+        "deconvolution", "upsampling", "layer", "volume", "transposed convolution",
+        "ConvTranspose3d",
+    )  # fmt: skip
     doc = (
         "activation(volumes painted by filters + bias): strides make them larger.\n\nx (rows, "
         "depth, height, width, channels) gives (rows, depth', height', width', filters), sizes "

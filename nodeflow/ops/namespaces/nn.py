@@ -39,6 +39,7 @@ from nodeflow.ops.namespaces.nn_convolution import (
     depthwise_conv2d_native,
     separable_conv2d,
 )
+from nodeflow.ops.namespaces.nn_fractional import fractional_avg_pool, fractional_max_pool
 from nodeflow.ops.namespaces.nn_more import (
     all_candidate_sampler,
     batch_norm_with_global_normalization,
@@ -110,6 +111,8 @@ __all__ = [
     "elu",
     "embedding_lookup",
     "erosion2d",
+    "fractional_avg_pool",
+    "fractional_max_pool",
     "fused_batch_norm",
     "in_top_k",
     "l2_loss",

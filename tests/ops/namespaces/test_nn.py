@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -344,3 +345,51 @@ def test_every_op_is_found_and_others_are_named() -> None:
     check(nf.nn.gelu, X * scipy.special.ndtr(X), X)
     with pytest.raises(AttributeError, match="max_pool"):
         nf.nn.maxpool  # noqa: B018
+
+
+@pytest.mark.parametrize("pseudo", [False, True])
+@pytest.mark.parametrize("overlapping", [False, True])
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_fractional_pooling_draws_windows_of_two_lengths(
+    kind: str, overlapping: bool, pseudo: bool
+) -> None:
+    x = values((2, 11, 13, 3))
+    drawn = set()
+    with nf.Graph() as graph:
+        source = nf.constant(x)
+        pool = getattr(nf.nn, f"fractional_{kind}_pool")
+        made = pool(source, [1.0, 1.44, 1.73, 1.0], pseudo, overlapping)
+        (slope,) = nf.gradients(made.output, source)
+    for tier in ("reference", "compiled"):
+        with nf.Session(graph, tier=tier) as session:
+            for _ in range(6):
+                out, rows, columns, grad = session.run([*made, slope])
+                drawn.add((*rows.tolist(), *columns.tolist()))
+                assert (rows[0], rows[-1], columns[0], columns[-1]) == (0, 11, 0, 13)
+                assert set(np.diff(rows)) == set(np.diff(columns)) == {1, 2}
+                reduce = np.max if kind == "max" else np.mean
+                windows = [
+                    [reduce(x[:, a : b + overlapping, c : d + overlapping], axis=(1, 2))
+                     for c, d in pairwise(columns)]
+                    for a, b in pairwise(rows)
+                ]  # fmt: skip
+                np.testing.assert_allclose(out, np.transpose(windows, (2, 0, 1, 3)), rtol=1e-12)
+                np.testing.assert_allclose(grad.sum(), out.size, rtol=1e-12)
+    assert len(drawn) > 3
+
+
+def test_fractional_pooling_that_is_deterministic_draws_once() -> None:
+    with nf.Graph() as graph:
+        pools = [
+            nf.nn.fractional_max_pool(IMAGES, [1, 1.3, 1.4, 1], deterministic=True, seed=n)
+            for n in (3, 3, 4)
+        ]
+    with nf.Session(graph, tier="reference") as session:
+        first, second = (session.run([p[1:] for p in pools]) for _ in range(2))
+    assert [list(map(list, p)) for p in first] == [list(map(list, p)) for p in second]
+    assert list(map(list, first[0])) == list(map(list, first[1]))
+    with nf.Graph():
+        with pytest.raises(AttributeProblem, match="pooling_ratio"):
+            nf.nn.fractional_max_pool(IMAGES, [1, 0.5, 1, 1])
+        with pytest.raises(ShapeError, match="known sizes"):
+            nf.nn.fractional_max_pool(X, [1, 1.5, 1.5, 1])

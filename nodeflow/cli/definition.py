@@ -382,6 +382,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument(
+        "--safe", action="store_true", help="open the window without your own ops: --safe [FILE]"
+    )
     _add_commands(parser, COMMANDS, "command")
     return parser
 

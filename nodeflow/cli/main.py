@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     argv = list(sys.argv[1:] if argv is None else argv)
     environment = environment or Environment()
     try:
+        if argv[:1] == ["--safe"]:
+            return _open_window(argv[1:], environment, safe=True)
         if not argv or (argv[0] not in COMMAND_NAMES and not argv[0].startswith("-")):
             return _open_window(argv, environment)
         arguments = build_parser().parse_args(argv)
@@ -56,7 +58,7 @@ def _load_plugins(folder: str | None, environment: Environment) -> None:
         environment.message(f"nodeflow: warning: {problem}")
 
 
-def _open_window(argv: list[str], environment: Environment) -> int:
+def _open_window(argv: list[str], environment: Environment, *, safe: bool = False) -> int:
     if len(argv) > 1:
         environment.message(
             f"nodeflow: {argv[0]!r} is not a command. "
@@ -72,7 +74,7 @@ def _open_window(argv: list[str], environment: Environment) -> int:
         return PROBLEM
     from nodeflow.ui.app import run
 
-    return run(str(environment.path(argv[0])) if argv else None)
+    return run(str(environment.path(argv[0])) if argv else None, safe=safe)
 
 
 def _no_display() -> str | None:

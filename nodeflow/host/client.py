@@ -15,10 +15,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Connection, Listener
 
 from nodeflow.errors import EngineDied
+from nodeflow.host.child_process import accept_from
 from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
 from nodeflow.host.pulse import Pulse
 from nodeflow.host.request_queue import RequestQueue
@@ -145,7 +145,8 @@ class EngineClient:
     # ---- the reading thread ---------------------------------------------------------------------
 
     def _read(self, listener: Listener) -> None:
-        connection = self._accept(listener)
+        assert self._process is not None
+        connection = accept_from(listener, self._process, START_SECONDS)
         if connection is None:
             self._report_death()
             return
@@ -160,31 +161,6 @@ class EngineClient:
         except (EOFError, OSError):
             pass
         self._report_death()
-
-    def _accept(self, listener: Listener) -> Connection | None:
-        """Wait for the process to connect; None when it ended first."""
-        process = self._process
-        assert process is not None
-        give_up = threading.Timer(START_SECONDS, process.kill)
-        give_up.daemon = True
-        give_up.start()
-        accepted: list[Connection] = []
-
-        def accept() -> None:
-            with contextlib.suppress(OSError, EOFError, AuthenticationError):
-                accepted.append(listener.accept())
-
-        thread = threading.Thread(target=accept, daemon=True, name="nodeflow-accept")
-        thread.start()
-        while thread.is_alive() and process.poll() is None:
-            thread.join(0.02)
-        give_up.cancel()
-        if thread.is_alive():  # the process ended: wake the thread, leave no socket behind
-            with contextlib.suppress(OSError):
-                Client(listener.address).close()
-            thread.join()
-        listener.close()
-        return accepted[0] if accepted else None
 
     def _report_death(self) -> None:
         assert self._process is not None

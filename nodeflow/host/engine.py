@@ -33,6 +33,7 @@ from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
@@ -54,10 +55,21 @@ NICENESS = 5
 
 
 class Engine:
-    """Handles requests; ``send`` takes the messages and may be called from any thread."""
+    """Handles requests.
 
-    def __init__(self, send: Callable[[p.Message], None], threads: int | None = None) -> None:
+    Args:
+        send: takes the messages, and may be called from any thread.
+        prober: finds the types of the user's own ops, in a process of its own.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[p.Message], None],
+        threads: int | None = None,
+        prober: Prober | None = None,
+    ) -> None:
         self._send = send
+        self._prober = prober
         self._threads = threads
         self._budget = Budget()
         self._inbox = RequestQueue()
@@ -242,7 +254,10 @@ class Engine:
             raise
 
     def _load_plugins(self, request: p.LoadPlugins) -> None:
-        if PLUGINS.load(Path(request.folder)) and self._evaluator is not None:
+        skip = dict(request.skip)
+        if self._prober is not None:
+            self._prober.use(request.folder, skip)
+        if PLUGINS.load(Path(request.folder), skip=skip) and self._evaluator is not None:
             self._evaluator.rebuild()
 
     def _current(self) -> Evaluator:

@@ -7,8 +7,6 @@ process even if a node holds Python's lock at that time.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -17,30 +15,29 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 
 from nodeflow.graph import activity
+from nodeflow.host.child_process import die_with_starter, end_with_input, read_key
 from nodeflow.host.pulse import Pulse
-
-KEY_BYTES = 32
-PR_SET_PDEATHSIG = 1
-STANDARD_INPUT = 0
 
 
 def main() -> None:
     """Connect to the window and serve it until it sends Shutdown or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_window()
+    die_with_starter()
     pulse = Pulse(sys.argv[2])
     pulse.beat()
     activity.report_to(pulse.note)
     try:
-        connection = Client(sys.argv[1], authkey=_read_key())
+        connection = Client(sys.argv[1], authkey=read_key())
     except (OSError, EOFError, AuthenticationError):
         return  # the window ended before this process was ready
-    threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
+    threading.Thread(target=end_with_input, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.graph.devices import GraphDevices
     from nodeflow.host.engine import Engine
+    from nodeflow.host.own_ops.prober import Prober
     from nodeflow.host.protocol import Printed, Ready, Shutdown
     from nodeflow.ops.program import output
+    from nodeflow.ops.user import UserOp
 
     GraphDevices.devices_noted = True  # the window says it beside the node
     lock = threading.Lock()
@@ -51,7 +48,9 @@ def main() -> None:
 
     threads = int(sys.argv[3]) or None
     output.redirect(lambda text: send(Printed(text)))
-    engine = Engine(send, threads)
+    prober = Prober()
+    UserOp.ask_for_types = prober.infer
+    engine = Engine(send, threads, prober)
     threading.Thread(
         target=_read, args=(connection, engine.receive, Shutdown()), daemon=True
     ).start()
@@ -68,27 +67,6 @@ def _read(connection: Connection, receive, shutdown) -> None:
             receive(connection.recv())
     except (EOFError, OSError):
         receive(shutdown)
-
-
-def _read_key() -> bytes:
-    """Read the key, unbuffered: a thread that waits in Python's buffer would block the exit."""
-    key = b""
-    while len(key) < KEY_BYTES and (part := os.read(STANDARD_INPUT, KEY_BYTES - len(key))):
-        key += part
-    return key
-
-
-def _die_with_window() -> None:
-    """Let the system kill this process when the thread that started it ends (on Linux)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _end_with_window() -> None:
-    while os.read(STANDARD_INPUT, 1):
-        pass
-    os._exit(0)
 
 
 if __name__ == "__main__":

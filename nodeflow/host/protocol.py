@@ -91,9 +91,14 @@ class SyncDocument:
 
 @dataclass(frozen=True)
 class LoadPlugins:
-    """Load (or reload) the user's own ops from this folder; the window reports what is wrong."""
+    """Load (or reload) the user's own ops from this folder; the window reports what is wrong.
+
+    Args:
+        skip: (file, why) of those that are not run, because they end their process.
+    """
 
     folder: str
+    skip: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,15 @@ def make_window(
     settings: Settings | None = None,
     errors: ErrorHandler | None = None,
     factory: ClientFactory = engine_client,
+    *,
+    safe: bool = False,
 ) -> MainWindow:
-    """A main window in the theme its user chose, not yet shown."""
+    """A main window in the theme its user chose, not yet shown; ``safe`` without own ops."""
     app = make_application()
     settings = settings or Settings()
     # before there are widgets: a style sheet that comes later makes Qt look at each of them again
     apply_theme(app, chosen_theme(settings))
-    return MainWindow(settings, errors, factory)
+    return MainWindow(settings, errors, factory, safe=safe)
 
 
 class Start(QObject):
@@ -77,12 +79,18 @@ class Start(QObject):
         QTimer.singleShot(IDLE_MS, window.idle.emit)
 
 
-def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | None = None) -> int:
+def run(
+    path: str | os.PathLike | None = None,
+    on_painted: Callable[[], None] | None = None,
+    *,
+    safe: bool = False,
+) -> int:
     """Open the window, on a file or on the welcome page, until it is closed.
 
     Args:
         path: a .flow file; one that cannot be read is an error message in the window.
         on_painted: called after the first paint, for measuring.
+        safe: without the user's own ops.
 
     Returns:
         The exit code.
@@ -92,7 +100,7 @@ def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | 
     errors = ErrorHandler()
     errors.install()
     try:
-        window = make_window(errors=errors)
+        window = make_window(errors=errors, safe=safe)
         late = _open_first(window, Path(path) if path is not None else None)
         if on_painted is not None:
             window.painted.connect(on_painted)

@@ -96,3 +96,17 @@ def test_the_reference_lists_it(nodeflow, triple) -> None:
 def test_a_graph_with_it_is_drawn(nodeflow, triple, graph, tmp_path) -> None:
     assert nodeflow("render", graph, "-o", "six.svg").code == 0
     assert "unknown op" not in (tmp_path / "six.svg").read_text()
+
+
+def test_a_safe_start_opens_the_window_without_own_ops(monkeypatch, tmp_path):
+    from nodeflow.cli import main as cli
+    from nodeflow.ui import app
+
+    opened = []
+    monkeypatch.setattr(app, "run", lambda path, safe: opened.append((path, safe)) or 0)
+    monkeypatch.setattr(cli, "_no_display", lambda: None)
+    file = tmp_path / "graph.flow"
+    file.write_text("{}")
+    assert cli.main(["--safe"]) == 0 and cli.main(["--safe", str(file)]) == 0
+    assert cli.main([str(file)]) == 0
+    assert opened == [(None, True), (str(file), True), (str(file), False)]

@@ -61,6 +61,7 @@ def open_window(qtbot, settings, tmp_path, monkeypatch) -> Iterator[Callable]:
         """A window on a bundled example, or on an empty document."""
         window = make_window(settings, factory=factory)
         opened.append(window)
+        qtbot.waitUntil(lambda: not window.plugins.is_loading, timeout=60_000)
         window.resize(*size)
         window.pages.show_canvas()
         if name:

@@ -50,7 +50,7 @@ def card(window):
 
 def saved(qtbot, window, file: Path, text: str | None) -> None:
     """Change a file as an editor does, and wait until the window has loaded it."""
-    with qtbot.waitSignal(window.plugins.reloaded, timeout=5000):
+    with qtbot.waitSignal(window.plugins.reloaded, timeout=60_000):
         file.unlink() if text is None else file.write_text(text)
 
 
@@ -149,6 +149,12 @@ def test_undo_reaches_back_over_a_reload(own, blend, qtbot) -> None:
     assert document.nodes[own.mix].attrs == {"share": 0.25}
 
 
+def wait_for_ops(qtbot, window, *ops: str) -> None:
+    """Wait until the files have run in their process."""
+    qtbot.waitUntil(lambda: not window.plugins.is_loading, timeout=60_000)
+    assert [op.id for op in PLUGINS.ops] == [*ops]
+
+
 def test_a_new_op_is_written_loaded_and_opened(window, plugin_files, qtbot, monkeypatch) -> None:
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
@@ -158,6 +164,7 @@ def test_a_new_op_is_written_loaded_and_opened(window, plugin_files, qtbot, monk
     dialog.accept()
     path = plugin_files / "soft_step.py"
     assert path.exists() and opened[0].toLocalFile() == str(path)
+    wait_for_ops(qtbot, window, "soft_step")
     window.panels["palette"].search.setText("soft step")
     assert window.panels["palette"].tree.op_at(
         window.panels["palette"].tree.model().index(0, 0)
@@ -169,7 +176,9 @@ def test_a_new_op_is_written_loaded_and_opened(window, plugin_files, qtbot, monk
     assert len(said) == 3 and len(opened) == 1
 
 
-def test_the_folder_is_made_with_a_sample_when_it_is_opened(window, tmp_path, monkeypatch) -> None:
+def test_the_folder_is_made_with_a_sample_when_it_is_opened(
+    window, tmp_path, monkeypatch, qtbot
+) -> None:
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     monkeypatch.setenv("NODEFLOW_PLUGINS", str(tmp_path / "mine"))
@@ -177,13 +186,13 @@ def test_the_folder_is_made_with_a_sample_when_it_is_opened(window, tmp_path, mo
         window.actions_.trigger("plugin_folder")
         assert opened[0].toLocalFile() == str(tmp_path / "mine")
         assert (tmp_path / "mine" / "leaky.py").exists()
-        assert [op.id for op in PLUGINS.ops] == ["leaky"]
+        wait_for_ops(qtbot, window, "leaky")
     finally:
         PLUGINS.unload()
 
 
 def test_another_folder_can_be_chosen_unless_the_environment_names_one(
-    window, tmp_path, monkeypatch
+    window, tmp_path, monkeypatch, qtbot
 ) -> None:
     monkeypatch.setenv("NODEFLOW_PLUGINS", str(tmp_path))
     assert "NODEFLOW_PLUGINS" in window.plugins.choosing_blocked().reason
@@ -195,6 +204,7 @@ def test_another_folder_can_be_chosen_unless_the_environment_names_one(
     try:
         assert window.plugins.choosing_blocked() is None
         window.plugins.choose(other)
-        assert window.plugins.folder == other and "blend" in [op.id for op in PLUGINS.ops]
+        assert window.plugins.folder == other
+        wait_for_ops(qtbot, window, "blend")
     finally:
         PLUGINS.unload()

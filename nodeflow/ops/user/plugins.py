@@ -15,10 +15,11 @@ import hashlib
 import linecache
 import sys
 import types
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, UserOpError
 from nodeflow.graph.registry import REGISTRY, Registry
 from nodeflow.ops.user.declare import collecting
 from nodeflow.ops.user.folder import plugin_folder
@@ -33,6 +34,7 @@ from nodeflow.ops.user.guard import (
 from nodeflow.ops.user.user_op import UserOp
 
 PACKAGE = "nodeflow_plugins"
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,18 @@ class Plugins:
     Attributes:
         folder: the folder that was loaded last, or None.
         problems: what is wrong with its files.
+        by_file: the ops of each file.
+        failed: files that do not load.
+        on_file: called with each file before it is run.
     """
 
     def __init__(self, registry: Registry = REGISTRY) -> None:
         self._registry = registry
         self.folder: Path | None = None
         self.problems: tuple[PluginProblem, ...] = ()
-        self._by_file: dict[str, list[UserOp]] = {}
+        self.by_file: dict[str, list[UserOp]] = {}
+        self.failed: set[str] = set()
+        self.on_file: Callable[[str], None] | None = None
         self._state = ""
 
     def files(self) -> list[Path]:
@@ -73,31 +80,58 @@ class Plugins:
     @property
     def ops(self) -> list[UserOp]:
         """The ops that the folder gave, in the order they are declared."""
-        return [op for found in self._by_file.values() for op in found]
+        return [op for found in self.by_file.values() for op in found]
 
-    def load(self, folder: Path | None = None, *, again: bool = False) -> set[str]:
+    def load(
+        self,
+        folder: Path | None = None,
+        *,
+        again: bool = False,
+        skip: Mapping[str, str] = _NONE,
+    ) -> set[str]:
         """Load a folder, or the user's.
 
         Args:
             again: even if no file of it has changed since.
+            skip: files that are not run -> why.
 
         Returns:
             Ids of the ops that came, went or may be others now.
         """
+        contents = self.look(folder, again=again, skip=skip)
+        if contents is None:
+            return set()
+        problems: list[PluginProblem] = []
+        self.failed.clear()
+        found = self._load_files(contents, problems, skip)
+        return self.take(found, problems)
+
+    def look(
+        self,
+        folder: Path | None = None,
+        *,
+        again: bool = False,
+        skip: Mapping[str, str] = _NONE,
+    ) -> dict[str, bytes | None] | None:
+        """The contents of the files if one has changed since the last look, else None."""
         self.folder = (folder or plugin_folder()).absolute()
         contents = {str(path): _read(path) for path in self.files()}
-        state = _digest(self.folder, contents)
+        state = _digest(self.folder, contents, skip)
         if state == self._state and not again:
-            return set()
+            return None
         self._state = state
-        before = {op.id for op in self.ops}
-        problems: list[PluginProblem] = []
-        found = self._load_files(contents, problems)
+        return contents
+
+    def take(
+        self, found: Mapping[str, Sequence[UserOp]], problems: Sequence[PluginProblem]
+    ) -> set[str]:
+        """Register the ops of each file instead of those before; returns the ids of all."""
+        before, problems = {op.id for op in self.ops}, list(problems)
         for op_id in before:
             self._registry.remove(op_id)
-        self._by_file = {}
+        self.by_file = {}
         for file, ops in found.items():
-            self._by_file[file] = [op for op in ops if self._take(op, problems)]
+            self.by_file[file] = [op for op in ops if self._take(op, problems)]
         self.problems = tuple(problems)
         return before | {op.id for op in self.ops}
 
@@ -111,7 +145,7 @@ class Plugins:
         gone = {op.id for op in self.ops}
         for op_id in gone:
             self._registry.remove(op_id)
-        self.folder, self.problems, self._by_file, self._state = None, (), {}, ""
+        self.folder, self.problems, self.by_file, self._state = None, (), {}, ""
         return gone
 
     def _take(self, op: UserOp, problems: list[PluginProblem]) -> bool:
@@ -126,7 +160,10 @@ class Plugins:
         return True
 
     def _load_files(
-        self, contents: dict[str, bytes | None], problems: list[PluginProblem]
+        self,
+        contents: dict[str, bytes | None],
+        problems: list[PluginProblem],
+        skip: Mapping[str, str],
     ) -> dict[str, list[UserOp]]:
         for name in [n for n in list(sys.modules) if n == PACKAGE or n.startswith(f"{PACKAGE}.")]:
             del sys.modules[name]
@@ -136,26 +173,35 @@ class Plugins:
         for file, source in contents.items():
             linecache.checkcache(file)
             if not Path(file).name.startswith("_"):
-                found[file] = self._load_file(file, source, problems)
+                found[file] = self._load_file(file, source, problems, skip.get(file))
         return found
 
     def _load_file(
-        self, file: str, source: bytes | None, problems: list[PluginProblem]
+        self,
+        file: str,
+        source: bytes | None,
+        problems: list[PluginProblem],
+        fault: str | None,
     ) -> list[UserOp]:
         module = types.ModuleType(f"{PACKAGE}.{Path(file).stem}")
         module.__file__, module.__package__ = file, PACKAGE
         sys.modules[module.__name__] = module
         with collecting() as ops:
             try:
+                if fault is not None:
+                    raise UserOpError(fault)
                 if source is None:
                     raise OSError("the file cannot be read")
+                if self.on_file is not None:
+                    self.on_file(file)
                 # what it prints is not the answer of a command
                 with limited(IMPORT_SECONDS), contextlib.redirect_stdout(sys.stderr):
                     exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
             except MISTAKES as error:
                 problem = PluginProblem(file, line_in(error, file), describe(error))
                 problems.append(problem)
-                known = {op.id: op for op in [*self._by_file.get(file, []), *ops]}
+                self.failed.add(file)
+                known = {op.id: op for op in [*self.by_file.get(file, []), *ops]}
                 return [op.with_fault(str(problem)) for op in known.values()]
         return ops
 
@@ -167,8 +213,8 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _digest(folder: Path, contents: dict[str, bytes | None]) -> str:
-    found = hashlib.blake2b(repr(str(folder)).encode())
+def _digest(folder: Path, contents: dict[str, bytes | None], skip: Mapping[str, str]) -> str:
+    found = hashlib.blake2b(repr((str(folder), sorted(skip.items()))).encode())
     for file, content in contents.items():
         found.update(repr((file, content)).encode())
     return found.hexdigest()

@@ -21,7 +21,13 @@ ALIGN: tuple[Any, ...] = (
     *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
 )
 COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
-OWN_OPS: tuple[Any, ...] = ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")
+OWN_OPS: tuple[Any, ...] = (
+    "new_op",
+    "plugin_folder",
+    "choose_plugins",
+    "reload_plugins",
+    "safe_start",
+)
 ADD: tuple[Any, ...] = (
     *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
     ("Own ops", OWN_OPS),

@@ -447,6 +447,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
     _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where your own ops are kept"),
     _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),
+    _a("safe_start", "Restart without own ops", "", "", "Leave your own ops out for now"),
     _a("reload_plugins", "Reload own ops", "", "refresh-cw", "Run every file of the folder again"),
     _a(
         "command_palette",

@@ -5,11 +5,18 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from nodeflow.host import protocol as p
+from nodeflow.ops.user import PLUGINS
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.learned_weights import LearnedWeights
+from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
 
 RESTART = "restart_engine"
+SAFE = "safe_start"
+CRASHES = 2
+"""After so many in a row a start without own ops is offered."""
 AGAIN_MS = 30_000
 """Who chooses to wait is asked again after this long."""
 
@@ -19,6 +26,7 @@ class EngineNotices(QObject):
 
     Args:
         weights: knows whether there is a copy of what was learned, for an engine that starts.
+        plugins: loads the user's own ops, or leaves them out.
     """
 
     def __init__(
@@ -27,9 +35,18 @@ class EngineNotices(QObject):
         link: EngineLink,
         messages: Messages,
         weights: LearnedWeights,
+        plugins: PluginWatcher,
+        actions: ActionSet,
     ) -> None:
         super().__init__(parent)
         self._link, self._messages, self._weights = link, messages, weights
+        self._plugins = plugins
+        actions.bind(
+            {
+                RESTART: Binding(link.restart),
+                SAFE: Binding(self._start_safely, self._safe_blocked),
+            }
+        )
         self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
         self._again.timeout.connect(self._show_silence)
         link.watch.changed.connect(self._on_silence)
@@ -57,10 +74,30 @@ class EngineNotices(QObject):
         text = f"The engine stopped unexpectedly{while_doing}. "
         text += f"Your graph is untouched{self._of_variables('; ')}."
         if again:
-            self._messages.show(f"{text} It is being started again.", "warning")
+            text, level = f"{text} It is being started again.", "warning"
         else:
             text += " It stopped several times in a row, so it waits for you."
-            self._messages.show(text, "error", RESTART, "Start it again")
+            level = "error"
+        if self._link.crashes < CRASHES or self._safe_blocked() is not None:
+            fix, words = ("", "") if again else (RESTART, "Start it again")
+            self._messages.show(text, level, fix, words)
+        else:
+            choices = [(SAFE, "Start without own ops"), (RESTART, "Start it again")]
+            self._messages.show(text, level, choices=choices[: 1 if again else 2])
+
+    def _safe_blocked(self) -> Blocked | None:
+        if self._plugins.is_safe:
+            return Blocked("Own ops are left out already.", "reload_plugins")
+        if not PLUGINS.ops:
+            return Blocked("There are no ops of your own.")
+        return None
+
+    def _start_safely(self) -> None:
+        """Start another engine that knows no own ops; their nodes stay as they are."""
+        self._plugins.go_safe()
+        self._link.restart()
+        text = "Your own ops are left out; their nodes stay. Load them again when they are mended."
+        self._messages.show(text, "info", "reload_plugins", "Load own ops")
 
     def _of_variables(self, joined: str) -> str:
         """What becomes of the variables in an engine that starts."""

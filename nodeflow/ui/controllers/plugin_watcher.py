@@ -1,10 +1,13 @@
 """User ops in the window: the plugin folder is watched and loaded again on changes.
 
-The window needs the declarations, the engine process the functions: both load the same folder.
+The window needs the declarations, the engine process the functions. The files run in a process of
+their own first, so that nothing that they do touches the window; those that end it are left out in
+the engine, too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QWidget
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.own_ops.records import Loaded
+from nodeflow.host.own_ops.remote_op import Answers, remote_ops
 from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
 from nodeflow.ops.user.folder import choose_folder, is_named, new_file
 from nodeflow.paths import PLUGINS_VARIABLE
@@ -31,12 +37,26 @@ class PluginWatcher(QObject):
 
     Signals:
         reloaded(ids): these ops came, went or may be others; or other files have problems.
+        typed(id): types of this op are known that were not.
+
+    Attributes:
+        is_loading: whether files are being tried; `reloaded` follows.
+        skip: (file, why) of those that end their process.
+        is_safe: no file is run before the user asks for it.
     """
 
     reloaded = Signal(object)
+    typed = Signal(str)
+    _loaded = Signal(int, object, object)
 
-    def __init__(self, parent: QWidget, messages: Messages) -> None:
+    def __init__(self, parent: QWidget, messages: Messages, *, safe: bool = False) -> None:
         super().__init__(parent)
+        self.is_loading, self.is_safe = False, safe
+        self.skip: tuple[tuple[str, str], ...] = ()
+        self._prober = Prober()
+        self._load = 0
+        self._reports = False
+        self._loaded.connect(self._on_loaded, Qt.ConnectionType.QueuedConnection)
         self._parent, self._messages = parent, messages
         self._problems: tuple = ()
         self._watcher = QFileSystemWatcher(self)
@@ -72,12 +92,62 @@ class PluginWatcher(QObject):
 
     @Slot()
     def load(self) -> None:
-        """Load what has changed since the last time."""
-        changed = PLUGINS.load()
+        """Load what has changed since the last time; returns at once."""
+        if self.is_safe:
+            return
+        contents = PLUGINS.look()
         self._watch()
+        if contents is not None:
+            self._try(bool(contents))
+
+    def _try(self, has_files: bool) -> None:
+        """Let the files run in their process, if there are any."""
+        self._load += 1
+        if not has_files:
+            self._on_loaded(self._load, Loaded({}, ()), {})
+            return
+        self.is_loading = True
+        load = self._load
+        self._prober.load(str(self.folder), lambda found, skip: self._say(load, found, skip))
+
+    def _say(self, load: int, found: Loaded, skip: dict[str, str]) -> None:
+        """On the prober's thread."""
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._loaded.emit(load, found, skip)
+
+    def _came(self, op: str) -> None:
+        """On the prober's thread."""
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self.typed.emit(op)
+
+    @Slot(int, object, object)
+    def _on_loaded(self, load: int, found: Loaded, skip: dict[str, str]) -> None:
+        if load != self._load or self.is_safe:
+            return  # the files have changed again
+        self.is_loading = False
+        self.skip = tuple(sorted(skip.items()))
+        ops = remote_ops(found, Answers(self._prober, self._came), PLUGINS.by_file)
+        changed = PLUGINS.take(ops, found.problems)
         if changed or PLUGINS.problems != self._problems:
             self._problems = PLUGINS.problems
             self.reloaded.emit(changed)
+        if self._reports:
+            self._reports = False
+            text = f"{len(PLUGINS.ops)} ops of your own from {self.folder}"
+            self._messages.show_status(text)
+
+    def close(self) -> None:
+        """End the process that runs the files."""
+        self._load += 1
+        self._prober.close()
+
+    def go_safe(self) -> None:
+        """Do without own ops until the user loads them again."""
+        self.is_safe, self.is_loading, self.skip = True, False, ()
+        self._load += 1
+        gone = PLUGINS.unload()
+        self._problems = ()
+        self.reloaded.emit(gone)
 
     # ---- actions ----------------------------------------------------------------------------
 
@@ -149,10 +219,11 @@ class PluginWatcher(QObject):
         return None
 
     def reload(self) -> None:
-        changed = PLUGINS.load(again=True)
-        self._problems = PLUGINS.problems
-        self.reloaded.emit(changed)
-        self._messages.show_status(f"{len(PLUGINS.ops)} ops of your own from {self.folder}")
+        """Run every file again; this ends a safe start."""
+        self.is_safe, self._reports = False, True
+        contents = PLUGINS.look(again=True)
+        self._watch()
+        self._try(bool(contents))
 
     def open_file(self, place: str) -> None:
         """Open a file of the folder, named as in a problem: ``leaky.py, line 3``."""

@@ -115,7 +115,6 @@ class RunController(QObject):
             "stop": Binding(link.stop, self._stop_blocked),
             "profile": Binding(self._profile, self._run_blocked),
             "initialise": Binding(link.initialise, self._initialise_blocked),
-            "restart_engine": Binding(link.restart),
             "fetch_data": Binding(self._fetch_data),
             "add_optimizer": Binding(self._add_optimizer),
         }

@@ -114,7 +114,7 @@ class EngineLink(QObject):
         workspace.replaced.connect(self._on_replaced)
         workspace.saved.connect(self._on_saved)
         self._folder = workspace.base_dir
-        self._plugins = ""
+        self._plugins: p.LoadPlugins | None = None
         self._wanted_threads: int | None = None
         self._budget: p.SetBudget | None = None
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
@@ -132,8 +132,8 @@ class EngineLink(QObject):
         self._client = self._factory(Inbox(self.arrived, self._generation))
         self._set_state("starting")
         self._client.start()
-        if self._plugins:
-            self._send(p.LoadPlugins(self._plugins))
+        if self._plugins is not None:
+            self._send(self._plugins)
         if self._wanted_threads is not None:
             self._send(p.SetThreads(self._wanted_threads))
         if self._budget is not None:
@@ -175,6 +175,11 @@ class EngineLink(QObject):
         return self._asked is not None or self.state in ("running", "training")
 
     @property
+    def crashes(self) -> int:
+        """How often engines have ended lately, since the user started one."""
+        return len(self._crashes)
+
+    @property
     def is_up(self) -> bool:
         return self._client is not None
 
@@ -201,10 +206,16 @@ class EngineLink(QObject):
             self.load_weights(str(document.path.parent / document.weights))
         self.refresh_soon()
 
-    def load_plugins(self, folder: str) -> None:
-        """Let the engine load the user's own ops, now and when it starts; old answers are void."""
-        self._plugins = folder
-        self._send(p.LoadPlugins(folder))
+    def load_plugins(self, folder: str, skip: tuple[tuple[str, str], ...] = ()) -> None:
+        """Let the engine load the user's own ops, now and when it starts; old answers are void.
+
+        Args:
+            folder: empty for none.
+            skip: (file, why) of those that are left out.
+        """
+        self._plugins = p.LoadPlugins(folder, skip) if folder else None
+        if self._plugins is not None:
+            self._send(self._plugins)
         self._oldest = self._request + 1
         self._asked = None
         self._watch_again()

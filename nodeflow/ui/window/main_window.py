@@ -115,6 +115,8 @@ class MainWindow(QMainWindow):
         settings: Settings | None = None,
         errors: ErrorHandler | None = None,
         factory: ClientFactory = engine_client,
+        *,
+        safe: bool = False,
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
@@ -125,7 +127,8 @@ class MainWindow(QMainWindow):
         self.settings = settings or Settings()
         self.themes = ThemeManager(chosen_theme(self.settings), self)
         self.messages = Messages(self)
-        self.plugins = PluginWatcher(self, self.messages)  # first: the analysis needs their ops
+        # first: the analysis needs their ops
+        self.plugins = PluginWatcher(self, self.messages, safe=safe)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
         self.data = DataSelection(self.workspace, self.link, self)
@@ -221,7 +224,8 @@ class MainWindow(QMainWindow):
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
-        self.engine_notices = EngineNotices(self, link, messages, self.files.weights)
+        weights = self.files.weights
+        self.engine_notices = EngineNotices(self, link, messages, weights, self.plugins, actions)
         self.attach_data = AttachData(
             self,
             workspace,
@@ -351,6 +355,7 @@ class MainWindow(QMainWindow):
         self.files.opened.connect(self.pages.show_canvas)
         self.files.opened.connect(self._make_room)
         self.plugins.reloaded.connect(self._on_plugins)
+        self.plugins.typed.connect(self._on_typed, Qt.ConnectionType.QueuedConnection)
         self._on_plugins(set())
         self.tutorial.finished.connect(status.show_text)
         self.tutorial.next_requested.connect(self.begin_tour)
@@ -458,10 +463,20 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:
         """User ops changed: look again at the nodes of these ops, here and in the engine."""
-        self.workspace.redeclare(ids, self.plugins.problems())
-        self.link.load_plugins(str(self.plugins.folder))
+        plugins = self.plugins
+        self.workspace.redeclare(ids, plugins.problems())
+        if plugins.is_safe:
+            self.link.load_plugins("")
+        elif not plugins.is_loading:
+            self.link.load_plugins(str(plugins.folder), plugins.skip)
         if self.pages.shows_expansion:
             self.pages.show_canvas()
+        self.actions_.refresh_soon()
+
+    @Slot(str)
+    def _on_typed(self, op: str) -> None:
+        """Types of a user op are known now."""
+        self.workspace.redeclare({op}, self.plugins.problems())
         self.actions_.refresh_soon()
 
     @Slot()
@@ -548,6 +563,7 @@ class MainWindow(QMainWindow):
         self.docking.save(self.settings)
         self.settings.sync()
         self.files.close()
+        self.plugins.close()
         self.hide()  # the engine may take a moment to end
         self.link.close()
         event.accept()

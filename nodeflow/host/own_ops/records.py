@@ -1,0 +1,128 @@
+"""What the prober asks and the process with the user's own ops answers: frozen data, pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nodeflow import errors
+from nodeflow.errors import NodeflowError, UserOpError
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.user.plugins import PluginProblem
+from nodeflow.ops.user.user_op import Declaration, UserOp
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load a folder; answered by `Loading` for each file, then by `Loaded`.
+
+    Args:
+        skip: files that are not run -> why.
+    """
+
+    folder: str
+    skip: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Infer:
+    """The output types of an op; answered by `Types` or `Refused`."""
+
+    op: str
+    types: tuple[TensorType, ...]
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Derive:
+    """The gradient of an op, as the nodes that its rule adds; answered by `Derived` or `Refused`.
+
+    Args:
+        grads: types of the gradients of the outputs; None for one that does not exist.
+    """
+
+    op: str
+    types: tuple[TensorType, ...]
+    attrs: Mapping[str, Any]
+    grads: tuple[TensorType | None, ...]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """This file is run now."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class OpRecord:
+    """An op without its functions."""
+
+    declared: Declaration
+    differentiable: bool
+    fault: str
+
+    @classmethod
+    def of(cls, op: UserOp) -> OpRecord:
+        rule = op.declared.infer
+        bare = replace(op.declared, gradient=None, infer=rule if isinstance(rule, str) else None)
+        return cls(bare, op.differentiable, op.fault)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The ops of each file, what is wrong with the files, and which of them do not load."""
+
+    files: Mapping[str, tuple[OpRecord, ...]]
+    problems: tuple[PluginProblem, ...]
+    failed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Types:
+    types: tuple[TensorType, ...]
+
+
+@dataclass(frozen=True)
+class DerivedNode:
+    """A node that a gradient rule adds; ``inputs`` number the values so far."""
+
+    op: str
+    inputs: tuple[int, ...]
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The nodes of a gradient.
+
+    Values are numbered: the op's inputs, its outputs, the gradients of these, and the outputs of
+    each node. ``results`` are the numbers of the gradients of the inputs.
+    """
+
+    nodes: tuple[DerivedNode, ...]
+    results: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The error that was raised, as data."""
+
+    kind: str
+    message: str
+    port: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: NodeflowError) -> Refused:
+        return cls(type(error).__name__, error.message, error.port, error.hint)
+
+    @property
+    def error(self) -> NodeflowError:
+        kind = getattr(errors, self.kind, UserOpError)
+        return kind(self.message, port=self.port, hint=self.hint)
+
+
+Request = Load | Infer | Derive
+Answer = Loaded | Types | Derived | Refused

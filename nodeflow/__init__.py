@@ -145,13 +145,15 @@ LAZY = {
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "save": "nodeflow.document.build.api",
+    "signal": "nodeflow.ops.namespaces.signal",
+    "spectral": "nodeflow.ops.namespaces.signal",
     "summary": "nodeflow.summary",
     "train": "nodeflow.train",
 }
 
 MODULES = {
     "app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "logging",
-    "losses", "metrics", "nn", "summary", "train",
+    "losses", "metrics", "nn", "signal", "spectral", "summary", "train",
 }  # fmt: skip
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide

@@ -67,6 +67,8 @@ from nodeflow.ops.namespaces import contrib as contrib
 from nodeflow.ops.namespaces import image as image
 from nodeflow.ops.namespaces import losses as losses
 from nodeflow.ops.namespaces import nn as nn
+from nodeflow.ops.namespaces import signal as signal
+from nodeflow.ops.namespaces import signal as spectral
 from nodeflow.ops.namespaces.arrays import argsort as argsort
 from nodeflow.ops.namespaces.arrays import broadcast_dynamic_shape as broadcast_dynamic_shape
 from nodeflow.ops.namespaces.arrays import broadcast_static_shape as broadcast_static_shape
@@ -289,15 +291,17 @@ int16: DType
 uint16: DType
 uint32: DType
 uint64: DType
+complex64: DType
+complex128: DType
 
-TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | float | builtins.bool | Sequence[Any]
+TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | complex | builtins.bool | Sequence[Any]
 """What an in-port accepts: a tensor, or a value that becomes a constant."""
 DtypeLike: TypeAlias = str | type[Any] | np.dtype[Any]
 
 def abs(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The absolute value |x|.
 
-    Gradient: the sign of x, 0 at 0.
+    Of complex numbers their distance from 0, a float. Gradient: the sign of x, 0 at 0.
     """
 
 def accuracy(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -632,6 +636,12 @@ def affine_grid(
         theta: Matrices: (n, axes, axes + 1).
         size: Height and width, or depth, height and width.
         align_corners: -1 and 1 are centres of elements, not edges.
+    """
+
+def angle(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The angle of x in the complex plane, from -pi to pi, in radians.
+
+    Of real numbers 0, or pi where they are negative. For the distance from 0 use abs.
     """
 
 def apply_gradients(
@@ -1068,6 +1078,17 @@ def binary_cross_entropy(
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
+def bitcast(x: TensorLike, type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
+    """The bits of x as numbers of another dtype.
+
+    Of a smaller dtype there are several to each, along a new last axis, lowest bytes first; of a
+    larger one the last axis must hold as many as make up one, and vanishes. cast converts values
+    instead. No gradient flows.
+
+    Args:
+        type: The dtype to read the bits as.
+    """
+
 def bitwise_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The bits that are set in both x and y.
 
@@ -1127,7 +1148,7 @@ def cast(x: TensorLike, dtype: DtypeLike = 'float32', *, name: str | None = None
     """x as another dtype.
 
     Floats to integers drop the fraction; what is too large becomes the largest integer, NaN becomes
-    0. Integers wrap. To bool: true where x is not 0.
+    0. Integers wrap. To bool: true where x is not 0. Of complex numbers the real part is taken.
 
     Args:
         dtype: The dtype to convert to.
@@ -1223,6 +1244,17 @@ def clip(x: TensorLike, low: TensorLike, high: TensorLike, *, name: str | None =
         high: Largest value let through.
     """
 
+def complex(real: TensorLike, imag: TensorLike, *, name: str | None = None) -> Tensor:
+    """The complex number real + imag j.
+
+    Shapes broadcast as in numpy. float32 gives complex64, float64 complex128. Complex numbers have
+    no gradient yet.
+
+    Args:
+        real: Real part.
+        imag: Imaginary part.
+    """
+
 def concat(
     values: TensorLike | Sequence[TensorLike],
     axis: int = 0,
@@ -1236,6 +1268,12 @@ def concat(
     Args:
         values: Tensors to join.
         axis: Axis to join along.
+    """
+
+def conj(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """x with the sign of its imaginary part changed.
+
+    Real numbers stay as they are.
     """
 
 def conv1d(
@@ -1746,6 +1784,23 @@ def cumsum(
         reverse: Sum from the end.
     """
 
+def dct(
+    x: TensorLike,
+    type: Literal['1', '2', '3', '4'] = '2',
+    norm: Literal['ortho'] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The discrete cosine transform of the last axis.
+
+    Types 1 to 4 as scipy and TensorFlow count and scale them; type 3 undoes type 2, and ortho
+    scales both alike. Gradient: the transposed transform.
+
+    Args:
+        type: Which of the transforms.
+        norm: ortho: lengths stay as they are.
+    """
+
 def deform_conv2d(
     x: TensorLike,
     filter: TensorLike,
@@ -2055,6 +2110,24 @@ def f1_score(
         threshold: Predictions above it are positive.
     """
 
+def fft(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The discrete Fourier transform along the last axis.
+
+    Of complex numbers. No gradient yet.
+    """
+
+def fft2d(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The discrete Fourier transform along the last 2 axes.
+
+    Of complex numbers. No gradient yet.
+    """
+
+def fft3d(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The discrete Fourier transform along the last 3 axes.
+
+    Of complex numbers. No gradient yet.
+    """
+
 def fill_in_order(
     shape: int | Sequence[int | None] = (2, 3),
     value: float | builtins.bool | Sequence[Any] | np.ndarray = 0.0,
@@ -2184,6 +2257,27 @@ def fold(
         strides: Steps between windows; none: 1.
         dilations: Steps within a window; none: 1.
         pads: [before, after] for each axis; none: 0.
+    """
+
+def frame(
+    x: TensorLike,
+    frame_length: int = 256,
+    frame_step: int = 128,
+    pad_end: builtins.bool = False,
+    pad_value: float = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Overlapping pieces of the last axis: (..., n) gives (..., frames, frame_length).
+
+    Each begins frame_step after the one before. What does not fill a frame is left out, or padded
+    with pad_value. Gradient: the sum over the frames that hold a number.
+
+    Args:
+        frame_length: Numbers of a frame.
+        frame_step: Numbers from one frame to the next.
+        pad_end: Frames begin to the very end, padded.
+        pad_value: What is padded.
     """
 
 def ftrl(
@@ -2489,6 +2583,42 @@ def gru_cell(
         bias: (gates * units,).
     """
 
+def hamming_window(
+    window_length: int = 256,
+    periodic: builtins.bool = True,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The weights of a Hamming window: half a cosine's hill, 0.08 at its ends.
+
+    From 0 to window_length - 1. `periodic` windows of an even length fit together in spectra; of an
+    odd length both are the same, as in TensorFlow.
+
+    Args:
+        window_length: Number of weights.
+        periodic: For spectra: the last weight is left out.
+        dtype: Data type.
+    """
+
+def hann_window(
+    window_length: int = 256,
+    periodic: builtins.bool = True,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The weights of a Hann window: half a cosine's hill, 0 at its ends.
+
+    From 0 to window_length - 1. `periodic` windows of an even length fit together in spectra; of an
+    odd length both are the same, as in TensorFlow.
+
+    Args:
+        window_length: Number of weights.
+        periodic: For spectra: the last weight is left out.
+        dtype: Data type.
+    """
+
 def hard_sigmoid(
     x: TensorLike,
     alpha: float = 0.2,
@@ -2666,6 +2796,24 @@ def identity_matrix(
         dtype: Data type.
     """
 
+def ifft(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The inverse discrete Fourier transform along the last axis.
+
+    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    """
+
+def ifft2d(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The inverse discrete Fourier transform along the last 2 axes.
+
+    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    """
+
+def ifft3d(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The inverse discrete Fourier transform along the last 3 axes.
+
+    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    """
+
 def igamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
     """The lower regularised incomplete gamma function: the share of gamma(a) that lies below x.
 
@@ -2684,6 +2832,12 @@ def igammac(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
     Args:
         a: Shape.
         x: Lower limit of the integral.
+    """
+
+def imag(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The imaginary part of x.
+
+    0 of real numbers.
     """
 
 def image_gradients(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
@@ -2811,6 +2965,76 @@ def interpolate(
         exclude_outside: Leave out what is beyond the border.
         crop: [begin, end] for each axis: 0 is the first element, 1 the last.
         extrapolation_value: What is outside, with coordinates crop.
+    """
+
+def inverse_stft(
+    x: TensorLike,
+    frame_length: int = 256,
+    frame_step: int = 128,
+    fft_length: int | None = None,
+    window: Literal['hann', 'hamming', 'none'] = 'hann',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The signal of overlapping spectra: irfft, the window, and the sum of the pieces.
+
+    (..., frames, fft_length / 2 + 1) gives (..., n). It undoes stft where the squared windows add
+    up to 1; nf.signal.inverse_stft_window_fn makes such a window. No gradient yet.
+
+    Args:
+        x: Spectra.
+        frame_length: Numbers of a frame.
+        frame_step: Numbers from one frame to the next.
+        fft_length: Size of each transform; none: the power of 2 that holds a frame.
+        window: What frames are multiplied by.
+    """
+
+def irfft(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The signal of the last axis that has this half spectrum.
+
+    The inverse of rfft. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
+    """
+
+def irfft2d(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The signal of the last 2 axes that has this half spectrum.
+
+    The inverse of rfft2d. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
+    """
+
+def irfft3d(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The signal of the last 3 axes that has this half spectrum.
+
+    The inverse of rfft3d. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
     """
 
 def is_finite(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2998,6 +3222,30 @@ def linear_attention(
         state: The state before the first step.
         scale: Factor of the queries; none is 1 / sqrt(d).
         delta_rule: Write what the state lacks, if there is beta.
+    """
+
+def linear_to_mel_weight_matrix(
+    num_mel_bins: int = 20,
+    num_spectrogram_bins: int = 129,
+    sample_rate: float = 8000.0,
+    lower_edge_hertz: float = 125.0,
+    upper_edge_hertz: float = 3800.0,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The weights that make a mel spectrogram of a spectrogram: multiply it by them.
+
+    (num_spectrogram_bins, num_mel_bins) of triangles that are evenly spaced on the mel scale
+    between the edges. The weights of frequency 0 are 0. As in TensorFlow.
+
+    Args:
+        num_mel_bins: Number of bins of the result.
+        num_spectrogram_bins: Frequencies of a spectrum.
+        sample_rate: Numbers of the signal in a second.
+        lower_edge_hertz: Lowest frequency.
+        upper_edge_hertz: Highest frequency.
+        dtype: Data type.
     """
 
 def lion(
@@ -3531,6 +3779,16 @@ def meshgrid(
         indexing: Whether x runs along columns (xy) or rows (ij).
     """
 
+def mfccs_from_log_mel_spectrograms(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The mel-frequency cepstral coefficients of the logarithm of mel spectrograms.
+
+    The orthonormal cosine transform of type 2 along the last axis, as HTK scales it. Davis and
+    Mermelstein, 1980. Gradient: that of the transform.
+
+    Args:
+        x: Logarithms of mel spectrograms.
+    """
+
 def minimum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The smaller of x and y, x where they are equal (also of -0 and 0).
 
@@ -3852,6 +4110,17 @@ def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     Args:
         x: Left.
         y: Right.
+    """
+
+def overlap_and_add(x: TensorLike, frame_step: int = 128, *, name: str | None = None) -> Tensor:
+    """The sum of pieces that overlap: (..., frames, frame_length) gives (..., n).
+
+    Each begins frame_step after the one before; n is frame_length + (frames - 1) frame_step.
+    Gradient: frames of the gradient.
+
+    Args:
+        x: Frames.
+        frame_step: Numbers from one frame to the next.
     """
 
 def part_of_concat(
@@ -4485,6 +4754,12 @@ def rank(x: TensorLike, *, name: str | None = None) -> Tensor:
     No gradient flows.
     """
 
+def real(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The real part of x.
+
+    Real numbers are their own.
+    """
+
 def recall(
     labels: TensorLike,
     predictions: TensorLike,
@@ -4804,6 +5079,54 @@ def reverse(
 
     Args:
         axis: Axis or axes to turn round; none means all.
+    """
+
+def rfft(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The discrete Fourier transform of real numbers along the last axis.
+
+    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
+    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
+    """
+
+def rfft2d(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The discrete Fourier transform of real numbers along the last 2 axes.
+
+    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
+    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
+    """
+
+def rfft3d(
+    x: TensorLike,
+    fft_length: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The discrete Fourier transform of real numbers along the last 3 axes.
+
+    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
+    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+
+    Args:
+        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
+            is.
     """
 
 def rgb_to_grayscale(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5553,6 +5876,30 @@ def step_decay(
         factor: Factor of each reduction.
         warmup_steps: Steps before, in which the rate rises to it.
         dtype: Data type.
+    """
+
+def stft(
+    x: TensorLike,
+    frame_length: int = 256,
+    frame_step: int = 128,
+    fft_length: int | None = None,
+    window: Literal['hann', 'hamming', 'none'] = 'hann',
+    pad_end: builtins.bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The spectra of overlapping pieces of the last axis: the short-time Fourier transform.
+
+    (..., n) gives (..., frames, fft_length / 2 + 1), complex. Each frame is multiplied by the
+    window, then rfft is applied. The spectrogram is abs of it. No gradient yet.
+
+    Args:
+        x: Signals.
+        frame_length: Numbers of a frame.
+        frame_step: Numbers from one frame to the next.
+        fft_length: Size of each transform; none: the power of 2 that holds a frame.
+        window: What frames are multiplied by.
+        pad_end: Frames begin to the very end, padded.
     """
 
 def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:

@@ -30,6 +30,9 @@ def number(value: Any, digits: int = DIGITS) -> str:
         return "true" if value else "false"
     if isinstance(value, int) or kind in ("i", "u"):
         return count(value)
+    if isinstance(value, complex) or kind == "c":
+        sign = MINUS if math.copysign(1.0, value.imag) < 0 else "+"
+        return f"{number(value.real, digits)} {sign} {number(abs(value.imag), digits)}j"
     value = float(value)
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"

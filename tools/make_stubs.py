@@ -46,7 +46,7 @@ import numpy as np
 
 __version__: str
 {dtypes}
-TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | float | builtins.bool | Sequence[Any]
+TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | complex | builtins.bool | Sequence[Any]
 """What an in-port accepts: a tensor, or a value that becomes a constant."""
 DtypeLike: TypeAlias = str | type[Any] | np.dtype[Any]
 '''

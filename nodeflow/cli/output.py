@@ -13,17 +13,20 @@ import numpy as np
 from nodeflow import number_text
 from nodeflow.cli.environment import Environment
 from nodeflow.errors import said
+from nodeflow.graph.types import complex_text
 
 
 def jsonable(value: Any) -> Any:
-    """Arrays as nested lists; NaN and infinities as strings, as in ``.flow`` files; bytes, such as
-    summaries, in base 64."""
+    """Arrays as nested lists; NaN, infinities and complex numbers as strings, as in ``.flow``
+    files; bytes, such as summaries, in base 64."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, np.ndarray):
         return jsonable(value.tolist())
     if isinstance(value, np.generic):
         return jsonable(value.item())
+    if isinstance(value, complex):
+        return complex_text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, dict):

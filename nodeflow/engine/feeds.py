@@ -109,7 +109,7 @@ def _array_of(tensor: Tensor, value: Any) -> np.ndarray:
         array = plain_array(value)
     except LiteralError as error:
         raise _misfit(tensor, error.message, f"Feed {tensor.type}.") from None
-    if number_kind(array.dtype) not in "biuf":
+    if number_kind(array.dtype) not in "biufc":
         is_array = isinstance(value, np.ndarray) and array.dtype != object
         kind = f"{array.dtype} {shape_text(array.shape)}" if is_array else a_type(value)
         raise _misfit(tensor, kind, "Feed numbers, bools or arrays of them.")
@@ -125,15 +125,23 @@ def _holds_tensor(items: Any) -> bool:
 def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     """The array in the tensor's dtype, where that changes no value but for rounding to a float.
 
-    Any number or bool becomes a float; integers and bools become integers that hold them, and so
-    do floats that are integral; numbers that are 0 or 1 become bools.
+    Any number or bool becomes a complex number, any but complex ones a float; integers and bools
+    become integers that hold them, and so do floats that are integral; numbers that are 0 or 1
+    become bools.
 
     Raises:
         FeedError: names the first value for which that is not so.
     """
+    if array.dtype.kind == "c" and not tensor.type.is_complex:
+        came = f"{array.dtype} {shape_text(array.shape)}"
+        raise _misfit(tensor, came, "Feed its real part, its magnitude, or change the dtype.")
     with np.errstate(all="ignore"):
         cast = array.astype(tensor.dtype)
-    if number_kind(cast.dtype) == "f" or (wrong := first_changed(array, cast)) is None:
+    if (
+        tensor.type.is_complex
+        or number_kind(cast.dtype) == "f"
+        or (wrong := first_changed(array, cast)) is None
+    ):
         return cast
     rule = "0 and 1 become bools" if tensor.dtype == "bool" else "only values that fit are taken"
     raise _misfit(

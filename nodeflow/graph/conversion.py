@@ -83,7 +83,7 @@ def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
     packed = _packed(graph, value, dtype) if isinstance(value, (list, tuple)) else None
     if packed is not None:
         return packed
-    if not isinstance(value, (bool, int, float, list, tuple)):
+    if not isinstance(value, (bool, int, float, complex, list, tuple)):
         raise LiteralError(
             f"{type(value).__name__} is not a tensor",
             hint="Give a tensor, a numpy array, or numbers.",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, suggest
-from nodeflow.graph.types import DTYPES, TensorType, dtype_name
+from nodeflow.graph.types import DTYPES, TensorType, complex_number, complex_text, dtype_name
 
 _SPELLED = {
     "adamw": "AdamW", "auc": "AUC", "celu": "CELU", "glu": "GLU", "l2": "L2", "nd": "ND",
@@ -250,8 +250,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if isinstance(value, (bool, int, float)) or value in _SPECIAL:
+        found = value.tolist()
+        return _plain(found) if value.dtype.kind == "c" else found
+    if isinstance(value, complex):
+        return complex_text(value)
+    is_text = isinstance(value, str) and (value in _SPECIAL or complex_number(value) is not None)
+    if isinstance(value, (bool, int, float)) or is_text:
         return value
     raise TypeError
 

@@ -76,6 +76,8 @@ class _Sweep:
         for node in sorted(ancestors(y.node for y in self.ys), key=lambda n: n.index):
             if any(t in carries and t not in self.stop_at for t in _sources(node)):
                 carries.update(t for t in node.outputs if t.type.is_float)
+                if node.op.id != "stop_gradient":  # which complex numbers pass on, to their error
+                    carries.update(t for t in node.outputs if t.type.is_complex)
                 on_path.append(node)
         self.carries = carries
         return on_path[::-1]
@@ -97,6 +99,12 @@ class _Sweep:
                     self._add(target, grad)
             return
         wanted = [t for t in node.inputs if t in self.carries and t not in self.stop_at]
+        if any(t.type.is_complex for t in wanted):
+            raise GradientError(
+                f"{node.op.id} takes complex numbers, which have no gradients yet",
+                node=node.name,
+                hint="Insert stop_gradient, or compute with real and imaginary parts.",
+            )
         if not node.op.differentiable:
             raise GradientError(
                 f"{node.op.id} has no gradient, and {wanted[0].name} reaches the loss through it",

@@ -11,7 +11,7 @@ from nodeflow.errors import DtypeError, MissingInput, NodeflowError, UnknownRank
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.known_values import with_values
 from nodeflow.graph.ranks import infer_for_ranks
-from nodeflow.graph.types import FLOATS, INTEGERS, TensorType, numpy_dtype
+from nodeflow.graph.types import COMPLEX, FLOATS, INTEGERS, TensorType, numpy_dtype
 
 
 def infer_types(
@@ -108,7 +108,7 @@ def keeps_more(dtype: str, wanted: str) -> bool:
     return is_exact or (wanted in FLOATS and dtype not in FLOATS)
 
 
-_FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS))
+_FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS), ("any complex number", COMPLEX))
 
 
 def _any_of(dtypes: Sequence[str]) -> str:

@@ -22,10 +22,12 @@ FLOATS = ("float32", "float64", *HALVES)
 UNSIGNED_INTEGERS = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = ("int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64")
 NUMBERS = FLOATS + INTEGERS
+COMPLEX = ("complex64", "complex128")
 BOOL = ("bool",)
 EVERYDAY = ("float32", "float64", "int32", "int64", "bool", "uint8")
 """What most graphs use; the others come after them in every list."""
-DTYPES = EVERYDAY + tuple(d for d in NUMBERS if d not in EVERYDAY)
+REALS = EVERYDAY + tuple(d for d in NUMBERS if d not in EVERYDAY)
+DTYPES = REALS + COMPLEX
 
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
 _NAMES = {name: name for name in DTYPES}
@@ -134,6 +136,10 @@ class TensorType:
     def is_float(self) -> bool:
         return self.dtype in FLOATS
 
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype in COMPLEX
+
     def with_shape(self, shape: Iterable[Dim]) -> TensorType:
         return TensorType(self.dtype, UNKNOWN if shape is UNKNOWN else tuple(shape))
 
@@ -232,12 +238,14 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
 
 
 def default_dtype(value: Any) -> str:
-    """The dtype of a bare Python literal alone: int32, float32 or bool, as in TensorFlow.
+    """The dtype of a bare Python literal alone, as in TensorFlow: int32, float32, bool, complex128.
 
     Raises:
         LiteralError: nested lists have uneven lengths.
     """
-    kind = number_kind(_array_of(value).dtype)
+    kind = number_kind(_array_of(_decode_special(value)).dtype)
+    if kind == "c":
+        return "complex128"
     if kind == "b":
         return "bool"
     return "int32" if kind in "iu" else "float32"
@@ -245,6 +253,8 @@ def default_dtype(value: Any) -> str:
 
 def literal(value: Any, dtype: str) -> np.ndarray:
     """A literal (Python number, bool, or nested lists of them) as an array of ``dtype``.
+
+    In JSON, NaN and infinities are strings, and so are complex numbers: "1.5-2j".
 
     Raises:
         LiteralError: the value is not numeric, ragged, or not exactly representable in kind
@@ -254,7 +264,7 @@ def literal(value: Any, dtype: str) -> np.ndarray:
     if array.dtype == object and (large := _largest_integer(array)) is not None:
         raise LiteralError(f"{large} is not {a_dtype(dtype)}", hint=_range_hint(dtype))
     kind = number_kind(array.dtype)
-    if kind not in "biuf":
+    if kind not in "biufc":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
     if array.dtype == target:
@@ -266,8 +276,17 @@ def literal(value: Any, dtype: str) -> np.ndarray:
             f"{_short(value)} cannot be {dtype}",
             hint="Use true and false for bool, numbers for the other dtypes.",
         )
+    if kind == "c" and dtype not in COMPLEX:
+        raise LiteralError(
+            f"{complex_text(array.ravel()[0].item())} is not {a_dtype(dtype)}",
+            hint="Use complex64 or complex128.",
+        )
+    if dtype in COMPLEX and kind != "c":
+        return literal(array, "float32" if dtype == "complex64" else "float64").astype(target)
     with np.errstate(all="ignore"):
         cast = array.astype(target)
+    if dtype in COMPLEX:
+        return cast
     if dtype in FLOATS and kind == "f":
         return cast if dtype not in HALVES else _not_too_large(array, cast, dtype)
     if (wrong := first_changed(array, cast)) is None:
@@ -357,13 +376,27 @@ def _array_of(value: Any) -> np.ndarray:
         raise LiteralError(f"{_short(value)} is not a number") from None
 
 
+def complex_text(value: complex) -> str:
+    """A complex number as in files: ``1.5-2j``."""
+    return repr(complex(value)).strip("()")
+
+
+def complex_number(text: str) -> complex | None:
+    """What `complex_text` has written, or None."""
+    try:
+        return complex(text) if text.endswith("j") else None
+    except ValueError:
+        return None
+
+
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def _decode_special(value: Any) -> Any:
-    """Replace the strings that stand for NaN and the infinities in JSON."""
+    """Replace the strings that stand for NaN, the infinities and complex numbers in JSON."""
     if isinstance(value, str):
-        return _SPECIAL.get(value, value)
+        number = _SPECIAL.get(value, complex_number(value))
+        return value if number is None else number
     if isinstance(value, (list, tuple)):
         return [_decode_special(v) for v in value]
     return value

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from nodeflow.graph.types import HALF_TYPES
+
 TALL = 2
 """A matrix whose rows are more than this multiple of its columns is drawn transposed."""
 STRIP = 24
@@ -23,6 +25,14 @@ MOST_CLIPPED = 0.005
 """The part of the elements that may lie beyond the ends of the colours."""
 FAR_OUT = 2.0
 """The ends move inwards only where the extremes are farther out by this factor."""
+
+
+def measured(array: np.ndarray) -> np.ndarray:
+    """The numbers that figures, plots and pictures are of: magnitudes of complex ones, half floats
+    as float32."""
+    if array.dtype.kind == "c":
+        return np.abs(array)
+    return array.astype(np.float32) if array.dtype in HALF_TYPES else array
 
 
 def color_limits(

@@ -10,7 +10,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node
-from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters
+from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters, measured
 from nodeflow.host.protocol import Preview, ShownData, ShownIteration, ShownRows
 from nodeflow.number_text import number
 
@@ -60,15 +60,18 @@ def make_preview(
     """The preview of a tensor's value.
 
     Args:
-        array: of any shape and dtype.
+        array: of any shape and dtype; of complex numbers figures and pictures show magnitudes.
         image_shape: (height, width) if the rows are flattened images.
         data: the rows that it was computed from.
         column_shape: (height, width) if the columns are flattened images, as in weights that take
             a picture.
     """
     array = np.asarray(array)
-    figures = _figures(array)
-    kind, shown, arrangement = _shown(array, image_shape, column_shape, figures[0], figures[1])
+    numbers = measured(array)
+    figures = _figures(numbers)
+    kind, shown, arrangement = _shown(numbers, image_shape, column_shape, figures[0], figures[1])
+    if kind in ("scalar", "table") and numbers is not array:
+        kind, shown, arrangement = _shown(array, None, None, *figures[:2])
     text = number(array.item()) if array.ndim == 0 else shape_text(array.shape)
     return Preview(
         kind,
@@ -80,7 +83,7 @@ def make_preview(
         step,
         data=data,
         arrangement=arrangement,
-        limits=color_limits(array, *figures[:2]) if kind in ("maps", "heatmap") else None,
+        limits=color_limits(numbers, *figures[:2]) if kind in ("maps", "heatmap") else None,
     )
 
 

@@ -22,6 +22,7 @@ from nodeflow.ops import (
     program,
     rnn,
     shapes,
+    signal,
     state,
     summaries,
     training,
@@ -41,6 +42,7 @@ CATEGORIES = (
         "Reduction",
         "Shape",
         "Pictures",
+        "Signal",
     ),
     *("Comparison", "Random", "Utility", "Internal"),
 )
@@ -69,6 +71,7 @@ __all__ = [
     "program",
     "rnn",
     "shapes",
+    "signal",
     "state",
     "summaries",
     "training",

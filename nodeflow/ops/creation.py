@@ -207,6 +207,8 @@ def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
     target = numpy_dtype(dtype)
     if dtype == "bool":
         return x != 0
+    if x.dtype.kind == "c" and target.kind != "c":
+        x = np.real(x)
     if x.dtype.kind != "f" or target.kind not in "iu":
         with np.errstate(all="ignore"):
             return x.astype(target)
@@ -250,7 +252,8 @@ REGISTRY.register(
         "cast",
         "x as another dtype.\n\nFloats to integers drop the fraction; what is too large becomes "
         "the "
-        "largest integer, NaN becomes 0. Integers wrap. To bool: true where x is not 0.",
+        "largest integer, NaN becomes 0. Integers wrap. To bool: true where x is not 0. Of complex "
+        "numbers the real part is taken.",
         lambda x, dtype: x,
         "cast(x)",
         dtypes=DTYPES,

@@ -13,6 +13,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
+    COMPLEX,
     DTYPES,
     NUMBERS,
     Shape,
@@ -96,7 +97,8 @@ class SumToShapeOf(Internal):
             like = values((3, 1), dtype)
             yield Sample((values((2, 3, 4), dtype), like), smooth=dtype == "float64")
         yield Sample((values((2, 3)), values(())), smooth=True)
-        yield Sample((values((2, 3)), values((2, 3), "bool")), smooth=True)
+        for dtype in ("bool", *COMPLEX):
+            yield Sample((values((2, 3)), values((2, 3), dtype)), smooth=True)
         yield Sample((values((0, 3)), values((1, 3))), smooth=True)
         yield Sample((values((2, 0)), values((2, 1), "int32")), smooth=True)
 

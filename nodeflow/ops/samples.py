@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from nodeflow.graph.types import FLOATS, numpy_dtype
+from nodeflow.graph.types import COMPLEX, FLOATS, numpy_dtype
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -36,6 +36,9 @@ def values(
     if dtype == "bool":
         return (unit < 0.5).reshape(shape)
     numbers = low + (high - low) * unit
+    if dtype in COMPLEX:
+        imaginary = low + (high - low) * np.roll(unit, 1)
+        return (numbers + 1j * imaginary).astype(dtype).reshape(shape)
     if dtype in FLOATS:
         return numbers.astype(numpy_dtype(dtype)).reshape(shape)
     whole = np.round(numbers)

@@ -24,6 +24,9 @@ Id = tuple[str, str]
 """What identifies a variable in its document: (id, stream)."""
 META = "nodeflow"
 """The entry of the metadata, with JSON."""
+PAIRS = "nodeflow_complex"
+"""The entry that names the tensors whose last axis is real and imaginary parts: not every version
+of safetensors has complex64, and none complex128."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,12 @@ def save_weights(
         known = {name: list(ids[name]) for name in variables if name in ids}
         content = {"version": 1, "ids": known, "slots": sorted(set(slots) & known.keys())}
         metadata = {META: json.dumps(content, sort_keys=True)}
-    data = save({name: np.asarray(value, order="C") for name, value in variables.items()}, metadata)
+    arrays = {name: np.asarray(value, order="C") for name, value in variables.items()}
+    pairs = sorted(name for name, array in arrays.items() if array.dtype.kind == "c")
+    if pairs:
+        metadata = {**(metadata or {}), PAIRS: json.dumps(pairs)}
+        arrays.update((name, _as_pairs(arrays[name])) for name in pairs)
+    data = save(arrays, metadata)
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -183,20 +191,34 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
             raise ValueError(f"{name} has the dtype {view['dtype']}, which nodeflow lacks")
         dtype = numpy_dtype(_DTYPES[view["dtype"]])
         found[name] = np.frombuffer(view["data"], dtype).reshape(view["shape"])
+    for name in json.loads(_metadata(data).get(PAIRS, "[]")):
+        pairs = found[name]
+        found[name] = pairs.view(np.result_type(pairs.dtype, np.complex64)).reshape(
+            pairs.shape[:-1]
+        )
     return found
+
+
+def _as_pairs(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1).view(np.real(array).dtype).reshape(*array.shape, 2)
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]).get("__metadata__") or {}
 
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+    "C64": "complex64",
     "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8",
 }  # fmt: skip
 
 
 def _described(data: bytes) -> tuple[dict[str, Id], frozenset[str]]:
     """Ids and slots from the metadata; nothing where another program wrote the file."""
-    (length,) = struct.unpack("<Q", data[:8])
-    text = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(META)
+    text = _metadata(data).get(META)
     try:
         content = json.loads(text) if text else {}
         ids = {str(name): (str(i), str(stream)) for name, (i, stream) in content["ids"].items()}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
 import nodeflow as nf
 from nodeflow.engine.session import Session
 from nodeflow.errors import LiteralError
-from nodeflow.graph.types import DTYPES, HALVES, INTEGERS, numpy_dtype
+from nodeflow.graph.types import COMPLEX, DTYPES, HALVES, INTEGERS, numpy_dtype
+from nodeflow.host.previews import make_preview
 from nodeflow.train.weights import load_weights, save_weights
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -22,7 +25,10 @@ def numbers(dtype: str) -> np.ndarray:
     if dtype in INTEGERS:
         info = np.iinfo(dtype)
         return np.array([[info.min, info.max], [1, 5]], dtype)
-    return np.array([[-1.5, 0.1], [np.nan, np.inf]]).astype(numpy_dtype(dtype))
+    floats = np.array([[-1.5, 0.1], [np.nan, np.inf]])
+    if dtype in COMPLEX:
+        floats = floats + 1j * np.array([[0.5, -0.0], [2.0, -7.5]])
+    return floats.astype(numpy_dtype(dtype))
 
 
 @both_tiers
@@ -171,3 +177,20 @@ def test_casts_saturate_and_round_as_those_of_float32(dtype):
     whole = [int(w) if np.isfinite(w) else most if w > 0 else -most - 1 for w in wide[:4]]
     assert found[2].tolist()[:4] == whole
     assert found[3].tolist() == [True] * 6
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [(), (3, 4), (9, 9), (2, 12, 12), (40,)])
+def test_every_dtype_has_a_preview(dtype, shape):
+    array = np.resize(numbers(dtype), shape).astype(numpy_dtype(dtype))
+    preview = make_preview(array)
+    assert preview.dtype == dtype
+    pickle.dumps(preview)
+    whole = [a for a in (preview.array,) if a is not None and preview.kind in ("scalar", "table")]
+    assert all(a.dtype == array.dtype for a in whole)
+
+
+def test_previews_of_complex_numbers_show_them_and_measure_magnitudes():
+    assert make_preview(np.complex64(1.5 - 2j)).text == "1.5 − 2j"
+    preview = make_preview(np.array([[3 + 4j, 1j]]))
+    assert (preview.minimum, preview.maximum) == (1.0, 5.0)

@@ -60,6 +60,7 @@ NEED_SIZES = {
     "layers/random_crop": (0,),
     "layers/rnn": (0, 1), "layers/gru": (0, 1), "layers/lstm": (0, 1),
     "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
+    "frame": (), "overlap_and_add": (), "stft": (), "inverse_stft": (),
     "unstack": (), "meshgrid": (), "kron": (), "group_normalization": (0,),
     "interpolate": (), "image_gradients": (), "sobel_edges": (), "ssim": (), "ssim_multiscale": (),
     "central_crop": (), "resize_with_crop_or_pad": (), "grid_sample": (0, 1),

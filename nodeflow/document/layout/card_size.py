@@ -51,6 +51,8 @@ SHORT_DTYPES = {
     "bool": "bool",
     "float16": "f16",
     "bfloat16": "bf16",
+    "complex64": "c64",
+    "complex128": "c128",
     "int8": "i8",
     "int16": "i16",
     "uint16": "u16",

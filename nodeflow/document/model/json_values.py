@@ -18,8 +18,8 @@ LARGEST_BITS = 4096  # larger integers cannot be read back
 
 
 def plain(value: Any, *, where: str = "value", depth: int = 0) -> Json:
-    """Returns `value` as it is stored in a file: lists for tuples and arrays, strings for NaN,
-    sorted keys.
+    """Returns `value` as it is stored in a file: lists for tuples and arrays, strings for NaN
+    and complex numbers, sorted keys.
 
     Raises BadValue for what a file cannot hold: objects, keys that are not strings, lone
     surrogates, huge integers, endless nesting.
@@ -34,6 +34,8 @@ def plain(value: Any, *, where: str = "value", depth: int = 0) -> Json:
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _non_finite(value)
+    if isinstance(value, complex):
+        return repr(complex(value)).strip("()")
     if depth > DEEPEST:
         raise BadValue(f"{where} is nested deeper than {DEEPEST} levels")
     if isinstance(value, (list, tuple)):

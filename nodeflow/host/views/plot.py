@@ -14,6 +14,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Tensor, ancestors
+from nodeflow.host.arrangement import measured
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of, feature_title
@@ -453,7 +454,7 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _matrix(array: np.ndarray) -> np.ndarray:
     """(rows, numbers per row) float64."""
-    array = np.asarray(array)
+    array = measured(np.asarray(array))
     if array.ndim == 0:
         return array.reshape(1, 1).astype(np.float64)
     width = int(np.prod(array.shape[1:]))

@@ -23,6 +23,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
+    COMPLEX,
     DTYPES,
     FLOATS,
     INTEGERS,
@@ -182,7 +183,7 @@ class Scan(Op):
         yield call(layer, (short[0], values((1, 1, 1)), short[2]), carried=1, sequences=1)
         empty = call(layer, (short[0], values((1, 1, 1)), short[2]), carried=1, sequences=1)
         yield Sample(short, empty.attrs)
-        for dtype in INTEGERS:
+        for dtype in INTEGERS + COMPLEX:
             arrays = np.zeros((), dtype), values((5,), "bool")
             yield call(count, arrays, carried=1, sequences=1)
 

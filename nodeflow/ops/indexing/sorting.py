@@ -149,7 +149,7 @@ class AddAlongAxis(Internal):
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             indices = np.array([[2, 0, 2, 1], [1, 1, 0, 0]])
-            kind = "float64" if dtype == "bool" else dtype
+            kind = dtype if dtype in NUMBERS else "float64"
             x = values((2, 4), kind)
             yield Sample((x, indices, values((2, 3), dtype)), smooth=kind == "float64")
         for kind in INDICES:

@@ -12,6 +12,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
+    COMPLEX,
     DTYPES,
     NUMBERS,
     TensorType,
@@ -40,8 +41,8 @@ class MatMul(Op):
     )
     differentiable = True
     inputs = (
-        Port("x", "Left matrix.", NUMBERS, "T"),
-        Port("y", "Right matrix.", NUMBERS, "T"),
+        Port("x", "Left matrix.", NUMBERS + COMPLEX, "T"),
+        Port("y", "Right matrix.", NUMBERS + COMPLEX, "T"),
     )
     attrs = (
         Attr("transpose_x", "bool", False, "Swap the last two axes of x first."),
@@ -130,7 +131,7 @@ class MatMul(Op):
         return gx, gy
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in NUMBERS:
+        for dtype in NUMBERS + COMPLEX:
             for tx in (False, True):
                 for ty in (False, True):
                     x = values((3, 2) if tx else (2, 3), dtype)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nodeflow.errors import RunError
-from nodeflow.graph.types import FLOATS, NUMBERS
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import COMPLEX, FLOATS, NUMBERS, TensorType
 from nodeflow.ops import functions as F
-from nodeflow.ops.elementwise import define
+from nodeflow.ops.elementwise import Elementwise, define
 
 POSITIVE = {"x": (0.5, 3.0)}
 
@@ -64,6 +67,20 @@ def _erfc(x: np.ndarray) -> np.ndarray:
     return erfc(x)
 
 
+class Magnitude(Elementwise):
+    """Elementwise; of complex numbers the result has the dtype of their parts."""
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        out = super().infer(*types, **attrs)
+        return out.with_dtype(_PARTS.get(out.dtype, out.dtype))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(np.abs(arrays[0]))
+
+
+_PARTS = {"complex64": "float32", "complex128": "float64"}
+
 # ---- arithmetic -----------------------------------------------------------------------------
 
 define(
@@ -72,6 +89,7 @@ define(
     np.add,
     "x + y",
     names="x y",
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, y, out: (g, g),
     keywords=("plus", "+", "sum"),
 )
@@ -81,6 +99,7 @@ define(
     np.subtract,
     "x - y",
     names="x y",
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, y, out: (g, -g),
     keywords=("minus", "-", "difference"),
 )
@@ -91,6 +110,7 @@ define(
     np.multiply,
     "x * y",
     names="x y",
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, y, out: (g * y, g * x),
     keywords=("times", "*", "product", "mul"),
 )
@@ -101,7 +121,7 @@ define(
     np.divide,
     "x / y",
     names="x y",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, y, out: (g / y, -g * out / y),
     keywords=("over", "/", "quotient", "div"),
     domain={"y": (0.5, 3.0)},
@@ -136,7 +156,7 @@ define(
     _power,
     "pow(x, y)",
     names="x y",
-    dtypes=NUMBERS,
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, y, out: (
         g * y * x ** F.where(F.equal(y, 0), 1, y - 1),
         g * out * F.log(F.where(x > 0, x, 1)),
@@ -149,16 +169,22 @@ define(
     "The number with its sign changed: -x.",
     np.negative,
     "-x",
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, out: (-g,),
     keywords=("minus", "-", "neg"),
 )
-define(
-    "abs",
-    "The absolute value |x|.\n\nGradient: the sign of x, 0 at 0.",
-    np.abs,
-    "abs_(x)",
-    gradient=lambda g, x, out: (g * F.sign(x),),
-    keywords=("absolute", "magnitude"),
+REGISTRY.register(
+    Magnitude(
+        "abs",
+        "The absolute value |x|.\n\nOf complex numbers their distance from 0, a float. Gradient: "
+        "the sign of x, 0 at 0.",
+        np.abs,
+        "abs_(x)",
+        dtypes=NUMBERS + COMPLEX,
+        gradient=lambda g, x, out: (g * F.sign(x),),
+        keywords=("absolute", "magnitude", "modulus"),
+        category="Math",
+    )
 )
 define(
     "sign",
@@ -172,6 +198,7 @@ define(
     "The square x * x.",
     np.square,
     "x * x",
+    dtypes=NUMBERS + COMPLEX,
     gradient=lambda g, x, out: (g * (x * 2),),
     keywords=("power 2",),
 )
@@ -180,7 +207,7 @@ define(
     "The square root of x.\n\nNegative numbers give NaN. Gradient: 1 / (2 sqrt(x)).",
     np.sqrt,
     "sqrt(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * 0.5 / out,),
     keywords=("root",),
     domain=POSITIVE,
@@ -190,7 +217,7 @@ define(
     "One over the square root of x.\n\nGradient: -1 / (2 x sqrt(x)).",
     lambda x: 1 / np.sqrt(x),
     "rsqrt(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * -0.5 * out / x,),
     keywords=("root", "inverse"),
     domain=POSITIVE,
@@ -202,7 +229,7 @@ define(
     "e to the power x.\n\nOverflow gives infinity.",
     np.exp,
     "exp(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * out,),
     keywords=("exponential",),
 )
@@ -211,7 +238,7 @@ define(
     "The natural logarithm of x.\n\n0 gives -infinity, negative numbers NaN. Gradient: 1 / x.",
     np.log,
     "log(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g / x,),
     keywords=("logarithm", "ln"),
     domain=POSITIVE,
@@ -231,7 +258,7 @@ define(
     "The sine of x in radians.",
     np.sin,
     "sin(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * F.cos(x),),
     keywords=("sine", "wave"),
 )
@@ -240,7 +267,7 @@ define(
     "The cosine of x in radians.",
     np.cos,
     "cos(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (-g * F.sin(x),),
     keywords=("cosine", "wave"),
 )
@@ -249,7 +276,7 @@ define(
     "The tangent of x in radians.\n\nGradient: 1 + tan(x)^2.",
     np.tan,
     "tan(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * (F.square(out) + 1),),
     keywords=("tangent",),
     domain={"x": (-1.2, 1.2)},
@@ -259,7 +286,7 @@ define(
     "The hyperbolic tangent of x, between -1 and 1.\n\nGradient: 1 - tanh(x)^2.",
     np.tanh,
     "tanh(x)",
-    dtypes=FLOATS,
+    dtypes=FLOATS + COMPLEX,
     gradient=lambda g, x, out: (g * (1 - F.square(out)),),
     keywords=("hyperbolic", "activation"),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import NUMBERS, TensorType, normalize_axis
+from nodeflow.graph.types import COMPLEX, NUMBERS, TensorType, normalize_axis
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
@@ -30,7 +30,7 @@ class CumSum(Op):
         "the running sum from the other end."
     )
     differentiable = True
-    inputs = (Port("x", dtypes=NUMBERS),)
+    inputs = (Port("x", dtypes=NUMBERS + COMPLEX),)
     attrs = (
         Attr("axis", "int", 0, "Axis to sum along."),
         Attr("exclusive", "bool", False, "Leave the element itself out."),
@@ -61,7 +61,7 @@ class CumSum(Op):
         return (F.cumsum(grads[0], **{**attrs, "reverse": not attrs["reverse"]}),)
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in NUMBERS:
+        for dtype in NUMBERS + COMPLEX:
             yield Sample((values((2, 3), dtype),), {"axis": 1}, smooth=dtype == "float64")
         for exclusive in (False, True):
             for reverse in (False, True):

@@ -14,6 +14,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
     BOOL,
+    COMPLEX,
     FLOATS,
     NUMBERS,
     Shape,
@@ -147,7 +148,7 @@ class ReduceSum(Counting):
         "the whole sum is."
     )
 
-    inputs = (Port("x", dtypes=NUMBERS + BOOL),)
+    inputs = (Port("x", dtypes=NUMBERS + COMPLEX + BOOL),)
     counts_in = "int64"
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -167,7 +168,7 @@ class ReduceMean(Counting):
         "The mean of the elements along axes.\n\nThe mean of nothing is NaN, of bools the share of "
         "true ones as float32. Cast integers first. Gradient: 1 / count."
     )
-    inputs = (Port("x", dtypes=FLOATS + BOOL),)
+    inputs = (Port("x", dtypes=FLOATS + COMPLEX + BOOL),)
     counts_in = "float32"
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -232,6 +233,7 @@ class ReduceProd(Reduction):
     """Product along axes."""
 
     id = "reduce_prod"
+    inputs = (Port("x", dtypes=NUMBERS + COMPLEX),)
     keywords = ("multiply", "product")
     doc = (
         "The product of the elements along axes.\n\nThe product of nothing is 1. Integers wrap. "

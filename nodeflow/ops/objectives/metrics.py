@@ -17,7 +17,7 @@ from nodeflow.errors import RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import DTYPES, FLOATS, NUMBERS, TensorType, compatible, shape_text
+from nodeflow.graph.types import FLOATS, NUMBERS, REALS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
@@ -47,7 +47,7 @@ class ClassMetric(Composed):
     category = "Metric"
     differentiable = False
     inputs = (
-        Port("labels", "Class numbers, or one-hot rows.", DTYPES),
+        Port("labels", "Class numbers, or one-hot rows.", REALS),
         Port("predictions", "Scores or probabilities; the last axis holds the classes.", NUMBERS),
     )
 
@@ -70,7 +70,7 @@ class ClassMetric(Composed):
         scores = values((5, 3), "float64")
         for dtype in INDICES:
             yield Sample((np.array([0, 2, 1, 0, 2], dtype), scores.astype("float32")))
-        for dtype in DTYPES:
+        for dtype in REALS:
             yield Sample((np.eye(3)[[0, 2, 1, 0, 2]].astype(dtype), scores))
         for dtype in NUMBERS:
             yield Sample((np.array([[0, 2], [1, 0]]), values((2, 2, 3), dtype)))
@@ -139,7 +139,7 @@ class BinaryMetric(Composed):
     category = "Metric"
     differentiable = False
     inputs = (
-        Port("labels", "Positive where not 0.", DTYPES),
+        Port("labels", "Positive where not 0.", REALS),
         Port("predictions", "Scores or probabilities of being positive.", FLOATS),
     )
     attrs = (Attr("threshold", "float", 0.5, "Predictions above it are positive."),)
@@ -158,7 +158,7 @@ class BinaryMetric(Composed):
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in DTYPES:
+        for dtype in REALS:
             labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
             yield Sample((labels, values((2, 3), "float32", 0, 1)))
             yield Sample((labels, values((2, 3), "float64", 0, 1)), {"threshold": 0.2})
@@ -308,7 +308,7 @@ class AUC(Accumulating, Op):
         return np.array((above + not_below) / (2 * pairs), "float32")
 
     def samples(self) -> Iterator[Sample]:
-        for dtype in DTYPES:
+        for dtype in REALS:
             labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
             yield Sample((labels, values((2, 3), "float32")))
         yield Sample((np.array([1, 0, 1, 0]), np.array([0.5, 0.5, 1.0, 0.0])))

@@ -12,7 +12,7 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import DTYPES, NUMBERS, TensorType, shape_text
+from nodeflow.graph.types import COMPLEX, DTYPES, NUMBERS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
@@ -205,6 +205,9 @@ class Untile(RuntimeAttributes):
         for dtype in NUMBERS:
             arrays = values((6, 6), dtype), values((2, 3), "bool")
             yield Sample(arrays, {"multiples": (3, 2)}, smooth=dtype == "float64")
+        for dtype in COMPLEX:
+            arrays = values((2, 6)), values((2, 3), dtype)
+            yield Sample(arrays, {"multiples": (1, 2)}, smooth=True)
         for dtype in SIZES:
             yield Sample((values((6, 6)), values((2, 3)), np.array([3, 2], dtype)), smooth=True)
         yield Sample((values((2, 0)), values((2, 3))), {"multiples": (1, 0)}, smooth=True)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count
 from nodeflow.ui.controllers.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
@@ -366,7 +367,7 @@ class ViewerPanel(QWidget):
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._figures.addWidget(label(name, "caption"), row, 0)
             self._figures.addWidget(value, row, 1)
-        ways = picture_ways.ways(self.array, self._image_shape, self._column_shape)
+        ways = picture_ways.ways(measured(self.array), self._image_shape, self._column_shape)
         if ways != self._ways or self.way.count() != len(ways):
             self._ways = ways
             self.way.clear()
@@ -413,7 +414,7 @@ class ViewerPanel(QWidget):
         elif page == IMAGE:
             self._show_pictures()
         else:
-            self.histogram.show_array(self.array)
+            self.histogram.show_array(measured(self.array))
 
     # ---- pictures ---------------------------------------------------------------------------
 
@@ -442,14 +443,15 @@ class ViewerPanel(QWidget):
         if self.array is None or not self._ways:
             return
         way, names = self._current_way(), self._matrix_names()
+        numbers = measured(self.array)
         if way.id == "matrix" and names is not None:
-            self.matrix.show_matrix(self.array, *names)
+            self.matrix.show_matrix(numbers, *names)
             self._drawings.setCurrentWidget(self.matrix)
             return
         drawn = picture_ways.drawn(
-            self.array, way, self.pick.value(), self._image_shape, self._column_shape
+            numbers, way, self.pick.value(), self._image_shape, self._column_shape
         )
-        self.images.show_drawn(drawn, way.each, HeatScale.of_array(self.array))
+        self.images.show_drawn(drawn, way.each, HeatScale.of_array(numbers))
         self.images.setToolTip(
             "Double-click a row to show it in the whole graph"
             if way.each == "row" and self._has_rows

@@ -17,8 +17,8 @@ from nodeflow.ui.popups.fuzzy_match import best_score
 
 ORDER = (
     *("Subgraph", "Library", "Inputs", "Data", "Layers", "Math", "Matrix", "Neural network"),
-    *("Loss", "Training", "Metric", "Reduction", "Shape", "Pictures", "Comparison", "Random"),
-    *("Utility", "Control flow"),
+    *("Loss", "Training", "Metric", "Reduction", "Shape", "Pictures", "Signal", "Comparison"),
+    *("Random", "Utility", "Control flow"),
 )
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
 

@@ -12,10 +12,10 @@ from nodeflow.ui.canvas.scene.slot_map import SlotMap
 DASHES = {
     "int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4),
     "int8": (3, 5), "int16": (5, 4), "uint16": (5, 2), "uint32": (7, 2), "uint64": (11, 2),
-    "bfloat16": (18, 2),
+    "bfloat16": (18, 2), "complex64": (22, 3), "complex128": (22, 3),
 }  # fmt: skip
 """Dash and gap in view pixels by dtype; floats are solid."""
-THICKNESS = {"float64": 2.6, "float16": 1.4, "bfloat16": 1.4}
+THICKNESS = {"float64": 2.6, "float16": 1.4, "bfloat16": 1.4, "complex128": 2.6}
 """In view pixels, where it is not 2."""
 FEED_DASH = (14.0, 6.0)
 UNKNOWN_DASH = (4.0, 6.0)

@@ -16,6 +16,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
+from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -49,13 +50,15 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
         ("shape", _shape(array.shape)),
         ("elements", count(array.size)),
     ]
+    is_complex = array.dtype.kind == "c"
+    array = measured(array)
     values = sample(array).astype(np.float64)
     finite = values[np.isfinite(values)]
     if finite.size:
         low, high = extremes(array)
         rows += [
-            ("minimum", number(low)),
-            ("maximum", number(high)),
+            ("least magnitude" if is_complex else "minimum", number(low)),
+            ("largest magnitude" if is_complex else "maximum", number(high)),
             ("mean", number(finite.mean())),
             ("deviation", number(finite.std())),
         ]

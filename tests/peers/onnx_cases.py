@@ -17,7 +17,10 @@ import onnx
 from onnx import numpy_helper
 
 NODES = Path(onnx.__file__).parent / "backend" / "test" / "data" / "node"
-DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
+DTYPES = (
+    "float32", "float64", "float16", "bfloat16", "bool",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+)  # fmt: skip
 
 
 def attribute(a: onnx.AttributeProto) -> Any:

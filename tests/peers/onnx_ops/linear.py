@@ -46,7 +46,8 @@ def qlinear_matmul(case: Case) -> nf.Tensor:
     a, a_scale, _, b, b_scale, _, y_scale, y_zero = case.all()
     zeros = [case.value(i).item() for i in (2, 5, 7)]
     product = nf.matmul(nf.cast(a, "float32") - zeros[0], nf.cast(b, "float32") - zeros[1])
-    y = nf.round(product * (a_scale * b_scale / y_scale)) + zeros[2]
+    scale = nf.cast(a_scale, "float32") * nf.cast(b_scale, "float32") / nf.cast(y_scale, "float32")
+    y = nf.round(product * scale) + zeros[2]
     return nf.cast(y, y_zero.dtype)
 
 
@@ -72,6 +73,44 @@ def window(case: Case) -> nf.Tensor:
     return share - nf.cos(turn) * (1 - share)
 
 
-@op("DFT", "STFT", "MelWeightMatrix")
-def transforms(case: Case) -> Any:
-    raise LeftOut("no Fourier transforms yet")
+def joined(z: nf.Tensor) -> nf.Tensor:
+    """Complex numbers as pairs along a new last axis."""
+    return nf.stack([nf.real(z), nf.imag(z)], axis=-1)
+
+
+@op("DFT")
+def dft(case: Case) -> nf.Tensor:
+    x, length = case.x(), case.value(1)
+    axis = case.get("axis", 1) if case.version < 20 else int(case.value(2) if case.has(2) else -2)
+    at = axis % case.rank
+    size = int(case.value(0).shape[at] if length is None else length)
+    order = [*(a for a in range(case.rank - 1) if a != at), at]
+    back = [int(a) for a in np.argsort(order)]
+    if case.value(0).shape[-1] == 1:
+        z = nf.transpose(x[..., 0], perm=order)
+        if case.get("onesided", 0):
+            return joined(nf.transpose(nf.rfft(z, fft_length=[size]), perm=back))
+        z = nf.cast(z, "complex64")
+    else:
+        z = nf.transpose(nf.complex(x[..., 0], x[..., 1]), perm=order)
+        if case.get("inverse", 0) and case.get("onesided", 0):
+            whole = nf.irfft(z, fft_length=None if length is None else [size])
+            return nf.expand_dims(nf.transpose(whole, perm=back), axis=-1)
+    made = (nf.ifft if case.get("inverse", 0) else nf.fft)(z)
+    return joined(nf.transpose(made, perm=back))
+
+
+@op("STFT")
+def stft(case: Case) -> nf.Tensor:
+    signal, step, window = case.x(), int(case.value(1)), case.optional(2)
+    length = int(case.value(3)) if case.has(3) else case.value(2).shape[0]
+    frames = nf.frame(signal[..., 0], frame_length=length, frame_step=step)
+    frames = frames if window is None else frames * window
+    if case.get("onesided", 1):
+        return joined(nf.rfft(frames))
+    return joined(nf.fft(nf.cast(frames, "complex64")))
+
+
+@op("MelWeightMatrix")
+def mel(case: Case) -> Any:
+    raise LeftOut("mel weights from edges that are rounded to frequencies")

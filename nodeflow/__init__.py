@@ -81,7 +81,7 @@ _MATHS = (
         "div",
     ),
     *("is_non_decreasing", "is_strictly_increasing", "lbeta", "linspace", "matmul", "norm"),
-    *("polyval", "reciprocal_no_nan", "reduce_euclidean_norm", "saturate_cast", "scalar_mul"),
+    *("polyval", "reciprocal_no_nan", "reduce_euclidean_norm", "scalar_mul"),
     *("sparse_matmul", "tensordot", "to_double", "to_float", "to_int32", "to_int64"),
 )
 _SCATTER = (

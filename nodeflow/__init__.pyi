@@ -132,7 +132,6 @@ from nodeflow.ops.namespaces.maths import norm as norm
 from nodeflow.ops.namespaces.maths import polyval as polyval
 from nodeflow.ops.namespaces.maths import reciprocal_no_nan as reciprocal_no_nan
 from nodeflow.ops.namespaces.maths import reduce_euclidean_norm as reduce_euclidean_norm
-from nodeflow.ops.namespaces.maths import saturate_cast as saturate_cast
 from nodeflow.ops.namespaces.maths import scalar_mul as scalar_mul
 from nodeflow.ops.namespaces.maths import sparse_matmul as sparse_matmul
 from nodeflow.ops.namespaces.maths import tensordot as tensordot
@@ -5433,6 +5432,22 @@ def sampled_softmax_loss(
         num_true: Target classes of each row.
         remove_accidental_hits: Leave out drawn classes that are targets.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
+def saturate_cast(
+    value: TensorLike,
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """x as another dtype; what is out of its range becomes its lowest or highest value.
+
+    cast wraps integers, and large floats become infinite in a smaller dtype. NaN stays NaN, and is
+    0 as an integer. Gradient: that of the cast, 0 beyond the range.
+
+    Args:
+        value: What is converted.
+        dtype: The dtype to convert to.
     """
 
 def scatter_add_like(

@@ -384,7 +384,7 @@ def complex_text(value: complex) -> str:
 def complex_number(text: str) -> complex | None:
     """What `complex_text` has written, or None."""
     try:
-        return complex(text) if text.endswith("j") else None
+        return complex(text) if text.endswith("j") and len(text) > 1 else None
     except ValueError:
         return None
 

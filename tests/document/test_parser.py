@@ -272,3 +272,20 @@ def test_nothing_that_is_typed_raises_another_error(text):
         assert ids and all(i in document.nodes for i in ids)
         for problem in analysis.all_problems():
             assert problem.severity != "error" or "None" in text or "nan" in text, problem
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("z * 2j", [(1 - 2j) * 2j, 0.5 * 2j]),
+        ("abs(z)", [abs(1 - 2j), 0.5]),
+        ("z + 1.5", [2.5 - 2j, 2]),
+        ("conj(z) * 2j", [(1 + 2j) * 2j, 1j]),
+    ],
+)
+def test_complex_numbers_in_formulas(text: str, expected: list) -> None:
+    document, analysis = document_of({})
+    attrs = {"value": ["1-2j", 0.5], "dtype": "complex64"}
+    commands.add_node(document, "constant", (0, 0), "z", attrs)
+    add_expression(document, analysis, f"result = {text}")
+    np.testing.assert_allclose(run(document, "result"), np.array(expected), rtol=1e-6)

@@ -6,6 +6,7 @@ values: a node that draws random numbers is named there as it was when it was ma
 
 from __future__ import annotations
 
+import cmath
 import keyword
 import re
 from typing import Any
@@ -23,6 +24,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import NAME
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire, stream_of
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.types import complex_number
 
 HEAD = "import nodeflow as nf\n"
 OTHERWISE = frozenset(
@@ -181,4 +183,6 @@ def _literal(value: Any) -> str:
         return f"[{', '.join(_literal(item) for item in value)}]"
     if isinstance(value, float) and repr(value) in _SPECIAL:
         return _SPECIAL[repr(value)]
+    if isinstance(value, str) and (number := complex_number(value)) is not None:
+        return repr(number) if cmath.isfinite(number) else f"complex({value!r})"
     return _SPECIAL.get(value, repr(value)) if isinstance(value, str) else repr(value)

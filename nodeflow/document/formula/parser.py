@@ -22,7 +22,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import NAME
 from nodeflow.document.model.records import INPUTS
 from nodeflow.errors import NodeflowError, suggest
-from nodeflow.graph.types import TensorType, literal
+from nodeflow.graph.types import COMPLEX, TensorType, literal
 from nodeflow.ops import REGISTRY
 
 BINARY = {
@@ -198,7 +198,7 @@ class _Reader(CallReader):
             return self._name(node.value, node)
         try:
             value = ast.literal_eval(node)
-            literal(value, "bool" if is_bool(value) else "float64")
+            literal(value, "bool" if is_bool(value) else _widest(value))
         except (ValueError, TypeError, OverflowError, NodeflowError):
             raise self.error(
                 node, "this is not a number", "Use numbers, True, False, or lists of numbers."
@@ -327,6 +327,13 @@ class _Reader(CallReader):
 def _own_dtype(number: Number) -> str:
     """The dtype of a single number, as of a new constant in the window."""
     return "bool" if is_bool(number.value) else "float32"
+
+
+def _widest(value: Any) -> str:
+    """A dtype that holds a number, or lists of them."""
+    if isinstance(value, (list, tuple)):
+        return next((k for k in map(_widest, value) if k in COMPLEX), "float64")
+    return "complex128" if isinstance(value, complex) else "float64"
 
 
 def _outputs(count: int) -> str:

@@ -14,7 +14,7 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.errors import LiteralError, NodeflowError
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
-from nodeflow.graph.types import TensorType, literal
+from nodeflow.graph.types import TensorType, complex_text, literal
 
 MOST_NODES = 2000
 
@@ -151,7 +151,8 @@ class Planner:
                 return item.type.dtype
         if is_bool(value) and "bool" in port.dtypes:
             return "bool"
-        return next(d for d in ("float32", *port.dtypes) if d in port.dtypes)
+        first = "complex64" if isinstance(value, complex) else "float32"
+        return next(d for d in (first, *port.dtypes) if d in port.dtypes)
 
     def constant(self, number: Number, dtype: str, name: str | None = None) -> Value:
         value = number.value
@@ -219,6 +220,9 @@ def loss_warnings(planner: Planner, op: str, inputs: Mapping[str, Value]) -> lis
 
 
 def _listed(value: Any) -> Any:
+    """JSON of a literal."""
+    if isinstance(value, complex):
+        return complex_text(value)
     return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -36,7 +36,6 @@ __all__ = [
     "polyval",
     "reciprocal_no_nan",
     "reduce_euclidean_norm",
-    "saturate_cast",
     "scalar_mul",
     "sparse_matmul",
     "tensordot",
@@ -168,17 +167,6 @@ def to_int32(x: Any, name: str | None = "ToInt32") -> Tensor:
 def to_int64(x: Any, name: str | None = "ToInt64") -> Tensor:
     """x as int64."""
     return F.cast(x, dtype="int64", name=name)
-
-
-def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
-    """value in another dtype, with what it cannot hold moved to the nearest number that it can."""
-    x, wanted = of(value), dtype_name(dtype)
-    if x.dtype in FLOATS or wanted in FLOATS:
-        return F.cast(x, dtype=wanted, name=name)  # it saturates already
-    given, limits = np.iinfo(x.dtype), np.iinfo(wanted)
-    with scoped(name, "saturate_cast", [x]):
-        low, high = max(given.min, limits.min), min(given.max, limits.max)
-        return F.cast(F.minimum(F.maximum(x, low), high), dtype=wanted)
 
 
 # ---- reductions ---------------------------------------------------------------------------------

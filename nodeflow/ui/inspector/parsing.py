@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+from nodeflow.graph.types import complex_number, complex_text
+
 _WORDS = {
     "nan": "NaN",
     "inf": "Infinity",
@@ -29,7 +31,7 @@ DEEPEST = 32
 
 
 def number(text: str) -> int | float | str:
-    """A number, or one of the strings that stand for NaN and the infinities.
+    """A number, or a string that stands for NaN, an infinity or a complex number.
 
     Raises:
         ValueError: the text is no number; the message is for people.
@@ -185,6 +187,8 @@ def _word(word: str) -> Any:
         return int(word.replace("_", ""))
     except ValueError:
         pass
+    if (found := complex_number(word)) is not None:
+        return complex_text(found)
     try:
         value = float(word)
     except ValueError:

@@ -112,6 +112,8 @@ def _spelled(op: Op, given: dict[str, Any]) -> dict[str, Any]:
 def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
     """Attributes as they are written here: ``SAME`` is ``same``, ``[1, 2, 2, 1]`` is ``[2, 2]``."""
     declared = {a.name: a for a in op.attrs}
+    if "pads" in declared and isinstance(attrs.get("padding"), (int, list, tuple)):
+        attrs = {"pads" if name == "padding" else name: value for name, value in attrs.items()}
     if "layout" not in declared:
         layout = None
     else:

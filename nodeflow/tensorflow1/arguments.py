@@ -94,7 +94,7 @@ def refused(name: str, argument: str) -> str | None:
 
 
 _LAYOUTS = {"channels_last": ("NHWC", "NWC", "NDHWC"), "channels_first": ("NCHW", "NCW", "NCDHW")}
-_WINDOWS = ("strides", "dilations", "size")
+_WINDOWS = ("strides", "dilations", "size", "pads")
 
 
 def spelled_here(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
@@ -130,6 +130,8 @@ def valued_here(name: str, value: Any, choices: Collection[str], layout: str | N
     'same'
     >>> valued_here("strides", [1, 2, 3, 1], (), "NHWC")
     [2, 3]
+    >>> valued_here("pads", [[0, 0], [1, 2], [0, 3], [0, 0]], (), "NHWC")
+    [[1, 2], [0, 3]]
     """
     if choices and isinstance(value, str) and value not in choices:
         same = (c for c in choices if c.lower() == value.lower() or c in _LAYOUTS.get(value, ()))
@@ -137,6 +139,11 @@ def valued_here(name: str, value: Any, choices: Collection[str], layout: str | N
     is_window = layout is not None and name in _WINDOWS and isinstance(value, (list, tuple))
     if is_window and len(value) == len(layout or ""):
         sizes = list(zip(value, layout or "", strict=True))
-        if all(size == 1 for size, axis in sizes if axis in "NC"):
+        nothing = [[0, 0]] if name == "pads" else [1]
+        if all(_plain(size) in nothing for size, axis in sizes if axis in "NC"):
             return [size for size, axis in sizes if axis not in "NC"]
     return value
+
+
+def _plain(size: Any) -> Any:
+    return list(size) if isinstance(size, tuple) else size

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.errors import AttributeProblem
 from nodeflow.tensorflow1 import answers, arguments
 from nodeflow.tensorflow1.answers import answer, exists_in
 from nodeflow.tensorflow1.table import ABSENT, OTHERS, RENAMED
@@ -89,6 +90,22 @@ def test_arguments_of_tensorflow_are_accepted() -> None:
         assert nf.squeeze(nf.ones([1, 2]), squeeze_dims=[0]).shape == (2,)
         assert nf.random_uniform([2], minval=-1.0, maxval=1.0).op.attrs["low"] == -1.0
         assert nf.softmax(logits=a, dim=1).shape == (2, 3)
+
+
+def test_padding_may_be_a_border() -> None:
+    """TensorFlow's pairs for every axis, and PyTorch's numbers."""
+    with nf.Graph():
+        x, f = nf.zeros([1, 4, 5, 2]), nf.zeros([3, 3, 2, 4])
+        pairs = [[0, 0], [1, 0], [2, 3], [0, 0]]
+        made = nf.conv2d(x, f, padding=pairs)
+        assert made.node.attrs["pads"] == [[1, 0], [2, 3]] and made.shape == (1, 3, 8, 4)
+        assert nf.max_pool2d(x, size=2, strides=1, padding=1).shape == (1, 5, 6, 2)
+        assert nf.conv2d(x, f, padding=(0, 1)).shape == (1, 2, 5, 4)
+        first = nf.zeros([1, 2, 4, 5])
+        moved = [pairs[0], pairs[3], *pairs[1:3]]
+        assert nf.conv2d(first, f, padding=moved, layout="NCHW").shape == (1, 4, 3, 8)
+        with pytest.raises(AttributeProblem, match="2 pairs"):
+            nf.conv2d(x, f, padding=[[1, 0], [1, 0], [2, 3], [0, 0]])
 
 
 def test_rows_and_channels_of_a_window_must_be_one() -> None:

@@ -1,45 +1,35 @@
 """nodeflow: build, see and train dataflow graphs. ``import nodeflow as nf``.
 
-Every op is a function here (``nf.matmul``, ``nf.relu``); ``dir(nodeflow)`` lists them. What is
-heavy (the engine, documents) is imported when it is first used.
+Every op is a function here (``nf.matmul``, ``nf.relu``); ``dir(nodeflow)`` lists them. Modules are
+imported when one of their names is first used.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
-
-from nodeflow import errors
-from nodeflow.errors import NodeflowError
-from nodeflow.graph.dtypes import OBJECTS, DType, as_dtype
-from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph, reset_default_graph
-from nodeflow.graph.types import DTYPES, TensorType
-from nodeflow.ops import REGISTRY, functions
-from nodeflow.ops.api import (
-    clip_by_value,
-    constant,
-    control_dependencies,
-    device,
-    fill,
-    gradients,
-    group,
-    name_scope,
-    ones,
-    placeholder,
-    variable,
-    zeros,
-)
-from nodeflow.ops.attention.api import attention
-from nodeflow.ops.control_flow.api import case, cond, foldl, foldr, map_fn, scan, while_loop
-from nodeflow.ops.distributions.api import random_normal, random_uniform, truncated_normal
-from nodeflow.ops.distributions.dropout import dropout
-from nodeflow.ops.dynamic.api import dynamic_partition, size, unique, where
-from nodeflow.ops.program import NAMES as PROGRAM
-from nodeflow.public import public, publish
 
 __version__ = "0.1.0"
 
+_TYPES = {
+    **dict.fromkeys(("DType", "as_dtype"), "nodeflow.graph.dtypes"),
+    **dict.fromkeys(
+        ("Graph", "Node", "Tensor", "get_default_graph", "reset_default_graph"),
+        "nodeflow.graph.graph",
+    ),
+    **dict.fromkeys(("DTYPES", "TensorType"), "nodeflow.graph.types"),
+    "NodeflowError": "nodeflow.errors",
+    "REGISTRY": "nodeflow.graph.registry",
+}
+_BUILDING = (
+    *("clip_by_value", "constant", "control_dependencies", "device", "fill", "gradients"),
+    *("group", "name_scope", "ones", "placeholder", "variable", "zeros"),
+)
+_CONTROL_FLOW = ("case", "cond", "foldl", "foldr", "map_fn", "scan", "while_loop")
+_DYNAMIC = ("dynamic_partition", "size", "unique", "where")
+_RANDOM = ("random_normal", "random_uniform", "truncated_normal")
 _COLLECTIONS = (
     *("GraphKeys", "add_to_collection", "add_to_collections", "get_collection"),
     *("get_collection_ref", "global_variables", "local_variables", "model_variables"),
@@ -108,7 +98,44 @@ _TRAINING = (
 
 _PICTURES = ("batch_to_space", "extract_image_patches", "space_to_batch")
 
+_INITIALIZE = (
+    *("global_variables_initializer", "initialize_all_variables", "initialize_local_variables"),
+    *("initialize_variables", "is_variable_initialized", "local_variables_initializer"),
+    *("report_uninitialized_variables", "tables_initializer", "variables_initializer"),
+)
+_ASSERTION = (
+    *("Assert", "assert_equal", "assert_greater", "assert_greater_equal", "assert_less"),
+    *("assert_less_equal", "assert_near", "assert_negative", "assert_non_negative"),
+    *("assert_non_positive", "assert_none_equal", "assert_positive"),
+)
+_STATIC_CHECKS = (
+    *("assert_integer", "assert_rank", "assert_rank_at_least", "assert_rank_in"),
+    *("assert_scalar", "assert_type", "is_numeric_tensor"),
+)
+_MORE_CHECKS = (
+    *("add_check_numerics_ops", "assert_proper_iterable", "assert_same_float_dtype"),
+    *("assert_shapes", "assert_variables_initialized", "is_tensor", "verify_tensor_all_finite"),
+)
+_TEMPLATES = (
+    *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
+    *("dimension_at_index", "dimension_value", "hessians", "no_regularizer", "op_scope"),
+    *("timestamp", "variable_op_scope"),
+)
+_BASICS = (
+    *("convert_to_tensor", "no_op", "placeholder_with_default", "set_random_seed"),
+    "tuple",
+)
+
 LAZY = {
+    **_TYPES,
+    **dict.fromkeys(_BUILDING, "nodeflow.ops.api"),
+    **dict.fromkeys(_CONTROL_FLOW, "nodeflow.ops.control_flow.api"),
+    **dict.fromkeys(_DYNAMIC, "nodeflow.ops.dynamic.api"),
+    **dict.fromkeys(_RANDOM, "nodeflow.ops.distributions.api"),
+    "attention": "nodeflow.ops.attention.api",
+    "dropout": "nodeflow.ops.distributions.dropout",
+    "errors": "nodeflow.errors",
+    "functions": "nodeflow.ops.functions",
     **dict.fromkeys(_TRAINING, "nodeflow.ops.training.clipping"),
     **dict.fromkeys(_COLLECTIONS, "nodeflow.ops.variables.collections"),
     **dict.fromkeys(_VARIABLES, "nodeflow.ops.variables.scope"),
@@ -122,7 +149,14 @@ LAZY = {
     **dict.fromkeys(_SCATTER, "nodeflow.ops.variables.scatter"),
     **dict.fromkeys(_SEGMENTS, "nodeflow.ops.namespaces.segments"),
     **dict.fromkeys(_SLICES, "nodeflow.ops.namespaces.slices"),
-    **PROGRAM,
+    "Print": "nodeflow.ops.program.printing",
+    "py_func": "nodeflow.ops.program.py_func",
+    **dict.fromkeys(_INITIALIZE, "nodeflow.ops.program.initialize"),
+    **dict.fromkeys(_ASSERTION, "nodeflow.ops.program.assertion"),
+    **dict.fromkeys(_STATIC_CHECKS, "nodeflow.ops.program.static_checks"),
+    **dict.fromkeys(_MORE_CHECKS, "nodeflow.ops.program.more_checks"),
+    **dict.fromkeys(_TEMPLATES, "nodeflow.ops.program.templates"),
+    **dict.fromkeys(_BASICS, "nodeflow.ops.program.basics"),
     **dict.fromkeys(_PICTURES, "nodeflow.ops.namespaces.image"),
     "ConfigProto": "nodeflow.engine.config",
     "GPUOptions": "nodeflow.engine.config",
@@ -150,70 +184,38 @@ LAZY = {
     "summary": "nodeflow.summary",
     "train": "nodeflow.train",
 }
+"""Public name -> the module that defines it."""
 
 MODULES = {
-    "app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "logging",
-    "losses", "metrics", "nn", "signal", "spectral", "summary", "train",
-}  # fmt: skip
+    *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "logging"),
+    *("losses", "metrics", "nn", "signal", "spectral", "summary", "train"),
+}
+"""The namespaces among them."""
+
+_WHOLE = {*MODULES, "errors", "functions"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.
-__all__ = [
-    "DTYPES",
-    "REGISTRY",
-    "DType",
-    "Graph",
-    "Node",
-    "NodeflowError",
-    "Tensor",
-    "TensorType",
-    "as_dtype",
-    "attention",
-    "case",
-    "clip_by_value",
-    "cond",
-    "constant",
-    "control_dependencies",
-    "device",
-    "dropout",
-    "dynamic_partition",
-    "errors",
-    "fill",
-    "foldl",
-    "foldr",
-    "functions",
-    "get_default_graph",
-    "gradients",
-    "group",
-    "map_fn",
-    "name_scope",
-    "ones",
-    "placeholder",
-    "random_normal",
-    "random_uniform",
-    "reset_default_graph",
-    "scan",
-    "size",
-    "truncated_normal",
-    "unique",
-    "variable",
-    "where",
-    "while_loop",
-    "zeros",
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    *(*_TYPES, *_BUILDING, *_CONTROL_FLOW, *_DYNAMIC, *_RANDOM),
+    *("attention", "dropout", "errors", "functions"),
 ]
 
 
-publish(globals(), __all__)
-
-
 def __getattr__(name: str) -> Any:
+    if name.startswith("__") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
+        raise AttributeError(name)  # `from nodeflow import MODULE` imports it then
+    from nodeflow.graph.dtypes import OBJECTS
+    from nodeflow.graph.registry import REGISTRY
+    from nodeflow.public import public
+
     if name in LAZY:
         module = import_module(LAZY[name])
-        value = module if name in MODULES else public(getattr(module, name))
+        value = module if name in _WHOLE else public(getattr(module, name))
     elif name in OBJECTS:
         value = OBJECTS[name]
     elif name in REGISTRY:
-        value = public(getattr(functions, name))
+        value = public(getattr(import_module("nodeflow.ops.functions"), name))
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:
@@ -224,19 +226,17 @@ def __getattr__(name: str) -> Any:
 
 def _unknown(name: str) -> str:
     """What is wrong with a name, and what it is called here."""
-    text = f"module 'nodeflow' has no attribute {name!r}"
-    if name.startswith("__"):
-        return text
+    from nodeflow.errors import suggest
     from nodeflow.tensorflow1.answers import exists_in, hint
 
-    known = hint(name, exists_in(sys.modules[__name__])) or errors.suggest(name, __dir__())
+    known = hint(name, exists_in(sys.modules[__name__])) or suggest(name, __dir__())
+    text = f"module 'nodeflow' has no attribute {name!r}"
     return f"{text}. {known}" if known else text
 
 
-def _functions() -> list[str]:
-    """The ops that are functions here: layers have a module of their own."""
-    return [op.id for op in REGISTRY if op.call_name.isidentifier()]
-
-
 def __dir__() -> list[str]:
-    return sorted({*__all__, *LAZY, *OBJECTS, *_functions(), "__version__"})
+    from nodeflow.graph.dtypes import OBJECTS
+    from nodeflow.graph.registry import REGISTRY
+
+    functions = (op.id for op in REGISTRY if op.call_name.isidentifier())  # no layers
+    return sorted({*LAZY, *OBJECTS, *functions, "__version__"})

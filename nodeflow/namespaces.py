@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from nodeflow.errors import suggest
@@ -28,6 +29,8 @@ def namespace(
 
     def get(name: str) -> Any:
         if name not in names:
+            if find_spec(f"{package}.{name}"):
+                raise AttributeError(name)  # `from PACKAGE import MODULE` imports it then
             raise AttributeError(unknown(name, names, title))
         value = public(getattr(import_module(names[name]), name))
         setattr(sys.modules[package], name, value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sysconfig
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,7 +24,6 @@ R = TypeVar("R")
 C = TypeVar("C")
 
 _RAW = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
-_OURS = (str(Path(__file__).parent), *(sysconfig.get_path(p) for p in ("stdlib", "purelib")))
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
@@ -68,9 +66,13 @@ def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
 
 def _of_the_user(error: BaseException) -> bool:
     """Whether code that is neither nodeflow's nor a library's was running."""
+    import sysconfig  # slow to load, and needed only here
+
+    libraries = (sysconfig.get_path(kind) for kind in ("stdlib", "purelib"))
+    others = (str(Path(__file__).parent), *libraries, "<frozen", "<__array")
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
     while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith((*_OURS, "<frozen", "<__array")):
+        if not trace.tb_frame.f_code.co_filename.startswith(others):
             return True
         trace = trace.tb_next
     return False

@@ -12,11 +12,12 @@ import sys
 import pytest
 
 HEAVY = ("PySide6", "pyqtgraph", "shiboken6", "numba", "llvmlite", "scipy")
+NEEDED_LATER = ("numpy", "nodeflow.ops", "nodeflow.graph.graph", "nodeflow.tensorflow1.table")
 
 
-def heavy_modules_after(code: str) -> list[str]:
-    """Which heavy packages a fresh interpreter has loaded after running ``code``."""
-    report = f"print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+def heavy_modules_after(code: str, names: tuple[str, ...] = HEAVY) -> list[str]:
+    """Which of these a fresh interpreter has loaded after running ``code``."""
+    report = f"print('\\n' + json.dumps([m for m in {names!r} if m in sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", f"import json, sys\n{code}\n{report}"],
         capture_output=True,
@@ -42,6 +43,23 @@ def test_import_loads_nothing_heavy():
 def test_command_loads_nothing_heavy(arguments):
     code = f"from nodeflow.cli.main import main\nassert main({arguments!r}) == 0"
     assert heavy_modules_after(code) == []
+
+
+@pytest.mark.parametrize("code", ["import nodeflow", "main(['--help'])"])
+def test_what_is_imported_first_waits_with_the_rest(code):
+    code = f"from nodeflow.cli.main import main\n{code}"
+    assert heavy_modules_after(code, NEEDED_LATER) == []
+
+
+def test_the_first_question_for_an_op_registers_all():
+    code = "from nodeflow.graph.registry import REGISTRY\nassert 'matmul' in REGISTRY"
+    assert heavy_modules_after(f"{code}\nassert len(REGISTRY) > 300", HEAVY) == []
+
+
+def test_running_an_example_loads_nothing_for_names_of_tensorflow():
+    code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
+    code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"
+    assert heavy_modules_after(code, NEEDED_LATER[-1:]) == []
 
 
 def test_running_an_example_loads_no_qt():

@@ -15,6 +15,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import nodeflow.data
 import nodeflow.ops.streaming
@@ -23,7 +24,7 @@ import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.dtypes import OBJECTS
 from nodeflow.graph.op import Op
-from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops import REGISTRY
 
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
 NAMESPACES = (nodeflow.data, nodeflow.ops.streaming, nodeflow.summary, nodeflow.train)
@@ -51,12 +52,6 @@ TensorLike: TypeAlias = Tensor | np.ndarray | np.generic | complex | builtins.bo
 DtypeLike: TypeAlias = str | type[Any] | np.dtype[Any]
 '''
 
-_CONSTANTS = {
-    "DTYPES": "nodeflow.graph.types",
-    "REGISTRY": "nodeflow.graph.registry",
-    "functions": "nodeflow.ops",
-}
-
 TYPES = {
     "float": "float",
     "int": "int",
@@ -77,7 +72,7 @@ TYPES = {
 def stub() -> str:
     """The text of the stub file."""
     public = vars(nodeflow)
-    written = {*public["__all__"], *public["LAZY"]}
+    written = public["LAZY"]
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
     functions = [function(op) for op in ops if op.id not in written and op.id.isidentifier()]
     dtypes = "".join(f"{name}: DType\n" for name in OBJECTS)
@@ -88,12 +83,9 @@ def stub() -> str:
 def imports() -> str:
     """The hand-written functions, classes and modules, imported from where they are defined."""
     public, lines = vars(nodeflow), []
-    for name in public["__all__"]:
-        home = getattr(public[name], "__module__", None) or _CONSTANTS.get(name)
-        lines.append(f"from {home or 'nodeflow'} import {name} as {name}")
     for name, home in public["LAZY"].items():
         package, _, module = home.rpartition(".")
-        if name in public["MODULES"]:
+        if isinstance(getattr(nodeflow, name), ModuleType):
             lines.append(f"from {package} import {module} as {name}")
         else:
             lines.append(f"from {home} import {name} as {name}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nodeflow.train.settings import Setting, TrainingSettings, declared
+if TYPE_CHECKING:
+    from nodeflow.train.settings import Setting
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,22 @@ class Option:
 class Command:
     """A command, or a group of ``commands``.
 
-    ``handler`` is ``module:function``; the module is imported when the command runs.
+    Attributes:
+        handler: ``module:function``; the module is imported when the command runs.
+        listed: its options; a function gives several, where they are asked for.
     """
 
     name: str
     help: str
     handler: str
-    options: tuple[Option, ...] = ()
+    listed: tuple[Option | Callable[[], tuple[Option, ...]], ...] = ()
     commands: tuple[Command, ...] = ()
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """All options, in order."""
+        found = ((one,) if isinstance(one, Option) else one() for one in self.listed)
+        return tuple(option for some in found for option in some)
 
 
 def option(*flags: str, help: str, **settings: Any) -> Option:
@@ -52,6 +61,13 @@ def whole_number(least: float | None = None) -> Callable[[str], int]:
 
     parse.__name__ = "whole number"  # argparse names the type of a text that int() refuses
     return parse
+
+
+def training_options() -> tuple[Option, ...]:
+    """An option for each setting of a training that has one."""
+    from nodeflow.train.settings import TrainingSettings, declared
+
+    return tuple(setting_option(s) for s in declared(TrainingSettings) if s.option)
 
 
 def setting_option(setting: Setting) -> Option:
@@ -227,7 +243,7 @@ COMMANDS = (
         "nodeflow.cli.train:train",
         (
             FILE,
-            *(setting_option(s) for s in declared(TrainingSettings) if s.option),
+            training_options,
             DATA_DIR,
             DATASET,
             FEED,
@@ -373,8 +389,12 @@ COMMANDS = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser for ``nodeflow COMMAND ...``."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser for ``nodeflow COMMAND ...``.
+
+    Args:
+        only: the command whose options are wanted, as the first argument names it; None is all.
+    """
     parser = argparse.ArgumentParser(
         prog="nodeflow",
         description="Build tensor dataflow graphs in a node editor, run them and train them.",
@@ -385,19 +405,22 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--safe", action="store_true", help="open the window without your own ops: --safe [FILE]"
     )
-    _add_commands(parser, COMMANDS, "command")
+    _add_commands(parser, COMMANDS, "command", only)
     return parser
 
 
 def _add_commands(
-    parser: argparse.ArgumentParser, commands: tuple[Command, ...], dest: str
+    parser: argparse.ArgumentParser,
+    commands: tuple[Command, ...],
+    dest: str,
+    only: str | None = None,
 ) -> None:
     children = parser.add_subparsers(dest=dest, metavar="COMMAND", required=dest != "command")
     for command in commands:
         child = children.add_parser(
             command.name, help=command.help, description=command.help, allow_abbrev=False
         )
-        for item in command.options:
+        for item in command.options if only in (None, command.name) else ():
             child.add_argument(*item.flags, help=item.help, **item.settings)
         if command.commands:
             _add_commands(child, command.commands, f"{dest}_{command.name}")

@@ -25,12 +25,12 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
             return _open_window(argv[1:], environment, safe=True)
         if not argv or (argv[0] not in COMMAND_NAMES and not argv[0].startswith("-")):
             return _open_window(argv, environment)
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser(argv[0]).parse_args(argv)
         if arguments.version:
             environment.print(_version())
             return DONE
         if not getattr(arguments, "handler", None):
-            build_parser().print_help(environment.stderr)
+            build_parser(argv[0]).print_help(environment.stderr)
             return SYNTAX
         if hasattr(arguments, "plugins"):
             _load_plugins(arguments.plugins, environment)

@@ -1,18 +1,35 @@
-"""The op registry: plain data, by stable id. Importing ``nodeflow.ops`` fills it."""
+"""The op registry: plain data, by stable id. ``nodeflow.ops`` fills it, at the first question."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 from nodeflow.errors import UnknownOp, suggest
 from nodeflow.graph.op import Op
 
 
 class Registry:
-    """Ops by id, in the order they were registered."""
+    """Ops by id, in the order they were registered.
 
-    def __init__(self) -> None:
+    Args:
+        package: registers its ops when it is imported, and then calls `complete`. It is imported
+            when somebody first asks for an op.
+    """
+
+    def __init__(self, package: str | None = None) -> None:
         self._ops: dict[str, Op] = {}
+        self._package = package
+
+    def complete(self) -> None:
+        """All ops of the package are registered."""
+        self._package = None
+
+    @property
+    def _known(self) -> dict[str, Op]:
+        if self._package is not None:
+            import_module(self._package)
+        return self._ops
 
     def register(self, op: Op) -> Op:
         """Add an op.
@@ -40,21 +57,21 @@ class Registry:
             UnknownOp: there is none; the hint lists near ids.
         """
         try:
-            return self._ops[op_id]
+            return self._known[op_id]
         except KeyError:
             raise UnknownOp(f"there is no op {op_id!r}", hint=suggest(op_id, self._ops)) from None
 
     def __contains__(self, op_id: object) -> bool:
-        return op_id in self._ops
+        return op_id in self._known
 
     def __iter__(self) -> Iterator[Op]:
-        return iter(list(self._ops.values()))
+        return iter(list(self._known.values()))
 
     def __len__(self) -> int:
-        return len(self._ops)
+        return len(self._known)
 
     def ids(self) -> list[str]:
-        return list(self._ops)
+        return list(self._known)
 
 
-REGISTRY = Registry()
+REGISTRY = Registry("nodeflow.ops")

@@ -77,3 +77,5 @@ __all__ = [
     "training",
     "variables",
 ]
+
+REGISTRY.complete()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.build import build, from_graph
+from nodeflow.document.build.build import build
+from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

@@ -17,7 +17,6 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream, in_order, upstream
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.place import place
 from nodeflow.document.model.document import Document
@@ -103,6 +102,3 @@ def _named(flat: Flat, only: Collection[str]) -> set[str]:
 
 def _lies_in(node: NodeRecord, scope: str) -> bool:
     return node.id.startswith(scope) or node.name.startswith(scope)
-
-
-__all__ = ["Build", "build", "from_graph"]

@@ -116,7 +116,7 @@ def test_a_star_takes_as_many_tensors_as_are_wired() -> None:
         (lambda x: x, {"id": "add"}, "nodeflow has an op of this name"),
         (lambda x: x, {"id": "dataset"}, "nodeflow has an op of this name"),
         (lambda x: x, {"id": "f", "infer": "same as y"}, "infer cannot be 'same as y'"),
-        (lambda x: x, {"id": "f", "dtypes": ["float16"]}, "float16"),
+        (lambda x: x, {"id": "f", "dtypes": ["complex256"]}, "complex256"),
         (lambda x: x, {"id": "f", "dtypes": {"y": ["int32"]}}, "no parameter 'y'"),
         (lambda x, k=1: x, {"id": "f", "choices": {"k": ("a", "b")}}, "must be one of a, b"),
         (np.exp, {"id": "f"}, "not a function written in Python"),

@@ -39,14 +39,7 @@ class AssertTrue(Op):
     )
     attrs = (
         Attr("message", "string", "", "What the error says."),
-        Attr(
-            "summarize",
-            "int",
-            None,
-            "How many numbers of each tensor; -1 is all, none shortens large ones.",
-            minimum=-1,
-            optional=True,
-        ),
+        output.SUMMARIZE,
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

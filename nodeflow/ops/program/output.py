@@ -7,6 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nodeflow.graph.declaration import Attr
+
+SUMMARIZE = Attr(
+    "summarize", "int", None,
+    "How many numbers of each tensor; -1 is all, none shortens large ones.",
+    minimum=-1, optional=True,
+)  # fmt: skip
+
 
 def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

@@ -41,14 +41,7 @@ class PrintOp(Op):
     attrs = (
         Attr("message", "string", "", "Text to write before the values."),
         Attr("first_n", "int", None, "Only this many times; none is always.", optional=True),
-        Attr(
-            "summarize",
-            "int",
-            None,
-            "How many numbers of each tensor; -1 is all, none shortens large ones.",
-            minimum=-1,
-            optional=True,
-        ),
+        output.SUMMARIZE,
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

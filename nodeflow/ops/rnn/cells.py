@@ -143,7 +143,21 @@ class RNNCell:
         return f"<{type(self).__name__} {self._name or self.base_name}>"
 
 
-class _OneKernel(RNNCell):
+class _OfUnits(RNNCell):
+    """Base of cells whose output has as many numbers as they have units, and so has their state."""
+
+    _units: int
+
+    @property
+    def state_size(self) -> Any:
+        return self._units
+
+    @property
+    def output_size(self) -> int:
+        return self._units
+
+
+class _OneKernel(_OfUnits):
     """Base of cells with one kernel (features + units, gates * units) for inputs and state."""
 
     def _split(self, x: Tensor) -> tuple[list[Tensor], Callable[[Tensor, Tensor], Tensor]]:
@@ -190,14 +204,6 @@ class BasicRNNCell(_OneKernel):
         super().__init__(reuse, name, dtype)
         self._units, self._activation = num_units, _function(activation)
 
-    @property
-    def state_size(self) -> int:
-        return self._units
-
-    @property
-    def output_size(self) -> int:
-        return self._units
-
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
         units = self._units
         return {
@@ -219,7 +225,7 @@ class BasicRNNCell(_OneKernel):
         return sequences, step
 
 
-class GRUCell(RNNCell):
+class GRUCell(_OfUnits):
     """Cho and others, 2014: r, u = sigmoid([inputs, state] @ gates); new_state = u * state +
     (1 - u) * activation([inputs, r * state] @ candidate).
 
@@ -237,14 +243,6 @@ class GRUCell(RNNCell):
         super().__init__(reuse, name, dtype)
         self._units, self._activation = num_units, _function(activation)
         self._kernel, self._bias = kernel_initializer, bias_initializer
-
-    @property
-    def state_size(self) -> int:
-        return self._units
-
-    @property
-    def output_size(self) -> int:
-        return self._units
 
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
         units = self._units
@@ -315,10 +313,6 @@ class BasicLSTMCell(_OneKernel):
     @property
     def state_size(self) -> Any:
         return LSTMStateTuple(self._units, self._units) if self._tuple else 2 * self._units
-
-    @property
-    def output_size(self) -> int:
-        return self._units
 
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
         wide = 4 * self._units

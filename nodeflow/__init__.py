@@ -162,6 +162,7 @@ LAZY = {
     "GPUOptions": "nodeflow.engine.config",
     "InteractiveSession": "nodeflow.engine.session",
     "Session": "nodeflow.engine.session",
+    "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "app": "nodeflow.ops.program.app",
     "contrib": "nodeflow.ops.namespaces.contrib",
     "data": "nodeflow.data",

@@ -54,6 +54,7 @@ from nodeflow.ops.control_flow.api import foldr as foldr
 from nodeflow.ops.control_flow.api import map_fn as map_fn
 from nodeflow.ops.control_flow.api import scan as scan
 from nodeflow.ops.control_flow.api import while_loop as while_loop
+from nodeflow.ops.control_flow.tensor_array import TensorArray as TensorArray
 from nodeflow.ops.distributions.api import random_normal as random_normal
 from nodeflow.ops.distributions.api import random_uniform as random_uniform
 from nodeflow.ops.distributions.api import truncated_normal as truncated_normal

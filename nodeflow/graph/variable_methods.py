@@ -90,12 +90,16 @@ class VariableMethods:
 
     @property
     def initializer(self) -> Any:
-        """The node ``NAME/Assign``, which gives the variable its initial value when it is run."""
+        """The node ``NAME/Assign``, which gives the variable its initial value when it is run.
+
+        The numbers are those of `Session.initialize`, drawn ones too.
+        """
         node = self._variable("initializer")
         made = node.graph.initializers
         if node not in made:
             with node.graph.name_scope(f"{node.name}/"):
-                made[node] = self.assign(self.initial_value, name="Assign").node
+                attrs = {"variables": (node.name,)}
+                made[node] = node.graph.add_node("initialize", (), attrs, name="Assign")
         return made[node]
 
     def load(self, value: Any, session: Any = None) -> None:

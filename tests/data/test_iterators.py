@@ -199,3 +199,17 @@ def test_closing_a_session_ends_the_threads_of_its_data_sets() -> None:
         assert session.run(x) == 0
         assert threading.active_count() > before
     assert not [t for t in threading.enumerate() if t.name == "nodeflow prefetch"]
+
+
+def test_iterators_are_made_by_functions_too() -> None:
+    with nf.Graph() as graph:
+        dataset = nf.data.Dataset.from_tensor_slices(np.arange(3))
+        assert nf.data.get_output_types(dataset) == "int64"
+        assert tuple(nf.data.get_output_shapes(dataset)) == ()
+        once = nf.data.make_one_shot_iterator(dataset)
+        again = nf.data.make_initializable_iterator(dataset)
+        first, second = once.get_next(), again.get_next()
+    with nf.Session(graph) as session:
+        session.run(again.initializer)
+        assert session.run([first, second]) == [0, 0]
+        assert session.run(first) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from nodeflow.data.catalog import source_at
 from nodeflow.data.pipeline.dataset import Dataset
+from nodeflow.data.pipeline.iterators import Iterator
 
 
 def mnist(split: str = "train", **options: Any) -> Dataset:
@@ -34,3 +35,23 @@ def image_folder(path: str, split: str = "train", **options: Any) -> Dataset:
 def from_file(path: str, split: str = "train", **options: Any) -> Dataset:
     """The rows of a data file or folder, by its ending."""
     return Dataset.from_source(source_at(path), split, **options)
+
+
+def make_one_shot_iterator(dataset: Dataset) -> Iterator:
+    """`Dataset.make_one_shot_iterator` as a function."""
+    return dataset.make_one_shot_iterator()
+
+
+def make_initializable_iterator(dataset: Dataset, shared_name: str | None = None) -> Iterator:
+    """`Dataset.make_initializable_iterator` as a function."""
+    return dataset.make_initializable_iterator(shared_name)
+
+
+def get_output_types(dataset_or_iterator: Dataset | Iterator) -> Any:
+    """The dtype of each component, in the structure of the elements."""
+    return dataset_or_iterator.output_types
+
+
+def get_output_shapes(dataset_or_iterator: Dataset | Iterator) -> Any:
+    """The shape of each component, in the structure of the elements."""
+    return dataset_or_iterator.output_shapes

@@ -17,6 +17,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import dtype_name, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops.control_flow import nest
+from nodeflow.ops.control_flow.tensor_array import TensorArray
 from nodeflow.ops.control_flow.trace import Traced, captured_by, waits_of
 from nodeflow.ops.control_flow.while_loop import check_carried
 
@@ -171,12 +172,16 @@ def while_loop(
             first and after one iteration.
     """
     graph = get_default_graph()
-    variables = _sequence(loop_vars, "loop_vars")
+    variables = _settled(graph, body, _sequence(loop_vars, "loop_vars"))
     first = [graph.as_tensor(v) for v in nest.flatten(variables)]
     if not first:
         raise GraphError("while_loop needs a loop variable", hint="Give loop_vars=[tensor, ...].")
     names = nest.names(variables, "loop_vars")
     invariants = _invariants(variables, shape_invariants)
+    invariants = [
+        own if own is not None else given
+        for own, given in zip(_growing(variables), invariants, strict=True)
+    ]
     types = [t.type if s is None else t.type.with_shape(s) for t, s in zip(first, invariants)]
 
     def call(function: Function, inputs: list[Tensor]) -> Any:
@@ -205,7 +210,7 @@ def while_loop(
             "body": made.text(captured),
             "carried": len(first),
             "maximum_iterations": maximum_iterations,
-            "invariants": None if shape_invariants is None else invariants,
+            "invariants": None if all(s is None for s in invariants) else invariants,
         },
         name=name or "while",
         control_inputs=waits_of(test, made),
@@ -213,6 +218,33 @@ def while_loop(
     packed = nest.pack(variables, _outputs(node.outputs, back_prop))
     single = len(packed) == 1 and isinstance(packed, (list, tuple))
     return packed[0] if single and not return_same_structure else packed
+
+
+def _settled(graph: Graph, body: Function, variables: Any) -> Any:
+    """Loop variables whose arrays have a tensor: the body says which shape their elements have."""
+    arrays = [a for a in nest.composites(variables) if isinstance(a, TensorArray)]
+    if any(array.is_open and array.element_shape is None for array in arrays):
+        leaves = [graph.as_tensor(v) for v in nest.flatten(variables)]
+
+        def call(function: Function, inputs: list[Tensor]) -> Any:
+            function(*nest.pack(variables, inputs))
+            return inputs[:1]
+
+        Traced(graph, body, [t.type for t in leaves], _leaf_names(leaves), call, "body")
+    return nest.replaced(variables, lambda a: a.filled() if isinstance(a, TensorArray) else a)
+
+
+def _leaf_names(leaves: Sequence[Tensor]) -> list[str]:
+    return [f"value_{i}" for i in range(len(leaves))]
+
+
+def _growing(variables: Any) -> list[Any]:
+    """For each leaf the shape that a growing array keeps in a loop, else None."""
+    if isinstance(variables, Mapping):
+        return [s for key in sorted(variables) for s in _growing(variables[key])]
+    if isinstance(variables, (list, tuple)):
+        return [s for part in variables for s in _growing(part)]
+    return [variables.invariant] if isinstance(variables, TensorArray) else [None]
 
 
 def _counted_loop(

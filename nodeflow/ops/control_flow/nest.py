@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nodeflow.errors import GraphError
+
+
+class Composite:
+    """Something that is made of tensors, which loops and branches carry instead."""
+
+    def parts(self) -> list[Any]:
+        """The tensors that it is made of."""
+        raise NotImplementedError
+
+    def rebuilt(self, parts: list[Any]) -> Any:
+        """The same with other tensors."""
+        raise NotImplementedError
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -59,6 +71,8 @@ def _walk(structure: Any, name: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(structure, (list, tuple)):
         for index, part in enumerate(structure):
             yield from _walk(part, f"{name}[{index}]")
+    elif isinstance(structure, Composite):
+        yield from ((name, part) for part in structure.parts())
     else:
         yield name, structure
 
@@ -70,6 +84,8 @@ def _pack(structure: Any, rest: Iterator[Any]) -> Any:
     if isinstance(structure, (list, tuple)):
         parts = [_pack(part, rest) for part in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    if isinstance(structure, Composite):
+        return structure.rebuilt([next(rest) for _ in structure.parts()])
     return next(rest)
 
 
@@ -79,6 +95,8 @@ def _shape(structure: Any) -> Any:
         return {key: _shape(part) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
         return [_shape(part) for part in structure]
+    if isinstance(structure, Composite):
+        return type(structure).__name__
     return None
 
 
@@ -86,3 +104,22 @@ def _said(structure: Any) -> str:
     count = len(flatten(structure))
     kind = type(structure).__name__ if _shape(structure) is not None else "one"
     return "one tensor" if kind == "one" else f"a {kind} of {count}"
+
+
+def composites(structure: Any) -> list[Composite]:
+    """What is made of tensors, in order."""
+    if isinstance(structure, Mapping):
+        return [c for key in sorted(structure) for c in composites(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [c for part in structure for c in composites(part)]
+    return [structure] if isinstance(structure, Composite) else []
+
+
+def replaced(structure: Any, change: Callable[[Composite], Composite]) -> Any:
+    """The structure with what is made of tensors changed."""
+    if isinstance(structure, Mapping):
+        return type(structure)((k, replaced(v, change)) for k, v in structure.items())  # type: ignore[call-arg]
+    if isinstance(structure, (list, tuple)):
+        parts = [replaced(part, change) for part in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    return change(structure) if isinstance(structure, Composite) else structure

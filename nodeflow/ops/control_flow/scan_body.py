@@ -267,6 +267,8 @@ def run_body(
 def _constants(text: str) -> tuple[Sequence[np.ndarray], ...]:
     """For each node the values that need no inputs, else nothing."""
     return tuple(
-        (np.asarray(node.op.reference(**node.attrs)),) if node.op.id in ("constant", "fill") else ()
+        (np.asarray(node.op.reference(**node.attrs)),)
+        if node.op.id in ("constant", "fill") and not node.sources
+        else ()
         for node in parse(text).nodes
     )

@@ -1,9 +1,12 @@
-"""Checks of ranks and dtypes, which are decided while the graph is built."""
+"""Checks of ranks and dtypes, which are decided while the graph is built; by each run where a rank
+is not known before."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
+
+import numpy as np
 
 from nodeflow.errors import DtypeError, NodeflowError, ShapeError
 from nodeflow.graph.graph import Node, Tensor
@@ -19,7 +22,7 @@ def assert_rank(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that does nothing; an error now unless ``x`` has this rank.
+    """A node that ends the run unless ``x`` has this rank; an error now where the rank is known.
 
     Args:
         data, summarize: accepted for TensorFlow 1.
@@ -39,14 +42,21 @@ def assert_rank_in(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that does nothing; an error now unless ``x`` has one of these ranks.
+    """A node that ends the run unless ``x`` has one of these ranks; an error now where the rank is
+    known.
 
     Raises:
         ShapeError: it has another rank.
     """
     tensor = F.graph_of([x]).as_tensor(x)
-    wanted = " or ".join(map(str, ranks))
-    return _check(tensor, _rank(tensor) in ranks, f"rank {wanted}", message, name, "assert_rank_in")
+    wanted = f"rank {' or '.join(map(str, ranks))}"
+    if tensor.type.has_rank:
+        holds = tensor.type.rank in ranks
+        return _check(tensor, holds, wanted, message, name, "assert_rank_in")
+    with tensor.graph.name_scope(name or "assert_rank_in") as scope:
+        rank = F.rank(tensor)
+        fits = F.reduce_any(F.equal(rank, np.array(list(ranks), rank.dtype)))
+    return _when_run(tensor, rank, fits, wanted, message, scope)
 
 
 def assert_rank_at_least(
@@ -57,25 +67,37 @@ def assert_rank_at_least(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that does nothing; an error now unless ``x`` has at least this rank.
+    """A node that ends the run unless ``x`` has at least this rank; an error now where the rank is
+    known.
 
     Raises:
         ShapeError: its rank is smaller.
     """
     tensor = F.graph_of([x]).as_tensor(x)
-    holds = _rank(tensor) >= rank
-    return _check(tensor, holds, f"rank {rank} or more", message, name, "assert_rank_at_least")
+    wanted = f"rank {rank} or more"
+    if tensor.type.has_rank:
+        holds = tensor.type.rank >= rank
+        return _check(tensor, holds, wanted, message, name, "assert_rank_at_least")
+    with tensor.graph.name_scope(name or "assert_rank_at_least") as scope:
+        found = F.rank(tensor)
+        fits = F.greater_equal(found, rank)
+    return _when_run(tensor, found, fits, wanted, message, scope)
 
 
 def assert_scalar(tensor: Any, name: str | None = None, message: str | None = None) -> Tensor:
-    """The tensor itself; an error now unless it has rank 0.
+    """The tensor itself; an error, now or in the run, unless it has rank 0.
 
     Raises:
         ShapeError: it has another rank.
     """
     tensor = F.graph_of([tensor]).as_tensor(tensor)
-    assert_rank(tensor, 0, message=message, name=name)
-    return tensor
+    checked = assert_rank(tensor, 0, message=message, name=name)
+    if tensor.type.has_rank:
+        return tensor
+    with tensor.graph.control_dependencies([checked]):
+        scalar = F.identity(tensor)
+    scalar.set_shape(())
+    return scalar
 
 
 def assert_type(
@@ -107,8 +129,13 @@ def is_numeric_tensor(tensor: Any) -> bool:
     return isinstance(tensor, Tensor) and tensor.dtype in FLOATS + INTEGERS
 
 
-def _rank(tensor: Tensor) -> int:
-    return tensor.type.rank
+def _when_run(
+    tensor: Tensor, rank: Tensor, fits: Tensor, wanted: str, message: str | None, scope: str
+) -> Node:
+    """A node that checks a rank in each run."""
+    text = f"{tensor.name} must have {wanted}, and has rank {{}}"
+    attrs = {"message": f"{message}: {text}" if message else text}
+    return tensor.graph.add_node("assert_true", [fits, rank], attrs, name=scope)
 
 
 def _check(

@@ -212,3 +212,22 @@ def test_values_become_tensors(tier) -> None:
         for bad in ({}, "a", object()):
             with pytest.raises(NodeflowError):
                 nf.convert_to_tensor(bad)
+
+
+def test_ranks_that_only_a_run_knows_are_checked_then(tier: Any) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32")
+        checks = [
+            nf.assert_rank(x, 2, message="x"),
+            nf.assert_rank_in(x, (1, 2)),
+            nf.assert_rank_at_least(x, 1),
+        ]
+        scalar = nf.assert_scalar(x)
+    with nf.Session(graph, tier=tier) as session:
+        session.run(checks, {x: np.zeros((2, 3))})
+        assert session.run(scalar, {x: 3.0}) == 3
+        for check, fed in ((checks[0], np.zeros(3)), (checks[1], 1.0), (checks[2], 1.0)):
+            with pytest.raises(nf.errors.RunError, match=r"must have rank .*, and has rank"):
+                session.run(check, {x: fed})
+        with pytest.raises(nf.errors.RunError, match="rank 0"):
+            session.run(scalar, {x: [1.0]})

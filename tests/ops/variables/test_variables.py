@@ -122,3 +122,15 @@ def test_collections_of_anything() -> None:
         assert nf.get_collection("things") == [x, y]
         with pytest.raises(GraphError, match="follows from"):
             nf.get_collection_ref(nf.GraphKeys.TRAINABLE_VARIABLES)
+
+
+def test_the_initializer_draws_the_numbers_of_the_session() -> None:
+    with nf.Graph() as graph:
+        drawn = nf.get_variable("drawn", [3])
+        of_op = nf.Variable(nf.random_normal([3]), name="of_op")
+    with nf.Session(graph, seed=4) as session:
+        session.initialize()
+        wanted = session.run([drawn, of_op])
+        session.run([drawn.assign([1.0, 2.0, 3.0]), of_op.assign([1.0, 2.0, 3.0])])
+        session.run([drawn.initializer, of_op.initializer])
+        np.testing.assert_array_equal(session.run([drawn, of_op]), wanted)

@@ -4311,6 +4311,33 @@ def product_of_others_along(
         axis: Axis or axes of the product; none means all.
     """
 
+def projective_transform(
+    x: TensorLike,
+    transforms: TensorLike,
+    interpolation: Literal['nearest', 'bilinear'] = 'nearest',
+    fill_mode: Literal['constant', 'reflect', 'wrap', 'nearest'] = 'constant',
+    fill_value: float = 0.0,
+    size: int | Sequence[int] | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).
+
+    k = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all pictures
+    (rows, height, width, channels), or (rows, 8). x counts from the left, y from above. Height and
+    width must be known. Gradient: to the pixels that were read, and, if bilinear, to transforms. As
+    tf.contrib.image.transform.
+
+    Args:
+        x: Pictures.
+        transforms: Eight numbers, or eight for each picture.
+        interpolation: The nearest pixel, or linear between pixels.
+        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
+            the border itself.
+        fill_value: The value beyond the border, if it is constant.
+        size: Height and width of the result; none: as before.
+    """
+
 def proximal_adagrad(
     loss: TensorLike,
     schedule: TensorLike | None = None,
@@ -6203,33 +6230,6 @@ def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
 
     Args:
         offset: Which diagonal: above the main one if positive.
-    """
-
-def transform(
-    x: TensorLike,
-    transforms: TensorLike,
-    interpolation: Literal['nearest', 'bilinear'] = 'nearest',
-    fill_mode: Literal['constant', 'reflect', 'wrap', 'nearest'] = 'constant',
-    fill_value: float = 0.0,
-    size: int | Sequence[int] | None = None,
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).
-
-    k = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all pictures
-    (rows, height, width, channels), or (rows, 8). x counts from the left, y from above. Height and
-    width must be known. Gradient: to the pixels that were read, and, if bilinear, to transforms. As
-    tf.contrib.image.transform.
-
-    Args:
-        x: Pictures.
-        transforms: Eight numbers, or eight for each picture.
-        interpolation: The nearest pixel, or linear between pixels.
-        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
-            the border itself.
-        fill_value: The value beyond the border, if it is constant.
-        size: Height and width of the result; none: as before.
     """
 
 def transpose(

@@ -25,6 +25,8 @@ _SPELLED = {
     "pool1d": "pool 1D", "pool2d": "pool 2D", "pool3d": "pool 3D", "unpool2d": "unpool 2D",
     "unpool3d": "unpool 3D", "dilation2d": "dilation 2D", "relu": "ReLU",
     "rmsprop": "RMSProp", "rnn": "RNN",
+    "hsv": "HSV", "psnr": "PSNR", "rgb": "RGB", "roi": "RoI", "ssim": "SSIM", "yiq": "YIQ",
+    "yuv": "YUV",
 }  # fmt: skip
 """Words of ids that the field writes in its own way."""
 

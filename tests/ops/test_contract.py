@@ -64,7 +64,7 @@ NEED_SIZES = {
     "unstack": (), "meshgrid": (), "kron": (), "group_normalization": (0,),
     "interpolate": (), "image_gradients": (), "sobel_edges": (), "ssim": (), "ssim_multiscale": (),
     "central_crop": (), "resize_with_crop_or_pad": (), "grid_sample": (0, 1),
-    "rotary_embedding": (0,), "rotate": (), "transform": (),
+    "rotary_embedding": (0,), "rotate": (), "projective_transform": (),
     "image_patches": (0,), "crop_and_resize": (0, 3), "roi_align": (0,),
     "extract_glimpse": (0,), "random_rotation": (0,), "fold": (0,), "random_categorical": (0,),
     "dilation2d": (0, 3), "deform_conv2d": (0,),

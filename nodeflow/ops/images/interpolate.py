@@ -121,6 +121,7 @@ class Interpolate(Composed):
     """Arrays resized along some axes."""
 
     id = "interpolate"
+    everyday = False
     category = "Pictures"
     keywords = (
         "resize",

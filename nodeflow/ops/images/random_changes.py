@@ -184,7 +184,9 @@ class RandomRotation(RandomChange):
         x = inputs[0]
         most, seed = attrs.pop("max_angle"), attrs.pop("seed")
         (drawn,) = per_picture(x, 1, seed)
-        return F.transform(x, turned(drawn * most, *known_sizes(x.type, HEIGHT, WIDTH)), **attrs)
+        return F.projective_transform(
+            x, turned(drawn * most, *known_sizes(x.type, HEIGHT, WIDTH)), **attrs
+        )
 
     def samples(self) -> Iterator[Sample]:
         for dtype in NUMBERS:

@@ -151,7 +151,7 @@ class Warp(Picture):
     """Base: `matrices` says from where each pixel comes."""
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:
-        """(rows or 1, 8): a0, a1, a2, b0, b1, b2, c0, c1 as of `transform`."""
+        """(rows or 1, 8): a0, a1, a2, b0, b1, b2, c0, c1 as of `projective_transform`."""
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -194,8 +194,8 @@ class Warp(Picture):
 class Transform(Warp):
     """Pictures seen from another side."""
 
-    id = "transform"
-    keywords = ("projective", "perspective", "homography", "affine", "warp", "shear", "translate")
+    id = "projective_transform"
+    keywords = ("transform", "perspective", "homography", "affine", "warp", "shear", "translate")
     doc = (
         "Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).\n"
         "\nk = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all "

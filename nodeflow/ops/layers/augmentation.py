@@ -31,6 +31,7 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 class Augmentation(Layer):
     """Base: `change` is what happens to pictures (rows, height, width, channels) in training."""
 
+    everyday = False
     inputs = (Port("x", "Pictures: (rows, height, width, channels).", FLOATS),
               replace(TRAINING, keyword=True))  # fmt: skip
 
@@ -85,12 +86,14 @@ class Moving(Augmentation):
     )
 
     def transforms(self, x: Tensor, draws: list[Tensor], attrs: dict[str, Any]) -> Tensor:
-        """From where pixels come, as of `transform`; draws from -1 to 1 for each picture."""
+        """Eight numbers for each picture, from draws from -1 to 1: see `projective_transform`."""
         raise NotImplementedError(self.id)
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:
         how = {n: attrs.pop(n) for n in ("fill_mode", "fill_value", "interpolation")}
-        return F.transform(x, self.transforms(x, per_picture(x, 2, attrs["seed"]), attrs), **how)
+        return F.projective_transform(
+            x, self.transforms(x, per_picture(x, 2, attrs["seed"]), attrs), **how
+        )
 
     def calls(self, on: np.ndarray) -> Iterator[Sample]:
         yield from super().calls(on)
@@ -104,6 +107,7 @@ class RandomFlip(Augmentation):
     """Pictures mirrored while training."""
 
     id = "layers/random_flip"
+    everyday = True
     shown_attrs = ("mode",)
     keywords = ("augmentation", "mirror", "layer", "horizontal", "vertical", "RandomHorizontalFlip")
     doc = (
@@ -138,6 +142,7 @@ class RandomRotation(Moving):
     """Pictures turned while training."""
 
     id = "layers/random_rotation"
+    everyday = True
     shown_attrs = ("factor",)
     keywords = ("augmentation", "rotate", "layer", "turn", "angle")
     doc = (

@@ -183,7 +183,7 @@ def transform(
         output_shape: another height and width.
     """
     x = tensor(images)
-    return F.transform(
+    return F.projective_transform(
         x, _floats(transforms, x), interpolation=interpolation.lower(),
         size=None if output_shape is None else pair("output_shape", output_shape),
         fill_mode=fill_mode.lower(), fill_value=fill_value, name=name,

@@ -39,7 +39,7 @@ def test_rotation_is_scipys(tier: str, method: str, order: int, angle: float) ->
 def test_what_is_beyond_the_border_is_scipys(tier: str, mode: str) -> None:
     transform = np.array([1.3, 0.4, -6.2, -0.5, 1.2, 5.3, 0, 0])
     with nf.Graph():
-        made = nf.transform(
+        made = nf.projective_transform(
             nf.constant(PICTURES), nf.constant(transform), interpolation="bilinear",
             fill_mode=mode, fill_value=0.25,
         )  # fmt: skip

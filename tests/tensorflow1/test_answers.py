@@ -63,6 +63,10 @@ def test_the_first_reason_that_fits_counts() -> None:
     assert answer("math.exp", EXISTS).here == "exp"
     assert answer("nn.relu", EXISTS).here in ("nn.relu", "relu")
     assert answer("mul", EXISTS).here == "multiply"
+    for name in ("image.resize_images", "image.random_crop", "space_to_batch", "depth_to_space"):
+        assert answer(name, EXISTS).here == name
+    assert answer("contrib.image.rotate", EXISTS).here == "image.rotate"
+    assert answer("image.decode_jpeg", EXISTS).here is None
     assert not set(RENAMED) & {p for patterns in ABSENT.values() for p in patterns.split()}
 
 

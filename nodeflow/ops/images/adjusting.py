@@ -189,8 +189,9 @@ class PerImageStandardization(Picture):
         x = inputs[0] if inputs[0].type.is_float else F.cast(inputs[0], dtype="float32")
         axes = (HEIGHT, WIDTH, CHANNELS)
         centred = x - F.reduce_mean(x, axis=axes, keepdims=True)
-        deviation = F.sqrt(F.reduce_mean(F.square(centred), axis=axes, keepdims=True))
         least = F.rsqrt(F.size(x, axis=axes, dtype=x.dtype))
+        shares = F.square(centred * least)  # divided before they are added: no overflow
+        deviation = F.sqrt(F.reduce_sum(shares, axis=axes, keepdims=True))
         return centred / F.maximum(deviation, least)
 
     def samples(self) -> Iterator[Sample]:

@@ -53,7 +53,14 @@ GRAPHS: dict[str, Callable[[], Tensor]] = {
         randoms(32, 28, 28, 8), randoms(3, 3, 4, 16, seed=1), strides=(2, 2), groups=2),
     "conv2d_transpose": lambda: nf.conv2d_transpose(
         randoms(32, 14, 14, 8), randoms(3, 3, 16, 8, seed=1), strides=(2, 2)),
+    "conv3d": lambda: nf.conv3d(
+        randoms(4, 9, 14, 14, 8), randoms(3, 3, 3, 8, 16, seed=1), strides=(2, 1, 1)),
     "max pooling": lambda: nf.max_pool2d(randoms(32, 28, 28, 16)),
+    "mean pooling, dilated, with its border": lambda: nf.average_pool2d(
+        randoms(32, 28, 28, 16), size=(3, 3), strides=(2, 3), dilations=(2, 2),
+        pads=[[2, 1], [0, 3]], count_include_pad=True),
+    "max pooling, dilated, over the end": lambda: nf.max_pool2d(
+        randoms(32, 28, 28, 16), strides=(3, 2), dilations=(3, 1), pads=1, ceil_mode=True),
     "mean pooling": lambda: nf.average_pool2d(randoms(32, 28, 28, 16), size=(3, 3), strides=(2, 2)),
     "batch normalisation": lambda: nf.batch_normalization(
         randoms(64, 14, 14, 24), nf.constant(np.array(True))),

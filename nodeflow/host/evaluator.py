@@ -33,6 +33,7 @@ from nodeflow.host.iterations import iterations
 from nodeflow.host.previews import Evaluation, make_preview, no_value
 from nodeflow.host.protocol import Preview, ShowData, ShownIteration, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
+from nodeflow.host.views.kept_source import KeptSource
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
@@ -73,8 +74,7 @@ class Evaluator:
         self._kept = KeptValues()
         self.iterations: Mapping[str, int | None] = {}
         self.version = 0
-        self._source: ViewSource | None = None
-        self._viewed: tuple | None = None
+        self._views = KeptSource()
         self._live = LiveBuild(document, base_dir)
         self._begin()
 
@@ -213,7 +213,7 @@ class Evaluator:
     def variables(self) -> dict[str, np.ndarray]:
         """Returns copies of all values, those of derived variables included."""
         self.settle()
-        self._variables.initialise_large()
+        self._initialise_large()
         return dict(self.session.variables.items())
 
     def ids(self) -> dict[str, VariableId]:
@@ -235,12 +235,17 @@ class Evaluator:
             ids: what each value belongs to, by name; default: the variable of that name.
         """
         self.settle()
+        self._initialise_large()
         variables = self.session.variables
         names = {known: name for name, known in self.ids().items()}
         for name, value in values.items():
             here = name if ids is None else names.get(ids[name])
             if here is not None and here in variables and variables[here].shape == value.shape:
                 variables[here] = value
+
+    def _initialise_large(self) -> None:
+        """Sets the variables that are above the budget; live values have them from now on."""
+        self._forget(self._variables.initialise_large())
 
     def _forget_assigned(self) -> None:
         """Drops the values that depend on variables that have changed."""
@@ -486,15 +491,13 @@ class Evaluator:
         Args:
             trained: values of variables in a training, used where names and shapes match.
         """
-        of = (self.version, self.task)
-        if self._viewed != of or self._source is None:
-            self._viewed = of
+        read = self._variables.read
+
+        def make() -> ViewSource:
             stream_of = self.session.stream_of("run", 0)
-            self._source = ViewSource(
-                self.task, self._viewable, self._variables.read, stream_of, self._live.users
-            )
-        self._source.read = self._variables.read if trained is None else self._reading(trained)
-        return self._source
+            return ViewSource(self.task, self._viewable, read, stream_of, self._live.users)
+
+        return self._views.source((self.version, self.task), make, read, trained)
 
     def _viewable(self, name: str) -> Tensor:
         """The tensor of a name; raises OverBudget where a live value that it needs is too much."""
@@ -503,16 +506,6 @@ class Evaluator:
             if isinstance(error, OverBudget) and node in ancestors([tensor.node]):
                 raise error
         return tensor
-
-    def _reading(self, trained: Mapping[str, np.ndarray]) -> Callable[[Node], np.ndarray]:
-        def read(node: Node) -> np.ndarray:
-            own = self._variables.read(node)
-            if node.name not in trained:
-                return own
-            value = trained[node.name]
-            return value if (value.shape, value.dtype) == (own.shape, own.dtype) else own
-
-        return read
 
     # ---- explicit runs ------------------------------------------------------------------------
 
@@ -528,7 +521,7 @@ class Evaluator:
         result.data = self._data.shown(self.task)
         failures = self._run.failures.items()
         over = {node for node, error in failures if isinstance(error, OverBudget)}
-        self._forget(self._variables.initialise_large())
+        self._initialise_large()
         held = descendants(over, self._live.users) & self._run.outcomes.keys()
         for _ in range(MOST_FAILURES):
             try:

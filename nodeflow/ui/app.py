@@ -76,6 +76,7 @@ class Start(QObject):
         if self._path is not None:
             window.files.load(self._path)
         window.files.offer_recovery()
+        window.engine_notices.show_safe_start()
         QTimer.singleShot(IDLE_MS, window.idle.emit)
 
 

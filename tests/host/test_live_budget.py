@@ -95,6 +95,19 @@ def test_a_large_variable_takes_no_memory_before_a_run_needs_it():
     assert node in document.nodes
 
 
+def test_what_a_large_variable_learned_is_kept():
+    document = Document()
+    initial = {"op": "random_normal"}
+    attrs = {"initializer": initial, "shape": [50, 50]}
+    commands.add_node(document, "variable", (0, 0), name="w", attrs=attrs)
+    evaluator = Evaluator(document, budget=Budget(bytes=1000))
+    assert evaluator.previews().values["w"].kind == "deferred"
+    learned = np.full((50, 50), 3.0, np.float32)
+    evaluator.take_variables({"w": learned})
+    assert (evaluator.variables()["w"] == learned).all()
+    assert evaluator.previews().values["w"].mean == 3.0
+
+
 def test_a_run_that_needs_more_memory_than_is_free_is_refused_in_words(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000_000)
     monkeypatch.setattr(np, "full", refuse)

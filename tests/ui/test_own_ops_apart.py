@@ -144,6 +144,8 @@ def test_a_safe_start_runs_no_file(plugin_files, qtbot, settings, tmp_path, monk
     assert window.plugins.is_safe and not window.plugins.is_loading
     assert FakeClient.made[-1].requests(p.LoadPlugins) == [] and not mark.exists()
     assert window.actions_.spec("safe_start") and window.engine_notices._safe_blocked() is not None
+    window.engine_notices.show_safe_start()
+    assert "left out" in window.info.text and window.info.button.text() == "Load own ops"
     window.actions_.trigger("reload_plugins")
     qtbot.waitUntil(lambda: mark.exists(), timeout=SECONDS)
     qtbot.waitUntil(lambda: not window.plugins.is_loading, timeout=SECONDS)

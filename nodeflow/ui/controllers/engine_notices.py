@@ -96,6 +96,12 @@ class EngineNotices(QObject):
         """Start another engine that knows no own ops; their nodes stay as they are."""
         self._plugins.go_safe()
         self._link.restart()
+        self.show_safe_start()
+
+    def show_safe_start(self) -> None:
+        """Say that own ops are left out, if they are."""
+        if not self._plugins.is_safe:
+            return
         text = "Your own ops are left out; their nodes stay. Load them again when they are mended."
         self._messages.show(text, "info", "reload_plugins", "Load own ops")
 

@@ -1,0 +1,49 @@
+"""What views are computed from, kept while graph and data stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nodeflow.graph.graph import Node
+from nodeflow.host.views.source import ViewSource
+
+Read = Callable[[Node], np.ndarray]
+
+
+class KeptSource:
+    """The source that was made last."""
+
+    def __init__(self) -> None:
+        self._source: ViewSource | None = None
+        self._of: object = None
+
+    def source(
+        self,
+        of: object,
+        make: Callable[[], ViewSource],
+        read: Read,
+        trained: Mapping[str, np.ndarray] | None,
+    ) -> ViewSource:
+        """The source of a graph and its data; another one is made where ``of`` is another.
+
+        Args:
+            read: the value of a variable.
+            trained: values of variables in a training, used where names and shapes match.
+        """
+        if self._source is None or self._of != of:
+            self._of, self._source = of, make()
+        self._source.read = read if trained is None else _reading(read, trained)
+        return self._source
+
+
+def _reading(read: Read, trained: Mapping[str, np.ndarray]) -> Read:
+    def value(node: Node) -> np.ndarray:
+        own = read(node)
+        if node.name not in trained:
+            return own
+        learned = trained[node.name]
+        return learned if (learned.shape, learned.dtype) == (own.shape, own.dtype) else own
+
+    return value

@@ -7,13 +7,17 @@
   ``%LOCALAPPDATA%\\nodeflow``
 
 On macOS the first three are ``~/Library/Application Support``. A relative XDG variable is ignored,
-as the XDG specification requires. No function here creates a folder.
+as the XDG specification requires. No function here creates a folder, but for a user without a home
+folder, as in many containers: then a temporary one is home, for the processes that this one starts
+as well.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
+import tempfile
 from pathlib import Path
 
 CACHE_VARIABLE = "NODEFLOW_CACHE_DIR"
@@ -24,6 +28,46 @@ PLUGINS_VARIABLE = "NODEFLOW_PLUGINS"
 """Names the plugin folder."""
 
 _NAME = "nodeflow"
+
+
+_no_home: list[str] = []
+"""What `home_notice` says."""
+
+
+def home() -> Path:
+    """The user's home folder, or a temporary one where there is none that can be written to."""
+    try:
+        found = Path.home()
+    except RuntimeError:  # no variable, and no entry in the list of users
+        return _temporary_home("There is no home folder")
+    if not found.is_dir() and not os.access(found.parent, os.W_OK):
+        return _temporary_home(f"The home folder {found} does not exist")
+    if found == Path(found.anchor) and not os.access(found, os.W_OK):
+        return _temporary_home("There is no home folder that can be written to")
+    return found
+
+
+def home_notice() -> str | None:
+    """What the user has to know about a temporary home folder; None where there is a real one."""
+    home()
+    return _no_home[0] if _no_home else None
+
+
+def _temporary_home(why: str) -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"nodeflow-home-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        mine = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
+    except OSError:
+        mine = False
+    if not mine:  # somebody else made it
+        folder = Path(tempfile.mkdtemp(prefix="nodeflow-home-"))
+    os.environ["HOME"] = str(folder)
+    text = f"{why}, so settings, caches and recovery are kept in {folder} and may be lost."
+    _no_home[:] = [text + " Set HOME to a folder of your own to keep them."]
+    return folder
 
 
 def config_folder() -> Path:
@@ -48,7 +92,7 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return _local_app_data() / _NAME / "cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / _NAME
+        return home() / "Library" / "Caches" / _NAME
     return _xdg("XDG_CACHE_HOME", ".cache") / _NAME
 
 
@@ -96,16 +140,16 @@ def folder_named_by(variable: str) -> Path | None:
 
 def _application_folder(variable: str, usual: str) -> Path:
     if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / _NAME
+        return Path(os.environ.get("APPDATA") or home() / "AppData" / "Roaming") / _NAME
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / _NAME
+        return home() / "Library" / "Application Support" / _NAME
     return _xdg(variable, usual) / _NAME
 
 
 def _local_app_data() -> Path:
-    return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("LOCALAPPDATA") or home() / "AppData" / "Local")
 
 
 def _xdg(variable: str, usual: str) -> Path:
     value = os.environ.get(variable, "")
-    return Path(value) if os.path.isabs(value) else Path.home() / usual
+    return Path(value) if os.path.isabs(value) else home() / usual

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from nodeflow import paths
 from nodeflow.data.sources import mnist
 from nodeflow.engine.compiler import cache
 from nodeflow.ops.user import plugin_folder
+from nodeflow.resources import example
 
 VARIABLES = (
     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "APPDATA",
@@ -129,3 +133,69 @@ def test_a_named_folder_may_begin_with_the_home_folder(home, monkeypatch):
     assert paths.folder_named_by("NODEFLOW_DATA_DIR") == home / "data"
     monkeypatch.setenv("NODEFLOW_DATA_DIR", "")
     assert paths.folder_named_by("NODEFLOW_DATA_DIR") is None
+
+
+NO_ENTRY = """
+import os, pwd, sys
+
+def none(*_):
+    raise KeyError("no such user")
+
+pwd.getpwuid = pwd.getpwnam = none
+os.environ.pop("HOME", None)
+from nodeflow.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_without_home(tmp_path, *arguments: str):
+    """The program for a user without an entry in the list of users."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG", "NODEFLOW_"))}
+    environment["TMPDIR"] = str(tmp_path)
+    return subprocess.run(
+        [sys.executable, "-c", NO_ENTRY, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows the folder by other means")
+def test_without_a_home_folder_a_temporary_one_serves_and_a_notice_says_so(tmp_path):
+    graph = example("expression")
+    done = run_without_home(tmp_path, "run", str(graph), "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("note:") == 1 and "Set HOME" in done.stderr
+    (folder,) = tmp_path.glob("nodeflow-home-*")
+    assert folder.stat().st_mode & 0o777 == 0o700 and str(folder) in done.stderr
+    assert json.loads(done.stdout), "the answer is not mixed with the notice"
+    again = run_without_home(tmp_path, "doctor")
+    assert again.returncode == 0 and [*tmp_path.glob("nodeflow-home-*")] == [folder]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="only where folders have owners")
+def test_a_temporary_home_that_is_open_to_others_is_not_used(tmp_path):
+    trap = tmp_path / f"nodeflow-home-{os.getuid()}"
+    trap.mkdir(mode=0o777)
+    trap.chmod(0o777)
+    done = run_without_home(tmp_path, "doctor")
+    assert done.returncode == 0 and [*trap.iterdir()] == []
+    assert str(trap) + " " not in done.stderr and len([*tmp_path.glob("nodeflow-home-*")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("home", "why"), [("/", "that can be written to"), ("/nowhere", "/nowhere does not exist")]
+)
+def test_a_home_that_cannot_be_written_to_is_none(tmp_path, monkeypatch, home, why):
+    """`docker run --user` sets it to /; it is /nonexistent for some users of services."""
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(paths.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(paths, "_no_home", [])
+    assert paths.home().parent == tmp_path
+    assert why in (paths.home_notice() or "")
+
+
+def test_a_real_home_is_used_without_a_word(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert paths.home() == tmp_path and paths.home_notice() is None

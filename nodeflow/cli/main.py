@@ -10,6 +10,7 @@ from importlib import import_module
 from nodeflow.cli.definition import COMMAND_NAMES, build_parser
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, SYNTAX, Environment
 from nodeflow.errors import NodeflowError, suggest
+from nodeflow.paths import home_notice
 
 
 def main(argv: Sequence[str] | None = None, environment: Environment | None = None) -> int:
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     environment = environment or Environment()
+    if notice := home_notice():
+        environment.message(f"nodeflow: note: {notice}")
     try:
         if argv[:1] == ["--safe"]:
             return _open_window(argv[1:], environment, safe=True)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
 from nodeflow.ui.controllers.theme_actions import chosen_theme
 from nodeflow.ui.core.engine_client import ClientFactory, engine_client
@@ -77,6 +78,9 @@ class Start(QObject):
             window.files.load(self._path)
         window.files.offer_recovery()
         window.engine_notices.show_safe_start()
+        if notice := home_notice():
+            window.messages.show(notice, "info")
+            window.messages.show_status(notice)  # the welcome page covers the other
         QTimer.singleShot(IDLE_MS, window.idle.emit)
 
 
@@ -96,6 +100,7 @@ def run(
     Returns:
         The exit code.
     """
+    home()  # before Qt asks for it
     app = make_application(sys.argv[:1])
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     errors = ErrorHandler()

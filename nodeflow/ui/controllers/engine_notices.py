@@ -104,6 +104,7 @@ class EngineNotices(QObject):
             return
         text = "Your own ops are left out; their nodes stay. Load them again when they are mended."
         self._messages.show(text, "info", "reload_plugins", "Load own ops")
+        self._messages.show_status("Started without own ops")
 
     def _of_variables(self, joined: str) -> str:
         """What becomes of the variables in an engine that starts."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from nodeflow.paths import home
+
 RECENT = 10
 MOST_BOOKMARKED = 50
 MOST_USES = 500
@@ -158,7 +160,7 @@ class Settings:
     def last_folder(self) -> Path:
         """The folder a file dialog starts in."""
         recent = self.recent_files()
-        return recent[0].parent if recent else Path.home()
+        return recent[0].parent if recent else home()
 
     def data_folder(self) -> Path:
         """The folder where data of the user's own were chosen last."""

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.paths import home
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import button
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
@@ -92,7 +93,7 @@ class PathField(QWidget):
         """The paths that a text may be the beginning of: folders first, then files that fit."""
         head, _, start = text.replace(os.sep, "/").rpartition("/")
         head = f"{head}/" if "/" in text.replace(os.sep, "/") else ""
-        folder = Path(self._base_dir or Path.home(), os.path.expanduser(head or "."))
+        folder = Path(self._base_dir or home(), os.path.expanduser(head or "."))
         try:
             with os.scandir(folder) as entries:
                 found = [(e.name, e.is_dir()) for e in islice(entries, MOST)]
@@ -130,7 +131,7 @@ class PathField(QWidget):
         self.line.setText(self._shown)
 
     def _on_browse(self) -> None:
-        start = str(Path(self._base_dir or Path.home(), os.path.expanduser(self.path)))
+        start = str(Path(self._base_dir or home(), os.path.expanduser(self.path)))
         start = start if os.path.isdir(start) else os.path.dirname(start)
         if self.endings:
             patterns = " ".join(f"*{ending}" for ending in self.endings)

@@ -32,6 +32,7 @@ from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, counted, rounded
+from nodeflow.paths import home
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
@@ -215,7 +216,7 @@ class ProfilePanel(QWidget):
 
     def save_trace(self) -> None:
         """Write the trace where the user wants it."""
-        name = str(Path.home() / "trace.json")
+        name = str(home() / "trace.json")
         chosen, _ = QFileDialog.getSaveFileName(self, "Save the trace", name, "Trace (*.json)")
         if not chosen or self.result is None:
             return

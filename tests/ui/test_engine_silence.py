@@ -17,6 +17,7 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.engine_notices import RESTART
 from nodeflow.ui.core.engine_client import engine_client
+from nodeflow.ui.popups import dialogs
 
 SECONDS = 60_000
 """Until what has to happen has happened, on a busy machine too."""
@@ -219,3 +220,26 @@ def fetched(window, qtbot, name: str):
     with qtbot.waitSignal(window.link.tensor, timeout=SECONDS) as answer:
         window.link.fetch(name)
     return answer.args[0].array
+
+
+def test_weights_are_saved_from_their_copy_when_the_engine_does_not_answer(
+    window, engine, qtbot, monkeypatch, tmp_path
+):
+    weights = window.files.weights
+    add_constant(window, 1.0)
+    window.link.train()
+    engine.begin_training()
+    engine.end_epoch(1, 0.5)
+    engine.end_training()
+    qtbot.waitUntil(lambda: weights.is_unsaved, timeout=SECONDS)
+    kept = weights.journal.keep_weights()
+    kept.write_bytes(b"as they were kept last")
+    engine.pulse.stopped = True
+    engine.computes = False
+    window.link.refresh_soon()
+    qtbot.waitUntil(lambda: window.link.watch.is_silent, timeout=SECONDS)
+    target = tmp_path / "saved.safetensors"
+    monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.SAVE)
+    monkeypatch.setattr(weights, "_ask_path", lambda: target)
+    assert weights.may_leave(), "nobody waits for the engine"
+    assert target.read_bytes() == b"as they were kept last"

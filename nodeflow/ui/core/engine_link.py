@@ -114,9 +114,8 @@ class EngineLink(QObject):
         workspace.replaced.connect(self._on_replaced)
         workspace.saved.connect(self._on_saved)
         self._folder = workspace.base_dir
-        self._plugins: p.LoadPlugins | None = None
-        self._wanted_threads: int | None = None
-        self._budget: p.SetBudget | None = None
+        self._lasting: dict[type, p.Request] = {}
+        """What every engine gets when it starts: the latest request of each kind."""
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
         self._iterations: dict[str, int | None] = {}
@@ -132,14 +131,8 @@ class EngineLink(QObject):
         self._client = self._factory(Inbox(self.arrived, self._generation))
         self._set_state("starting")
         self._client.start()
-        if self._plugins is not None:
-            self._send(self._plugins)
-        if self._wanted_threads is not None:
-            self._send(p.SetThreads(self._wanted_threads))
-        if self._budget is not None:
-            self._send(self._budget)
-        if self._iterations:
-            self._send(p.ShowIterations(self._iterations))
+        for request in self._lasting.values():
+            self._send(request)
         self.sync()
 
     def restart(self) -> None:
@@ -213,9 +206,10 @@ class EngineLink(QObject):
             folder: empty for none.
             skip: (file, why) of those that are left out.
         """
-        self._plugins = p.LoadPlugins(folder, skip) if folder else None
-        if self._plugins is not None:
-            self._send(self._plugins)
+        if folder:
+            self._send_lasting(p.LoadPlugins(folder, skip))
+        else:
+            self._lasting.pop(p.LoadPlugins, None)
         self._oldest = self._request + 1
         self._asked = None
         self._watch_again()
@@ -253,7 +247,7 @@ class EngineLink(QObject):
         """Ask soon for values inside loops: name of each -> iteration, None for the last."""
         if numbers != self._iterations:
             self._iterations, self._current = dict(numbers), None
-            self._send(p.ShowIterations(self._iterations))
+            self._send_lasting(p.ShowIterations(self._iterations))
             if self._client is not None and not self._timer.isActive():
                 self._timer.start(LOOK_MS)
 
@@ -302,13 +296,11 @@ class EngineLink(QObject):
 
     def set_threads(self, threads: int | None) -> None:
         """Let the engine compute with so many threads (None: as many as cores), now and later."""
-        self._wanted_threads = threads
-        self._send(p.SetThreads(threads))
+        self._send_lasting(p.SetThreads(threads))
 
     def set_budget(self, budget: p.SetBudget) -> None:
         """Let live values take so much, now and later."""
-        self._budget = budget
-        self._send(budget)
+        self._send_lasting(budget)
         self.refresh_soon()
 
     def train(self, resume: bool = False) -> int:
@@ -375,6 +367,11 @@ class EngineLink(QObject):
     def _next(self) -> int:
         self._request += 1
         return self._request
+
+    def _send_lasting(self, request: p.Request) -> None:
+        """Send to this engine, and to each that is started after it."""
+        self._lasting[type(request)] = request
+        self._send(request)
 
     def _send(self, request: p.Request) -> None:
         """Send if there is an engine; the reading thread reports its death, once."""

@@ -21,6 +21,7 @@ from nodeflow.errors import EngineBusy, EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.train import events
 from nodeflow.ui.core.engine_client import Client, ClientFactory, Inbox, engine_client
+from nodeflow.ui.core.engine_requests import EngineRequests
 from nodeflow.ui.core.engine_watch import EngineWatch
 from nodeflow.ui.core.workspace import Workspace
 
@@ -46,7 +47,7 @@ def _is_first_batch(data: p.ShowData) -> bool:
     return not data.feeds and data == p.ShowData()
 
 
-class EngineLink(QObject):
+class EngineLink(QObject, EngineRequests):
     """Sends requests to the engine and turns its messages into signals.
 
     ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``; ``watch``
@@ -270,12 +271,6 @@ class EngineLink(QObject):
         revision = self._workspace.root.revision
         self._send(p.Evaluate(revision, self._derived, names))
 
-    def fetch(self, name: str) -> int:
-        """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
-        request = self._next()
-        self._send(p.FetchTensor(name, request))
-        return request
-
     def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
         """Let the engine compute these views whenever values change; ``view`` brings them."""
         if specs != self._watched:
@@ -287,12 +282,6 @@ class EngineLink(QObject):
         if self._watched or self._watch:
             self._watch = self._next()
             self._send(p.WatchViews(self._watched, self._watch))
-
-    def profile(self) -> int:
-        """Ask where the time goes; ``profiled`` answers."""
-        request = self._next()
-        self._send(p.Profile(request))
-        return request
 
     def set_threads(self, threads: int | None) -> None:
         """Let the engine compute with so many threads (None: as many as cores), now and later."""
@@ -309,41 +298,9 @@ class EngineLink(QObject):
         self._send(p.Train(request, resume))
         return request
 
-    def pause(self) -> None:
-        self._send(p.Pause())
-
-    def resume(self) -> None:
-        self._send(p.Resume())
-
-    def step(self, count: int = 1) -> None:
-        """While paused: some steps, and stay paused."""
-        self._send(p.Step(count))
-
-    def stop(self) -> None:
-        self._send(p.Stop())
-
-    def initialise(self) -> None:
-        self._send(p.InitializeVariables())
-
-    def save_weights(self, path: str) -> int:
-        request = self._next()
-        self._send(p.SaveWeights(path, request))
-        return request
-
     def keep_weights(self, path: str) -> None:
         """Write the variables for recovery; nothing is said of it, whether it works or not."""
         self._quiet.add(self.save_weights(path))
-
-    def check_weights(self, path: str) -> int:
-        """Ask what of a file fits; ``done`` answers with WeightsChecked."""
-        request = self._next()
-        self._send(p.CheckWeights(path, request))
-        return request
-
-    def load_weights(self, path: str) -> int:
-        request = self._next()
-        self._send(p.LoadWeights(path, request))
-        return request
 
     def predict(self, source: str, path: str | None = None) -> int:
         """Ask for predictions for another file, as rows or (``path``) written as CSV."""
@@ -351,16 +308,10 @@ class EngineLink(QObject):
         self._send(p.Predict(source, self._predicting, path))
         return self._predicting
 
-    def cancel_predictions(self) -> None:
-        self._send(p.CancelPredictions())
-
     def start_download(self, name: str) -> int:
         self._download = self._next()
         self._send(p.DownloadData(name, self._download))
         return self._download
-
-    def cancel_download(self) -> None:
-        self._send(p.CancelDownload())
 
     # ---- the inside -------------------------------------------------------------------------
 

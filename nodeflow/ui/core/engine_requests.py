@@ -1,0 +1,68 @@
+"""Requests to the engine that the window sends and keeps nothing of.
+
+`EngineLink` has those that it must remember: what is shown, what trains, whose answers it awaits.
+"""
+
+from __future__ import annotations
+
+from nodeflow.host import protocol as p
+
+
+class EngineRequests:
+    """Base of `EngineLink`. A request that is answered has a number, which the answer repeats."""
+
+    def _next(self) -> int:
+        raise NotImplementedError
+
+    def _send(self, request: p.Request) -> None:
+        raise NotImplementedError
+
+    def fetch(self, name: str) -> int:
+        """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
+        request = self._next()
+        self._send(p.FetchTensor(name, request))
+        return request
+
+    def profile(self) -> int:
+        """Ask where the time goes; ``profiled`` answers."""
+        request = self._next()
+        self._send(p.Profile(request))
+        return request
+
+    def pause(self) -> None:
+        self._send(p.Pause())
+
+    def resume(self) -> None:
+        self._send(p.Resume())
+
+    def step(self, count: int = 1) -> None:
+        """While paused: some steps, and stay paused."""
+        self._send(p.Step(count))
+
+    def stop(self) -> None:
+        self._send(p.Stop())
+
+    def initialise(self) -> None:
+        self._send(p.InitializeVariables())
+
+    def save_weights(self, path: str) -> int:
+        request = self._next()
+        self._send(p.SaveWeights(path, request))
+        return request
+
+    def check_weights(self, path: str) -> int:
+        """Ask what of a file fits; ``done`` answers with WeightsChecked."""
+        request = self._next()
+        self._send(p.CheckWeights(path, request))
+        return request
+
+    def load_weights(self, path: str) -> int:
+        request = self._next()
+        self._send(p.LoadWeights(path, request))
+        return request
+
+    def cancel_predictions(self) -> None:
+        self._send(p.CancelPredictions())
+
+    def cancel_download(self) -> None:
+        self._send(p.CancelDownload())

@@ -36,6 +36,7 @@ MINIMUM_CASES = 60
 """Of each op; all of them together are about 76 000."""
 MINIMUM_OPS = 150
 OTHERWISE = {
+    "linear_attention": "subtracts sums of products, which cancel out at every magnitude",
     "layers/shared": "computes what the layer does that it names",
     "orthogonal": "takes nothing but two sizes or more",
     "unit_forget_bias": "takes nothing but one size",

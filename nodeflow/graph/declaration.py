@@ -27,6 +27,11 @@ _SPELLED = {
     "rmsprop": "RMSProp", "rnn": "RNN",
     "hsv": "HSV", "psnr": "PSNR", "rgb": "RGB", "roi": "RoI", "ssim": "SSIM", "yiq": "YIQ",
     "yuv": "YUV",
+    "dct": "DCT", "mfccs": "MFCCs", "stft": "STFT",
+    "fft": "FFT", "fft2d": "FFT 2D", "fft3d": "FFT 3D", "ifft": "IFFT",
+    "ifft2d": "IFFT 2D", "ifft3d": "IFFT 3D", "rfft": "RFFT",
+    "rfft2d": "RFFT 2D", "rfft3d": "RFFT 3D", "irfft": "IRFFT",
+    "irfft2d": "IRFFT 2D", "irfft3d": "IRFFT 3D",
 }  # fmt: skip
 """Words of ids that the field writes in its own way."""
 

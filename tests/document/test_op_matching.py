@@ -6,7 +6,7 @@ import pytest
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.op_matching import gives, takes
-from nodeflow.graph.types import COMPLEX, DTYPES, FLOATS, NUMBERS, TensorType
+from nodeflow.graph.types import COMPLEX, DTYPES, FLOATS, NUMBERS, TensorType, type_of_array
 from nodeflow.ops import REGISTRY
 
 
@@ -60,5 +60,7 @@ def test_every_op_with_inputs_takes_something_and_gives_something():
     shapes = [*((4,) * rank for rank in range(5)), (4, 1)]
     kinds = [type_of(dtype, *shape) for dtype in DTYPES for shape in shapes]
     for op in declarations():
-        assert not op.inputs or any(takes(op, kind) for kind in kinds), op.id
+        samples = [a for sample in getattr(op, "samples", list)() for a in sample.inputs]
+        own = [type_of_array(array) for array in samples]
+        assert not op.inputs or any(takes(op, kind) for kind in (*kinds, *own)), op.id
         assert gives(op) or not op.outputs, op.id

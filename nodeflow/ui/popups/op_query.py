@@ -117,7 +117,8 @@ def ranked(
         if op.category == LAYERS:
             value = max(value, 0.97 * best_score(query.words, op.keywords))
         if value > 0:
-            value *= 1.0 if op.everyday else RARER
+            named = query.words.lower() in (op.short_id, op.title.lower())
+            value *= 1.0 if op.everyday or named else RARER
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
             scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
     return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]

@@ -156,6 +156,7 @@ CATEGORY_ICONS = {
     "reduction": "sigma",
     "shape": "box",
     "pictures": "image",
+    "signal": "activity",
     "comparison": "equal",
     "loss": "target",
     "metric": "gauge",

@@ -130,6 +130,8 @@ class TableView(QTableView):
 
     def show_array(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
         """Show an array; ``names`` are those of its columns."""
+        width = COLUMN_WIDTH * (2 if array.dtype.kind == "c" else 1)
+        self.horizontalHeader().setDefaultSectionSize(width)
         self.array_model.show(array, names)
 
 

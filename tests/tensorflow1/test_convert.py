@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,36 @@ def test_linear_regression_finds_the_line() -> None:
 def test_the_classifier_learns() -> None:
     space = run(convert((PROGRAMS / "classifier.py").read_text(encoding="utf-8")).text)
     assert float(space["score"]) > 0.9  # type: ignore[arg-type]
+
+
+BOUNDS = {
+    "matrix_factorisation": ("final", 0.0, 0.3),  # TensorFlow 2.15's compat.v1: 0.222
+    "policy_gradient": ("final", 100.0, 200.0),  # 194 steps; 20 without training
+    "text_cnn": ("final", 0.95, 1.0),  # 0.994
+    "wavenet": ("final", 0.0, 0.01),  # 0.002
+    "residual_digits": ("by_class", 0.95, 1.0),  # 1.0
+}
+"""What a program ends with, between which limits; as a remark what TensorFlow gives."""
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_tutorial_program_learns_and_is_saved(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["program"])
+    space = run(convert((PROGRAMS / f"{name}.py").read_text(encoding="utf-8")).text)
+    variable, low, high = BOUNDS[name]
+    assert low <= float(space[variable]) <= high  # type: ignore[arg-type]
+    graph = nf.get_default_graph()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a data set made in Python is not kept
+        nf.save(graph, tmp_path / "model.flow")
+    again = nf.load(tmp_path / "model.flow")
+    assert {v.node.name for v in again.trainable_variables} == {
+        v.node.name for v in graph.trainable_variables
+    }
+    nf.save(again, tmp_path / "again.flow")
+    assert (tmp_path / "again.flow").read_bytes() == (tmp_path / "model.flow").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Devices are a strip on the card, a note in the inspector, and said to who does not see them."""
+"""Devices are a strip on the card, set in the inspector, and said to who does not see them."""
 
 from __future__ import annotations
 
@@ -56,3 +56,36 @@ def test_the_device_is_said_and_can_be_removed(window, qtbot):
     assert not page.device.isVisible()
     window.workspace.document.undo()
     assert device_of(window.workspace.document.nodes[node_id]) == "/device:GPU:0"
+
+
+def test_a_device_is_set_in_the_inspector(window, qtbot):
+    document = window.workspace.document
+    node_id = commands.add_node(document, "constant", (0, 0), "c")
+    plain = strip(window, node_id)
+    window.canvas.selection.select([node_id])
+    page = window.panels["inspector"].outside.page
+    field = page.place.row.editor.field
+
+    def write(text: str) -> None:
+        field.setFocus()
+        field.selectAll()
+        qtbot.keyClick(field, Qt.Key.Key_Delete)
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+
+    write("gpu:1")
+    assert document.nodes[node_id].extra["device"] == "/device:GPU:1"
+    assert page.device.isVisible() and strip(window, node_id) != plain
+    write("the moon")
+    assert "Write gpu:0" in page.place.row.message
+    assert device_of(document.nodes[node_id]) == "/device:GPU:1"
+    write("")
+    assert "device" not in document.nodes[node_id].extra
+    document.undo()
+    assert field.text() == "/device:GPU:1"
+
+
+def test_what_is_not_computed_has_no_device(window):
+    node_id = commands.add_node(window.workspace.document, "dataset", (0, 0), "rows")
+    window.canvas.selection.select([node_id])
+    assert window.panels["inspector"].outside.page.place is None

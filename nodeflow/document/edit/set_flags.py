@@ -16,6 +16,8 @@ from nodeflow.document.analysis.passthrough import REROUTE
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadValue
 from nodeflow.document.model.records import BYPASSED, MUTED, Json, mode_of
+from nodeflow.errors import GraphError
+from nodeflow.graph.devices import device_name, parse_device
 
 
 def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
@@ -72,6 +74,20 @@ def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) ->
         raise BadValue("a slider goes from a smaller to a greater number", hint="Write 0 to 1.")
     verb = "Show a slider on" if ends else "Remove the slider of"
     _set(doc, verb, [node_id], "slider", list(ends) if ends else None)
+
+
+def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
+    """Says where nodes are to be computed (see `node_flags.device_of`); "" says nothing.
+
+    Raises:
+        BadValue: it is no name of a device.
+    """
+    try:
+        name = device_name(parse_device(device))
+    except GraphError as error:
+        raise BadValue(error.message, hint=error.hint) from None
+    verb = "Set the device of" if name else "Remove the device of"
+    _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "device", name or None)
 
 
 def remove_device(doc: Document, node_id: str) -> None:

@@ -35,6 +35,7 @@ from nodeflow.ui.inspector.sections import (
     AttributesSection,
     BreakpointNote,
     DeviceNote,
+    DeviceSection,
     DocSection,
     NameSection,
     PortsSection,
@@ -112,6 +113,10 @@ class NodePage(Page):
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
+        self.place: DeviceSection | None = None
+        if self.op is not None and self.op.computes and record.op not in (DATASET, *BORDER):
+            self.place = DeviceSection(workspace, record.id, theme)
+            self.body.addWidget(self.place)
         self.body.addWidget(self.ports)
         self.formula = FormulaSection(workspace, record.id, theme)
         self.body.addWidget(self.formula)
@@ -150,6 +155,8 @@ class NodePage(Page):
             self.training.refresh()
         if self.subgraph is not None:
             self.subgraph.refresh()
+        if self.place is not None:
+            self.place.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
 

@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+from nodeflow.errors import GraphError
+from nodeflow.graph.devices import device_name, parse_device
 from nodeflow.graph.types import complex_number, complex_text
 
 _WORDS = {
@@ -40,6 +42,21 @@ def number(text: str) -> int | float | str:
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{text.strip() or 'nothing'} is not a number")
     return value
+
+
+def device(text: str) -> str:
+    """The full name of a device; nothing for none.
+
+    >>> device("gpu:1")
+    '/device:GPU:1'
+
+    Raises:
+        ValueError: the text is no name of a device; the message is for people.
+    """
+    try:
+        return device_name(parse_device(text))
+    except GraphError:
+        raise ValueError("Write gpu:0, cpu:0, or /job:worker/task:0/device:GPU:0") from None
 
 
 def literal(text: str) -> Any:

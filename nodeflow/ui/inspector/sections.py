@@ -26,7 +26,7 @@ from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix
-from nodeflow.document.edit.set_flags import remove_device
+from nodeflow.document.edit.set_flags import remove_device, set_device
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
@@ -36,8 +36,10 @@ from nodeflow.ui.core.messages import in_window, plain, remark
 from nodeflow.ui.core.theme import SPACE, Theme, dot, font_families, icon
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.text_editors import TextEditor
 
 
 def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:
@@ -248,6 +250,39 @@ class DeviceNote(RemovableNote):
 
     def _remove(self) -> None:
         remove_device(self._workspace.document, self._node)
+
+
+DEVICE = Attr(
+    "device", "string", "",
+    "Where the node is to be computed: gpu:0 or cpu:0. The file keeps it; the engine computes on "
+    "the CPU.",
+)  # fmt: skip
+
+
+class DeviceSection(Section):
+    """A row that says where the node is to be computed."""
+
+    def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
+        super().__init__()
+        self._workspace, self._node = workspace, node
+        editor = TextEditor(DEVICE, theme, parsing.device, empty="not set")
+        self.row = AttrRow(DEVICE, theme, editor)
+        self.row.edited.connect(self._on_edited)
+        self.row.reset.connect(self._on_reset)
+        self.add(self.row)
+        self.setEnabled(not workspace.document.locked)
+
+    def show_record(self, record: NodeRecord) -> None:
+        """Follow the node."""
+        device = device_of(record)
+        self.row.set_value(device, bool(device))
+
+    def _on_edited(self, _: str, value: str) -> None:
+        if self._node in self._workspace.document.nodes:
+            set_device(self._workspace.document, [self._node], value)
+
+    def _on_reset(self, _: str) -> None:
+        self._on_edited("", "")
 
 
 class AttributesSection(Section):

@@ -10,7 +10,10 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
+from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.fixes import node_fixes
+from nodeflow.document.edit.move_out import move_out
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow
@@ -183,3 +186,66 @@ def test_types_that_change_are_problems_of_the_loop() -> None:
     commands.connect(inside, cast, "out", adder.target, "s")
     texts = [p.message for p in Analysis(doc).all_problems()]
     assert "`s` is int32 () at first and float32 () after one iteration" in texts
+
+
+# ---- what a body cannot hold --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["while_loop", "scan", "cond"])
+def test_a_variable_in_a_body_is_said_inside_and_can_be_moved_out(kind: str) -> None:
+    with nf.Graph() as graph:
+        x = nf.constant([1.0, 2.0, 3.0], name="x")
+        if kind == "while_loop":
+            nf.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s * 1.0), [0, x], name="flow")
+        elif kind == "scan":
+            nf.map_fn(lambda t: t * 1.0, x, name="flow")
+        else:
+            nf.cond(nf.reduce_sum(x) > 0, lambda: x * 1.0, lambda: x * 1.0, name="flow")
+    doc = from_graph(graph)
+    instance = next(r for r in doc.nodes.values() if r.attrs.get("flow") == kind)
+    inside = doc.definition(instance.attrs["definition"])
+    assert inside is not None
+    node = commands.add_node(inside, "variable", (0, 0), "w", {"value": 2.0})
+    product = next(r.id for r in inside.nodes.values() if r.op == "multiply")
+    commands.connect(inside, node, "out", product, "y")
+    analysis = Analysis(doc)
+    within = analysis.at((instance.id,))
+    assert within is not None
+    (problem,) = within.problems_of(node)
+    assert "cannot hold a variable" in problem.message
+    assert [p.node for p in analysis.problems_of(instance.id)] == [f"{instance.name}/w"]
+    before = flow.dumps(doc).split("\n", 1)[1]
+    (fix,) = node_fixes(inside, within, node)
+    assert fix.title == "Move w out of the loop or branch"
+    fix.apply()
+    assert not Analysis(doc).all_problems()
+    assert doc.node_named("w") is not None and inside.node_named("w") is None
+    built = build(doc).graph
+    with nf.Session(built, tier="reference") as session:
+        session.initialize()
+        out = session.run(built.node(instance.name).outputs[-1])
+    if kind == "cond":  # one of the branches multiplies by w
+        assert out.tolist() in ([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+    else:
+        times = 2.0**3 if kind == "while_loop" else 2.0
+        assert out.tolist() == [times, 2 * times, 3 * times]
+    doc.undo()
+    assert flow.dumps(doc).split("\n", 1)[1] == before
+
+
+def test_what_cannot_be_moved_out_says_what_to_do() -> None:
+    doc = loop_document()
+    inside = doc.definition("sum")
+    assert inside is not None
+    instance = doc.node_named("sum")
+    assert instance is not None
+    for op, words in (("layers/dense", "matmul and add"), ("assign", "assign it outside")):
+        node = commands.add_node(inside, op, (0, 0))
+        within = Analysis(doc).at((instance.id,))
+        assert within is not None
+        hints = [p.hint or "" for p in within.problems_of(node)]
+        assert any(words in hint for hint in hints)
+        assert not any("Move" in fix.title for fix in node_fixes(inside, within, node))
+        with pytest.raises(SubgraphError, match="cannot be moved out"):
+            move_out(inside, node)
+        doc.undo()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN
-from nodeflow.document.analysis.flow import flow_inputs, is_flow
+from nodeflow.document.analysis.flow import body_problem, flow_inputs, is_flow
 from nodeflow.document.analysis.flow_types import Flow
 from nodeflow.document.analysis.inference import (
     OPEN,
@@ -93,8 +93,10 @@ class Analysis:
         base_dir: str | os.PathLike | None = None,
         known: Mapping[str, Outputs] | None = None,
         given: Mapping[str, Carried] | None = None,
+        is_body: bool = False,
     ) -> None:
         self.doc = doc
+        self.is_body = is_body
         self.inside: dict[str, Analysis] = {}
         self._given = dict(given or {})
         self._touched: set[str] = set()
@@ -394,6 +396,11 @@ class Analysis:
         return changed
 
     def _infer(self, record: NodeRecord) -> Inferred:
+        found = self._inferred(record)
+        problem = body_problem(record) if self.is_body else None
+        return found if problem is None else replace(found, problems=(*found.problems, problem))
+
+    def _inferred(self, record: NodeRecord) -> Inferred:
         if record.id in self._known:
             return Inferred(self._known[record.id])
         if record.op == SUBGRAPH:
@@ -446,8 +453,10 @@ class Analysis:
         missing = [p.name for p in inputs if p.name not in wired and not p.optional]
         problems += [missing_input(record.name, port) for port in missing]
         inside = self.inside.get(record.id)
-        if inside is None or inside.doc is not definition:
-            inside = Analysis(definition, base_dir=self._folder(), given=given)
+        is_body = flow is not None
+        if inside is None or inside.doc is not definition or inside.is_body != is_body:
+            folder = self._folder()
+            inside = Analysis(definition, base_dir=folder, given=given, is_body=is_body)
             self.inside[record.id] = inside
         else:
             inside.give(given)

@@ -55,8 +55,17 @@ FLOW_DOCS = {
     "in `constants` are the same for all slices.",
 }
 FLOW_TITLES = {COND: "Branch", WHILE: "While loop", SCAN: "Scan"}
-_OUTSIDE = ("variable", "placeholder", "assign", "dataset")
-"""Ops that a body cannot hold."""
+_OUTSIDE = {
+    "variable": "Place it outside, and wire it into a port.",
+    "placeholder": "Place it outside, and wire it into a port.",
+    "assign": "Make the value an output, and assign it outside.",
+    "dataset": "Place it outside, with the placeholder that it feeds.",
+}
+"""Ops that a body cannot hold, and what to do instead."""
+_LAYER = (
+    "Make its variables outside, wire them into ports, and use the ops that it stands for, such as "
+    "matmul and add."
+)
 
 
 def flow_attrs(kind: str) -> tuple[Attr, ...]:
@@ -156,13 +165,16 @@ def flow_problems(definition: Document, record: NodeRecord) -> list[Problem]:
     if problem:
         hint = "Enter it, and add the port."
         found.append(Problem(record.name, None, problem, hint, kind=GraphError.__name__))
-    for inner in definition.nodes.values():
-        if inner.op in _OUTSIDE or inner.op.startswith("layers/"):
-            text = f"a loop or branch cannot hold a {inner.op}"
-            hint = "Place it outside, and wire it into a port."
-            name = f"{record.name}/{inner.name}"
-            found.append(Problem(name, None, text, hint, kind=GraphError.__name__))
     return found
+
+
+def body_problem(record: NodeRecord) -> Problem | None:
+    """Returns why a node cannot be in the body of a loop or branch; None if it can."""
+    hint = _LAYER if record.op.startswith("layers/") else _OUTSIDE.get(record.op)
+    if hint is None:
+        return None
+    text = f"a loop or branch cannot hold a {record.op}"
+    return Problem(record.name, None, text, hint, kind=GraphError.__name__)
 
 
 def flow_inputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:

@@ -12,6 +12,7 @@ from nodeflow.document.analysis.variable_shapes import is_scalar_variable
 from nodeflow.document.edit.conversions import GAP, Offer, insert_conversion, offers
 from nodeflow.document.edit.dataset_placeholders import PLACEHOLDER, fit_to_column
 from nodeflow.document.edit.give_shape import shapes_for_node
+from nodeflow.document.edit.move_out import can_move_out, move_out
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 
@@ -30,8 +31,8 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
     """Returns at most `MOST` edits for a node, the likeliest first.
 
     They give a shape to a variable that is still a single number (the node, or one that is
-    connected to it), fit a placeholder to the column that feeds it, or insert what makes a refused
-    wire fit.
+    connected to it), fit a placeholder to the column that feeds it, move a node out of a loop or
+    branch that cannot hold it, or insert what makes a refused wire fit.
     """
     if doc.locked or node_id not in doc.nodes:
         return []
@@ -43,6 +44,9 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
         for offer in shapes_for_node(doc, analysis, node_id)
     ]
     found += _column_fixes(doc, analysis, node_id)
+    if analysis.is_body and can_move_out(doc, node_id):
+        title = f"Move {doc.nodes[node_id].name} out of the loop or branch"
+        found.insert(0, Fix(title, partial(move_out, doc, node_id)))
     if not found:
         for problem in analysis.problems_of(node_id):
             wire = doc.wires.get((node_id, problem.port or ""))

@@ -1,0 +1,76 @@
+"""Moving a node out of the body of a loop or branch, which cannot hold it; one undo step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nodeflow.document.analysis.flow import FLOW, SCAN
+from nodeflow.document.analysis.paths import instances_of
+from nodeflow.document.analysis.port_names import is_control
+from nodeflow.document.analysis.subgraph_interface import border, is_port_name
+from nodeflow.document.edit.streams import with_free_stream
+from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import SubgraphError
+from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
+
+MOVABLE = ("variable", "placeholder")
+"""Ops of nodes that mean the same outside."""
+LEFT = 300.0
+"""How far left of the loop a node is placed."""
+
+
+def can_move_out(definition: Document, node_id: str) -> bool:
+    """Returns whether a node reads nothing inside, and means the same outside."""
+    record = definition.nodes.get(node_id)
+    if record is None or record.op not in MOVABLE or not definition.scope:
+        return False
+    return not definition.wires_into(node_id) and bool(instances_of(definition, definition.scope))
+
+
+def move_out(definition: Document, node_id: str) -> str:
+    """Places a node outside, beside each loop or branch that has this body, wired to a new port.
+
+    Returns:
+        The name of the port.
+
+    Raises:
+        SubgraphError: it reads something inside, or is no variable or placeholder.
+    """
+    record = definition.node(node_id)
+    if not can_move_out(definition, node_id):
+        raise SubgraphError(
+            f"`{record.name}` cannot be moved out",
+            hint="Only a variable or placeholder can that nothing is wired into.",
+        )
+    base = record.name.rpartition("/")[2]
+    with definition.transaction(f"Move {record.name} out") as t:
+        port = add_port(definition, INPUTS, base if is_port_name(base) else "")
+        held = border(definition, INPUTS)
+        assert held is not None
+        for wire in definition.wires_out_of(node_id):
+            if not is_control(wire.target_port):
+                t.put_wire(Wire(held.id, port, wire.target, wire.target_port))
+            else:
+                t.drop_wire(wire.key)
+        t.drop_node(node_id)
+        for graph, instance in instances_of(definition, definition.scope):
+            _place(graph, t.within(graph), instance, record, port)
+    return port
+
+
+def _place(
+    graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str
+) -> None:
+    """A copy of a node left of an instance, wired to one of its ports."""
+    base = record.name.rpartition("/")[2]
+    name = base if graph.node_named(base) is None else graph.fresh_name(base)
+    x, y = instance.pos
+    copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y))
+    t.put_node(with_free_stream(graph, copy))
+    t.put_wire(Wire(copy.id, "out", instance.id, port))
+    if instance.attrs.get(FLOW) == SCAN:
+        listed = instance.attrs.get("constants")
+        constants = [*(listed if isinstance(listed, list) else []), port]
+        t.put_node(replace(instance, attrs={**instance.attrs, "constants": constants}))

@@ -412,10 +412,13 @@ class Evaluator:
         return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
 
     def _look_inside(self, result: Evaluation) -> None:
-        """Adds previews of what is inside the loops that are looked into."""
+        """Adds previews of what is inside the loops that are looked into, and, as `NAME/`, of the
+        first output of the iteration."""
         found = iterations(self.task.graph, self.iterations, self._inputs, self._stream)
         for name, one in found.items():
             result.iterations[name] = ShownIteration(one.number, one.count, one.taken)
+            if one.outputs:
+                result.values[f"{name}/"] = make_preview(np.asarray(one.outputs[0]))
             for inner, ran in one.ran.items():
                 for index, value in enumerate(ran.outputs):
                     key = f"{name}/{inner}:{index}" if index else f"{name}/{inner}"

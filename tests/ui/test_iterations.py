@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 import nodeflow as nf
@@ -76,3 +77,52 @@ def test_the_palette_offers_loops_and_branches(window) -> None:
         ("map_fn", "flow/map"), ("foldl", "flow/scan"),
     ):  # fmt: skip
         assert wanted in [op.id for op in ranked(words, offers)], words
+
+
+def test_the_slider_on_a_loops_card_chooses_the_same_iteration(
+    live_window, qtbot, tmp_path: Path
+) -> None:
+    window = live_window()
+    path = tmp_path / "carried.flow"
+    with nf.Graph() as graph:
+        x = nf.constant(2.0, name="x")
+        nf.while_loop(lambda p: p < 100.0, lambda p: [p * x], [nf.constant(3.0)], name="grow")
+        nf.cond(x > 3, lambda: x, lambda: -x, name="choose")
+    nf.save(graph, path)
+    window.files.load(path)
+    canvas, root = window.canvas, window.workspace.root
+    grow, choose = root.node_named("grow").id, root.node_named("choose").id
+    canvas.viewport.fit_all()
+
+    def shown(node: str = grow):
+        return canvas.scene.card(canvas.scene.nodes.get(node))
+
+    def text() -> str:
+        value = canvas.node_state.value_of(grow)
+        return "" if value is None else value.text
+
+    qtbot.waitUntil(lambda: text() == "192", timeout=20000)
+    assert shown().slider == 1.0 and shown(choose).slider is None
+    area = canvas.viewport.iteration_rect(grow)
+    assert canvas.viewport.iteration_rect(choose).isEmpty()
+    start = area.center().toPoint()
+    left = QPoint(int(area.left()) + 4, start.y())
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    QTest.mouseMove(canvas, left)
+    qtbot.waitUntil(lambda: text() == "6", timeout=20000)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, left)
+    assert shown().slider == 0.0 and shown().subtitle == "Iteration 0 of 0 to 5"
+    assert root.node_named("grow").pos == root.nodes[grow].pos and not root.is_modified
+    window.workspace.go_to((grow,))
+    bar = window.iterations
+    qtbot.waitUntil(lambda: bar.slider.isVisible() and bar.slider.value() == 0, timeout=20000)
+    bar.slider.setValue(2)
+    qtbot.waitUntil(lambda: bar.text.text() == "Iteration 2 of 0 to 5", timeout=20000)
+    window.workspace.go_to(())
+    qtbot.waitUntil(lambda: text() == "24", timeout=20000)
+    assert shown().slider == 2 / 5
+    area = canvas.viewport.iteration_rect(grow)
+    end = QPoint(int(area.right()) - 2, int(area.center().y()))
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+    qtbot.waitUntil(lambda: text() == "192", timeout=20000)
+    assert shown().slider == 1.0 and "Iteration" not in shown().subtitle

@@ -79,6 +79,11 @@ def is_flow(record: NodeRecord) -> bool:
     return record.op == SUBGRAPH and record.attrs.get(FLOW) in KINDS
 
 
+def is_loop(record: NodeRecord) -> bool:
+    """Returns whether a node is a loop, which has iterations."""
+    return is_flow(record) and record.attrs[FLOW] != COND
+
+
 @dataclass(frozen=True)
 class Roles:
     """What the ports of a loop or branch are for; names of ports in the order of its op.

@@ -23,12 +23,14 @@ class Iteration:
         count: how many there are; 1 for a branch.
         ran: by name inside.
         taken: of a branch, whether the condition is true; else None.
+        outputs: what it gives: what is carried on, and its results.
     """
 
     number: int
     count: int
     ran: Mapping[str, Ran]
     taken: bool | None = None
+    outputs: Sequence[np.ndarray] = ()
 
 
 def watch(
@@ -50,16 +52,16 @@ def watch(
     seen: list[Ran] = []
     if op.id == "cond":
         taken = bool(arrays[0])
-        run_body(attrs["true_body" if taken else "false_body"], arrays[1:], stream, 0, seen)
-        return Iteration(0, 1, _by_name(seen), taken)
+        body = attrs["true_body" if taken else "false_body"]
+        made = run_body(body, arrays[1:], stream, 0, seen)
+        return Iteration(0, 1, _by_name(seen), taken, made)
     find: Callable[..., tuple[int, int, list[np.ndarray]]]
     find = _in_while if op.id == "while_loop" else _in_scan
     at, count, given = find(attrs, arrays, stream, number)
     if op.id == "while_loop":
         run_body(attrs["cond"], given, stream, at, seen)
-    if count:
-        run_body(attrs["body"], given, stream, at, seen)
-    return Iteration(at, count, _by_name(seen))
+    made = run_body(attrs["body"], given, stream, at, seen) if count else []
+    return Iteration(at, count, _by_name(seen), outputs=made)
 
 
 def _by_name(seen: Sequence[Ran]) -> dict[str, Ran]:

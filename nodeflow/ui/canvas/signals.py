@@ -26,6 +26,7 @@ class CanvasSignals(QObject):
         history_requested(step): go back (-1) or forward (1) in the view history.
         leave_requested(): leave the subgraph, or the document that cannot be edited.
         tutorial_requested(): the link of the empty canvas.
+        iteration_requested(node id, part): the slider on a loop was pulled so far, from 0 to 1.
     """
 
     message = Signal(str)
@@ -37,6 +38,7 @@ class CanvasSignals(QObject):
     history_requested = Signal(int)
     leave_requested = Signal()
     tutorial_requested = Signal()
+    iteration_requested = Signal(str, float)
 
     @contextmanager
     def reporting(self) -> Iterator[None]:

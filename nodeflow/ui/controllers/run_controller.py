@@ -351,10 +351,13 @@ class RunController(QObject):
     def _show_values(self, message: p.Previews) -> None:
         """Give the nodes that are shown their values: those of the instance that is entered."""
         document, scope = self._workspace.document, self._workspace.scope
-        values = message.values
+        values = dict(message.values)
+        for name in message.iterations:  # a loop shows what the chosen iteration gives
+            if f"{name}/" in values:
+                values[name] = values.pop(f"{name}/")
         if scope:
-            inside = (name for name in values if name.startswith(scope))
-            values = {name[len(scope) :]: message.values[name] for name in inside}
+            inside = [name for name in values if name.startswith(scope)]
+            values = {name[len(scope) :]: values[name] for name in inside}
         self._canvas.node_state.set_values(values)
         if message.step is None and not message.pending and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
-from nodeflow.document.analysis.flow import ELSE, PRED, is_flow
-from nodeflow.document.analysis.paths import at_path
+from nodeflow.document.analysis.flow import ELSE, PRED, is_flow, is_loop
+from nodeflow.document.analysis.paths import at_path, instances_in
 from nodeflow.host import protocol as p
+from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label
@@ -17,13 +18,20 @@ WIDTH = 180
 
 
 class IterationBar(QWidget):
-    """Chooses an iteration of the innermost loop that is shown; hidden outside of loops."""
+    """Chooses an iteration of the innermost loop that is shown; hidden outside of loops.
 
-    def __init__(self, workspace: Workspace, link: EngineLink) -> None:
+    Loops on the canvas have a slider of their own on their cards, which chooses the same.
+    """
+
+    def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
         super().__init__()
-        self._workspace, self._link = workspace, link
+        self._workspace, self._link, self._canvas = workspace, link, canvas
         self._numbers: dict[str, int | None] = {}
         """What was chosen of each loop by its name; None is the last iteration."""
+        self._known: dict[str, p.ShownIteration] = {}
+        """What was last shown of loops and branches, by their names."""
+        self._pulled: dict[str, float] = {}
+        """How far sliders on cards are pulled whose number of iterations is not known yet."""
         self._loop = ""
         self.text = label("", "caption")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -41,6 +49,7 @@ class IterationBar(QWidget):
         workspace.replaced.connect(self._forget)
         workspace.analysed.connect(self.refresh)
         link.previews.connect(self._show)
+        canvas.signals.iteration_requested.connect(self._pull)
 
     def refresh(self) -> None:
         """Look into the loops that lead to what is shown."""
@@ -55,11 +64,47 @@ class IterationBar(QWidget):
             self._loop = inner
             self.text.setText("")
             self.slider.hide()
+            self._say(self._known.get(inner))
         self.setVisible(bool(inner) and not self._workspace.is_apart)
-        self._link.show_iterations({name: self._numbers.get(name) for name in loops})
+        pulled = [name for name in (*self._pulled, *self._numbers) if name in self._on_canvas()]
+        self._link.show_iterations({n: self._numbers.get(n) for n in (*loops, *pulled)})
+        self._show_on_cards()
+
+    def _on_canvas(self) -> dict[str, str]:
+        """The loops that are nodes of what is shown: full name -> id."""
+        document = self._workspace.document
+        named = (r for r in instances_in(document) if is_loop(r))
+        return {self._workspace.full_name(record.name): record.id for record in named}
+
+    def _show_on_cards(self) -> None:
+        shown = {}
+        for name, node_id in self._on_canvas().items():
+            if name in self._known:
+                count, number = self._known[name].count, self._numbers.get(name)
+                shown[node_id] = (count - 1 if number is None else min(number, count - 1), count)
+        self._canvas.node_state.set_iterations(shown)
+
+    def _pull(self, node_id: str, part: float) -> None:
+        """The slider on a card was pulled; its end is the last iteration, whichever that is."""
+        record = self._workspace.document.nodes.get(node_id)
+        if record is None:
+            return
+        name = self._workspace.full_name(record.name)
+        if name not in self._known:
+            self._pulled[name] = part
+        else:
+            count = self._known[name].count
+            number = round(part * (count - 1))
+            if number < count - 1:
+                self._numbers[name] = number
+            else:
+                self._numbers.pop(name, None)
+        self.refresh()
 
     def _forget(self) -> None:
         self._numbers.clear()
+        self._known.clear()
+        self._pulled.clear()
         self.refresh()
 
     def _choose(self, number: int) -> None:
@@ -69,7 +114,17 @@ class IterationBar(QWidget):
 
     def _show(self, message: p.Previews) -> None:
         """Say of which iteration the values are that have come."""
-        shown = message.iterations.get(self._loop)
+        self._known.update(message.iterations)
+        on_canvas = self._on_canvas()
+        for name in [name for name in self._pulled if name in message.iterations]:
+            part = self._pulled.pop(name)
+            if name in on_canvas:
+                self._pull(on_canvas[name], part)
+        if message.iterations:
+            self._show_on_cards()
+        self._say(message.iterations.get(self._loop))
+
+    def _say(self, shown: p.ShownIteration | None) -> None:
         if shown is None:
             return
         if shown.taken is not None:

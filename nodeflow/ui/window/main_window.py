@@ -170,7 +170,7 @@ class MainWindow(QMainWindow):
             DatasetPage(self.workspace, themes),
             PredictionsPage(themes),
         )
-        self.iterations = IterationBar(self.workspace, self.link)
+        self.iterations = IterationBar(self.workspace, self.link, canvas)
         self.pages.breadcrumbs.add_tool(self.iterations)
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)

@@ -11,6 +11,7 @@ from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.flow import is_loop
 from nodeflow.document.analysis.node_flags import (
     device_of,
     has_breakpoint,
@@ -85,6 +86,8 @@ class CardBuilder:
         self._shown: dict[str, tuple[ShownView, int]] = {}
         self.status: dict[str, str] = {}
         self.inactive = InactiveNodes(document)
+        self.iterations: dict[str, tuple[int, int]] = {}
+        """Of loops by id: the iteration that is shown, and how many there are."""
         self.peeked = ""
         """The node that shows all its ports for now: a wire is dragged near it."""
         self._next_serial = 1
@@ -143,7 +146,7 @@ class CardBuilder:
         problem = min(problems, key=_loudness) if problems else None
         return CardData(
             title=title,
-            subtitle=sides.subtitle,
+            subtitle=self._shown_iteration(record) or sides.subtitle,
             op=record.op,
             category=sides.category,
             inputs=sides.inputs,
@@ -158,7 +161,7 @@ class CardBuilder:
             width=width,
             form=form,
             passes=self._passes(record.id, sides.inputs, sides.outputs),
-            slider=_slider(self.document, record) if record.extra else None,
+            slider=self._slider(record),
             fold=sides.fold,
             device=device_of(record),
         )
@@ -189,6 +192,18 @@ class CardBuilder:
             # The attributes are held, so that no others can get their identity.
             found = self._shared[key] = (record.attrs, self._make_sides(record, op))
         return found[1]
+
+    def _slider(self, record: NodeRecord) -> float | None:
+        """How far a slider is pulled: that of the node's number, or of a loop's iterations."""
+        if is_loop(record):
+            number, count = self.iterations.get(record.id, (1, 2))
+            return number / (count - 1) if count > 1 else None
+        return _slider(self.document, record) if record.extra else None
+
+    def _shown_iteration(self, record: NodeRecord) -> str:
+        """Which iteration a loop shows, if it is not the last."""
+        number, count = self.iterations.get(record.id, (0, 0))
+        return f"Iteration {number} of 0 to {count - 1}" if number < count - 1 else ""
 
     def _shows_all(self, record: NodeRecord) -> bool:
         return record.id == self.peeked or is_unfolded(record)

@@ -263,8 +263,13 @@ class SceneModel:
     def peek(self, node_id: str) -> None:
         """Show all ports of one node while a wire is dragged near it; empty: of none."""
         before, self.builder.peeked = self.builder.peeked, node_id
-        slots = {s for i in {before, node_id} if (s := self.nodes.get(i)) is not None}
-        if before == node_id or not slots:
+        if before != node_id:
+            self.rebuild((before, node_id))
+
+    def rebuild(self, node_ids: Iterable[str]) -> None:
+        """Build the cards of these nodes again: they have other parts than before."""
+        slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
+        if not slots:
             return
         self._remake()
         self._before = {slot: self.rect(slot) for slot in slots}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Signal
 
+from nodeflow.document.analysis.flow import is_loop
 from nodeflow.ui.canvas.scene import card_data, wire_table
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
@@ -35,6 +36,8 @@ graph whose names are read."""
 FEW_WIRES = 20
 """More wires at once are drawn with fewer segments."""
 VALUE_SCALE = 0.5
+SLIDER_HEIGHT = 18.0
+"""Of the strip where the slider over a loop's iterations is pulled, in scene units."""
 """From this scale on, a number on a node can be aimed at."""
 
 
@@ -133,6 +136,16 @@ class Viewport(QObject):
         card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
         area = QRectF(corner.x(), corner.y() + card.value_top, card.width, card.value_height)
         return self.camera.rect_to_view(area) if card.value_height else QRectF()
+
+    def iteration_rect(self, node_id: str) -> QRectF:
+        """Where the slider over a loop's iterations is pulled, in view coordinates; empty where a
+        card has none."""
+        area, slot = self.value_rect(node_id), self._scene.nodes.get(node_id)
+        if slot is None or area.isEmpty() or self._scene.card(slot).slider is None:
+            return QRectF()
+        if not is_loop(self._scene.document.nodes[node_id]):
+            return QRectF()
+        return area.adjusted(0, area.height() - SLIDER_HEIGHT * self.camera.scale, 0, 0)
 
     def fold_rect(self, node_id: str) -> QRectF:
         """The strip of a card that folds and unfolds ports, in view coordinates; empty where there

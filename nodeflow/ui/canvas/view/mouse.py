@@ -20,6 +20,7 @@ from nodeflow.document.edit.node_value import value_of
 from nodeflow.ui.canvas.gestures.base import Gesture
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
 from nodeflow.ui.canvas.gestures.cut_wires import CutWires
+from nodeflow.ui.canvas.gestures.drag_iteration import DragIteration
 from nodeflow.ui.canvas.gestures.drag_value import DragValue
 from nodeflow.ui.canvas.gestures.drag_wire import DragWire, WireRequests
 from nodeflow.ui.canvas.gestures.move_nodes import MoveFrame, MoveNodes
@@ -220,6 +221,8 @@ class Mouse:
         scene, viewport, selection = self._scene, self._viewport, self._selection
         if hit.kind == "port" and hit.port is not None:
             return self._refusal() or self._wire_gesture(hit)
+        if hit.kind == "body" and viewport.iteration_rect(hit.node).contains(at):
+            return DragIteration(viewport, hit.node, self._signals.iteration_requested.emit)
         if hit.kind == "body" and self._is_on_fold(hit, at):
             if not scene.document.locked:
                 self._edits.toggle_unfolded([hit.node])
@@ -383,7 +386,9 @@ class Mouse:
             self._canvas.setCursor(shape)
 
     def _is_on_value(self, at: QPointF) -> bool:
-        """Whether a drag from here would change a number."""
+        """Whether a drag from here would change a number, or choose an iteration."""
+        if self._viewport.iteration_rect(self.hover.node).contains(at):
+            return True
         return self._value_gesture(self.hover.node, at) is not None
 
     def _is_on_fold(self, hit: Hit, at: QPointF) -> bool:

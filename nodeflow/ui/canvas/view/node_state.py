@@ -29,6 +29,14 @@ class NodeState:
             del self._scene.builder.status[node_id]
         self._scene.refresh_cards(set(changed) | set(stale))
 
+    def set_iterations(self, shown: Mapping[str, tuple[int, int]]) -> None:
+        """Show which iteration loops show, by node id: its number, and how many there are."""
+        builder = self._scene.builder
+        changed = [i for i in {*builder.iterations, *shown}
+                   if builder.iterations.get(i) != shown.get(i)]  # fmt: skip
+        builder.iterations = dict(shown)
+        self._scene.rebuild(changed)
+
     def set_views(self, values: Mapping[str, ViewValue]) -> None:
         """Show views, by the ids of the nodes that they are drawn on."""
         self._scene.builder.set_views(values)

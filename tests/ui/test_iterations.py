@@ -111,7 +111,7 @@ def test_the_slider_on_a_loops_card_chooses_the_same_iteration(
     QTest.mouseMove(canvas, left)
     qtbot.waitUntil(lambda: text() == "6", timeout=20000)
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, left)
-    assert shown().slider == 0.0 and shown().subtitle == "Iteration 0 of 0 to 5"
+    assert shown().slider == 0.0 and shown().subtitle == "Iteration 0 of 0–5"
     assert root.node_named("grow").pos == root.nodes[grow].pos and not root.is_modified
     window.workspace.go_to((grow,))
     bar = window.iterations

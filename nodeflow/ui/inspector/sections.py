@@ -236,7 +236,7 @@ class DeviceNote(RemovableNote):
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__("", "device")
-        restyle(self, "level", "info")
+        restyle(self, "level", "incomplete")
         self._workspace, self._node, self._theme = workspace, node, theme
         self.button.setVisible(not workspace.document.locked)
         self.removed.connect(self._remove)

@@ -203,7 +203,7 @@ class CardBuilder:
     def _shown_iteration(self, record: NodeRecord) -> str:
         """Which iteration a loop shows, if it is not the last."""
         number, count = self.iterations.get(record.id, (0, 0))
-        return f"Iteration {number} of 0 to {count - 1}" if number < count - 1 else ""
+        return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
     def _shows_all(self, record: NodeRecord) -> bool:
         return record.id == self.peeked or is_unfolded(record)

@@ -11,6 +11,7 @@ import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.build.take_apart import layer_fixes, take_apart
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.edit.move_out import move_out
@@ -20,6 +21,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.errors import NodeflowError
+from nodeflow.ops import REGISTRY
 
 
 def python_graph() -> tuple[nf.Graph, list[str]]:
@@ -249,3 +251,85 @@ def test_what_cannot_be_moved_out_says_what_to_do() -> None:
         with pytest.raises(SubgraphError, match="cannot be moved out"):
             move_out(inside, node)
         doc.undo()
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "variables"),
+    [
+        ("layers/dense", {"units": 3, "activation": "tanh"}, {"d/kernel", "d/bias"}),
+        ("layers/layer_normalization", {}, {"d/gamma", "d/beta"}),
+        ("layers/residual_dense", {"units": 2, "normalization": "none"}, {
+            "d/hidden/kernel", "d/hidden/bias", "d/back/kernel", "d/back/bias"}),
+    ],
+)  # fmt: skip
+def test_a_layer_in_a_body_is_replaced_by_its_ops(op: str, attrs: dict, variables: set) -> None:
+    """Three times the same layer, as three calls that share it in Python."""
+    start = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)
+    with nf.Graph() as graph:
+        nf.while_loop(
+            lambda i, h: i < 3, lambda i, h: (i + 1, h * 1.0), [0, nf.constant(start)], name="flow"
+        )
+    doc = from_graph(graph)
+    instance = next(r for r in doc.nodes.values() if r.attrs.get("flow"))
+    inside = doc.definition(instance.attrs["definition"])
+    assert inside is not None
+    node = commands.add_node(inside, op, (0, 0), "d", REGISTRY.lookup(op).first_attrs(attrs))
+    product = next(r.id for r in inside.nodes.values() if r.op == "multiply")
+    (entering,) = (w for w in inside.wires_into(product) if w.target_port == "x")
+    (leaving,) = inside.wires_out_of(product)
+    commands.connect(inside, entering.source, entering.source_port, node, "x")
+    commands.connect(inside, node, "out", leaving.target, leaving.target_port)
+    commands.remove(inside, [product])
+    before = flow.dumps(doc).split("\n", 1)[1]
+    within = Analysis(doc).at((instance.id,))
+    assert within is not None
+    (fix,) = layer_fixes(inside, within, node)
+    assert fix.title == "Put d's variables outside"
+    fix.apply()
+    assert not Analysis(doc).all_problems()
+    graph = build(doc).graph
+    assert {v.name for v in graph.variables} == variables
+    with nf.Graph() as other:
+        h = nf.constant(start)
+        for _ in range(3):
+            h = SHARED[op](h)
+    with nf.Session(graph, tier="reference", seed=1) as session:
+        session.initialize()
+        got = session.run(graph.node("flow").outputs[1])
+        drawn = dict(session.variables.items())
+    with nf.Session(other, tier="reference", seed=1) as session:
+        session.initialize()
+        for name, value in drawn.items():
+            session.variables[name] = value
+        np.testing.assert_allclose(session.run(h), got, rtol=1e-6, atol=1e-7)
+    doc.undo()
+    assert flow.dumps(doc).split("\n", 1)[1] == before
+
+
+SHARED = {
+    "layers/dense": lambda h: nf.layers.dense(h, 3, nf.tanh, name="d", reuse=nf.AUTO_REUSE),
+    "layers/layer_normalization": lambda h: nf.layers.layer_normalization(
+        h, name="d", reuse=nf.AUTO_REUSE
+    ),
+    "layers/residual_dense": lambda h: nf.layers.residual_dense(
+        h, 2, normalization="none", name="d", reuse=nf.AUTO_REUSE
+    ),
+}
+
+
+def test_a_layer_that_moves_averages_stays_and_says_why() -> None:
+    doc = loop_document()
+    inside = doc.definition("sum")
+    instance = doc.node_named("sum")
+    assert inside is not None and instance is not None
+    node = commands.add_node(inside, "layers/batch_normalization", (0, 0))
+    within = Analysis(doc).at((instance.id,))
+    assert within is not None
+    with pytest.raises(SubgraphError, match="are not known"):
+        take_apart(inside, node, within)
+    x = commands.add_node(inside, "constant", (0, 0), "m", {"value": [[1.0, 2.0]]})
+    commands.connect(inside, x, "out", node, "x")
+    within = Analysis(doc).at((instance.id,))
+    assert within is not None
+    with pytest.raises(SubgraphError, match="something else in training"):
+        take_apart(inside, node, within)

@@ -63,7 +63,7 @@ _OUTSIDE = {
 }
 """Ops that a body cannot hold, and what to do instead."""
 _LAYER = (
-    "Make its variables outside, wire them into ports, and use the ops that it stands for, such as "
+    "Put its variables outside, wired into ports, and use the ops that it stands for, such as "
     "matmul and add."
 )
 

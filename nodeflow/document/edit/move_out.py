@@ -18,7 +18,8 @@ from nodeflow.document.model.transaction import Transaction
 MOVABLE = ("variable", "placeholder")
 """Ops of nodes that mean the same outside."""
 LEFT = 300.0
-"""How far left of the loop a node is placed."""
+DOWN = 160.0
+"""How far left of the loop a node is placed, and how far below another."""
 
 
 def can_move_out(definition: Document, node_id: str) -> bool:
@@ -55,19 +56,29 @@ def move_out(definition: Document, node_id: str) -> str:
             else:
                 t.drop_wire(wire.key)
         t.drop_node(node_id)
-        for graph, instance in instances_of(definition, definition.scope):
-            _place(graph, t.within(graph), instance, record, port)
+        place_outside(definition, t, replace(record, name=base), port)
     return port
 
 
+def place_outside(
+    definition: Document, t: Transaction, record: NodeRecord, port: str, row: int = 0
+) -> None:
+    """Places a copy of a node beside each loop or branch that has this body, wired to a port.
+
+    Args:
+        row: how many of its kind stand above it.
+    """
+    for graph, instance in instances_of(definition, definition.scope):
+        _place(graph, t.within(graph), graph.nodes[instance.id], record, port, row)
+
+
 def _place(
-    graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str
+    graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str, row: int
 ) -> None:
     """A copy of a node left of an instance, wired to one of its ports."""
-    base = record.name.rpartition("/")[2]
-    name = base if graph.node_named(base) is None else graph.fresh_name(base)
+    name = record.name if graph.node_named(record.name) is None else graph.fresh_name(record.name)
     x, y = instance.pos
-    copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y))
+    copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y + row * DOWN))
     t.put_node(with_free_stream(graph, copy))
     t.put_wire(Wire(copy.id, "out", instance.id, port))
     if instance.attrs.get(FLOW) == SCAN:

@@ -17,6 +17,7 @@ from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
+from nodeflow.document.build.take_apart import layer_fixes
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
@@ -144,7 +145,8 @@ class NodePage(Page):
         self.name.show_record(record)
         self.stop.setVisible(has_breakpoint(record))
         self.device.show_record(record)
-        fixes = node_fixes(self.workspace.document, self.workspace.analysis, self.node)
+        shown = self.workspace.document, self.workspace.analysis, self.node
+        fixes = [*layer_fixes(*shown), *node_fixes(*shown)]
         self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
         self.attributes.show_record(record, problems)
         if self.source is not None:

@@ -1,0 +1,141 @@
+"""Replacing a layer in the body of a loop or branch, which cannot hold its variables.
+
+The ops that it stands for take its place, and its variables stand outside, wired in: one undo step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.port_names import input_names, is_control
+from nodeflow.document.analysis.subgraph_interface import border
+from nodeflow.document.build.node_attributes import attributes
+from nodeflow.document.edit.fixes import Fix
+from nodeflow.document.edit.move_out import place_outside
+from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import SubgraphError
+from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.composed import resolve
+from nodeflow.ops.control_flow.scan_body import add_input, nodes_between
+
+COLUMN, ROW = 240.0, 140.0
+Source = tuple[str, str]
+
+
+def is_layer(record: NodeRecord) -> bool:
+    """Returns whether a node is a layer, which has variables inside."""
+    return record.op in REGISTRY and REGISTRY.lookup(record.op).category == "Layers"
+
+
+def layer_fixes(definition: Document, analysis: Analysis, node_id: str) -> list[Fix]:
+    """Returns the edit on offer for a layer in the body of a loop or branch."""
+    record = definition.nodes.get(node_id)
+    if record is None or not analysis.is_body or not is_layer(record) or definition.locked:
+        return []
+    title = f"Put {record.name}'s variables outside"
+    return [Fix(title, partial(take_apart, definition, node_id, analysis))]
+
+
+def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
+    """Replaces a layer by its ops, and places its variables outside.
+
+    Args:
+        analysis: of the definition, as it is inside of the loop or branch.
+
+    Raises:
+        SubgraphError: its inputs are not known, or it does more than compute, as batch
+            normalisation does, which moves averages.
+        NodeflowError: it does not fit its inputs.
+    """
+    record = definition.node(node_id)
+    op = REGISTRY.lookup(record.op)
+    wires = {wire.target_port: wire for wire in definition.wires_into(node_id)}
+    ports = [port for port in input_names(op.inputs, wires) if not is_control(port)]
+    types = [analysis.type_of(node_id, port) for port in ports]
+    known = [t for t in types if t is not None]
+    if len(known) < len(types) or not known or any(port not in wires for port in ports):
+        hint = "Wire its inputs, and give them shapes."
+        raise SubgraphError(f"the inputs of `{record.name}` are not known", hint=hint)
+    feeds, outs, nodes = _derived(record, known)
+    sources: dict[Tensor, Source] = {}
+    for feed, port in zip(feeds, ports, strict=True):
+        sources[feed] = (wires[port].source, wires[port].source_port)
+    with definition.transaction(f"Take {record.name} apart") as t:
+        made = _Copies(definition, t, record, sources)
+        for node in nodes:
+            made.add(node)
+        for wire in definition.wires_out_of(node_id):
+            index = _output(op.output_name, len(outs), wire.source_port)
+            if index is not None:
+                t.put_wire(Wire(*sources[outs[index]], wire.target, wire.target_port))
+            else:
+                t.drop_wire(wire.key)
+        t.drop_node(node_id)
+
+
+def _output(name_of: Callable[[int], str], count: int, port: str) -> int | None:
+    return next((i for i in range(count) if name_of(i) == port), None)
+
+
+def _derived(
+    record: NodeRecord, types: Sequence[TensorType]
+) -> tuple[list[Tensor], list[Tensor], list[Node]]:
+    """The inputs, outputs and nodes of what a layer stands for."""
+    graph = Graph()
+    feeds = [add_input(graph, type_) for type_ in types]
+    layer = graph.add_node(record.op, feeds, record.attrs, name=record.name)
+    outs = [resolve(tensor) for tensor in layer.outputs]
+    nodes = nodes_between(feeds, outs)
+    acting = [n for n in graph.nodes if n.op.stateful and n.op.id != "variable" and n not in
+              {f.node for f in feeds}]  # fmt: skip
+    if acting:
+        raise SubgraphError(
+            f"`{record.name}` does something else in training, which a loop cannot",
+            hint="Place it outside, before or after the loop.",
+        )
+    return feeds, outs, nodes
+
+
+class _Copies:
+    """Copies of derived nodes: variables outside, all others in the body."""
+
+    def __init__(
+        self, definition: Document, t: Transaction, record: NodeRecord, sources: dict
+    ) -> None:
+        self._doc, self._t, self._record, self._sources = definition, t, record, sources
+        self._inside = self._outside = 0
+
+    def add(self, node: Node) -> None:
+        if node.op.id == "variable":
+            self._add_variable(node)
+            return
+        x, y = self._record.pos
+        place = (x + COLUMN * self._inside, y + ROW * (self._inside % 2))
+        self._inside += 1
+        name = node.name if self._doc.node_named(node.name) is None else None
+        copy = NodeRecord(
+            self._t.new_id(), node.op.id, name or self._doc.fresh_name(node.name),
+            attributes(node), place,
+        )  # fmt: skip
+        self._t.put_node(copy)
+        for index, tensor in enumerate(node.inputs):
+            source = self._sources[resolve(tensor)]
+            self._t.put_wire(Wire(*source, copy.id, node.op.input_name(index)))
+        for tensor in node.outputs:
+            self._sources[tensor] = (copy.id, node.op.output_name(tensor.index))
+
+    def _add_variable(self, node: Node) -> None:
+        port = add_port(self._doc, INPUTS, node.name.replace("/", "_"))
+        held = border(self._doc, INPUTS)
+        assert held is not None
+        self._sources[node.outputs[0]] = (held.id, port)
+        record = NodeRecord("", "variable", node.name, attributes(node))
+        place_outside(self._doc, self._t, record, port, self._outside)
+        self._outside += 1

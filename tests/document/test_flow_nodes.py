@@ -333,3 +333,4 @@ def test_a_layer_that_moves_averages_stays_and_says_why() -> None:
     assert within is not None
     with pytest.raises(SubgraphError, match="something else in training"):
         take_apart(inside, node, within)
+    assert layer_fixes(inside, within, node) == []

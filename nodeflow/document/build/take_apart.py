@@ -19,6 +19,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
 from nodeflow.document.model.transaction import Transaction
+from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
@@ -39,6 +40,10 @@ def layer_fixes(definition: Document, analysis: Analysis, node_id: str) -> list[
     record = definition.nodes.get(node_id)
     if record is None or not analysis.is_body or not is_layer(record) or definition.locked:
         return []
+    try:
+        _derived(record, _input_types(definition, record, analysis)[1])
+    except NodeflowError:
+        return []  # its problems say what it needs first
     title = f"Put {record.name}'s variables outside"
     return [Fix(title, partial(take_apart, definition, node_id, analysis))]
 
@@ -56,17 +61,11 @@ def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
     """
     record = definition.node(node_id)
     op = REGISTRY.lookup(record.op)
-    wires = {wire.target_port: wire for wire in definition.wires_into(node_id)}
-    ports = [port for port in input_names(op.inputs, wires) if not is_control(port)]
-    types = [analysis.type_of(node_id, port) for port in ports]
-    known = [t for t in types if t is not None]
-    if len(known) < len(types) or not known or any(port not in wires for port in ports):
-        hint = "Wire its inputs, and give them shapes."
-        raise SubgraphError(f"the inputs of `{record.name}` are not known", hint=hint)
-    feeds, outs, nodes = _derived(record, known)
+    wires, types = _input_types(definition, record, analysis)
+    feeds, outs, nodes = _derived(record, types)
     sources: dict[Tensor, Source] = {}
-    for feed, port in zip(feeds, ports, strict=True):
-        sources[feed] = (wires[port].source, wires[port].source_port)
+    for feed, wire in zip(feeds, wires, strict=True):
+        sources[feed] = (wire.source, wire.source_port)
     with definition.transaction(f"Take {record.name} apart") as t:
         made = _Copies(definition, t, record, sources)
         for node in nodes:
@@ -78,6 +77,25 @@ def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
             else:
                 t.drop_wire(wire.key)
         t.drop_node(node_id)
+
+
+def _input_types(
+    definition: Document, record: NodeRecord, analysis: Analysis
+) -> tuple[list[Wire], list[TensorType]]:
+    """The wires into a layer and their types.
+
+    Raises:
+        SubgraphError: not all are there and known.
+    """
+    wires = {wire.target_port: wire for wire in definition.wires_into(record.id)}
+    names = input_names(REGISTRY.lookup(record.op).inputs, wires)
+    ports = [port for port in names if not is_control(port)]
+    types = [analysis.type_of(record.id, port) for port in ports]
+    known = [t for t in types if t is not None]
+    if len(known) < len(types) or not known or any(port not in wires for port in ports):
+        hint = "Wire its inputs, and give them shapes."
+        raise SubgraphError(f"the inputs of `{record.name}` are not known", hint=hint)
+    return [wires[port] for port in ports], known
 
 
 def _output(name_of: Callable[[int], str], count: int, port: str) -> int | None:

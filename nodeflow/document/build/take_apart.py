@@ -13,7 +13,7 @@ from nodeflow.document.analysis.port_names import input_names, is_control
 from nodeflow.document.analysis.subgraph_interface import border
 from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.edit.fixes import Fix
-from nodeflow.document.edit.move_out import place_outside
+from nodeflow.document.edit.move_out import place_outside, with_free_place
 from nodeflow.document.edit.subgraph_ports import add_port
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
@@ -26,7 +26,8 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.control_flow.scan_body import add_input, nodes_between
 
-COLUMN, ROW = 240.0, 140.0
+COLUMN = 240.0
+"""How far right of what they read copies are placed."""
 Source = tuple[str, str]
 
 
@@ -128,21 +129,21 @@ class _Copies:
         self, definition: Document, t: Transaction, record: NodeRecord, sources: dict
     ) -> None:
         self._doc, self._t, self._record, self._sources = definition, t, record, sources
-        self._inside = self._outside = 0
+        self._count = 0
 
     def add(self, node: Node) -> None:
         if node.op.id == "variable":
             self._add_variable(node)
             return
         x, y = self._record.pos
-        place = (x + COLUMN * self._inside, y + ROW * (self._inside % 2))
-        self._inside += 1
+        place = (x + COLUMN * self._count, y)
+        self._count += 1
         name = node.name if self._doc.node_named(node.name) is None else None
         copy = NodeRecord(
             self._t.new_id(), node.op.id, name or self._doc.fresh_name(node.name),
             attributes(node), place,
         )  # fmt: skip
-        self._t.put_node(copy)
+        self._t.put_node(with_free_place(self._doc, copy))
         for index, tensor in enumerate(node.inputs):
             source = self._sources[resolve(tensor)]
             self._t.put_wire(Wire(*source, copy.id, node.op.input_name(index)))
@@ -155,5 +156,4 @@ class _Copies:
         assert held is not None
         self._sources[node.outputs[0]] = (held.id, port)
         record = NodeRecord("", "variable", node.name, attributes(node))
-        place_outside(self._doc, self._t, record, port, self._outside)
-        self._outside += 1
+        place_outside(self._doc, self._t, record, port)

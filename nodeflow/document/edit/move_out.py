@@ -10,6 +10,7 @@ from nodeflow.document.analysis.port_names import is_control
 from nodeflow.document.analysis.subgraph_interface import border, is_port_name
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
@@ -18,8 +19,8 @@ from nodeflow.document.model.transaction import Transaction
 MOVABLE = ("variable", "placeholder")
 """Ops of nodes that mean the same outside."""
 LEFT = 300.0
-DOWN = 160.0
-"""How far left of the loop a node is placed, and how far below another."""
+GAP = 24.0
+"""How far left of the loop a node is placed, and how far from others."""
 
 
 def can_move_out(definition: Document, node_id: str) -> bool:
@@ -60,26 +61,34 @@ def move_out(definition: Document, node_id: str) -> str:
     return port
 
 
-def place_outside(
-    definition: Document, t: Transaction, record: NodeRecord, port: str, row: int = 0
-) -> None:
-    """Places a copy of a node beside each loop or branch that has this body, wired to a port.
-
-    Args:
-        row: how many of its kind stand above it.
-    """
+def place_outside(definition: Document, t: Transaction, record: NodeRecord, port: str) -> None:
+    """Places a copy of a node beside each loop or branch that has this body, wired to a port."""
     for graph, instance in instances_of(definition, definition.scope):
-        _place(graph, t.within(graph), graph.nodes[instance.id], record, port, row)
+        _place(graph, t.within(graph), graph.nodes[instance.id], record, port)
+
+
+def with_free_place(graph: Document, record: NodeRecord) -> NodeRecord:
+    """Returns a node that is about to be added as far below its place as others need it."""
+    width, height = node_size(graph, record)
+    taken = [(*other.pos, *node_size(graph, other)) for other in graph.nodes.values()]
+    x, y = record.pos
+    while any(
+        x < left + wide + GAP and left < x + width + GAP
+        and y < top + high + GAP and top < y + height + GAP
+        for left, top, wide, high in taken
+    ):  # fmt: skip
+        y += GAP
+    return replace(record, pos=(x, y))
 
 
 def _place(
-    graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str, row: int
+    graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str
 ) -> None:
     """A copy of a node left of an instance, wired to one of its ports."""
     name = record.name if graph.node_named(record.name) is None else graph.fresh_name(record.name)
     x, y = instance.pos
-    copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y + row * DOWN))
-    t.put_node(with_free_stream(graph, copy))
+    copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y))
+    t.put_node(with_free_stream(graph, with_free_place(graph, copy)))
     t.put_wire(Wire(copy.id, "out", instance.id, port))
     if instance.attrs.get(FLOW) == SCAN:
         listed = instance.attrs.get("constants")

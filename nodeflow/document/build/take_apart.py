@@ -126,7 +126,11 @@ class _Copies:
     """Copies of derived nodes: variables outside, all others in the body."""
 
     def __init__(
-        self, definition: Document, t: Transaction, record: NodeRecord, sources: dict
+        self,
+        definition: Document,
+        t: Transaction,
+        record: NodeRecord,
+        sources: dict[Tensor, Source],
     ) -> None:
         self._doc, self._t, self._record, self._sources = definition, t, record, sources
         self._count = 0

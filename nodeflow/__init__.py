@@ -161,6 +161,8 @@ LAZY = {
     "ConfigProto": "nodeflow.engine.config",
     "GPUOptions": "nodeflow.engine.config",
     "InteractiveSession": "nodeflow.engine.session",
+    "RunMetadata": "nodeflow.engine.timeline",
+    "RunOptions": "nodeflow.engine.timeline",
     "Session": "nodeflow.engine.session",
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "app": "nodeflow.ops.program.app",

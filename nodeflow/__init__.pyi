@@ -20,6 +20,8 @@ from nodeflow.engine.config import ConfigProto as ConfigProto
 from nodeflow.engine.config import GPUOptions as GPUOptions
 from nodeflow.engine.session import InteractiveSession as InteractiveSession
 from nodeflow.engine.session import Session as Session
+from nodeflow.engine.timeline import RunMetadata as RunMetadata
+from nodeflow.engine.timeline import RunOptions as RunOptions
 from nodeflow.errors import NodeflowError as NodeflowError
 from nodeflow.graph.default_session import get_default_session as get_default_session
 from nodeflow.graph.dtypes import DType as DType

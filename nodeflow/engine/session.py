@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -35,8 +36,9 @@ from nodeflow.engine.schedule.schedule import (
     is_variable,
     resolve_alias,
 )
-from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
+from nodeflow.engine.stages import AnyExecutor, StagedExecutor, explain_run, make_executor
 from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.timeline import RunMetadata, RunOptions, whole_run
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import (
     FeedError,
@@ -121,6 +123,8 @@ class Session:
         self,
         fetches: Any,
         feed_dict: Mapping[Any, Any] | None = None,
+        options: RunOptions | None = None,
+        run_metadata: RunMetadata | None = None,
         *,
         training: bool | None = None,
     ) -> Any:
@@ -135,6 +139,9 @@ class Session:
             feed_dict: values by tensor or name. Any tensor can be fed; what it was computed from
                 then does not run. Values are converted to the tensor's dtype: numbers and bools
                 to floats, and to integers and bools where every value fits.
+            options: with a ``trace_level`` and ``run_metadata``, the run is recorded, as `profile`
+                does it.
+            run_metadata: gets what is recorded.
             training: the phase of this run; None means as above. A tensor or bool that is given
                 to a layer as its ``training``, and a fed ``is_training``, come first.
 
@@ -151,6 +158,9 @@ class Session:
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
         """
+        if options is not None and options.trace_level and run_metadata is not None:
+            found, run_metadata.step_stats = self.profile(fetches, feed_dict, training=training)
+            return found
         self._note_devices()
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
@@ -193,6 +203,8 @@ class Session:
     ) -> tuple[Any, dict[str, Any]]:
         """As `run`, compiled, with every kernel timed.
 
+        What finds out sizes when it runs has no plan of the whole: it is timed as one.
+
         Returns:
             The values, and a trace in Chrome's format: a dict to be written as JSON.
         """
@@ -200,13 +212,29 @@ class Session:
 
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
-            compiled = executor.compile_now()
             stream_of = self._streams(phase)
+            if isinstance(executor, StagedExecutor):
+                start = time.perf_counter()
+                values = executor.run(given, stream_of, self._cancel)
+                trace = whole_run(time.perf_counter() - start)
+                return pack(self._finish(executor, values, phase)), trace
+            compiled = executor.compile_now()
             compiled.run(given, stream_of)  # touches all memory; the next run is as usual
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
             executor.tier = self._context.tier = "compiled"
             return pack(self._finish(executor, values, phase)), profiler.trace()
+
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> NoReturn:
+        """Refused: a run computes all of its fetches at once."""
+        raise FetchError(
+            "a run is not interrupted to be fed again",
+            hint="Run the first fetches, and feed what follows from them in a second run.",
+        )
+
+    def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
+        """Refused, as `partial_run_setup`."""
+        self.partial_run_setup(fetches)
 
     def explain(
         self,

@@ -26,8 +26,11 @@ NOT_NEEDED = frozenset(
 
 MODULES = ("tensorflow", "tensorflow.compat.v1")
 
-READERS = {"tensorflow.examples.tutorials.mnist.input_data": "nodeflow.data.mnist_tutorial"}
-"""Modules of TensorFlow's tutorials -> those that give the same here."""
+READERS = {
+    "tensorflow.examples.tutorials.mnist.input_data": "nodeflow.data.mnist_tutorial",
+    "tensorflow.python.client.timeline": "nodeflow.engine.timeline",
+}
+"""Modules that are imported alone -> those that give the same here."""
 
 PARTS = {"tensorflow.contrib": "contrib", "tensorflow.python.platform": ""}
 """Packages of which modules are imported alone -> their names after ``tf.``."""

@@ -173,7 +173,7 @@ ABSENT: Mapping[str, str] = {
         train.SessionRun* train.basic_train_loop train.VocabInfo train.warm_start
         train.Checkpoint* train.init_from_checkpoint
         train.checkpoints_iterator train.CheckpointSaverListener
-        train.NanLossDuringTrainingError estimator.* RunMetadata RunOptions OptimizerOptions
+        train.NanLossDuringTrainingError estimator.* OptimizerOptions
         GraphOptions
     """,
     EAGER: """

@@ -1,0 +1,82 @@
+"""What a run did and how long it took, by TensorFlow 1's names: options, metadata, timeline.
+
+The figures are those of `Session.profile`: kernels, threads, microseconds and the bytes they move.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from nodeflow.errors import RunError
+
+
+def whole_run(seconds: float) -> dict[str, Any]:
+    """The trace of a run that is timed as one."""
+    event = {"ph": "X", "name": "run", "cat": "run", "pid": os.getpid(), "tid": 0, "ts": 0.0,
+             "dur": round(seconds * 1e6, 3), "args": {}}  # fmt: skip
+    return {"traceEvents": [event], "displayTimeUnit": "ms"}
+
+
+class RunOptions:
+    """What to record of a run.
+
+    Args:
+        trace_level: `FULL_TRACE` records every kernel; `NO_TRACE` nothing.
+        timeout_in_ms, output_partition_graphs, report_tensor_allocations_upon_oom: accepted for
+            TensorFlow 1, without effect.
+    """
+
+    NO_TRACE = 0
+    SOFTWARE_TRACE = 1
+    HARDWARE_TRACE = 2
+    FULL_TRACE = 3
+
+    def __init__(
+        self,
+        trace_level: int = NO_TRACE,
+        timeout_in_ms: int = 0,
+        output_partition_graphs: bool = False,
+        report_tensor_allocations_upon_oom: bool = False,
+    ) -> None:
+        self.trace_level = trace_level
+
+
+class RunMetadata:
+    """What a run with `RunOptions` recorded.
+
+    Attributes:
+        step_stats: for `Timeline`; the trace in Chrome's format, a dict. None before a run.
+    """
+
+    def __init__(self) -> None:
+        self.step_stats: dict[str, Any] | None = None
+
+
+class Timeline:
+    """A recorded run, to be written for ``chrome://tracing``.
+
+    Raises:
+        RunError: nothing has been recorded.
+    """
+
+    def __init__(self, step_stats: dict[str, Any] | None, graph: Any = None) -> None:
+        if not isinstance(step_stats, dict):
+            raise RunError(
+                "there is no recorded run",
+                hint="Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
+                "run_metadata, and give run_metadata.step_stats.",
+            )
+        self._trace = step_stats
+
+    def generate_chrome_trace_format(
+        self, show_dataflow: bool = True, show_memory: bool = False
+    ) -> str:
+        """The trace as JSON.
+
+        Args:
+            show_dataflow, show_memory: accepted for TensorFlow 1: each kernel shows its nodes and
+                the bytes that it moves.
+        """
+        return json.dumps(self._trace)

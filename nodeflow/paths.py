@@ -22,6 +22,8 @@ from pathlib import Path
 
 CACHE_VARIABLE = "NODEFLOW_CACHE_DIR"
 """Names the folder whose subfolder ``kernels`` holds compiled kernels."""
+KEY_VARIABLE = "NODEFLOW_KERNEL_KEY"
+"""Names the file with the key that seals compiled kernels; it is made where it is missing."""
 DATA_VARIABLE = "NODEFLOW_DATA_DIR"
 """Names the folder with the user's own copy of the data sets."""
 PLUGINS_VARIABLE = "NODEFLOW_PLUGINS"
@@ -100,6 +102,11 @@ def kernel_folder() -> Path:
     """Compiled kernels: ``kernels`` in ``NODEFLOW_CACHE_DIR``, else in the cache folder."""
     override = os.environ.get(CACHE_VARIABLE)
     return (Path(override) if override else cache_folder()) / "kernels"
+
+
+def kernel_key_file() -> Path:
+    """The key that seals them: ``NODEFLOW_KERNEL_KEY``, else in the state folder, not the cache."""
+    return folder_named_by(KEY_VARIABLE) or state_folder() / "kernel-key"
 
 
 def journal_folder() -> Path:

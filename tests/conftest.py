@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_CONFIG_HOME"] = os.path.join(home.name, "config")
     os.environ["XDG_DATA_HOME"] = os.path.join(home.name, "data")
     os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
+    os.environ["NODEFLOW_KERNEL_KEY"] = str(ROOT / ".cache" / "kernel-key")
     os.environ.pop("NODEFLOW_PLUGINS", None)
 
 

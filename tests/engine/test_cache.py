@@ -239,6 +239,7 @@ def test_editing_a_users_module_changes_the_numbers(folder: Path, tmp_path: Path
         lambda data: b"not a kernel at all",
         lambda data: data[:-1] + bytes([data[-1] ^ 1]),
         lambda data: data.replace(b'"symbol"', b'"cymbal"'),
+        lambda data: data.replace(b"kernel 2", b"kernel 1"),
     ],
 )
 def test_a_damaged_file_is_compiled_again(folder: Path, damage) -> None:

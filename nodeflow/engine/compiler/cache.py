@@ -3,8 +3,9 @@
 A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
 text of every helper module it may call, the versions of the compilers and the processor. (numba's
 own cache does not see a change in an imported helper and gives wrong numbers silently.) A file is
-written under a temporary name, renamed and never changed; it holds an object file and a checksum,
-and nothing in it is unpickled. The source lies beside it, for people.
+written under a temporary name, renamed and never changed; it holds an object file under a seal, and
+nothing in it is unpickled. What may not be this user's own is ignored and compiled again (`trust`).
+The source lies beside it, for people.
 """
 
 from __future__ import annotations
@@ -19,15 +20,24 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
+from nodeflow.engine.compiler.trust import (
+    Untrusted,
+    own_folder,
+    read_own,
+    sealed,
+    signing_key,
+    unsealed,
+)
 from nodeflow.paths import kernel_folder
 
 LIMIT_BYTES = 500 << 20
-_MAGIC = b"nodeflow kernel 1\n"
+_MAGIC = b"nodeflow kernel 2\n"
 _SUFFIX = ".kernel"
 _TOUCH_AFTER_S = 3600.0
 _PRUNE_EVERY = 64
@@ -43,6 +53,7 @@ _HELPERS = (
     "devicelib/error_function.py",
     "devicelib/exponentials.py",
     "devicelib/gemm.py",
+    "devicelib/half_floats.py",
     "devicelib/intrinsics.py",
     "devicelib/inverse_functions.py",
     "devicelib/math_functions.py",
@@ -133,13 +144,28 @@ def statistics() -> dict[str, int]:
 
 
 def cache_info() -> dict[str, str]:
-    """What a bug report needs to know about the cache."""
-    folder = cache_folder()
-    if folder is None:
-        unusable = "cannot be used; kernels are compiled at each start"
-        return {"folder": f"{kernel_folder().parent} ({unusable})"}
-    sizes = [f.stat().st_size for f in folder.glob("*" + _SUFFIX)]
-    return {"folder": str(folder), "kernels": str(len(sizes)), "bytes": str(sum(sizes))}
+    """What a bug report needs to know about the cache; files that are ignored, with the reason."""
+    try:
+        folder = _trusted_folder()
+    except (OSError, Untrusted) as error:
+        unusable = f"cannot be used: {error}; kernels are compiled at each start"
+        return {"folder": f"{kernel_folder()} ({unusable})"}
+    sizes, ignored = [], Counter[str]()
+    for file in folder.glob("*" + _SUFFIX):
+        try:
+            sizes.append(file.lstat().st_size)
+            _open(file)
+        except Untrusted as error:
+            ignored[str(error)] += 1
+        except OSError as error:
+            ignored[error.strerror or type(error).__name__] += 1
+    reasons = "; ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
+    return {
+        "folder": str(folder),
+        "kernels": str(len(sizes)),
+        "bytes": str(sum(sizes)),
+        "ignored": f"{ignored.total()} ({reasons})" if ignored else "0",
+    }
 
 
 def forget_loaded() -> None:
@@ -213,17 +239,15 @@ def cache_folder() -> Path | None:
 
     It must belong to this user alone: what lies in it is run as machine code.
     """
-    folder = kernel_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.name == "posix":
-            status = folder.stat()
-            if status.st_uid != os.getuid():
-                return None
-            if status.st_mode & 0o077:
-                folder.chmod(0o700)
-    except OSError:
+        return _trusted_folder()
+    except (OSError, Untrusted):
         return None
+
+
+def _trusted_folder() -> Path:
+    folder = own_folder(kernel_folder())
+    signing_key()  # without one, nothing that is written can be read again
     return folder
 
 
@@ -257,22 +281,26 @@ def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def _read(path: Path) -> ObjectCode | None:
-    """The object in a cache file, or None if it is missing or damaged."""
+    """The object in a cache file, or None if it is missing, damaged or perhaps not this user's."""
     try:
-        data = path.read_bytes()
-    except OSError:
+        return _open(path)
+    except (OSError, Untrusted):
         return None
-    head, _, rest = data.removeprefix(_MAGIC).partition(b"\n")
+
+
+def _open(path: Path) -> ObjectCode:
+    """The object in a cache file.
+
+    Raises:
+        Untrusted: it may not be this user's, or it is damaged.
+        OSError: it is missing or cannot be read.
+    """
+    data = read_own(path)
     if not data.startswith(_MAGIC):
-        return None
-    try:
-        header = json.loads(head)
-        symbol, externals, digest = header["symbol"], header["externals"], header["sha256"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if hashlib.sha256(rest).hexdigest() != digest:
-        return None
-    return ObjectCode(symbol, tuple(externals), rest)
+        raise Untrusted("of another version")
+    head, _, code = unsealed(path.stem, data[len(_MAGIC) :]).partition(b"\n")
+    header = json.loads(head)
+    return ObjectCode(header["symbol"], tuple(header["externals"]), code)
 
 
 def _write(key: str, source: str, compiled: ObjectCode) -> None:
@@ -281,15 +309,11 @@ def _write(key: str, source: str, compiled: ObjectCode) -> None:
     folder = cache_folder()
     if folder is None:
         return
-    header = {
-        "symbol": compiled.symbol,
-        "externals": list(compiled.externals),
-        "sha256": hashlib.sha256(compiled.code).hexdigest(),
-    }
-    data = _MAGIC + json.dumps(header).encode() + b"\n" + compiled.code
-    with contextlib.suppress(OSError):
+    header = {"symbol": compiled.symbol, "externals": list(compiled.externals)}
+    content = json.dumps(header).encode() + b"\n" + compiled.code
+    with contextlib.suppress(OSError, Untrusted):
         _place(folder / (key + ".py"), source.encode())
-        _place(folder / (key + _SUFFIX), data)
+        _place(folder / (key + _SUFFIX), _MAGIC + sealed(key, content))
     if _writes % _PRUNE_EVERY == 0:
         prune(folder)
     _writes += 1

@@ -293,6 +293,23 @@ COMMANDS = (
         (option("files", help="the .flow files", metavar="FILE", nargs="+"), SET, PLUGINS, JSON),
     ),
     Command(
+        "diff",
+        "print what differs between two graphs; exit status 1 if anything does",
+        "nodeflow.cli.diff:diff",
+        (
+            option("before", help="the .flow file before", metavar="A.flow"),
+            option("after", help="the .flow file after", metavar="B.flow"),
+            option("rest", help=argparse.SUPPRESS, metavar="GIT", nargs="*"),
+            option("--layout", help="also where nodes and frames stand", action="store_true"),
+            option(
+                "--git",
+                help="take the arguments that git gives an external diff, and exit with 0",
+                action="store_true",
+            ),
+            JSON,
+        ),
+    ),
+    Command(
         "ops",
         "list all ops, or describe one",
         "nodeflow.cli.ops:ops",

@@ -1,0 +1,74 @@
+"""``nodeflow diff``: what differs between two graphs, for people, programs and git."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from nodeflow.cli.environment import DONE, PROBLEM, Environment
+from nodeflow.cli.output import json_line
+from nodeflow.cli.values import ArgumentProblem
+from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
+from nodeflow.document.diff.text import as_json, lines
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+
+COLOURS = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
+"""Of the ANSI terminal: green, red, yellow. The signs + - ~ say the same."""
+_NOTHING = (os.devnull, "/dev/null", "nul")
+"""What git names as the side that has no such file."""
+
+
+def diff(arguments: argparse.Namespace, environment: Environment) -> int:
+    """Print the differences of two files; 1 if there are any (0 with ``--git``).
+
+    Raises:
+        FileProblem: a file is not there or damaged.
+        ArgumentProblem: more than two files.
+    """
+    before, after = arguments.before, arguments.after
+    if arguments.git:
+        before, after = _of_git(arguments)
+    elif arguments.rest:
+        raise ArgumentProblem(
+            f"diff compares two files, and {len(arguments.rest) + 2} are given",
+            hint="git's external diff needs --git.",
+        )
+    documents = [_read(environment, name) for name in (before, after)]
+    found = compare(*documents, layout=arguments.layout)
+    if arguments.json:
+        environment.print(json_line([as_json(one) for one in found]))
+    else:
+        if arguments.git and found:
+            environment.print(f"nodeflow diff {arguments.before}")
+        paint = _coloured if _has_colours(environment) else _plain
+        for line in lines(found, paint):
+            environment.print(line)
+    return PROBLEM if found and not arguments.git else DONE
+
+
+def _of_git(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The two files among: path, old file, its hash and mode, new file, its hash and mode."""
+    if len(arguments.rest) < 5:
+        raise ArgumentProblem(
+            "--git needs the seven arguments of an external diff of git",
+            hint='Configure it: git config diff.flow.command "nodeflow diff --git"',
+        )
+    return arguments.after, arguments.rest[2]
+
+
+def _read(environment: Environment, name: str) -> Document:
+    return Document() if name in _NOTHING else flow.load(environment.path(name))
+
+
+def _has_colours(environment: Environment) -> bool:
+    stream = environment.stdout
+    return bool(getattr(stream, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
+
+
+def _plain(line: str, change: str) -> str:
+    return line
+
+
+def _coloured(line: str, change: str) -> str:
+    return f"\x1b[{COLOURS[change]}m{line}\x1b[0m"

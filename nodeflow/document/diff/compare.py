@@ -1,0 +1,173 @@
+"""The difference of two documents: what was added, removed and changed, by node, wire and setting.
+
+Nodes are matched by id, so a renamed node is one that changed. Two nodes of one id that share
+neither op nor name are different nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
+from nodeflow.document.model.records import Json, same
+
+ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+ABSENT = object()
+"""Stands for the value of a fact that a document does not have."""
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One fact of a node, frame, definition or setting; `ABSENT` where there is none."""
+
+    field: str
+    before: object
+    after: object
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that was added, removed or changed.
+
+    Attributes:
+        kind: ``node``, ``wire``, ``frame``, ``subgraph``, ``training``, ``weights`` or ``file``.
+        change: `ADDED`, `REMOVED` or `CHANGED`.
+        scope: the name of the definition that holds it; "" for the graph of the file.
+        name: what people call it: a node's name, a wire's target, a setting.
+        path: where it stands among the facts, by id.
+        fields: what changed, or what an added or removed node has; of a wire, its source.
+    """
+
+    kind: str
+    change: str
+    scope: str
+    name: str
+    path: Path
+    fields: tuple[FieldChange, ...] = ()
+
+    @property
+    def is_layout(self) -> bool:
+        """True if only positions changed."""
+        return self.change == CHANGED and all(f.field in LAYOUT for f in self.fields)
+
+
+def compare(before: Document, after: Document, *, layout: bool = False) -> list[Difference]:
+    """Returns what changed between two documents, by graph; empty if nothing did.
+
+    Args:
+        layout: also positions of nodes and rectangles of frames.
+    """
+    old, new = facts_of(before), facts_of(after)
+    names = _Names(old, new)
+    changed = [p for p in {**old, **new} if not same_fact(old, new, p)]
+    owners = dict.fromkeys(p[:2] if p[0] in ENTITIES else p for p in changed)
+    found = [d for owner in owners for d in _differences(owner, changed, old, new, names)]
+    shown = (d for d in found if layout or not d.is_layout)
+    return sorted((d if layout else _without_layout(d) for d in shown), key=_order)
+
+
+def same_fact(a: Facts, b: Facts, path: Path) -> bool:
+    """Says whether a path has the same value, or none, in both."""
+    return (path in a) == (path in b) and same(a.get(path), b.get(path))
+
+
+class _Names:
+    """What people call the things that paths name by id."""
+
+    def __init__(self, old: Facts, new: Facts) -> None:
+        self._old, self._new = old, new
+
+    def node(self, node_id: str, *, before: bool = False) -> str:
+        first, second = (self._old, self._new) if before else (self._new, self._old)
+        path = ("node", node_id, "name")
+        return str(first.get(path, second.get(path, node_id)))
+
+    def value(self, kind: str, field: str, value: Json, *, before: bool) -> Json:
+        """A value with names in place of the ids of nodes, and a wire's source as text."""
+        if kind == "wire":
+            source, port = value
+            name = self.node(source, before=before)
+            return name if port == "out" else f"{name}:{port}"
+        if kind == "training" and field in ("optimizer", "loss") and isinstance(value, str):
+            return self._path(value, before)
+        if kind == "training" and field == "monitor" and isinstance(value, dict):
+            return self._measured(value, before)
+        if kind == "training" and field == "metrics" and isinstance(value, list):
+            return [self._measured(m, before) if isinstance(m, dict) else m for m in value]
+        return value
+
+    def _measured(self, metric: dict[str, Json], before: bool) -> Json:
+        node = metric.get("node")
+        return {**metric, "node": self._path(node, before)} if isinstance(node, str) else metric
+
+    def _path(self, path: str, before: bool) -> str:
+        return "/".join(self.node(step, before=before) for step in path.split("/"))
+
+
+def _differences(
+    owner: Path, changed: list[Path], old: Facts, new: Facts, names: _Names
+) -> Iterator[Difference]:
+    kind = owner[0]
+    if kind not in ENTITIES:
+        yield _setting(owner, old, new, names)
+        return
+    if owner in old and owner in new and not _replaced(owner, old, new):
+        paths = [p for p in changed if p[:2] == owner]
+        yield _entity(owner, CHANGED, paths, old, new)
+        return
+    if owner in old:
+        yield _entity(owner, REMOVED, [p for p in old if p[:2] == owner and p != owner], old, {})
+    if owner in new:
+        yield _entity(owner, ADDED, [p for p in new if p[:2] == owner and p != owner], {}, new)
+
+
+def _replaced(owner: Path, old: Facts, new: Facts) -> bool:
+    keys = [(*owner, field) for field in ("op", "name")]
+    return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
+
+
+def _entity(owner: Path, change: str, paths: list[Path], old: Facts, new: Facts) -> Difference:
+    kind, key = owner
+    holder = new if owner in new else old
+    scope = "" if kind == "subgraph" else str(holder[owner])
+    name = key if kind == "subgraph" else holder[(*owner, "name" if kind == "node" else "title")]
+    fields = [
+        FieldChange(
+            "subgraph" if p == owner else p[-1] if len(p) == 4 else p[2],
+            old.get(p, ABSENT),
+            new.get(p, ABSENT),
+        )
+        for p in sorted(paths)
+    ]
+    return Difference(kind, change, scope, str(name), owner, tuple(fields))
+
+
+def _setting(path: Path, old: Facts, new: Facts, names: _Names) -> Difference:
+    kind, field = path[0], path[-1]
+    change = ADDED if path not in old else REMOVED if path not in new else CHANGED
+    before = names.value(kind, field, old[path], before=True) if path in old else ABSENT
+    after = names.value(kind, field, new[path], before=False) if path in new else ABSENT
+    scope, name = "", field
+    if kind == "wire":
+        end = new if ("node", path[1]) in new else old
+        scope = str(end["node", path[1]])
+        name = f"{names.node(path[1])}:{path[2]}"
+        field = "source"
+    return Difference(kind, change, scope, name, path, (FieldChange(field, before, after),))
+
+
+def _without_layout(found: Difference) -> Difference:
+    if found.change != CHANGED:
+        return found
+    fields = tuple(f for f in found.fields if f.field not in LAYOUT)
+    return Difference(found.kind, found.change, found.scope, found.name, found.path, fields)
+
+
+_KINDS = ("training", "weights", "file", "subgraph", "node", "wire", "frame")
+
+
+def _order(found: Difference) -> tuple[object, ...]:
+    return found.scope, _KINDS.index(found.kind), natural_key(found.name), found.path, found.change

@@ -1,0 +1,116 @@
+"""A document as facts: a mapping of paths to JSON values, without order and nesting.
+
+Ids are unique in a file, so the graph that holds a node is a fact about the node, as its name is.
+Grouping nodes into a subgraph changes that one fact; what else is said of them still matches.
+
+    ("node", ID)                    the graph that holds it: "", or the name of a definition
+    ("node", ID, FIELD)             its op, name, position, or another field
+    ("node", ID, "attrs", NAME)     an attribute
+    ("wire", ID, PORT)              [source id, source port] of the wire that ends there
+    ("frame", ID), ("frame", ID, FIELD)
+    ("subgraph", NAME), ("subgraph", NAME, FIELD)
+    ("training", NAME), ("weights",), ("file", FIELD)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire
+
+Path = tuple[str, ...]
+Facts = dict[Path, Json]
+
+CONFLICTS = "conflicts"
+"""The field of a file that lists what a merge could not decide."""
+ENTITIES = ("node", "frame", "subgraph")
+"""What paths of two steps name: things that exist or do not, with facts of their own."""
+LAYOUT = ("pos", "rect")
+"""Fields that say where a node or frame stands."""
+
+
+def facts_of(doc: Document) -> Facts:
+    """Returns all facts of a document, its unresolved conflicts and its next id left out."""
+    found: Facts = {}
+    for graph in (doc, *doc.definitions()):
+        for node in graph.nodes.values():
+            found["node", node.id] = graph.scope
+            for field, value in node.to_json().items():
+                if field == "attrs":
+                    found.update({("node", node.id, "attrs", k): v for k, v in node.attrs.items()})
+                elif field != "id":
+                    found["node", node.id, field] = value
+        for wire in graph.wires.values():
+            found["wire", wire.target, wire.target_port] = [wire.source, wire.source_port]
+        for frame in graph.frames.values():
+            found["frame", frame.id] = graph.scope
+            fields = frame.to_json().items()
+            found.update({("frame", frame.id, k): v for k, v in fields if k != "id"})
+    for name, header in doc.subgraphs.items():
+        found["subgraph", name] = name
+        found.update({("subgraph", name, field): value for field, value in header.items()})
+    found.update({("training", name): value for name, value in doc.training.items()})
+    if doc.weights is not None:
+        found["weights",] = doc.weights
+    found.update({("file", k): v for k, v in doc.extra.items() if k != CONFLICTS})
+    return found
+
+
+def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
+    """Returns the document of consistent facts; `facts_of` is its inverse."""
+    doc = Document()
+    items: dict[Path, dict[str, Json]] = {}
+    headers: dict[str, dict[str, Json]] = {}
+    training: dict[str, Json] = {}
+    for path, value in facts.items():
+        match path:
+            case ("node", id):
+                items.setdefault(path, {"id": id, "attrs": {}})
+            case ("node", id, "attrs", name):
+                items.setdefault(path[:2], {"id": id, "attrs": {}})["attrs"][name] = value
+            case ("node", id, field):
+                items.setdefault(path[:2], {"id": id, "attrs": {}})[field] = value
+            case ("frame", id):
+                items.setdefault(path, {"id": id})
+            case ("frame", id, field):
+                items.setdefault(path[:2], {"id": id})[field] = value
+            case ("subgraph", name):
+                headers.setdefault(name, {})
+            case ("subgraph", name, field):
+                headers.setdefault(name, {})[field] = value
+            case ("training", name):
+                training[name] = value
+            case ("file", field):
+                doc.extra[field] = value
+    for name, header in headers.items():
+        doc.fill("subgraph", name, header)
+    for path, data in items.items():
+        record = NodeRecord.from_json(data) if path[0] == "node" else FrameRecord.from_json(data)
+        doc.graph(_scope(facts[path])).fill(path[0], path[1], record)
+    for path, value in facts.items():
+        if path[0] == "wire":
+            wire = Wire(value[0], value[1], path[1], path[2])
+            doc.graph(_scope(facts["node", wire.target])).fill("wire", wire.key, wire)
+    doc.fill("training", ONLY, training or None)
+    doc.fill("weights", ONLY, facts.get(("weights",)))
+    doc.next_id = max(doc.next_id, next_id)
+    return doc
+
+
+def entity(facts: Mapping[Path, Json], path: Path) -> Json:
+    """Returns a node, frame or definition as one JSON object, with the graph that holds it."""
+    if path not in facts:
+        return None
+    whole: dict[str, Json] = {"scope": facts[path]} if path[0] != "subgraph" else {}
+    for at, value in facts.items():
+        if at[:2] == path and len(at) == 3:
+            whole[at[2]] = value
+        elif at[:2] == path and len(at) == 4:
+            whole.setdefault(at[2], {})[at[3]] = value
+    return whole
+
+
+def _scope(value: Json) -> str:
+    assert isinstance(value, str)
+    return value

@@ -1,0 +1,74 @@
+"""The difference of two documents as text for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from nodeflow.document.diff.compare import ABSENT, ADDED, CHANGED, REMOVED, Difference, FieldChange
+from nodeflow.document.diff.facts import LAYOUT
+from nodeflow.document.model.records import Json, compact_json
+
+SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
+LONGEST = 60  # characters of a value
+_QUIET = ("op", "name", "title", *LAYOUT)
+"""Fields that the line of an added or removed node says already, or that only place it."""
+
+Paint = Callable[[str, str], str]
+"""Takes a line and the kind of change; returns the line in its colour."""
+
+
+def lines(found: Iterable[Difference], paint: Paint = lambda line, change: line) -> Iterator[str]:
+    """Yields the text of differences, one line each, under the graph that holds them."""
+    scope = ""
+    for difference in found:
+        if difference.scope != scope:
+            scope = difference.scope
+            yield f"in the subgraph {scope}:"
+        indent = "  " if scope else ""
+        yield paint(f"{indent}{SIGNS[difference.change]} {_said(difference)}", difference.change)
+
+
+def as_json(found: Difference) -> Json:
+    """Returns one difference as a JSON object; what a side lacks is left out."""
+    fields = []
+    for field in found.fields:
+        sides = {"before": field.before, "after": field.after}
+        given = {side: value for side, value in sides.items() if value is not ABSENT}
+        fields.append({"field": field.field, **given})
+    whole: dict[str, Json] = {"kind": found.kind, "change": found.change, "name": found.name}
+    return {**whole, "subgraph": found.scope or None, "path": list(found.path), "fields": fields}
+
+
+def _said(found: Difference) -> str:
+    if found.kind in ("node", "frame", "subgraph"):
+        return _entity(found)
+    (only,) = found.fields
+    text = _short(only.before if found.change == REMOVED else only.after)
+    text = _turned(only) if found.change == CHANGED else text
+    if found.kind == "wire":
+        return f"wire {found.name} <- {text}"
+    label = {"training": f"training.{found.name}", "file": f"field {found.name}"}
+    return f"{label.get(found.kind, found.name)}: {text}"
+
+
+def _entity(found: Difference) -> str:
+    title = f"{found.kind} {found.name}" if found.name else found.kind
+    if found.change == CHANGED:
+        return f"{title}: " + "; ".join(f"{f.field} {_turned(f)}" for f in found.fields)
+    given = {f.field: f.after if found.change == ADDED else f.before for f in found.fields}
+    if "op" in given:
+        title += f" ({_short(given['op'])})"
+    shown = [f"{k} = {_short(v)}" for k, v in given.items() if k not in _QUIET and v != ""]
+    return f"{title}: {', '.join(shown)}" if shown and found.change == ADDED else title
+
+
+def _turned(field: FieldChange) -> str:
+    before, after = ("not set" if v is ABSENT else _short(v) for v in (field.before, field.after))
+    return f"{before} -> {after}"
+
+
+def _short(value: object) -> str:
+    text = (
+        value if isinstance(value, str) and value.isprintable() and value else compact_json(value)
+    )
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

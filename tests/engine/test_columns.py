@@ -108,8 +108,8 @@ def test_contradictions_are_refused(arguments, message):
 
 
 def test_an_unknown_dtype_is_refused():
-    with pytest.raises(DtypeError, match="complex"):
-        Column(np.zeros(2, np.complex64))
+    with pytest.raises(DtypeError, match="str"):
+        Column(np.zeros(2, "U3"))
 
 
 # ---- columns that are read when needed -------------------------------------------------------

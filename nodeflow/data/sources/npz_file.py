@@ -35,7 +35,7 @@ from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column
 from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
-from nodeflow.graph.types import DTYPES, TensorType
+from nodeflow.graph.types import REALS, TensorType
 
 OPTIONS = (
     ColumnNames("arrays", "names", None, "Columns to offer; empty: every array of the file."),
@@ -226,7 +226,7 @@ def _column(
     stored = array.dtype.newbyteorder("=") if array.dtype.byteorder == ">" else array.dtype
     array = array.astype(stored, copy=False)
     name = _SMALL.get(stored.name, stored.name)
-    if array.ndim == 0 or name not in DTYPES:
+    if array.ndim == 0 or name not in REALS:
         what = "a single value" if array.ndim == 0 else stored.name
         raise DataFormatError(
             f"{file}: the array {key!r} is {what}, which cannot be a column",

@@ -124,6 +124,16 @@ def versions_folder() -> Path:
     return state_folder() / "versions"
 
 
+def trainings_folder() -> Path:
+    """States of the trainings of windows, to go on from after a crash or a stop."""
+    return state_folder() / "trainings"
+
+
+def rescue_folder() -> Path:
+    """What could not be written where it was meant to go."""
+    return state_folder() / "rescued"
+
+
 def library_folder() -> Path:
     """The user's subgraphs and templates."""
     return data_folder() / "library"

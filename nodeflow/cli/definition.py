@@ -253,6 +253,35 @@ COMMANDS = (
             option(
                 "--save-weights", help="write the trained variables to this file", metavar="OUT"
             ),
+            option(
+                "--checkpoint",
+                help="keep the state of the training in this folder, to go on from: while it runs, "
+                "at its end, and when it is stopped",
+                metavar="DIR",
+            ),
+            option(
+                "--every",
+                help="how often a checkpoint is written: after so many steps, or so many seconds "
+                "(default: 60s)",
+                metavar="STEPS|SECONDSs",
+            ),
+            option(
+                "--keep",
+                help="how many checkpoints stay, the newest ones; 0 is all (default: 3)",
+                type=whole_number(0),
+                metavar="N",
+            ),
+            option(
+                "--resume",
+                help="go on from the newest checkpoint in this folder, or from this one: the "
+                "losses have the bits that they would have had without the interruption",
+                metavar="DIR",
+            ),
+            option(
+                "--resume-changed",
+                help="go on although graph, data, settings or machine are not the same",
+                action="store_true",
+            ),
             PROFILE,
             WEIGHTS,
             INIT,

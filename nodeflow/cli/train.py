@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
 
-from nodeflow.cli.environment import DONE, INTERRUPTED, Environment
+from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import (
     duration,
@@ -27,10 +26,23 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps, as_json
+from nodeflow.train.elsewhere import write_somewhere
+from nodeflow.train.events import (
+    CheckpointWritten,
+    Diverged,
+    Done,
+    Epoch,
+    Event,
+    Hints,
+    Resumed,
+    Started,
+    Steps,
+    as_json,
+)
 from nodeflow.train.hints import DIVERGING, Hint
+from nodeflow.train.interrupts import stops_on_signals
+from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.loop import explain, profile
-from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.training import Training
 from nodeflow.train.weights import check_writable, save_weights
@@ -39,7 +51,8 @@ LOSS, MONITOR = "loss", "training.monitor"
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train; Ctrl-C ends it after the current step and still saves the weights.
+    """Train; Ctrl-C, SIGTERM and SIGHUP end it after the current step, and what is to be written
+    still is.
 
     Raises:
         NodeflowError: in file, data, graph or run.
@@ -51,10 +64,11 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     for written in filter(None, (arguments.save_weights, arguments.profile)):
         check_writable(environment.path(written))  # fail now, not after an hour of training
     show_notices(task.notices(), environment)
+    keeping = _keeping(arguments, environment)
     control = Control()
     with (
         open_session(task, arguments, environment) as session,
-        _stop_on_interrupt(control),
+        stops_on_signals(control),
     ):
         if arguments.explain:
             environment.print(explain(session, training))
@@ -64,18 +78,74 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
         doctor = Doctor(training, session.run)
-        kept = 0
+        events = train_keeping(session, training, control, keeping)
+        kept, lost, written = 0, "", None
         try:
-            for event in doctor.examined(train_events(session, training, control)):
+            for event in doctor.examined(events):
                 report.show(event)
                 kept = event.kept_epoch if isinstance(event, Diverged) else kept
+                if isinstance(event, CheckpointWritten):
+                    lost, written = event.problem, event if event.path else written
         except NonFiniteError:
             if arguments.save_weights and kept:  # an hour's work, up to where it went wrong
                 _save(arguments, environment, session, task.build)
             raise
-        if arguments.save_weights:
-            _save(arguments, environment, session, task.build)
-    return INTERRUPTED if control.stopped else DONE
+        if arguments.save_weights and not _save(arguments, environment, session, task.build):
+            lost = arguments.save_weights
+    if control.stopped:
+        _say_how_to_resume(arguments, environment, written)
+        return INTERRUPTED
+    return PROBLEM if lost else DONE
+
+
+def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping:
+    """Where checkpoints go, and where the training goes on.
+
+    Raises:
+        ArgumentProblem: an option needs another one, or contradicts it.
+    """
+    if arguments.resume is None and arguments.resume_changed:
+        raise ArgumentProblem("--resume-changed says how to resume", hint="Give --resume DIR, too.")
+    if arguments.resume is not None and arguments.weights:
+        raise ArgumentProblem(
+            "--resume and --weights contradict each other: a checkpoint has all variables"
+        )
+    for option in ("every", "keep"):
+        if getattr(arguments, option) is None or arguments.checkpoint or arguments.resume:
+            continue
+        raise ArgumentProblem(
+            f"--{option} is about checkpoints", hint="Give their folder: --checkpoint DIR."
+        )
+    folders = (arguments.checkpoint, arguments.resume)
+    checkpoint, resume = (environment.path(f) if f else None for f in folders)
+    return Keeping.of(checkpoint, arguments.every, arguments.keep, resume, arguments.resume_changed)
+
+
+def _say_how_to_resume(
+    arguments: argparse.Namespace, environment: Environment, written: CheckpointWritten | None
+) -> None:
+    """The command that goes on from the last checkpoint."""
+    if written is None:
+        return
+    again = ["nodeflow", "train", arguments.file]
+    for option, values in (
+        ("--set", arguments.settings),
+        ("--dataset", arguments.datasets),
+        ("--feed", arguments.feeds),
+        ("--without", arguments.without),
+    ):
+        again += [part for value in values for part in (option, value)]
+    if arguments.data_dir:
+        again += ["--data-dir", arguments.data_dir]
+    if arguments.tier != "auto":
+        again += ["--tier", arguments.tier]
+    place = Path(written.path)
+    usual = environment.path(arguments.checkpoint or arguments.resume)
+    folder = arguments.checkpoint or arguments.resume if place.parent == usual else written.path
+    environment.message(
+        f"nodeflow: stopped after step {written.step}; to go on: "
+        f"{shlex.join([*again, '--resume', folder])}"
+    )
 
 
 def from_options(arguments: argparse.Namespace) -> list[str]:
@@ -101,30 +171,20 @@ def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) ->
 
 def _save(
     arguments: argparse.Namespace, environment: Environment, session: Session, built: Build
-) -> None:
-    path = environment.path(arguments.save_weights)
+) -> bool:
+    """Save the weights, elsewhere if need be; returns whether they are where they were meant to
+    go."""
     variables = dict(session.variables.items())
-    save_weights(path, variables, variable_ids(built), slot_names(built))
-    environment.message(f"nodeflow: weights saved to {arguments.save_weights}")
-
-
-@contextmanager
-def _stop_on_interrupt(control: Control) -> Iterator[None]:
-    """Ctrl-C stops the training after the current step; a second one raises at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        if control.stopped:
-            raise KeyboardInterrupt
-        control.stop()
-
-    previous = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    ids, slots = variable_ids(built), slot_names(built)
+    where, problem = write_somewhere(
+        environment.path(arguments.save_weights),
+        lambda path: save_weights(path, variables, ids, slots),
+    )
+    if problem is None:
+        environment.message(f"nodeflow: weights saved to {arguments.save_weights}")
+        return True
+    environment.message(f"nodeflow: {problem.message}; the weights are in {where}")
+    return False
 
 
 class _JsonReport:
@@ -156,6 +216,12 @@ class _TextReport:
         self._waiting = []
         if isinstance(event, Started):
             self._progress.start(event.epochs * event.steps_per_epoch)
+        elif isinstance(event, Resumed):
+            for notice in event.notices:
+                self._environment.message(f"nodeflow: {notice}")
+            self._environment.message(
+                f"nodeflow: resumed after step {event.step}, in epoch {event.epoch}"
+            )
         elif isinstance(event, Steps):
             self._progress.advance(event.last, f"{LOSS} {number(float(event.losses[-1]))}")
         elif isinstance(event, Epoch):
@@ -169,6 +235,10 @@ class _TextReport:
         elif isinstance(event, Hints):
             self._waiting = [hint for hint in event.hints if hint.kind == DIVERGING]
             self._say(hint for hint in event.hints if hint.kind != DIVERGING)
+        elif isinstance(event, CheckpointWritten) and event.problem:
+            self._progress.clear()
+            there = f"; the state is in {event.path}" if event.path else ""
+            self._environment.message(f"nodeflow: {event.problem}{there}")
         elif isinstance(event, Diverged):
             self._progress.clear()
         elif isinstance(event, Done):

@@ -26,6 +26,9 @@ WARM_RUNS = 1
 class Executor:
     """Runs one schedule with concrete types.
 
+    Args:
+        label: names it in a record of tiers.
+
     Attributes:
         tier: the tier of the last run.
         interpreter: the reference tier.
@@ -39,10 +42,12 @@ class Executor:
         context: RunContext,
         *,
         updating: bool = False,
+        label: str = "",
     ) -> None:
         self.schedule = schedule
         self.types = types
         self.tier: RanTier = "reference"
+        self._label = label
         self.interpreter = Interpreter(schedule, types, context.executions)
         self._wanted = wanted
         self._context = context
@@ -123,13 +128,17 @@ class Executor:
 
     def _ready(self) -> CompiledPlan | None:
         """The compiled plan, if it is wanted and ready."""
+        tiers = self._context.tiers
+        if self._wanted == "auto" and tiers is not None:
+            return tiers.decide(self._label, self._when_warm, self._compilation.complete)
         if self._compilation.result is not None:
             return self._compilation.result
         if self._wanted == "compiled":
             return self._compilation.complete()
-        if self._wanted == "reference" or self._runs < WARM_RUNS:
-            return None
-        return self._compilation.poll()
+        return None if self._wanted == "reference" else self._when_warm()
+
+    def _when_warm(self) -> CompiledPlan | None:
+        return None if self._runs < WARM_RUNS else self._compilation.poll()
 
     def _make_plan(self) -> Plan | None:
         from nodeflow.engine.ir.plan import is_concrete

@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ from nodeflow.engine.schedule.schedule import (
 )
 from nodeflow.engine.stages import AnyExecutor, StagedExecutor, explain_run, make_executor
 from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.timeline import RunMetadata, RunOptions, whole_run
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import (
@@ -78,6 +80,9 @@ class Session:
         on_compile_failure: called when kernels fail to compile in the background, from any thread,
             while the reference goes on; default: a warning in the log.
 
+    Attributes:
+        runs: how many runs were no training step; random ops draw by it in the next one.
+
     A session may be used from several threads; one runs at a time. In a ``with`` statement it and
     its graph are the default ones of the thread, and it is closed at the end.
 
@@ -114,7 +119,7 @@ class Session:
         self._cancel = threading.Event()
         self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
         self._executors: dict[tuple, AnyExecutor] = {}
-        self._runs = 0
+        self.runs = 0
         self._inputs = InputStreams(self.graph)
 
     # ---- running ------------------------------------------------------------------------------
@@ -252,9 +257,11 @@ class Session:
         """What random ops draw in a run that begins now: the numbers of a training step or run."""
         if phase.is_step:
             step = steps_before(self._context.steps, phase.optimizers)
+            if self.tiers is not None:
+                self.tiers.step = step
             return self._context.stream_of("", step)
-        self._runs += 1
-        return self._context.stream_of("run", self._runs - 1)
+        self.runs += 1
+        return self._context.stream_of("run", self.runs - 1)
 
     def _finish(self, executor: AnyExecutor, values: Values, phase: Phase) -> list[Any]:
         """Store what a run assigned and count its steps; returns what was fetched."""
@@ -322,7 +329,13 @@ class Session:
         if found is None:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
             rewritten = rewrite_schedule(schedule, types, self.without)
-            found = make_executor(*rewritten, self._wanted, self._context, updating=updating)
+            found = make_executor(
+                *rewritten,
+                self._wanted,
+                self._context,
+                updating=updating,
+                label=_label(schedule, given),
+            )
             self._executors[key] = found
         return found
 
@@ -361,7 +374,30 @@ class Session:
         """The tier of the last run, or of the last step of a stepper."""
         return self._context.tier
 
+    @property
+    def wanted(self) -> Tier:
+        """The tier that was asked for."""
+        return self._wanted
+
     # ---- training -----------------------------------------------------------------------------
+
+    @property
+    def tiers(self) -> TierRecord | None:
+        """The switches to the compiled tier to record and follow; None lets each plan switch when
+        it is ready."""
+        return self._context.tiers
+
+    @tiers.setter
+    def tiers(self, record: TierRecord | None) -> None:
+        self._context.tiers = record
+
+    def steps_of(self, optimizers: Iterable[str]) -> int:
+        """How many steps these optimizers have made, by name: the most that one of them has."""
+        return steps_before(self._context.steps, optimizers)
+
+    def count_steps(self, optimizers: Iterable[str], count: int) -> None:
+        """Let optimizers go on as if they had made so many steps."""
+        self._context.steps.update(dict.fromkeys(optimizers, count))
 
     def stepper(
         self,
@@ -509,6 +545,14 @@ class Session:
         leave(self)
         self.graph.__exit__(*exc)
         self.close()
+
+
+def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
+    """What a run is called in a record of tiers: by what it computes, of which shapes."""
+    wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
+    shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())
+    updated = sorted(node.name for node in schedule.assigns)
+    return blake2b(repr((wanted, updated, shapes)).encode(), digest_size=8).hexdigest()
 
 
 class InteractiveSession(Session):

@@ -39,14 +39,17 @@ def make_executor(
     context: RunContext,
     *,
     updating: bool = False,
+    label: str = "",
 ) -> AnyExecutor:
-    """What runs a schedule: in stages where its types do not say all sizes."""
-    if all(t.is_static for t in types):
-        return Executor(schedule, types, wanted, context, updating=updating)
-    stages = split(schedule, types)
+    """What runs a schedule: in stages where its types do not say all sizes.
+
+    Args:
+        label: names it in a record of tiers.
+    """
+    stages = Stages() if all(t.is_static for t in types) else split(schedule, types)
     if not stages.turns:
-        return Executor(schedule, types, wanted, context, updating=updating)
-    return StagedExecutor(schedule, types, stages, wanted, context, updating)
+        return Executor(schedule, types, wanted, context, updating=updating, label=label)
+    return StagedExecutor(schedule, types, stages, wanted, context, updating, label)
 
 
 @dataclass
@@ -130,6 +133,7 @@ class StagedExecutor:
         wanted: Tier,
         context: RunContext,
         updating: bool,
+        label: str,
     ) -> None:
         self.schedule = schedule
         self.types = types
@@ -140,11 +144,11 @@ class StagedExecutor:
         ends = [s for s in (*schedule.fetches, *schedule.writes.values()) if s is not None]
         later = [s for step in (*stages.turns, *stages.rest) for s in step.inputs]
         self._ends = ends
-        self._make = lambda part, types: make_executor(
-            part.schedule, types, wanted, context, updating=updating
+        self._make = lambda part, types, stage: make_executor(
+            part.schedule, types, wanted, context, updating=updating, label=f"{label}/{stage}"
         )
         self.first = part_of(schedule, types, stages.first, [*later, *ends])
-        self._first = self._make(self.first, self.first.types)
+        self._first = self._make(self.first, self.first.types, "first")
         self._rests: dict[tuple, tuple[Part, AnyExecutor]] = {}
         self._running: AnyExecutor | None = None
 
@@ -265,7 +269,7 @@ class StagedExecutor:
                 types[slot] = type_of_array(values[slot])
             part = part_of(self.schedule, types, self._rest_steps, self._ends)
             known = part.schedule.specialise({n: part.types[n] for n in part.given})
-            self._rests[key] = part, self._make(part, known)
+            self._rests[key] = part, self._make(part, known, str(key))
         return self._rests[key]
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from nodeflow.engine.inspect.profile import Profiler
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
+STEPS, STEP_BY_STEP = "steps", "step"
+"""What the loop as a whole, and a step outside of it, are called in a record of tiers."""
+
 
 class Stepper:
     """Made by `Session.stepper`.
@@ -73,8 +76,11 @@ class Stepper:
 
     # ---- for the training loop ----------------------------------------------------------------
 
-    def start_epoch(self, order: np.ndarray) -> None:
+    def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
         """Begin again with the rows in this order; a last partial batch is dropped.
+
+        Args:
+            done: steps of the epoch that were made before.
 
         Raises:
             DataError: an index is outside a column.
@@ -86,7 +92,7 @@ class Stepper:
                 f"the order runs from {order.min()} to {order.max()}, and there are {rows} rows"
             )
         self._order = order
-        self._first = self.step
+        self._first = self.step - done
         self._is_staged = False
 
     @property
@@ -188,8 +194,13 @@ class Stepper:
 
     def _chunk(self, count: int) -> np.ndarray:
         """Run up to ``count`` steps in one tier, and at least one; returns their scalars."""
+        tiers = self._context.tiers
+        if tiers is not None:
+            tiers.step = self.step
         compiled = self._compiled_steps()
         if compiled is None:
+            if tiers is not None:
+                count = min(count, tiers.steps_by_reference(STEPS) or count)
             rows = [self._step_by_executor()]
             while len(rows) < count and not self._stop:
                 rows.append(self._step_by_executor())
@@ -221,6 +232,8 @@ class Stepper:
             wanted = self._wanted if self._compilation.unavailable else "reference"
             self._executor = self._make_executor(wanted)
         executor = self._executor
+        if self._context.tiers is not None:
+            self._context.tiers.step = self.step
         given = {**self._batch(), **self._given, **self._read_variables()}
         stream_of = self._context.stream_of("", self.step)
         values = executor.run(given, stream_of, None)
@@ -231,7 +244,9 @@ class Stepper:
         return row.reshape(1, len(self._scalars))
 
     def _make_executor(self, wanted: Tier) -> AnyExecutor:
-        return make_executor(self.schedule, self._types, wanted, self._context, updating=True)
+        return make_executor(
+            self.schedule, self._types, wanted, self._context, updating=True, label=STEP_BY_STEP
+        )
 
     def _batch(self) -> dict[int, np.ndarray]:
         """The batch of the current step, by slot."""
@@ -255,6 +270,10 @@ class Stepper:
             return None
         if self._wanted == "compiled":
             return self._compilation.complete()
+        if self._context.tiers is not None:
+            return self._context.tiers.decide(
+                STEPS, self._compilation.poll, self._compilation.complete
+            )
         return self._compilation.poll()
 
     def _make_plan(self) -> StepPlan | None:

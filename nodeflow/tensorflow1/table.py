@@ -126,7 +126,9 @@ STRINGS = "there are no tensors of text; prepare texts in Python and feed number
 SPARSE = "there are no sparse tensors; use dense ones, or nf.gather and nf.segment_sum"
 PROTOS = "graphs are .flow files: use nf.save and nf.load"
 DISTRIBUTED = "a session runs in one process"
-SESSIONS = "write the loop with nf.Session, or use nf.train.train"
+SESSIONS = (
+    "write the loop with nf.Session, or use nf.train.train, which keeps checkpoints and resumes"
+)
 EAGER = "everything is a graph; there is no eager execution to switch on or off"
 QUANTIZED = "there are no quantized dtypes"
 RARE = "not here; write it with other ops, or as an own op with nf.op"

@@ -36,8 +36,10 @@ from nodeflow.train.checkpoint_state import list_variables as list_variables
 from nodeflow.train.checkpoint_state import load_checkpoint as load_checkpoint
 from nodeflow.train.checkpoint_state import load_variable as load_variable
 from nodeflow.train.control import Control as Control
+from nodeflow.train.events import CheckpointWritten as CheckpointWritten
 from nodeflow.train.events import Done as Done
 from nodeflow.train.events import Epoch as Epoch
+from nodeflow.train.events import Resumed as Resumed
 from nodeflow.train.events import Started as Started
 from nodeflow.train.events import Steps as Steps
 from nodeflow.train.history import History as History

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +17,13 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.checkpoints import KEEP
 from nodeflow.train.control import Control
 from nodeflow.train.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
+from nodeflow.train.interrupts import stops_on_signals
+from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.loop import train as events
 from nodeflow.train.rows import Rows, bound
 from nodeflow.train.settings import PlainSettings
@@ -60,6 +65,11 @@ def train(
     steps_per_epoch: int | None = None,
     tier: Tier = "auto",
     threads: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | str | None = None,
+    keep: int = KEEP,
+    resume: str | os.PathLike[str] | None = None,
+    resume_changed: bool = False,
     **settings: Any,
 ) -> Iterator[Event]:
     """Train a graph, as a stream of events.
@@ -91,6 +101,15 @@ def train(
         steps_per_epoch: elements of a data set that make an epoch, for one without end; by default
             a pass.
         tier, threads: of the session that it makes.
+        checkpoint: folder where the state of the training is kept: while it goes on, at its end,
+            when the loop is left, and on Ctrl-C, SIGTERM or SIGHUP, which then act as they do.
+        every: how often: after so many steps, ``500``, or seconds, ``"30s"``; by default 60 s.
+        keep: how many checkpoints stay, the newest ones; 0 is all.
+        resume: folder of checkpoints, or one of them, from which the training goes on: with the
+            bits that it would have had without the interruption. Checkpoints go there, too, unless
+            ``checkpoint`` says otherwise; if that is the same folder and it is empty, the training
+            begins.
+        resume_changed: go on although graph, data, settings or machine are not the same.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
             ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
 
@@ -99,7 +118,10 @@ def train(
         FeedError, DataError: rows that do not fit their placeholders, or each other.
         NonFiniteError: the loss or a variable is not finite any more.
         RunError: a step failed; the variables keep the values from before it.
+        CheckpointProblem: there is nothing to go on from, it is not the same training, or the
+            folder has checkpoints of another one.
     """
+    keeping = Keeping.of(checkpoint, every, keep, resume, resume_changed)
     graph = _graph(graph, session)
     _check_settings(settings)
     training = _training(graph, optimizer, loss, feeds, settings)
@@ -108,9 +130,9 @@ def train(
     training = _measured(training, graph, metrics, monitor)
     if session is None:
         session = Session(graph, tier=tier, threads=threads, seed=training.seed)
-        return _in_own_session(session, training, control, first_epoch)
+        return _in_own_session(session, training, control, first_epoch, keeping)
     _initialize(session)
-    return events(session, training, control, first_epoch=first_epoch)
+    return _events(session, training, control, first_epoch, keeping)
 
 
 def fit(graph: Graph | None = None, **arguments: Any) -> History:
@@ -360,11 +382,39 @@ def _goal(tensor: Tensor) -> str:
 
 
 def _in_own_session(
-    session: Session, training: Training, control: Control | None, first_epoch: int
+    session: Session,
+    training: Training,
+    control: Control | None,
+    first_epoch: int,
+    keeping: Keeping,
 ) -> Iterator[Event]:
     with session:
         _start(session)
-        yield from events(session, training, control, first_epoch=first_epoch)
+        yield from _events(session, training, control, first_epoch, keeping)
+
+
+def _events(
+    session: Session,
+    training: Training,
+    control: Control | None,
+    first_epoch: int,
+    keeping: Keeping,
+) -> Iterator[Event]:
+    if not keeping:
+        return events(session, training, control, first_epoch=first_epoch)
+    control = control or Control()
+    found = train_keeping(session, training, control, keeping, first_epoch)
+    return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))
+
+
+def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Iterator[Event]:
+    """The events; a signal takes effect when the state is kept."""
+    with stops_on_signals(control, others=False) as caught:
+        yield from found
+    if caught.number == signal.SIGINT:
+        raise KeyboardInterrupt(f"resume={folder!r} goes on")
+    if caught.number:
+        signal.raise_signal(caught.number)
 
 
 def _start(session: Session) -> None:

@@ -1,7 +1,8 @@
 """A checkpoint on disk: a folder with the variables, and a manifest that says what they are.
 
-`checkpoint.json` is written last and names the file of the variables, so what it describes is
-always whole. The state of a training loop gets an entry of its own there.
+`checkpoint.json` is written last and names the other files, so what it describes is always whole.
+A checkpoint of a training has the state of its loop as well (`training_state`): numbers and words
+in the manifest, arrays in a file of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.train.weights import load_weights, save_weights
 
 FORMAT, VERSION = "nodeflow checkpoint", 1
-MANIFEST, WEIGHTS = "checkpoint.json", "weights.safetensors"
+MANIFEST, WEIGHTS, LOOP = "checkpoint.json", "weights.safetensors", "training.safetensors"
 
 
 class CheckpointProblem(FileProblem):
@@ -40,19 +41,30 @@ class Manifest:
         variables: name -> (dtype, shape).
         global_step: the step that it was saved at, or None.
         stamp: tells it from every other checkpoint.
+        training: the state of a training loop, as values of JSON; None where there is none.
+        arrays: name of the file with its arrays.
     """
 
     weights: str
     variables: Mapping[str, tuple[str, tuple[int, ...]]]
     global_step: int | None
     stamp: str
+    training: Mapping[str, Any] | None = None
+    arrays: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it names."""
+        return tuple(filter(None, (self.weights, self.arrays)))
 
     def dumps(self) -> bytes:
         variables = {
             name: {"dtype": dtype, "shape": list(shape)}
             for name, (dtype, shape) in self.variables.items()
         }
+        loop = {"training": self.training, "training_arrays": self.arrays}
         content = {
+            **(loop if self.training is not None else {}),
             "format": FORMAT,
             "version": VERSION,
             "global_step": self.global_step,
@@ -63,8 +75,19 @@ class Manifest:
         return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
 
+@dataclass(frozen=True)
+class LoopParts:
+    """The state of a training loop in parts: values of JSON, and arrays by name."""
+
+    values: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
 def write_checkpoint(
-    path: Path, arrays: Mapping[str, np.ndarray], global_step: int | None
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    global_step: int | None,
+    loop: LoopParts | None = None,
 ) -> Manifest:
     """Write a checkpoint; one that is there stays whole until the new one is.
 
@@ -74,22 +97,25 @@ def write_checkpoint(
     """
     described = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     manifest = Manifest(WEIGHTS, described, global_step, uuid.uuid4().hex)
+    if loop is not None:
+        manifest = replace(manifest, training=loop.values, arrays=LOOP)
     try:
         if path.is_dir() and any(path.iterdir()):
-            return _replace(path, arrays, manifest)
+            return _replace(path, arrays, loop, manifest)
         if path.exists() and not path.is_dir():
             raise CheckpointProblem(f"{path} is a file", hint="Save under another name.")
-        _create(path, arrays, manifest)
+        _create(path, arrays, loop, manifest)
     except OSError as error:
         raise CheckpointProblem(f"cannot write {path}: {error.strerror or error}") from None
     return manifest
 
 
-def _create(path: Path, arrays: Mapping[str, np.ndarray], manifest: Manifest) -> None:
+def _create(
+    path: Path, arrays: Mapping[str, np.ndarray], loop: LoopParts | None, manifest: Manifest
+) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        save_weights(temporary / manifest.weights, arrays)
-        write_atomically(temporary / MANIFEST, manifest.dumps())
+        _write_files(temporary, arrays, loop, manifest)
         temporary.chmod(0o755)
         os.replace(temporary, path)
     except BaseException:
@@ -98,14 +124,30 @@ def _create(path: Path, arrays: Mapping[str, np.ndarray], manifest: Manifest) ->
     sync_folder(path.parent)
 
 
-def _replace(path: Path, arrays: Mapping[str, np.ndarray], manifest: Manifest) -> Manifest:
+def _write_files(
+    folder: Path,
+    arrays: Mapping[str, np.ndarray],
+    loop: LoopParts | None,
+    manifest: Manifest,
+    keep: Path | None = None,
+) -> None:
+    save_weights(folder / manifest.weights, arrays, keep=keep)
+    if loop is not None:
+        save_weights(folder / manifest.arrays, loop.arrays)
+    write_atomically(folder / MANIFEST, manifest.dumps())
+
+
+def _replace(
+    path: Path, arrays: Mapping[str, np.ndarray], loop: LoopParts | None, manifest: Manifest
+) -> Manifest:
     """Write the new variables beside the old ones; the manifest decides which are meant."""
     before = read_manifest(path)
-    other = WEIGHTS if before.weights != WEIGHTS else f"other_{WEIGHTS}"
-    manifest = Manifest(other, manifest.variables, manifest.global_step, manifest.stamp)
-    save_weights(path / other, arrays, keep=path / before.weights)
-    write_atomically(path / MANIFEST, manifest.dumps())
-    (path / before.weights).unlink(missing_ok=True)
+    if before.weights == WEIGHTS:
+        others = {"weights": f"other_{WEIGHTS}", "arrays": f"other_{LOOP}" if loop else ""}
+        manifest = replace(manifest, **others)
+    _write_files(path, arrays, loop, manifest, keep=path / before.weights)
+    for name in before.files:
+        (path / name).unlink(missing_ok=True)
     return manifest
 
 
@@ -135,10 +177,15 @@ def read_manifest(path: Path) -> Manifest:
             str(name): (str(said["dtype"]), tuple(map(int, said["shape"])))
             for name, said in content["variables"].items()
         }
-        weights = str(content["weights"])
-        if Path(weights).name != weights:
-            raise ValueError(f"{weights!r} is not in the folder of the checkpoint")
-        return Manifest(weights, variables, content["global_step"], str(content["stamp"]))
+        weights, loop = str(content["weights"]), content.get("training")
+        arrays = str(content["training_arrays"]) if loop is not None else ""
+        for name in (weights, arrays):
+            if Path(name).name != name:
+                raise ValueError(f"{name!r} is not in the folder of the checkpoint")
+        if loop is not None and not isinstance(loop, dict):
+            raise ValueError(f"the state of the training is {type(loop).__name__}")
+        step, stamp = content["global_step"], str(content["stamp"])
+        return Manifest(weights, variables, step, stamp, loop, arrays)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointProblem(f"{path / MANIFEST} is damaged: {error!r}") from None
 
@@ -170,7 +217,8 @@ def delete_checkpoint(path: Path, stamp: str) -> bool:
         if manifest.stamp != stamp:
             return False
         (path / MANIFEST).unlink()
-        (path / manifest.weights).unlink(missing_ok=True)
+        for name in manifest.files:
+            (path / name).unlink(missing_ok=True)
     except (FileProblem, OSError):
         return False
     with contextlib.suppress(OSError):  # the user has put something there

@@ -13,6 +13,7 @@ import numpy as np
 
 from nodeflow.train.settings import PlainSettings
 from nodeflow.train.training import Monitor
+from nodeflow.train.training_state import WatchState
 
 
 @dataclass
@@ -33,6 +34,17 @@ class Watch:
     def start(self, first_epoch: int) -> None:
         """Count epochs from this one on."""
         self.last_epoch = self.epochs_before = first_epoch - 1
+
+    @property
+    def state(self) -> WatchState:
+        """What it has seen."""
+        return WatchState(self.best_epoch, self.best_value, self.last_epoch, self.epochs_before)
+
+    def go_on(self, state: WatchState, best: Mapping[str, np.ndarray] | None) -> None:
+        """Take what an earlier training has seen."""
+        self.best_epoch, self.best_value = state.best_epoch, state.best_value
+        self.last_epoch, self.epochs_before = state.last_epoch, state.epochs_before
+        self.best = best
 
     def improves(self, epoch: int, value: float) -> bool:
         """Take an epoch's value, and say whether it is the best so far; NaN never is."""

@@ -1,8 +1,8 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
-`train` yields Started, then Steps, Hit and Epoch as they happen, and at the end Done, or Diverged
-before it raises. The host pickles them as they are; `as_json` is what ``nodeflow train --json``
-prints.
+`train` yields Started, Resumed where it goes on from a checkpoint, then Steps, Hit, Epoch and
+CheckpointWritten as they happen, and at the end Done, or Diverged before it raises. The host
+pickles them as they are; `as_json` is what ``nodeflow train --json`` prints.
 """
 
 from __future__ import annotations
@@ -28,6 +28,47 @@ class Started:
     notices: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     measured: tuple[tuple[str, str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A training goes on in the middle; comes after `Started`.
+
+    Attributes:
+        step: the last step that was made before.
+        epoch: the epoch that the next step belongs to.
+        losses: the loss of each step before, float64 (steps,).
+        epochs: the epochs that ended before, without tables.
+        first: number of the first of those steps.
+        seconds: duration of those steps.
+        notices: what the user has to know about it.
+    """
+
+    step: int
+    epoch: int
+    losses: np.ndarray
+    epochs: tuple[Epoch, ...]
+    first: int = 1
+    seconds: float = 0.0
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckpointWritten:
+    """A checkpoint was written, or could not be.
+
+    Attributes:
+        step, epoch: that it is of: the last step, and the epoch of the next one.
+        path: where it is; empty where there is none.
+        seconds: how long that took, beside the training.
+        problem: why it is not where it was meant to go, in words; empty if it is.
+    """
+
+    step: int
+    epoch: int
+    path: str
+    seconds: float = 0.0
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +193,7 @@ class Hints:
     hints: tuple[Hint, ...]
 
 
-Event = Started | Steps | Hit | Epoch | Hints | Diverged | Done
+Event = Started | Resumed | Steps | Hit | Epoch | CheckpointWritten | Hints | Diverged | Done
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
@@ -165,6 +206,17 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "metrics": {**event.metrics, **event.tables},
             "steps": event.steps,
             "seconds": round(event.seconds, 4),
+        }
+    if isinstance(event, Resumed):
+        return {"event": "resumed", "step": event.step, "epoch": event.epoch}
+    if isinstance(event, CheckpointWritten):
+        return {
+            "event": "checkpoint",
+            "step": event.step,
+            "epoch": event.epoch,
+            "path": event.path or None,
+            "seconds": round(event.seconds, 4),
+            **({"problem": event.problem} if event.problem else {}),
         }
     if isinstance(event, Diverged):
         return {

@@ -106,9 +106,14 @@ class FiniteGuard:
         return self._good_epoch
 
 
-def diverged(found: Found, step: int, epoch: int, kept_epoch: int, first_epoch: int) -> Diverged:
-    """The event that ends a training."""
-    if kept_epoch >= first_epoch:
+def diverged(
+    found: Found, step: int, epoch: int, kept_epoch: int, first_epoch: int, resumed: int | None
+) -> Diverged:
+    """The event that ends a training; ``resumed`` is the step whose variables it went on from, if
+    these are the ones that are kept."""
+    if resumed is not None:
+        kept = f"those of step {resumed}"
+    elif kept_epoch >= first_epoch:
         kept = f"those of epoch {kept_epoch}"
     else:
         kept = "those from before this training" if first_epoch > 1 else "the initial ones"

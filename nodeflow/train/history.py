@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.train.events import Done, Epoch, Event, Steps
+from nodeflow.train.events import Done, Epoch, Event, Resumed, Steps
 
 
 @dataclass
@@ -46,6 +46,8 @@ class History:
         for event in events:
             if isinstance(event, Steps):
                 losses.append(np.asarray(event.losses, np.float64))
+            elif isinstance(event, Resumed):
+                losses, self.epochs = [event.losses], list(event.epochs)
             elif isinstance(event, Epoch):
                 self.epochs.append(event)
             elif isinstance(event, Done):

@@ -7,8 +7,9 @@ The loop advances only while its caller consumes the events.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,24 @@ import numpy as np
 from nodeflow.data.shuffling import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import DataError
+from nodeflow.graph.graph import ancestors
+from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import training_feeds
 from nodeflow.train.breakpoints import Breakpoints
+from nodeflow.train.checkpoints import Checkpoints
 from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
+from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of
+from nodeflow.train.identity import identity_of
+from nodeflow.train.progress import Progress
+from nodeflow.train.resuming import Resumption
 from nodeflow.train.stream_stepper import StreamStepper
 from nodeflow.train.training import Metric, Training
+from nodeflow.train.training_state import TrainingState
 from nodeflow.train.weight_averaging import Averages
 
 WITHOUT_END = 2**62
@@ -38,12 +47,20 @@ def train(
     control: Control | None = None,
     *,
     first_epoch: int = 1,
+    checkpoints: Checkpoints | None = None,
+    resumption: Resumption | None = None,
+    tiers: Mapping[str, int] | None = None,
 ) -> Iterator[Event]:
     """Train, yielding Started, then Steps, Hit (at breakpoints) and Epoch, and Done at the end.
 
     The variables of the session must be initialized. Whenever an event is yielded, they hold the
-    values after the last step. ``first_epoch`` continues an earlier training: the rows are shuffled
-    as in that epoch.
+    values after the last step.
+
+    Args:
+        first_epoch: continues an earlier training: the rows are shuffled as in that epoch.
+        checkpoints: where states are kept while it goes on, and at its end, however that comes.
+        resumption: the state in which it goes on; ``first_epoch`` is then that of the state.
+        tiers: since which step what runs compiled, to repeat a training in the tier ``auto``.
 
     Raises:
         DataError: there is no data, or fewer rows than one batch.
@@ -52,7 +69,10 @@ def train(
             values of the last epoch that was finite. It does not come if the setting
             ``allow_nonfinite`` is on.
     """
-    return _Loop(session, training, control or Control(), first_epoch).events()
+    if resumption is not None:
+        first_epoch = resumption.state.first_epoch
+    loop = _Loop(session, training, control or Control(), first_epoch, resumption)
+    return loop.kept(checkpoints, tiers)
 
 
 def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:
@@ -74,8 +94,16 @@ def explain(session: Session, training: Training) -> str:
 
 class _Loop:
     def __init__(
-        self, session: Session, training: Training, control: Control, first_epoch: int
+        self,
+        session: Session,
+        training: Training,
+        control: Control,
+        first_epoch: int,
+        resumption: Resumption | None = None,
     ) -> None:
+        self.resumption = resumption
+        state = self.state = None if resumption is None else resumption.state
+        self.checkpoints: Checkpoints | None = None
         self.session = session
         self.training = training
         self.control = control
@@ -84,20 +112,29 @@ class _Loop:
         self.bindings = {} if training.stream else used
         self.rows = training.rows(self.bindings, "train")
         self.steps_per_epoch = self._count_steps()
-        self.steps_before = (first_epoch - 1) * self.steps_per_epoch
-        self.steps = 0
-        self.seconds = 0.0
-        self.measured: dict[str, np.ndarray] = {}
-        self.best_measured: dict[str, np.ndarray] = {}
+        self.source: Stepper | StreamStepper | None = None
+        ran = ancestors([training.optimizer])
+        self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
+        if state is None:
+            before = (first_epoch - 1) * self.steps_per_epoch
+            self.at = Progress(first_epoch, before, session.runs)
+        else:
+            self.at = Progress.of(state)
+            session.variables.update(state.variables)
+            session.count_steps(self.optimizers, state.counted)
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         self.found: Found | None = None
-        before = first_epoch - 1
+        ended = self.at.epoch - 1
         self.guard = (
-            None if training.allow_nonfinite else FiniteGuard(session.variables, training, before)
+            None if training.allow_nonfinite else FiniteGuard(session.variables, training, ended)
         )
         stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if stops_early else None
+        if self.watch:
+            self.watch.start(first_epoch)
+        if self.watch and state is not None and state.watch is not None:
+            self.watch.go_on(state.watch, state.best)
         for metric in training.measured():  # raises here for a missing split, not after an epoch
             training.rows(training.used_bindings([metric.tensor.node]), metric.split)
 
@@ -128,36 +165,86 @@ class _Loop:
         yield Started(
             training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares, measured
         )
-        stepper = self._stream_stepper() if training.stream else self._stepper()
-        last = self.first_epoch - 1
-        if self.watch:
-            self.watch.start(self.first_epoch)
+        at = self.at
+        if self.resumption is not None:
+            yield at.resumed(self.resumption.notices)
+        source = self.source = self._stream_stepper() if training.stream else self._stepper()
         end = self.first_epoch + training.epochs
-        for epoch in range(self.first_epoch, end):
-            stepper.start_epoch(self._order(epoch))
-            total, before = 0.0, self.steps
-            for event in self._steps(stepper):
-                if isinstance(event, Steps):
-                    total += float(np.sum(event.losses, dtype=np.float64))
-                yield event
+        while at.epoch < end and not (self.watch and self.watch.exhausted):
+            source.start_epoch(self._order(at.epoch), at.done)
+            yield from self._steps(source)
             if self.control.stopped:
                 break
             if self.guard and self.found is None:
-                self.found = self.guard.end_epoch(epoch, epoch == end - 1)
+                self.found = self.guard.end_epoch(at.epoch, at.epoch == end - 1)
             if self.guard and self.found:
-                step, kept = self.steps_before + self.steps, self.guard.restore()
-                event = diverged(self.found, step, epoch, kept, self.first_epoch)
-                yield event
+                yield (event := self._diverged(self.guard, self.found))
                 raise error_of(event)
-            if self.steps == before:
+            if not at.done:
                 raise DataError("the data set has no elements for an epoch")
-            last, loss = epoch, total / (self.steps - before)
-            measured = self._measure(epoch, loss)
-            metrics, tables = _parted(measured)
-            yield Epoch(epoch, loss, metrics, self.steps, self.seconds, tables)
-            if self.watch and self.watch.exhausted:
-                break
-        yield self._finish(last, notices)
+            metrics, tables = _parted(self._measure(at.epoch, at.total / at.done))
+            yield replace(at.end_epoch(metrics), tables=tables)
+        if self.checkpoints:
+            self.checkpoints.finish(self._state())
+            yield from self.checkpoints.events()
+        yield self._finish(at.epoch - 1, notices)
+
+    def _diverged(self, guard: FiniteGuard, found: Found) -> Diverged:
+        kept, state = guard.restore(), self.state
+        resumed = state.step if state is not None and kept == state.epoch - 1 else None
+        return diverged(found, self.at.step, self.at.epoch, kept, self.first_epoch, resumed)
+
+    # ---- its state ----------------------------------------------------------------------------
+
+    def kept(
+        self, checkpoints: Checkpoints | None, tiers: Mapping[str, int] | None
+    ) -> Iterator[Event]:
+        """The events of a training whose states are kept, or that goes on from one."""
+        self.checkpoints, state = checkpoints, self.state
+        if checkpoints is None and state is None and tiers is None:
+            yield from self.events()
+            return
+        since = state.tiers if state is not None else tiers or {}
+        record = TierRecord(since, state.counted if state is not None else 0)
+        if checkpoints is not None:
+            record.on_switch = lambda: checkpoints.note_tiers(record.since)
+            is_there = self.resumption is not None and self.resumption.is_in(checkpoints.folder)
+            variables = dict(self.session.variables.items())
+            checkpoints.begin(self.at.step, variables, self._identity(), is_there)
+        self.session.tiers = record
+        try:
+            yield from self.events()
+        except GeneratorExit:  # the caller has seen enough
+            if checkpoints is not None and self.found is None:
+                checkpoints.finish(self._state())
+            raise
+        finally:
+            self.session.tiers = None
+            if checkpoints is not None:
+                checkpoints.close()
+
+    def _identity(self) -> Callable[[], Mapping[str, Any]]:
+        if self.resumption is not None:
+            known = self.resumption.identity
+            return lambda: known
+        columns = (b.dataset.split("train")[b.column] for b in self.bindings.values())
+        if any(column.lazy for column in columns):  # files are read by one thread at a time
+            found = identity_of(self.session, self.training)
+            return lambda: found
+        return lambda: identity_of(self.session, self.training)
+
+    def _state(self) -> TrainingState:
+        """The state between two steps, a copy."""
+        tiers, stream = self.session.tiers, self.training.stream
+        where = self.state.where if self.state is not None else None
+        if isinstance(self.source, StreamStepper):
+            where = self.source.where
+        counted = self.at.step if stream is None else self.session.steps_of(self.optimizers)
+        variables = dict(self.session.variables.items())
+        since = tiers.since if tiers is not None else {}
+        return self.at.state(variables, counted, self.watch, since, where)
+
+    # ---- steps --------------------------------------------------------------------------------
 
     def profile(self, steps: int) -> dict[str, Any]:
         """A trace of the first steps; restores the variables."""
@@ -179,7 +266,7 @@ class _Loop:
             columns,
             training.batch_size,
             feeds={t: v for t, v in feeds.items() if t not in columns},
-            first_step=self.steps_before,
+            first_step=self.at.step,
         )
 
     def _stream_stepper(self) -> StreamStepper:
@@ -187,26 +274,31 @@ class _Loop:
         assert training.stream is not None
         scalars = [training.loss, *self.breakpoints.probes]
         return StreamStepper(
-            self.session, training.optimizer, scalars, training.stream, training.feeds
+            self.session,
+            training.optimizer,
+            scalars,
+            training.stream,
+            training.feeds,
+            self.state.where if self.state is not None else None,
         )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
         """Set the variables to their final values, and say how the training ended."""
-        stopped, watch, best_epoch = self.control.stopped, self.watch, 0
+        at, watch, stopped, best_epoch = self.at, self.watch, self.control.stopped, 0
         if watch and watch.best is not None and not stopped and watch.best_epoch != last:
             self.session.variables.update(watch.best)
             best_epoch = watch.best_epoch
-            self.measured = self.best_measured
+            at.measured = at.best_measured
         if self.averages and not stopped:
             self.averages.keep()
         early = watch is not None and watch.exhausted and not stopped
-        metrics, tables = _parted(self.measured)
+        metrics, tables = _parted(at.measured)
         return Done(
             last - self.first_epoch + 1,
             metrics,
-            self.steps,
-            self.steps / self.seconds if self.seconds else 0.0,
-            self.seconds,
+            at.steps,
+            at.steps / at.seconds if at.seconds else 0.0,
+            at.seconds,
             stopped,
             notices,
             tables,
@@ -222,33 +314,48 @@ class _Loop:
         seed = self.training.seed if self.training.row_seed is None else self.training.row_seed
         return epoch_order(rows, seed, epoch - 1)
 
-    def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Steps | Hit]:
-        left = self.steps_per_epoch or WITHOUT_END
+    def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
+        """The rest of the epoch."""
+        at = self.at
+        left = (self.steps_per_epoch or WITHOUT_END) - at.done
         while left:
-            allowed = self.control.allow(min(stepper.chunker.size, left))
+            allowed = self.control.allow(min(stepper.chunker.size, left, self._steps_to_keep()))
             if allowed == 0:
                 return
             started = time.perf_counter()
             done, scalars = self._run(stepper, allowed)
             ended = done < allowed and self.training.stream is not None
             elapsed = time.perf_counter() - started
-            self.seconds += elapsed
-            first = self.steps_before + self.steps + 1
+            at.seconds += elapsed
+            first = at.step + 1
             if self.guard and (found := self.guard.look(scalars[:, 0], elapsed)):
                 self.found, done = found, found.count  # the steps after it are taken back
-            self.steps += done
+            at.count(scalars[:done, 0])
             left -= done
             hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
             if hit:
                 self.control.pause()
+            self._keep()
             if done:
-                yield Steps(first, scalars[:done, 0], self.seconds, self.session.tier)
+                yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
                 if self.found:
                     self.control.allow(1)  # what is not finite can be looked at first
+            if self.checkpoints:
+                yield from self.checkpoints.events()
             if self.found or (ended and not hit):
                 return
+
+    def _steps_to_keep(self) -> int:
+        """How many steps may run before a state is to be kept."""
+        left = self.checkpoints.steps_left(self.at.step) if self.checkpoints else None
+        return left or WITHOUT_END
+
+    def _keep(self) -> None:
+        """Keep the state, if that is due."""
+        if self.checkpoints and self.found is None and self.checkpoints.is_due(self.at.step):
+            self.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""
@@ -278,12 +385,17 @@ class _Loop:
         """The metrics that are due after an epoch, by key; the watch takes the monitored one."""
         measured: dict[str, np.ndarray] = {}
         due = self._due(epoch)
+        others, self.session.runs = self.session.runs, self.at.runs
+        if self.session.tiers is not None:
+            self.session.tiers.step = self.session.steps_of(self.optimizers)
         with self.averages.used() if self.averages and due else nullcontext():
             for split in dict.fromkeys(m.split for m in due):
                 chosen = [m for m in due if m.split == split]
                 values = evaluate(self.session, self.training, [m.tensor for m in chosen], split)
                 measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
-        self.measured = {**self.measured, **measured}
+        self.at.runs = self.session.runs
+        self.session.runs = max(others, self.at.runs)
+        self.at.measured = {**self.at.measured, **measured}
         if self.watch:
             metric = self.watch.monitor.metric
             self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
@@ -292,10 +404,10 @@ class _Loop:
     def _see(self, watch: Watch, epoch: int, value: float) -> None:
         if watch.improves(epoch, value) and self.training.restore_best:
             watch.best = dict(self.session.variables.items())
-            self.best_measured = self.measured
+            self.at.best_measured = self.at.measured
 
 
-def _parted(measured: dict[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _parted(measured: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """The scalars, and the metrics that are tables."""
     numbers = {key: float(value) for key, value in measured.items() if value.ndim == 0}
     return numbers, {key: value for key, value in measured.items() if value.ndim}

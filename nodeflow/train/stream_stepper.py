@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.pipeline.elements import Element, Iteration
+from nodeflow.data.pipeline.position import go_to, position
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
@@ -19,6 +20,9 @@ class StreamStepper:
     """What the training loop needs of a `Stepper`, by one `Session.run` for each element.
 
     An epoch is a pass over the data set, or ``stream.steps`` elements of passes without end.
+
+    Args:
+        where: the place in the data set at which an earlier training goes on, as `where` said it.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class StreamStepper:
         scalars: list[Tensor],
         stream: ElementStream,
         feeds: Mapping[Tensor, Any],
+        where: Mapping[str, Any] | None = None,
     ) -> None:
         self.chunker = Chunker()
         self._session = session
@@ -37,28 +42,46 @@ class StreamStepper:
         self._iteration = Iteration()
         self._elements: Iterator[Element] = iter(())
         self._left: Iterator[Element] = iter(())
+        self._began: dict[str, Any] | None = None
+        self._taken = self._skipped = 0
+        if where is not None:
+            go_to(stream.stage, self._iteration, where["began"])
+            self._skipped = where["taken"]
 
-    def start_epoch(self, order: np.ndarray) -> None:
+    @property
+    def where(self) -> dict[str, Any]:
+        """The place in the data set, as values of JSON: elements taken of a pass that began so."""
+        if self._began is None:
+            began = position(self._stream.stage, self._iteration)
+            return {"began": began, "taken": self._skipped}
+        return {"began": self._began, "taken": self._taken}
+
+    def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
         """Begin a pass; ``order`` is that of rows, of which there are none."""
         steps = self._stream.steps
-        if steps is None:
-            self._left = self._stream.stage.elements(self._iteration)
-        else:
-            self._left = islice(self._endless(), steps)
+        self._left = self._passes(1) if steps is None else islice(self._passes(), steps - done)
 
-    def _endless(self) -> Iterator[Element]:
-        """The rest of the pass that is open, then further ones."""
-        while True:
-            empty = True
+    def _passes(self, count: int | None = None) -> Iterator[Element]:
+        """The elements of ``count`` passes, or of the one that is open and all further ones."""
+        empty = False
+        while not empty and count != 0:
+            if self._began is None:
+                self._begin()
+                empty = not self._taken
             for element in self._elements:
                 empty = False
+                self._taken += 1
                 yield element
-            self._elements = self._stream.stage.elements(self._iteration)
-            first = next(self._elements, None)
-            if first is None and empty:
-                return
-            if first is not None:
-                yield first
+            self._began = None
+            count = None if count is None else count - 1
+
+    def _begin(self) -> None:
+        """Begin a pass, behind the elements that were taken before."""
+        self._began = position(self._stream.stage, self._iteration)
+        self._elements = self._stream.stage.elements(self._iteration)
+        self._taken, self._skipped = self._skipped, 0
+        for _ in islice(self._elements, self._taken):
+            pass
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`: fewer steps than ``count`` only where the epoch ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,21 @@ Element = tuple[Any, ...]
 """The components of one element, flat."""
 
 
+class Runner(Protocol):
+    """What computes a function for one element after another.
+
+    Attributes:
+        runs: how many there were.
+    """
+
+    @property
+    def runs(self) -> int: ...
+    @runs.setter
+    def runs(self, count: int) -> None: ...
+
+    def __call__(self, element: Element) -> list[np.ndarray]: ...
+
+
 @dataclass
 class Iteration:
     """What one consumer of a data set (a session, a loop in Python) keeps between passes.
@@ -30,23 +45,34 @@ class Iteration:
     Attributes:
         values: what the tensors that the data set was made from are, for the passes that begin.
         passes: how many passes over each stage have begun; shuffling depends on it.
-        kept: what stages keep, such as the session that runs a function.
+        kept: what runs the functions of stages.
     """
 
     values: Mapping[Tensor, np.ndarray] = field(default_factory=dict)
     passes: Counter[Elements] = field(default_factory=Counter)
-    kept: dict[Elements, Any] = field(default_factory=dict)
+    kept: dict[Elements, Runner] = field(default_factory=dict)
+    _runs_before: Counter[Elements] = field(default_factory=Counter)
 
     def next_pass(self, stage: Elements) -> int:
         """The number of the pass that begins, from 0."""
         self.passes[stage] += 1
         return self.passes[stage] - 1
 
-    def keep(self, stage: Elements, make: Callable[[], Any]) -> Any:
+    def keep(self, stage: Elements, make: Callable[[], Runner]) -> Runner:
         """What a stage made at its first pass."""
         if stage not in self.kept:
             self.kept[stage] = make()
+            self.kept[stage].runs = self._runs_before[stage]
         return self.kept[stage]
+
+    def runs(self, stage: Elements) -> int:
+        """How many elements the function of a stage was called with; it draws by that."""
+        kept = self.kept.get(stage)
+        return self._runs_before[stage] if kept is None else kept.runs
+
+    def begin_runs(self, stage: Elements, runs: int) -> None:
+        """Count the calls of a function from here on, where an earlier iteration goes on."""
+        self._runs_before[stage] = runs
 
 
 @dataclass(frozen=True)

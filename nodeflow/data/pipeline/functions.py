@@ -58,16 +58,30 @@ class Traced:
         self._fetches = flatten(value)
         self.types = tuple(t.type for t in self._fetches)
 
-    def runner(self) -> Callable[[Element], list[np.ndarray]]:
+    def runner(self) -> TracedRunner:
         """What computes it for one element after another, in a session of its own."""
         session = Session(self.graph, tier="reference")
         session.initialize()
+        return TracedRunner(session, self._given, self._fetches)
 
-        def run(element: Element) -> list[np.ndarray]:
-            feeds = dict(zip(self._given, element, strict=True))
-            return [np.asarray(value) for value in session.run(self._fetches, feeds)]
 
-        return run
+class TracedRunner:
+    """A function of ops in a session: an `elements.Runner`."""
+
+    def __init__(self, session: Session, given: list[Tensor], fetches: list[Tensor]) -> None:
+        self._session, self._given, self._fetches = session, given, fetches
+
+    @property
+    def runs(self) -> int:
+        return self._session.runs
+
+    @runs.setter
+    def runs(self, count: int) -> None:
+        self._session.runs = count
+
+    def __call__(self, element: Element) -> list[np.ndarray]:
+        feeds = dict(zip(self._given, element, strict=True))
+        return [np.asarray(value) for value in self._session.run(self._fetches, feeds)]
 
 
 def _shape(type_: TensorType) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.rng import Stream
+from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph, Node
@@ -38,6 +39,7 @@ class RunContext:
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
+        tiers: the switches to record and follow; None lets each plan switch when it is ready.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class RunContext:
         self.executions: Counter[str] = Counter()
         self.tier: RanTier = "reference"
         self.steps: dict[str, int] = {}
+        self.tiers: TierRecord | None = None
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)
         self._on_compile_failure = on_compile_failure

@@ -1,0 +1,50 @@
+"""Where an iteration over a data set stands, as plain data, and how another one goes there.
+
+A pass is a pure function of what its stages count, so those counts and the number of elements taken
+say all. Functions of Python, and generators, give the same elements again only if they are pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.data.pipeline.elements import Elements, Iteration
+from nodeflow.data.pipeline.transforms import Cache
+
+
+def stages_of(stage: Elements) -> list[Elements]:
+    """A stage and all that it reads, each once, in an order that only depends on them."""
+    found: dict[Elements, None] = {}
+    waiting = [stage]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found[one] = None
+            waiting += reversed(one.inputs)
+    return list(found)
+
+
+def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
+    """What an iteration has counted, between two passes: values of JSON."""
+    stages = stages_of(stage)
+    return {
+        "passes": [iteration.passes[one] for one in stages],
+        "runs": [iteration.runs(one) for one in stages],
+        "cached": [isinstance(one, Cache) and one.kept is not None for one in stages],
+    }
+
+
+def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
+    """Let a new iteration count on from a position.
+
+    What a cache kept is read again: its stages count from 0, as when it was filled.
+    """
+    stages = stages_of(stage)
+    afresh: set[Elements] = set()
+    for one, was_filled in zip(stages, there["cached"], strict=True):
+        if isinstance(one, Cache) and was_filled and one.kept is None:
+            afresh.update(stages_of(one))
+    for one, passes, runs in zip(stages, there["passes"], there["runs"], strict=True):
+        if one not in afresh:
+            iteration.passes[one] = passes
+            iteration.begin_runs(one, runs)

@@ -1,0 +1,67 @@
+"""Since which step a training runs compiled, so that one that is resumed computes the same bits.
+
+The tiers round differently, and when the tier ``auto`` switches depends on how long compiling
+takes. A training that keeps checkpoints records its switches, and follows them when it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+C = TypeVar("C")
+
+
+class TierRecord:
+    """The switches of one training, between steps.
+
+    What is recorded runs compiled from its step on, even if that means waiting for the compiler.
+    Anything else runs by reference before the step ``known``; from there on it switches when it is
+    ready, and is recorded.
+
+    Args:
+        since: what ran compiled -> since which step.
+        known: the step that the record covers.
+        on_switch: called after each new entry.
+
+    Attributes:
+        step: the number of steps that the training has made.
+    """
+
+    def __init__(
+        self,
+        since: Mapping[str, int] | None = None,
+        known: int = 0,
+        on_switch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.since: dict[str, int] = dict(since or {})
+        self.step = self._known = known
+        self.on_switch = on_switch
+        self._held: dict[str, int] = {}
+
+    def decide(
+        self, label: str, poll: Callable[[], C | None], complete: Callable[[], C | None]
+    ) -> C | None:
+        """What runs compiled in this step, or None for the reference; the same all through it.
+
+        Args:
+            poll: what is ready, without waiting.
+            complete: the same, waiting for it.
+        """
+        since = self.since.get(label)
+        if since is not None:
+            return complete() if self.step >= since else None
+        if self.step < self._known or self._held.get(label) == self.step:
+            return None
+        compiled = poll()
+        if compiled is None:
+            self._held[label] = self.step
+            return None
+        self.since[label] = self.step
+        self.on_switch()
+        return compiled
+
+    def steps_by_reference(self, label: str) -> int | None:
+        """How many steps from here come before a recorded switch; None if there is none ahead."""
+        since = self.since.get(label)
+        return since - self.step if since is not None and since > self.step else None

@@ -1,0 +1,220 @@
+"""What a training has to share with the one that it goes on from, to compute the same bits.
+
+An identity is plain data, kept in checkpoints: digests of the nodes and of the data, the settings
+that matter, and the machine. `differences` names what is not the same. Epochs, threads, and what is
+measured without deciding anything may change.
+"""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.pipeline.position import stages_of
+from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.settings import PlainSettings, declared
+from nodeflow.train.training import ElementStream, Training
+
+PACKAGES = ("numpy", "scipy", "numba", "llvmlite")
+FREE = frozenset({"epochs"})
+"""Settings that may change."""
+MOST_BYTES, SAMPLED = 1 << 30, 4096
+"""Of a column with more bytes, or one that is read from disk, so many rows stand for all."""
+LISTED = 6
+"""Nodes that a message names."""
+
+
+def identity_of(session: Session, training: Training) -> dict[str, Any]:
+    """The identity of a training, as values of JSON; reads all of its data."""
+    return {**facts_of(session, training), "data": dict(_data(training))}
+
+
+def facts_of(session: Session, training: Training) -> dict[str, Any]:
+    """The identity without the data, which is there at once."""
+    targets = [training.optimizer, training.loss.node]
+    if training.watched is not None:
+        targets.append(training.watched.tensor.node)
+    chosen = (s.name for s in declared(PlainSettings) if s.name not in FREE)
+    settings = {name: getattr(training, name) for name in chosen}
+    if training.patience is not None:
+        settings["monitor"] = f"{training.monitor.title}, {training.monitor.goal}"
+    return {
+        "graph": {node.name: node_digest(node) for node in ancestors(targets)},
+        "settings": {
+            **settings,
+            "row_seed": training.row_seed,
+            "steps_per_epoch": training.stream.steps if training.stream else None,
+        },
+        "session": {
+            "tier": session.wanted,
+            "seed": session.seed,
+            "without": ", ".join(sorted(session.without)),
+        },
+        "machine": machine(),
+        "versions": versions(),
+        "backend": {"backend": "cpu", "processes": 1},
+    }
+
+
+@lru_cache(maxsize=1)
+def machine() -> Mapping[str, str]:
+    """What decides how kernels and matrix products round."""
+    import llvmlite.binding as llvm
+
+    from nodeflow.engine.devicelib.blas import blas_info
+    from nodeflow.engine.devicelib.vector_width import vector_registers
+
+    blas = blas_info()
+    return {
+        "processor": f"{platform.machine()} {llvm.get_host_cpu_name()}",
+        "vector width": f"{8 * vector_registers()[0]} bits",
+        "BLAS": blas["library"],
+        "kernels of the BLAS": blas["core"],
+    }
+
+
+@lru_cache(maxsize=1)
+def versions() -> Mapping[str, str]:
+    from importlib.metadata import version
+
+    from nodeflow import __version__
+
+    return {"nodeflow": __version__, **{name: version(name) for name in PACKAGES}}
+
+
+# ---- digests ------------------------------------------------------------------------------------
+
+
+def node_digest(node: Node) -> str:
+    """A digest of what a node computes from its inputs."""
+    attrs = sorted((name, value) for name, value in node.attrs.items() if value is not None)
+    parts = (
+        node.op.id,
+        *(part for name, value in attrs for part in (name, _text(value))),
+        *(t.name for t in node.inputs),
+        *sorted(n.name for n in node.control_inputs),
+        node.stream if node.op.random else "",
+        *(str(t.type) for t in node.outputs),
+        *_own_code(node),
+    )
+    return _digest(parts)
+
+
+def _own_code(node: Node) -> Iterator[str]:
+    """The text of an op of the user's own."""
+    function = getattr(node.op, "function", None)
+    if inspect.isfunction(function):
+        try:
+            yield inspect.getsource(function)
+        except (OSError, TypeError):
+            yield repr(function.__code__.co_code)
+
+
+def _data(training: Training) -> Iterator[tuple[str, str]]:
+    """What is fed -> its digest."""
+    targets = [training.optimizer, training.loss.node]
+    watched = training.watched
+    if training.stream is not None:
+        yield "the data set", _stream_digest(training.stream)
+    else:
+        for tensor, binding in training.used_bindings(targets).items():
+            yield tensor.name, column_digest(binding.dataset.split("train")[binding.column])
+    if watched is not None:
+        for tensor, binding in training.used_bindings([watched.tensor.node]).items():
+            column = binding.dataset.split(watched.split)[binding.column]
+            yield f"{watched.split} {tensor.name}", column_digest(column)
+    for tensor, value in training.feeds.items():
+        yield tensor.name, _digest([_text(np.asarray(value))])
+
+
+def column_digest(column: Column) -> str:
+    """A digest of the rows of a column."""
+    rows: Any = column.array
+    if isinstance(column, LazyColumn) or column.nbytes > MOST_BYTES:
+        rows = column.stored(np.linspace(0, len(column) - 1, min(SAMPLED, len(column)), dtype=int))
+    about = (str(column.type), str(column.scale), str(column.depth), str(len(column)))
+    return _digest([*about, _text(np.asarray(rows))])
+
+
+def _stream_digest(stream: ElementStream) -> str:
+    """A digest of how a data set is made; its files, generators and functions are not looked at."""
+    parts: list[str] = []
+    for stage in stages_of(stream.stage):
+        parts.append(type(stage).__name__)
+        parts += [f"{name}={_text(value)}" for name, value in sorted(vars(stage).items())
+                  if name not in ("kept", "inputs", "source")]  # fmt: skip
+    return _digest([*parts, *(f"{i} {t.name}" for i, t in stream.places.items())])
+
+
+def _text(value: Any) -> str:
+    """A value as text: what counts of it, and nothing that differs from process to process."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            return _digest(map(str, value.ravel()))
+        data = np.ascontiguousarray(value)
+        content = blake2b(data.reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
+        return f"{value.dtype} {value.shape} {content}"
+    if isinstance(value, Column):
+        return column_digest(value)
+    if isinstance(value, Mapping):
+        return str({str(key): _text(one) for key, one in value.items()})
+    if isinstance(value, (list, tuple)):
+        return str([_text(one) for one in value])
+    if isinstance(value, (str, bytes, int, float, bool, type(None), np.generic)):
+        return repr(value)
+    if isinstance(value, Tensor):
+        return f"{value.name} {value.type}"
+    name = getattr(value, "__qualname__", None)
+    return f"{type(value).__name__} {name or ''}"
+
+
+def _digest(parts: Iterable[str]) -> str:
+    digest = blake2b(digest_size=12)
+    for part in parts:
+        digest.update(part.encode(errors="backslashreplace") + b"\0")
+    return digest.hexdigest()
+
+
+# ---- what differs -------------------------------------------------------------------------------
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not the same in two identities, in words; empty if nothing differs."""
+    found = _graph_differences(before.get("graph", {}), now["graph"])
+    changed = [n for n in now["data"] if before.get("data", {}).get(n) != now["data"][n]]
+    changed += [name for name in before.get("data", {}) if name not in now["data"]]
+    if changed:
+        found.append(f"the data of {', '.join(changed)}")
+    for section in ("settings", "session", "machine", "versions", "backend"):
+        there = before.get(section, {})
+        for name, value in now[section].items():
+            old = there.get(name)
+            if old != value:
+                found.append(f"{name} (was {_said(old)}, is {_said(value)})")
+    return found
+
+
+def _said(value: Any) -> str:
+    return "not set" if value is None or value == "" else str(value)
+
+
+def _graph_differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    if before == now:
+        return []
+    changed = [name for name in now if name in before and before[name] != now[name]]
+    new = [name for name in now if name not in before]
+    gone = [name for name in before if name not in now]
+    words = [
+        f"{what} {', '.join(sorted(names)[:LISTED])}{' ...' if len(names) > LISTED else ''}"
+        for what, names in (("changed:", changed), ("new:", new), ("gone:", gone))
+        if names
+    ]
+    return [f"the graph ({'; '.join(words)})"]

@@ -1,0 +1,117 @@
+"""How far a training is: what its loop counts, and what it has seen so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.train.early_stopping import Watch
+from nodeflow.train.events import Epoch, Resumed
+from nodeflow.train.training_state import TrainingState
+
+
+@dataclass
+class Progress:
+    """What a training has counted; the fields are those of `TrainingState`.
+
+    Attributes:
+        steps: made since ``first_epoch`` began.
+    """
+
+    first_epoch: int
+    before: int
+    runs: int
+    epoch: int = 0
+    steps: int = 0
+    done: int = 0
+    total: float = 0.0
+    seconds: float = 0.0
+    epochs: list[Epoch] = field(default_factory=list)
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
+    best_measured: Mapping[str, np.ndarray] = field(default_factory=dict)
+    _losses: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.epoch = self.epoch or self.first_epoch
+
+    @classmethod
+    def of(cls, state: TrainingState) -> Progress:
+        """Where an earlier training stood."""
+        return cls(
+            state.first_epoch,
+            state.before,
+            state.runs,
+            state.epoch,
+            state.steps,
+            state.done,
+            state.total,
+            state.seconds,
+            list(state.epochs),
+            state.measured,
+            state.best_measured,
+            [state.losses],
+        )
+
+    @property
+    def step(self) -> int:
+        """The number of the last step."""
+        return self.before + self.steps
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss of each step, float64 (steps,)."""
+        self._losses = [np.concatenate([np.zeros(0), *self._losses])]
+        return self._losses[0]
+
+    def count(self, losses: np.ndarray) -> None:
+        """Take the losses of steps; their sum does not depend on how they come in chunks."""
+        self.steps += len(losses)
+        self.done += len(losses)
+        self.total = float(np.add.accumulate(np.concatenate([[self.total], losses]))[-1])
+        self._losses.append(np.array(losses, np.float64))
+
+    def end_epoch(self, metrics: dict[str, float]) -> Epoch:
+        """Go to the next epoch; returns the one that ends."""
+        loss = self.total / self.done
+        ended = Epoch(self.epoch, loss, metrics, self.steps, self.seconds)
+        self.epochs.append(ended)
+        self.epoch, self.done, self.total = self.epoch + 1, 0, 0.0
+        return ended
+
+    def resumed(self, notices: tuple[str, ...]) -> Resumed:
+        """The event that says so."""
+        first, epochs = self.before + 1, tuple(self.epochs)
+        return Resumed(self.step, self.epoch, self.losses, epochs, first, self.seconds, notices)
+
+    def state(
+        self,
+        variables: Mapping[str, np.ndarray],
+        counted: int,
+        watch: Watch | None,
+        tiers: Mapping[str, int],
+        where: Mapping[str, Any] | None,
+    ) -> TrainingState:
+        """The state of the training, with a copy of its variables."""
+        return TrainingState(
+            identity={},
+            variables=variables,
+            losses=self.losses,
+            epochs=tuple(self.epochs),
+            first_epoch=self.first_epoch,
+            epoch=self.epoch,
+            done=self.done,
+            before=self.before,
+            counted=counted,
+            total=self.total,
+            seconds=self.seconds,
+            measured=self.measured,
+            watch=watch.state if watch else None,
+            best=watch.best if watch else None,
+            best_measured=self.best_measured,
+            runs=self.runs,
+            tiers=dict(tiers),
+            where=where,
+        )

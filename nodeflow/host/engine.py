@@ -41,17 +41,20 @@ from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
+from nodeflow.train.checkpoints import Every
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.batch import Run
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
+from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.training import Training
 from nodeflow.train.weights import load_saved, match, save_weights
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
 NICENESS = 5
+KEPT = 2
+"""States of a training that stay on disk for a crash: the newest, and one in case it is damaged."""
 
 
 class Engine:
@@ -363,9 +366,11 @@ class Engine:
     def _train(self, request: p.Train) -> None:
         task, evaluator = self._task(), self._current()
         training = task.training(breakpoints=True)
+        keep = request.keep
+        goes_on = request.resume or (keep is not None and keep.go_on)
         variables = evaluator.variables() if request.resume else {}
         self._trained = variable_ids(task.build)
-        if not request.resume:
+        if not goes_on:
             self._epochs_done = 0
         self._control = Control(idle=self._while_paused)
         self._session = Session(
@@ -376,10 +381,10 @@ class Engine:
             on_compile_failure=self._send,
         )
         lower_priority()
-        self._views.begin(afresh=not request.resume)
+        self._views.begin(afresh=not goes_on)
         self._send(p.State("training"))
         try:
-            done = self._run_training(variables, task, training)
+            done = self._run_training(variables, task, training, _keeping(request))
         finally:
             self._progress.flush()
             self._take_variables()
@@ -389,7 +394,7 @@ class Engine:
         self._report(done)
 
     def _run_training(
-        self, variables: dict[str, np.ndarray], task: Task, training: Training
+        self, variables: dict[str, np.ndarray], task: Task, training: Training, keeping: Keeping
     ) -> Done:
         """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
@@ -400,7 +405,8 @@ class Engine:
         previews = PreviewClock()
         self._shown = None
         last = 0
-        events = train(self._session, training, self._control, first_epoch=self._epochs_done + 1)
+        first_epoch = self._epochs_done + 1
+        events = train_keeping(self._session, training, self._control, keeping, first_epoch)
         doctor = Doctor(training, _by_reference(task, self._session))
         for event in doctor.examined(events):
             if isinstance(event, Done):
@@ -416,6 +422,8 @@ class Engine:
             self._report(event)
             if isinstance(event, Epoch):
                 self._epochs_done = event.epoch
+            elif isinstance(event, Resumed):
+                self._epochs_done, last = event.epoch - 1, event.step
             elif isinstance(event, Hit):
                 self._show_progress(event.step)
                 self._show_views(event.step, every=True)
@@ -551,6 +559,16 @@ def lower_priority() -> None:
     """Lower the priority of this process below that of the window; once."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
+
+
+def _keeping(request: p.Train) -> Keeping:
+    """Where the state of a training is kept, and where it goes on."""
+    keep = request.keep
+    if keep is None:
+        return Keeping()
+    folder = Path(keep.folder)
+    resume = folder if keep.go_on else None
+    return Keeping(folder, Every.of(keep.every), KEPT, resume, borrowed=True)
 
 
 def _by_reference(task: Task, session: Session) -> Run:

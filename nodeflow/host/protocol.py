@@ -216,11 +216,26 @@ class SetBudget:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Where the state of a training is kept while it runs.
+
+    Args:
+        every: how often it is written.
+        go_on: the training goes on from what is kept there.
+    """
+
+    folder: str
+    every: str
+    go_on: bool = False
+
+
+@dataclass(frozen=True)
 class Train:
     """Train with the settings of the document; ``resume`` continues from the current weights."""
 
     request: int
     resume: bool = False
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import numpy as np
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
+from nodeflow.graph.types import number_kind
 from nodeflow.train.checkpoint import (
     MANIFEST,
     CheckpointProblem,
@@ -81,18 +82,22 @@ class Checkpoints:
         folder: made if it is not there.
         every: how often one is due.
         keep: how many stay, the newest ones; 0 is all.
+        borrowed: another process owns the folder around it, and may remove that at any time: it is
+            not made, and the last state is not kept elsewhere.
 
     Raises:
         CheckpointProblem: the folder cannot be made, or ``keep`` is negative.
     """
 
-    def __init__(self, folder: Path, every: Every | None = None, keep: int = KEEP) -> None:
+    def __init__(
+        self, folder: Path, every: Every | None = None, keep: int = KEEP, borrowed: bool = False
+    ) -> None:
         if keep < 0:
             raise CheckpointProblem(f"so many checkpoints cannot stay: {keep}", hint="0 is all.")
         self.folder = folder
-        self._every, self._keep = every or Every(), keep
+        self._every, self._keep, self._borrowed = every or Every(), keep, borrowed
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=not borrowed, exist_ok=True)
         except OSError as error:
             raise CheckpointProblem(f"cannot make {folder}: {error.strerror}") from None
         self._kept = existing(folder)
@@ -184,7 +189,7 @@ class Checkpoints:
         try:
             self._check_finite(state)
             state = replace(state, identity=self._identity())
-            if last:
+            if last and not self._borrowed:
                 where, problem = write_somewhere(path, state.save)
             else:
                 where, problem = path, None
@@ -232,7 +237,7 @@ def existing(folder: Path) -> list[Path]:
         state = None
     listed = [Path(p) for p in state.all_model_checkpoint_paths] if state else []
     rank = {path.name: number for number, path in enumerate(listed)}
-    return sorted(found, key=lambda p: (rank.get(p.name, len(rank)), _step(p)))
+    return sorted(found, key=lambda p: (rank.get(p.name, len(rank)), step_of(p)))
 
 
 def read_tiers(folder: Path) -> dict[str, int]:
@@ -248,7 +253,8 @@ def _has_manifest(path: Path) -> bool:
     return (path / MANIFEST).is_file()
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step that the name of a checkpoint of a training says; 0 if it says none."""
     found = _NAME.fullmatch(path.name)
     return int(found[1]) if found else 0
 
@@ -261,4 +267,4 @@ def _time(path: Path) -> float:
 
 
 def _finite(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f" and is_finite(array)
+    return number_kind(array.dtype) == "f" and is_finite(array)

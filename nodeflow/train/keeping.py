@@ -29,6 +29,7 @@ class Keeping:
         resume: folder of checkpoints, or one of them, to go on from. If it is also ``checkpoint``
             and holds none yet, the training begins.
         changed: go on although something is not the same.
+        borrowed: another process owns the folder, see `Checkpoints`.
     """
 
     checkpoint: Path | None = None
@@ -36,6 +37,7 @@ class Keeping:
     keep: int = KEEP
     resume: Path | None = None
     changed: bool = False
+    borrowed: bool = False
 
     @classmethod
     def of(
@@ -81,7 +83,7 @@ class Keeping:
                     window="Choose another folder.",
                 ),
             )
-        return Checkpoints(folder, self.every, self.keep), resumption
+        return Checkpoints(folder, self.every, self.keep, self.borrowed), resumption
 
     @property
     def _begins(self) -> bool:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
+from nodeflow.ui.controllers.resume_offer import offer_resume
 from nodeflow.ui.controllers.theme_actions import chosen_theme
 from nodeflow.ui.core.engine_client import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler
@@ -81,6 +82,7 @@ class Start(QObject):
         if notice := home_notice():
             window.messages.show(notice, "info")
             window.messages.show_status(notice)  # the welcome page covers the other
+        offer_resume(window, window.workspace, window.files, window.run)
         QTimer.singleShot(IDLE_MS, window.idle.emit)
 
 

@@ -11,7 +11,7 @@ from nodeflow.train.doctor.batch import Run, check_batch
 from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.structure import check_structure
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps
 from nodeflow.train.hints import Hint
 from nodeflow.train.training import Training
 
@@ -48,6 +48,11 @@ class Doctor:
                 self._curves.first_epoch = event.first_epoch
                 self._lasting = [*check_structure(self._training), *check_data(self._training)]
                 found = tuple(self._lasting)
+            elif isinstance(event, Resumed):
+                self._curves.losses.append(event.losses)
+                for epoch in event.epochs:
+                    record(self._curves, epoch.metrics, epoch.epoch, epoch.loss)
+                continue
             elif isinstance(event, Steps):
                 self._curves.losses.append(event.losses)
                 self._step = event.last

@@ -92,7 +92,17 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&Run",
         (
-            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
+            *(
+                "run",
+                "run_to",
+                SEPARATOR,
+                "train",
+                "continue",
+                "resume_training",
+                "pause",
+                "step",
+                "stop",
+            ),
             *("breakpoint", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
             *("threads", "live_values", "restart_engine", "fetch_data"),
         ),
@@ -149,6 +159,6 @@ TOOLBAR: tuple[str, ...] = (
     *("fit", "order", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
-TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")
+TOOLBAR_TEXT = ("run", "train", "continue", "resume_training", "pause", "step", "stop")
 """Toolbar actions that show their text as well; `window.run_bar` shows those that apply."""
-ACCENTED = ("run", "train", "continue")
+ACCENTED = ("run", "train", "continue", "resume_training")

@@ -384,6 +384,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "fast-forward",
         "Continue training from the current weights",
     ),
+    _a(
+        "resume_training",
+        "Resume the training",
+        "",
+        "step-forward",
+        "Go on with the training that was stopped or interrupted, as if it had not been",
+    ),
     _a("pause", "Pause", "F7", "pause", "Pause the training after the current step, or unpause it"),
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),

@@ -10,6 +10,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.learned_weights import LearnedWeights
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
+from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
 
@@ -27,6 +28,7 @@ class EngineNotices(QObject):
     Args:
         weights: knows whether there is a copy of what was learned, for an engine that starts.
         plugins: loads the user's own ops, or leaves them out.
+        unfinished: knows whether a training can go on.
     """
 
     def __init__(
@@ -36,11 +38,12 @@ class EngineNotices(QObject):
         messages: Messages,
         weights: LearnedWeights,
         plugins: PluginWatcher,
+        unfinished: UnfinishedTraining,
         actions: ActionSet,
     ) -> None:
         super().__init__(parent)
         self._link, self._messages, self._weights = link, messages, weights
-        self._plugins = plugins
+        self._plugins, self._unfinished = plugins, unfinished
         actions.bind(
             {
                 RESTART: Binding(link.restart),
@@ -73,6 +76,7 @@ class EngineNotices(QObject):
         while_doing = f" while it computed {message.doing}" if message.doing else ""
         text = f"The engine stopped unexpectedly{while_doing}. "
         text += f"Your graph is untouched{self._of_variables('; ')}."
+        goes_on = self._unfinished.look()
         if again:
             text, level = f"{text} It is being started again.", "warning"
         else:
@@ -80,6 +84,8 @@ class EngineNotices(QObject):
             level = "error"
         if self._link.crashes < CRASHES or self._safe_blocked() is not None:
             fix, words = ("", "") if again else (RESTART, "Start it again")
+            if again and goes_on:
+                fix, words = "resume_training", self._unfinished.text
             self._messages.show(text, level, fix, words)
         else:
             choices = [(SAFE, "Start without own ops"), (RESTART, "Start it again")]

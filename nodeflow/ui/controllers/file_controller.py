@@ -317,6 +317,13 @@ class FileController(QObject):
         elif answer == dialogs.SAVE:
             self._recover(found[0])
 
+    def open_recovered(self, document: Document, title: str) -> bool:
+        """Open a document that a crash left behind; False if the user keeps the present one."""
+        if not self.may_leave():
+            return False
+        self._show(document, title)
+        return True
+
     def close(self) -> None:
         """The window closes on purpose: nothing is left to recover."""
         if self._journal is not None:

@@ -25,6 +25,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.node_status import NodeStatus
+from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.problem_list import ProblemList
@@ -73,8 +74,10 @@ class RunController(QObject):
         problems: ProblemList,
         messages: Messages,
         actions: ActionSet,
+        unfinished: UnfinishedTraining,
     ) -> None:
         super().__init__(canvas)
+        self.unfinished = unfinished
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._problems, self._messages, self._actions = problems, messages, actions
         self.shows_order = False
@@ -110,6 +113,7 @@ class RunController(QObject):
             "order": Binding(self._toggle_order, self._order_blocked),
             "train": Binding(partial(self._begin, resume=False), self._train_blocked),
             "continue": Binding(partial(self._begin, resume=True), self._continue_blocked),
+            "resume_training": Binding(self.go_on, self._go_on_blocked),
             "pause": Binding(self._pause, self._pause_blocked),
             "step": Binding(link.step, self._step_blocked),
             "stop": Binding(link.stop, self._stop_blocked),
@@ -180,6 +184,17 @@ class RunController(QObject):
         if blocked is None and not self._link.has_trained:
             return Blocked("No trained weights to continue from.", "train")
         return blocked
+
+    def _go_on_blocked(self) -> Blocked | None:
+        blocked = self._train_blocked()
+        if blocked is None and not self.unfinished.step:
+            return Blocked("No training was interrupted.", "train")
+        return blocked
+
+    def go_on(self) -> None:
+        """Go on with the training that was stopped or interrupted, to the bit."""
+        self._prepare_training()
+        self._link.train(keep=self.unfinished.go_on())
 
     def _pause_blocked(self) -> Blocked | None:
         return None if self._link.is_training else Blocked("No training is running.")
@@ -262,11 +277,14 @@ class RunController(QObject):
         self._run = self._link.run(names)
 
     def _begin(self, resume: bool) -> None:
+        self._prepare_training()
+        self._link.train(resume, self.unfinished.begin())
+
+    def _prepare_training(self) -> None:
         self._undim()
         self._problems.set_run_problems([])
         self._messages.dismissed.emit()
         self.training_started.emit()
-        self._link.train(resume)
 
     def _names_of(self, record: NodeRecord) -> list[str]:
         """Names of a node's tensors; the node's own name if it has none."""

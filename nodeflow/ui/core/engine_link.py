@@ -292,10 +292,11 @@ class EngineLink(QObject, EngineRequests):
         self._send_lasting(budget)
         self.refresh_soon()
 
-    def train(self, resume: bool = False) -> int:
+    def train(self, resume: bool = False, keep: p.Keep | None = None) -> int:
+        """Train; ``keep`` says where the state is kept, and whether it goes on from there."""
         request = self._next()
         self._trainings.append(request)
-        self._send(p.Train(request, resume))
+        self._send(p.Train(request, resume, keep))
         return request
 
     def keep_weights(self, path: str) -> None:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
-from nodeflow.number_text import counted
+from nodeflow.number_text import count, counted
 from nodeflow.train.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.messages import in_window, listed
@@ -209,6 +209,20 @@ def ask_recover(parent: QWidget, found: Iterable[Recoverable]) -> str:
         f"Kept: {', '.join(map(_journal_name, found))}.",
         {SAVE: ("Restore", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
         SAVE,
+    )
+
+
+def ask_resume(parent: QWidget, name: str, step: int) -> str:
+    """What to do with a training that a crash interrupted: ``yes`` (resume), ``discard`` or
+    ``cancel``."""
+    return _ask(
+        parent,
+        "resume",
+        "Resume the training",
+        f"nodeflow quit unexpectedly while “{name}” was trained. Resume the training?",
+        f"It goes on at step {count(step)}, as if it had not been interrupted.",
+        {YES: ("Resume", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
+        YES,
     )
 
 

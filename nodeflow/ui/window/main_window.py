@@ -49,6 +49,7 @@ from nodeflow.ui.controllers.shared_file import OPEN
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
+from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
 from nodeflow.ui.controllers.view_watcher import ViewWatcher, view_actions
@@ -223,9 +224,14 @@ class MainWindow(QMainWindow):
             actions,
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
-        self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
+        self.unfinished = UnfinishedTraining(workspace, link, messages)
+        self.run = RunController(
+            workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
+        )
         weights = self.files.weights
-        self.engine_notices = EngineNotices(self, link, messages, weights, self.plugins, actions)
+        self.engine_notices = EngineNotices(
+            self, link, messages, weights, self.plugins, self.unfinished, actions
+        )
         self.attach_data = AttachData(
             self,
             workspace,
@@ -302,7 +308,12 @@ class MainWindow(QMainWindow):
         places = build_toolbar(self.toolbar, self.actions_, {DATA_CHOOSER: self.data_chooser})
         self.data_chooser.set_place(places[DATA_CHOOSER])
         self.run_bar = RunBar(
-            self.toolbar, places[DATA_CHOOSER], self.actions_, self.link, self.workspace
+            self.toolbar,
+            places[DATA_CHOOSER],
+            self.actions_,
+            self.link,
+            self.workspace,
+            self.unfinished,
         )
         self.data_actions.row_requested.connect(self.data_chooser.open_row)
         self.addToolBar(self.toolbar)
@@ -566,6 +577,7 @@ class MainWindow(QMainWindow):
         self.plugins.close()
         self.hide()  # the engine may take a moment to end
         self.link.close()
+        self.unfinished.discard()
         event.accept()
 
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QToolBar
 
 from nodeflow.ui.actions.action_set import ActionSet, add_button
+from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
 
@@ -30,9 +31,12 @@ class RunBar(QObject):
         actions: ActionSet,
         link: EngineLink,
         workspace: Workspace,
+        unfinished: UnfinishedTraining,
     ) -> None:
         super().__init__(bar)
         self._bar, self._before, self._actions, self._link = bar, before, actions, link
+        self._unfinished = unfinished
+        unfinished.changed.connect(self.update)
         self.shown: tuple[str, ...] = ()
         self._timer = QTimer(self, singleShot=True, interval=LONG_MS)
         self._timer.timeout.connect(self.update)
@@ -45,6 +49,7 @@ class RunBar(QObject):
         """Show what applies, and say whether Train discards what was learned."""
         state, learned = self._link.state, self._link.has_trained
         self._actions.set_text("train", "Train afresh" if learned else "Train", "graduation-cap")
+        self._actions.set_text("resume_training", self._unfinished.text, "step-forward")
         paused = state == "paused"
         text, icon = ("Unpause", "step-forward") if paused else ("Pause", "pause")
         self._actions.set_text("pause", text, icon)
@@ -54,7 +59,7 @@ class RunBar(QObject):
             self._timer.start()
             return
         self._timer.stop()
-        wanted = applying(state, learned)
+        wanted = applying(state, learned, self._unfinished.step > 0)
         if wanted != self.shown:
             self._show(wanted)
             self._actions.refresh_soon()
@@ -67,8 +72,9 @@ class RunBar(QObject):
         self.shown = tuple(wanted)
 
 
-def applying(state: str, learned: bool) -> tuple[str, ...]:
-    """The actions that apply in a state of the engine.
+def applying(state: str, learned: bool, unfinished: bool = False) -> tuple[str, ...]:
+    """The actions that apply in a state of the engine; an unfinished training goes on rather than
+    continues with another epoch.
 
     >>> applying("idle", True), applying("paused", False)
     (('run', 'train', 'continue'), ('pause', 'step', 'stop'))
@@ -79,4 +85,6 @@ def applying(state: str, learned: bool) -> tuple[str, ...]:
         return ("pause", "step", "stop")
     if state == "running":
         return ("run", "stop")
+    if unfinished:
+        return ("run", "train", "resume_training")
     return ("run", "train", "continue") if learned else ("run", "train")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Started, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Resumed, Started, Steps
 
 SPEED_SECONDS = 2.0
 """The window over which speed is averaged: steady enough to read, short enough to be current."""
@@ -164,14 +164,12 @@ class TrainingRecord:
         """Record an event; ``now`` is the time of its arrival."""
         if isinstance(event, Started):
             self._start(event)
+        elif isinstance(event, Resumed):
+            self._resume(event)
         elif isinstance(event, Steps):
             self._steps(event, time.monotonic() if now is None else now)
         elif isinstance(event, Epoch):
-            self.epoch = event.epoch
-            self.epoch_losses.append((event.epoch, event.loss))
-            for name, value in event.metrics.items():
-                self.metrics.setdefault(name, []).append((event.epoch, value))
-            self.tables |= event.tables
+            self._epoch(event)
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self.losses.count
@@ -190,6 +188,27 @@ class TrainingRecord:
         self.done = self.diverged = self.mark = None
         self.has_stepped = False
         self._marks = []
+
+    def _resume(self, event: Resumed) -> None:
+        """The curves up to where the training goes on, and those of trainings before it."""
+        earlier = self.losses.raw[: event.first - 1].copy()
+        self.losses = Losses(self.losses.smoothing)
+        self.losses.extend(earlier)
+        self.losses.extend(event.losses)
+        self.last_step, self.epoch = event.step, event.epoch - 1
+        self.epoch_losses = [one for one in self.epoch_losses if one[0] < self.first_epoch]
+        for name, values in self.metrics.items():
+            self.metrics[name] = [one for one in values if one[0] < self.first_epoch]
+        for epoch in event.epochs:
+            self._epoch(epoch)
+        self.epoch = event.epoch - 1
+
+    def _epoch(self, event: Epoch) -> None:
+        self.epoch = event.epoch
+        self.epoch_losses.append((event.epoch, event.loss))
+        for name, value in event.metrics.items():
+            self.metrics.setdefault(name, []).append((event.epoch, value))
+        self.tables |= event.tables
 
     def _steps(self, event: Steps, now: float) -> None:
         bad = np.flatnonzero(~np.isfinite(event.losses))

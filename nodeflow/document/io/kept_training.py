@@ -1,0 +1,167 @@
+"""The training of a window, kept so that it can go on after a crash or a stop.
+
+Each has a folder of its own in the user's state folder: the document as it is trained, and the
+checkpoints that the engine writes. The window that owns it holds a lock, which ends with its
+process, so that another window does not offer to go on with a training that is running.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nodeflow.document.io import flow
+from nodeflow.document.io.file_lock import lock, try_lock
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.paths import trainings_folder
+from nodeflow.train.checkpoints import existing, step_of
+
+LOCK, ABOUT, DOCUMENT, STATES = "lock", "about.json", "document.flow", "states"
+BEGUN_SECONDS = 60.0
+"""A younger folder without a lock may belong to a window that is about to lock it."""
+
+
+class KeptTraining:
+    """A folder that this process owns.
+
+    Attributes:
+        states: where the engine writes checkpoints.
+    """
+
+    def __init__(self, folder: Path, held: IO[Any]) -> None:
+        self._folder, self._held = folder, held
+        self.states = folder / STATES
+
+    @classmethod
+    def begin(cls, document: Document, title: str, folder: Path | None = None) -> KeptTraining:
+        """Make the folder of a training that begins.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        own = (folder or trainings_folder()) / uuid.uuid4().hex
+        own.mkdir(parents=True, mode=0o700)
+        held = open(own / LOCK, "x")  # noqa: SIM115  closed by `discard`
+        lock(held)
+        kept = cls(own, held)
+        path = None if document.path is None else str(document.path.absolute())
+        try:
+            (own / DOCUMENT).write_text(flow.dumps(document), encoding="utf-8")
+            about = {"training": 1, "path": path, "title": title, "started": time.time()}
+            (own / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        except OSError:
+            kept.discard()
+            raise
+        return kept
+
+    @property
+    def step(self) -> int:
+        """The step that it can go on from; 0 if there is none yet."""
+        return _step(self.states)
+
+    def discard(self) -> None:
+        """Remove the folder: the training is done, or given up.
+
+        It is renamed first, so that an engine that still writes finds no place to write to.
+        """
+        gone = self._folder.with_name(f".{self._folder.name}")
+        with contextlib.suppress(OSError):
+            os.replace(self._folder, gone)
+        self._held.close()
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that a crash left behind.
+
+    Attributes:
+        path: the file that was trained; None if it was never saved.
+        title: what the window called the document.
+        step: the step that it can go on from.
+        modified: when that was written, in seconds since 1970.
+    """
+
+    folder: Path
+    path: Path | None
+    title: str
+    step: int
+    modified: float
+
+    @property
+    def name(self) -> str:
+        return self.path.name if self.path else self.title or "an untitled graph"
+
+    def document(self) -> Document:
+        """The document as it was trained, with its path.
+
+        Raises:
+            FileProblem: it cannot be read.
+        """
+        document = flow.load(self.folder / DOCUMENT)
+        document.path = self.path
+        if self.path is None or not _is_content(self.path, document):
+            document.mark_modified()
+        return document
+
+    def take(self) -> KeptTraining | None:
+        """Own it from now on; None if another window does by now."""
+        try:
+            held = open(self.folder / LOCK, "r+")  # noqa: SIM115  closed by `discard`
+        except OSError:
+            return None
+        if not try_lock(held):
+            held.close()
+            return None
+        return KeptTraining(self.folder, held)
+
+    def discard(self) -> None:
+        """Remove the folder, unless another window owns it by now."""
+        if (kept := self.take()) is not None:
+            kept.discard()
+
+
+def unfinished(folder: Path | None = None) -> list[Unfinished]:
+    """The trainings that crashes left behind, the newest first; removes those without a state."""
+    found = []
+    for own in (folder or trainings_folder()).glob("*"):
+        with contextlib.suppress(OSError, ValueError, AttributeError, NodeflowError):
+            if own.name.startswith("."):
+                shutil.rmtree(own, ignore_errors=True)
+                continue
+            if not (own / LOCK).exists() and time.time() - own.stat().st_mtime > BEGUN_SECONDS:
+                shutil.rmtree(own, ignore_errors=True)  # what a removal left
+                continue
+            with open(own / LOCK, "r+") as held:
+                if not try_lock(held):
+                    continue
+                step = _step(own / STATES)
+                if not step:
+                    shutil.rmtree(own, ignore_errors=True)
+                    continue
+            content = json.loads((own / ABOUT).read_text(encoding="utf-8"))
+            path = content.get("path")
+            modified = os.stat(existing(own / STATES)[-1]).st_mtime
+            where = Path(path) if path else None
+            found.append(Unfinished(own, where, str(content.get("title") or ""), step, modified))
+    return sorted(found, key=lambda one: -one.modified)
+
+
+def _step(states: Path) -> int:
+    kept = existing(states)
+    return step_of(kept[-1]) if kept else 0
+
+
+def _is_content(path: Path, document: Document) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == flow.dumps(document)
+    except (OSError, ValueError):
+        return False

@@ -8,7 +8,6 @@ measured without deciding anything may change.
 from __future__ import annotations
 
 import inspect
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -67,14 +66,13 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def machine() -> Mapping[str, str]:
     """What decides how kernels and matrix products round."""
-    import llvmlite.binding as llvm
-
+    from nodeflow.engine.compiler.cache import processor
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.devicelib.vector_width import vector_registers
 
     blas = blas_info()
     return {
-        "processor": f"{platform.machine()} {llvm.get_host_cpu_name()}",
+        "processor": processor(),
         "vector width": f"{8 * vector_registers()[0]} bits",
         "BLAS": blas["library"],
         "kernels of the BLAS": blas["core"],

@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -188,6 +189,13 @@ def kernel_key(source: str) -> str:
         digest.update(_module_text(module))
     digest.update(source.encode())
     return digest.hexdigest()
+
+
+def processor() -> str:
+    """The kind of processor that kernels are compiled for."""
+    import llvmlite.binding as llvm
+
+    return f"{platform.machine()} {llvm.get_host_cpu_name()}"
 
 
 @lru_cache(maxsize=1)

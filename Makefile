@@ -7,16 +7,17 @@
 #                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
+# make lock   write requirements-dev.lock again; UPGRADE=1 takes new versions
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
 
 PYTHON ?=
 export PYTHON
 BIN := .venv/bin
-SETUP := pyproject.toml tools/setup.sh tools/apt.sh tools/qt_libraries.py
+SETUP := pyproject.toml requirements-dev.lock tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format clean
+.PHONY: run test test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -60,6 +61,9 @@ lint-layers: .venv/.ready-dev
 format: .venv/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock:
+	@sh tools/lock.sh
 
 # One stamp per purpose; a purpose is set up again when the files that describe it change.
 .venv/.ready-%: $(SETUP)

@@ -49,6 +49,11 @@ case $purpose in
     *) target=".[$purpose]" ;;
 esac
 say "installing nodeflow for '$purpose' into $venv (the first time this downloads about 250 MB)"
+# Developing takes the versions of the lock file, each file checked against its SHA-256.
+[ "$purpose" = run ] ||
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --requirement requirements-dev.lock ||
+    fail "pip could not install what requirements-dev.lock names; its message is above."
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$target" ||
     fail "pip could not install nodeflow; its message is above. Without a network, try again later."
 

@@ -1,7 +1,7 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
 # make test   set up what is missing and run every test
-# make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 200
-#             random kills: about an hour on 2 idle cores
+# make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 10 000
+#             random merges, 200 random kills: about an hour and a half on 2 idle cores
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
 #                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
 #                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0
@@ -30,7 +30,7 @@ test: .venv/.ready-test
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
 
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
-           tests/engine/test_examples_agree.py tests/programs
+           tests/engine/test_examples_agree.py tests/programs tests/document/test_merge.py
 test-nightly: .venv/.ready-test
 	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -rP \
 	  -o faulthandler_timeout=7200 $(NIGHTLY)

@@ -339,6 +339,18 @@ COMMANDS = (
         ),
     ),
     Command(
+        "merge",
+        "merge the changes of two graphs since they were one; exit status 1 if some conflict",
+        "nodeflow.cli.merge:merge",
+        (
+            option("base", help="the .flow file that both started from", metavar="BASE"),
+            option("ours", help="the .flow file with our changes", metavar="OURS"),
+            option("theirs", help="the .flow file with their changes", metavar="THEIRS"),
+            option("-o", "--output", help="file to write", metavar="OUT", required=True),
+            JSON,
+        ),
+    ),
+    Command(
         "ops",
         "list all ops, or describe one",
         "nodeflow.cli.ops:ops",

@@ -23,6 +23,7 @@ from nodeflow.document.analysis.training_settings import (
 )
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.saved_weights import use_weights
+from nodeflow.document.diff.conflicts import refuse_conflicts
 from nodeflow.document.edit.replace_source import pinned
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
@@ -248,9 +249,11 @@ class Task:
             breakpoints: with the nodes that pause it; left out where nothing could resume it.
 
         Raises:
+            UnresolvedConflicts: a merge left conflicts in the document.
             GraphError: there is no optimizer, or a setting names a node that is not there.
             DataError: a data set is not there.
         """
+        refuse_conflicts(self.document)
         settings = self.build.settings
         if optimizer is None:
             optimizer = self._optimizer(settings)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of
+from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of, same_fact
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
-from nodeflow.document.model.records import Json, same
+from nodeflow.document.model.records import Json
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 ABSENT = object()
@@ -67,11 +67,6 @@ def compare(before: Document, after: Document, *, layout: bool = False) -> list[
     found = [d for owner in owners for d in _differences(owner, changed, old, new, names)]
     shown = (d for d in found if layout or not d.is_layout)
     return sorted((d if layout else _without_layout(d) for d in shown), key=_order)
-
-
-def same_fact(a: Facts, b: Facts, path: Path) -> bool:
-    """Says whether a path has the same value, or none, in both."""
-    return (path in a) == (path in b) and same(a.get(path), b.get(path))
 
 
 class _Names:

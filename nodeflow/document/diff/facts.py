@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire
+from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, same
 
 Path = tuple[str, ...]
 Facts = dict[Path, Json]
@@ -96,6 +96,11 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
     doc.fill("weights", ONLY, facts.get(("weights",)))
     doc.next_id = max(doc.next_id, next_id)
     return doc
+
+
+def same_fact(a: Facts, b: Facts, path: Path) -> bool:
+    """Says whether a path has the same value, or none, in both."""
+    return (path in a) == (path in b) and same(a.get(path), b.get(path))
 
 
 def entity(facts: Mapping[Path, Json], path: Path) -> Json:

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from nodeflow.errors import RunError
+from nodeflow.errors import RunError, SurfaceText
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
@@ -65,8 +65,12 @@ class Timeline:
         if not isinstance(step_stats, dict):
             raise RunError(
                 "there is no recorded run",
-                hint="Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
-                "run_metadata, and give run_metadata.step_stats.",
+                hint=SurfaceText(
+                    "Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
+                    "run_metadata, and give run_metadata.step_stats.",
+                    cli="Run with --profile.",
+                    window="Choose Run > Profile.",
+                ),
             )
         self._trace = step_stats
 

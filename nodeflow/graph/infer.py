@@ -74,7 +74,7 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
         port, name = op.input_port(index), op.input_name(index)
         if tensor_type.dtype not in port.dtypes:
             raise DtypeError(
-                f"{op.short_id} takes {_any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
+                f"{op.short_id} takes {any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
                 port=name,
                 hint=_cast_hint(op, port.dtypes),
             )
@@ -111,13 +111,13 @@ def keeps_more(dtype: str, wanted: str) -> bool:
 _FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS), ("any complex number", COMPLEX))
 
 
-def _any_of(dtypes: Sequence[str]) -> str:
+def any_of(dtypes: Sequence[str]) -> str:
     """Dtypes in words: by name if they are few, else by family."""
     words = list(dtypes)
     if len(words) > 4:
-        for family, members in _FAMILIES:
-            if set(members) <= set(words):
-                words = [family, *(w for w in words if w not in members)]
+        whole = [family for family in _FAMILIES if set(family[1]) <= set(words)]
+        named = {word for _, members in whole for word in members}
+        words = [*(name for name, _ in whole), *(word for word in words if word not in named)]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 

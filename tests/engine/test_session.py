@@ -104,7 +104,7 @@ def test_a_fed_variable_is_read_as_fed(tier):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (np.zeros((3, 1), complex), ["b", "float32 (?, 1)", "complex128", "Feed numbers"]),
+        (np.zeros((3, 1), complex), ["b", "float32 (?, 1)", "complex128", "Feed its real part"]),
         (np.zeros((3, 2), "float32"), ["b", "float32 (?, 1)", "(3, 2)", "Axis 1 must be 1"]),
         (np.zeros(3, "float32"), ["b", "(3,)", "array[None]"]),
         ([[1.0], [2.0, 3.0]], ["b", "uneven"]),

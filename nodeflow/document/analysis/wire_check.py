@@ -27,7 +27,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError, suggest
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.infer import infer_types, keeps_more
+from nodeflow.graph.infer import any_of, infer_types, keeps_more
 from nodeflow.graph.types import TensorType
 
 _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
@@ -218,7 +218,7 @@ def _dtype_mismatch(
         return None
     declared = op.input_port(names.index(port))
     if given.dtype not in declared.dtypes:
-        wanted = " or ".join(declared.dtypes)
+        wanted = any_of(declared.dtypes)
         cast = declared.dtypes[0]
         hint = f"Insert a Cast to {cast} between them."
         if op.id == "divide":

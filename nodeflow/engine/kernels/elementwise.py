@@ -25,12 +25,13 @@ from nodeflow.engine.kernels.cluster_source import (
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 CONSTANT_SIZE = 4096
 """Elements up to which a filled tensor is kept instead of written at each run."""
-_FAIL_FOR_INTEGERS = ("floor_divide(", "modulo(", "pow(")
+_FAIL_FOR_ZERO = ("floor_divide(", "modulo(")
+_FAIL_FOR_NEGATIVE = "pow("
 
 
 @handles(Elementwise)
@@ -90,9 +91,12 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
     def can_fail(self, actions: Actions, action: Action, lowering: Elementwise) -> bool:
         """Of integers, division by zero and negative powers are failures."""
-        if not action.inputs or not any(f in lowering.expression for f in _FAIL_FOR_INTEGERS):
+        if not action.inputs:
             return False
-        return actions.types[action.inputs[-1]].dtype not in FLOATS
+        dtype, text = actions.types[action.inputs[-1]].dtype, lowering.expression
+        divides = dtype not in FLOATS and any(f in text for f in _FAIL_FOR_ZERO)
+        signed = dtype not in FLOATS and dtype not in UNSIGNED_INTEGERS
+        return divides or (signed and _FAIL_FOR_NEGATIVE in text)
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Elementwise) -> frozenset[int]:
         return leading_products(_space(group))

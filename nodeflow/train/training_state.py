@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.errors import SurfaceText
 from nodeflow.train.checkpoint import (
     CheckpointProblem,
     LoopParts,
@@ -123,7 +124,11 @@ def load_state(path: Path) -> TrainingState:
     if manifest.training is None:
         raise CheckpointProblem(
             f"{path} holds variables and no training",
-            hint="nf.train.Saver restores it; a training goes on from what --checkpoint wrote.",
+            hint=SurfaceText(
+                "nf.train.Saver restores it; a training goes on from what --checkpoint wrote.",
+                cli="It holds variables only; a training goes on from what --checkpoint wrote.",
+                window="It holds variables only; a training goes on from its own checkpoints.",
+            ),
         )
     variables = read_checkpoint(path)
     arrays = load_weights(path / manifest.arrays)

@@ -7,6 +7,7 @@ offers the remedy when it is triggered.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -211,12 +212,12 @@ class ActionSet(QObject):
         action = self._actions[spec.id]
         title = action.text().replace("&", "").rstrip("…")
         keys = self.all_keys_text(spec.id)
-        lines = [f"<b>{title}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
+        lines = [f"<b>{escape(title, quote=False)}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
         if spec.tip:
-            lines.append(spec.tip)
+            lines.append(escape(spec.tip, quote=False))
         blocked = self._blocked.get(spec.id)
         if blocked:
-            lines.append(f"<i>{blocked.reason}</i>")
+            lines.append(f"<i>{escape(blocked.reason, quote=False)}</i>")
         action.setToolTip("<br>".join(lines))
         self._set_status_tip(action, blocked.reason if blocked else spec.tip)
         _describe_to_readers(action)

@@ -34,6 +34,7 @@ from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -340,7 +341,7 @@ class FileController(QObject):
         paths = self._settings.recent_files()
         for path in paths:
             action = menu.addAction(path.name, partial(self.open_path, path))
-            action.setToolTip(str(path))
+            action.setToolTip(plain_tip(str(path)))
         if not paths:
             menu.addAction("No recent files").setEnabled(False)
 

@@ -30,6 +30,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.placement import add_in_middle
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.core.messages import Messages, in_window, sentence
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
@@ -113,7 +114,7 @@ class InsertablesMenu(QObject):
             action.setData((op_id, entry.id))
             blocked = self._blocked(op_id, entry)
             action.setEnabled(blocked is None or bool(blocked.fix))
-            action.setToolTip(blocked.reason if blocked else "")
+            action.setToolTip(plain_tip(blocked.reason) if blocked else "")
         self.menu.triggered.connect(self._on_triggered)
         self.menu.popup(at)
 

@@ -24,6 +24,7 @@ from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.core.data_files import DATA_FILTER
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
@@ -95,7 +96,9 @@ class OwnData(QObject):
         predict.triggered.connect(partial(self._predict.predict, path))
         blocked = self._predict.blocked()
         predict.setEnabled(blocked is None)
-        predict.setToolTip(blocked.reason if blocked else "With the weights as they are now")
+        predict.setToolTip(
+            plain_tip(blocked.reason) if blocked else "With the weights as they are now"
+        )
         begin = menu.addAction("Make a new graph from it…")
         begin.triggered.connect(partial(self.open_path, path))
         add = menu.addAction("Add it as a dataset node")

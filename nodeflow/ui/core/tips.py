@@ -13,6 +13,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.ui.core.plain_tips import plain_tip
+
 GAP = 6
 
 
@@ -69,5 +71,5 @@ class CutTextDelegate(QStyledItemDelegate):
         text = index.data(Qt.ItemDataRole.DisplayRole)
         whole = self.sizeHint(option, index).width()
         cut = isinstance(text, str) and whole > area.width()
-        show_beside(text if cut else "", area, view.viewport())
+        show_beside(plain_tip(text) if cut else "", area, view.viewport())
         return True

@@ -33,6 +33,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.messages import in_window, plain, remark
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, dot, font_families, icon
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
 from nodeflow.ui.core.workspace import Workspace
@@ -409,7 +410,7 @@ class PortsSection(Section):
 
     def _row(self, name: str, dtype: str, text: str, doc: str, neighbours: tuple) -> QWidget:
         result = QWidget()
-        result.setToolTip(doc)
+        result.setToolTip(plain_tip(doc))
         sign = QLabel()
         sign.setPixmap(dot(self._theme.dtype(dtype)).pixmap(12, 12))
         layout = QHBoxLayout(result)
@@ -422,12 +423,12 @@ class PortsSection(Section):
             short = neighbour if len(neighbour) <= 20 else f"…{neighbour[-19:]}"
             link = button(short, "link")
             link.setObjectName(node_id)
-            link.setToolTip(neighbour)
+            link.setToolTip(plain_tip(neighbour))
             link.clicked.connect(self._on_link)
             layout.addWidget(link)
         if len(neighbours) > 1:
             more = label(f"+{len(neighbours) - 1}", "caption")
-            more.setToolTip(", ".join(n for _, n in neighbours))
+            more.setToolTip(plain_tip(", ".join(n for _, n in neighbours)))
             layout.addWidget(more)
         return result
 

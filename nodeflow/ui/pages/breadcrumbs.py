@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWi
 from nodeflow.document.analysis.flow import FLOW, FLOW_TITLES, is_flow
 from nodeflow.document.analysis.paths import at_path
 from nodeflow.number_text import counted
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
@@ -93,7 +94,7 @@ class Breadcrumbs(QFrame):
         self.steps = []
         for depth, name in enumerate(names[1:-1], 1):
             step = button(name, "link", partial(self.chosen.emit, depth))
-            step.setToolTip(f"To {'/'.join(names[1 : depth + 1])}")
+            step.setToolTip(plain_tip(f"To {'/'.join(names[1 : depth + 1])}"))
             self.steps.append(step)
             self._middle.addWidget(step)
             self._middle.addWidget(label("▸", "muted"))

@@ -20,6 +20,7 @@ from PySide6.QtGui import QImage, QPixmap
 from nodeflow.data.survey import ColumnSurvey
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.pages.dataset_reader import Content, Rows
 from nodeflow.ui.popups.own_data.column_texts import spoken
 
@@ -82,7 +83,8 @@ class DatasetModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.surveys[section].name
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return spoken(self.surveys[section])
+            text = spoken(self.surveys[section])
+            return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
         return None
 
     def data(self, index: Index, role: int = 0) -> Any:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted, number
 from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
@@ -70,7 +71,8 @@ class PredictionsModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Vertical:
             return str(section + 1) if role == Qt.ItemDataRole.DisplayRole else None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self.columns[section]
+            name = self.columns[section]
+            return plain_tip(name) if role == Qt.ItemDataRole.ToolTipRole else name
         if role == Qt.ItemDataRole.FontRole:
             return font(TYPE["caption"], 600 if self.is_prediction(section) else 400)
         return None
@@ -80,7 +82,7 @@ class PredictionsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return shortened(cell) if self.is_prediction(index.column()) else cell
         if role == Qt.ItemDataRole.ToolTipRole:
-            return cell
+            return plain_tip(cell)
         if role == Qt.ItemDataRole.BackgroundRole and self.is_prediction(index.column()):
             return self.theme.color("accent_soft", 0.6)
         if role == Qt.ItemDataRole.TextAlignmentRole:

@@ -28,6 +28,7 @@ from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.scene import card_data, value_preview
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, dot
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.workspace import Workspace
@@ -92,8 +93,10 @@ class OutlineModel(QAbstractTableModel):
             return record.id
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             text = self._text(record, index.column())
-            stops = role == Qt.ItemDataRole.ToolTipRole and index.column() == 0
-            return f"{text}: training pauses here" if stops and has_breakpoint(record) else text
+            if role == Qt.ItemDataRole.DisplayRole:
+                return text
+            stops = index.column() == 0 and has_breakpoint(record)
+            return plain_tip(f"{text}: training pauses here" if stops else text)
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             return self._sign if has_breakpoint(record) else self._no_sign
         if role == Qt.ItemDataRole.AccessibleTextRole:

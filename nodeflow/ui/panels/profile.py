@@ -33,6 +33,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, counted, rounded
 from nodeflow.paths import home
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
@@ -260,7 +261,7 @@ def _item(total: Total, share: float) -> QTreeWidgetItem:
         f"{gigabytes:.1f}" if total.bytes else "",
     )
     item = QTreeWidgetItem(list(texts))
-    item.setToolTip(0, total.name)
+    item.setToolTip(0, plain_tip(total.name))
     item.setData(0, NODES_ROLE, total.nodes)
     item.setData(SHARE, VALUE_ROLE, share)
     for index in range(2, len(COLUMNS)):

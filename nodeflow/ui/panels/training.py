@@ -6,6 +6,7 @@ Events only fill the record; drawing happens at a rate that adapts to its cost.
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -29,6 +30,7 @@ from nodeflow.host.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
@@ -388,10 +390,8 @@ class TrainingPanel(QWidget):
         if rows:
             words = f"{count(rows)} {SPLIT_WORDS.get(split, split)} rows"
             caption.setText(f"{name.removeprefix(f'{split}/')}, {words}")
-            caption.setToolTip(
-                f"Measured after each epoch on all {words}. Nodes show other rows: the toolbar "
-                "says which."
-            )
+            tip = f"Measured after each epoch on all {words}."
+            caption.setToolTip(plain_tip(f"{tip} Nodes show other rows: the toolbar says which."))
         return value
 
     def _draw_tables(self) -> None:
@@ -417,7 +417,7 @@ class TrainingPanel(QWidget):
 
     def _draw_metric_title(self) -> None:
         names = [
-            f"<span style='color:{self.metric_plot.color(name)}'>●</span> {name}"
+            f"<span style='color:{self.metric_plot.color(name)}'>●</span> {escape(name)}"
             for name in self.record.metrics
         ]
         self._metric_title.setText("&nbsp;&nbsp;".join(names) or self._no_metrics())

@@ -29,6 +29,7 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.heat import HeatScale
 from nodeflow.ui.core.messages import sentence
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, clear, label
@@ -280,7 +281,7 @@ class ViewerPanel(QWidget):
         for index, kind in enumerate(kinds, VIEWS):
             reason = self.views.unfit(kind)
             self._tabs.button(index).setEnabled(not reason)
-            self._tabs.button(index).setToolTip(reason)
+            self._tabs.button(index).setToolTip(plain_tip(reason))
         wanted = self._chosen_tab
         if self._over:
             wanted = VIEWS + kinds.index("plot")

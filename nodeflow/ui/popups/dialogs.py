@@ -70,6 +70,7 @@ def _box(
     box.setObjectName(name)
     box.setIcon(QMessageBox.Icon.Warning if is_warning else QMessageBox.Icon.Question)
     box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(text)
     box.setInformativeText(more)
     return box

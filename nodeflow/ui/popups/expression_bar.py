@@ -139,6 +139,7 @@ class ExpressionBar(QFrame):
         self.add_button.setProperty("kind", "primary")
         self.add_button.clicked.connect(self.accept)
         self.note = QLabel()
+        self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setObjectName("formulaNote")
         self.note.setWordWrap(True)
         self.call = QLabel()
@@ -164,6 +165,7 @@ class ExpressionBar(QFrame):
         offers.setContentsMargins(INDENT, 0, 0, SPACE[1])
         offers.setSpacing(SPACE[2])
         self._offer = QLabel()
+        self._offer.setTextFormat(Qt.TextFormat.PlainText)
         offers.addWidget(self._offer)
         for kind in DECLARABLE:
             each = QPushButton()

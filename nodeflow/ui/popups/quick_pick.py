@@ -171,6 +171,8 @@ class QuickPick(QFrame):
         self.note = QLabel(self)
         self.note.setObjectName("pickNote")
         self.note.setWordWrap(True)
+        for text in (self.heading, self.note):
+            text.setTextFormat(Qt.TextFormat.PlainText)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)

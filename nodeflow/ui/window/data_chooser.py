@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
@@ -107,10 +109,9 @@ class DataChooser(QWidget):
         self.button.setText(f" Showing {text[:1].lower()}{text[1:]}")
         title = data.shown.name if data.shown is not None else ""
         of = f" of {title}" if title and not data.is_by_hand else ""
-        self.button.setToolTip(
-            f"<b>Nodes show {str(data.shown.rows) if data.shown else 'nothing'}{of}.</b><br>"
-            "The losses and metrics of a training are measured on other rows: see its panel."
-        )
+        rows = escape(str(data.shown.rows)) if data.shown else "nothing"
+        tip = "The losses and metrics of a training are measured on other rows: see its panel."
+        self.button.setToolTip(f"<b>Nodes show {rows}{escape(of)}.</b><br>{tip}")
 
     @Slot()
     def _fill_row(self) -> None:

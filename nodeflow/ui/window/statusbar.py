@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
 from nodeflow.number_text import counted
 from nodeflow.ui.core.messages import in_window, listed, plain
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import Theme, dot, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel
@@ -101,7 +102,8 @@ class StatusBar(QStatusBar):
     def show_breakpoints(self, names: list[str]) -> None:
         """The nodes at which a training pauses; a click leads from one to the next."""
         self.breakpoints.setText(f" {counted(len(names), 'breakpoint')}")
-        self.breakpoints.setToolTip(f"Training pauses at {listed(names)}. Click to show the next.")
+        tip = f"Training pauses at {listed(names)}. Click to show the next."
+        self.breakpoints.setToolTip(plain_tip(tip))
         self.breakpoints.setVisible(bool(names))
 
     def show_waiting(self, names: tuple[str, ...]) -> None:
@@ -115,7 +117,7 @@ class StatusBar(QStatusBar):
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """What the user has to know about the data, in short; a click leads to all of it."""
         self.notice.setText(f" {counted(len(notices), 'data notice')}" if notices else "")
-        self.notice.setToolTip("<br>".join(map(in_window, notices)))
+        self.notice.setToolTip(plain_tip("\n".join(map(in_window, notices))))
         self.notice.setVisible(bool(notices))
 
     def show_zoom(self, scale: float) -> None:

@@ -27,6 +27,7 @@ from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core import theme as themes
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import Theme
 
 MOST = 3
@@ -64,7 +65,7 @@ class ConversionChip(QFrame):
     def _button(self, theme: Theme, offer: Offer, layout: QHBoxLayout) -> QPushButton:
         button = QPushButton(offer.title, self)
         button.setFont(themes.font(12, 600))
-        button.setToolTip(f"Gives {card_data.type_text(offer.type)}")
+        button.setToolTip(plain_tip(f"Gives {card_data.type_text(offer.type)}"))
         button.setIcon(themes.icon("plus", theme, "accent", 14))
         button.clicked.connect(self._on_clicked)
         button.installEventFilter(self)

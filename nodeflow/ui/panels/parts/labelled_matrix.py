@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
 
 from nodeflow.number_text import number
 from nodeflow.ui.core.heat import HeatScale, heat_image
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -160,4 +161,5 @@ class LabelledMatrix(QAbstractScrollArea):
         if cell is None:
             QToolTip.hideText()
         else:
-            QToolTip.showText(event.globalPosition().toPoint(), self.text_at(cell), self)
+            at = event.globalPosition().toPoint()
+            QToolTip.showText(at, plain_tip(self.text_at(cell)), self)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
 from nodeflow.ui.core.heat import HeatScale, heat_image
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -95,7 +96,7 @@ class MatrixView(QWidget):
         if cell is None:
             QToolTip.hideText()
             return
-        QToolTip.showText(event.globalPosition().toPoint(), self._words(cell), self)
+        QToolTip.showText(event.globalPosition().toPoint(), plain_tip(self._words(cell)), self)
 
     def _words(self, cell: tuple[int, int]) -> str:
         value, count = number(self.array[cell]), len(self._names)

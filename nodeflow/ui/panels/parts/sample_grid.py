@@ -8,6 +8,7 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.host.views.predictions import PredictionData
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.array_views import number
@@ -111,7 +112,7 @@ class SampleGrid(QWidget):
             return
         text = f"{self.words(index)}. Click to feed it to the graph."
         below = self.card(index).bottomLeft().toPoint()
-        QToolTip.showText(self.mapToGlobal(below), text, self)
+        QToolTip.showText(self.mapToGlobal(below), plain_tip(text), self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {

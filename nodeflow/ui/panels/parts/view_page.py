@@ -10,6 +10,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from nodeflow.number_text import count, number
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
@@ -123,7 +124,7 @@ class ViewPage(QWidget):
         """Say whether the view is on the node, or why it cannot be."""
         self.is_pinned = is_pinned
         self.pin.setEnabled(not blocked)
-        self.pin.setToolTip(blocked or "In place of the value; saved with the graph")
+        self.pin.setToolTip(plain_tip(blocked) or "In place of the value; saved with the graph")
         self._name_pin()
 
     def _name_pin(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from nodeflow.document.starters.choices import Choices
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.column_texts import kind_text, missing_text, spoken, values_text
 
 NAME, INPUT, LABEL, KIND, VALUES = range(5)
@@ -45,7 +46,7 @@ class ColumnsModel(QAbstractTableModel):
             used = self._used(index.column())
             return CHECKED if found.name in used else UNCHECKED
         if role == Qt.ItemDataRole.ToolTipRole:
-            return spoken(found)
+            return plain_tip(spoken(found))
         if role == Qt.ItemDataRole.AccessibleTextRole and index.column() in (INPUT, LABEL):
             return f"{found.name} is {'an input' if index.column() == INPUT else 'the label'}"
         return None

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.starters.choices import SERIES, Choices
 from nodeflow.number_text import counted
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import column, label, row
 from nodeflow.ui.popups.own_data.columns_model import (
@@ -198,7 +199,7 @@ class ColumnsStep(QWidget):
             for name, number in classes:
                 item = QListWidgetItem(self.choices.class_names.get(name, name))
                 item.setData(CLASS_ROLE, name)
-                item.setToolTip(f"{name}: {counted(number, 'row')}")
+                item.setToolTip(plain_tip(f"{name}: {counted(number, 'row')}"))
                 if renames:
                     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
                 self.class_list.addItem(item)

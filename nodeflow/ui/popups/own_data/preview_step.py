@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from nodeflow.data.survey import ColumnSurvey, Survey
 from nodeflow.number_text import counted
 from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label
@@ -71,7 +72,8 @@ class HeadModel(QAbstractTableModel):
     def data(self, index: Index, role: int = 0) -> Any:
         row = self.survey.head[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return row[index.column()] if index.column() < len(row) else ""
+            text = row[index.column()] if index.column() < len(row) else ""
+            return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             known = index.row() < len(self.pictures)
             return QPixmap.fromImage(self.pictures[index.row()]) if known else None
@@ -88,7 +90,8 @@ class HeadModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return found.name
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return spoken(found)
+            text = spoken(found)
+            return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
         return None
 
 

@@ -10,6 +10,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS
 from nodeflow.document.starters.choices import Choices
 from nodeflow.number_text import counted
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label, row
 from nodeflow.ui.popups.own_data.graph_picture import graph_picture
@@ -36,7 +37,7 @@ class StarterStep(QWidget):
         for starter in STARTERS.values():
             choice = QRadioButton(starter.title)
             choice.setProperty("starter", starter.id)
-            choice.setToolTip(starter.doc)
+            choice.setToolTip(plain_tip(starter.doc))
             choice.clicked.connect(self._on_chosen)
             reason = label(starter.doc, "caption", wrap=True)
             reason.setIndent(24)

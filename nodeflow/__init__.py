@@ -175,12 +175,15 @@ LAZY = {
     "initializers": "nodeflow.ops.variables.initializers",
     "image": "nodeflow.ops.namespaces.image",
     "layers": "nodeflow.ops.layers.api",
+    "linalg": "nodeflow.ops.namespaces.linalg",
     "losses": "nodeflow.ops.namespaces.losses",
+    "math": "nodeflow.ops.namespaces.math",
     "metrics": "nodeflow.ops.streaming",
     "nn": "nodeflow.ops.namespaces.nn",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
+    "random": "nodeflow.ops.namespaces.random",
     "save": "nodeflow.document.build.api",
     "signal": "nodeflow.ops.namespaces.signal",
     "spectral": "nodeflow.ops.namespaces.signal",
@@ -190,8 +193,9 @@ LAZY = {
 """Public name -> the module that defines it."""
 
 MODULES = {
-    *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "logging"),
-    *("losses", "metrics", "nn", "signal", "spectral", "summary", "train"),
+    *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "linalg"),
+    *("logging", "losses", "math", "metrics", "nn", "random", "signal", "spectral", "summary"),
+    "train",
 }
 """The namespaces among them."""
 

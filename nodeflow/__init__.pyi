@@ -68,8 +68,11 @@ from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
 from nodeflow.ops.namespaces import contrib as contrib
 from nodeflow.ops.namespaces import image as image
+from nodeflow.ops.namespaces import linalg as linalg
 from nodeflow.ops.namespaces import losses as losses
+from nodeflow.ops.namespaces import math as math
 from nodeflow.ops.namespaces import nn as nn
+from nodeflow.ops.namespaces import random as random
 from nodeflow.ops.namespaces import signal as signal
 from nodeflow.ops.namespaces import signal as spectral
 from nodeflow.ops.namespaces.arrays import argsort as argsort

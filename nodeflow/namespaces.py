@@ -1,4 +1,4 @@
-"""Public namespaces (``nf.train``, ``nf.data``): names whose modules are imported when first used.
+"""Public namespaces (``nf.train``, ``nf.math``): names whose modules are imported when first used.
 
 So `import nodeflow` stays light, and a package that layers above import from module by module can
 show users a few names of its own.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import Any
 
 from nodeflow.errors import suggest
@@ -34,6 +35,27 @@ def namespace(
             raise AttributeError(unknown(name, names, title))
         value = public(getattr(import_module(names[name]), name))
         setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted(names)
+
+
+def spelled(
+    module: str, names: Mapping[str, str], title: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a module that gives public functions other names.
+
+    Args:
+        module: its own name.
+        names: name -> what it is called below ``nf``: ``inverse``, ``nn.top_k``.
+        title: what users call the namespace, for errors: ``nf.linalg``.
+    """
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(unknown(name, names, title))
+        value = attrgetter(names[name])(sys.modules["nodeflow"])
+        setattr(sys.modules[module], name, value)
         return value
 
     return get, lambda: sorted(names)

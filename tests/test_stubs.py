@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,25 @@ def test_every_name_of_a_namespace_is_found(namespace: ModuleType) -> None:
         assert getattr(namespace, name).__name__ == name
     with pytest.raises(AttributeError, match="has no 'nothing'"):
         namespace.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("namespace", [nf.linalg, nf.math, nf.random], ids=lambda n: n.__name__)
+def test_other_names_are_those_of_tensorflow_for_the_same_functions(namespace: ModuleType) -> None:
+    assert dir(namespace) == sorted(namespace.NAMES)
+    lines = (ROOT / "tools" / "tensorflow1_names.txt").read_text(encoding="utf-8").splitlines()
+    space = namespace.__name__.rpartition(".")[2]
+    tensorflows = {line.partition("(")[0] for line in lines}
+    for name, here in namespace.NAMES.items():
+        assert f"{space}.{name}" in tensorflows
+        assert getattr(namespace, name) is attrgetter(here)(nf)
+    with pytest.raises(AttributeError, match="has no 'nothing'"):
+        namespace.nothing  # noqa: B018
+
+
+def test_a_name_that_means_something_else_is_not_confused_with_that_of_the_root() -> None:
+    with pytest.raises(AttributeError, match="everything is a graph") as caught:
+        nf.random.split  # noqa: B018
+    assert "nf.split" not in str(caught.value)
 
 
 def test_the_package_is_marked_as_typed() -> None:

@@ -53,10 +53,10 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
     """
     path = f"{namespace}.{name}" if namespace else name
     found = answer(path, exists)
-    here = found.here or _of_others(name, exists)
-    if here is None and namespace:
-        here = answer(name, exists).here
-    if here is None:
+    here = found.here
+    if here is None and path not in OTHER_THINGS:
+        here = _of_others(name, exists) or answer(name, exists).here
+    if here is None and path not in OTHER_THINGS:
         here = next((n for n in _elsewhere(name) if exists(n)), None)
     if here is not None:
         return f"It is called nf.{here} here."

@@ -1,7 +1,7 @@
 """TensorFlow 1's names and what they are here: renamed, not here, or (all others) the same.
 
 A name that stands in neither table is the same here, under the same path or at the root of `nf`
-(``tf.math.exp`` is ``nf.exp``); a test compares with TensorFlow's own list of names.
+(``tf.debugging.is_finite`` is ``nf.is_finite``); a test compares with TensorFlow's own names.
 """
 
 from __future__ import annotations
@@ -56,18 +56,6 @@ RENAMED: Mapping[str, str] = {
     "truncatemod": "truncate_modulo",
     # namespaces that say it twice, or otherwise
     "bitwise.invert": "bitwise_not",
-    "linalg.band_part": "matrix_band_part",
-    "linalg.diag": "matrix_diag",
-    "linalg.diag_part": "matrix_diag_part",
-    "linalg.eigvalsh": "self_adjoint_eigvals",
-    "linalg.inv": "inverse",
-    "linalg.lstsq": "matrix_solve_ls",
-    "linalg.normalize": "normalize_by_norm",
-    "linalg.set_diag": "matrix_set_diag",
-    "linalg.tensor_diag": "diag",
-    "linalg.tensor_diag_part": "diag_part",
-    "linalg.transpose": "matrix_transpose",
-    "math.cumulative_logsumexp": "logcumsumexp",
     "nn.lrn": "local_response_normalization",
     "nn.swish": "silu",
     "contrib.image.rotate": "image.rotate",
@@ -76,23 +64,8 @@ RENAMED: Mapping[str, str] = {
     "image.per_image_whitening": "image.per_image_standardization",
     "initializers.variables": "variables_initializer",
     "debugging.assert_all_finite": "verify_tensor_all_finite",
-    "math.floordiv": "floor_divide",
-    "math.in_top_k": "nn.in_top_k",
-    "math.rint": "round",
-    "math.top_k": "nn.top_k",
-    "math.zero_fraction": "nn.zero_fraction",
     "metrics.sparse_average_precision_at_k": "metrics.average_precision_at_k",
     "metrics.sparse_precision_at_k": "metrics.precision_at_k",
-    "math.floormod": "modulo",
-    "math.mod": "modulo",
-    "math.pow": "power",
-    "math.truediv": "divide",
-    "random.all_candidate_sampler": "nn.all_candidate_sampler",
-    "random.gamma": "random_gamma",
-    "random.normal": "random_normal",
-    "random.poisson": "random_poisson",
-    "random.shuffle": "random_shuffle",
-    "random.uniform": "random_uniform",
     "summary.FileWriterCache": "summary.FileWriter",
     "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",

@@ -60,7 +60,8 @@ def test_each_name_of_other_libraries_is_unknown_here_and_leads_on(foreign: str)
 def test_the_first_reason_that_fits_counts() -> None:
     assert answer("sparse_add", EXISTS).reason.startswith("there are no sparse tensors")
     assert answer("train.shuffle_batch", EXISTS).reason.startswith("a data set feeds")
-    assert answer("math.exp", EXISTS).here == "exp"
+    assert answer("math.exp", EXISTS).here == "math.exp"
+    assert answer("debugging.is_finite", EXISTS).here == "is_finite"
     assert answer("nn.relu", EXISTS).here in ("nn.relu", "relu")
     assert answer("mul", EXISTS).here == "multiply"
     for name in ("image.resize_images", "image.random_crop", "space_to_batch", "depth_to_space"):

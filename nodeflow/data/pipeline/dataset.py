@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import abc
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from nodeflow.data.pipeline.elements import Elements, Iteration
+from nodeflow.data.pipeline.cache_file import CacheFile
+from nodeflow.data.pipeline.elements import DATASET, FLATTEN, Elements, Iteration
 from nodeflow.data.pipeline.functions import Filter, FlatMap, Map, PythonMap
 from nodeflow.data.pipeline.iterators import Iterator, bind
 from nodeflow.data.pipeline.sources import Generated, Lines, Numbers, Single, Slices, SourceRows
@@ -25,6 +28,7 @@ from nodeflow.data.pipeline.transforms import (
     Zip,
     as_numpy,
 )
+from nodeflow.data.pipeline.windows import Window
 from nodeflow.errors import DataError, NotInitialized
 from nodeflow.graph.graph import Graph, Tensor
 
@@ -260,11 +264,43 @@ class Dataset:
         """Pairs of a number and an element."""
         return Dataset(Enumerate(self.stage, _count("start", start, None)))
 
+    def window(
+        self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False
+    ) -> Dataset:
+        """Windows over the elements, each a data set; where elements have several components, a
+        window is the same structure of data sets, one for each component.
+
+        ``dataset.window(5, shift=1, drop_remainder=True).flat_map(lambda w: w.batch(5))`` gives
+        all runs of five elements.
+
+        Args:
+            size: elements of a window, at most.
+            shift: from the beginning of a window to that of the next; default ``size``.
+            stride: from one element of a window to the next.
+            drop_remainder: whether windows with fewer than ``size`` elements are left out.
+        """
+        size = _count("size", size, 1)
+        shift = size if shift is None else _count("shift", shift, 1)
+        stride = _count("stride", stride, 1)
+        return Dataset(Window(self.stage, size, shift, stride, bool(drop_remainder), Dataset))
+
     def cache(self, filename: str = "") -> Dataset:
-        """The elements of the first whole pass are kept in memory for the next ones."""
-        if filename:
-            raise DataError("a cache is kept in memory alone", hint="Leave the file name out.")
-        return Dataset(Cache(self.stage))
+        """The elements of the first whole pass are kept for the next ones, in memory or in a file.
+
+        Args:
+            filename: the file. If it exists, its elements are those of the data set, also in
+                another program: delete it where the data set changes.
+
+        Raises (when elements are taken):
+            DataError: the file cannot be written or read, or holds elements of other types.
+        """
+        if not isinstance(filename, (str, os.PathLike)):
+            raise DataError(f"filename is a path, not {type(filename).__name__}")
+        if not os.fspath(filename):
+            return Dataset(Cache(self.stage))
+        if any(t.dtype == DATASET for t in self.stage.types):
+            raise DataError("a file holds no data sets, such as windows", hint=FLATTEN)
+        return Dataset(CacheFile(self.stage, Path(os.fspath(filename))))
 
     def prefetch(self, buffer_size: int = 1) -> Dataset:
         """Up to ``buffer_size`` elements are made ahead, by a thread of its own."""

@@ -16,6 +16,9 @@ from nodeflow.graph.types import TensorType
 
 STRING = "string"
 """Dtype of components that are Python strings, which no tensor holds."""
+DATASET = "dataset"
+"""Dtype of components that are data sets, such as windows."""
+FLATTEN = "Make one data set of them: flat_map(lambda window: window.batch(size))."
 GATHERED = 256
 """Rows that are read at once where elements are rows of columns."""
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.pipeline.elements import STRING, Derived, Element, Elements, Iteration
+from nodeflow.data.pipeline.elements import (
+    DATASET,
+    FLATTEN,
+    STRING,
+    Derived,
+    Element,
+    Elements,
+    Iteration,
+)
 from nodeflow.data.pipeline.sources import component, component_type, conform, typed
 from nodeflow.data.pipeline.structure import flatten, pack, paths
 from nodeflow.engine.session import Session
@@ -32,6 +40,8 @@ class Traced:
     """
 
     def __init__(self, function: Function, source: Elements) -> None:
+        if any(t.dtype == DATASET for t in source.types):
+            raise DataError("the elements are data sets, which ops cannot map", hint=FLATTEN)
         if any(t.dtype == STRING for t in source.types):
             raise DataError(
                 "strings are no tensors, so that ops cannot map them",

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.pipeline.elements import STRING, Element, Elements, Iteration
+from nodeflow.data.pipeline.elements import (
+    DATASET,
+    FLATTEN,
+    STRING,
+    Element,
+    Elements,
+    Iteration,
+)
 from nodeflow.data.pipeline.sources import typed
 from nodeflow.data.pipeline.structure import flatten, pack, paths, same_structure
 from nodeflow.engine.feeds import fed_tensor
@@ -208,6 +215,8 @@ def _check_place(place: Tensor, type_: TensorType, name: str, graph: Graph) -> N
 
 def _check_tensors(template: Any, types: Sequence[TensorType]) -> None:
     for path, type_ in zip(paths(template), types, strict=True):
+        if type_.dtype == DATASET:
+            raise DataError(f"{path or 'the element'} is a data set", hint=FLATTEN)
         if type_.dtype == STRING:
             raise DataError(
                 f"{path or 'the element'} is a string, which no tensor holds",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.pipeline.elements import (
+    DATASET,
+    FLATTEN,
     STRING,
     Derived,
     Element,
@@ -88,6 +90,8 @@ class Batch(Derived):
 
     def __init__(self, source: Elements, size: int, drop_remainder: bool) -> None:
         super().__init__(source)
+        if any(t.dtype == DATASET for t in source.types):
+            raise DataError("the elements are data sets, which make no batch", hint=FLATTEN)
         self.size, self.drop_remainder = size, drop_remainder
 
     @property
@@ -384,6 +388,6 @@ class Unbatch(Derived):
 
 def as_numpy(value: Any, type_: TensorType) -> Any:
     """A component as users get it: an array of the declared dtype, a numpy scalar, or a string."""
-    if isinstance(value, str) or type_.dtype == STRING:
+    if isinstance(value, str) or type_.dtype in (STRING, DATASET):
         return value
     return np.asarray(value, numpy_dtype(type_.dtype))[()]

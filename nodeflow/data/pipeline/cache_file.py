@@ -1,0 +1,112 @@
+"""The elements of a data set in a file, which later passes and programs read.
+
+The file has a line of JSON with the types of the components, then for each element a byte 1 and
+its components as numpy's arrays (``.npy``, a string as its UTF-8 bytes), then a byte 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nodeflow.data.pipeline.elements import STRING, Derived, Element, Elements, Iteration
+from nodeflow.data.pipeline.structure import paths
+from nodeflow.errors import DataError
+from nodeflow.graph.types import TensorType, compatible, numpy_dtype
+
+MORE, END = b"\x01", b"\x00"
+LONGEST = 1 << 20
+"""Bytes of the first line, at most."""
+
+
+class CacheFile(Derived):
+    """The elements of the first whole pass, in a file; those of the file if it exists."""
+
+    def __init__(self, source: Elements, path: Path) -> None:
+        super().__init__(source)
+        self.path = path
+
+    def elements(self, iteration: Iteration) -> Iterator[Element]:
+        return self._read() if self.path.exists() else self._written(iteration)
+
+    def _head(self) -> bytes:
+        """The first line of the file: what it holds."""
+        types = [
+            [t.dtype, list(t.shape) if t.has_rank else None, path]
+            for t, path in zip(self.types, paths(self.template), strict=True)
+        ]
+        return json.dumps({"nodeflow cache": 1, "components": types}).encode() + b"\n"
+
+    def _written(self, iteration: Iteration) -> Iterator[Element]:
+        try:
+            handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        except OSError as error:
+            raise self._unwritten(error) from error
+        try:
+            with os.fdopen(handle, "wb") as file:
+                self._put(file, self._head())
+                for element in self.source.elements(iteration):
+                    self._put(file, MORE, element)
+                    yield element
+                self._put(file, END)
+            try:
+                os.replace(temporary, self.path)
+            except OSError as error:
+                raise self._unwritten(error) from error
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    def _put(self, file: BinaryIO, head: bytes, element: Element = ()) -> None:
+        try:
+            file.write(head)
+            for value, type_ in zip(element, self.types if element else (), strict=True):
+                np.lib.format.write_array(file, _stored(value, type_), allow_pickle=False)
+            file.flush()
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> DataError:
+        return DataError(
+            f"the cache {self.path} cannot be written: {error.strerror or error}",
+            hint="Name a file in a folder that exists and has space, or leave the name out.",
+        )
+
+    def _read(self) -> Iterator[Element]:
+        types = self.types
+        try:
+            with self.path.open("rb") as file:
+                if file.readline(LONGEST) != self._head():
+                    raise DataError(
+                        f"{self.path} is not a cache of this data set",
+                        hint="Delete the file, or name another one.",
+                    )
+                while (mark := file.read(1)) == MORE:
+                    yield tuple([_loaded(file, type_) for type_ in types])
+                if mark != END:
+                    raise ValueError("it ends too early")
+        except (OSError, ValueError, EOFError, MemoryError) as error:
+            raise DataError(
+                f"the cache {self.path} cannot be read: {error}", hint="Delete the file."
+            ) from error
+
+
+def _stored(value: Any, type_: TensorType) -> np.ndarray:
+    if type_.dtype == STRING:
+        return np.frombuffer(str(value).encode(), np.uint8)
+    return np.asarray(value, numpy_dtype(type_.dtype))
+
+
+def _loaded(file: BinaryIO, type_: TensorType) -> Any:
+    array = np.lib.format.read_array(file, allow_pickle=False)
+    if type_.dtype == STRING:
+        return array.astype(np.uint8, copy=False).tobytes().decode()
+    dtype = numpy_dtype(type_.dtype)
+    if array.dtype.itemsize != dtype.itemsize or not compatible(type_.shape, array.shape):
+        raise ValueError(f"expected {type_}, not {array.dtype} of shape {array.shape}")
+    return array if array.dtype == dtype else array.view(dtype)  # .npy has no bfloat16

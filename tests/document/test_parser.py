@@ -215,6 +215,21 @@ def test_unknown_names_are_all_listed_and_can_be_declared(made):
     assert document.node_named("p") is None
 
 
+def test_names_in_a_shape_are_unknown_sizes(made):
+    document, analysis = made
+    for text in ("p = placeholder(shape=[rows, 784])", "p = placeholder('float32', (rows, 784))"):
+        plan = parse_expression(document, analysis, text)
+        assert [node.op for node in plan.nodes] == ["placeholder"]
+        assert plan.nodes[0].attrs["shape"] == [None, 784]
+        assert plan.nodes[0].outputs["out"].shape == (None, 784)
+    (new,) = add_expression(document, analysis, "p = placeholder(shape=[rows, rows, 3])")
+    assert document.node(new).attrs["shape"] == [None, None, 3]
+    known = next(iter(document.names))
+    with pytest.raises(ExpressionError, match=f"'{known}' is a node") as caught:
+        parse_expression(document, Analysis(document), f"q = placeholder(shape=[rows, {known}])")
+    assert caught.value.column == len("q = placeholder(shape=[rows, ")
+
+
 def test_an_unknown_name_gets_near_names(made):
     with pytest.raises(ExpressionError, match="Did you mean layer/b"):
         parse_expression(*made, "x @ w + layer_b")

@@ -100,6 +100,8 @@ class CallReader(Planner):
         return self._attribute(op, op.attr(key), keyword.value)
 
     def _attribute(self, op: Op, attr: Attr, node: ast.expr) -> Any:
+        if attr.kind == "shape" and isinstance(node, (ast.List, ast.Tuple)):
+            node = self._sizes(op, node)
         named = attr.kind in ("dtype", "initializer")
         if isinstance(node, ast.Name) and (named or node.id in attr.choices):
             value: Any = node.id
@@ -117,6 +119,21 @@ class CallReader(Planner):
         except NodeflowError as error:
             raise self.error(node, error.message, error.hint) from None
         return list(checked) if isinstance(checked, tuple) else checked
+
+    def _sizes(self, op: Op, shape: ast.List | ast.Tuple) -> ast.expr:
+        """A shape in which a name that nothing has stands for an unknown size: ``[n, 784]``."""
+        for size in shape.elts:
+            if isinstance(size, ast.Name) and self._is_known(size.id):
+                raise self.error(
+                    size,
+                    f"{op.call_name}'s shape has numbers, and {size.id!r} is a node",
+                    "Write None, or a name that no node has, for an unknown size.",
+                )
+        sizes = [ast.Constant(None) if isinstance(e, ast.Name) else e for e in shape.elts]
+        return ast.copy_location(ast.List(sizes, ast.Load()), shape)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.local or self.doc.node_named(name) is not None
 
     def _own_name(self, node: ast.expr) -> str:
         name = node.value if isinstance(node, ast.Constant) else None

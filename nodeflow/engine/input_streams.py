@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nodeflow.engine.feeds import as_array
-from nodeflow.errors import NotInitialized, OutOfRangeError
+from nodeflow.engine.feeds import as_array, missing_feed
+from nodeflow.errors import DataError, NotInitialized, OutOfRangeError
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.types import TensorType
 
 
 class Elements(Protocol):
@@ -46,11 +47,63 @@ class Stream:
     elements: Elements | None = None
 
 
+@dataclass(frozen=True)
+class Handle:
+    """What the number of a node stands for: a stream that a placeholder can choose.
+
+    Attributes:
+        components: path in an element -> type.
+    """
+
+    stream: Stream
+    number: int
+    components: Mapping[str, TensorType]
+
+
+@dataclass(eq=False)
+class Chosen:
+    """The stream whose handle is fed, in each run.
+
+    Attributes:
+        handle: the placeholder.
+        components: path in an element -> type, of every stream that may be chosen.
+    """
+
+    handle: Tensor
+    components: Mapping[str, TensorType]
+
+    def stream(self, feeds: Mapping[Tensor, np.ndarray]) -> Stream:
+        """Which it is in a run with these feeds.
+
+        Raises:
+            FeedError: the handle is not fed, or its number is no handle.
+            DataError: the elements are of another structure or type.
+        """
+        if self.handle not in feeds:
+            raise missing_feed(self.handle)
+        number, name = int(feeds[self.handle]), self.handle.node.name
+        handles = (h for h in self.handle.graph.streams.values() if isinstance(h, Handle))
+        found = next((handle for handle in handles if handle.number == number), None)
+        if found is None:
+            raise DataError(
+                f"{number} is not the handle of an iterator of this graph", node=name,
+                hint="Feed what session.run(iterator.string_handle()) gives.",
+            )  # fmt: skip
+        if [*found.components] != [*self.components]:
+            raise DataError("the fed iterator has elements of another structure", node=name)
+        for path, own in self.components.items():
+            if not own.accepts(given := found.components[path]):
+                raise DataError(
+                    f"{path or 'an element'} of the fed iterator is {given}, not {own}", node=name
+                )
+        return found.stream
+
+
 @dataclass(eq=False)
 class Next:
     """One ``get_next``: takes an element a run."""
 
-    stream: Stream
+    stream: Stream | Chosen
 
 
 @dataclass(frozen=True)
@@ -94,7 +147,9 @@ class InputStreams:
             if isinstance(found, Restart):
                 self._begin(found.stream, found.elements, run)
 
-    def value(self, tensor: Tensor, run: Run) -> np.ndarray | None:
+    def value(
+        self, tensor: Tensor, run: Run, feeds: Mapping[Tensor, np.ndarray]
+    ) -> np.ndarray | None:
         """What a placeholder takes in this run; None if it takes nothing from a stream.
 
         Raises:
@@ -105,7 +160,10 @@ class InputStreams:
         if not isinstance(found, Component):
             return None
         if found.next not in self.taken:
-            self.taken[found.next] = self._take(found.next.stream, tensor, run)
+            stream = found.next.stream
+            if isinstance(stream, Chosen):
+                stream = stream.stream(feeds)
+            self.taken[found.next] = self._take(stream, tensor, run)
         return as_array(tensor, self.taken[found.next][found.index])
 
     def _take(self, stream: Stream, tensor: Tensor, run: Run) -> Sequence[Any]:

@@ -315,7 +315,7 @@ class Session:
             return feeds[tensor]
         array = phase.feed(tensor)
         if array is None and tensor in self.graph.streams:
-            array = self._inputs.value(tensor, self.run)
+            array = self._inputs.value(tensor, self.run, feeds)
         if array is None and (array := sample_of(tensor)) is None:
             raise missing_feed(tensor)
         return array

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.errors import DataError, NotInitialized, OutOfRangeError
+from nodeflow.errors import DataError, NodeflowError, NotInitialized, OutOfRangeError
 
 Dataset = nf.data.Dataset
 
@@ -213,3 +213,59 @@ def test_iterators_are_made_by_functions_too() -> None:
         session.run(again.initializer)
         assert session.run([first, second]) == [0, 0]
         assert session.run(first) == 1
+
+
+def test_a_fed_handle_chooses_the_iterator(tier: str) -> None:
+    """As in TensorFlow 1's guide: training and validation through one graph."""
+    with nf.Graph() as graph:
+        training = Dataset.range(100).repeat().make_one_shot_iterator()
+        validation = Dataset.range(1000, 1003).make_initializable_iterator()
+        handle = nf.placeholder("int64", [])
+        chosen = nf.data.Iterator.from_string_handle(handle, training.output_types, ())
+        result = nf.identity(chosen.get_next()) * 2
+        handles = [training.string_handle(), validation.string_handle()]
+        begin = validation.initializer
+    assert training.string_handle() is handles[0]
+    with nf.Session(graph, tier=tier) as session:
+        first, second = session.run(handles)
+        assert first != second
+        found = []
+        for _ in range(2):
+            found.append([int(session.run(result, {handle: first})) for _ in range(3)])
+            session.run(begin)
+            ended = []
+            with pytest.raises(OutOfRangeError):
+                while True:
+                    ended.append(int(session.run(result, {handle: second})))
+            found.append(ended)
+        assert found == [[0, 2, 4], [2000, 2002, 2004], [6, 8, 10], [2000, 2002, 2004]]
+
+
+def test_what_is_wrong_about_a_handle_is_said() -> None:
+    from_handle = nf.data.Iterator.from_string_handle
+    with nf.Graph() as graph:
+        handle = nf.placeholder("int64", [], name="handle")
+        numbers = Dataset.range(3).make_initializable_iterator()
+        floats = Dataset.from_tensor_slices([1.5]).make_one_shot_iterator()
+        pair = Dataset.from_tensor_slices(([1], [2])).make_one_shot_iterator()
+        chosen = from_handle(handle, "int64", ())
+        x = chosen.get_next()
+        handles = [it.string_handle() for it in (numbers, floats, pair)]
+        with pytest.raises(DataError, match="placeholder of int64"):
+            from_handle(nf.placeholder("float32", []), "int64")
+        with pytest.raises(DataError, match="chosen by a handle"):
+            chosen.string_handle()
+        with pytest.raises(DataError, match="chosen by a handle"):
+            chosen.make_initializer(Dataset.range(3))
+    with nf.Session(graph) as session:
+        a, b, c = session.run(handles)
+        for fed, error, said in (
+            (a, NotInitialized, "has not begun"),
+            (b, DataError, "is float32"),
+            (c, DataError, "another structure"),
+            (99, DataError, "99 is not the handle"),
+        ):
+            with pytest.raises(error, match=said):
+                session.run(x, {handle: fed})
+        with pytest.raises(NodeflowError, match="handle"):
+            session.run(x)

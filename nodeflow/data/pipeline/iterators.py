@@ -21,7 +21,7 @@ from nodeflow.data.pipeline.elements import (
 from nodeflow.data.pipeline.sources import typed
 from nodeflow.data.pipeline.structure import flatten, pack, paths, same_structure
 from nodeflow.engine.feeds import fed_tensor
-from nodeflow.engine.input_streams import Component, Next, Restart, Stream
+from nodeflow.engine.input_streams import Chosen, Component, Handle, Next, Restart, Stream
 from nodeflow.errors import DataError
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import TensorType, dtype_name
@@ -62,10 +62,13 @@ class Iterator:
         self.stage = stage
         self._template = template if stage is None else stage.template
         self._types = tuple(types) if stage is None else stage.types
-        self.stream = Stream(StageElements(stage) if one_shot and stage is not None else None)
+        self.stream: Stream | Chosen = Stream(
+            StageElements(stage) if one_shot and stage is not None else None
+        )
         captured = () if stage is None else stage.captured
         self.graph = captured[0].graph if captured else get_default_graph()
         self._initializer: Node | None = None
+        self._handle: Tensor | None = None
 
     @staticmethod
     def from_structure(output_types: Any, output_shapes: Any = None) -> Iterator:
@@ -73,6 +76,48 @@ class Iterator:
         dtypes = [dtype_name(dtype) for dtype in flatten(output_types)]
         types = typed(output_types, dtypes, output_shapes)
         return Iterator(None, one_shot=False, template=output_types, types=types)
+
+    @staticmethod
+    def from_string_handle(
+        string_handle: Tensor, output_types: Any, output_shapes: Any = None
+    ) -> Iterator:
+        """An iterator that is, in each run, the one whose handle is fed.
+
+        Args:
+            string_handle: a placeholder of int64 without axes, which takes what
+                ``session.run(iterator.string_handle())`` gives. A handle is a number here, since
+                there are no tensors of text.
+            output_types, output_shapes: of the elements of every iterator that is fed.
+        """
+        ok = isinstance(string_handle, Tensor) and string_handle.node.op.id == "placeholder"
+        if not ok or string_handle.dtype != "int64":
+            raise DataError(
+                "a handle is fed to a placeholder of int64",
+                hint='Make it by nf.placeholder("int64", []).',
+            )
+        iterator = Iterator.from_structure(output_types, output_shapes)
+        iterator.graph = string_handle.graph
+        iterator.stream = Chosen(string_handle, iterator._components)
+        return iterator
+
+    def string_handle(self, name: str | None = None) -> Tensor:
+        """The number that stands for it where a placeholder of `from_string_handle` is fed."""
+        if isinstance(self.stream, Chosen):
+            raise DataError("this iterator is chosen by a handle, and has none of its own")
+        if self._handle is not None:
+            return self._handle
+        streams = self.graph.streams
+        number = sum(isinstance(found, Handle) for found in streams.values())
+        name = name or "iterator_handle"
+        handle = self.graph.apply("constant", dtype="int64", value=number, name=name)
+        streams[handle.node] = Handle(self.stream, number, self._components)
+        self._handle = handle
+        return handle
+
+    @property
+    def _components(self) -> dict[str, TensorType]:
+        """Path in an element -> type."""
+        return dict(zip(paths(self._template), self._types, strict=True))
 
     def get_next(self, name: str | None = None) -> Any:
         """Tensors of the next element, in its structure: placeholders that take another one in
@@ -94,7 +139,7 @@ class Iterator:
     @property
     def initializer(self) -> Node:
         """What begins it, from the first element; run it again for the next pass."""
-        if self.stream.elements is not None:
+        if isinstance(self.stream, Stream) and self.stream.elements is not None:
             raise DataError("a one-shot iterator begins by itself", hint="It has no initializer.")
         if self.stage is None:
             raise DataError(
@@ -119,6 +164,10 @@ class Iterator:
         return self._made_initializer(stage, name)
 
     def _made_initializer(self, stage: Elements, name: str | None) -> Node:
+        if isinstance(self.stream, Chosen):
+            raise DataError(
+                "this iterator is chosen by a handle", hint="Initialize the one that is fed."
+            )
         node = self.graph.add_node("group", stage.captured, name=name or "make_iterator")
         self.graph.streams[node] = Restart(self.stream, StageElements(stage))
         return node
@@ -132,7 +181,7 @@ class Iterator:
         return pack(self._template, [t.shape for t in self._types])
 
 
-def connect(graph: Graph, stream: Stream, places: Sequence[Tensor]) -> None:
+def connect(graph: Graph, stream: Stream | Chosen, places: Sequence[Tensor]) -> None:
     """Let placeholders take the components of the next element of a stream."""
     following = Next(stream)
     for index, place in enumerate(places):
@@ -163,6 +212,8 @@ def connections(graph: Graph) -> list[Connection]:
             begun.setdefault(found.stream, []).append(found.elements.stage)
     result = []
     for following, taken in places.items():
+        if isinstance(following.stream, Chosen):
+            continue
         own = following.stream.elements
         stages = [own.stage] if isinstance(own, StageElements) else begun.get(following.stream, [])
         result.append(Connection(taken, tuple(stages)))

@@ -44,10 +44,10 @@ def place(canvas, name: str) -> QPoint:
 
 
 def body(canvas, name: str) -> QPoint:
-    """A point of a node's card below its header and ports."""
+    """A point of a node's card below its header and ports, beside the arrow that unfolds them."""
     place(canvas, name)
     rect = canvas.viewport.node_rect(canvas.document.node_named(name).id)
-    return QPoint(round(rect.center().x()), round(rect.bottom() - 6))
+    return QPoint(round(rect.left() + rect.width() / 4), round(rect.bottom() - 6))
 
 
 def expand(qtbot, window):

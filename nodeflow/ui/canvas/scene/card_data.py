@@ -28,6 +28,8 @@ from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.core import text_metrics
 
 PROBLEM_PAD = 8.0
+FOLD_WIDTH = 56.0
+"""Of the place around the arrow that takes clicks; beside it a click chooses the card."""
 FOLDED, UNFOLDED = "folded", "unfolded"
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 _SERIAL = 8
@@ -198,6 +200,7 @@ __all__ = [
     "DOT_FORM",
     "FOLD",
     "FOLDED",
+    "FOLD_WIDTH",
     "FOOT",
     "HEADER",
     "ICON_ROOM",

@@ -148,16 +148,17 @@ class Viewport(QObject):
         return area.adjusted(0, area.height() - SLIDER_HEIGHT * self.camera.scale, 0, 0)
 
     def fold_rect(self, node_id: str) -> QRectF:
-        """The strip of a card that folds and unfolds ports, in view coordinates; empty where there
-        is none."""
+        """The place around the arrow of a card that folds and unfolds ports, in view coordinates;
+        empty where there is none."""
         slot = self._scene.nodes.get(node_id)
         if slot is None or self.camera.scale < VALUE_SCALE:
             return QRectF()
         card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
         if not card.fold or card.form != card_data.CARD_FORM:
             return QRectF()
-        strip = QRectF(corner.x(), corner.y() + card.fold_top, card.width, card_data.FOLD)
-        return self.camera.rect_to_view(strip)
+        left = corner.x() + (card.width - card_data.FOLD_WIDTH) / 2
+        place = QRectF(left, corner.y() + card.fold_top, card_data.FOLD_WIDTH, card_data.FOLD)
+        return self.camera.rect_to_view(place)
 
     def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
         """(m, 4) line segments of wires in view coordinates."""

@@ -40,7 +40,7 @@ from nodeflow.engine.schedule.schedule import (
 from nodeflow.engine.stages import AnyExecutor, StagedExecutor, explain_run, make_executor
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
-from nodeflow.engine.timeline import RunMetadata, RunOptions, whole_run
+from nodeflow.engine.timeline import RunMetadata, RunOptions, check_recording, whole_run
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import (
     FeedError,
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
 
 
-@public_methods("initialize", "make_callable")
+@public_methods("initialize", "make_callable", "steps_of", "count_steps")
 class Session:
     """Values of a graph's variables, and a way to run parts of the graph.
 
@@ -162,7 +162,9 @@ class Session:
             AssignOrderError: two assigns to one variable without an order.
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
+            ArgumentProblem: the options or the metadata are something else.
         """
+        check_recording(options, run_metadata)
         if options is not None and options.trace_level and run_metadata is not None:
             found, run_metadata.step_stats = self.profile(fetches, feed_dict, training=training)
             return found

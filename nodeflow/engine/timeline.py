@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from nodeflow.errors import RunError, SurfaceText
+from nodeflow.errors import ArgumentProblem, RunError, SurfaceText, a_type
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
@@ -52,6 +52,23 @@ class RunMetadata:
 
     def __init__(self) -> None:
         self.step_stats: dict[str, Any] | None = None
+
+
+def check_recording(options: object, run_metadata: object) -> None:
+    """Refuse what is neither None nor made for saying what to record, or for keeping it.
+
+    Raises:
+        ArgumentProblem: names the argument.
+    """
+    for name, value, kind in (
+        ("options", options, RunOptions),
+        ("run_metadata", run_metadata, RunMetadata),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise ArgumentProblem(
+                f"{name} must be an nf.{kind.__name__}, not {a_type(value)}",
+                hint=f"Give {name}=nf.{kind.__name__}(), or leave it out.",
+            )
 
 
 class Timeline:

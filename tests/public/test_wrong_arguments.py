@@ -151,6 +151,17 @@ def test_an_operator(operator: str) -> None:
         (lambda x, s: nf.Session("x.flow"), GraphError, "expected a Graph to run"),
         (lambda x, s: nf.constant(2.5, nf.int32), GraphError, "2.5 is not an int32"),
         (lambda x, s: s.run(x, {x: x}), RunError, "Feed a value, not a tensor: run it first"),
+        (
+            lambda x, s: s.run([], None, 5),
+            ArgumentProblem,
+            "options must be an nf.RunOptions, not an int",
+        ),
+        (
+            lambda x, s: s.run([], None, nf.RunOptions(trace_level=3), {}),
+            ArgumentProblem,
+            "run_metadata must be an nf.RunMetadata, not a dict",
+        ),
+        (lambda x, s: s.steps_of(5), ArgumentProblem, "optimizers must be Iterable.*not an int"),
         (lambda x, s: nf.group([x, 3]), GraphError, "group takes nodes and tensors"),
         (
             lambda x, s: nf.train.global_step(3, 4),

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +16,10 @@ import pytest
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
+from nodeflow.resources import example
+from nodeflow.train.interrupts import STOPPING
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -43,3 +52,38 @@ def nodeflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         )
 
     return call
+
+
+@pytest.fixture
+def endless_training(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``nodeflow train SPIRALS`` in a process that has ended an epoch and heeds signals.
+
+    A shell's background jobs, and what they start, ignore Ctrl-C, and those of nohup SIGHUP: the
+    process gets the signals' defaults, as in a terminal.
+    """
+    started: list[subprocess.Popen[str]] = []
+    ignored = [number for number in STOPPING if signal.getsignal(number) is signal.SIG_IGN]
+    command = [sys.executable, "-m", "nodeflow", "train", str(example("spirals.flow")), "--json"]
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*command, "--set", "training.epochs=1000000", *options],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "epoch"
+        return process
+
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield start
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -101,19 +99,8 @@ def test_a_data_folder_without_the_files_names_them(nodeflow, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a Unix signal")
-def test_ctrl_c_keeps_the_weights_when_asked_to(tmp_path):
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "nodeflow", "train", str(SPIRALS), "--epochs", "1000000"),
-            *("--json", "--save-weights", "w.safetensors"),
-        ],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["event"] == "epoch"
+def test_ctrl_c_keeps_the_weights_when_asked_to(endless_training, tmp_path):
+    process = endless_training("--save-weights", "w.safetensors")
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)

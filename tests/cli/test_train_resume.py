@@ -7,8 +7,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from nodeflow.train.training_state import load_state
 from nodeflow.train.weights import load_weights
 
 SPIRALS = next(path for path in examples() if path.stem == "spirals")
-ROOT = Path(__file__).parents[2]
 TIMELESS = ("event", "epoch", "loss", "metrics", "steps")
 
 
@@ -73,19 +70,10 @@ def test_options_that_make_no_sense(nodeflow, options, said):
 
 @pytest.mark.skipif(os.name == "nt", reason="sends Unix signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_keeps_the_state_and_says_how_to_go_on(nodeflow, tmp_path, number):
-    command = [sys.executable, "-m", "nodeflow", "train", str(SPIRALS), "--json"]
-    options = ["--set", "training.epochs=1000000", "--checkpoint", "kept", "--tier", "reference"]
-    process = subprocess.Popen(
-        [*command, *options],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["event"] == "epoch"
+def test_a_signal_keeps_the_state_and_says_how_to_go_on(
+    nodeflow, endless_training, tmp_path, number
+):
+    process = endless_training("--checkpoint", "kept", "--tier", "reference")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

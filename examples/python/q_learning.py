@@ -40,7 +40,7 @@ def main(steps=2500):
     later = nf.reduce_max(network(next_places, "target"), axis=1)
     target = nf.stop_gradient(rewards + 0.95 * (1.0 - done) * later)
     chosen = nf.reduce_sum(worth * nf.one_hot(actions, 4), axis=1)
-    loss = nf.huber_loss(target, chosen)
+    loss = nf.losses.huber_loss(target, chosen)
     train = nf.train.AdamOptimizer(0.003).minimize(
         loss, var_list=nf.trainable_variables("online")
     )

@@ -27,7 +27,7 @@ def attention(x):
             split_heads(nf.layers.dense(x, SIZE, use_bias=False, name=name))
             for name in ("query", "key", "value")
         )
-        scores = nf.matmul(query, key, transpose_y=True) / np.sqrt(SIZE // HEADS)
+        scores = nf.matmul(query, key, transpose_b=True) / np.sqrt(SIZE // HEADS)
         seen = nf.matmul(nf.nn.softmax(scores), value)
         joined = nf.reshape(nf.transpose(seen, [0, 2, 1, 3]), [-1, LENGTH, SIZE])
         return nf.layers.dense(joined, SIZE, name="join")

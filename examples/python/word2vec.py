@@ -34,7 +34,7 @@ def main(steps=4000):
         nce_biases = nf.Variable(nf.zeros([VOCABULARY]))
     with nf.name_scope("loss"):
         loss = nf.reduce_mean(
-            nf.nce_loss(
+            nf.nn.nce_loss(
                 weights=nce_weights,
                 biases=nce_biases,
                 labels=train_labels,
@@ -48,7 +48,7 @@ def main(steps=4000):
     with nf.name_scope("similarity"):
         norm = nf.sqrt(nf.reduce_sum(nf.square(embeddings), 1, keepdims=True))
         normalized = embeddings / norm
-        similarity = nf.matmul(normalized, normalized, transpose_y=True)
+        similarity = nf.matmul(normalized, normalized, transpose_b=True)
         _, near = nf.nn.top_k(similarity, k=2)
 
     random = np.random.RandomState(1)

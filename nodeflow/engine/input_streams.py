@@ -185,10 +185,11 @@ class InputStreams:
         )
 
     def _begin(self, stream: Stream, elements: Elements, run: Run) -> None:
-        captured = list(elements.captured)
-        values = (
-            dict(zip(captured, map(np.asarray, run(captured)), strict=True)) if captured else {}
-        )
+        captured, values = list(elements.captured), {}
+        if captured:
+            taken = self.taken.copy()  # the run within this one forgets them
+            values = dict(zip(captured, map(np.asarray, run(captured)), strict=True))
+            self.taken.update(taken)
         if elements not in self.states:
             self.states[elements] = elements.state()
         self.close(stream)

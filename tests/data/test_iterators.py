@@ -72,6 +72,19 @@ def test_each_get_next_takes_an_element_of_its_own() -> None:
         assert session.run([first, first]) == [2, 2]
 
 
+def test_components_stay_together_where_another_iterator_begins(tier: str) -> None:
+    """What a data set is made from is computed by a run within the run."""
+    with nf.Graph() as graph:
+        rows, labels = nf.constant(np.arange(4)), nf.constant(np.arange(4) * 10)
+        pairs = Dataset.from_tensor_slices((rows, labels)).make_one_shot_iterator()
+        other = Dataset.from_tensor_slices(nf.constant(np.arange(4) + 100)).make_one_shot_iterator()
+        row, label = pairs.get_next()
+        between = other.get_next()
+    with nf.Session(graph, tier=tier) as session:
+        found = np.array([session.run([row, between, label]) for _ in range(4)])
+    assert found.tolist() == [[i, i + 100, i * 10] for i in range(4)]
+
+
 def test_an_initializable_iterator_is_fed_where_it_begins(tier: str) -> None:
     with nf.Graph() as graph:
         rows = nf.placeholder("float32", [None, 2], name="rows")

@@ -96,7 +96,7 @@ def initialize(session: Session, task: Task) -> None:
 
 def first_run(session: Session, task: Task, name: str) -> np.ndarray:
     """The value that a fresh session gives a tensor."""
-    session._runs = 0  # random nodes draw as in the first run
+    session.runs = 0  # random nodes draw as in the first run
     tensor = task.tensor(name)
     return np.asarray(session.run(tensor, task.feeds([tensor])))
 

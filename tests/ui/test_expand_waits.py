@@ -46,7 +46,7 @@ def double_click(window, qtbot) -> None:
     train = window.workspace.document.node_named("train").id
     canvas.viewport.center_on(train)
     rect = canvas.viewport.node_rect(train)
-    at = QPoint(round(rect.center().x()), round(rect.bottom() - 6))
+    at = QPoint(round(rect.left() + rect.width() / 4), round(rect.bottom() - 6))
     qtbot.mouseClick(canvas, LEFT, pos=at)
     qtbot.mouseDClick(canvas, LEFT, pos=at)
 

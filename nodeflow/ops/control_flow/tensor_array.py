@@ -38,11 +38,10 @@ class TensorArray(Composite):
         dtype: of the elements.
         size: how many there are: a number or a scalar tensor; None is 0.
         dynamic_size: whether writing beyond the end makes it longer.
-        clear_after_read, tensor_array_name, handle, flow, infer_shape,
-            colocate_with_first_write_call, name: accepted for TensorFlow 1; they change nothing.
         element_shape: shape of the elements: numbers, or a list with scalar tensors for sizes that
             only a run knows; None takes that of the first one that is written.
 
+    Arguments that are not described are accepted for TensorFlow 1; they change nothing here.
     What was never written is 0. Of two writes of one number the later one counts. An array that
     grows in a loop has no gradient; one of a fixed size has.
 

@@ -248,7 +248,7 @@ def matrix_solve_ls(
     fast: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """The matrix z with the least |matrix z - rhs|^2 + l2_regularizer |z|^2, of full rank.
+    """The matrix z with the least ``|matrix z - rhs|^2 + l2_regularizer |z|^2``, of full rank.
 
     With fewer rows than columns the smallest of all solutions.
 

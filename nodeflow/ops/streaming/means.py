@@ -121,7 +121,7 @@ def mean_absolute_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of |labels - predictions|; other arguments as of `mean`."""
+    """The mean of ``|labels - predictions|``; other arguments as of `mean`."""
     labels, predictions = fitting(labels, predictions)
     error = F.abs(predictions - labels)
     return mean(
@@ -169,7 +169,7 @@ def mean_relative_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of |labels - predictions| / normalizer, 0 where that is 0; other arguments as of
+    """The mean of ``|labels - predictions|`` / normalizer, 0 where that is 0; other arguments as of
     `mean`."""
     labels, predictions = fitting(labels, predictions)
     predictions, normalizer = squeezed(predictions, normalizer)

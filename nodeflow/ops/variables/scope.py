@@ -346,6 +346,8 @@ def Variable(
 ) -> Tensor:
     """A new variable with a value; TensorFlow 1's arguments. It is a tensor that can be assigned.
 
+    Arguments that are not described are accepted for TensorFlow 1; they change nothing here.
+
     Args:
         initial_value: a tensor, numbers, an array, one of `nf.initializers` or the like with
             `expected_shape`, or a function of nothing that gives one of these.
@@ -354,8 +356,6 @@ def Variable(
         name: wanted name; made unique.
         dtype: None is that of the value.
         shape: as expected_shape.
-        validate_shape, caching_device, variable_def, import_scope, use_resource, synchronization,
-            aggregation: accepted for TensorFlow 1; they change nothing here.
 
     Raises:
         GraphError: there is no initial value, or it does not fit the dtype.

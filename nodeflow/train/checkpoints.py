@@ -171,14 +171,14 @@ class Checkpoints:
         return found
 
     def note_tiers(self, since: Mapping[str, int]) -> None:
-        """Record the switches of tier at once: a checkpoint may come later."""
+        """Record the switches of tier before the step that begins with them.
+
+        A checkpoint may come later than a kill, so this does not wait for one that is being
+        written. There are few: one for each plan.
+        """
         text = json.dumps(dict(since), sort_keys=True) + "\n"
-
-        def write() -> None:
-            with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
-                write_atomically(self.folder / TIERS, text.encode())
-
-        self._thread.submit(write)
+        with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
+            write_atomically(self.folder / TIERS, text.encode())
 
     def _write(self, state: TrainingState, last: bool = False) -> None:
         if state.step == self._written and not self._failed:

@@ -261,8 +261,7 @@ COMMANDS = (
             ),
             option(
                 "--every",
-                help="how often a checkpoint is written: after so many steps, or so many seconds "
-                "(default: 60s)",
+                help="write a checkpoint every so many steps (500) or seconds (30s) (default: 60s)",
                 metavar="STEPS|SECONDSs",
             ),
             option(

@@ -90,7 +90,9 @@ def _read_file(
     path: Path, key: str | None, type_: TensorType, invert: bool, prepare: str
 ) -> np.ndarray:
     if not path.is_file():
-        raise FileProblem(f"there is no file {path}")
+        raise FileProblem(
+            f"{path} is not a regular file" if path.exists() else f"there is no file {path}"
+        )
     ending = path.suffix.lower()
     try:
         if ending == ".npy":

@@ -25,7 +25,7 @@ class Arena:
         """Make the block at least ``size`` bytes; its contents are lost when it moves.
 
         Raises:
-            MemoryError: so much is not free.
+            MemoryError: not enough memory is free.
         """
         if len(self._buffer) < size + ALIGNMENT:
             require(size)

@@ -95,9 +95,6 @@ class Fill(RuntimeAttributes):
         shape = self._found((), wired, attrs)["shape"] if wired else attrs["shape"]
         return np.full(shape, arrays[1] if len(arrays) > 1 else literal_of(attrs))
 
-    def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        raise NotImplementedError  # `reference` says it all
-
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         if len(node.inputs) < 2:
             return [None] * len(node.inputs)

@@ -124,6 +124,8 @@ def test_a_placeholder_that_cannot_take_a_picture_says_so(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileProblem, match=r"there is no file .*gone\.npy"):
         feed("@gone.npy", folder=tmp_path)
+    with pytest.raises(FileProblem, match="is not a regular file"):
+        feed("@.", folder=tmp_path)
 
 
 def test_settings_split_at_the_last_dot_before_the_equals_sign():

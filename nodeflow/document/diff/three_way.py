@@ -90,7 +90,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _touched(base: Facts, side: Facts) -> Iterator[Path]:
-    """Yields what a side changed or refers to anew."""
+    """Yields the paths that a side changed or newly refers to."""
     for path, value in side.items():
         if same_fact(base, side, path):
             continue

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from nodeflow.errors import ArgumentProblem, RunError, SurfaceText, a_type
+from nodeflow.errors import ArgumentProblem, RunError, a_type
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
@@ -82,12 +82,8 @@ class Timeline:
         if not isinstance(step_stats, dict):
             raise RunError(
                 "there is no recorded run",
-                hint=SurfaceText(
-                    "Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
-                    "run_metadata, and give run_metadata.step_stats.",
-                    cli="Run with --profile.",
-                    window="Choose Run > Profile.",
-                ),
+                hint="Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
+                "run_metadata, and give run_metadata.step_stats.",
             )
         self._trace = step_stats
 

@@ -19,9 +19,11 @@ def lost(base: Document, ours: Document, theirs: Document, found: Merged) -> lis
     place = {tuple(c["path"]) for c in found.document.extra.get("conflicts", [])}
     missing = []
     both = found.followed
-    for side, ids, names in ((ours, {}, both), (theirs, found.ids, both | found.definitions)):
-        assert base.nodes.keys().isdisjoint(ids) and len({*ids.values()}) == len(ids)
-        before, after = _table(base, {}, both), _table(side, ids, names)
+    ids = found.ids
+    assert base.nodes.keys().isdisjoint(ids) and len({*ids.values()}) == len(ids)
+    before, mine = _table(base, {}, both), _table(ours, {}, both)
+    other = _table(theirs, ids, both | found.definitions)
+    for after, across in ((mine, other), (other, mine)):
         for key in before.keys() | after.keys():
             value = after.get(key)
             if value == before.get(key) or value == result.get(key):
@@ -29,16 +31,20 @@ def lost(base: Document, ours: Document, theirs: Document, found: Merged) -> lis
             named = any(key[: len(p)] == p for p in place)
             renamed = key[0] == "node" and key[1] in found.renamed
             renamed = renamed and key[2:] in (("name",), ("stream",))
-            if not named and not renamed and not _appended(before, value, result, key):
+            if not named and not renamed and not _appended(key, before, after, across, result):
                 missing.append(f"{key}: {before.get(key)} -> {value}, is {result.get(key)}")
     return missing
 
 
-def _appended(before: dict, value: str | None, result: dict, key: tuple) -> bool:
-    if key[-1] not in ("ports", "metrics") or value is None or result.get(key) is None:
+def _appended(key: tuple, before: dict, after: dict, across: dict, result: dict) -> bool:
+    """Says whether a side appended to a list, and the result has that: in its order, and beside
+    everything older that the other side did not take away."""
+    if key[-1] not in ("ports", "metrics") or None in (after.get(key), result.get(key)):
         return False
-    old, new, now = (json.loads(v or "[]") for v in (before.get(key), value, result[key]))
-    return new[: len(old)] == old and [item for item in now if item in new] == new
+    tables = (before, after, across, result)
+    old, new, theirs, now = (json.loads(table.get(key) or "[]") for table in tables)
+    added, kept = new[len(old) :], [item for item in old if item in now or item in theirs]
+    return new == old + added and [item for item in now if item in kept + added] == kept + added
 
 
 def _table(doc: Document, ids: dict[str, str], names: dict[str, str]) -> dict[tuple, str]:

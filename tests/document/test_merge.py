@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nodeflow.document.analysis.paths import instances_of
@@ -65,6 +65,7 @@ def random_base(seed: int) -> Document:
 
 @settings(max_examples=COUNT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 40), actions, actions, definition_edits, definition_edits)
+@example(1, [("port", 1, "add")], [("port", 1, "add"), ("port", 1, "rename")], [], [])
 def test_random_merges_lose_nothing_and_open(seed, to_ours, to_theirs, in_ours, in_theirs):
     base = random_base(seed)
     ours, theirs = copy(base), copy(base)

@@ -1,0 +1,173 @@
+"""A curve of a training: values with the step, epoch and seconds of each; no Qt.
+
+Whatever is to be plotted becomes one of these: the losses of the training that runs, metrics after
+its epochs, plotted nodes, and the curves of kept runs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nodeflow.ui.panels.plots.extremes import Extremes
+from nodeflow.ui.panels.plots.smoothing import Smoothing
+
+AXES = ("step", "epoch", "seconds")
+"""What the x axis of a plot may be."""
+
+
+class Columns(NamedTuple):
+    """What is drawn of a curve: at most one entry for each pixel column, or its own points.
+
+    Attributes:
+        x: float64 (n,), of the last value of each column.
+        low, high: float64 (n,), extremes of the column's values.
+        smooth: float64 (n,), smoothed, at ``x``.
+    """
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    smooth: np.ndarray
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each column holds a single value."""
+        return bool((self.low == self.high).all())
+
+
+class Curve:
+    """Named values that grow at their end.
+
+    Args:
+        name: of what is plotted: ``loss``, a metric's key or a node's name. Curves of one name
+            share a plot.
+        run: name of the kept run that it belongs to; empty for the training of this window.
+        color: as in ``#0072b2``; empty where the plot chooses one.
+        smoothing: weight of what came before, 0 to below 1.
+        is_share: whether the values lie between 0 and 1, so that the axis does, too.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        run: str = "",
+        color: str = "",
+        smoothing: float = 0.0,
+        is_share: bool = False,
+    ) -> None:
+        self.name, self.run, self.color, self.is_share = name, run, color, is_share
+        self.count = 0
+        self._smoothing = Smoothing(smoothing)
+        self._extremes = Extremes()
+        self._rows = np.empty((5, 256))  # step, epoch, seconds, value, smoothed
+
+    # ---- what there is ----------------------------------------------------------------------
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Float64 (count,), never falling; so are epochs and seconds."""
+        return self._rows[0, : self.count]
+
+    @property
+    def epochs(self) -> np.ndarray:
+        return self._rows[1, : self.count]
+
+    @property
+    def seconds(self) -> np.ndarray:
+        return self._rows[2, : self.count]
+
+    @property
+    def values(self) -> np.ndarray:
+        """Float64 (count,), which may hold values that are not finite."""
+        return self._rows[3, : self.count]
+
+    @property
+    def smooth(self) -> np.ndarray:
+        """Float64 (count,): exponential means, bias-corrected, of the finite values."""
+        return self._rows[4, : self.count]
+
+    @property
+    def smoothing(self) -> float:
+        return self._smoothing.keep
+
+    def x(self, axis: str) -> np.ndarray:
+        """Where the values stand along one of `AXES`."""
+        return self._rows[AXES.index(axis), : self.count]
+
+    @property
+    def title(self) -> str:
+        """The name, with that of the run."""
+        return f"{self.name} · {self.run}" if self.run else self.name
+
+    # ---- growing ----------------------------------------------------------------------------
+
+    def extend(
+        self, steps: np.ndarray, epochs: np.ndarray, seconds: np.ndarray, values: np.ndarray
+    ) -> None:
+        """Append values; all four are (n,). What is not known of epochs or seconds is NaN."""
+        values = np.asarray(values, np.float64).reshape(-1)
+        first, end = self.count, self.count + len(values)
+        if end > self._rows.shape[1]:
+            grown = np.empty((5, max(end, 2 * self._rows.shape[1])))
+            grown[:, :first] = self._rows[:, :first]
+            self._rows = grown
+        rows = (steps, epochs, seconds, values, self._smoothing.smooth(values))
+        for row, part in zip(self._rows, rows, strict=True):
+            row[first:end] = part
+        self._extremes.extend(values)
+        self.count = end
+
+    def set_smoothing(self, smoothing: float) -> None:
+        """Change the smoothing, also of what is there."""
+        self._smoothing = Smoothing(smoothing)
+        self._rows[4, : self.count] = self._smoothing.smooth(self.values)
+
+    def cut(self, count: int) -> None:
+        """Forget all but the first values: a training goes on from before."""
+        if count >= self.count:
+            return
+        kept = self._rows[:4, :count].copy()
+        self.count = 0
+        self._extremes, self._smoothing = Extremes(), Smoothing(self.smoothing)
+        self.extend(*kept)
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def index_at(self, axis: str, x: float) -> int | None:
+        """The value nearest to a place on an axis; None before the first and after the last."""
+        places = self.x(axis)
+        if not self.count or not places[0] <= x <= places[-1]:
+            return None
+        right = int(np.searchsorted(places, x))
+        if right and x - places[right - 1] <= places[right] - x:
+            return right - 1
+        return right
+
+    def columns(self, axis: str, edges: np.ndarray) -> Columns:
+        """What is drawn between the first and the last edge.
+
+        Where columns would hold two values or fewer, the values themselves, with a neighbour on
+        either side; where they hold more, the extremes of each column. Neither drops a peak.
+
+        Args:
+            edges: float64 (columns + 1,), rising.
+        """
+        places = self.x(axis)
+        first, last = np.searchsorted(places, edges[[0, -1]])
+        first, last = max(0, int(first) - 1), min(self.count, int(last) + 1)
+        if last - first <= 2 * len(edges):
+            part = slice(first, last)
+            y, smooth = self.values[part], self.smooth[part]
+            good = np.isfinite(y)
+            return Columns(places[part][good], y[good], y[good], smooth[good])
+        bounds = np.searchsorted(places, edges)
+        bounds[-1] = np.searchsorted(places, edges[-1], side="right")
+        low, high = self._extremes.of(bounds[:-1], bounds[1:])
+        used = np.flatnonzero(~np.isnan(low))
+        ends = bounds[1:][used] - 1
+        smooth = self.smooth[ends]
+        smooth = np.where(np.isfinite(smooth), smooth, (low[used] + high[used]) / 2)
+        return Columns(places[ends], low[used], high[used], smooth)

@@ -77,7 +77,7 @@ class Start(QObject):
         window.pages.welcome.draw_pictures()
         if self._path is not None:
             window.files.load(self._path)
-        window.files.offer_recovery()
+        window.files.recovery.offer()
         window.engine_notices.show_safe_start()
         if notice := home_notice():
             window.messages.show(notice, "info")

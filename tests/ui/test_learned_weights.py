@@ -17,7 +17,7 @@ from nodeflow.host import protocol as p
 from nodeflow.paths import journal_folder
 from nodeflow.train.events import Done
 from nodeflow.train.weights import Match, load_saved, save_weights
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups import dialogs, recovery_dialog
 
 
 @pytest.fixture
@@ -219,13 +219,13 @@ def test_a_crash_does_not_lose_what_was_learned(qtbot, window, monkeypatch):
     qtbot.waitUntil(lambda: bool(files()), timeout=20000)
     (kept,) = files()
     qtbot.waitUntil(lambda: bool(kept.exists() and kept.stat().st_size), timeout=20000)
-    journal = window.files._journal
+    journal = window.files.recovery.journal
     journal._unsubscribe()
     journal._file.close()  # the process died: the lock is gone
-    window.files._journal = window.files.weights.journal = None
-    monkeypatch.setattr(dialogs, "ask_recover", lambda parent, found: dialogs.SAVE)
+    window.files.recovery.journal = window.files.weights.journal = None
+    monkeypatch.setattr(recovery_dialog, "ask_recover", lambda _, found: (dialogs.SAVE, found))
     with qtbot.waitSignal(window.link.done, timeout=20000):
-        window.files.offer_recovery()
+        window.files.recovery.offer()
     assert own(variables()) == own(trained)
     assert window.files.weights.is_unsaved and kept.exists()
     window.files.close()

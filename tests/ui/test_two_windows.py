@@ -273,7 +273,7 @@ def test_recovered_work_does_not_replace_what_was_written_after_the_crash(window
     crash = left.stat().st_mtime
     os.utime(path, (crash + 60, crash + 60))
     window.activateWindow()
-    window.files._recover(Recoverable(left, path, crash))
+    window.files.recovery.recover(Recoverable(left, path, crash))
     assert names(window.workspace.document) == {"first", "mine"}
     asked: list[str] = []
     answer("Overwrite", asked)

@@ -14,7 +14,7 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.ui.core.error_handler import ErrorHandler
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups import dialogs, recovery_dialog
 
 
 def build_expression(document: Document) -> dict[str, str]:
@@ -412,8 +412,8 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     build_expression(lost)
     assert journal.path is not None
     journal._file.close()  # the process died: the lock is gone
-    monkeypatch.setattr(dialogs, "ask_recover", lambda parent, found: dialogs.SAVE)
-    window.files.offer_recovery()
+    monkeypatch.setattr(recovery_dialog, "ask_recover", lambda _, found: (dialogs.SAVE, found))
+    window.files.recovery.offer()
     assert len(window.workspace.document.nodes) == 6
     assert window.workspace.document.is_modified
     assert journal.path.exists(), "it stays until the work is safe elsewhere"

@@ -1,8 +1,9 @@
 """A crash journal: the changes since the last save, on disk after every edit.
 
-A journal is a text file in the user's state folder. Its first line holds the path of the document
-and its content after the first edit; each further line is one change. Replaying ignores a line
-that a crash truncated. Saving or closing removes the journal.
+A journal is a text file in the user's state folder: the path of the document, its content after
+the first edit, and each further change (`journal_format`). How it comes to the disk, and what
+happens when that is full, is the business of `journal_file`. Recovery replays it up to the first
+line that is damaged, and says how many changes are missing. Saving or closing removes it.
 
 Learned weights lie beside it while they are not saved elsewhere (`keep_weights`).
 
@@ -12,72 +13,84 @@ being edited; the lock ends with the process.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
-from nodeflow.document.io import flow
-from nodeflow.document.io.file_lock import lock, try_lock
+from nodeflow.document.io import flow, journal_format
+from nodeflow.document.io.file_lock import try_lock
+from nodeflow.document.io.journal_file import JournalFile
+from nodeflow.document.io.regular_file import open_regular
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
-from nodeflow.document.model.records import Change, compact_json
+from nodeflow.document.model.records import Change
 from nodeflow.errors import NodeflowError
 from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
 WEIGHTS = ".safetensors"
+_EMPTY = 4096
+"""Of a file that a crash left empty, some file systems keep a block of zeros."""
 
 
 class Journal:
     """Records a document's changes until it is saved or closed.
 
-    Nothing is written before the first edit. `on_failure(error)` is called once if the journal
-    cannot be written; editing continues without it.
+    Nothing is written before the first edit. Where the journal cannot be written, editing goes on,
+    and what is missing is written as soon as that is possible again.
+
+    Args:
+        digest: returns the SHA-256 of the document's file as it was read or written last.
+        on_failure: called with the error when the journal cannot be written any more, and with
+            None when it is whole again; by any thread.
     """
 
     def __init__(
         self,
         doc: Document,
         folder: Path | None = None,
-        on_failure: Callable[[JournalError], None] | None = None,
+        on_failure: Callable[[JournalError | None], None] | None = None,
+        digest: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._doc = doc
         self._folder = folder or journal_folder()
         self._on_failure = on_failure
-        self._file: IO[str] | None = None
-        self._path: Path | None = None
-        self._failed = False
+        self._digest = digest
+        self._file: JournalFile | None = None
+        self._lost: JournalFile | None = None
+        """A file that is replaced; it goes when the new one is whole."""
+        self._lines = 0
         self._unsubscribe = doc.subscribe(self._record)
 
     @property
     def path(self) -> Path | None:
         """The journal's file, or None while there is nothing to recover."""
-        return self._path
+        return None if self._file is None else self._file.path
 
     def keep_weights(self) -> Path | None:
         """Returns where to write learned weights, so that a crash does not lose them.
 
         The file belongs to the journal from then on. None if the journal cannot be written.
         """
-        if self._path is None:
-            self._write(None)
-        return None if self._path is None else self._path.with_suffix(WEIGHTS)
+        if self._file is None or self._file.is_lost:
+            self._begin()
+        assert self._file is not None
+        return self._file.path.with_suffix(WEIGHTS) if self._is_whole and self._file.path else None
 
     @property
     def kept_weights(self) -> Path | None:
         """The weights that were written there, or None."""
-        path = None if self._path is None else self._path.with_suffix(WEIGHTS)
+        path = None if self.path is None else self.path.with_suffix(WEIGHTS)
         return path if path is not None and path.is_file() else None
 
     def drop_weights(self) -> None:
         """Removes the weights, which are safe elsewhere."""
-        if self._path is not None:
-            self._path.with_suffix(WEIGHTS).unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.with_suffix(WEIGHTS).unlink(missing_ok=True)
 
     def saved(self) -> None:
         """Removes the journal of a saved document; the next edit begins another."""
@@ -88,69 +101,114 @@ class Journal:
         self._unsubscribe()
         self._remove()
 
+    @property
+    def _is_whole(self) -> bool:
+        return self._file is not None and self._file.is_whole
+
     def _record(self, change: Change) -> None:
-        self._write(change.text)
+        if self._file is None or self._file.is_lost:
+            self._begin()  # its initial content includes this change
+        else:
+            self._file.append(journal_format.line(self._lines, change.text))
+            self._lines += 1
+        self._forget_lost()
 
-    def _write(self, change: str | None) -> None:
-        """Begins the journal, if there is none, or adds a change to it."""
-        if self._failed:
-            return
-        try:
-            if self._file is None:
-                self._file = self._begin()  # its initial content includes this change
-            elif change is not None:
-                self._file.write(change + "\n")
-            self._file.flush()
-        except OSError as error:
-            self._failed = True
-            failure = JournalError(
-                f"edits cannot be kept for recovery: {error.strerror or error}",
-                hint="Save often; the journal's folder is " + str(self._folder),
-            )
-            if self._on_failure is not None:
-                self._on_failure(failure)
-
-    def _begin(self) -> IO[str]:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
-        file = open(self._path, "x", encoding="utf-8")  # noqa: SIM115  closed by _remove
-        os.chmod(self._path, 0o600)
-        lock(file)
+    def _begin(self) -> None:
         header = {
-            "journal": 1,
             "path": None if self._doc.path is None else str(self._doc.path.absolute()),
+            "digest": self._digest(),
             "started": time.time(),
             "revision": self._doc.revision,
-            "base": flow.dumps(self._doc),
         }
-        file.write(compact_json(header) + "\n")
-        return file
+        self._lost, self._file = (
+            self._lost or self._file,
+            JournalFile(self._folder, SUFFIX, self._on_change),
+        )
+        self._file.append(journal_format.first_lines(header, flow.dumps(self._doc)))
+        self._lines = 2
+
+    def _on_change(self, error: OSError | None) -> None:
+        if self._on_failure is None:
+            return
+        if error is None:
+            self._on_failure(None)
+            return
+        self._on_failure(
+            JournalError(
+                f"edits cannot be kept for recovery: {error.strerror or error}",
+                hint="Save now and then until they can be; the journal's folder is "
+                + os.fsencode(self._folder).decode(errors="replace"),
+            )
+        )
+
+    def _forget_lost(self) -> None:
+        """Remove the file that is replaced, once the new one holds everything."""
+        lost, new = self._lost, self._file
+        if lost is None or not self._is_whole or new is None or new.path is None:
+            return
+        if lost.path is not None:
+            with contextlib.suppress(OSError):
+                os.replace(lost.path.with_suffix(WEIGHTS), new.path.with_suffix(WEIGHTS))
+        lost.remove()
+        self._lost = None
+        self._on_change(None)
 
     def _remove(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self._path is not None:
+        with contextlib.suppress(OSError):
             self.drop_weights()
-            self._path.unlink(missing_ok=True)
-            self._path = None
+        for file in (self._lost, self._file):
+            if file is not None:
+                file.remove()
+        self._file = self._lost = None
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a journal still holds.
+
+    Attributes:
+        document: as it was before the crash, marked as modified and with its `path`.
+        missing: how many later changes were damaged, and are not in it.
+        digest: the SHA-256 of the document's file as it was known then; None if it was not.
+        says_digest: whether the journal would say so; those of version 1 do not.
+    """
+
+    document: Document
+    missing: int
+    digest: str | None
+    says_digest: bool
 
 
 @dataclass(frozen=True)
 class Recoverable:
     """A journal left by a crash.
 
-    `document` is the file that was edited (None: never saved), `modified` when the last edit was
-    written, in seconds since 1970.
+    `document` is the file that was edited (None: never saved, or not to be read), `modified` when
+    the last edit was written, in seconds since 1970, `problem` why nothing can be recovered.
     """
 
     journal: Path
     document: Path | None
     modified: float
+    problem: str = ""
 
-    def recover(self) -> Document:
+    def recover(self) -> Recovered:
         """Returns the document as it was before the crash; raises JournalError."""
         return recover(self.journal)
+
+    def hold(self) -> BinaryIO | None:
+        """Keeps other windows from offering it until the file that is returned is closed.
+
+        None if another window has it, or if it is gone.
+        """
+        try:
+            file = open_regular(self.journal)
+        except (OSError, ValueError):
+            return None
+        if try_lock(file):
+            return file
+        file.close()
+        return None
 
     @property
     def weights(self) -> Path | None:
@@ -159,56 +217,63 @@ class Recoverable:
         return path if path.exists() else None
 
     def discard(self) -> None:
-        """Removes the journal, with the weights beside it."""
-        self.journal.with_suffix(WEIGHTS).unlink(missing_ok=True)
-        self.journal.unlink(missing_ok=True)
+        """Removes the journal, with the weights beside it, as far as that is allowed."""
+        for path in (self.journal.with_suffix(WEIGHTS), self.journal):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def pending(folder: Path | None = None) -> list[Recoverable]:
-    """Returns the journals left by crashes, newest first."""
-    found = []
-    for path in (folder or journal_folder()).glob(f"*{SUFFIX}"):
+    """Returns the journals left by crashes: what can be recovered, newest first, then the damaged.
+
+    Removes those that a crash left empty.
+    """
+    found: list[Recoverable] = []
+    with contextlib.suppress(OSError):
+        for path in (folder or journal_folder()).glob(f"*{SUFFIX}"):
+            with contextlib.suppress(OSError):  # removed meanwhile, or not ours to read
+                found += _left(path)
+    return sorted(found, key=lambda item: (bool(item.problem), -item.modified))
+
+
+def _left(path: Path) -> list[Recoverable]:
+    """The journal in a file, unless a window has it; raises OSError."""
+    with open_regular(path) as file:
+        if not try_lock(file):
+            return []
+        modified = os.fstat(file.fileno()).st_mtime
+        first = file.readline()
+        is_empty = not first.strip(b"\0 \r\n") and len(first) <= _EMPTY and not file.read(1)
+        if is_empty and not path.with_suffix(WEIGHTS).exists():
+            path.unlink(missing_ok=True)
+            return []
         try:
-            with open(path, encoding="utf-8") as file:
-                if not try_lock(file):
-                    continue
-                header = json.loads(file.readline())
-            document = header.get("path")
-            modified = path.stat().st_mtime
-        except (OSError, ValueError, AttributeError):
-            continue  # another program's, or removed meanwhile
-        found.append(Recoverable(path, Path(document) if document else None, modified))
-    return sorted(found, key=lambda item: -item.modified)
+            header = journal_format.read_header(first)
+        except ValueError as error:
+            return [Recoverable(path, None, modified, str(error))]
+    return [Recoverable(path, header.path, modified)]
 
 
-def recover(path: Path) -> Document:
-    """Replays a journal; returns the document, marked as modified and with its `path`.
+def recover(path: Path) -> Recovered:
+    """Replays a journal up to the first line that is damaged.
 
     Raises:
-        JournalError: the journal cannot be read, or its first line is damaged.
+        JournalError: it cannot be read, or is damaged so early that no document is left.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-        header = json.loads(lines[0])
-        doc = flow.loads(header["base"])
-    except (OSError, ValueError, KeyError, TypeError, NodeflowError) as error:
+        with open_regular(Path(path)) as file:
+            content = journal_format.read(file.read())
+        doc = flow.loads(content.header.base or "")
+    except (OSError, ValueError, NodeflowError) as error:
         raise JournalError(f"the journal {path} cannot be read: {error}") from error
-    for line in lines[1:]:
-        change = _read_change(line)
-        if change is None:
-            break
+    missing = content.missing
+    for applied, change in enumerate(content.changes):
         try:
             doc.apply_change(change)
-        except (NodeflowError, TypeError, ValueError) as error:
-            raise JournalError(f"the journal {path} does not fit its document: {error}") from error
-    doc.path = Path(header["path"]) if header.get("path") else None
+        except (NodeflowError, TypeError, ValueError, AttributeError, KeyError):
+            missing += len(content.changes) - applied  # it does not fit: the damage begins here
+            break
+    header = content.header
+    doc.path = header.path
     doc.mark_modified()
-    return doc
-
-
-def _read_change(line: str) -> Change | None:
-    """The change in a line, or None if a crash truncated it."""
-    try:
-        return Change.from_text(line)
-    except (ValueError, KeyError, TypeError):
-        return None
+    return Recovered(doc, missing, header.digest, header.version > 1)

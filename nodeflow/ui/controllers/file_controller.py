@@ -11,14 +11,15 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.locate import reanchor
-from nodeflow.document.io import flow, journal
+from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
@@ -28,12 +29,13 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.controllers.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.learned_weights import LearnedWeights
 from nodeflow.ui.controllers.shared_file import SharedFile
 from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
-from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
@@ -73,13 +75,13 @@ class FileController(QObject):
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
         self.shared = SharedFile(workspace, messages)
-        self._recovered: journal.Recoverable | None = None
-        """A journal that was opened again: it stays until the work is safe elsewhere."""
-        self._journal: journal.Journal | None = None
+        self.recovery = CrashRecovery(window, self.shared, messages)
         self.weights = LearnedWeights(
             window, workspace, link, settings, messages, actions, lambda: self.title, self.save
         )
-        self._keep_journal(workspace.root)
+        self.recovery.journal_begun.connect(self._on_journal)
+        self.recovery.recovered.connect(self._on_recovered)
+        self.recovery.keep_journal(workspace.root)
         actions.bind(
             {
                 "new": Binding(self.new),
@@ -306,18 +308,6 @@ class FileController(QObject):
         """What the open document is called."""
         return self._workspace.title
 
-    def offer_recovery(self) -> None:
-        """Ask about what a crash left behind, if anything, and open the newest of it."""
-        found = journal.pending()
-        if not found:
-            return
-        answer = dialogs.ask_recover(self._window, found)
-        if answer == dialogs.DISCARD:
-            for item in found:
-                item.discard()
-        elif answer == dialogs.SAVE:
-            self._recover(found[0])
-
     def open_recovered(self, document: Document, title: str) -> bool:
         """Open a document that a crash left behind; False if the user keeps the present one."""
         if not self.may_leave():
@@ -327,10 +317,8 @@ class FileController(QObject):
 
     def close(self) -> None:
         """The window closes on purpose: nothing is left to recover."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = self.weights.journal = None
-        self._forget_recovered()
+        self.recovery.close()
+        self.weights.journal = None
         self.shared.close()
 
     # ---- menus ------------------------------------------------------------------------------
@@ -353,13 +341,8 @@ class FileController(QObject):
 
     # ---- the inside -------------------------------------------------------------------------
 
-    def _forget_recovered(self) -> None:
-        if self._recovered is not None:
-            self._recovered.discard()
-            self._recovered = None
-
     def _show(self, document: Document, title: str = "", known: KnownFile | None = None) -> None:
-        self._keep_journal(document)
+        self.recovery.keep_journal(document)
         self._workspace.open(document, given_title=title)
         self.opened.emit()
         self.shared.opened(document.path, known)
@@ -379,9 +362,7 @@ class FileController(QObject):
         if not saved:
             answer = dialogs.ask_changed(self._window, path.name, saving=True)
             return self._settle_versions(answer)
-        if self._journal is not None:
-            self._journal.saved()
-        self._forget_recovered()
+        self.recovery.saved()
         self._settings.add_recent(path)
         if moves:
             self._workspace.reanalyse()
@@ -389,39 +370,20 @@ class FileController(QObject):
         self._messages.show_status(f"Saved {path.name}")
         return True
 
-    def _recover(self, item: journal.Recoverable) -> None:
-        try:
-            document = item.recover()
-        except NodeflowError as error:
-            dialogs.show_problem(self._window, "This work cannot be recovered", error)
-            return
-        self._show(document, known=_known_before(item))
-        self._recovered = item
-        if item.weights is not None:
-            self.weights.recover(item.weights)
-        self._messages.show_status("Recovered unsaved work; save it to keep it")
+    @Slot(object)
+    def _on_journal(self, journal: Journal) -> None:
+        self.weights.journal = journal
 
-    def _keep_journal(self, document: Document) -> None:
-        if self._journal is not None:
-            self._journal.close()
-        self._forget_recovered()
-        self._journal = journal.Journal(document, on_failure=self._on_journal_failure)
-        self.weights.journal = self._journal
-
-    def _on_journal_failure(self, error: NodeflowError) -> None:
-        log.warning("%s", error)
-        self._messages.show_status(sentence(error))
+    @Slot(object, object, object)
+    def _on_recovered(
+        self, document: Document, known: KnownFile | None, weights: Path | None
+    ) -> None:
+        self._show(document, known=known)
+        if weights is not None:
+            self.weights.recover(weights)
 
     def _suggested_name(self) -> str:
         return self._workspace.given_title or "graph"
-
-
-def _known_before(item: journal.Recoverable) -> KnownFile | None:
-    """What is known of the file of recovered work: nothing, if it was written after the crash."""
-    path = item.document
-    if path is None or not path.exists() or path.stat().st_mtime <= item.modified:
-        return None
-    return KnownFile(path, None)
 
 
 def _is_picture(path: Path) -> bool:

@@ -54,6 +54,11 @@ class SharedFile(QObject):
         """The window closes."""
         self._open.release()
 
+    @property
+    def digest(self) -> str | None:
+        """The SHA-256 of the file as it was read or written here; None if nothing is known."""
+        return None if self._known is None else self._known.digest
+
     # ---- looking ----------------------------------------------------------------------------
 
     @property

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
@@ -19,7 +16,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
 from nodeflow.train.weights import Match
@@ -200,19 +196,6 @@ def ask_use_data(parent: QWidget, name: str) -> bool:
     return answer == YES
 
 
-def ask_recover(parent: QWidget, found: Iterable[Recoverable]) -> str:
-    """What to do with what a crash left behind: ``save`` (recover), ``discard`` or ``cancel``."""
-    return _ask(
-        parent,
-        "recover",
-        "Restore unsaved work",
-        "nodeflow quit unexpectedly. Restore your unsaved work?",
-        f"Kept: {', '.join(map(_journal_name, found))}.",
-        {SAVE: ("Restore", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
-        SAVE,
-    )
-
-
 def ask_resume(parent: QWidget, name: str, step: int) -> str:
     """What to do with a training that a crash interrupted: ``yes`` (resume), ``discard`` or
     ``cancel``."""
@@ -235,11 +218,6 @@ def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
         hint = f"\n\n{in_window(error.hint)}" if error.hint else ""
         text = f"{where}{in_window(error.message)}{hint}"
     _box(parent, "problemBox", title, title, text, is_warning=True).exec()
-
-
-def _journal_name(item: Recoverable) -> str:
-    name = Path(item.document).name if item.document else "an untitled graph"
-    return f"{name} with what it learned" if item.weights else name
 
 
 class ErrorDialog(QDialog):

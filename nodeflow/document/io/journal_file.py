@@ -1,0 +1,161 @@
+"""A file that grows line by line, and what may go wrong with it: a crash, a power cut, a full disk.
+
+A line is with the operating system when `append` returns, so that a crash of the program loses
+none. A thread has it written to disk within a second, so that a power cut loses no more. What a
+full disk refuses waits in memory and is tried again with each line and each second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from nodeflow.atomic_write import sync_folder
+from nodeflow.document.io.file_lock import try_lock
+
+SYNC_SECONDS = 0.5
+"""How long edits gather before they are synced together: what a power cut may cost."""
+
+
+class JournalFile:
+    """Lines in a new, locked file of a folder.
+
+    Args:
+        suffix: of the file's name.
+        on_change: called with the error when writing begins to fail, and with None when everything
+            is in the file again; by the thread that notices.
+    """
+
+    def __init__(
+        self, folder: Path, suffix: str, on_change: Callable[[OSError | None], None]
+    ) -> None:
+        self._folder, self._suffix, self._on_change = folder, suffix, on_change
+        self.path: Path | None = None
+        """None until the file could be made."""
+        self._file: BinaryIO | None = None
+        self._state = threading.Condition()
+        self._waiting: list[bytes] = []
+        self._size = 0
+        """Bytes of whole lines; what is behind them is a line that was cut short."""
+        self._is_torn = self._is_unsynced = self._is_new = self._is_closed = False
+        self._failure: OSError | None = None
+        self.is_lost = False
+        """Syncing failed, or the file is gone: another one has to replace it."""
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was appended is in the file."""
+        return self._failure is None and not self.is_lost
+
+    def append(self, data: bytes) -> None:
+        """Write whole lines, or keep them until they can be written."""
+        with self._state:
+            self._waiting.append(data)
+            changed = self._write()
+            self._is_unsynced = True
+            self._state.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._sync, name="journal", daemon=True)
+            self._thread.start()
+        if changed:
+            self._on_change(self._failure)
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        with self._state:
+            self._is_closed = True
+            self._waiting.clear()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._state.notify()
+
+    def remove(self) -> None:
+        """Close the file and remove it."""
+        self.close()
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            self.path = None
+
+    def _write(self) -> bool:
+        """Write what waits; returns whether it fails now and did not before, or the reverse."""
+        before = self._failure
+        try:
+            self._file = self._file or self._make()
+            if self._is_torn:
+                self._file.truncate(self._size)
+                self._file.seek(self._size)
+                self._is_torn = False
+            while self._waiting:
+                self._is_torn = True
+                _write_all(self._file, self._waiting[0])
+                self._is_torn = False
+                self._size += len(self._waiting.pop(0))
+            self._failure = None
+        except OSError as error:
+            self._failure = error
+        return (before is None) is not (self._failure is None)
+
+    def _make(self) -> BinaryIO:
+        """A new file that is locked, and was not removed as an empty one before it was."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{uuid.uuid4().hex}{self._suffix}"
+        file = open(path, "xb", buffering=0, opener=_private)  # noqa: SIM115  closed by close
+        if try_lock(file) and not os.fstat(file.fileno()).st_nlink:
+            file.close()
+            return self._make()
+        self.path, self._is_new = path, True
+        return file
+
+    def _sync(self) -> None:
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: self._is_unsynced or self._is_closed)
+                self._state.wait_for(lambda: self._is_closed, SYNC_SECONDS)
+                if self._is_closed:
+                    return
+                changed = bool(self._waiting) and self._write()
+                self._is_unsynced = bool(self._waiting)
+            self._write_to_disk()
+            if (changed or self.is_lost) and not self._is_closed:
+                self._on_change(self._failure)
+            if self.is_lost:
+                return
+
+    def _write_to_disk(self) -> None:
+        """Sync by a handle of its own, so that edits do not wait for the disk."""
+        try:
+            with self._state:
+                if self._file is None:
+                    return
+                handle = os.dup(self._file.fileno())
+            try:
+                os.fsync(handle)
+                removed = os.name == "posix" and not os.fstat(handle).st_nlink
+            finally:
+                os.close(handle)
+            if removed:
+                raise FileNotFoundError(errno.ENOENT, "somebody removed the file")
+            if self._is_new:
+                self._is_new = False
+                sync_folder(self._folder)
+        except OSError as error:
+            self._failure, self.is_lost = error, True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

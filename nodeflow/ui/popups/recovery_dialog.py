@@ -1,0 +1,133 @@
+"""The question about what crashes left behind: a line for each, also for what is damaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
+
+from nodeflow.document.io.journal import Recoverable
+from nodeflow.number_text import counted
+from nodeflow.ui.core.moments import moment
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.tips import CutTextDelegate
+from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.popups.dialogs import CANCEL, DISCARD, SAVE
+
+TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
+MORE = "This window opens one of them; the others stay here until the next start."
+
+
+def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, list[Recoverable]]:
+    """What to do with what crashes left behind: ``save`` (restore), ``discard`` or ``cancel``, and
+    with which of it."""
+    dialog = RecoveryDialog(parent, found)
+    dialog.exec()
+    answer = dialog.answer, dialog.chosen
+    dialog.deleteLater()
+    return answer
+
+
+class RecoveryDialog(QDialog):
+    """Lists journals; Restore takes one, Discard all that are selected."""
+
+    def __init__(self, parent: QWidget, found: Sequence[Recoverable]) -> None:
+        super().__init__(parent)
+        self.setObjectName("recover")
+        self.setWindowTitle("Restore unsaved work")
+        self.setMinimumWidth(640)
+        self.answer = CANCEL
+        self._found = found
+        self.table = QTreeWidget()
+        self.table.setItemDelegate(CutTextDelegate(self.table))
+        self.table.setRootIsDecorated(False)
+        self.table.setAccessibleName("Unsaved work")
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setHeaderLabels(["Graph", "Last edit", "Folder"])
+        self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        rows = [_row(item) for item in found]
+        self.table.addTopLevelItems(rows)
+        self.table.setMinimumHeight(self.table.sizeHintForRow(0) * (min(len(found), 8) + 2))
+        self.table.itemSelectionChanged.connect(self._on_selection)
+        self.table.itemDoubleClicked.connect(self._on_double_click)
+        self.reason = label("", "muted", wrap=True)
+        buttons = QDialogButtonBox()
+        self.restore = QPushButton("Restore")
+        self.restore.setProperty("kind", "primary")
+        self.discard = QPushButton("Discard")
+        self.later = QPushButton("Later")
+        roles = QDialogButtonBox.ButtonRole
+        buttons.addButton(self.restore, roles.AcceptRole)
+        buttons.addButton(self.discard, roles.DestructiveRole)
+        buttons.addButton(self.later, roles.RejectRole)
+        self.restore.setDefault(True)
+        self.restore.clicked.connect(self._on_restore)
+        self.discard.clicked.connect(self._on_discard)
+        buttons.rejected.connect(self.reject)
+        more = label(MORE, "muted", wrap=True)
+        more.setVisible(len(found) > 1)
+        layout = column(label(TEXT, "strong"), more, self.table, self.reason, buttons, gap=3)
+        layout.setContentsMargins(SPACE[5], SPACE[5], SPACE[5], SPACE[4])
+        self.setLayout(layout)
+        self.table.setCurrentItem(rows[0])
+
+    @property
+    def chosen(self) -> list[Recoverable]:
+        """What is selected."""
+        rows = (self.table.indexOfTopLevelItem(item) for item in self.table.selectedItems())
+        return [self._found[row] for row in sorted(rows)]
+
+    def _on_selection(self) -> None:
+        chosen = self.chosen
+        good = len(chosen) == 1 and not chosen[0].problem
+        self.restore.setEnabled(good)
+        self.discard.setEnabled(bool(chosen))
+        text = ""
+        if len(chosen) == 1 and chosen[0].problem:
+            text = (
+                f"Nothing of it can be read: {chosen[0].problem}. The file is {chosen[0].journal}"
+            )
+        elif len(chosen) > 1:
+            text = f"{counted(len(chosen), 'graph')} selected. Restore one at a time."
+        self.reason.setText(text)
+
+    def _on_restore(self) -> None:
+        self.answer = SAVE
+        self.accept()
+
+    def _on_discard(self) -> None:
+        self.answer = DISCARD
+        self.accept()
+
+    def _on_double_click(self) -> None:
+        if self.restore.isEnabled():
+            self._on_restore()
+
+
+def name_of(item: Recoverable) -> str:
+    """What a journal's document is called."""
+    if item.problem:
+        return "Damaged"
+    name = item.document.name if item.document else "Untitled graph"
+    return f"{name} with what it learned" if item.weights else name
+
+
+def _row(item: Recoverable) -> QTreeWidgetItem:
+    folder = str(item.document.parent) if item.document else ""
+    row = QTreeWidgetItem([name_of(item), moment(item.modified), folder])
+    row.setToolTip(0, plain_tip(str(item.document or item.journal)))
+    row.setData(1, Qt.ItemDataRole.ToolTipRole, time.ctime(item.modified))
+    return row

@@ -100,6 +100,10 @@ class Executor:
             raise RunError("nothing can be compiled while shapes are unknown")
         return compiled
 
+    def is_ready(self) -> bool:
+        """Whether the next compiled run waits for no compiler; compiles in the background."""
+        return self._compilation.poll() is not None or self._compilation.unavailable
+
     def stop(self) -> None:
         """End a compiled run that is going on, soon."""
         if self._compilation.result is not None:

@@ -65,11 +65,26 @@ _GROUPS = (
 )
 
 
+def total_memory() -> int | None:
+    """Bytes that there are, in this control group too; None where the system does not say."""
+    found = [_said("MemTotal"), *(_number(limit) for limit, _ in _GROUPS)]
+    return min((count for count in found if count is not None), default=None)
+
+
 def _available() -> int | None:
+    return _said("MemAvailable")
+
+
+def _said(what: str) -> int | None:
     for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def _number(path: str) -> int | None:
+    lines = [line.strip() for line in _lines(path)]
+    return int(lines[0]) if len(lines) == 1 and lines[0].isdigit() else None
 
 
 def _left(limit: str, used: str) -> int | None:

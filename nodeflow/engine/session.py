@@ -38,6 +38,7 @@ from nodeflow.engine.schedule.schedule import (
     resolve_alias,
 )
 from nodeflow.engine.stages import AnyExecutor, StagedExecutor, explain_run, make_executor
+from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.timeline import RunMetadata, RunOptions, check_recording, whole_run
@@ -438,9 +439,28 @@ class Session:
             for tensor, slot in schedule.feeds.items():
                 if tensor not in bound:
                     given[slot] = self._feed(tensor, fixed, phase)
-            return Stepper(
+            stepper = Stepper(
                 self._context, schedule, bound, batch_size, given, self._wanted, first_step
             )
+            stepper.fixed, stepper.targets = fixed, nodes
+            return stepper
+
+    def look(self, stepper: Stepper, tensors: Sequence[Tensor]) -> StepValues:
+        """Prepare to look at tensors in the steps of a stepper of this session.
+
+        Raises:
+            MissingFeed: a placeholder that the step itself does not need has no value.
+        """
+        with self._context.exclusive():
+            fed = {**stepper.columns, **stepper.fixed}
+            schedule, rule = self._schedule((*stepper.targets, *tensors), fed)
+            phase = rule.phase(stepper.fixed)
+            given = {
+                slot: self._feed(tensor, stepper.fixed, phase)
+                for tensor, slot in schedule.feeds.items()
+                if tensor not in stepper.columns
+            }
+            return stepper.look(tensors, schedule, given)
 
     def cancel(self) -> None:
         """Stop the run that is going on in another thread; it raises Cancelled there."""

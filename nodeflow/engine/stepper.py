@@ -8,13 +8,14 @@ step by step. A step that fails changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
+from nodeflow.engine.interpreter import Interpreter, StreamOf
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -22,8 +23,9 @@ from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
+from nodeflow.engine.step_values import StepValues
 from nodeflow.errors import DataError, FeedError, FetchError
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Stepper:
         tier: the tier of the last step.
         compiled_since: number of the first step that ran compiled, or None.
         chunker: sizes the chunks of steps between which `stop` acts.
+        targets, fixed: what each step runs, and what is fed to all steps.
     """
 
     def __init__(
@@ -63,10 +66,15 @@ class Stepper:
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
         self.chunker = Chunker()
+        self.targets: Sequence[Node] = ()
+        self.fixed: Mapping[Tensor, np.ndarray] = {}
         self._context = context
         self._optimizers = optimizers_of(schedule)
         self._given = dict(given)
-        self.schedule, self._types = rewrite_schedule(schedule, self._specialise(), context.without)
+        types = self._specialise(schedule, self._given)
+        for slot in self._scalars:
+            self._check_scalar(types, slot)
+        self.schedule, self._types = rewrite_schedule(schedule, types, context.without)
         self._wanted: Tier = wanted
         self._order = np.zeros(0, np.int64)
         self._first = first_step
@@ -174,11 +182,58 @@ class Stepper:
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
         """A step of kernels with references between."""
-        given = {**self._batch(), **self._given, **self._read_variables()}
-        stream_of = self._context.stream_of("", self.step)
+        given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.compile_now().run(given, stream_of, profiler=profiler)
         executor.tier = "compiled"
         executor.commit(values, self._context.variables)
+
+    # ---- to look at a step that is not made ---------------------------------------------------
+
+    def look(
+        self, tensors: Sequence[Tensor], schedule: Schedule, given: Mapping[int, np.ndarray]
+    ) -> StepValues:
+        """What tells the values of tensors in the next step; see `Session.look`.
+
+        Args:
+            schedule: of the targets and the tensors.
+            given: of its feeds, but for the batch.
+        """
+        types = self._specialise(schedule, given)
+        schedule, types = rewrite_schedule(schedule, types, self._context.without)
+        return StepValues(
+            tensors,
+            schedule,
+            types,
+            self._context,
+            lambda rewritten: self._given_to(rewritten, given),
+            STEP_BY_STEP,
+        )
+
+    def every_value(self) -> list[np.ndarray | None]:
+        """The values of all slots of ``schedule`` in the next step, by reference.
+
+        Raises:
+            RunError: an op fails in this step.
+        """
+        with self._context.exclusive():
+            given, stream_of = self._given_to(self.schedule, self._given)
+            values: list[np.ndarray | None] = [None] * len(self.schedule.slots)
+            for slot, array in given.items():
+                values[slot] = array
+            interpreter = Interpreter(self.schedule, self._types)
+            for step in self.schedule.steps:
+                interpreter.run_step(step, values, stream_of)
+            return values
+
+    def tier_of_next(self) -> Tier:
+        """The tier in which the next step runs, as far as that is recorded."""
+        tiers = self._context.tiers
+        if self._wanted != "auto" or tiers is None:
+            return self._wanted
+        since = tiers.since.get(STEPS)
+        if since is not None:
+            return "compiled" if self.step >= since else "reference"
+        return "auto"  # what runs step by step follows the record by its own label
 
     def stop(self) -> None:
         """Make a `run` in another thread return after its current step."""
@@ -232,10 +287,7 @@ class Stepper:
             wanted = self._wanted if self._compilation.unavailable else "reference"
             self._executor = self._make_executor(wanted)
         executor = self._executor
-        if self._context.tiers is not None:
-            self._context.tiers.step = self.step
-        given = {**self._batch(), **self._given, **self._read_variables()}
-        stream_of = self._context.stream_of("", self.step)
+        given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.run(given, stream_of, None)
         row = np.array([[float(values[s]) for s in self._scalars]], np.float64)  # type: ignore[arg-type]
         executor.commit(values, self._context.variables)
@@ -248,19 +300,22 @@ class Stepper:
             self.schedule, self._types, wanted, self._context, updating=True, label=STEP_BY_STEP
         )
 
-    def _batch(self) -> dict[int, np.ndarray]:
-        """The batch of the current step, by slot."""
+    def _given_to(
+        self, schedule: Schedule, given: Mapping[int, np.ndarray]
+    ) -> tuple[dict[int, np.ndarray], StreamOf]:
+        """What the current step has of a schedule: batch, other feeds and variables, by slot, and
+        the random streams."""
+        if self._context.tiers is not None:
+            self._context.tiers.step = self.step
         start = (self.step - self._first) * self.batch_size
         which = self._order[start : start + self.batch_size]
-        return {
-            self.schedule.feeds[t]: c.rows(which)
-            for t, c in self.columns.items()
-            if t in self.schedule.feeds
+        found = {
+            schedule.feeds[t]: c.rows(which) for t, c in self.columns.items() if t in schedule.feeds
         }
-
-    def _read_variables(self) -> dict[int, np.ndarray]:
+        found.update(given)
         variables = self._context.variables
-        return {slot: variables.read(v) for v, slot in self.schedule.reads.items()}
+        found.update({slot: variables.read(v) for v, slot in schedule.reads.items()})
+        return found, self._context.stream_of("", self.step)
 
     # ---- getting compiled ---------------------------------------------------------------------
 
@@ -296,9 +351,9 @@ class Stepper:
 
         return CompiledSteps(steps, self._context, self._given)
 
-    def _specialise(self) -> list[TensorType]:
-        """Types of all slots; scalars must have one element each."""
-        types: dict[int, TensorType] = {s: type_of_array(a) for s, a in self._given.items()}
+    def _specialise(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> list[TensorType]:
+        """Types of all slots of a step."""
+        types: dict[int, TensorType] = {s: type_of_array(a) for s, a in given.items()}
         for tensor, column in self.columns.items():
             if not tensor.type.accepts(
                 column.type.with_shape((self.batch_size, *column.type.shape[1:]))
@@ -309,15 +364,16 @@ class Stepper:
                     node=tensor.node.name,
                     hint="Change the placeholder, or the column's scaling and encoding.",
                 )
-            if tensor in self.schedule.feeds:
-                types[self.schedule.feeds[tensor]] = column.type.with_shape(
+            if tensor in schedule.feeds:
+                types[schedule.feeds[tensor]] = column.type.with_shape(
                     (self.batch_size, *column.type.shape[1:])
                 )
-        concrete = self.schedule.specialise(types)
-        for slot in self._scalars:
-            if concrete[slot].size != 1:
-                raise FetchError(
-                    f"{self.schedule.slots[slot].name} is {concrete[slot]}, not one number a step",
-                    node=self.schedule.slots[slot].node.name,
-                )
-        return concrete
+        return schedule.specialise(types)
+
+    def _check_scalar(self, types: Sequence[TensorType], slot: int) -> None:
+        """Raise a FetchError if what is recorded is not one number."""
+        if types[slot].size != 1:
+            raise FetchError(
+                f"{self.schedule.slots[slot].name} is {types[slot]}, not one number a step",
+                node=self.schedule.slots[slot].node.name,
+            )

@@ -81,6 +81,11 @@ class Variables(MutableMapping[str, np.ndarray]):
         """The array itself, which must not be changed; None where there is none yet."""
         return self._arrays.get(node)
 
+    def nodes(self) -> list[Node]:
+        """The variables that have a value."""
+        with self._lock:
+            return list(self._arrays)
+
     def drop(self, node: Node) -> np.ndarray | None:
         """Forget a variable that is no longer in the graph; returns its value."""
         self.version += 1

@@ -14,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.shuffling import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import DataError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
-from nodeflow.ops.training_mode import training_feeds
 from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.checkpoints import Checkpoints
 from nodeflow.train.control import Control
@@ -31,7 +29,10 @@ from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of
 from nodeflow.train.identity import identity_of
 from nodeflow.train.progress import Progress
+from nodeflow.train.replay import Past
 from nodeflow.train.resuming import Resumption
+from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.steppers import order_of, stepper_of
 from nodeflow.train.stream_stepper import StreamStepper
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.training_state import TrainingState
@@ -50,6 +51,8 @@ def train(
     checkpoints: Checkpoints | None = None,
     resumption: Resumption | None = None,
     tiers: Mapping[str, int] | None = None,
+    snapshots: Snapshots | None = None,
+    remember: Callable[[Past], None] = lambda past: None,
 ) -> Iterator[Event]:
     """Train, yielding Started, then Steps, Hit (at breakpoints) and Epoch, and Done at the end.
 
@@ -61,6 +64,9 @@ def train(
         checkpoints: where states are kept while it goes on, and at its end, however that comes.
         resumption: the state in which it goes on; ``first_epoch`` is then that of the state.
         tiers: since which step what runs compiled, to repeat a training in the tier ``auto``.
+        snapshots: takes copies of the variables; by default the newest one stays, unless
+            ``allow_nonfinite`` is on.
+        remember: is called before the first step with that from which steps can be replayed.
 
     Raises:
         DataError: there is no data, or fewer rows than one batch.
@@ -72,7 +78,9 @@ def train(
     if resumption is not None:
         first_epoch = resumption.state.first_epoch
     loop = _Loop(session, training, control or Control(), first_epoch, resumption)
-    return loop.kept(checkpoints, tiers)
+    if snapshots is None and not training.allow_nonfinite:
+        snapshots = Snapshots(most=1)
+    return loop.kept(checkpoints, tiers, snapshots, remember)
 
 
 def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:
@@ -113,6 +121,8 @@ class _Loop:
         self.rows = training.rows(self.bindings, "train")
         self.steps_per_epoch = self._count_steps()
         self.source: Stepper | StreamStepper | None = None
+        self.snapshots: Snapshots | None = None
+        self.past: Past | None = None
         ran = ancestors([training.optimizer])
         self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
         if state is None:
@@ -197,13 +207,14 @@ class _Loop:
     # ---- its state ----------------------------------------------------------------------------
 
     def kept(
-        self, checkpoints: Checkpoints | None, tiers: Mapping[str, int] | None
+        self,
+        checkpoints: Checkpoints | None,
+        tiers: Mapping[str, int] | None,
+        snapshots: Snapshots | None,
+        remember: Callable[[Past], None],
     ) -> Iterator[Event]:
         """The events of a training whose states are kept, or that goes on from one."""
         self.checkpoints, state = checkpoints, self.state
-        if checkpoints is None and state is None and tiers is None:
-            yield from self.events()
-            return
         since = state.tiers if state is not None else tiers or {}
         record = TierRecord(since, state.counted if state is not None else 0)
         if checkpoints is not None:
@@ -212,6 +223,8 @@ class _Loop:
             variables = dict(self.session.variables.items())
             checkpoints.begin(self.at.step, variables, self._identity(), is_there)
         self.session.tiers = record
+        if snapshots is not None and self.training.stream is None:
+            remember(self._begin_snapshots(snapshots, record))
         try:
             yield from self.events()
         except GeneratorExit:  # the caller has seen enough
@@ -223,6 +236,22 @@ class _Loop:
             if checkpoints is not None:
                 checkpoints.close()
 
+    def _begin_snapshots(self, snapshots: Snapshots, record: TierRecord) -> Past:
+        """Copy the variables before the first step."""
+        state = self._state(copied=False)
+        snapshots.begin(self.session.variables, self.training.optimizer, state, self.at.step)
+        self.snapshots = snapshots
+        self.past = Past(
+            self.session,
+            self.training,
+            tuple(self.breakpoints.probes),
+            self.rows,
+            self.steps_per_epoch,
+            snapshots,
+            record,
+        )
+        return self.past
+
     def _identity(self) -> Callable[[], Mapping[str, Any]]:
         if self.resumption is not None:
             known = self.resumption.identity
@@ -233,16 +262,16 @@ class _Loop:
             return lambda: found
         return lambda: identity_of(self.session, self.training)
 
-    def _state(self) -> TrainingState:
-        """The state between two steps, a copy."""
+    def _state(self, copied: bool = True) -> TrainingState:
+        """The state between two steps, a copy; or without variables and losses."""
         tiers, stream = self.session.tiers, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
             where = self.source.where
         counted = self.at.step if stream is None else self.session.steps_of(self.optimizers)
-        variables = dict(self.session.variables.items())
+        variables = dict(self.session.variables.items()) if copied else {}
         since = tiers.since if tiers is not None else {}
-        return self.at.state(variables, counted, self.watch, since, where)
+        return self.at.state(variables, counted, self.watch, since, where, copied)
 
     # ---- steps --------------------------------------------------------------------------------
 
@@ -257,17 +286,7 @@ class _Loop:
             self.session.variables.update(before)
 
     def _stepper(self) -> Stepper:
-        training = self.training
-        columns = {t: b.dataset.split("train")[b.column] for t, b in self.bindings.items()}
-        feeds = {**training_feeds(self.session.graph), **training.feeds}
-        return self.session.stepper(
-            [training.optimizer],
-            [training.loss, *self.breakpoints.probes],
-            columns,
-            training.batch_size,
-            feeds={t: v for t, v in feeds.items() if t not in columns},
-            first_step=self.at.step,
-        )
+        return stepper_of(self.session, self.training, self.breakpoints.probes, self.at.step)
 
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
@@ -308,11 +327,7 @@ class _Loop:
         )
 
     def _order(self, epoch: int) -> np.ndarray:
-        rows = self.rows or 0
-        if not self.training.shuffle:
-            return np.arange(rows, dtype=np.int64)
-        seed = self.training.seed if self.training.row_seed is None else self.training.row_seed
-        return epoch_order(rows, seed, epoch - 1)
+        return order_of(self.training, self.rows or 0, epoch)
 
     def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """The rest of the epoch."""
@@ -335,7 +350,7 @@ class _Loop:
             hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
             if hit:
                 self.control.pause()
-            self._keep()
+            self._keep(elapsed)
             if done:
                 yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier)
             if hit:
@@ -352,8 +367,13 @@ class _Loop:
         left = self.checkpoints.steps_left(self.at.step) if self.checkpoints else None
         return left or WITHOUT_END
 
-    def _keep(self) -> None:
-        """Keep the state, if that is due."""
+    def _keep(self, seconds: float) -> None:
+        """Keep the state after steps that ran for so long, if that is due."""
+        if self.snapshots and self.found is None:
+            self.snapshots.ran(seconds)
+            if self.snapshots.is_due(self.at.step):
+                state = self._state(copied=False)
+                self.snapshots.take(self.session.variables, state, self.at.step)
         if self.checkpoints and self.found is None and self.checkpoints.is_due(self.at.step):
             self.checkpoints.take(self._state())
 

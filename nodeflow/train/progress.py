@@ -12,6 +12,8 @@ from nodeflow.train.early_stopping import Watch
 from nodeflow.train.events import Epoch, Resumed
 from nodeflow.train.training_state import TrainingState
 
+NO_LOSSES = np.zeros(0)
+
 
 @dataclass
 class Progress:
@@ -93,12 +95,13 @@ class Progress:
         watch: Watch | None,
         tiers: Mapping[str, int],
         where: Mapping[str, Any] | None,
+        with_losses: bool = True,
     ) -> TrainingState:
-        """The state of the training, with a copy of its variables."""
+        """The state of the training; ``variables`` is a copy."""
         return TrainingState(
             identity={},
             variables=variables,
-            losses=self.losses,
+            losses=self.losses if with_losses else NO_LOSSES,
             epochs=tuple(self.epochs),
             first_epoch=self.first_epoch,
             epoch=self.epoch,

@@ -263,6 +263,10 @@ class DataError(NodeflowError):
     """A data set is missing, damaged, or lacks what is needed from it."""
 
 
+class ReadRefused(DataError, FileProblem):
+    """A file is no regular file, or takes more memory to read than the limit allows."""
+
+
 class DownloadError(DataError):
     """A download failed; an existing file is left as it was."""
 

@@ -63,6 +63,16 @@ def whole_number(least: float | None = None) -> Callable[[str], int]:
     return parse
 
 
+def size_in_bytes(text: str) -> int:
+    """An argument type: a number of bytes such as 800MB."""
+    from nodeflow.file_reading import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def training_options() -> tuple[Option, ...]:
     """An option for each setting of a training that has one."""
     from nodeflow.train.settings import TrainingSettings, declared
@@ -176,6 +186,17 @@ WEIGHTS = option(
     help="start from the variables in this file (default: the weights that the graph names)",
     metavar="FILE.safetensors",
 )
+READ_LIMIT = option(
+    "--read-limit",
+    help="memory that reading one file may take, such as 16GB (default: half of the memory)",
+    type=size_in_bytes,
+    metavar="SIZE",
+)
+ANY_FILE = option(
+    "--any-file",
+    help="read pipes, devices and files of the system as well, up to the limit",
+    action="store_true",
+)
 INIT = option("--init", help="ignore the saved weights", action="store_true")
 
 COMMANDS = (
@@ -201,6 +222,8 @@ COMMANDS = (
             THREADS,
             WITHOUT,
             PROFILE,
+            READ_LIMIT,
+            ANY_FILE,
             PLUGINS,
             EXPLAIN,
             JSON,
@@ -233,6 +256,8 @@ COMMANDS = (
             TIER,
             THREADS,
             WITHOUT,
+            READ_LIMIT,
+            ANY_FILE,
             PLUGINS,
             JSON,
         ),
@@ -287,6 +312,8 @@ COMMANDS = (
             TIER,
             THREADS,
             WITHOUT,
+            READ_LIMIT,
+            ANY_FILE,
             PLUGINS,
             EXPLAIN,
             JSON,
@@ -311,6 +338,8 @@ COMMANDS = (
                 choices=("classify", "regress", "pictures", "series"),
             ),
             option("--force", help="overwrite the file", action="store_true"),
+            READ_LIMIT,
+            ANY_FILE,
             JSON,
         ),
     ),
@@ -318,7 +347,14 @@ COMMANDS = (
         "check",
         "list all problems of one or more graphs, with node and port",
         "nodeflow.cli.check:check",
-        (option("files", help="the .flow files", metavar="FILE", nargs="+"), SET, PLUGINS, JSON),
+        (
+            option("files", help="the .flow files", metavar="FILE", nargs="+"),
+            SET,
+            READ_LIMIT,
+            ANY_FILE,
+            PLUGINS,
+            JSON,
+        ),
     ),
     Command(
         "diff",
@@ -379,6 +415,8 @@ COMMANDS = (
             ),
             option("--values", help="compute the graph and show its values", action="store_true"),
             SET,
+            READ_LIMIT,
+            ANY_FILE,
             PLUGINS,
         ),
     ),
@@ -405,6 +443,8 @@ COMMANDS = (
                         help="read every picture of a folder, and name those that are damaged",
                         action="store_true",
                     ),
+                    READ_LIMIT,
+                    ANY_FILE,
                     JSON,
                 ),
             ),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from nodeflow.cli.definition import COMMAND_NAMES, build_parser
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, SYNTAX, Environment
 from nodeflow.errors import NodeflowError, suggest
+from nodeflow.file_reading import chosen_limit, limited
 from nodeflow.paths import home_notice
 
 
@@ -38,7 +41,8 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         if hasattr(arguments, "plugins"):
             _load_plugins(arguments.plugins, environment)
         module, _, function = arguments.handler.partition(":")
-        return getattr(import_module(module), function)(arguments, environment) or DONE
+        with limited(chosen_limit(_given(arguments, "read_limit"), _given(arguments, "any_file"))):
+            return getattr(import_module(module), function)(arguments, environment) or DONE
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else SYNTAX
     except NodeflowError as error:
@@ -50,6 +54,10 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+def _given(arguments: argparse.Namespace, name: str) -> Any:
+    return getattr(arguments, name, None)
 
 
 def _load_plugins(folder: str | None, environment: Environment) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from nodeflow.cli.environment import SYNTAX
+from nodeflow.data.array_files import opened_npz, read_npy
+from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FeedError, FileProblem, NodeflowError
+from nodeflow.file_reading import check_regular
 from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 
 
@@ -89,36 +92,39 @@ def _file_and_key(folder: Path, text: str) -> tuple[Path, str | None]:
 def _read_file(
     path: Path, key: str | None, type_: TensorType, invert: bool, prepare: str
 ) -> np.ndarray:
-    if not path.is_file():
-        raise FileProblem(
-            f"{path} is not a regular file" if path.exists() else f"there is no file {path}"
-        )
     ending = path.suffix.lower()
     try:
+        if path.is_dir():
+            raise FileProblem(f"{path} is a folder, so it is not a regular file")
+        check_regular(path)
         if ending == ".npy":
-            return np.load(path, allow_pickle=False)
+            return read_npy(path)
         if ending == ".npz":
             return _read_npz(path, key)
         if ending == ".csv":
             return _read_csv(path, type_)
         if ending in (".png", ".jpg", ".jpeg", ".bmp", ".gif"):
             return read_picture(path, type_, invert, prepare)
-    except (ValueError, OSError, EOFError) as error:
+    except DataFormatError as error:
+        raise FileProblem(error.message, hint=error.hint) from None
+    except FileNotFoundError:
+        raise FileProblem(f"there is no file {path}") from None
+    except (ValueError, OSError) as error:
         raise FileProblem(f"cannot read {path}: {error}") from None
     raise FileProblem(f"{path.name} cannot be fed", hint="Use .npy, .npz, .csv or a picture.")
 
 
 def _read_npz(path: Path, key: str | None) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = list(arrays)
+    with opened_npz(path) as archive:
+        names = archive.keys
         if key is None and len(names) == 1:
             key = names[0]
-        if key not in names:
+        if key is None or key not in names:
             raise FileProblem(
                 f"{path.name} has no array {key!r}" if key else f"{path.name} has several arrays",
                 hint=f"Use @{path.name}:KEY with {', '.join(names)}.",
             )
-        return arrays[key]
+        return archive.read([key])[key]
 
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
@@ -161,9 +167,10 @@ def read_picture(
         FeedError: the shape of the placeholder does not fit a picture.
         FileProblem: it is not a picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     from nodeflow.data.pictures import preparation
+    from nodeflow.data.pictures.opening import allow_pixels, opened_picture
 
     size = preparation.picture_size(type_)
     if size is None:
@@ -173,11 +180,13 @@ def read_picture(
         )
     height, width, shape = size
     try:
-        opened = Image.open(path)
-    except UnidentifiedImageError:
-        raise FileProblem(f"{path} is damaged or not a picture") from None
-    with opened as image:
-        flat = ImageOps.exif_transpose(image).convert("RGBA")
+        with opened_picture(path) as image:
+            allow_pixels(image, path)
+            flat = ImageOps.exif_transpose(image).convert("RGBA")
+    except NodeflowError:
+        raise
+    except Exception as error:  # a decoder raises anything at damaged content
+        raise FileProblem(f"{path} is damaged or not a picture") from error
     if prepare == "mnist":
         grey = preparation.grey_of(np.asarray(flat))
         values = preparation.prepare_mnist(

@@ -17,8 +17,11 @@ from nodeflow.data.survey_types import (
     figures,
 )
 from nodeflow.data.tables.cells import shortest
+from nodeflow.file_reading import allow
 
 MOST_MEASURED = 1 << 20
+MEASURED_BYTES = 40
+"""What measuring takes for each number: as float64, sorted, and what is finite."""
 MOST_CLASSES = 100
 LEAST_SIDE = 8
 LABEL_NAMES = ("labels", "label", "y", "target", "targets", "classes", "class")
@@ -47,6 +50,7 @@ def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:
     """What one array holds, row by row; of a very large one, a part spread over it."""
     size = int(np.prod(array.shape[1:], dtype=np.int64))
     step = max(1, len(array) * size // MOST_MEASURED)
+    allow(-(-len(array) // step) * size * MEASURED_BYTES, f"a look at {name}")
     values = np.asarray(array[::step]).ravel()
     if values.dtype.kind not in "biuf":
         return ColumnSurvey(name, "text", distinct=len(np.unique(values)), shape=array.shape[1:])

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from nodeflow.data.errors import DataNotFound
+from nodeflow.file_reading import check_regular, damaged_as, is_irregular
 from nodeflow.resources import MissingResource, resource
 
 RESOURCE = "resource:"
@@ -30,8 +31,15 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: boo
 
     Raises:
         DataNotFound: there is no such file; the message names the folders searched.
+        ReadRefused: it is a pipe, a device or the like.
         MissingResource: nodeflow does not come with this file.
     """
+    with damaged_as(DataNotFound, repr(path), "a path", "Check the path."):
+        return _resolved(path, base_dir, folder)
+
+
+def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Path:
+    os.fsencode(path)  # half a character has no bytes
     if path.startswith(RESOURCE):
         return resource(path.removeprefix(RESOURCE))
     wanted = Path(path).expanduser()
@@ -40,6 +48,8 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: boo
     for candidate in candidates:
         if candidate.is_file() or (folder and candidate.is_dir()):
             return candidate
+        if is_irregular(candidate):
+            return check_regular(candidate)
     with contextlib.suppress(MissingResource):
         if not wanted.is_absolute():
             return resource(path)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.number_text import bytes_text
 
@@ -26,10 +27,12 @@ class Budget:
     Attributes:
         bytes: of its outputs, judged from their shapes.
         seconds: of its computation.
+        read_bytes: to read a file of the data that feed it.
     """
 
     bytes: int = 256_000_000
     seconds: float = 2.0
+    read_bytes: int = PREVIEW_BYTES
 
 
 def size_of(types: Iterable[TensorType]) -> int:

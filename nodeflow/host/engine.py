@@ -30,6 +30,7 @@ from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
+from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
@@ -349,7 +350,8 @@ class Engine:
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
 
     def _set_budget(self, request: p.SetBudget) -> None:
-        self._budget = Budget(request.bytes, request.seconds)
+        set_limit(chosen_limit(request.run_bytes, request.any_file))
+        self._budget = Budget(request.bytes, request.seconds, request.read_bytes)
         if self._evaluator is not None:
             self._evaluator.use_budget(self._budget)
 

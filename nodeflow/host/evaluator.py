@@ -26,7 +26,7 @@ from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun, Values
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
-from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, UnknownName
+from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, ReadRefused, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.iterations import iterations
@@ -172,6 +172,7 @@ class Evaluator:
         """Opens data sets where needed, and updates their rows and image shapes."""
         built = self._live.build
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
+        self.task.preview_bytes = self._budget and self._budget.read_bytes
         self._bound = dict(built.bindings)
         self._shown.clear()
         self._data.forget()
@@ -348,6 +349,15 @@ class Evaluator:
         self._run.trim()
         return result
 
+    def _open_for_run(self) -> None:
+        """Opens the data sets that were too large to be read for a preview."""
+        task = self.task
+        task.preview_bytes = None
+        failures = self._run.failures.items()
+        refused = [node for node, error in failures if isinstance(error, ReadRefused)]
+        if refused:
+            self._forget(refused)
+
     def _named(self, names: Iterable[str] | None) -> dict[str, Tensor]:
         """Tensors by the names under which they are shown."""
         if names is None:
@@ -515,6 +525,7 @@ class Evaluator:
     def _run_once(self, names: Iterable[str] | None) -> Evaluation:
         """Runs the fetches once, including their assigns and prints."""
         self.settle()
+        self._open_for_run()
         result = Evaluation()
         if names is None:
             wanted = {tensor.name: tensor for tensor in self.visible()}

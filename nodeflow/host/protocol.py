@@ -14,6 +14,7 @@ import numpy as np
 
 from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import NodeflowError, Surface
+from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.values import Preview as Preview
 from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
@@ -204,15 +205,21 @@ class SetThreads:
 
 @dataclass(frozen=True)
 class SetBudget:
-    """Set what the live value of one node may take; a run may take what there is.
+    """Set what the live value of one node may take; a run may compute what there is memory for.
 
     Args:
         bytes: of its outputs, judged from their shapes before it is computed.
         seconds: of its computation.
+        read_bytes: to read a data file for it.
+        run_bytes: to read a data file for a run; 0 is half of the memory.
+        any_file: read pipes, devices and files of the system too.
     """
 
     bytes: int
     seconds: float
+    read_bytes: int = PREVIEW_BYTES
+    run_bytes: int = 0
+    any_file: bool = False
 
 
 @dataclass(frozen=True)

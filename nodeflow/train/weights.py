@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.atomic_write import write_atomically
-from nodeflow.errors import FileProblem, NonFiniteError, SurfaceText
+from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, ReadRefused, SurfaceText
+from nodeflow.file_reading import read_bytes
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 
 Id = tuple[str, str]
@@ -161,16 +162,19 @@ def load_saved(path: str | Path) -> Saved:
     """Read variables with what the file says of them.
 
     Raises:
+        ReadRefused: it is no regular file, or takes more memory than the limit.
         FileProblem: the file is missing, unreadable or damaged.
     """
-    from safetensors import SafetensorError
-
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(Path(path), copies=2)  # of the file, and of each array
         return Saved(_arrays(data), *_described(data))
+    except NodeflowError:
+        raise
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
-    except (SafetensorError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise ReadRefused(f"the weights {path} take more memory than there is") from None
+    except Exception as error:  # a parser raises anything at damaged content
         raise FileProblem(
             f"{path} is damaged or not a file of weights: {error}",
             hint=SurfaceText(

@@ -32,7 +32,7 @@ def opened(monkeypatch) -> list[str]:
     original = Image.open
 
     def counting(path, *args, **kwargs):
-        names.append(Path(path).name)
+        names.append(Path(path.name).name)
         return original(path, *args, **kwargs)
 
     monkeypatch.setattr(Image, "open", counting)

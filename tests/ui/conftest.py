@@ -39,6 +39,15 @@ def discard_weights(monkeypatch):
     monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.DISCARD)
 
 
+@pytest.fixture(autouse=True)
+def own_read_limit():
+    """A window sets the limit of its process; the next test has the default again."""
+    from nodeflow.file_reading import set_limit
+
+    yield
+    set_limit(None)
+
+
 @pytest.fixture
 def settings(tmp_path: Path):
     from nodeflow.ui.core.settings import Settings

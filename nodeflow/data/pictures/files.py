@@ -19,6 +19,9 @@ import numpy as np
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.data.errors import DataFormatError, DataNotFound
+from nodeflow.data.pictures.opening import allow_pixels, opened_picture
+from nodeflow.errors import DataError, NodeflowError
+from nodeflow.file_reading import allow
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +32,8 @@ SPLIT_FOLDERS = {
     "validation": "validation", "valid": "validation", "val": "validation",
 }  # fmt: skip
 KEPT_BYTES = 1 << 28
+BATCH_BYTES = 5
+"""What a number of a batch takes: as a byte and as float32."""
 READERS = 4
 """Threads that decode pictures; decoding lets other threads run."""
 CHECKED_AT_ONCE = 256
@@ -185,16 +190,18 @@ def look_of(path: Path) -> tuple[int, int, bool]:
     """Height, width and whether it has colours, from the header of a picture.
 
     Raises:
+        ReadRefused: it is no regular file, or takes more than the limit.
         DataFormatError: it is no picture.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
+            allow_pixels(image, path)  # the camera's notes may stand behind the pixels
             width, height = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # lies on its side
                 width, height = height, width
             return height, width, image.mode not in ("1", "L", "LA", "I", "I;16", "F")
+    except NodeflowError:
+        raise
     except Exception as error:
         raise _broken(path, error) from error
 
@@ -211,6 +218,7 @@ def read_pixels(path: Path, look: Look) -> np.ndarray:
     Transparent parts are white. Pictures are turned as their camera says.
 
     Raises:
+        ReadRefused: it is no regular file, or takes more than the limit.
         DataFormatError: it is no picture, or damaged.
     """
     from PIL import Image, ImageOps
@@ -218,8 +226,9 @@ def read_pixels(path: Path, look: Look) -> np.ndarray:
     size = (look.width, look.height)
     mode = "RGB" if look.rgb else "L"
     try:
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
             image.draft(mode, (2 * look.width, 2 * look.height))  # JPEG decodes at a smaller size
+            allow_pixels(image, path)
             turned = ImageOps.exif_transpose(image)
             flat = _flat(turned, mode)
             if flat.size != size:
@@ -231,6 +240,8 @@ def read_pixels(path: Path, look: Look) -> np.ndarray:
                 else:
                     flat = flat.resize(size, way)
             return np.asarray(flat, np.uint8).reshape(look.shape)
+    except NodeflowError:
+        raise
     except Exception as error:
         raise _broken(path, error) from error
 
@@ -254,18 +265,20 @@ def _flat(image, mode: str):  # type: ignore[no-untyped-def]
 def _broken(path: Path, error: Exception) -> DataFormatError:
     reason = str(error)
     text = f"{path} is damaged: {reason}"
+    if isinstance(error, MemoryError):
+        return DataFormatError(f"{path} takes more memory than there is")
     if not isinstance(error, OSError) or "cannot identify" in reason or not reason:
         text = f"{path} is damaged or not a picture"
     return DataFormatError(text, hint="Replace it, or move it out of the folder.")
 
 
-def broken_pictures(listing: Listing) -> Iterator[DataFormatError | None]:
+def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
     """The error of each picture that cannot be read, and None for those that can, one by one."""
 
-    def check(number: int) -> DataFormatError | None:
+    def check(number: int) -> DataError | None:
         try:
             read_pixels(listing.path(number), Look(8, 8, True))
-        except DataFormatError as error:
+        except DataError as error:
             return error
         return None
 
@@ -297,6 +310,7 @@ class PictureReader:
         Raises:
             DataFormatError: one of them is damaged; names its file.
         """
+        allow(len(which) * int(np.prod(self.look.shape)) * BATCH_BYTES, self.listing.root)
         out = np.empty((len(which), *self.look.shape), np.uint8)
         places = self._place[which]
         here = places >= 0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.data.errors import DataFormatError
 from nodeflow.data.pictures.files import Listing, default_size, list_pictures, look_of
 from nodeflow.data.survey_types import HEAD_ROWS, MOST_LISTED, ColumnSurvey, Guess, Survey
+from nodeflow.errors import DataError
 
 SAMPLED = 200
 
@@ -28,7 +28,7 @@ def survey_pictures(place: Path, limit: int | None = None) -> Survey:
     for number in _spread(len(listing), SAMPLED):
         try:
             height, width, rgb = look_of(listing.path(number))
-        except DataFormatError as error:
+        except DataError as error:
             broken.append(error)
             continue
         sizes[height, width] += 1

@@ -15,9 +15,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nodeflow.data.array_files import read_elements, read_header
 from nodeflow.data.pipeline.elements import STRING, Derived, Element, Elements, Iteration
 from nodeflow.data.pipeline.structure import paths
-from nodeflow.errors import DataError
+from nodeflow.errors import DataError, NodeflowError
+from nodeflow.file_reading import opened, size_of
 from nodeflow.graph.types import TensorType, compatible, numpy_dtype
 
 MORE, END = b"\x01", b"\x00"
@@ -80,33 +82,36 @@ class CacheFile(Derived):
     def _read(self) -> Iterator[Element]:
         types = self.types
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
+                left = size_of(file)
                 if file.readline(LONGEST) != self._head():
                     raise DataError(
                         f"{self.path} is not a cache of this data set",
                         hint="Delete the file, or name another one.",
                     )
                 while (mark := file.read(1)) == MORE:
-                    yield tuple([_loaded(file, type_) for type_ in types])
+                    yield tuple([self._loaded(file, type_, left) for type_ in types])
                 if mark != END:
                     raise ValueError("it ends too early")
-        except (OSError, ValueError, EOFError, MemoryError) as error:
+        except NodeflowError:
+            raise
+        except Exception as error:  # a header raises anything when it is damaged
             raise DataError(
                 f"the cache {self.path} cannot be read: {error}", hint="Delete the file."
             ) from error
+
+    def _loaded(self, file: BinaryIO, type_: TensorType, size: int) -> Any:
+        header = read_header(file)
+        array = read_elements(file, header, size - header.start, self.path)
+        if type_.dtype == STRING:
+            return array.astype(np.uint8, copy=False).tobytes().decode()
+        dtype = numpy_dtype(type_.dtype)
+        if array.dtype.itemsize != dtype.itemsize or not compatible(type_.shape, array.shape):
+            raise ValueError(f"expected {type_}, not {array.dtype} of shape {array.shape}")
+        return array if array.dtype == dtype else array.view(dtype)  # .npy has no bfloat16
 
 
 def _stored(value: Any, type_: TensorType) -> np.ndarray:
     if type_.dtype == STRING:
         return np.frombuffer(str(value).encode(), np.uint8)
     return np.asarray(value, numpy_dtype(type_.dtype))
-
-
-def _loaded(file: BinaryIO, type_: TensorType) -> Any:
-    array = np.lib.format.read_array(file, allow_pickle=False)
-    if type_.dtype == STRING:
-        return array.astype(np.uint8, copy=False).tobytes().decode()
-    dtype = numpy_dtype(type_.dtype)
-    if array.dtype.itemsize != dtype.itemsize or not compatible(type_.shape, array.shape):
-        raise ValueError(f"expected {type_}, not {array.dtype} of shape {array.shape}")
-    return array if array.dtype == dtype else array.view(dtype)  # .npy has no bfloat16

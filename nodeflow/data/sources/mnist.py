@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.data.array_files import opened_npz
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.idx import read_idx
@@ -252,10 +252,11 @@ def _embedded_arrays() -> Arrays:
     """The images in ``resources/mnist``, stored in the order of their split."""
     path = _embedded_file()
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataFormatError(f"{path} is damaged: {error}", hint="Reinstall nodeflow.") from error
+        with opened_npz(path) as archive:
+            arrays = archive.read(("images", "labels"))
+    except DataFormatError as error:
+        raise DataFormatError(error.message, hint="Reinstall nodeflow.") from error
+    images, labels = arrays["images"], arrays["labels"]
     images = images.reshape(-1, PIXELS)
     parts = [(images[a:b], labels[a:b]) for a, b in itertools.pairwise(EMBEDDED_EDGES)]
     return dict(zip(("train", "validation", "test"), parts, strict=True))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.array_files import map_npy
 from nodeflow.data.array_survey import are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import DataSplits
@@ -20,6 +21,7 @@ from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import MOST_CLASSES, SPLIT_KIND, SPLIT_OPTIONS, split_by
 from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.file_reading import allow
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
@@ -38,6 +40,8 @@ OPTIONS = (
 )
 LAZY_BYTES = 1 << 26
 """Larger files are read batch by batch."""
+ROW_BYTES = 24
+"""What each row takes besides its elements: its numbers in the order and in the splits."""
 
 
 class Rows:
@@ -49,6 +53,7 @@ class Rows:
         self._array = mapped(path)
 
     def __call__(self, which: np.ndarray) -> np.ndarray:
+        allow(len(which) * self._array[0].nbytes * 2, self.path)
         rows = self._array[which] if self.width is None else self._array[which, : self.width]
         return rows if rows.dtype == np.uint8 else rows.astype(np.float32)
 
@@ -60,19 +65,16 @@ def mapped(path: Path) -> np.ndarray:
     """The array of a file, mapped into memory.
 
     Raises:
+        ReadRefused: it is no regular file, or has too many rows.
         DataFormatError: the file is damaged, or holds no rows of numbers.
     """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataFormatError(
-            f"{path} cannot be read as .npy: {error}", hint="Write it with numpy.save."
-        ) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim == 0:
-        what = "a single value" if getattr(array, "ndim", 1) == 0 else "no array of numbers"
+    array = map_npy(path)
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        what = "a single value" if array.ndim == 0 else "no array of numbers"
         raise DataFormatError(f"{path} is {what}", hint="Save an array with a row for each sample.")
     if not len(array):
         raise DataFormatError(f"{path} has no rows")
+    allow(len(array) * ROW_BYTES, path)
     return array
 
 
@@ -178,6 +180,7 @@ def _width(file: Path, array: np.ndarray, options: dict[str, Any]) -> int | None
 
 def _features(file: Path, array: np.ndarray, width: int | None, options: dict[str, Any]) -> Column:
     if array.ndim == 1:
+        allow(len(array) * 8, file)  # with its copies in the splits
         return Column(np.asarray(array, np.float32)[:, None])
     scale = 1 / 255 if array.dtype == np.uint8 and options["scale"] and width is None else None
     if array.nbytes > LAZY_BYTES:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nodeflow.data.array_files import opened_npz
 from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import SPLITS, DataSplits
@@ -90,17 +89,17 @@ def open_npz(location: Location, **options: Any) -> DataSplits:
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the arrays' headers; only lists of labels are read, to count classes."""
     file = location.file()
-    with _reading(file) as archive:
-        headers = _headers(file)
-        groups = _groups(file, tuple(headers), options["arrays"])
+    with opened_npz(file) as archive:
+        groups = _groups(file, archive.keys, options["arrays"])
         types = {}
         for stem in next(iter(groups.values())):
             keys = [group[stem] for group in groups.values()]
-            shape, dtype = headers[keys[0]]
+            header = archive.header(keys[0])
+            shape, dtype = header.shape, header.dtype
             if len(shape) == 1 and dtype.kind in "iu" and options["labels"] == "one_hot":
-                arrays = [archive[key] for key in keys]
+                arrays = list(archive.read(keys).values())
             else:
-                arrays = [np.empty((0, *shape[1:]), dtype)]
+                arrays = [np.empty((0, *shape[1:]) if shape else (), dtype)]
             types[stem] = _column(file, keys[0], arrays[0], _depth(arrays), options).type
     return types
 
@@ -110,10 +109,10 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
     options = json.loads(text)
     splits: dict[str, dict[str, Column]] = {}
     parts: dict[str, np.ndarray] = {}
-    with _reading(file) as archive:
-        keys = tuple(archive.files)
-        groups = _groups(file, keys, options["arrays"])
-        arrays = {key: archive[key] for group in groups.values() for key in group.values()}
+    with opened_npz(file) as archive:
+        groups = _groups(file, archive.keys, options["arrays"])
+        keys = [key for group in groups.values() for key in group.values()]
+        arrays = archive.read(keys, copies=2)  # in the file's order and in that of the splits
     depths = {
         stem: _depth([arrays[group[stem]] for group in groups.values()])
         for stem in next(iter(groups.values()))
@@ -146,39 +145,6 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
         images=_images(splits),
         rows=parts,
     )
-
-
-@contextmanager
-def _reading(file: Path) -> Iterator[Any]:
-    """An open .npz; all errors in its content become a DataFormatError."""
-    try:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataFormatError(f"{file} is not an .npz archive", hint="Use numpy.savez.")
-        with archive:
-            yield archive
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise DataFormatError(
-            f"{file} cannot be read as .npz: {error}",
-            hint="Write it with numpy.savez and arrays of numbers.",
-        ) from error
-
-
-def _headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """Array name -> shape and dtype, without reading the data."""
-    found = {}
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.namelist():
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = read(stream)
-            found[member.removesuffix(".npy")] = (shape, dtype)
-    return found
 
 
 def _groups(
@@ -278,8 +244,8 @@ def survey_npz(path: Path, limit: int | None = None) -> Survey:
     Raises:
         DataFormatError: the file is damaged, or has no array with rows.
     """
-    with _reading(path) as archive:
-        every = {key: archive[key] for key in archive.files}
+    with opened_npz(path) as archive:
+        every = archive.read(archive.keys)
     arrays = {key: a for key, a in every.items() if a.ndim and len(a) and a.dtype.kind in "biuf"}
     if not arrays:
         raise DataFormatError(f"{path} has no array with rows of numbers")

@@ -19,6 +19,7 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_by
 from nodeflow.engine.columns import Column
+from nodeflow.file_reading import allow, read_bytes
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
@@ -27,6 +28,9 @@ OPTIONS = (
     Attr("vocabulary", "int", 1000, "Size of the vocabulary: the most frequent words.", minimum=2),
     *SPLIT_OPTIONS,
 )
+TEXT_COPIES = 30
+"""What a text takes, in its bytes: each word is a string of its own."""
+PAIR_BYTES = 160
 COLUMNS = ("words", "neighbours")
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
@@ -54,11 +58,15 @@ def open_skipgrams(location: Location, **options: Any) -> DataSplits:
 def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> DataSplits:
     options = dict(given)
     try:
-        text = file.read_text(encoding="utf-8").lower()
+        text = read_bytes(file, copies=TEXT_COPIES).decode("utf-8").lower()
     except UnicodeDecodeError:
         raise DataFormatError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
     lines = [WORD.findall(line) for line in text.splitlines()]
     vocabulary = words_that_count(lines, options["vocabulary"])
+    window = options["window"]
+    allow(sum(2 * min(window, len(line)) * len(line) for line in lines) * PAIR_BYTES, path)
     pairs = near_pairs(lines, vocabulary, options["window"])
     if not len(pairs):
         raise DataFormatError(f"{path} has no line with two words")

@@ -11,18 +11,23 @@ import csv
 import io
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.tables.cells import is_comma_number, is_number
+from nodeflow.errors import DataError
+from nodeflow.file_reading import allow, damaged_as, opened
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
 SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100
 LONGEST_CELL = 1 << 26
+LONG_LINE = 1 << 20
+CELL_BYTES = 1000
+"""What a column takes while a table is read, however short its cells are."""
 COMMENT = "#"
 
 _BOMS = (
@@ -52,31 +57,40 @@ class Dialect:
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Errors of reading a file become a DataFormatError that names it."""
-    try:
-        yield
-    except UnicodeError as error:
-        raise DataFormatError(
-            f"{path} is not text: {error}", hint="Save it as UTF-8 CSV."
-        ) from error
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    with damaged_as(DataFormatError, path, "a table"):
+        try:
+            yield
+        except UnicodeError as error:
+            raise DataFormatError(
+                f"{path} is not text: {error}", hint="Save it as UTF-8 CSV."
+            ) from error
+        except OSError as error:
+            raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def find_dialect(path: Path, delimiter: str = "auto") -> Dialect:
+@contextmanager
+def _text(path: Path, encoding: str) -> Iterator[TextIO]:
+    with opened(path) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as stream:
+        yield stream
+
+
+def find_dialect(path: Path, delimiter: str = "auto", *, sample: bool = False) -> Dialect:
     """Guess how a file is written.
 
     Args:
         delimiter: a key of ``DELIMITERS`` or ``auto``.
+        sample: look at the beginning alone.
 
     Raises:
+        ReadRefused: it is no regular file.
         DataFormatError: it cannot be read, or is not text.
     """
     with reading(path):
-        encoding, notice = _encoding(path)
-        with path.open(encoding=encoding, newline="") as stream:
-            sample = stream.read(SAMPLE_BYTES)
-    lines = list(io.StringIO(sample, newline=""))
-    if len(sample) == SAMPLE_BYTES and len(lines) > 1:
+        encoding, notice = _encoding(path, sample)
+        with _text(path, encoding) as stream:
+            begun = stream.read(SAMPLE_BYTES)
+    lines = list(io.StringIO(begun, newline=""))
+    if len(begun) == SAMPLE_BYTES and len(lines) > 1:
         lines.pop()  # cut off in the middle
     first = lines[0].strip() if lines else ""
     declared = first[4:] if first.lower().startswith("sep=") and len(first) == 5 else ""
@@ -89,18 +103,18 @@ def find_dialect(path: Path, delimiter: str = "auto") -> Dialect:
 def is_table(path: Path) -> bool:
     """Whether a text file holds rows of cells, with a number in most of them."""
     try:
-        dialect = find_dialect(path)
+        dialect = find_dialect(path, sample=True)
         rows = [r.cells for r in itertools.islice(records(path, dialect), SAMPLE_RECORDS)]
-    except DataFormatError:
+    except DataError:
         return False
     if len({len(row) for row in rows}) != 1 or len(rows) < 2 or len(rows[0]) < 2:
         return False
     return 2 * sum(any(map(is_number, row)) for row in rows) > len(rows)
 
 
-def _encoding(path: Path) -> tuple[str, str | None]:
+def _encoding(path: Path, sample: bool) -> tuple[str, str | None]:
     """UTF-8 or UTF-16 where the bytes are, else Windows' own for western languages."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         start = stream.read(4096)
         for bom, name in _BOMS:
             if start.startswith(bom):
@@ -112,16 +126,20 @@ def _encoding(path: Path) -> tuple[str, str | None]:
             raise UnicodeError("it holds zero bytes")
         for name in ("utf-8", "cp1252"):
             stream.seek(0)
-            if _decodes(stream, name):
+            if _decodes(stream, name, SAMPLE_BYTES if sample else None):
                 notice = f"{path.name} is not UTF-8; it is read as Windows text ({name})"
                 return name, None if name == "utf-8" else notice
     return "latin-1", f"{path.name} is not UTF-8; it is read as Latin-1"
 
 
-def _decodes(stream: Iterable[bytes], encoding: str) -> bool:
+def _decodes(stream: BinaryIO, encoding: str, most: int | None) -> bool:
+    """Whether a file is text; with ``most``, whether so many bytes of it are."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for chunk in iter(lambda: stream.read(1 << 20), b""):  # type: ignore[attr-defined]
+        if most is not None:
+            decoder.decode(stream.read(most))
+            return True
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -192,21 +210,25 @@ def records(path: Path, dialect: Dialect) -> Iterator[Record]:
     Raises:
         DataFormatError: the file is damaged; names the line.
     """
-    with reading(path), path.open(encoding=dialect.encoding, newline="") as stream:
+    with reading(path), _text(path, dialect.encoding) as stream:
         yield from _resolved(_parsed(path, stream, dialect))
 
 
 def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
     """Records in the order of the file, comments (``doubtful``) included."""
-    mark, line = dialect.delimiter, 0
+    mark, line, long = dialect.delimiter, 0, 0
     spaces = mark == " "
     fresh = True  # at the beginning of a record
     comments: list[tuple[int, str]] = []
 
     def wanted() -> Iterator[str]:
-        nonlocal line, fresh
-        for text in stream:
+        nonlocal line, long, fresh
+        while text := stream.readline(LONGEST_CELL):
             line += 1
+            if len(text) > LONG_LINE:
+                long += len(text)
+                allow(long, path)
+                _check_line(path, text, line, mark)
             if line <= dialect.skipped:
                 continue
             if fresh and text.startswith(COMMENT):
@@ -242,6 +264,16 @@ def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
         raise DataFormatError(
             f"{path} is not a valid CSV file: {where}: {what}", hint=hint
         ) from error
+
+
+def _check_line(path: Path, text: str, line: int, mark: str) -> None:
+    """Refuse a line that would become more cells than fit into memory, or that does not end."""
+    allow(len(text) + CELL_BYTES * text.count(mark), path)
+    if len(text) == LONGEST_CELL:
+        raise DataFormatError(
+            f"{path}, line {line} is longer than {LONGEST_CELL >> 20} million characters",
+            hint="Is it a table?",
+        )
 
 
 def _resolved(parsed: Iterator[Record]) -> Iterator[Record]:

@@ -25,11 +25,14 @@ from nodeflow.data.tables.encoders import (
     starts_with_numbers,
     unknown_category,
 )
-from nodeflow.data.tables.table import Table
+from nodeflow.data.tables.table import TEXT_BYTES, Table
+from nodeflow.file_reading import allow
 from nodeflow.graph.types import TensorType
 
 MOST_NUMBERS = 1 << 29
 """Features of all rows together: 4 GB."""
+NUMBER_BYTES = 24
+"""What a feature takes for each row: as float64 twice, as float32, and again in its split."""
 
 
 @dataclass(frozen=True)
@@ -392,6 +395,11 @@ def _schema(
             f"{table.path}: {len(table)} rows of {width} features do not fit in memory",
             hint="Choose fewer features, or category_encoding code.",
         )
+    rows, window = len(table), options["window"]
+    allow(width * rows * NUMBER_BYTES, table.path)
+    if window:
+        windows = rows * min(window, rows) * (8 + width * NUMBER_BYTES)
+        allow(windows + options["horizon"] * (16 + len(table.names) * TEXT_BYTES), table.path)
     parts, wrong = [], []
     gone: np.ndarray = np.zeros(len(table), bool)
     for encoder in encoders:

@@ -31,10 +31,22 @@ from nodeflow.data.tables.cells import (
     number,
     shortest,
 )
-from nodeflow.data.tables.dialect import DELIMITERS, Dialect, Record, find_dialect, records
+from nodeflow.data.tables.dialect import (
+    CELL_BYTES,
+    DELIMITERS,
+    Dialect,
+    Record,
+    find_dialect,
+    records,
+)
 from nodeflow.errors import suggest
+from nodeflow.file_reading import allow, opened, size_of
 
 CHUNK = 8192
+WIDE = 64
+"""Of wider tables, fewer rows are taken at a time."""
+TEXT_BYTES = 150
+"""What a different text takes besides its characters."""
 SAMPLE_ROWS = 100
 
 __all__ = ["DELIMITERS", "Table", "TableColumn", "read_table"]
@@ -46,6 +58,7 @@ class TableColumn:
     Attributes:
         start: the first cells as they are written.
         texts: the different cells that are no plain numbers, in the order of the file.
+        nbytes: of memory, about.
     """
 
     def __init__(self, decimal: str, day_first: bool) -> None:
@@ -53,6 +66,7 @@ class TableColumn:
         self.day_first = day_first
         self.start: list[str] = []
         self.texts: dict[str, int] = {}
+        self.nbytes = 0
         self._chunks: list[np.ndarray] = []
 
     def extend(self, cells: Sequence[str]) -> None:
@@ -61,10 +75,13 @@ class TableColumn:
         plain = _plain_numbers(cells, self.decimal)
         if plain is not None:
             self._chunks.append(plain)
+            self.nbytes += plain.nbytes
             return
-        texts = self.texts
+        texts, known = self.texts, len(self.texts)
         codes = [texts.setdefault(cell, len(texts)) for cell in cells]
         self._chunks.append(np.array(codes, np.int64))
+        new = itertools.islice(reversed(texts), len(texts) - known)
+        self.nbytes += 8 * len(codes) + sum(len(text) + TEXT_BYTES for text in new)
 
     def __len__(self) -> int:
         return sum(map(len, self._chunks))
@@ -285,6 +302,8 @@ def read_table(
     fixed = marks.get(decimal)
     names, first, rest = _header(path, records(path, dialect), header)
     sample = list(itertools.islice(rest, SAMPLE_ROWS - 1))
+    if limit is None:
+        _refuse_large(path, len(names), [*first, *sample])
     guess = fixed or _decimal(dialect, [*first, *sample])
     rows = itertools.islice(itertools.chain(first, sample, rest), limit)
     table = _fill(path, names, rows, dialect, guess, date_order)
@@ -293,6 +312,18 @@ def read_table(
         rows = itertools.islice(itertools.chain(first, rest), limit)
         table = _fill(path, names, rows, dialect, ",", date_order)
     return _trimmed(table)
+
+
+def _refuse_large(path: Path, width: int, sample: list[Record]) -> None:
+    """Refuse at once what the first rows say would take twice the limit, as numbers alone.
+
+    What takes less than that is counted while it is read.
+    """
+    written = sum(len(cell) + 1 for record in sample for cell in record.cells)
+    if len(sample) >= SAMPLE_ROWS:
+        with opened(path) as file:
+            rows = size_of(file) * len(sample) / max(1, written)
+        allow(rows * width * 8 / 2, path)
 
 
 _tables: OrderedDict[tuple, Table] = OrderedDict()
@@ -429,11 +460,12 @@ def _fill(
     day_first = date_order == "day_first"
     if date_order == "auto":
         day_first = decimal == "," or dialect.delimiter == ";"
+    allow(len(names) * CELL_BYTES, path)
     columns = tuple(TableColumn(decimal, day_first) for name in names)
     lines: list[int] = []
     doubtful: list[int] = []
     width = len(names)
-    while chunk := list(itertools.islice(rows, CHUNK)):
+    while chunk := list(itertools.islice(rows, max(1, CHUNK // max(1, width // WIDE)))):
         for row in chunk:
             if len(row.cells) != width:
                 row.cells = _fitted(path, row, width)
@@ -442,6 +474,7 @@ def _fill(
             lines.append(row.line)
         for column, cells in zip(columns, zip(*(row.cells for row in chunk)), strict=True):
             column.extend(cells)
+        allow(sum(column.nbytes for column in columns), path)
     return _without_comments(
         Table(path, names, columns, np.array(lines, np.int64), dialect, decimal), doubtful
     )

@@ -35,6 +35,7 @@ from nodeflow.errors import (
     UnknownName,
     suggest,
 )
+from nodeflow.file_reading import current_limit, limited
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import TrainingSettings
@@ -51,7 +52,8 @@ class Task:
         whole: data sets are opened with all rows in the order of their files, as the split ``all``,
             and labels may be missing: for predictions.
 
-    A node with a problem is left out; asking for it raises that problem.
+    A node with a problem is left out; asking for it raises that problem. Where ``preview_bytes``
+    is set, it is a preview that data sets are opened for, and reading a file may take no more.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Task:
     ) -> None:
         self.document = document
         self.whole = whole
+        self.preview_bytes: int | None = None
         self.data_dir = data_dir
         self.base_dir = base_dir
         self.build = built or build(document, base_dir=base_dir, partial=True)
@@ -117,10 +120,14 @@ class Task:
             opens = all_rows if self.whole else open_dataset
             if self.whole:
                 options = pinned(source, options, self.base_dir)
+            limit = current_limit()
+            if self.preview_bytes is not None:
+                limit = limit.for_preview(self.preview_bytes)
             try:
-                self._opened[key] = opens(
-                    source, data_dir=self.data_dir, base_dir=self.base_dir, **options
-                )
+                with limited(limit):
+                    self._opened[key] = opens(
+                        source, data_dir=self.data_dir, base_dir=self.base_dir, **options
+                    )
             except NodeflowError as error:
                 raise error.at(record.name) from None
         return self._opened[key]

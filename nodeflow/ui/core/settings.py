@@ -72,6 +72,26 @@ class Settings:
         """How long the live value of a node may take."""
         return self._number("live_seconds", 2.0, *LIVE_SECONDS)
 
+    @property
+    def preview_read_megabytes(self) -> int:
+        """How much memory reading a data file may take while the graph is built."""
+        return int(self._number("preview_read_megabytes", 1000, 1, MOST_MEGABYTES))
+
+    @property
+    def run_read_megabytes(self) -> int:
+        """How much memory reading a data file may take for a run; 0 is half of the memory."""
+        return int(self._number("run_read_megabytes", 0, 0, MOST_MEGABYTES))
+
+    @property
+    def any_file(self) -> bool:
+        """Whether pipes, devices and files of the system are read as data."""
+        return self._store.value("any_file", "false") in (True, "true")
+
+    def set_reading(self, preview_megabytes: int, run_megabytes: int, any_file: bool) -> None:
+        self._store.setValue("preview_read_megabytes", preview_megabytes)
+        self._store.setValue("run_read_megabytes", run_megabytes)
+        self._store.setValue("any_file", "true" if any_file else "false")
+
     def set_live(self, megabytes: int, seconds: float) -> None:
         self._store.setValue("live_megabytes", megabytes)
         self._store.setValue("live_seconds", seconds)

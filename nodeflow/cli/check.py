@@ -9,6 +9,7 @@ from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
 from nodeflow.document.build.build import build
+from nodeflow.document.diff.problems import conflict_problems
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem, said
@@ -37,7 +38,8 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
     except FileProblem as error:
         return [Problem.of(error, "")]
     problems = build(document, partial=True).problems  # some appear only with derived gradients
-    return [*problems, *_weights_problems(document, environment.path(file).parent)]
+    weights = _weights_problems(document, environment.path(file).parent)
+    return [*problems, *weights, *conflict_problems(document)]
 
 
 def _weights_problems(document: Document, folder: Path) -> list[Problem]:

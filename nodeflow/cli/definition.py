@@ -386,6 +386,27 @@ COMMANDS = (
         ),
     ),
     Command(
+        "resolve",
+        "list or decide the conflicts that a merge left in a graph; exit status 1 if any is left",
+        "nodeflow.cli.resolve:resolve",
+        (
+            FILE,
+            option(
+                "places",
+                help="conflicts to decide, as listed, or nodes (default: all)",
+                metavar="PLACE",
+                nargs="*",
+            ),
+            option(
+                "--keep",
+                help="the side to keep; current: what the file has now",
+                choices=("ours", "theirs", "base", "current"),
+            ),
+            option("-o", "--output", help="file to write (default: FILE)", metavar="OUT"),
+            JSON,
+        ),
+    ),
+    Command(
         "ops",
         "list all ops, or describe one",
         "nodeflow.cli.ops:ops",

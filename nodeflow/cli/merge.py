@@ -23,7 +23,7 @@ def merge(arguments: argparse.Namespace, environment: Environment) -> int:
     flow.save(found.document, environment.path(arguments.output))
     listed = list(described(found.document))
     if arguments.json:
-        facts = {"notes": found.notes, "conflicts": found.document.extra.get("conflicts", [])}
+        facts = {"notes": found.notes, "conflicts": found.document.conflicts or []}
         environment.print(json_line(facts))
     else:
         for note in found.notes:
@@ -33,7 +33,8 @@ def merge(arguments: argparse.Namespace, environment: Environment) -> int:
         if listed:
             count = plural(len(listed), "conflict")
             environment.message(f"nodeflow: {arguments.output} has ours and lists {count}")
-    return PROBLEM if "conflicts" in found.document.extra else DONE
+            environment.message("nodeflow: decide them with `nodeflow resolve`")
+    return PROBLEM if found.document.conflicts is not None else DONE
 
 
 def _read(environment: Environment, name: str) -> Document:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from tests.cli.test_diff import git
@@ -55,6 +56,7 @@ def test_conflicts_are_listed_and_keep_the_file_from_training(nodeflow, tmp_path
     assert result.err.splitlines() == [
         "nodeflow: conflict: adam.learning_rate",
         "nodeflow: out.flow has ours and lists 1 conflict",
+        "nodeflow: decide them with `nodeflow resolve`",
     ]
     written = json.loads((tmp_path / "out.flow").read_text())
     assert written["conflicts"] == [
@@ -65,10 +67,57 @@ def test_conflicts_are_listed_and_keep_the_file_from_training(nodeflow, tmp_path
             "theirs": 0.3,
         }
     ]
-    assert nodeflow("check", "out.flow").code == 0
+    check = nodeflow("check", "out.flow")
+    assert check.code == 1 and check.out == (
+        "out.flow: error: adam:learning_rate: a merge could not decide learning_rate: ours 0.2, "
+        "theirs 0.3, base 0.1. Decide it with `nodeflow resolve FILE --keep SIDE`.\n"
+    )
     train = nodeflow("train", "out.flow", "--tier", "reference")
     assert train.code == 1 and "adam.learning_rate" in train.err
     assert merged(nodeflow, tmp_path, documents, "--json").json["conflicts"] == written["conflicts"]
+
+
+def test_resolve_lists_conflicts_and_decides_those_that_are_named(nodeflow, tmp_path, documents):
+    for doc, rate, epochs in zip(documents, (0.2, 0.3), (5, 6), strict=True):
+        commands.set_attr(doc, "n3", "learning_rate", rate)
+        commands.set_training(doc, optimizer="n3", epochs=epochs)
+    merged(nodeflow, tmp_path, documents)
+    listed = nodeflow("resolve", "out.flow")
+    assert listed.code == 1 and listed.out.splitlines() == [
+        "adam.learning_rate: base 0.1, ours 0.2, theirs 0.3",
+        "training.epochs: base 1, ours 5, theirs 6",
+    ]
+    typo = nodeflow("resolve", "out.flow", "adam.learning_rat", "--keep", "ours")
+    assert typo.code == 1 and "adam.learning_rate" in typo.err
+    one = nodeflow("resolve", "out.flow", "adam", "--keep", "theirs", "-o", "half.flow")
+    assert (one.code, one.err) == (1, "nodeflow: 1 conflict left\n")
+    assert flow.load(tmp_path / "half.flow").nodes["n3"].attrs["learning_rate"] == 0.3
+    assert len(flow.load(tmp_path / "out.flow").conflicts) == 2
+    both = nodeflow("resolve", "half.flow", "--keep", "ours")
+    assert (both.code, both.err) == (0, "")
+    found = flow.load(tmp_path / "half.flow")
+    assert found.conflicts is None and found.training["epochs"] == 5
+    assert nodeflow("train", "half.flow", "--tier", "reference").code == 0
+    assert nodeflow("resolve", "half.flow").out == ""
+
+
+def test_resolve_needs_a_side_for_places(nodeflow, tmp_path, documents):
+    flow.save(documents[0], tmp_path / "out.flow")
+    result = nodeflow("resolve", "out.flow", "adam")
+    assert result.code != 0 and "--keep" in result.err
+
+
+def test_resolve_says_what_it_cannot_decide(nodeflow, tmp_path, documents):
+    ours, theirs = documents
+    create(ours, ["n1"], "block")
+    commands.connect(theirs, "n1", "out", commands.add_node(theirs, "tanh", (200, 200)), "x")
+    merged(nodeflow, tmp_path, documents)
+    result = nodeflow("resolve", "out.flow", "--keep", "theirs")
+    assert result.code == 1 and result.err.splitlines() == [
+        "nodeflow: not decided: the wire into tanh:x starts at variable, which is now in the "
+        "subgraph `block`. Decide what becomes of that node first, or keep another side.",
+        "nodeflow: 1 conflict left",
+    ]
 
 
 def test_a_damaged_side_leaves_the_output_alone(nodeflow, tmp_path, documents):

@@ -247,16 +247,17 @@ def test_metrics_of_both_sides_are_kept(base):
 
 def test_conflicts_of_an_earlier_merge_stay_until_a_side_resolves_them(base):
     old = {"path": ["node", "n1", "attrs", "value"], "ours": 1.0, "theirs": 2.0}
-    base.extra["conflicts"] = [old]
+    base.extra = {"conflicts": [old]}
     ours, theirs = copy(base), copy(base)
     commands.rename(ours, "n1", "one")
     commands.rename(theirs, "n2", "two")
     assert merge(base, ours, theirs).document.extra["conflicts"] == [old]
-    del theirs.extra["conflicts"]
+    theirs.extra = {}
     assert "conflicts" not in merge(base, ours, theirs).document.extra
 
 
 def test_a_file_with_conflicts_is_not_trained(base):
-    base.extra["conflicts"] = [{"path": ["node", "n1", "attrs", "value"], "ours": 1, "theirs": 2}]
+    item = {"path": ["node", "n1", "attrs", "value"], "ours": 1, "theirs": 2}
+    base.extra = {"conflicts": [item]}
     with pytest.raises(UnresolvedConflicts, match=r"constant\.value"):
         Task(base).training()

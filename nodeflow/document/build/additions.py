@@ -61,8 +61,8 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
     kept = kept_fields(graph)
     _keep_collections(doc, origin, kept)
     if graph.seed != seed_of(doc.extra):
-        doc.extra = {k: v for k, v in doc.extra.items() if k != SEED}
-        doc.extra |= {} if graph.seed is None else {SEED: graph.seed}
+        others = {k: v for k, v in doc.extra.items() if k != SEED}
+        doc.extra = others if graph.seed is None else {**others, SEED: graph.seed}
     later = graph.nodes[origin.count :]
     added = [n for n in later if n.derived_from is None and n not in graph.streams]
     if not added and not graph.streams:

@@ -51,7 +51,7 @@ def from_graph(graph: Graph, folder: Path | None = None) -> Document:
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})
     if graph.seed is not None:
-        doc.extra[SEED] = graph.seed
+        doc.extra = {SEED: graph.seed}
     keep_data(doc, graph, ids, folder)
     for part in (doc, *doc.definitions()):
         arrange_scopes(part)

@@ -29,6 +29,7 @@ from nodeflow.document.build.derived import (
     only_values,
     shared_inside,
 )
+from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.live_flat import LiveFlat
 from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
 from nodeflow.document.build.live_nodes import BuildAnew, LiveNodes
@@ -123,7 +124,7 @@ class LiveBuild(LiveNodes):
     def follow(self, change: Change) -> Patch:
         """Takes a change of the document in."""
         flat_change = self._live_flat.follow(change)
-        if flat_change is None:
+        if flat_change is None or _changes_seed(change):
             return self._rebuilt()
         changed = self.build.analysis.update(flat_change)
         if flat_change.only_moves:
@@ -406,3 +407,8 @@ class LiveBuild(LiveNodes):
 
 
 _RUNS = object()
+
+
+def _changes_seed(change: Change) -> bool:
+    edits = change.of("extra")
+    return any(seed_of(e.before or {}) != seed_of(e.after or {}) for e in edits)

@@ -7,23 +7,52 @@ removed is one conflict, whose values are the whole record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from nodeflow.document.diff.facts import CONFLICTS, ENTITIES, Facts, Path, entity
+from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, entity
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Json
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, SurfaceText
 
-SIDES = ("base", "ours", "theirs")
+BASE, OURS, THEIRS = "base", "ours", "theirs"
+SIDES = (BASE, OURS, THEIRS)
 
 
 class UnresolvedConflicts(DocumentError, GraphError):
     """A file that a merge left with conflicts is trained."""
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """One entry of a file's list of conflicts.
+
+    Attributes:
+        path: the place, as among the facts; empty if the entry names none.
+        values: side -> its value there; a side that has none is left out.
+        item: the entry as the file has it.
+    """
+
+    path: Path
+    values: Mapping[str, Json] = field(hash=False)
+    item: Json = field(hash=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about a whole node, frame or definition."""
+        return len(self.path) == 2 and self.path[0] in ENTITIES
+
+    @property
+    def is_layout(self) -> bool:
+        """Whether it is only about how the graph is drawn: a position, or a frame."""
+        return self.path[:1] == ("frame",) or (
+            self.path[:1] == ("node",) and self.path[2:] in [(name,) for name in LAYOUT]
+        )
+
+
 def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
-    """Returns the conflict at a path of base, ours and theirs."""
+    """Returns the conflict at a path of base, ours and theirs, as a file lists it."""
     found: dict[str, Json] = {"path": list(path)}
     for name, facts in zip(SIDES, sides, strict=True):
         if path in facts:
@@ -32,44 +61,72 @@ def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
     return found
 
 
-def conflicts_of(doc: Document) -> list[dict[str, Json]]:
-    """Returns the conflicts that a file lists; entries that are none are left out."""
-    listed = doc.extra.get(CONFLICTS)
-    items = listed if isinstance(listed, list) else []
-    return [item for item in items if isinstance(item, dict) and _is_path(item.get("path"))]
+def conflicts_of(doc: Document) -> list[Conflict]:
+    """Returns the conflicts that a file lists, in its order."""
+    listed = doc.conflicts
+    if listed is None:
+        return []
+    return [_read(item) for item in (listed if isinstance(listed, list) else [listed])]
+
+
+def name_of(doc: Document, found: Conflict) -> str:
+    """Returns what people call the place of a conflict, such as ``adam.learning_rate``."""
+    kind, *rest = found.path or ("",)
+    if kind in ("node", "wire"):
+        name = node_name(doc, found)
+        if kind == "wire":
+            return f"the wire into {name}:{'.'.join(rest[1:])}"
+        return ".".join([name, *(part for part in rest[1:] if part != "attrs")])
+    if kind == "frame":
+        titles = [v.get("title") for v in found.values.values() if isinstance(v, dict)]
+        frames = (g.frames.get(rest[0]) for g in (doc.root, *doc.definitions()) if rest)
+        title = next((f.title for f in frames if f), next((t for t in titles if t), ""))
+        return ".".join([f"the frame {title or rest[0]}", *rest[1:]])
+    if kind == "subgraph":
+        return ".".join([f"the subgraph {rest[0]}" if rest else kind, *rest[1:]])
+    if kind == "weights":
+        return "the file of weights"
+    if kind in ("training", "file"):
+        return ".".join(found.path[kind == "file" :])
+    return "an entry of the list `conflicts` that names no place"
+
+
+def node_name(doc: Document, found: Conflict) -> str:
+    """Returns the name of the node, or of the wire's end, that a conflict is about."""
+    node_id = found.path[1] if len(found.path) > 1 else ""
+    for graph in (doc.root, *doc.definitions()):
+        if node_id in graph.nodes:
+            return graph.nodes[node_id].name
+    sides = (v for v in found.values.values() if isinstance(v, dict))
+    return next((str(side["name"]) for side in sides if "name" in side), node_id)
 
 
 def described(doc: Document) -> Iterator[str]:
     """Yields the place of each conflict, in names."""
-    names = {n.id: n.name for graph in (doc, *doc.definitions()) for n in graph.nodes.values()}
-    for item in conflicts_of(doc):
-        kind, *rest = item["path"]
-        if kind in ("node", "wire"):
-            sides = (item[side] for side in SIDES if isinstance(item.get(side), dict))
-            known = next((side["name"] for side in sides if "name" in side), rest[0])
-            name = names.get(rest[0], known)
-            if kind == "wire":
-                yield f"the wire into {name}:{'.'.join(rest[1:])}"
-            else:
-                yield ".".join([str(name), *(part for part in rest[1:] if part != "attrs")])
-        elif kind in ("training", "weights", "file"):
-            yield ".".join(item["path"][kind == "file" :])
-        else:
-            yield " ".join(item["path"])
+    return (name_of(doc, found) for found in conflicts_of(doc))
 
 
 def refuse_conflicts(doc: Document) -> None:
-    """Raises UnresolvedConflicts, which names them, if a file lists conflicts."""
-    places = list(described(doc))
-    if not places and doc.extra.get(CONFLICTS):
-        places = ["the field conflicts of the file"]
+    """Raises UnresolvedConflicts, which names them, if a file lists conflicts.
+
+    Those of `Conflict.is_layout` do not count: they change nothing that is computed.
+    """
+    places = [name_of(doc, found) for found in conflicts_of(doc) if not found.is_layout]
     if places:
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         raise UnresolvedConflicts(
             f"a merge left conflicts in this file: {', '.join(places[:5])}{more}",
-            hint="Decide each, and remove it from the list `conflicts` of the file.",
+            hint=SurfaceText(
+                "Decide each with nodeflow.document.diff.resolve.",
+                cli="List and decide them with `nodeflow resolve FILE`.",
+                window="Decide each in the Problems panel.",
+            ),
         )
 
 
-def _is_path(value: Json) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+def _read(item: Json) -> Conflict:
+    """The conflict that an entry describes; without a path if it is not one."""
+    path = item.get("path") if isinstance(item, dict) else None
+    if not (isinstance(path, list) and path and all(isinstance(step, str) for step in path)):
+        return Conflict((), {}, item)
+    return Conflict(tuple(path), {s: item[s] for s in SIDES if s in item}, item)

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodeflow.document.model.document import Document
+from nodeflow.document.model.document import CONFLICTS, Document
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, same
 
 Path = tuple[str, ...]
 Facts = dict[Path, Json]
 
-CONFLICTS = "conflicts"
-"""The field of a file that lists what a merge could not decide."""
 ENTITIES = ("node", "frame", "subgraph")
 """What paths of two steps name: things that exist or do not, with facts of their own."""
 LAYOUT = ("pos", "rect")
@@ -60,6 +58,7 @@ def facts_of(doc: Document) -> Facts:
 def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
     """Returns the document of consistent facts; `facts_of` is its inverse."""
     doc = Document()
+    extra: dict[str, Json] = {}
     items: dict[Path, dict[str, Json]] = {}
     headers: dict[str, dict[str, Json]] = {}
     training: dict[str, Json] = {}
@@ -82,7 +81,7 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
             case ("training", name):
                 training[name] = value
             case ("file", field):
-                doc.extra[field] = value
+                extra[field] = value
     for name, header in headers.items():
         doc.fill("subgraph", name, header)
     for path, data in items.items():
@@ -94,6 +93,7 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
             doc.graph(_scope(facts["node", wire.target])).fill("wire", wire.key, wire)
     doc.fill("training", ONLY, training or None)
     doc.fill("weights", ONLY, facts.get(("weights",)))
+    doc.extra = extra
     doc.next_id = max(doc.next_id, next_id)
     return doc
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nodeflow.document.diff.conflicts import CONFLICTS, conflict
+from nodeflow.document.diff.conflicts import conflict
 from nodeflow.document.diff.facts import (
     ENTITIES,
     Facts,
@@ -23,7 +23,7 @@ from nodeflow.document.diff.three_way import is_appended, mend, merged, renumber
 from nodeflow.document.edit.references import rewrite_names
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.io import flow
-from nodeflow.document.model.document import Document
+from nodeflow.document.model.document import CONFLICTS, Document
 from nodeflow.document.model.names import LONGEST, FreeNames, base_name, natural_key
 from nodeflow.document.model.records import Json
 
@@ -86,7 +86,7 @@ class _Merge:
         found = self._conflicts(facts_of(doc))
         listed = [*self._earlier_conflicts(), *found]
         if listed:
-            doc.extra[CONFLICTS] = listed
+            doc.extra = {**doc.extra, CONFLICTS: listed}
         opened = flow.loads(flow.dumps(doc))
         new = (self.renamed, self.ids, self.definitions, self.followed)
         return Merged(opened, found, self.notes, *new)
@@ -242,7 +242,7 @@ class _Merge:
 
 
 def _listed(doc: Document) -> list[Json]:
-    found = doc.extra.get(CONFLICTS)
+    found = doc.conflicts
     return found if isinstance(found, list) else [] if found is None else [found]
 
 

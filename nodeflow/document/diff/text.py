@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nodeflow.document.diff.compare import ABSENT, ADDED, CHANGED, REMOVED, Difference, FieldChange
 from nodeflow.document.diff.facts import LAYOUT
-from nodeflow.document.model.records import Json, compact_json
+from nodeflow.document.diff.values import short
+from nodeflow.document.model.records import Json
 
 SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
-LONGEST = 60  # characters of a value
 _QUIET = ("op", "name", "title", *LAYOUT)
 """Fields that the line of an added or removed node says already, or that only place it."""
 
@@ -43,7 +43,7 @@ def _said(found: Difference) -> str:
     if found.kind in ("node", "frame", "subgraph"):
         return _entity(found)
     (only,) = found.fields
-    text = _short(only.before if found.change == REMOVED else only.after)
+    text = short(only.before if found.change == REMOVED else only.after)
     text = _turned(only) if found.change == CHANGED else text
     if found.kind == "wire":
         return f"wire {found.name} <- {text}"
@@ -57,18 +57,11 @@ def _entity(found: Difference) -> str:
         return f"{title}: " + "; ".join(f"{f.field} {_turned(f)}" for f in found.fields)
     given = {f.field: f.after if found.change == ADDED else f.before for f in found.fields}
     if "op" in given:
-        title += f" ({_short(given['op'])})"
-    shown = [f"{k} = {_short(v)}" for k, v in given.items() if k not in _QUIET and v != ""]
+        title += f" ({short(given['op'])})"
+    shown = [f"{k} = {short(v)}" for k, v in given.items() if k not in _QUIET and v != ""]
     return f"{title}: {', '.join(shown)}" if shown and found.change == ADDED else title
 
 
 def _turned(field: FieldChange) -> str:
-    before, after = ("not set" if v is ABSENT else _short(v) for v in (field.before, field.after))
+    before, after = ("not set" if v is ABSENT else short(v) for v in (field.before, field.after))
     return f"{before} -> {after}"
-
-
-def _short(value: object) -> str:
-    text = (
-        value if isinstance(value, str) and value.isprintable() and value else compact_json(value)
-    )
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -33,6 +33,9 @@ from nodeflow.document.model.records import (
 from nodeflow.document.model.tables import HASHES, GraphTables, SharedTables, item_hash
 from nodeflow.document.model.transaction import Transaction
 
+CONFLICTS = "conflicts"
+"""The field of a file that lists what a merge could not decide."""
+
 
 @dataclass(eq=False)
 class _File(SharedTables):
@@ -50,9 +53,8 @@ class _File(SharedTables):
 class Document(GraphTables):
     """Nodes, wires, frames, subgraphs and training settings, with undo and events.
 
-    Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `weights`) freely, but
-    change them only in a `transaction`. `path` and `extra` (unknown fields of a file) are not
-    part of undo.
+    Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `weights`, `extra`)
+    freely, but change them only in a `transaction`. `path` is not part of undo.
 
     `subgraphs` maps the name of each definition to its further fields; `definition(name)` returns
     its graph. `scope` is the name of a definition, and "" for a file's own graph.
@@ -67,7 +69,6 @@ class Document(GraphTables):
     def __init__(self, *, part_of: Document | None = None, scope: str = "") -> None:
         self._file = _File(root=self) if part_of is None else part_of._file
         super().__init__(self._file, scope)
-        self.extra: dict[str, Json] = {}
 
     @property
     def revision(self) -> int:
@@ -127,6 +128,23 @@ class Document(GraphTables):
     def weights(self) -> str | None:
         """The file of trained variables, relative to the document, or None."""
         return self._file.weights.get(ONLY)
+
+    @property
+    def extra(self) -> dict[str, Json]:
+        """The fields of a file that are none of the above; do not change them in place.
+
+        To set them is for a document that is being made: no undo, no event.
+        """
+        return self._file.extra.get(ONLY, {})
+
+    @extra.setter
+    def extra(self, fields: dict[str, Json]) -> None:
+        self.apply(Edit("extra", ONLY, None, fields or None))
+
+    @property
+    def conflicts(self) -> Json:
+        """What a merge could not decide, as the file lists it (`diff.conflicts`); None if all."""
+        return self.extra.get(CONFLICTS)
 
     def digest(self) -> str:
         """Returns a hash of the content, to detect a mirror that has diverged.

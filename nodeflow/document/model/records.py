@@ -22,9 +22,9 @@ from nodeflow.document.model.json_values import (
     same,
 )
 
-TABLES = ("node", "wire", "frame", "subgraph", "training", "weights")
+TABLES = ("node", "wire", "frame", "subgraph", "training", "weights", "extra")
 SCOPED = ("node", "wire", "frame")  # each definition of a subgraph has its own of these
-ONLY = ""  # the one key of the tables "training" and "weights"
+ONLY = ""  # the one key of the tables "training", "weights" and "extra"
 SUBGRAPH, INPUTS, OUTPUTS = (
     "subgraph",
     "subgraph_inputs",

@@ -36,6 +36,7 @@ class SharedTables:
     subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
     training: dict[str, dict[str, Json]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, dict[str, Json]] = field(default_factory=dict)
     digest: int | None = None
     next_id: int = 1
 
@@ -68,6 +69,7 @@ class GraphTables(ABC):
             "subgraph": self.subgraphs,
             "training": shared.training,
             "weights": shared.weights,
+            "extra": shared.extra,
         }
         self.ids_by_name: dict[str, str] = {}
         self._names = FreeNames()

@@ -34,7 +34,7 @@ NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
 test-nightly: .venv/.ready-test
 	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -rP \
 	  -o faulthandler_timeout=7200 $(NIGHTLY)
-	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q tests/host/test_random_kills.py tests/train/test_random_training_kills.py
+	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q tests/host/test_random_kills.py tests/train/test_random_training_kills.py tests/run_store/test_random_run_kills.py
 
 test-peers: .venv/.ready-test
 	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)$(ONNX_PYTHON)" || \

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import statistics
 import time
@@ -329,6 +330,7 @@ def _row(name: str, nodes: int, place: str, kind: str, taken: list[float], run: 
 
 
 def main() -> None:
+    os.environ["NODEFLOW_RUNS"] = "off"
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--nodes", type=int, action="append", help="default: 100, 1000, 10000")
     parser.add_argument("--graph", choices=[*CASES], action="append", help="default: all")

@@ -18,6 +18,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 MNIST = HERE.parent / "examples" / "mnist.flow"
 sys.path[:0] = [str(HERE.parent)]
+os.environ["NODEFLOW_RUNS"] = "off"
 Result = dict[str, Any]
 
 

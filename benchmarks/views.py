@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--window", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
-        os.environ["XDG_STATE_HOME"] = name
+        os.environ.update(XDG_STATE_HOME=name, NODEFLOW_RUNS="off")
         path = graph(Path(name))
         if options.window:
             in_window(path, options.seconds, options.pairs)

@@ -154,7 +154,7 @@ def main() -> None:
     rates: dict[str, list[float]] = {"headless": [], "watched": [], "panned": []}
     frames: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
-        os.environ["XDG_STATE_HOME"] = name
+        os.environ.update(XDG_STATE_HOME=name, NODEFLOW_RUNS=f"{name}/runs")  # kept, as for users
         path = graph(Path(name))
         for _ in range(options.rounds):
             rates["headless"].append(headless(path, options.seconds))

@@ -184,6 +184,7 @@ LAZY = {
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "random": "nodeflow.ops.namespaces.random",
+    "runs": "nodeflow.run_store.api",
     "save": "nodeflow.document.build.api",
     "signal": "nodeflow.ops.namespaces.signal",
     "spectral": "nodeflow.ops.namespaces.signal",

@@ -281,6 +281,7 @@ from nodeflow.ops.variables.scope import get_variable_scope as get_variable_scop
 from nodeflow.ops.variables.scope import variable_scope as variable_scope
 from nodeflow.ops.variables.template import Template as Template
 from nodeflow.ops.variables.template import make_template as make_template
+from nodeflow.run_store.api import runs as runs
 
 __version__: str
 float32: DType

@@ -28,6 +28,8 @@ DATA_VARIABLE = "NODEFLOW_DATA_DIR"
 """Names the folder with the user's own copy of the data sets."""
 PLUGINS_VARIABLE = "NODEFLOW_PLUGINS"
 """Names the plugin folder."""
+RUNS_VARIABLE = "NODEFLOW_RUNS"
+"""Names the folder of kept runs; ``off`` keeps none."""
 
 _NAME = "nodeflow"
 
@@ -137,6 +139,13 @@ def rescue_folder() -> Path:
 def library_folder() -> Path:
     """The user's subgraphs and templates."""
     return data_folder() / "library"
+
+
+def runs_folder() -> Path | None:
+    """Kept runs: ``NODEFLOW_RUNS``, else in the data folder; None where that is ``off``."""
+    if os.environ.get(RUNS_VARIABLE, "").strip().lower() == "off":
+        return None
+    return folder_named_by(RUNS_VARIABLE) or data_folder() / "runs"
 
 
 def default_plugin_folder() -> Path:

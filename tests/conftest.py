@@ -17,6 +17,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Every plan that a test makes is verified, in processes that tests start, too.
 os.environ.setdefault("NODEFLOW_VERIFY", "1")
 
+# Trainings of tests are no runs that anybody looks for; tests of kept runs name a folder.
+os.environ["NODEFLOW_RUNS"] = "off"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's settings, recent files and caches out of the tests, and the other way round.

@@ -27,6 +27,7 @@ def test_every_other_guide_has_a_program() -> None:
 )
 def test_the_programs_of_a_guide_run(guide: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "kept"))
     names: dict = {}
     for block in programs(guide):
         exec(compile(block, str(guide), "exec"), names)

@@ -18,7 +18,7 @@ from nodeflow.resources import example
 
 VARIABLES = (
     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "APPDATA",
-    "LOCALAPPDATA", "NODEFLOW_CACHE_DIR", "NODEFLOW_DATA_DIR", "NODEFLOW_PLUGINS",
+    "LOCALAPPDATA", "NODEFLOW_CACHE_DIR", "NODEFLOW_DATA_DIR", "NODEFLOW_PLUGINS", "NODEFLOW_RUNS",
 )  # fmt: skip
 SUPPORT = "Library/Application Support/nodeflow"
 ROAMING, LOCAL = "AppData/Roaming/nodeflow", "AppData/Local/nodeflow"
@@ -31,6 +31,7 @@ EXPECTED = {
         paths.kernel_folder: ".cache/nodeflow/kernels",
         paths.journal_folder: ".local/state/nodeflow/journals",
         paths.library_folder: ".local/share/nodeflow/library",
+        paths.runs_folder: ".local/share/nodeflow/runs",
         paths.default_plugin_folder: ".local/share/nodeflow/plugins",
         paths.plugin_choice_file: ".config/nodeflow/plugin-folder.txt",
         plugin_folder: ".local/share/nodeflow/plugins",
@@ -44,6 +45,7 @@ EXPECTED = {
         paths.kernel_folder: "Library/Caches/nodeflow/kernels",
         paths.journal_folder: f"{SUPPORT}/journals",
         paths.library_folder: f"{SUPPORT}/library",
+        paths.runs_folder: f"{SUPPORT}/runs",
         paths.default_plugin_folder: f"{SUPPORT}/plugins",
         paths.plugin_choice_file: f"{SUPPORT}/plugin-folder.txt",
         mnist.cache: "Library/Caches/nodeflow/mnist",
@@ -56,6 +58,7 @@ EXPECTED = {
         paths.kernel_folder: f"{LOCAL}/cache/kernels",
         paths.journal_folder: f"{LOCAL}/journals",
         paths.library_folder: f"{ROAMING}/library",
+        paths.runs_folder: f"{ROAMING}/runs",
         paths.default_plugin_folder: f"{ROAMING}/plugins",
         paths.plugin_choice_file: f"{ROAMING}/plugin-folder.txt",
         mnist.cache: f"{LOCAL}/cache/mnist",
@@ -93,6 +96,7 @@ def test_the_folders_of_each_platform(home, monkeypatch, platform):
         ("linux", "NODEFLOW_CACHE_DIR", paths.kernel_folder, "moved/kernels"),
         ("darwin", "NODEFLOW_CACHE_DIR", paths.kernel_folder, "moved/kernels"),
         ("linux", "NODEFLOW_PLUGINS", plugin_folder, "moved"),
+        ("linux", "NODEFLOW_RUNS", paths.runs_folder, "moved"),
     ],
 )
 def test_environment_variables_move_them(home, monkeypatch, platform, variable, function, expected):
@@ -106,6 +110,12 @@ def test_the_cache_variable_moves_compiled_kernels_alone(home, monkeypatch):
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(home / "moved"))
     assert mnist.cache() == home / ".cache/nodeflow/mnist"
     assert cache.cache_folder() == home / "moved" / "kernels"
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", " off "])
+def test_runs_can_be_switched_off(home, monkeypatch, word):
+    monkeypatch.setenv("NODEFLOW_RUNS", word)
+    assert paths.runs_folder() is None
 
 
 @pytest.mark.parametrize(

@@ -38,17 +38,18 @@ NAMES = {
     "Metric": "nodeflow.train.training",
     "Monitor": "nodeflow.train.training",
     "Resumed": "nodeflow.train.events",
+    "RunKept": "nodeflow.train.events",
     "Saver": "nodeflow.train.saver",
     "Started": "nodeflow.train.events",
     "Steps": "nodeflow.train.events",
     "checkpoint_exists": "nodeflow.train.checkpoint_state",
-    "fit": "nodeflow.train.api",
+    "fit": "nodeflow.run_store.api",
     "get_checkpoint_state": "nodeflow.train.checkpoint_state",
     "latest_checkpoint": "nodeflow.train.checkpoint_state",
     "list_variables": "nodeflow.train.checkpoint_state",
     "load_checkpoint": "nodeflow.train.checkpoint_state",
     "load_variable": "nodeflow.train.checkpoint_state",
-    "train": "nodeflow.train.api",
+    "train": "nodeflow.run_store.api",
 }
 """Public name -> the module that defines it."""
 

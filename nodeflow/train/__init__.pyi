@@ -25,8 +25,8 @@ from nodeflow.ops.training.optimizers import Optimizer as Optimizer
 from nodeflow.ops.training.optimizers import ProximalAdagradOptimizer as ProximalAdagradOptimizer
 from nodeflow.ops.training.optimizers import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
 from nodeflow.ops.training.optimizers import RMSPropOptimizer as RMSPropOptimizer
-from nodeflow.train.api import fit as fit
-from nodeflow.train.api import train as train
+from nodeflow.run_store.api import fit as fit
+from nodeflow.run_store.api import train as train
 from nodeflow.train.checkpoint_state import CheckpointReader as CheckpointReader
 from nodeflow.train.checkpoint_state import CheckpointState as CheckpointState
 from nodeflow.train.checkpoint_state import checkpoint_exists as checkpoint_exists
@@ -40,6 +40,7 @@ from nodeflow.train.events import CheckpointWritten as CheckpointWritten
 from nodeflow.train.events import Done as Done
 from nodeflow.train.events import Epoch as Epoch
 from nodeflow.train.events import Resumed as Resumed
+from nodeflow.train.events import RunKept as RunKept
 from nodeflow.train.events import Started as Started
 from nodeflow.train.events import Steps as Steps
 from nodeflow.train.history import History as History

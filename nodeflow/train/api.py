@@ -6,7 +6,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from nodeflow.data.pipeline.dataset import Dataset
@@ -48,6 +48,19 @@ class Task(Protocol):
     def use_saved_weights(self, session: Session) -> list[str]: ...
 
 
+class Recorder(Protocol):
+    """Keeps the trainings of Python as runs (`run_store.api`)."""
+
+    def __call__(
+        self,
+        session: Session,
+        training: Training,
+        keeping: Keeping,
+        events: Iterator[Event],
+        name: str | None,
+    ) -> Iterator[Event]: ...
+
+
 def train(
     graph: Graph | None = None,
     *,
@@ -70,14 +83,17 @@ def train(
     keep: int = KEEP,
     resume: str | os.PathLike[str] | None = None,
     resume_changed: bool = False,
+    keep_run: bool = True,
+    run_name: str | None = None,
+    recorder: Recorder | None = None,
     **settings: Any,
 ) -> Iterator[Event]:
     """Train a graph, as a stream of events.
 
-    ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` gives `Started`,
-    then `Steps` every few milliseconds and an `Epoch` after each pass, and `Done`. The training
-    advances only while its events are consumed; leaving the loop ends it. It does what
-    ``nodeflow train`` does, to the bit.
+    ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` gives `Started`
+    and `RunKept`, then `Steps` every few milliseconds and an `Epoch` after each pass, and `Done`.
+    The training advances only while its events are consumed; leaving the loop ends it. It does
+    what ``nodeflow train`` does, to the bit.
 
     Args:
         graph: the default graph if not given. One that `nf.load` read is trained as its file says,
@@ -110,6 +126,9 @@ def train(
             ``checkpoint`` says otherwise; if that is the same folder and it is empty, the training
             begins.
         resume_changed: go on although graph, data, settings or machine are not the same.
+        keep_run: keep the training as a run, see `nodeflow.runs`.
+        run_name: what the run is called; by default the file and the time.
+        recorder: what keeps runs: that of the user, if it is not given.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
             ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
 
@@ -128,11 +147,12 @@ def train(
     splits = {"train": data, "validation": validation, "test": test}
     training = _with_data(training, graph, splits, steps_per_epoch, settings)
     training = _measured(training, graph, metrics, monitor)
+    record = _Recording(recorder if keep_run else None, run_name)
     if session is None:
         session = Session(graph, tier=tier, threads=threads, seed=training.seed)
-        return _in_own_session(session, training, control, first_epoch, keeping)
+        return _in_own_session(session, training, control, first_epoch, keeping, record)
     _initialize(session)
-    return _events(session, training, control, first_epoch, keeping)
+    return _events(session, training, control, first_epoch, keeping, record)
 
 
 def fit(graph: Graph | None = None, **arguments: Any) -> History:
@@ -381,16 +401,25 @@ def _goal(tensor: Tensor) -> str:
 # ---- sessions -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Recording:
+    """What keeps the training as a run, if anything does, and under which name."""
+
+    recorder: Recorder | None
+    name: str | None
+
+
 def _in_own_session(
     session: Session,
     training: Training,
     control: Control | None,
     first_epoch: int,
     keeping: Keeping,
+    record: _Recording,
 ) -> Iterator[Event]:
     with session:
         _start(session)
-        yield from _events(session, training, control, first_epoch, keeping)
+        yield from _events(session, training, control, first_epoch, keeping, record)
 
 
 def _events(
@@ -399,11 +428,17 @@ def _events(
     control: Control | None,
     first_epoch: int,
     keeping: Keeping,
+    record: _Recording,
 ) -> Iterator[Event]:
-    if not keeping:
-        return events(session, training, control, first_epoch=first_epoch)
     control = control or Control()
-    found = train_keeping(session, training, control, keeping, first_epoch)
+    if keeping:
+        found = train_keeping(session, training, control, keeping, first_epoch)
+    else:
+        found = events(session, training, control, first_epoch=first_epoch)
+    if record.recorder is not None:
+        found = record.recorder(session, training, keeping, found, record.name)
+    if not keeping:
+        return found
     return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))
 
 

@@ -1,8 +1,9 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
-`train` yields Started, Resumed where it goes on from a checkpoint, then Steps, Hit, Epoch and
-CheckpointWritten as they happen, and at the end Done, or Diverged before it raises. The host
-pickles them as they are; `as_json` is what ``nodeflow train --json`` prints.
+`train` yields Started, Resumed where it goes on from a checkpoint, RunKept where the training is
+kept as a run, then Steps, Hit, Epoch and CheckpointWritten as they happen, and at the end Done, or
+Diverged before it raises. The host pickles them as they are; `as_json` is what ``nodeflow train
+--json`` prints.
 """
 
 from __future__ import annotations
@@ -186,6 +187,23 @@ class Diverged:
 
 
 @dataclass(frozen=True)
+class RunKept:
+    """The run that this training is kept as; with a problem, why it is not kept any further.
+
+    It comes once, soon after `Started`, and once more if a problem appears later. A training that
+    is not meant to be kept has none.
+
+    Attributes:
+        run, name: its id and name; empty if nothing is kept.
+        problem: in words; empty if there is none.
+    """
+
+    run: str
+    name: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Hints:
     """All that the training doctor finds at this point; earlier hints that are gone are left out.
     Only `doctor.checks.Doctor` yields them."""
@@ -193,7 +211,9 @@ class Hints:
     hints: tuple[Hint, ...]
 
 
-Event = Started | Resumed | Steps | Hit | Epoch | CheckpointWritten | Hints | Diverged | Done
+Event = (
+    Started | Resumed | Steps | Hit | Epoch | CheckpointWritten | RunKept | Hints | Diverged | Done
+)
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
@@ -218,6 +238,9 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "seconds": round(event.seconds, 4),
             **({"problem": event.problem} if event.problem else {}),
         }
+    if isinstance(event, RunKept):
+        found = {"event": "run", "run": event.run or None, "name": event.name or None}
+        return {**found, **({"problem": event.problem} if event.problem else {})}
     if isinstance(event, Diverged):
         return {
             "event": "diverged",

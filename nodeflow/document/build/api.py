@@ -61,7 +61,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     document = flow.load(source)
     built = build(document, partial=True, base_dir=source.parent)
     refuse_broken(built)
-    built.graph.task = Task(document, base_dir=source.parent, built=built)
+    built.graph.task = Task(document, base_dir=source.parent, built=built, file=source)
     return keep_origin(built)
 
 

@@ -49,6 +49,7 @@ class Task:
         data_dir: folder with MNIST's files, overriding where they are looked for.
         feeds: values by placeholder or tensor name; they win over data sets and samples.
         built: an earlier build of the same document to use again.
+        file: that the document was read from, if it was.
         whole: data sets are opened with all rows in the order of their files, as the split ``all``,
             and labels may be missing: for predictions.
 
@@ -66,8 +67,10 @@ class Task:
         built: Build | None = None,
         opened: dict[Any, DataSplits] | None = None,
         whole: bool = False,
+        file: Path | None = None,
     ) -> None:
         self.document = document
+        self.file = file
         self.whole = whole
         self.preview_bytes: int | None = None
         self.data_dir = data_dir

@@ -1,0 +1,230 @@
+"""Runs in Python: `nf.runs` lists them, and `nf.train.train` and `nf.train.fit` keep them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from nodeflow.document.build.additions import with_additions
+from nodeflow.document.build.api import load
+from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.build.origin import origin_of
+from nodeflow.document.io import flow
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Graph
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.about import About
+from nodeflow.run_store.curves import LOSS, Curve
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.recording import recording
+from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.run_store.text import table
+from nodeflow.train import api
+from nodeflow.train.checkpoint_state import checkpoint_exists
+from nodeflow.train.events import Event, RunKept
+from nodeflow.train.keeping import Keeping
+from nodeflow.train.training import Training
+from nodeflow.train.weights import load_weights
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class KeptRun(Run):
+    """A run with what is read from the store when it is asked for.
+
+    Attributes:
+        folder: of the store.
+    """
+
+    folder: Path = Path()
+
+    @functools.cached_property
+    def curves(self) -> dict[str, Curve]:
+        """Name -> `Curve`: ``loss`` of each step, ``epoch/loss``, and each metric by its key."""
+        return self._read(lambda store: store.curves(self))
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss of each step, float64 (steps,)."""
+        return self.curves[LOSS].values
+
+    @functools.cached_property
+    def tables(self) -> dict[str, list[tuple[int, np.ndarray]]]:
+        """Name -> (epoch, table) of metrics that are more than a number."""
+        return self._read(lambda store: store.tables(self))
+
+    @functools.cached_property
+    def events(self) -> list[RunEvent]:
+        """What happened while it trained."""
+        return self._read(lambda store: store.events(self))
+
+    @property
+    def text(self) -> str:
+        """The graph as the text of a .flow file; raises RunStoreProblem where there is none."""
+        return self._read(lambda store: store.graph_text(self))
+
+    def graph(self) -> Graph:
+        """The graph that was trained, as `nf.load` reads it.
+
+        Raises:
+            RunStoreProblem: a file cannot express it.
+        """
+        folder = Path(self.file).parent if self.file else Path.cwd()
+        return load_text(self.text, folder)
+
+    def weights(self, best: bool = False) -> dict[str, np.ndarray]:
+        """The final variables by name, or those of the best epoch.
+
+        Raises:
+            RunStoreProblem: they were not kept.
+        """
+        path = self._read(lambda store: store.weights(self, BEST if best else FINAL))
+        return load_weights(path)
+
+    def _read(self, read: Callable[[RunStore], R]) -> R:
+        with RunStore(self.folder, write=False) as store:
+            return read(store)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} {self.name!r}: {self.status}, {self.steps} steps>"
+
+
+class RunTable(list[KeptRun]):
+    """Runs, the newest first; printed as a table."""
+
+    def __repr__(self) -> str:
+        return "\n".join(table(self)) if self else "no runs"
+
+
+def runs(
+    run: str | None = None,
+    *,
+    file: str | os.PathLike[str] | None = None,
+    tag: str | None = None,
+    starred: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+) -> RunTable:
+    """The trainings that were kept, the newest first.
+
+    Each has ``id``, ``name``, ``settings``, ``loss``, ``metrics`` and more as attributes, and
+    ``curves``, ``tables``, ``graph()`` and ``weights()``, which are read when they are asked for:
+    ``nf.runs("latest")[0].curves["loss"].values`` is a numpy array.
+
+    Args:
+        run: the one that is meant: an id, a unique beginning of one, a name, or ``latest``.
+        file: those of one file alone.
+        tag: those with this tag.
+        starred: those with a star.
+        folder: another store than the user's.
+
+    Raises:
+        RunStoreProblem: ``NODEFLOW_RUNS`` is off, or the store cannot be read.
+        UnknownRun: there is no such run, or several.
+    """
+    where = Path(folder) if folder is not None else runs_folder()
+    if where is None:
+        raise RunStoreProblem(
+            "runs are not kept: NODEFLOW_RUNS is off", hint="Unset it, or name a folder."
+        )
+    with RunStore(where, write=False) as store:
+        found = store.runs() if run is None else [store.find(run)]
+    if file is not None:
+        wanted = _place(file)
+        found = [one for one in found if one.file and _place(one.file) == wanted]
+    found = [r for r in found if (tag is None or tag in r.tags) and (r.star or not starred)]
+    return RunTable(KeptRun(**vars(one), folder=where) for one in found)
+
+
+def _place(file: str | os.PathLike[str]) -> str:
+    return os.path.realpath(os.path.expanduser(file))
+
+
+def load_text(text: str, folder: Path) -> Graph:
+    """The graph of the text of a .flow file, whose data are looked for from a folder."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "graph.flow"
+        path.write_text(text, encoding="utf-8")
+        return load(path)
+
+
+# ---- keeping them -------------------------------------------------------------------------------
+
+
+def graph_text(graph: Graph, folder: Path | None = None) -> str:
+    """A graph as the text of a .flow file; empty where a file cannot express it."""
+    origin = origin_of(graph)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a file does not keep is no matter here
+        try:
+            if origin is not None:
+                return flow.dumps(with_additions(origin, graph, folder))
+            return flow.dumps(from_graph(graph, folder))
+        except NodeflowError:
+            return ""
+
+
+def recorded(
+    session: Session,
+    training: Training,
+    keeping: Keeping,
+    events: Iterator[Event],
+    name: str | None,
+) -> Iterator[Event]:
+    """The events of a training of Python, which is kept as a run."""
+    task = session.graph.task
+    file = getattr(task, "file", None) or getattr(sys.modules.get("__main__"), "__file__", None)
+    path = Path(file).absolute() if file else None
+    about = About(
+        text=graph_text(session.graph, path.parent if path else None),
+        file=str(path or ""),
+        surface="python",
+        name=name or "",
+        **states_of(keeping),
+    )
+    found = recording(about)
+    return events if found is None else _warning(found.watch(session, training, events))
+
+
+def states_of(keeping: Keeping) -> Mapping[str, Any]:
+    """What `About` says of the states of a training."""
+    resume, states = keeping.resume, keeping.checkpoint
+    if states is None and resume is not None:
+        states = resume.parent if checkpoint_exists(resume) else resume
+    return {"states": states, "resumes": resume is not None, "anew": keeping.changed}
+
+
+def _warning(events: Iterator[Event]) -> Iterator[Event]:
+    """The events; what is wrong with a run is a warning."""
+    for event in events:
+        if isinstance(event, RunKept) and event.problem:
+            warnings.warn(event.problem, stacklevel=3)
+        yield event
+
+
+def _kept(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that trains, and keeps what it trains as runs."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        kwargs.setdefault("recorder", recorded)
+        return function(*args, **kwargs)
+
+    return call
+
+
+train = _kept(api.train)
+fit = _kept(api.fit)

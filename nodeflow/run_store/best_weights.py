@@ -1,0 +1,62 @@
+"""The weights of the best epoch of a training that does not look for it itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.session import Session
+from nodeflow.train.events import Epoch
+from nodeflow.train.training import Training
+
+SHARE, FREE_SECONDS = 0.005, 0.02
+"""Part of the training's time that copies may take, beside so many seconds."""
+
+
+class BestWeights:
+    """Copies the variables after epochs that are better than all before.
+
+    The first metric on rows that are not trained on decides: the higher is better for accuracies
+    and their like, the lower for all else. Without one, the training loss decides. Where copies
+    would take too much time, fewer epochs are looked at.
+
+    Attributes:
+        variables: of the best of these epochs; empty before one was seen.
+        epoch, value: of it.
+        key: what decides.
+    """
+
+    def __init__(self, training: Training) -> None:
+        measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
+        chosen = training.watched or next(iter(measured), None)
+        self.key = chosen.key if chosen else "epoch/loss"
+        self._sign = -1.0 if chosen and chosen.is_share else 1.0
+        if training.watched:
+            self._sign = -1.0 if training.monitor.goal == "max" else 1.0
+        self.variables: dict[str, np.ndarray] = {}
+        self.epoch, self.value = 0, np.nan
+        self._taken = 0.0
+
+    def see(self, epoch: Epoch, session: Session) -> None:
+        """Look at an epoch that has just ended."""
+        value = epoch.loss if self.key == "epoch/loss" else epoch.metrics.get(self.key)
+        if value is None or not np.isfinite(value):
+            return
+        if self.epoch and self._sign * value >= self._sign * self.value:
+            return
+        if self._taken > FREE_SECONDS + SHARE * epoch.seconds:
+            return
+        started = time.perf_counter()
+        self.variables = dict(session.variables.items())
+        self._taken += time.perf_counter() - started
+        self.epoch, self.value = epoch.epoch, float(value)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Which epoch it is, and why."""
+        if not self.epoch:
+            return {}
+        return {"epoch": self.epoch, "by": self.key, "value": self.value}

@@ -1,0 +1,126 @@
+"""Curves of a run: how they are kept in pieces, and what is made of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LOSS = "loss"
+"""The curve with the loss of each step; those of epochs are called as in reports."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named series of values over a training; all arrays have one length.
+
+    Attributes:
+        name: ``loss``, ``epoch/loss``, or the key of a metric.
+        step: int64, the number of the last step before each value, counted from 1.
+        epoch: float64, epochs that have passed, with fractions.
+        seconds: float64, of training that have passed.
+        values: float64; NaN and infinities are kept.
+    """
+
+    name: str
+    step: np.ndarray
+    epoch: np.ndarray
+    seconds: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The losses of consecutive steps.
+
+    Attributes:
+        first: number of the first step.
+        losses: float64.
+        marks: float64 (n, 2): a step, and the seconds of training up to it.
+    """
+
+    first: int
+    losses: np.ndarray
+    marks: np.ndarray
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.losses) - 1
+
+    def data(self) -> bytes:
+        """The losses in half the room, where that loses nothing."""
+        short = self.losses.astype("<f4")
+        same = np.array_equal(short.astype("<f8"), self.losses, equal_nan=True)
+        return (short if same else self.losses.astype("<f8")).tobytes()
+
+
+def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
+    """A piece as it was kept."""
+    kind = "<f4" if len(data) == 4 * count else "<f8"
+    losses = np.frombuffer(data, kind).astype(np.float64)
+    return Piece(first, losses, np.frombuffer(marks, "<f8").reshape(-1, 2))
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with neighbours joined, by first step; a later one wins where two overlap."""
+    found: list[list[Piece]] = []
+    for piece in pieces:
+        if found and piece.first == found[-1][-1].last + 1:
+            found[-1].append(piece)
+        else:
+            found.append([piece])
+    return [
+        Piece(
+            run[0].first,
+            np.concatenate([p.losses for p in run]),
+            np.concatenate([p.marks for p in run]),
+        )
+        for run in found
+    ]
+
+
+def loss_curve(pieces: Sequence[Piece], epochs: Curve, steps_per_epoch: int) -> Curve:
+    """The loss of each step, with its epoch and its seconds."""
+    if not pieces:
+        nothing = np.zeros(0)
+        return Curve(LOSS, np.zeros(0, np.int64), nothing, nothing, nothing)
+    step = np.concatenate([np.arange(p.first, p.last + 1) for p in pieces])
+    marks = np.concatenate([np.array([[pieces[0].first - 1, 0.0]]), *[p.marks for p in pieces]])
+    seconds = np.interp(step, marks[:, 0], marks[:, 1])
+    return Curve(
+        LOSS,
+        step,
+        epochs_at(step, epochs, steps_per_epoch),
+        seconds,
+        np.concatenate([p.losses for p in pieces]),
+    )
+
+
+def epochs_at(step: np.ndarray, epochs: Curve, steps_per_epoch: int) -> np.ndarray:
+    """How many epochs have passed after each step: by their number of steps, else by their ends."""
+    if steps_per_epoch:
+        return step / steps_per_epoch
+    if not len(epochs):
+        return np.zeros(len(step))
+    ends = np.concatenate([[0], epochs.step]), np.concatenate([[0.0], epochs.epoch])
+    return np.interp(step, *ends)
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    """An array as .npy; raises ValueError for one of objects."""
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def array_of(data: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def named(curves: Iterable[Curve]) -> dict[str, Curve]:
+    return {curve.name: curve for curve in curves}

@@ -1,0 +1,29 @@
+"""What a run says of how it was trained: the settings, and those of its optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import ancestors
+from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.settings import PlainSettings, declared
+from nodeflow.train.training import Training
+
+
+def settings_of(session: Session, training: Training) -> dict[str, Any]:
+    """The settings by name; those of an optimizer are called ``NODE.ATTRIBUTE``."""
+    found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
+    found["tier"] = session.wanted
+    found["loss"] = training.loss.name
+    found["metrics"] = [f"{m.split}/{m.tensor.name}" for m in training.metrics]
+    if training.patience is not None:
+        found["monitor"] = f"{training.monitor.title}, {training.monitor.goal}"
+    if session.without:
+        found["without"] = ", ".join(sorted(session.without))
+    for node in ancestors([training.optimizer]):
+        if isinstance(node.op, Optimizer):
+            found[f"{node.name}.op"] = node.op.id
+            plain = {n: v for n, v in node.attrs.items() if isinstance(v, (bool, int, float, str))}
+            found.update((f"{node.name}.{name}", value) for name, value in plain.items())
+    return found

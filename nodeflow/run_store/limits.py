@@ -1,0 +1,86 @@
+"""What stays in the store: all that the user starred, and the newest of the rest."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.store import RunStore
+
+SETTING, USUAL_BYTES = "limit", 2 * 10**9
+SHORT_SECONDS, SHORT_KEPT = 2.0, 20
+"""Of trainings that are shorter, so many of each file stay."""
+SHARE_OF_ONE = 4
+"""Weights of a run that take more than this part of the limit are not kept."""
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def limit(store: RunStore) -> int:
+    """How many bytes the runs may take."""
+    said = store.setting(SETTING)
+    return int(said) if said and said.isdigit() else USUAL_BYTES
+
+
+def set_limit(store: RunStore, bytes: int) -> None:
+    """Set how many bytes the runs may take, and delete what is over it."""
+    store.set_setting(SETTING, str(bytes))
+    tidy(store)
+
+
+def bytes_of(text: str) -> int:
+    """A size as a user writes it.
+
+    Raises:
+        RunStoreProblem: it is none.
+
+    >>> bytes_of("2 GB"), bytes_of("500mb")
+    (2000000000, 500000000)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?b?)\s*", text, re.IGNORECASE)
+    unit = found[2].upper() if found else "?"
+    unit = unit if unit in _UNITS else f"{unit}B"
+    if found is None or unit not in _UNITS:
+        raise RunStoreProblem(f"{text!r} is not a size", hint="Write it such as 2GB or 500MB.")
+    return int(float(found[1]) * _UNITS[unit])
+
+
+def used_bytes(store: RunStore, runs: Sequence[Run]) -> int:
+    """What the runs take on disk."""
+    return store.database.used_bytes() + sum(run.bytes for run in runs)
+
+
+def tidy(store: RunStore, keep: str = "") -> list[Run]:
+    """Delete what does not stay; returns it.
+
+    Args:
+        keep: id of a run that stays in any case.
+    """
+    gone = too_short(runs := store.runs())
+    if gone:
+        store.delete(run.id for run in gone)
+    most = limit(store)
+    left = [run for run in runs if run not in gone]
+    while used_bytes(store, left) > most:
+        oldest = next((r for r in reversed(left) if not stays(r) and r.id != keep), None)
+        if oldest is None:
+            break
+        store.delete([oldest.id])
+        left.remove(oldest)
+        gone.append(oldest)
+    return gone
+
+
+def stays(run: Run) -> bool:
+    return run.star or run.status == RUNNING
+
+
+def too_short(runs: Sequence[Run]) -> list[Run]:
+    """The short trainings that are too many for their file."""
+    by_file: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:  # the newest come first
+        if run.seconds < SHORT_SECONDS and not stays(run):
+            by_file[run.file].append(run)
+    return [run for short in by_file.values() for run in short[SHORT_KEPT:]]

@@ -1,0 +1,207 @@
+"""Keeps a training as a run while it goes on, without slowing it down.
+
+The training hands over its events; a thread writes them (`writer`), a few times a second. So a
+process that is killed loses less than a second of its curve, and one that cannot write goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.about import About
+from nodeflow.run_store.best_weights import BestWeights
+from nodeflow.run_store.curves import Piece
+from nodeflow.run_store.facts import settings_of
+from nodeflow.run_store.records import (
+    DIVERGED,
+    DONE,
+    FAILED,
+    RUNNING,
+    STOPPED,
+    Run,
+    RunEvent,
+    date_text,
+    new_id,
+)
+from nodeflow.run_store.store import Batch
+from nodeflow.run_store.writer import Weights, Writer
+from nodeflow.train.events import (
+    Diverged,
+    Done,
+    Epoch,
+    Event,
+    Hit,
+    Resumed,
+    RunKept,
+    Started,
+    Steps,
+)
+from nodeflow.train.training import Training
+
+BEGIN_SECONDS = 0.5
+"""How long a training waits at most to hear that its run has begun."""
+
+
+def recording(about: About) -> Recording | None:
+    """A recording in the user's store; None where runs are switched off."""
+    folder = runs_folder()
+    return None if folder is None else Recording(folder, about)
+
+
+class Recording:
+    """Keeps one training.
+
+    Args:
+        folder: of the store.
+
+    Attributes:
+        run: as far as it is known.
+    """
+
+    def __init__(self, folder: Path, about: About) -> None:
+        self.run = Run(new_id(), "")
+        self._about = about
+        self._lock = threading.Lock()
+        self._batch = Batch(self.run)
+        self._tier = ""
+        self._writer = Writer(folder, about, self._take)
+        self._reported = self._ended = False
+        self._problem = ""
+
+    def watch(
+        self, session: Session, training: Training, events: Iterator[Event]
+    ) -> Iterator[Event]:
+        """The events of a training, which is kept; raises what they raise."""
+        best = BestWeights(training)
+        try:
+            for event in events:
+                if isinstance(event, Started):
+                    self._describe(event, session, training)
+                elif isinstance(event, Epoch):
+                    best.see(event, session)
+                self._take_in(event)
+                if isinstance(event, Done):
+                    self._end(session, best)
+                yield event
+                if not self._writer.started and not self._waits_for_resumed(event):
+                    self._begin(training, event if isinstance(event, Resumed) else None)
+                yield from self._news()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            what = error.message if isinstance(error, NodeflowError) else type(error).__name__
+            status = DIVERGED if self.run.status == DIVERGED else FAILED
+            self._change(status=status, ending=what)
+            raise
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+            self._end(session, best)
+            self._writer.finish()
+
+    def note(self, kind: str, **data: Any) -> None:
+        """Keep an event, such as a pause; any thread may call this."""
+        with self._lock:
+            step, now = self.run.steps, time.time()
+            self._batch.events.append(RunEvent(step, now, kind, data))
+
+    # ---- the training's thread ----------------------------------------------------------------
+
+    def _describe(self, event: Started, session: Session, training: Training) -> None:
+        about, now = self._about, time.time()
+        self._change(
+            name=about.name or f"{Path(about.file).stem or 'training'} {date_text(now)}",
+            file=about.file,
+            surface=about.surface,
+            created=now,
+            updated=now,
+            shares=event.shares,
+            steps_per_epoch=event.steps_per_epoch,
+            seed=training.seed,
+            settings=settings_of(session, training),
+            parent=about.parent,
+            parent_step=about.parent_step,
+            checkpoint=str(about.states.resolve()) if about.states else "",
+        )
+
+    def _waits_for_resumed(self, event: Event) -> bool:
+        return self._about.resumes and isinstance(event, Started)
+
+    def _begin(self, training: Training, resumed: Resumed | None) -> None:
+        self._writer.begin(self.run, training, resumed)
+        self._writer.begun.wait(BEGIN_SECONDS)
+
+    def _news(self) -> Iterator[RunKept]:
+        """What there is to say of the run: once that it has begun, and once what is wrong."""
+        kept, problem = self._writer.kept, self._writer.problem
+        if kept is not None and not self._reported:
+            self._reported = True
+            self._change(id=kept.id, name=kept.name)
+            yield RunKept(kept.id, kept.name)
+        if problem and not self._problem:
+            self._problem = problem
+            yield RunKept(self.run.id if self._reported else "", "", problem)
+
+    def _take_in(self, event: Event) -> None:
+        """Take what an event says; it is written soon."""
+        if isinstance(event, Steps):
+            losses = np.asarray(event.losses, np.float64)
+            piece = Piece(event.first, losses, np.array([[event.last, event.seconds]]))
+            with self._lock:
+                self._batch.pieces.append(piece)
+                if event.tier != self._tier:
+                    self._tier = event.tier
+                    self._batch.tiers.append((event.first, event.tier))
+                loss = self.run.loss if self.run.epochs else float(losses[-1])
+                changed = {"steps": event.last, "seconds": event.seconds, "loss": loss}
+                self.run = replace(self.run, **changed)
+        elif isinstance(event, Epoch):
+            metrics = {**self.run.metrics, **event.metrics}
+            with self._lock:
+                self._batch.epochs.append(replace(event, steps=self.run.steps))
+            self._change(epochs=event.epoch, loss=event.loss, metrics=metrics)
+        elif isinstance(event, Hit):
+            self.note("breakpoint", nodes=list(event.nodes), reason=event.reason)
+        elif isinstance(event, Resumed):
+            last = event.epochs[-1].epoch if event.epochs else 0
+            self._change(steps=event.step, seconds=event.seconds, epochs=last)
+        elif isinstance(event, Diverged):
+            self._change(status=DIVERGED)
+        elif isinstance(event, Done):
+            status = STOPPED if event.stopped else DONE
+            metrics = {**self.run.metrics, **event.metrics}
+            self._change(status=status, ending=event.ending, metrics=metrics)
+
+    def _change(self, **fields: Any) -> None:
+        with self._lock:
+            self.run = replace(self.run, **fields)
+
+    def _end(self, session: Session, best: BestWeights) -> None:
+        """Hand over the weights as they are now; once."""
+        if self._ended:
+            return
+        self._ended = True
+        if self.run.status == RUNNING:
+            self._change(status=STOPPED, ending="stopped")
+        self._change(best=best.facts)
+        final = dict(session.variables.items())
+        self._writer.end(Weights(final, best.variables if best.epoch else {}))
+
+    # ---- the writing thread -------------------------------------------------------------------
+
+    def _take(self) -> Batch:
+        """What has come since the last call, and the run as it is now."""
+        with self._lock:
+            taken, self._batch = self._batch, Batch(self.run)
+            return replace(taken, run=self.run)

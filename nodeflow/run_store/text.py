@@ -1,0 +1,45 @@
+"""Runs as text: a table for terminals and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nodeflow.number_text import number, plain
+from nodeflow.run_store.records import Run
+
+COLUMNS = ("run", "name", "status", "epochs", "steps", "seconds", "loss", "metrics")
+
+
+def table(runs: Iterable[Run]) -> list[str]:
+    """A line for each run below one with titles, in columns."""
+    rows = [COLUMNS, *(row(run) for run in runs)]
+    return aligned(rows)
+
+
+def row(run: Run) -> tuple[str, ...]:
+    """The cells of a run."""
+    metrics = "  ".join(f"{name} {figure(value)}" for name, value in run.metrics.items())
+    return (
+        f"{run.id}{' *' if run.star else ''}",
+        run.name,
+        run.status,
+        str(run.epochs),
+        str(run.steps),
+        f"{run.seconds:.1f}",
+        "" if run.loss is None else figure(run.loss),
+        metrics,
+    )
+
+
+def figure(value: float) -> str:
+    """A number, as terminals show it."""
+    return plain(number(value))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines whose columns stand below each other."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

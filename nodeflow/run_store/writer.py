@@ -1,0 +1,264 @@
+"""The thread that writes a run: what comes in, a few times a second, and at last its weights."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import NodeflowError
+from nodeflow.run_store.about import About
+from nodeflow.run_store.curves import Piece, joined
+from nodeflow.run_store.digests import Fed, described, digesting, fed_by
+from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
+from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore
+from nodeflow.train.events import Resumed
+from nodeflow.train.identity import machine, versions
+from nodeflow.train.training import Training
+from nodeflow.train.weights import save_weights
+
+FLUSH_SECONDS = 0.4
+"""What comes in is written so soon."""
+QUIET_SECONDS = 5.0
+"""A run says that it goes on at least so often."""
+RETRY_SECONDS = 5.0
+"""After a failed write."""
+DIGEST_SECONDS = 0.05
+"""Between two pieces of data that are digested: at most a fiftieth of a core."""
+LAST_SECONDS = 1.0
+"""After the end of the training; what is not digested by then is not known."""
+MOST_WAITING = 8_000_000
+"""Steps that wait for a disk with room before no more are kept."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a training ended with, and had in its best epoch, if it knows that."""
+
+    final: Mapping[str, np.ndarray]
+    best: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def differ(self) -> bool:
+        return bool(self.best) and any(
+            not np.array_equal(array, self.final.get(name, ()), equal_nan=array.dtype.kind == "f")
+            for name, array in self.best.items()
+        )
+
+
+class Writer:
+    """Writes one run.
+
+    Args:
+        folder: of the store.
+        take: gives what has come in since the last call.
+
+    Attributes:
+        kept: the run, once it has begun: another one where that goes on.
+        problem: why nothing can be written, in words; empty if all is well.
+        begun: set when one of both is known.
+    """
+
+    def __init__(self, folder: Path, about: About, take: Callable[[], Batch]) -> None:
+        self._folder, self._about, self._take = folder, about, take
+        self.kept: Run | None = None
+        self.problem = ""
+        self.begun = threading.Event()
+        self._wake = threading.Event()
+        self._weights: Weights | None = None
+        self._thread: threading.Thread | None = None
+        self._waiting: Batch | None = None
+        self._facts: dict[str, Any] = {}
+        self._written = 0.0
+
+    @property
+    def started(self) -> bool:
+        return self._thread is not None
+
+    def begin(self, run: Run, training: Training, resumed: Resumed | None) -> None:
+        """Start to write a run; ``resumed`` says where it goes on."""
+        self._thread = threading.Thread(
+            target=self._work, args=(run, training, resumed), name="nodeflow runs", daemon=True
+        )
+        atexit.register(self.finish)
+        self._thread.start()
+
+    def end(self, weights: Weights) -> None:
+        """Let the weights and the last words be written."""
+        self._weights = weights
+        self._wake.set()
+
+    def finish(self) -> None:
+        """Wait until all is written."""
+        atexit.unregister(self.finish)
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    # ---- the thread ---------------------------------------------------------------------------
+
+    def _work(self, run: Run, training: Training, resumed: Resumed | None) -> None:
+        try:
+            with RunStore(self._folder) as store:
+                self.kept = self._open(store, run, resumed)
+                self.begun.set()
+                self._write(store, training)
+        except NodeflowError as error:
+            self.problem = f"this training is not kept as a run: {error.message}"
+        except Exception as error:  # whatever it is, the training goes on
+            self.problem = f"this training is not kept as a run: {type(error).__name__}: {error}"
+        finally:
+            self.begun.set()
+
+    def _open(self, store: RunStore, run: Run, resumed: Resumed | None) -> Run:
+        """Begin the run, or go on with the one that has the same states."""
+        about = self._about
+        self._facts = {"versions": versions(), "machine": machine()}
+        before = None
+        if resumed is not None and about.states is not None:
+            before = store.of_checkpoint(about.states.resolve())
+        if resumed is None:
+            return store.begin(replace(run, **self._facts), about.text)
+        if before is not None and not about.anew and before.status != RUNNING:
+            kept = replace(before, updated=time.time())
+            store.go_on(kept, resumed.step)
+            self._facts = {name: getattr(kept, name) for name in ("data", *self._facts)}
+            first = max((p.last for p in store.pieces(kept)), default=resumed.first - 1) + 1
+        else:
+            if before is not None:
+                run = replace(run, parent=before.id, parent_step=resumed.step)
+            kept, first = store.begin(replace(run, **self._facts), about.text), resumed.first
+        self._add_earlier(store, kept, resumed, first)
+        return kept
+
+    def _add_earlier(self, store: RunStore, run: Run, resumed: Resumed, first: int) -> None:
+        """Add what the training did before, as far as it is not there."""
+        losses = resumed.losses[first - resumed.first :]
+        before = resumed.first - 1
+        epochs = [replace(epoch, steps=before + epoch.steps) for epoch in resumed.epochs]
+        marks = np.array([[resumed.step, resumed.seconds]])
+        pieces = [Piece(first, losses, marks)] if len(losses) else []
+        store.add(Batch(run, pieces, epochs))
+
+    def _write(self, store: RunStore, training: Training) -> None:
+        """Write until the end comes."""
+        assert self.kept is not None
+        tidy(store, keep=self.kept.id)
+        digests = self._digests(store, training) if "data" not in self._facts else iter(())
+        pause, flushed = DIGEST_SECONDS, time.monotonic()
+        while not self._wake.wait(pause):
+            if next(digests, self) is self:
+                pause = FLUSH_SECONDS
+            if time.monotonic() - flushed >= FLUSH_SECONDS - DIGEST_SECONDS / 2:
+                self._flush(store)
+                flushed = time.monotonic()
+        self._flush(store, again=True)
+        until = time.monotonic() + LAST_SECONDS
+        while time.monotonic() < until and next(digests, self) is not self:
+            pass
+        self._finish(store)
+
+    def _flush(self, store: RunStore, again: bool = False, run: Run | None = None) -> None:
+        """Write what has come in; what cannot be written waits for the next time.
+
+        Args:
+            again: try although the last time failed just now.
+            run: as it is now, where it has ended.
+        """
+        assert self.kept is not None
+        batch, now = self._take(), time.time()
+        changes: dict[str, Any] = {"status": RUNNING} if run is None else {}
+        state = replace(run or batch.run, id=self.kept.id, updated=now, **self._facts, **changes)
+        batch = _thinned(replace(batch, run=state))
+        if self._waiting is not None:
+            batch = _joined(self._waiting, batch)
+        nothing = not (batch.pieces or batch.epochs or batch.events)
+        if run is None and nothing and now - self._written < QUIET_SECONDS:
+            return
+        if self._waiting is not None and not again and now - self._written < RETRY_SECONDS:
+            self._waiting = batch
+            return
+        self._written = now
+        try:
+            store.add(batch)
+            self._waiting = None
+        except NodeflowError as error:
+            self.problem = f"this training is not kept as a run at present: {error.message}"
+            self._waiting = batch
+            if sum(len(piece.losses) for piece in batch.pieces) > MOST_WAITING:
+                raise
+
+    def _finish(self, store: RunStore) -> None:
+        """Write the weights, how it ended, and make room."""
+        assert self.kept is not None
+        run = replace(self._take().run, id=self.kept.id)
+        try:
+            size = self._save(store, self._weights) if self._weights is not None else 0
+        except (NodeflowError, OSError) as error:
+            self.problem = f"the weights of this run are not kept: {error}"
+            size = 0
+        self._flush(store, again=True, run=replace(run, bytes=size))
+        tidy(store, keep=self.kept.id)
+
+    def _save(self, store: RunStore, weights: Weights) -> int:
+        """Write the files of weights that are not too large; returns their bytes."""
+        assert self.kept is not None
+        files = {FINAL: weights.final, **({BEST: weights.best} if weights.differ else {})}
+        most, total = limit(store) // SHARE_OF_ONE, 0
+        ids, slots = self._about.ids or (None, ())
+        for name, arrays in files.items():
+            if not arrays or sum(array.nbytes for array in arrays.values()) > most:
+                continue
+            path = store.folder / self.kept.id / name
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            save_weights(path, arrays, ids, slots)
+            total += path.stat().st_size
+        return total
+
+    def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
+        """Finds out what the data are, a little at each step."""
+        sets = fed_by(training)
+        self._facts["data"] = {name: described(fed) for fed in sets for name in fed.names}
+        for fed in sets:
+            try:
+                digest, weak = yield from _digest(store, fed)
+            except OSError:
+                continue  # it stays unknown
+            known = described(fed, digest, weak)
+            self._facts["data"] = {**self._facts["data"], **dict.fromkeys(fed.names, known)}
+
+
+def _digest(store: RunStore, fed: Fed) -> Generator[None, None, tuple[str, bool]]:
+    """Computes a digest step by step, unless it is known; returns (digest, weak)."""
+    stamp = fed.stamp
+    known = store.digest(stamp) if stamp else None
+    if known is not None:
+        return known, False
+    digest, weak = yield from digesting(fed)
+    if stamp and not weak:
+        store.keep_digest(stamp, digest)
+    return digest, weak
+
+
+def _thinned(batch: Batch) -> Batch:
+    """The batch with neighbouring pieces joined, and one mark for each."""
+    pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
+    return replace(batch, pieces=pieces)
+
+
+def _joined(first: Batch, second: Batch) -> Batch:
+    return Batch(
+        second.run,
+        first.pieces + second.pieces,
+        first.epochs + second.epochs,
+        first.events + second.events,
+        first.tiers + second.tiers,
+    )

@@ -1,0 +1,74 @@
+"""Writes runs one after another, to be killed: ``FOLDER SEED PROGRESS``.
+
+Step n of a run has the loss n; every tenth step ends an epoch. After each write the file PROGRESS
+has a line more: the run, and the last step that the store has said is written.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nodeflow as nf
+from nodeflow.engine.session import Session
+from nodeflow.run_store import writer
+from nodeflow.run_store.about import About
+from nodeflow.run_store.recording import Recording
+from nodeflow.run_store.store import RunStore
+from nodeflow.train.events import Done, Epoch, Event, Started, Steps
+from nodeflow.train.training import Training
+from tests.run_store.lines import fitted_line
+
+
+def steps(draw: random.Random) -> Iterator[Event]:
+    """A training of any length, with chunks of any length."""
+    yield Started(10**6, 10)
+    step, started = 0, time.monotonic()
+    for _ in range(draw.randint(1, 400)):
+        count = draw.randint(1, 40)
+        losses = np.arange(step + 1, step + count + 1, dtype=np.float64)
+        for end in range(step // 10 + 1, (step + count) // 10 + 1):
+            yield Steps(step + 1, losses[: end * 10 - step], time.monotonic() - started)
+            losses, step = losses[end * 10 - step :], end * 10
+            yield Epoch(end, float(end), {"m": -float(end)}, step, time.monotonic() - started)
+        if len(losses):
+            yield Steps(step + 1, losses, time.monotonic() - started)
+            step += len(losses)
+        time.sleep(draw.random() * 0.004)
+    yield Done(step // 10, last_epoch=step // 10)
+
+
+def main(folder: str, seed: str, progress: str) -> None:
+    writer.FLUSH_SECONDS = 0.02  # many writes, so that kills hit them
+    real = RunStore.add
+    with open(progress, "a", buffering=1) as said:
+
+        def add(self: RunStore, batch: Any) -> None:
+            real(self, batch)
+            said.write(f"{batch.run.id} {max((p.last for p in batch.pieces), default=0)}\n")
+
+        RunStore.add = add
+        draw = random.Random(seed)
+        graph, _ = fitted_line()
+        training = Training(graph.node("descent"), graph.tensor("error"))
+        with Session(graph, tier="reference") as session:
+            session.initialize()
+            while True:
+                about = About(text=f"graph {draw.randint(1, 3)}", file=f"{seed}.flow")
+                keep = Recording(Path(folder), about)
+                for _ in keep.watch(session, training, steps(draw)):
+                    pass
+                if draw.random() < 0.2:
+                    with RunStore(Path(folder)) as store:
+                        store.delete([draw.choice(store.runs()).id])
+
+
+if __name__ == "__main__":
+    assert nf.__version__
+    main(*sys.argv[1:])

@@ -1,0 +1,92 @@
+"""Two processes write runs and are killed at random: what was written is there, without a gap, and
+the database is never damaged. In the nightly setting they are killed 100 times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.run_store.database import FILE, Database
+from nodeflow.run_store.records import INTERRUPTED
+from nodeflow.run_store.store import RunStore
+
+KILLS = 100 if os.environ.get("NODEFLOW_NIGHTLY") else 3
+PATIENCE_S = 60
+CHILD = Path(__file__).with_name("killed_writer.py")
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
+
+
+def test_nothing_that_was_written_is_lost_and_nothing_is_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    for kill in range(KILLS):
+        draw = random.Random(kill)
+        progress = [tmp_path / f"{kill}-{n}.progress" for n in range(2)]
+        processes = [started(folder, f"{kill}-{n}", progress[n]) for n in range(2)]
+        try:
+            for process, file in zip(processes, progress, strict=True):
+                wait_for_lines(process, file, draw.randint(2, 40))
+            time.sleep(draw.random() * 0.05)
+        finally:
+            for process in draw.sample(processes, 2):
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGKILL)
+                process.wait()
+                assert process.stderr is not None
+                process.stderr.close()
+        check(folder, progress)
+
+
+def started(folder: Path, seed: str, progress: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, CHILD, folder, seed, progress]
+    environment = {**os.environ, "PYTHONPATH": str(Path(nf.__file__).parents[1])}
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    return subprocess.Popen([str(p) for p in command], stderr=subprocess.PIPE, env=environment)
+
+
+def wait_for_lines(process: subprocess.Popen[bytes], file: Path, count: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not file.exists() or file.read_bytes().count(b"\n") < count:
+        assert process.poll() is None and process.stderr is not None, process.stderr.read()
+        assert time.monotonic() < end, f"{file.name} has no {count} lines"
+        time.sleep(0.005)
+
+
+def check(folder: Path, progress: list[Path]) -> None:
+    written: dict[str, int] = {}
+    for file in progress:
+        lines = file.read_text().split("\n")[:-1]
+        for run, step in (line.split(" ") for line in lines):
+            written[run] = max(written.get(run, 0), int(step))
+    database = Database(folder)
+    assert database.rows("PRAGMA integrity_check")[0][0] == "ok"
+    assert database.rows("PRAGMA foreign_key_check") == []
+    database.close()
+    assert (folder / FILE).exists()
+    with RunStore(folder) as store:  # writes again after the kill
+        kept = {run.id: run for run in store.runs()}
+        for run in kept.values():
+            curves = store.curves(run)
+            losses = curves["loss"].values
+            assert losses.tolist() == list(range(1, len(losses) + 1))
+            assert len(losses) >= written.get(run.id, 0)
+            assert store.graph_text(run).startswith("graph ")
+            if (epochs := curves.get("epoch/loss")) is not None:
+                np.testing.assert_array_equal(epochs.values, np.arange(1, len(epochs) + 1))
+                np.testing.assert_array_equal(curves["m"].values, -epochs.values)
+                np.testing.assert_array_equal(epochs.step, 10 * epochs.values)
+                assert 10 * len(epochs) <= len(losses)
+            assert run.status in (INTERRUPTED, "done")
+        recent = [run for run, step in written.items() if step]
+        assert recent and (set(recent) & kept.keys())

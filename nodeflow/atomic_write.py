@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
 from pathlib import Path
 
+KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+_SHORT = 32
+"""Characters of a file's name in that of the temporary one, which must not get too long."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the content of ``path`` atomically, keeping its mode; follows symbolic links.
 
-    Raises OSError and leaves the file unchanged if anything fails.
+    Raises OSError and leaves the file unchanged if anything fails, or if what is there is a folder,
+    a pipe, a socket or a device.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:_SHORT]}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -31,14 +43,23 @@ def write_atomically(path: Path, content: bytes) -> None:
     sync_folder(target.parent)
 
 
+def kind_of(mode: int) -> str | None:
+    """What a mode says that is no regular file, such as ``a pipe``; None for a regular file."""
+    return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "something else")
+
+
 def _mode(target: Path) -> int:
     """The mode of the existing file, else that of a new one under the user's umask."""
     try:
-        return stat.S_IMODE(target.stat().st_mode)
+        mode = target.stat().st_mode
     except FileNotFoundError:
         mask = os.umask(0o077)
         os.umask(mask)
         return 0o666 & ~mask
+    kind = kind_of(mode)
+    if kind is not None:
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(target))
+    return stat.S_IMODE(mode)
 
 
 def sync_folder(folder: Path) -> None:

@@ -121,11 +121,6 @@ def open_files_folder() -> Path:
     return state_folder() / "open"
 
 
-def versions_folder() -> Path:
-    """Versions of files that others have replaced, or that have replaced theirs."""
-    return state_folder() / "versions"
-
-
 def trainings_folder() -> Path:
     """States of the trainings of windows, to go on from after a crash or a stop."""
     return state_folder() / "trainings"
@@ -134,6 +129,11 @@ def trainings_folder() -> Path:
 def rescue_folder() -> Path:
     """What could not be written where it was meant to go."""
     return state_folder() / "rescued"
+
+
+def backups_folder() -> Path:
+    """Earlier versions of the user's files."""
+    return data_folder() / "backups"
 
 
 def library_folder() -> Path:

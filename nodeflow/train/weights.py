@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.atomic_write import write_atomically
+from nodeflow.atomic_write import kind_of, write_atomically
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, ReadRefused, SurfaceText
 from nodeflow.file_reading import read_bytes
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
@@ -135,7 +135,8 @@ def check_writable(path: str | Path) -> None:
     """Check that a file can be written there; leaves nothing behind.
 
     Raises:
-        FileProblem: the folder is missing or read-only, or the path is a folder.
+        FileProblem: the folder is missing or read-only, or the path is a folder, a pipe, a socket
+            or a device.
     """
     path = Path(path)
     if path.is_dir():
@@ -143,6 +144,11 @@ def check_writable(path: str | Path) -> None:
             f"cannot write {path}: it is a folder", hint="Give the name of a file in it."
         )
     try:
+        kind = kind_of(path.stat().st_mode) if path.exists() else None
+        if kind is not None:
+            raise FileProblem(
+                f"cannot write {path}: it is {kind}, not a file", hint="Give the name of a file."
+            )
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:

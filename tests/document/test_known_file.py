@@ -11,11 +11,9 @@ import time
 import pytest
 
 from nodeflow.document.io.known_file import (
-    MOST_KEPT,
     KnownFile,
     digest_of,
-    digest_of_text,
-    keep_version,
+    digest_of_bytes,
 )
 from nodeflow.document.io.open_files import OpenFile
 
@@ -29,9 +27,9 @@ def path(tmp_path):
 
 def test_a_file_is_the_same_until_its_content_changes(path):
     known = KnownFile.read(path)
-    assert known.state() == "same" and known.digest == digest_of_text("one") == digest_of(path)
+    assert known.state() == "same" and known.digest == digest_of_bytes(b"one") == digest_of(path)
     path.write_text("two")
-    assert known.state() == "changed" and known.seen == digest_of_text("two")
+    assert known.state() == "changed" and known.seen == digest_of_bytes(b"two")
     path.write_text("one")
     assert known.state() == "same", "the content counts, not the time"
     path.unlink()
@@ -51,15 +49,12 @@ def test_of_an_unknown_content_nothing_is_the_same(path):
     assert KnownFile(path, None).state() == "changed"
 
 
-def test_versions_are_kept_each_by_itself_and_not_for_ever(tmp_path):
-    first = keep_version("my graph/é", b"1", tmp_path / "kept")
-    second = keep_version("my graph/é", b"2", tmp_path / "kept")
-    assert first != second and (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
-    assert first.parent == tmp_path / "kept" and first.suffix == ".flow"
-    for number in range(MOST_KEPT):
-        keep_version("more", str(number).encode(), tmp_path / "kept")
-    kept = list((tmp_path / "kept").iterdir())
-    assert len(kept) == MOST_KEPT and any(p.read_bytes() == b"49" for p in kept)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
+def test_a_pipe_in_the_place_of_the_file_stops_nobody(path):
+    known = KnownFile.read(path)
+    path.unlink()
+    os.mkfifo(path)
+    assert known.state() == "gone" and digest_of(path) is None
 
 
 def test_two_windows_know_of_each_other(path, tmp_path):

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.io.backups import backups_of
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
-from nodeflow.paths import versions_folder
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -32,10 +32,9 @@ def on_disk(path: Path) -> set[str]:
     return names(flow.load(path))
 
 
-def kept() -> list[set[str]]:
+def kept(path: Path) -> list[set[str]]:
     """What the versions hold that are kept aside."""
-    folder = versions_folder()
-    return [on_disk(path) for path in sorted(folder.glob("*.flow"))] if folder.exists() else []
+    return [names(b.document()) for b in backups_of(path) if b.kind != "saved"]
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_saving_twice_asks_nothing(opened, path):
     for name in ("one", "two"):
         edit(opened, name)
         press_save(opened)
-    assert on_disk(path) == {"first", "one", "two"} and kept() == []
+    assert on_disk(path) == {"first", "one", "two"} and kept(path) == []
 
 
 @pytest.mark.parametrize("choice", ["Overwrite", "Save a copy…", "Reload", "Cancel"])
@@ -132,19 +131,19 @@ def test_a_save_over_another_version_asks_and_loses_neither(
     theirs, mine = {"first", "theirs"}, {"first", "mine"}
     shown = names(opened.workspace.document)
     if choice == "Overwrite":
-        assert on_disk(path) == mine and kept() == [theirs] and shown == mine
+        assert on_disk(path) == mine and kept(path) == [theirs] and shown == mine
         assert "kept" in opened.info.text
         assert not opened.workspace.document.is_modified
     elif choice == "Save a copy…":
-        assert on_disk(path) == theirs and on_disk(copy) == mine and kept() == []
+        assert on_disk(path) == theirs and on_disk(copy) == mine and kept(path) == []
         assert opened.workspace.document.path == copy
     elif choice == "Reload":
-        assert on_disk(path) == theirs and kept() == [mine] and shown == theirs
+        assert on_disk(path) == theirs and kept(path) == [mine] and shown == theirs
         qtbot.mouseClick(opened.info.button, LEFT)
         assert names(opened.workspace.document) == mine, "it is a click away"
         assert opened.workspace.document.path is None
     else:
-        assert on_disk(path) == theirs and kept() == [] and shown == mine
+        assert on_disk(path) == theirs and kept(path) == [] and shown == mine
         assert opened.workspace.document.is_modified
     opened.workspace.document.mark_saved()
 
@@ -153,10 +152,11 @@ def test_coming_back_tells_of_another_version_and_reloads_it(opened, path, elsew
     opened.info.dismiss()
     elsewhere.save("theirs")
     come_back(opened, qtbot)
-    assert "changed outside" in opened.info.text and opened.info.button.text() == "Reload"
-    qtbot.mouseClick(opened.info.button, LEFT)
+    assert "changed outside" in opened.info.text
+    assert [b.text() for b in opened.info.choices.values()] == ["Reload", "Compare…"]
+    qtbot.mouseClick(opened.info.choices["reload"], LEFT)
     assert names(opened.workspace.document) == {"first", "theirs"}
-    assert kept() == [{"first"}], "the version before, which is in no file any more"
+    assert kept(path) == [{"first"}], "the version before, which is in no file any more"
     opened.info.dismiss()
     come_back(opened, qtbot)
     assert opened.info.text == "", "nothing is new"
@@ -175,7 +175,7 @@ def test_it_is_told_once_and_asked_again_at_the_save(opened, path, elsewhere, qt
     assert "changed outside" in opened.info.text, "that is news"
     asked: list[str] = []
     answer("Later", asked)
-    qtbot.mouseClick(opened.info.button, LEFT)
+    qtbot.mouseClick(opened.info.choices["reload"], LEFT)
     assert len(asked) == 1 and names(opened.workspace.document) == {"first", "mine"}
     opened.activateWindow()
     assert QTest.qWaitForWindowActive(opened)
@@ -191,7 +191,7 @@ def test_a_file_that_is_touched_but_the_same_is_no_news(opened, path, qtbot):
     assert opened.info.text == ""
     edit(opened)
     press_save(opened)
-    assert on_disk(path) == {"first", "mine"} and kept() == []
+    assert on_disk(path) == {"first", "mine"} and kept(path) == []
 
 
 def test_a_file_that_is_gone_is_written_again(opened, path, qtbot):
@@ -236,7 +236,7 @@ def test_a_copy_over_a_file_that_is_open_elsewhere_asks(opened, path, monkeypatc
     assert "open in another window" in asked[0] and on_disk(theirs) == {"first", "theirs"}
     answer("Replace", asked)
     opened.actions_.trigger("save_as")
-    assert on_disk(theirs) == {"first", "mine"} and kept() == [{"first", "theirs"}]
+    assert on_disk(theirs) == {"first", "mine"} and kept(theirs) == [{"first", "theirs"}]
     other.record.release()
 
 
@@ -247,7 +247,7 @@ def test_reload_takes_back_what_is_not_saved_and_keeps_it(opened, path):
     asked: list[str] = []
     answer("Reload", asked)
     opened.actions_.trigger("reload")
-    assert names(opened.workspace.document) == {"first"} and kept() == [{"first", "mine"}]
+    assert names(opened.workspace.document) == {"first"} and kept(path) == [{"first", "mine"}]
     assert not opened.workspace.document.is_modified
 
 
@@ -278,4 +278,4 @@ def test_recovered_work_does_not_replace_what_was_written_after_the_crash(window
     asked: list[str] = []
     answer("Overwrite", asked)
     press_save(window)
-    assert asked and on_disk(path) == {"first", "mine"} and kept() == [{"first"}]
+    assert asked and on_disk(path) == {"first", "mine"} and kept(path) == [{"first"}]

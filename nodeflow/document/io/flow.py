@@ -153,17 +153,19 @@ def load(path: str | Path) -> Document:
     return doc
 
 
-def save(doc: Document, path: str | Path | None = None) -> None:
+def save(doc: Document, path: str | Path | None = None) -> bytes:
     """Writes a document to a file (default: its own) atomically and marks it saved.
 
-    Raises FlowWrite and leaves the file unchanged if that fails.
+    Returns what the file holds now. Raises FlowWrite and leaves the file unchanged if that fails.
     """
     target = Path(path) if path is not None else doc.path
     if target is None:
         raise FlowRead("this document has no file yet", hint="Save it under a name")
-    write_atomically(target, dumps(doc).encode())
+    content = dumps(doc).encode()
+    write_atomically(target, content)
     doc.path = target
     doc.mark_saved()
+    return content
 
 
 def wire_order(wire: Wire) -> tuple[Any, ...]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import time
 from pathlib import Path
 from typing import Literal
 
-from nodeflow.document.io.atomic_write import write_atomically
-from nodeflow.paths import versions_folder
+from nodeflow.document.io.regular_file import open_regular
 
-MOST_KEPT = 50
-"""Versions; the oldest are removed."""
-
+_CHUNK = 1 << 20
 State = Literal["same", "changed", "gone"]
 
 
@@ -28,8 +23,11 @@ class KnownFile:
     def __init__(self, path: Path, digest: str | None) -> None:
         self.path = path
         self.digest = digest
-        self._status: tuple[int, int] | None = None
-        """Time and size at which the content was seen to be the known one."""
+        self.size = 0
+        """Bytes of the file, when it was looked at last."""
+        self._status: tuple[int, ...] | None = None
+        """Time, size and number at which the content was seen to be the known one."""
+        self._found: tuple[int, ...] | None = None
         self.seen: str | None = None
         """The digest that ``state`` found last."""
 
@@ -40,15 +38,10 @@ class KnownFile:
 
     def state(self) -> State:
         """Compares the file with what is known; reads it only if its time or size is another."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            self.seen = None
-            return "gone"
-        status = (found.st_mtime_ns, found.st_size)
-        if status == self._status:
-            self.seen = self.digest
-            return "same"
+        state = self.glance()
+        if state is not None:
+            return state
+        status = self._found
         self.seen = digest_of(self.path)
         if self.seen is None:
             return "gone"
@@ -57,42 +50,33 @@ class KnownFile:
         self._status = status
         return "same"
 
-
-def digest_of(path: Path) -> str | None:
-    """Returns the digest of a file's content; None if it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+    def glance(self) -> State | None:
+        """Compares time and size alone; None if only the content can tell."""
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            self.seen = None
+            return "gone"
+        self.size = found.st_size
+        self._found = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if self._found == self._status:
+            self.seen = self.digest
+            return "same"
         return None
 
 
-def digest_of_text(text: str) -> str:
-    """Returns the digest that a file with this text has."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def keep_version(name: str, content: bytes, folder: Path | None = None) -> Path:
-    """Writes a version of a file that is about to be replaced; returns where.
-
-    Raises FlowWrite if it cannot be kept.
-    """
-    folder = folder or versions_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stem = re.sub(r"[^\w.-]+", "_", name) or "graph"
-    stamp = time.strftime("%Y-%m-%d %H.%M.%S")
-    path, number = folder / f"{stem} {stamp}.flow", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem} {stamp} ({number}).flow"
-    write_atomically(path, content)
-    kept = sorted(folder.glob("*.flow"), key=_modified)
-    for old in kept[:-MOST_KEPT]:
-        old.unlink(missing_ok=True)
-    return path
-
-
-def _modified(path: Path) -> float:
+def digest_of(path: Path) -> str | None:
+    """Returns the digest of a file's content; None if it is no regular file or cannot be read."""
     try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+        digest = hashlib.sha256()
+        with open_regular(path) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def digest_of_bytes(content: bytes) -> str:
+    """Returns the digest that a file with this content has."""
+    return hashlib.sha256(content).hexdigest()

@@ -96,4 +96,4 @@ class OpenFile:
 
 def _key(path: Path) -> str:
     """What all names of one file have in common."""
-    return hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:24]
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]

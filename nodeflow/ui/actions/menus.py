@@ -66,7 +66,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "reload", "save_weights", "load_weights", "export"),
+            *(SEPARATOR, "save", "save_as", "reload", "versions"),
+            *("save_weights", "load_weights", "export"),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),
     ),

@@ -79,6 +79,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
     _a("reload", "Reload from disk…", "", "refresh-cw", "Show the file as it is on disk now"),
+    _a("versions", "Earlier versions…", "", "history", "What this file was before its last saves"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
     _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),

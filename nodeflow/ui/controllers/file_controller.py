@@ -22,6 +22,7 @@ from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowRead
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
 from nodeflow.resources import examples
@@ -30,14 +31,16 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.controllers.crash_recovery import CrashRecovery
+from nodeflow.ui.controllers.earlier_versions import EarlierVersions
 from nodeflow.ui.controllers.learned_weights import LearnedWeights
-from nodeflow.ui.controllers.shared_file import SharedFile
+from nodeflow.ui.controllers.shared_file import SharedFile, not_a_file, obstacle
 from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.export_dialog import ExportDialog
@@ -70,11 +73,15 @@ class FileController(QObject):
         settings: Settings,
         messages: Messages,
         actions: ActionSet,
+        themes: ThemeManager,
     ) -> None:
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
-        self.shared = SharedFile(workspace, messages)
+        self.shared = SharedFile(workspace, messages, settings)
+        self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
+        self.versions.copy_wanted.connect(self.begin_with)
+        self.versions.restore_wanted.connect(self._on_restore)
         self.recovery = CrashRecovery(window, self.shared, messages)
         self.weights = LearnedWeights(
             window, workspace, link, settings, messages, actions, lambda: self.title, self.save
@@ -138,10 +145,19 @@ class FileController(QObject):
         assert document.path is not None
         answer = dialogs.RELOAD
         if document.is_modified and self.shared.is_changed:
-            answer = dialogs.ask_changed(self._window, document.path.name, saving=False)
+            answer = self._ask_changed(document.path, saving=False)
         elif document.is_modified:
             answer = dialogs.ask_revert(self._window, document.path.name)
         self._settle_versions(answer)
+
+    def _ask_changed(self, path: Path, saving: bool) -> str:
+        """Whose version counts; the user may look at the differences first."""
+        while True:
+            answer = dialogs.ask_changed(self._window, path.name, saving)
+            if answer != dialogs.COMPARE:
+                return answer
+            if self.versions.compare_with_disk():
+                return dialogs.CANCEL
 
     def _settle_versions(self, answer: str) -> bool:
         """Do what the user wants about two versions; True if this window's one is saved."""
@@ -257,6 +273,9 @@ class FileController(QObject):
         if is_data(path):
             self._offer_data(path)
             return False
+        if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
+            dialogs.show_problem(self._window, f"{path.name} cannot be opened", FlowRead(why))
+            return False
         as_copy = as_copy or _is_picture(path)
         known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
         try:
@@ -275,7 +294,7 @@ class FileController(QObject):
 
     def load_quietly(self, path: Path) -> bool:
         """Read a file and show it; False, and no message, where that fails."""
-        if _is_picture(path) or is_data(path):
+        if _is_picture(path) or is_data(path) or not_a_file(path):
             return False
         known = KnownFile.read(path)
         try:
@@ -349,6 +368,8 @@ class FileController(QObject):
 
     def _save(self, path: Path, over: bool = False) -> bool:
         document = self._workspace.root
+        if why := obstacle(path):
+            return dialogs.ask_blocked_save(self._window, why) and self.save_as()
         before = document.path
         moves = before is None or before.parent != path.parent
         anchored = moves and reanchor(document, path.parent)
@@ -360,8 +381,7 @@ class FileController(QObject):
             dialogs.show_problem(self._window, "The graph was not saved", error)
             return False
         if not saved:
-            answer = dialogs.ask_changed(self._window, path.name, saving=True)
-            return self._settle_versions(answer)
+            return self._settle_versions(self._ask_changed(path, saving=True))
         self.recovery.saved()
         self._settings.add_recent(path)
         if moves:
@@ -369,6 +389,23 @@ class FileController(QObject):
         self._workspace.saved.emit()
         self._messages.show_status(f"Saved {path.name}")
         return True
+
+    @Slot(object, str)
+    def _on_restore(self, document: Document, text: str) -> None:
+        """Show another version of the file, to be saved; that of this window is kept."""
+        before = self._workspace.root
+        if not self.weights.may_leave():
+            return
+        try:
+            if before.is_modified:
+                self.shared.keep_own(before)
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "Your version was not kept", error)
+            return
+        document.path = before.path
+        document.mark_modified()
+        self._show(document, known=self.shared.known)
+        self._messages.show(text, "info", "save", "Save")
 
     @Slot(object)
     def _on_journal(self, journal: Journal) -> None:

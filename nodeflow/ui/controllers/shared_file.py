@@ -1,63 +1,108 @@
 """The open document's file, which other windows and programs may have open and change.
 
-What was read or written last is remembered by its digest. Opening, coming back to the window and
-saving look whether the file is still that. If it is not, the user decides whose version counts, and
-the other one is kept.
+What was read or written last is remembered by its digest. The file is watched; opening, coming back
+to the window and saving look whether it is still that. If it is not, the user decides whose version
+counts, and the other one is kept. So are the last saves (`document.io.backups`).
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QFileSystemWatcher, QObject, Qt, QTimer, Signal, Slot
 
-from nodeflow.document.io import flow
-from nodeflow.document.io.known_file import KnownFile, digest_of_text, keep_version
+from nodeflow.atomic_write import kind_of
+from nodeflow.document.io import backups, flow
+from nodeflow.document.io.known_file import KnownFile, State, digest_of_bytes
 from nodeflow.document.io.open_files import OpenFile
+from nodeflow.document.io.regular_file import open_regular
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
 
 RELOAD = "reload"
 SAVE_AS = "save_as"
+COMPARE = "compare:disk"
+"""What a message offers: to compare this version with that on disk."""
 OPEN = "open:"
 """Before the path of a kept version, which a message offers to open."""
+GATHER_MS = 200
+"""After the first sign of a change: who writes a file often does it in several steps."""
+AT_ONCE = 4 * 2**20
+"""Bytes of a file that is read by the thread that asks; larger ones are read apart."""
 
 
 class SharedFile(QObject):
     """Knows the file of the workspace's document, and tells the user what becomes of it."""
 
-    def __init__(self, workspace: Workspace, messages: Messages) -> None:
+    _looked = Signal(object, str)
+    _not_kept = Signal(object)
+
+    def __init__(self, workspace: Workspace, messages: Messages, settings: Settings) -> None:
         super().__init__(workspace)
-        self._workspace, self._messages = workspace, messages
+        self._workspace, self._messages, self._settings = workspace, messages, settings
         self._known: KnownFile | None = None
         self._open = OpenFile()
         self._told: str | None = ""
         """The digest of the version on disk that the user was told of."""
+        self._told_elsewhere = False
+        self._reading: KnownFile | None = None
+        self._keeper = ThreadPoolExecutor(1, "backups")
+        self._keeping: Future[None] | None = None
+        self._watcher = QFileSystemWatcher(self)
+        self._timer = QTimer(self, singleShot=True, interval=GATHER_MS)
+        self._timer.timeout.connect(self.look)
+        self._watcher.fileChanged.connect(self._on_change)
+        self._watcher.directoryChanged.connect(self._on_change)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._looked.connect(self._on_looked, queued)
+        self._not_kept.connect(self._on_not_kept, queued)
 
     # ---- what is open -----------------------------------------------------------------------
 
     def opened(self, path: Path | None, known: KnownFile | None = None) -> None:
         """Another document is open; its file is as ``known`` says, or as it is now."""
-        self._told = ""
+        self._told, self._told_elsewhere = "", False
         self._known = None if path is None else known or KnownFile.read(path)
         self._open.hold(path)
-        if path is not None and self._open.is_elsewhere(path):
-            text = f"“{path.name}” is also open in another window. Save a copy to work on your own."
-            self._messages.show(text, "warning", SAVE_AS, "Save a copy…")
+        self._watch()
+        self._look_elsewhere()
 
     def close(self) -> None:
         """The window closes."""
+        self._known = None
+        self._timer.stop()
+        self._watch()
         self._open.release()
+        self._keeper.shutdown(wait=False)
+
+    @property
+    def known(self) -> KnownFile | None:
+        """The file as it was read or written here."""
+        return self._known
 
     @property
     def digest(self) -> str | None:
         """The SHA-256 of the file as it was read or written here; None if nothing is known."""
         return None if self._known is None else self._known.digest
+
+    def _watch(self) -> None:
+        """Watch the file, its folder, where a new file of that name appears, and other windows."""
+        if before := [*self._watcher.files(), *self._watcher.directories()]:
+            self._watcher.removePaths(before)
+        if self._known is not None:
+            path = self._known.path
+            wanted = (path, path.parent, self._open.folder)
+            self._watcher.addPaths([str(each) for each in wanted if each.exists()])
 
     # ---- looking ----------------------------------------------------------------------------
 
@@ -66,12 +111,40 @@ class SharedFile(QObject):
         """Whether somebody else changed the file since it was read or written here."""
         return self._known is not None and self._known.state() == "changed"
 
+    @Slot()
+    def _on_change(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
     def look(self) -> None:
         """Tell the user, once for each version, if the file is not what it was."""
         known = self._known
         if known is None:
             return
-        state = known.state()
+        self._watch()  # a file that was replaced is another one for the watcher
+        self._look_elsewhere()
+        state = known.glance()
+        if state is None and known.size > AT_ONCE:
+            if self._reading is None:
+                self._reading = known
+                threading.Thread(target=self._read, args=(known,), daemon=True).start()
+            return
+        self._on_state(state or known.state())
+
+    def _read(self, known: KnownFile) -> None:
+        """In a thread: read a large file."""
+        self._looked.emit(known, known.state())
+
+    @Slot(object, str)
+    def _on_looked(self, known: KnownFile, state: State) -> None:
+        self._reading = None
+        if known is self._known:
+            self._on_state(state)
+
+    def _on_state(self, state: State) -> None:
+        known = self._known
+        assert known is not None
         if state == "same":
             if self._told:
                 self._messages.message_retracted.emit(RELOAD)
@@ -81,14 +154,31 @@ class SharedFile(QObject):
             log.info("%s is %s", known.path, state)
             self._tell(known.path, state)
 
-    def _tell(self, path: Path, state: str) -> None:
+    def _tell(self, path: Path, state: State) -> None:
         if state == "gone":
-            text = f"“{path.name}” is no longer where it was. Saving writes it again."
-            self._messages.show(text, "warning", SAVE_AS, "Save as…")
+            there = path.exists()
+            text = "cannot be read any more." if there else "is no longer where it was. "
+            text += "" if there else "Saving writes it again."
+            self._messages.show(f"“{path.name}” {text}", "warning", SAVE_AS, "Save as…")
             return
         yours = " You have unsaved changes, too." if self._workspace.root.is_modified else ""
         text = f"“{path.name}” was changed outside this window.{yours}"
-        self._messages.show(text, "warning", RELOAD, "Choose a version…" if yours else "Reload")
+        choices = (RELOAD, "Choose a version…" if yours else "Reload"), (COMPARE, "Compare…")
+        self._messages.show(text, "warning", choices=choices)
+
+    def _look_elsewhere(self) -> None:
+        """Tell the user, once, that another window has the file open, too."""
+        known = self._known
+        elsewhere = known is not None and self._open.is_elsewhere(known.path)
+        if known is not None and elsewhere and not self._told_elsewhere:
+            name = known.path.name
+            text = f"“{name}” is also open in another window. Save a copy to work on your own."
+            self._messages.show(text, "warning", SAVE_AS, "Save a copy…")
+        self._told_elsewhere = elsewhere
+
+    def is_elsewhere(self, path: Path) -> bool:
+        """Whether another window has a file open."""
+        return self._open.is_elsewhere(path)
 
     # ---- writing ----------------------------------------------------------------------------
 
@@ -106,15 +196,55 @@ class SharedFile(QObject):
         with self._open.saving(path):
             if own and self.is_changed and not over:
                 return False
+            before = None if over else self._unkept(path)
             if over and path.exists():
-                self._keep(path.stem, path.read_bytes(), "The version that was there")
-            flow.save(document, path)
-            known = KnownFile(path, digest_of_text(flow.dumps(document)))
+                self._keep(path, "replaced", _content(path), "The version that was there")
+            content = flow.save(document, path)
+            known = KnownFile(path, digest_of_bytes(content))
             known.state()
         self._known, self._told = known, ""
         self._open.hold(path)
+        self._watch()
         self._messages.message_retracted.emit(RELOAD)
+        if self._settings.backups:
+            most = self._settings.backups + 1  # the newest is the file itself
+            self._keeping = self._keeper.submit(self._keep_saves, path, before, content, most)
         return True
+
+    def _unkept(self, path: Path) -> tuple[bytes, float] | None:
+        """What a save is about to replace, and when that was written, unless it is kept already."""
+        if not self._settings.backups or not path.exists():
+            return None
+        own = self._known is not None and self._known.path == path
+        digest = self.digest if own else None
+        if digest and any(kept.digest == digest for kept in backups.backups_of(path)):
+            return None
+        try:
+            return _content(path), path.stat().st_mtime
+        except OSError:
+            return None
+
+    def _keep_saves(
+        self, path: Path, before: tuple[bytes, float] | None, content: bytes, most: int
+    ) -> None:
+        """In a thread: keep what a save wrote, and before that what it replaced."""
+        try:
+            if before is not None:
+                backups.keep(path, before[0], "saved", before[1], most)
+            backups.keep(path, content, "saved", time.time(), most)
+        except (NodeflowError, OSError) as error:
+            self._not_kept.emit(error)
+
+    @Slot(object)
+    def _on_not_kept(self, error: Exception) -> None:
+        log.warning("%s", error)
+        text = sentence(error) if isinstance(error, NodeflowError) else str(error)
+        self._messages.show_status(f"Saved, but without a backup: {text}")
+
+    def wait_for_backups(self) -> None:
+        """Until what was saved is among the earlier versions: they are to be shown."""
+        if self._keeping is not None:
+            wait([self._keeping], 2.0)
 
     def keep_own(self, document: Document) -> None:
         """Keep the version in this window, which another one is about to replace.
@@ -123,15 +253,31 @@ class SharedFile(QObject):
             NodeflowError: it cannot be kept.
         """
         assert document.path is not None
-        self._keep(document.path.stem, flow.dumps(document).encode(), "Your version")
+        self._keep(document.path, "left", flow.dumps(document).encode(), "Your version")
 
-    def _keep(self, name: str, content: bytes, what: str) -> None:
-        try:
-            kept = keep_version(name, content)
-        except OSError as error:
-            raise NodeflowError(f"{what} cannot be kept: {error.strerror or error}") from error
-        self._messages.show(f"{what} is kept.", "info", f"{OPEN}{kept}", "Open it as a copy")
+    def _keep(self, path: Path, kind: backups.Kind, content: bytes, what: str) -> None:
+        kept = backups.keep(path, content, kind, time.time())
+        kept = kept or next(b for b in backups.backups_of(path) if b.kind == kind)
+        self._messages.show(f"{what} is kept.", "info", f"{OPEN}{kept.file}", "Open it as a copy")
 
-    def is_elsewhere(self, path: Path) -> bool:
-        """Whether another window has a file open."""
-        return self._open.is_elsewhere(path)
+
+def not_a_file(path: Path) -> str | None:
+    """What is there instead of a file, as a sentence; None for a file, and for nothing."""
+    try:
+        kind = kind_of(path.stat().st_mode)
+    except (OSError, ValueError):
+        return None
+    return None if kind is None else f"“{path.name}” is {kind}, not a file."
+
+
+def obstacle(path: Path) -> str | None:
+    """Why a save must not replace what is there, as a sentence; None if it may."""
+    if (why := not_a_file(path)) is not None or not path.exists():
+        return why
+    is_writable = path.stat().st_mode & 0o222 and os.access(path, os.W_OK)
+    return None if is_writable else f"“{path.name}” is read-only."
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()

@@ -14,6 +14,7 @@ RECENT = 10
 MOST_BOOKMARKED = 50
 MOST_USES = 500
 MOST_THREADS = 256
+MOST_BACKUPS = 100
 MOST_MEGABYTES = 1_000_000
 LIVE_SECONDS = (0.1, 3600.0)
 THEME_CHOICES = ("system", "light", "dark")
@@ -95,6 +96,15 @@ class Settings:
     def set_live(self, megabytes: int, seconds: float) -> None:
         self._store.setValue("live_megabytes", megabytes)
         self._store.setValue("live_seconds", seconds)
+
+    @property
+    def backups(self) -> int:
+        """How many earlier saves of a file are kept."""
+        return int(self._number("backups", 5, 0, MOST_BACKUPS))
+
+    @backups.setter
+    def backups(self, value: int) -> None:
+        self._store.setValue("backups", value)
 
     @property
     def shortcuts(self) -> str:

@@ -25,13 +25,15 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
-RELOAD, OVERWRITE, COPY = "reload", "overwrite", "copy"
+RELOAD, OVERWRITE, COPY, COMPARE = "reload", "overwrite", "copy", "compare"
 YES = "yes"
 
 DO = QMessageBox.ButtonRole.AcceptRole
 GIVE_UP = QMessageBox.ButtonRole.DestructiveRole
 BACK = QMessageBox.ButtonRole.RejectRole
-"""What a button does: what was asked for, something that loses work, or nothing, as Escape does."""
+HELP = QMessageBox.ButtonRole.ActionRole
+"""What a button does: what was asked for, something that loses work, nothing, as Escape does, or
+something that helps to decide."""
 
 
 def _ask(
@@ -86,7 +88,8 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
 
 
 def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
-    """Whose version of a file counts: ``reload``, ``overwrite``, ``copy`` or ``cancel``.
+    """Whose version of a file counts: ``reload``, ``overwrite``, ``copy`` or ``cancel``; or
+    ``compare``, to be asked again.
 
     Args:
         saving: asked because the document is about to be saved.
@@ -102,6 +105,7 @@ def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
             COPY: ("Save a copy…", DO),
             OVERWRITE: ("Overwrite", GIVE_UP),
             RELOAD: ("Reload", GIVE_UP),
+            COMPARE: ("Compare…", HELP),
             CANCEL: ("Cancel" if saving else "Later", BACK),
         },
         COPY,
@@ -135,6 +139,21 @@ def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
         is_warning=True,
     )
     return answer == OVERWRITE
+
+
+def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
+    """Whether to save elsewhere, as nothing may be written here; ``obstacle`` says why."""
+    answer = _ask(
+        parent,
+        "blockedSave",
+        "The graph was not saved",
+        obstacle,
+        "It is left as it is. Save the graph under another name, or allow writing and save again.",
+        {COPY: ("Save as…", DO), CANCEL: ("Cancel", BACK)},
+        COPY,
+        is_warning=True,
+    )
+    return answer == COPY
 
 
 def ask_unsaved_weights(parent: QWidget, name: str) -> str:

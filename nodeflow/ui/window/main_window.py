@@ -45,7 +45,7 @@ from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.popup_actions import PopupActions
 from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.controllers.run_controller import RunController
-from nodeflow.ui.controllers.shared_file import OPEN
+from nodeflow.ui.controllers.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
@@ -206,7 +206,9 @@ class MainWindow(QMainWindow):
         messages, quick_pick = self.messages, self.quick_pick
         self.problem_list = ProblemList(workspace)
         self.breakpoints = Breakpoints(workspace)
-        self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
+        self.files = FileController(
+            self, workspace, canvas, link, settings, messages, actions, themes
+        )
         self.predict = PredictActions(
             self, workspace, pages, link, self.files, settings, messages, actions
         )
@@ -502,8 +504,9 @@ class MainWindow(QMainWindow):
         elif fix.startswith(ADVICE):
             self.divergence.apply(fix)
         elif fix.startswith(OPEN):
-            if self.files.may_leave():
-                self.files.load(Path(fix.removeprefix(OPEN)), as_copy=True)
+            self.files.versions.open_copy(Path(fix.removeprefix(OPEN)), self.files.title)
+        elif fix == COMPARE:
+            self.files.versions.compare_with_disk()
         elif fix:
             self.actions_.trigger(fix)
 

@@ -1,0 +1,147 @@
+"""Earlier versions of files, kept in the user's data folder and found again by the file's path.
+
+Three kinds: what was saved (the last few), what another had written and a save replaced, and what a
+window gave up for another version. A version is a compressed `.flow` file; when, why and what it
+is stands in its name, so that a folder says everything by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nodeflow.document.io import flow
+from nodeflow.document.io.atomic_write import write_atomically
+from nodeflow.document.io.regular_file import open_regular
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowRead, FlowWrite
+from nodeflow.paths import backups_folder
+
+Kind = Literal["saved", "replaced", "left"]
+
+MOST_APART = 20
+"""Versions of a file that were replaced or given up, of each kind."""
+ABOUT = "about.json"
+_NAME = re.compile(r"(\d{20})-(saved|replaced|left)-(\d+)-([0-9a-f]{64})\.flow\.gz")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One version that is kept.
+
+    Attributes:
+        file: where.
+        time: when it was saved, replaced or given up, in seconds since 1970.
+        kind: ``saved``, ``replaced`` (another's, by a save of the user's) or ``left`` (the user's
+            own, for another version).
+        size: bytes of the `.flow` file.
+        digest: the SHA-256 of the `.flow` file.
+    """
+
+    file: Path
+    time: float
+    kind: Kind
+    size: int
+    digest: str
+
+    def content(self) -> bytes:
+        """The `.flow` file.
+
+        Raises:
+            FlowRead: it cannot be read, or is damaged.
+        """
+        try:
+            with open_regular(self.file) as raw, gzip.open(raw) as file:
+                content = file.read(self.size + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise FlowRead(f"cannot read the version {self.file}: {error}") from error
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise FlowRead(f"the version {self.file} is damaged")
+        return content
+
+    def document(self) -> Document:
+        """The document in it, which has no path.
+
+        Raises:
+            FileProblem: it cannot be read, or is no graph.
+        """
+        return flow.loads(self.content().decode("utf-8-sig", errors="replace"))
+
+
+def keep(
+    path: Path,
+    content: bytes,
+    kind: Kind,
+    time: float,
+    most: int = MOST_APART,
+    folder: Path | None = None,
+) -> Backup | None:
+    """Keep a version of the file ``path``, and of its kind the newest ``most`` alone.
+
+    Returns:
+        The version; None if the newest of its kind is the same, or if ``most`` is 0.
+
+    Raises:
+        FlowWrite: it cannot be kept.
+    """
+    own = _folder(path, folder)
+    digest = hashlib.sha256(content).hexdigest()
+    before = [b for b in backups_of(path, folder) if b.kind == kind]
+    made = None
+    if most and not (before and before[0].digest == digest):
+        name = f"{int(time * 1e9):020d}-{kind}-{len(content)}-{digest}.flow.gz"
+        made = Backup(own / name, time, kind, len(content), digest)
+        try:
+            own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not (own / ABOUT).exists():  # for people who look into the folder
+                write_atomically(own / ABOUT, json.dumps({"path": str(path.absolute())}).encode())
+        except OSError as error:
+            raise FlowWrite(f"cannot keep a version of {path}: {error.strerror}") from error
+        write_atomically(made.file, gzip.compress(content, 6, mtime=0))
+        before = sorted([made, *before], key=lambda backup: -backup.time)
+    _remove(before[most:])
+    return made
+
+
+def backups_of(path: Path, folder: Path | None = None) -> list[Backup]:
+    """The versions of a file, the newest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for file in _folder(path, folder).iterdir():
+            backup = backup_in(file)
+            if backup is not None:
+                found.append(backup)
+    return sorted(found, key=lambda backup: -backup.time)
+
+
+def backup_in(file: Path) -> Backup | None:
+    """The version that a file holds by its name; None if the name is another."""
+    name = _NAME.fullmatch(file.name)
+    if name is None:
+        return None
+    time, kind, size, digest = name.groups()
+    return Backup(file, int(time) / 1e9, _KINDS[kind], int(size), digest)
+
+
+_KINDS: dict[str, Kind] = {"saved": "saved", "replaced": "replaced", "left": "left"}
+
+
+def _remove(backups: Iterable[Backup]) -> None:
+    for backup in backups:
+        with contextlib.suppress(OSError):
+            backup.file.unlink(missing_ok=True)
+
+
+def _folder(path: Path, folder: Path | None) -> Path:
+    """Where the versions of a file lie, by whichever of its names."""
+    name = os.path.normcase(os.path.realpath(path))
+    return (folder or backups_folder()) / hashlib.sha256(os.fsencode(name)).hexdigest()[:32]

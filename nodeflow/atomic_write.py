@@ -7,7 +7,11 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, Literal
+
+from nodeflow.errors import FileProblem
 
 KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -26,12 +30,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises OSError and leaves the file unchanged if anything fails, or if what is there is a folder,
     a pipe, a socket or a device.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, kind: Literal["bytes", "text"] = "bytes") -> Iterator[IO[Any]]:
+    """A file to write to, of bytes or of UTF-8 text, that takes the place of ``path`` at the end.
+
+    As `write_atomically`: if anything fails, here or in the block, ``path`` stays as it was.
+    """
     target = Path(os.path.realpath(path))
     mode = _mode(target)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:_SHORT]}.", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        with opened(handle, kind) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, mode)
@@ -46,6 +60,30 @@ def write_atomically(path: Path, content: bytes) -> None:
 def kind_of(mode: int) -> str | None:
     """What a mode says that is no regular file, such as ``a pipe``; None for a regular file."""
     return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "something else")
+
+
+@contextlib.contextmanager
+def writing(what: Path | str) -> Iterator[None]:
+    """In the block, what the system refuses is a `FileProblem` that says what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise FileProblem(
+            f"cannot write {what}: {error.strerror or error}",
+            hint="Free some space, or choose a place that you may write to.",
+        ) from error
+
+
+def opened(handle: int, kind: Literal["bytes", "text"] = "bytes") -> IO[Any]:
+    """The file of a handle, to write to; the handle is closed if that fails."""
+    try:
+        if kind == "text":
+            return os.fdopen(handle, "w", encoding="utf-8", newline="")
+        return os.fdopen(handle, "wb")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+        raise
 
 
 def _mode(target: Path) -> int:
@@ -63,13 +101,16 @@ def _mode(target: Path) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new names in a folder durable, on the systems where a folder can be synced."""
+    """Make new names in a folder durable, on the systems where a folder can be synced.
+
+    Where that is refused, as by some file systems and in folders that cannot be listed, the content
+    is on the disk already, and the name will be.
+    """
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:  # some file systems refuse; the content is already on disk
-        pass
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

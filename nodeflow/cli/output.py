@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow import number_text
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.errors import said
 from nodeflow.graph.types import complex_text
@@ -38,7 +39,9 @@ def jsonable(value: Any) -> Any:
 
 def write_trace(trace: Mapping[str, Any], name: str, environment: Environment) -> None:
     """Write the trace of a profile, and print how to open it."""
-    environment.path(name).write_text(json.dumps(trace), encoding="utf-8")
+    path = environment.path(name)
+    with writing(path):
+        write_atomically(path, json.dumps(trace).encode())
     environment.message(f"nodeflow: trace written to {name}; open it in Perfetto (ui.perfetto.dev)")
 
 

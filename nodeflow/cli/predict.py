@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.atomic_write import replacing, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import plural, show_notices
@@ -66,12 +67,10 @@ def write_predictions(
     """
     progress = Progress(environment, "rows")
     progress.start(predictions.count)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        _write(predictions, session, part, progress)
-        part.replace(path)
+        with writing(path):
+            _write(predictions, session, path, progress)
     finally:
-        part.unlink(missing_ok=True)
         progress.clear()
     show_notices(predictions.notices(), environment)
     count = predictions.count - len(predictions.damage)
@@ -81,7 +80,7 @@ def write_predictions(
 def _write(predictions: Predictions, session: Session, path: Path, progress: Progress) -> None:
     if path.suffix.lower() in (".csv", ".tsv"):
         names, rows = predictions.table(session)
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with replacing(path, "text") as stream:
             mark = "\t" if path.suffix.lower() == ".tsv" else ","
             writer = csv.writer(stream, delimiter=mark, lineterminator="\n")
             writer.writerow(names)
@@ -106,10 +105,11 @@ def _write_arrays(
         for name in names:
             parts[name].append(np.asarray(batch.values[name]))
     arrays = {name: np.concatenate(part) for name, part in parts.items()}
-    if path.suffix.lower() == ".npy":
-        np.save(path, arrays[names[0]], allow_pickle=False)
-    else:
-        np.savez(path, **{name.replace("/", "."): array for name, array in arrays.items()})  # type: ignore[arg-type]
+    with replacing(path) as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, arrays[names[0]], allow_pickle=False)
+        else:
+            np.savez(file, **{name.replace("/", "."): array for name, array in arrays.items()})  # type: ignore[arg-type]
 
 
 def _watched(batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from nodeflow.atomic_write import replacing, writing
 from nodeflow.document.build.predictions import Cells, Predictions
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit.replace_source import use_dataset
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
-from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 
 ROWS_A_MESSAGE = 500
@@ -122,19 +121,11 @@ class _Report:
 
 
 def _write(path: str, columns: Cells, rows: Iterator[Cells], report: _Report) -> None:
-    """Write a CSV file under another name, and move it into place when it is complete."""
+    """Write a CSV file that replaces the old one when it is complete."""
     target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow(row)
-                report.advance()
-        os.replace(part, target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise FileProblem(f"{target.name} cannot be written: {reason}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(target), replacing(target, "text") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(row)
+            report.advance()

@@ -6,16 +6,19 @@ first one says which version of the format it is.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
 import time
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 
+from nodeflow.atomic_write import writing
 from nodeflow.errors import FileProblem, GraphError, a_type
 from nodeflow.graph.graph import Graph
 from nodeflow.ops.summaries import protobuf as pb
@@ -60,7 +63,7 @@ class FileWriter:
         self._max_queue, self._flush_secs = max_queue, flush_secs
         self._waiting: list[bytes] = []
         self._flushed = time.monotonic()
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self.reopen()
         if graph is not None:
             self.add_graph(graph)
@@ -121,21 +124,31 @@ class FileWriter:
         """Write all that waits, down to the disk."""
         if self._file is None:
             return
+        data = b"".join(self._waiting)
         try:
-            self._file.write(b"".join(self._waiting))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise FileProblem(f"cannot write {self._path}: {error.strerror or error}") from None
+            with writing(self._path):
+                left = memoryview(data)
+                while left:
+                    left = left[self._file.write(left) :]
+                os.fsync(self._file.fileno())
+        except FileProblem:
+            with contextlib.suppress(OSError):  # a reader stops at a record that is not whole
+                self._file.truncate(self._file.seek(self._whole))
+            raise
+        self._whole += len(data)
         self._waiting.clear()
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Write all that waits, and close the file."""
-        if self._file is not None:
+        """Write all that waits, and close the file, even if that fails."""
+        if self._file is None:
+            return
+        try:
             self.flush()
-            self._file.close()
-            self._file = None
+        finally:
+            file, self._file = self._file, None
+            with writing(self._path):
+                file.close()
 
     def reopen(self) -> None:
         """Begin a new file in the same folder, unless one is open."""
@@ -143,15 +156,20 @@ class FileWriter:
             return
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
         self._path = self._folder / f"{name}.{os.getpid()}.{next(_numbers)}{self._suffix}"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = open(self._path, "wb")  # noqa: SIM115  closed by close()
-        except OSError as error:
-            text = error.strerror or error
-            raise FileProblem(f"cannot write event files to {self._folder}: {text}") from None
         version = pb.double(1, time.time()) + pb.text(3, VERSION)
-        self._waiting.append(framed(version))
-        self.flush()
+        self._waiting, self._whole = [framed(version)], 0
+        with writing(f"event files to {self._folder}"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115  closed by close()
+        try:
+            self.flush()
+        except FileProblem:
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -164,4 +182,5 @@ class FileWriter:
 
     def __del__(self) -> None:
         if getattr(self, "_file", None) is not None:
-            self.close()
+            with contextlib.suppress(FileProblem):
+                self.close()

@@ -28,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.output is None:
         print(converted.text, end="")
     else:
-        given.output.write_text(converted.text, encoding="utf-8")
+        try:
+            given.output.write_text(converted.text, encoding="utf-8")
+        except OSError as error:
+            print(f"cannot write {given.output}: {error.strerror or error}", file=sys.stderr)
+            return 1
     for problem in converted.problems:
         print(f"{given.program}:{problem}", file=sys.stderr)
     return 1 if converted.problems else 0

@@ -119,7 +119,8 @@ def _create(
         temporary.chmod(0o755)
         os.replace(temporary, path)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(path.parent)
 
@@ -145,10 +146,20 @@ def _replace(
     if before.weights == WEIGHTS:
         others = {"weights": f"other_{WEIGHTS}", "arrays": f"other_{LOOP}" if loop else ""}
         manifest = replace(manifest, **others)
-    _write_files(path, arrays, loop, manifest, keep=path / before.weights)
-    for name in before.files:
-        (path / name).unlink(missing_ok=True)
+    try:
+        _write_files(path, arrays, loop, manifest, keep=path / before.weights)
+    except BaseException:
+        _delete_files(path, manifest)
+        raise
+    _delete_files(path, before)
     return manifest
+
+
+def _delete_files(path: Path, manifest: Manifest) -> None:
+    """Delete what a manifest names that is not in force; what stays is overwritten later."""
+    for name in manifest.files:
+        with contextlib.suppress(OSError):
+            (path / name).unlink(missing_ok=True)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -217,14 +217,16 @@ class Checkpoints:
                 )
 
     def _list(self, path: Path, step: int) -> None:
-        """Add a checkpoint to the list of the folder, and delete the oldest ones."""
+        """Add a checkpoint to the list of the folder, and then delete the oldest ones."""
         self._written = step
         self._kept = [one for one in self._kept if one != path] + [path]
-        while self._keep and len(self._kept) > self._keep:
-            oldest = self._kept.pop(0)
+        old = self._kept[: -self._keep] if self._keep else []
+        kept = self._kept[len(old) :]
+        write_state(self.folder, None, [(str(p), _time(p)) for p in kept])
+        self._kept = kept
+        for oldest in old:
             with contextlib.suppress(FileProblem):
                 delete_checkpoint(oldest, read_manifest(oldest).stamp)
-        write_state(self.folder, None, [(str(p), _time(p)) for p in self._kept])
 
 
 def existing(folder: Path) -> list[Path]:

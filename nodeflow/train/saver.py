@@ -112,14 +112,15 @@ class Saver:
         self._stamps[path] = manifest.stamp
         self._kept = [(p, t) for p, t in self._kept if p != path]
         self._kept.append((path, time.time()))
-        self._delete_old()
-        if write_state:
-            write_list(Path(path).parent, latest_filename, self._kept)
+        old = self._kept[: -self._max_to_keep] if self._max_to_keep else []
+        if write_state:  # first, so that it never lists one that is gone
+            write_list(Path(path).parent, latest_filename, self._kept[len(old) :])
+        self._kept = self._kept[len(old) :]
+        self._delete(old)
         return path
 
-    def _delete_old(self) -> None:
-        while self._max_to_keep and len(self._kept) > self._max_to_keep:
-            path, saved = self._kept.pop(0)
+    def _delete(self, old: list[tuple[str, float]]) -> None:
+        for path, saved in old:
             if saved > self._keep_next:
                 self._keep_next += self._seconds
             elif path in self._stamps:

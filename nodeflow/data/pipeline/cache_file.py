@@ -7,14 +7,13 @@ its components as numpy's arrays (``.npy``, a string as its UTF-8 bytes), then a
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from nodeflow.atomic_write import replacing
 from nodeflow.data.array_files import read_elements, read_header
 from nodeflow.data.pipeline.elements import STRING, Derived, Element, Elements, Iteration
 from nodeflow.data.pipeline.structure import paths
@@ -47,37 +46,23 @@ class CacheFile(Derived):
 
     def _written(self, iteration: Iteration) -> Iterator[Element]:
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        except OSError as error:
-            raise self._unwritten(error) from error
-        try:
-            with os.fdopen(handle, "wb") as file:
+            with replacing(self.path) as file:
                 self._put(file, self._head())
                 for element in self.source.elements(iteration):
                     self._put(file, MORE, element)
                     yield element
                 self._put(file, END)
-            try:
-                os.replace(temporary, self.path)
-            except OSError as error:
-                raise self._unwritten(error) from error
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-
-    def _put(self, file: BinaryIO, head: bytes, element: Element = ()) -> None:
-        try:
-            file.write(head)
-            for value, type_ in zip(element, self.types if element else (), strict=True):
-                np.lib.format.write_array(file, _stored(value, type_), allow_pickle=False)
-            file.flush()
         except OSError as error:
-            raise self._unwritten(error) from error
+            raise DataError(
+                f"the cache {self.path} cannot be written: {error.strerror or error}",
+                hint="Name a file in a folder that exists and has space, or leave the name out.",
+            ) from error
 
-    def _unwritten(self, error: OSError) -> DataError:
-        return DataError(
-            f"the cache {self.path} cannot be written: {error.strerror or error}",
-            hint="Name a file in a folder that exists and has space, or leave the name out.",
-        )
+    def _put(self, file: IO[Any], head: bytes, element: Element = ()) -> None:
+        file.write(head)
+        for value, type_ in zip(element, self.types if element else (), strict=True):
+            np.lib.format.write_array(file, _stored(value, type_), allow_pickle=False)
+        file.flush()
 
     def _read(self) -> Iterator[Element]:
         types = self.types

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.io import flow
 from nodeflow.document.io.file_lock import lock, try_lock
 from nodeflow.document.model.document import Document
@@ -45,22 +46,21 @@ class KeptTraining:
         """Make the folder of a training that begins.
 
         Raises:
-            OSError: it cannot be written.
+            FileProblem: it cannot be written.
         """
         own = (folder or trainings_folder()) / uuid.uuid4().hex
-        own.mkdir(parents=True, mode=0o700)
-        held = open(own / LOCK, "x")  # noqa: SIM115  closed by `discard`
-        lock(held)
-        kept = cls(own, held)
         path = None if document.path is None else str(document.path.absolute())
-        try:
-            (own / DOCUMENT).write_text(flow.dumps(document), encoding="utf-8")
-            about = {"training": 1, "path": path, "title": title, "started": time.time()}
-            (own / ABOUT).write_text(json.dumps(about), encoding="utf-8")
-        except OSError:
-            kept.discard()
-            raise
-        return kept
+        about = {"training": 1, "path": path, "title": title, "started": time.time()}
+        with contextlib.ExitStack() as undo, writing(own):
+            own.mkdir(parents=True, mode=0o700)
+            undo.callback(_remove, own)
+            held = open(own / LOCK, "x")  # noqa: SIM115  closed by `discard`
+            undo.callback(held.close)
+            lock(held)
+            write_atomically(own / DOCUMENT, flow.dumps(document).encode())
+            write_atomically(own / ABOUT, json.dumps(about).encode())
+            undo.pop_all()
+        return cls(own, held)
 
     @property
     def step(self) -> int:
@@ -75,8 +75,10 @@ class KeptTraining:
         gone = self._folder.with_name(f".{self._folder.name}")
         with contextlib.suppress(OSError):
             os.replace(self._folder, gone)
-        self._held.close()
-        shutil.rmtree(gone, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._held.close()
+        for folder in (gone, self._folder):
+            _remove(folder)
 
 
 @dataclass(frozen=True)
@@ -135,17 +137,17 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
     for own in (folder or trainings_folder()).glob("*"):
         with contextlib.suppress(OSError, ValueError, AttributeError, NodeflowError):
             if own.name.startswith("."):
-                shutil.rmtree(own, ignore_errors=True)
+                _remove(own)
                 continue
             if not (own / LOCK).exists() and time.time() - own.stat().st_mtime > BEGUN_SECONDS:
-                shutil.rmtree(own, ignore_errors=True)  # what a removal left
+                _remove(own)  # what a removal left
                 continue
             with open(own / LOCK, "r+") as held:
                 if not try_lock(held):
                     continue
                 step = _step(own / STATES)
                 if not step:
-                    shutil.rmtree(own, ignore_errors=True)
+                    _remove(own)
                     continue
             content = json.loads((own / ABOUT).read_text(encoding="utf-8"))
             path = content.get("path")
@@ -153,6 +155,12 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
             where = Path(path) if path else None
             found.append(Unfinished(own, where, str(content.get("title") or ""), step, modified))
     return sorted(found, key=lambda one: -one.modified)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, as far as the system lets it; `unfinished` removes the rest."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _step(states: Path) -> int:

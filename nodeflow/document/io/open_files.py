@@ -57,7 +57,8 @@ class OpenFile:
     def release(self) -> None:
         """Records that nothing is open here."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
         if self._record is not None:
             with contextlib.suppress(OSError):
@@ -84,14 +85,19 @@ class OpenFile:
     @contextlib.contextmanager
     def saving(self, path: Path) -> Iterator[None]:
         """While another window saves the same file, this one waits for it, but not for long."""
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):
-                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                file = stack.enter_context(open(self.folder / f"{_key(path)}.saving", "a"))
-                until = time.monotonic() + PATIENCE
-                while not try_lock(file) and time.monotonic() < until:
-                    time.sleep(0.01)
+        file = None
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = open(self.folder / f"{_key(path)}.saving", "a")  # noqa: SIM115  closed below
+            until = time.monotonic() + PATIENCE
+            while not try_lock(file) and time.monotonic() < until:
+                time.sleep(0.01)
+        try:
             yield
+        finally:
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
 
 
 def _key(path: Path) -> str:

@@ -26,6 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from nodeflow.atomic_write import opened
 from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
 from nodeflow.engine.compiler.trust import (
     Untrusted,
@@ -331,7 +332,7 @@ def _place(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees a part of it."""
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with opened(handle) as file:
             file.write(data)
         os.replace(temporary, path)
     except OSError:

@@ -23,6 +23,7 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from nodeflow.atomic_write import opened
 from nodeflow.paths import kernel_key_file
 
 _KEY_BYTES = 32
@@ -200,7 +201,7 @@ def _make_key(path: Path) -> None:
     """Put a new key there, unless another process is faster."""
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # of mode 0600
     try:
-        with os.fdopen(handle, "wb") as file:
+        with opened(handle) as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
             os.fsync(handle)

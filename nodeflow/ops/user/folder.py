@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
+from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem
 from nodeflow.paths import (
     PLUGINS_VARIABLE,
@@ -54,7 +57,7 @@ def choose_folder(folder: Path | None) -> None:
             path.unlink(missing_ok=True)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{folder.absolute()}\n", encoding="utf-8")
+            write_atomically(path, f"{folder.absolute()}\n".encode())
     except OSError as error:
         raise FileProblem(f"the choice cannot be kept in {path}: {error.strerror}") from error
 
@@ -66,11 +69,18 @@ def make_folder(folder: Path | None = None) -> Path:
         FileProblem: it cannot be made.
     """
     folder = folder or plugin_folder()
+    if folder.is_dir():
+        return folder
+    sample = resource(SAMPLE)
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            sample = resource(SAMPLE)
-            (folder / sample.name).write_bytes(sample.read_bytes())
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            write_atomically(made / sample.name, sample.read_bytes())
+            os.replace(made, folder)
+        except OSError:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
     except OSError as error:
         raise FileProblem(f"the plugin folder {folder} cannot be made: {error.strerror}") from error
     return folder
@@ -83,11 +93,11 @@ def new_file(name: str, folder: Path | None = None) -> Path:
         FileProblem: there is such a file already, or it cannot be written.
     """
     path = make_folder(folder) / f"{name}.py"
+    if path.exists():
+        raise FileProblem(f"there is a file {path.name} already")
+    text = resource(TEMPLATE).read_text(encoding="utf-8").replace("NAME", name)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(resource(TEMPLATE).read_text(encoding="utf-8").replace("NAME", name))
-    except FileExistsError:
-        raise FileProblem(f"there is a file {path.name} already") from None
+        write_atomically(path, text.encode())
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
     return path

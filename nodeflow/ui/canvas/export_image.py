@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
@@ -83,13 +84,8 @@ def _view(document: Document, theme: str, values: Mapping[str, Any], analysis: A
 
 
 def _write(output: Path, content: bytes) -> None:
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise FileProblem(
-            f"cannot write {output}: {error.strerror or error}",
-            hint="Is its folder there and writable?",
-        ) from error
+    with writing(output):
+        write_atomically(output, content)
 
 
 def _png(view: Any, scale: float) -> bytes:

@@ -12,6 +12,7 @@ import logging
 from PySide6.QtCore import QObject, Signal, Slot
 
 from nodeflow.document.io.kept_training import KeptTraining, Unfinished
+from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
 from nodeflow.train.events import CheckpointWritten, Diverged, Done, Event, Resumed
@@ -58,7 +59,7 @@ class UnfinishedTraining(QObject):
         self.discard()
         try:
             self._kept = KeptTraining.begin(self._workspace.root, self._workspace.title)
-        except OSError as error:
+        except FileProblem as error:
             log.warning("the training is not kept for a crash: %s", error)
             return None
         self._runs = True

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
@@ -222,9 +223,9 @@ class ProfilePanel(QWidget):
         if not chosen or self.result is None:
             return
         try:
-            Path(chosen).write_text(json.dumps(self.result.trace), encoding="utf-8")
-        except OSError as error:
-            problem = FileProblem(f"{chosen}: {error.strerror or error}")
+            with writing(Path(chosen)):
+                write_atomically(Path(chosen), json.dumps(self.result.trace).encode())
+        except FileProblem as problem:
             dialogs.show_problem(self, "The trace was not saved", problem)
 
 

@@ -33,6 +33,7 @@ class FailingCalls:
 
     Attributes:
         calls: what was called, in order.
+        is_paused: whether calls are let through, for a look at the folder.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class FailingCalls:
         self._handles: set[int] = set()
         self._patches: list[Any] = []
         self.calls: list[str] = []
+        self.is_paused = False
 
     @property
     def has_failed(self) -> bool:
@@ -54,6 +56,7 @@ class FailingCalls:
         self._replace(io, "open", opened)
         for name in BY_PATH:
             self._replace(os, name, self._of_path(name, getattr(os, name)))
+        self._replace(os, "dup", self._duplicating(os.dup))
         for name in BY_HANDLE:
             self._replace(os, name, self._of_handle(name, getattr(os, name)))
         return self
@@ -77,6 +80,8 @@ class FailingCalls:
         Args:
             makes: whether it needs space on the disk.
         """
+        if self.is_paused or not self._patches:  # a file may still be open afterwards
+            return
         self.calls.append(name)
         number = len(self.calls)
         again = self._lasting and makes and number > self._number
@@ -134,6 +139,15 @@ class FailingCalls:
             opened = real(file, mode, *args, **kwargs)
             self._handles.add(opened.fileno())
             return FailingFile(opened, self)
+
+        return call
+
+    def _duplicating(self, real: Callable) -> Callable:
+        def call(handle: int) -> int:
+            new = real(handle)
+            if handle in self._handles:
+                self._handles.add(new)
+            return new
 
         return call
 

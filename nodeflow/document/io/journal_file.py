@@ -73,7 +73,8 @@ class JournalFile:
             self._is_closed = True
             self._waiting.clear()
             if self._file is not None:
-                self._file.close()
+                with contextlib.suppress(OSError):  # whoever closes it has no use for it any more
+                    self._file.close()
                 self._file = None
             self._state.notify()
 

@@ -217,19 +217,35 @@ class AssignOrderError(RunError):
 
 
 class NonFiniteError(RunError):
-    """A loss or a variable is infinite or not a number, which ends a training.
+    """A loss, an update or a variable is infinite or not a number, which ends a training.
+
+    ``node`` is the op that made the first such value, if it is known, else `watched`.
 
     Attributes:
-        step: after which step it was seen; 0 if it was in none.
+        step: the step that did, from 1; 0 if it was in none.
+        inputs: what the op was given, as `nodeflow.train.culprit.Operand`: name, dtype, shape, low,
+            high, and the element (``at``, ``value``) from which the value comes.
+        watched: name of the loss or variable that is not finite.
     """
 
-    def __init__(self, message: str, *, step: int = 0, **place: str | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: int = 0,
+        inputs: tuple[Any, ...] = (),
+        watched: str = "",
+        **place: str | None,
+    ) -> None:
         super().__init__(message, **place)
         self.step = step
+        self.inputs = inputs
+        self.watched = watched or self.node or ""
 
     def __reduce__(self) -> tuple:
         make, (kind, message, state) = super().__reduce__()
-        return make, (kind, message, state), {"step": self.step}
+        more = {"step": self.step, "inputs": self.inputs, "watched": self.watched}
+        return make, (kind, message, state), more
 
 
 class Cancelled(RunError):

@@ -9,6 +9,7 @@ step by step. A step that fails changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,8 +210,11 @@ class Stepper:
             STEP_BY_STEP,
         )
 
-    def every_value(self) -> list[np.ndarray | None]:
-        """The values of all slots of ``schedule`` in the next step, by reference.
+    def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
+        """The values of all slots of ``schedule`` in the next step; None where it makes none.
+
+        Args:
+            tier: compiled waits for kernels that keep every value.
 
         Raises:
             RunError: an op fails in this step.
@@ -220,9 +224,17 @@ class Stepper:
             values: list[np.ndarray | None] = [None] * len(self.schedule.slots)
             for slot, array in given.items():
                 values[slot] = array
-            interpreter = Interpreter(self.schedule, self._types)
-            for step in self.schedule.steps:
-                interpreter.run_step(step, values, stream_of)
+            if tier == "reference":
+                interpreter = Interpreter(self.schedule, self._types)
+                for step in self.schedule.steps:
+                    interpreter.run_step(step, values, stream_of)
+                return values
+            made = [slot for step in self.schedule.steps for slot in step.outputs]
+            whole = replace(self.schedule, fetches=made)
+            executor = make_executor(whole, self._types, tier, self._context, updating=True)
+            found = executor.run(given, stream_of, None)
+            for slot in made:
+                values[slot] = found[slot]
             return values
 
     def tier_of_next(self) -> Tier:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.train.causes import cause_of
+from nodeflow.train.culprit import Culprit
 from nodeflow.train.hints import Hint
 
 
@@ -161,11 +163,13 @@ class Diverged:
     It is the last event; then `train` raises a NonFiniteError that says the same.
 
     Attributes:
-        step, epoch: after which step it was seen; counted as in `Steps` and `Epoch`.
+        step, epoch: the step whose loss or update is not finite; counted as in `Steps` and `Epoch`.
         node: the loss, or the variable that is not finite.
         value: of the loss, or of one element of the variable.
-        kept_epoch: the epoch whose weights the variables have again; ``kept`` says it in words.
+        kept_epoch: the last epoch that ended before the weights that the variables have again;
+            ``kept`` says in words which these are.
         fixes: what may help; each has the text of a button and edits.
+        culprit: the op with which it began; None if that is not known.
     """
 
     step: int
@@ -175,6 +179,7 @@ class Diverged:
     kept_epoch: int
     kept: str
     fixes: tuple[Hint, ...] = ()
+    culprit: Culprit | None = None
 
     @property
     def what(self) -> str:
@@ -249,6 +254,7 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "node": event.node,
             "value": event.value,
             "kept_epoch": event.kept_epoch,
+            **({"culprit": _culprit_json(event.culprit)} if event.culprit else {}),
         }
     if isinstance(event, Hints):
         return {"event": "hints", "hints": [_hint_json(hint) for hint in event.hints]}
@@ -263,6 +269,32 @@ def as_json(event: Event) -> dict[str, Any] | None:
             **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
         }
     return None
+
+
+def _culprit_json(culprit: Culprit) -> dict[str, Any]:
+    cause = cause_of(culprit)
+    return {
+        "node": culprit.node,
+        "op": culprit.op,
+        "at": list(culprit.at),
+        "value": culprit.value,
+        "count": culprit.count,
+        "size": culprit.size,
+        "cause": cause.kind,
+        "advice": cause.advice,
+        "inputs": [
+            {
+                "name": one.name,
+                "dtype": one.dtype,
+                "shape": list(one.shape),
+                "min": one.low,
+                "max": one.high,
+                "at": None if one.at is None else list(one.at),
+                "value": one.value,
+            }
+            for one in culprit.inputs
+        ],
+    }
 
 
 def _hint_json(hint: Hint) -> dict[str, Any]:

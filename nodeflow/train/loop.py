@@ -26,7 +26,8 @@ from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
-from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of
+from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of, put_back
+from nodeflow.train.first_bad import FirstBad, find_first_bad
 from nodeflow.train.identity import identity_of
 from nodeflow.train.progress import Progress
 from nodeflow.train.replay import Past
@@ -71,9 +72,9 @@ def train(
     Raises:
         DataError: there is no data, or fewer rows than one batch.
         RunError: a step failed; the variables keep the values from before it.
-        NonFiniteError: the loss or a variable is not finite any more; the variables have the
-            values of the last epoch that was finite. It does not come if the setting
-            ``allow_nonfinite`` is on.
+        NonFiniteError: the loss, an update or a variable is not finite any more; the variables
+            have the values from before that step, or, where steps cannot be replayed, those of the
+            last epoch that was finite. It does not come if the setting ``allow_nonfinite`` is on.
     """
     if resumption is not None:
         first_epoch = resumption.state.first_epoch
@@ -135,6 +136,7 @@ class _Loop:
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         self.found: Found | None = None
+        self.bad: FirstBad | None = None
         ended = self.at.epoch - 1
         self.guard = (
             None if training.allow_nonfinite else FiniteGuard(session.variables, training, ended)
@@ -186,7 +188,9 @@ class _Loop:
             if self.control.stopped:
                 break
             if self.guard and self.found is None:
-                self.found = self.guard.end_epoch(at.epoch, at.epoch == end - 1)
+                found = self.guard.end_epoch(at.epoch, at.epoch == end - 1)
+                if found:
+                    self._stop_at(self.guard, found)
             if self.guard and self.found:
                 yield (event := self._diverged(self.guard, self.found))
                 raise error_of(event)
@@ -199,10 +203,40 @@ class _Loop:
             yield from self.checkpoints.events()
         yield self._finish(at.epoch - 1, notices)
 
+    def _look(self, guard: FiniteGuard, losses: np.ndarray, seconds: float) -> Found | None:
+        """What a chunk of steps shows; variables are looked at before they are copied."""
+        found = guard.look(losses, seconds)
+        if found is None and self.snapshots and self.snapshots.is_due(self.at.step + len(losses)):
+            found = guard.look_at_variables(len(losses))
+        return found
+
+    def _stop_at(self, guard: FiniteGuard, found: Found) -> int:
+        """Replay to find the first bad step; returns how many of the latest steps lead up to it."""
+        self.found, step = found, self.at.step + found.count
+        if self.past is not None:
+            self.bad = find_first_bad(self.past, step, guard.nodes)
+        return found.count if self.bad is None else max(0, self.bad.step - self.at.step)
+
     def _diverged(self, guard: FiniteGuard, found: Found) -> Diverged:
+        if (bad := self.bad) is not None:
+            put_back(self.session.variables, bad.before)
+            epoch = self._epoch_of(bad.step)
+            first = bad.step == 1
+            kept = "the initial ones" if first else f"those from before step {bad.step}"
+            return Diverged(
+                bad.step, epoch, bad.node, bad.value, epoch - 1, kept, culprit=bad.culprit
+            )
         kept, state = guard.restore(), self.state
         resumed = state.step if state is not None and kept == state.epoch - 1 else None
         return diverged(found, self.at.step, self.at.epoch, kept, self.first_epoch, resumed)
+
+    def _epoch_of(self, step: int) -> int:
+        """The epoch of a step of this one or an earlier one."""
+        at = self.at
+        earlier = at.step - at.done - step  # how many steps before the last epoch's end
+        if earlier < 0:
+            return at.epoch
+        return at.epoch - 1 - earlier // max(1, self.steps_per_epoch)
 
     # ---- its state ----------------------------------------------------------------------------
 
@@ -343,14 +377,16 @@ class _Loop:
             elapsed = time.perf_counter() - started
             at.seconds += elapsed
             first = at.step + 1
-            if self.guard and (found := self.guard.look(scalars[:, 0], elapsed)):
-                self.found, done = found, found.count  # the steps after it are taken back
+            if self.snapshots:
+                self.snapshots.ran(elapsed)
+            if self.guard and (found := self._look(self.guard, scalars[:, 0], elapsed)):
+                done = self._stop_at(self.guard, found)  # the steps after it are taken back
             at.count(scalars[:done, 0])
             left -= done
             hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
             if hit:
                 self.control.pause()
-            self._keep(elapsed)
+            self._keep()
             if done:
                 yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier)
             if hit:
@@ -367,13 +403,11 @@ class _Loop:
         left = self.checkpoints.steps_left(self.at.step) if self.checkpoints else None
         return left or WITHOUT_END
 
-    def _keep(self, seconds: float) -> None:
-        """Keep the state after steps that ran for so long, if that is due."""
-        if self.snapshots and self.found is None:
-            self.snapshots.ran(seconds)
-            if self.snapshots.is_due(self.at.step):
-                state = self._state(copied=False)
-                self.snapshots.take(self.session.variables, state, self.at.step)
+    def _keep(self) -> None:
+        """Keep the state, if that is due."""
+        if self.snapshots and self.found is None and self.snapshots.is_due(self.at.step):
+            state = self._state(copied=False)
+            self.snapshots.take(self.session.variables, state, self.at.step)
         if self.checkpoints and self.found is None and self.checkpoints.is_due(self.at.step):
             self.checkpoints.take(self._state())
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
@@ -124,6 +125,11 @@ class Replay:
         """
         self._begin_epoch()
         return self.look(tensors).values(self.stepper.tier_of_next())
+
+    def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
+        """As `Stepper.every_value`, during the step."""
+        self._begin_epoch()
+        return self.stepper.every_value(tier)
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
         """Whether `values` waits for no compiler; starts compiling in the background."""

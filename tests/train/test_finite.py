@@ -1,4 +1,7 @@
-"""A training that diverges stops, says where, and keeps the weights of the last finite epoch."""
+"""A training that diverges stops, says where, and keeps the weights of the last finite epoch.
+
+That is where memory holds no copy to replay from; where it does, see `test_first_bad`.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,14 @@ from nodeflow.train.events import Diverged, Done, Epoch, Steps, as_json
 from nodeflow.train.loop import train
 from nodeflow.train.training import Binding, Training
 
+pytestmark = pytest.mark.usefixtures("no_copies")
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 STEPS = 4  # of an epoch
+
+
+@pytest.fixture
+def no_copies(monkeypatch):
+    monkeypatch.setenv("NODEFLOW_HISTORY_MB", "0")
 
 
 def growing(rate: float = 2.0, epochs: int = 30, **settings):

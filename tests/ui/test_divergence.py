@@ -43,7 +43,7 @@ def test_it_is_said_in_red_with_the_step(qtbot, window, diverged):
     assert diverged.step > 1 and diverged.kept_epoch > 0 and not np.isfinite(diverged.value)
     assert window.info.property("level") == "error"
     assert f"at step {diverged.step}" in window.info.text
-    assert f"those of epoch {diverged.kept_epoch}" in window.info.text
+    assert f"those from before step {diverged.step}" in window.info.text
     panel = window.panels["training"]
     assert panel.headline.text() == f"Diverged at step {diverged.step}"
     assert panel.headline.property("role") == "alarm"

@@ -80,7 +80,7 @@ class Executor:
             elif value.ndim == 0:
                 results.append(value[()])
             else:
-                storage = slot if compiled is None else compiled.actions.storage[slot]
+                storage = slot if compiled is None else compiled.storage_of(slot)
                 if storage in own:
                     own.remove(storage)  # the next fetch of it gets a copy
                 else:
@@ -116,10 +116,13 @@ class Executor:
             return
         compiled = self._compilation.result if self.tier == "compiled" else None
         direct = {} if compiled is None else dict(compiled.shadows)
+        inplace = {} if compiled is None else compiled.plan.home
         for variable, slot in self.schedule.writes.items():
             value = values[slot]
             assert value is not None
-            if variable not in direct:
+            if variable in inplace:
+                variables.note_change()
+            elif variable not in direct:
                 variables.put(variable, value)
         for variable, array in direct.items():
             assert compiled is not None

@@ -103,6 +103,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = array
         return old
 
+    def note_change(self) -> None:
+        """Say that a kernel has written over a value in place."""
+        self.version += 1
+
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The array itself, a new one where there is none: for what is written and never read."""
         if node not in self._arrays:

@@ -126,6 +126,27 @@ class ScatterAdd(Lowering):
 
 
 @dataclass(frozen=True)
+class FirstOccurrences(Lowering):
+    """Of numbers of rows, the inputs one after the other: which are named for the first time.
+
+    Outputs: the rows, none negative; for each the place where its number comes first, all in one
+    and then those of each input; working memory, a power of two of at least twice as many. All are
+    int64. Fails outside of the ``extent`` rows.
+
+    ``from_end``: for each input, whether negative numbers count from the end.
+    """
+
+    extent: int
+    from_end: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class PutRows(Lowering):
+    """The first input, its rows that the second names replaced by those of the fourth; only where
+    the third says that a number comes first."""
+
+
+@dataclass(frozen=True)
 class Pick(Lowering):
     """From each row of the first input the element that the second names; fails outside the row."""
 

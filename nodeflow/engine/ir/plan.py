@@ -56,7 +56,8 @@ class Plan:
         allocations: where each storage that is used lives.
         arena_size: bytes of the arena.
         direct: for each variable whose new value kernels write into a ``shadow``, its storage.
-        home: of a plan for many steps, the storage of each assigned variable's own memory.
+        home: of each variable that is updated in place, the storage of its own memory: in a plan
+            for many steps all that are assigned, else tables of which some rows change.
         inplace: storages of new values that are written there directly, with that storage.
     """
 

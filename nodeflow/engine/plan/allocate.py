@@ -32,7 +32,7 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
             allocations[storage] = Allocation("given")
     for storage in actions.constants:
         allocations[storage] = Allocation("constant")
-    if draft.updates is None:
+    if not draft.is_step:
         draft.direct = _direct(draft)
         for storage in draft.direct.values():
             allocations[storage] = Allocation("shadow")
@@ -61,11 +61,13 @@ def run_order(draft: Draft) -> list[list[list[Group]]]:
 def _direct(draft: Draft) -> dict[Node, int]:
     """Variables whose new value a kernel makes in memory of its own, not shared by others."""
     writes = draft.schedule.writes
+    inplace = draft.updates.home if draft.updates else {}
     storages = [draft.actions.storage[s] for s in writes.values()]
     return {
         variable: storage
         for variable, storage in zip(writes, storages, strict=True)
         if storage in draft.made_by
+        and variable not in inplace
         and storages.count(storage) == 1
         and not draft.made_by[storage].is_fallback
     }

@@ -33,7 +33,7 @@ class Draft:
         rewritten: for each rewrite, what it did, in words.
         lowered: what is computed (`actions`).
         groups: the actions of each kernel, in an order that respects dependencies.
-        updates: of a training step, how variables get their new values.
+        updates: how variables are updated in place: of a training step all, of a run some tables.
         phase_of: the phase of each group; a native group follows references by a phase.
         launches: kernel launches of each native group on its own.
         chains: groups that run task by task one after the other, with their levels.

@@ -13,7 +13,7 @@ from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.kernels.registry import can_fail, kernel_of
 from nodeflow.graph.graph import Node
-from nodeflow.ops.lowering import Elementwise
+from nodeflow.ops.lowering import Elementwise, PutRows
 
 _PASSES = 4
 """Moving one update may make another one move; longer sequences of these are copied at the end."""
@@ -79,6 +79,23 @@ def flush_updates(actions: Actions) -> None:
 def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
     """Decide for every assigned variable; may raise the levels of groups."""
     return _Decider(actions, groups).decide()
+
+
+def plan_row_updates(actions: Actions) -> Updates | None:
+    """Of a single run: which tables are updated in place, because only some rows change.
+
+    Others get their new values in memory of their own, so that a run that fails changes nothing;
+    the rows are put there when nothing can fail any more.
+    """
+    schedule, updates = actions.schedule, Updates()
+    taken = [actions.storage[s] for s in schedule.writes.values()]
+    rows = {actions.storage[a.outputs[0]] for a in actions.items if isinstance(a.lowering, PutRows)}
+    for variable, slot in schedule.writes.items():
+        storage, home = actions.storage[slot], schedule.reads.get(variable)
+        if storage in rows and home is not None and _is_alone(storage, home, taken):
+            updates.home[variable] = home
+            updates.inplace[storage] = home
+    return updates if updates.home else None
 
 
 def _is_alone(storage: int, home: int, taken: list[int]) -> bool:

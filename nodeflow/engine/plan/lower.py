@@ -7,7 +7,7 @@ lowering stay as they are and run by their reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
@@ -66,9 +66,9 @@ def _has_effect(actions: Actions, action: Action) -> bool:
     return rule_of(action.lowering).checks_elements(action.lowering)
 
 
-def copy_fetched_variables(actions: Actions) -> None:
-    """Fetch copies of variables that the same step assigns to: in place, they would be new."""
-    assigned = {actions.schedule.reads.get(v) for v in actions.schedule.writes}
+def copy_fetched_variables(actions: Actions, variables: Iterable[Node]) -> None:
+    """Fetch copies of variables that are updated in place: they would be new."""
+    assigned = {actions.schedule.reads.get(v) for v in variables}
     for index, slot in enumerate(actions.fetches):
         if slot is not None and actions.storage[slot] in assigned:
             copy = actions.new_slot(actions.types[slot])

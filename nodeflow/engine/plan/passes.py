@@ -24,13 +24,14 @@ from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import MAX_TASKS
 from nodeflow.engine.kernels.softmax import row_softmax
-from nodeflow.engine.plan import views
+from nodeflow.engine.plan import touched_rows, views
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
-from nodeflow.engine.plan.inplace import flush_updates
+from nodeflow.engine.plan.inplace import flush_updates, plan_row_updates
+from nodeflow.engine.plan.lower import copy_fetched_variables
 from nodeflow.engine.schedule import stabilise as logarithms
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import UnknownName, suggest
@@ -336,6 +337,22 @@ def flush(draft: Draft) -> None:
     """
     if draft.is_step or draft.updating:
         flush_updates(draft.actions)
+
+
+@rewrite("touched", exact=False, after=("flush",))
+def touched(draft: Draft) -> None:
+    """f(table, gradient) = table in all rows that no lookup named: compute the others
+
+    The gradient of a lookup is zero but for the rows that it named, and gradient descent and
+    AdaGrad leave the others alone, so a step takes as long as there are names, however long the
+    table. Touched rows have the same bits; a denormal number in another row stays one.
+    """
+    if draft.is_step or draft.updating:
+        for what in touched_rows.update_touched_rows(draft.actions):
+            draft.note("touched", what)
+        updates = None if draft.is_step else plan_row_updates(draft.actions)
+        if updates is not None:
+            copy_fetched_variables(draft.actions, updates.home)
 
 
 # ---- rewrites of groups -------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.flows import FLOWS, plan_flow
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.fusion_budget import not_worth_fusing
-from nodeflow.engine.plan.inplace import Updates, plan_updates
+from nodeflow.engine.plan.inplace import Updates, plan_row_updates, plan_updates
 from nodeflow.engine.plan.loops import plan_loop
 from nodeflow.engine.plan.lower import build_actions, copy_fetched_variables, prune
 from nodeflow.engine.plan.passes import Pass, pipeline, resolve
@@ -124,7 +124,7 @@ def _finished(draft: Draft) -> Plan:
     if draft.updates is None:
         return Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct)
     home, inplace = draft.updates.home, draft.updates.inplace
-    return Plan(draft.actions, draft.phases, draft.allocations, size, {}, home, inplace)
+    return Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct, home, inplace)
 
 
 # ---- passes over actions ------------------------------------------------------------------------
@@ -136,6 +136,12 @@ def lower(draft: Draft) -> None:
     for rewrite, what in draft.schedule.rewritten:
         draft.note(rewrite, what)
     draft.actions.rewritten = draft.rewritten
+
+
+def copy_fetched(draft: Draft) -> None:
+    """Of a training step, fetch copies of the variables that it updates."""
+    if draft.is_step:
+        copy_fetched_variables(draft.actions, draft.schedule.writes)
 
 
 def plan_loops(draft: Draft) -> None:
@@ -174,8 +180,10 @@ def group(draft: Draft) -> None:
 
 
 def plan_variables(draft: Draft) -> None:
-    """Decide how a training step updates variables; it needs a kernel for everything."""
+    """Decide how variables are updated in place: by a run, those of which it changes some rows; by
+    a training step, all. That needs a kernel for everything."""
     if not draft.is_step:
+        draft.updates = plan_row_updates(draft.actions)
         return
     if any(each.is_fallback for each in draft.groups):
         draft.is_impossible = True
@@ -197,6 +205,11 @@ def launch(draft: Draft) -> None:
                 step = 1 if source.is_fallback and not each.is_fallback else 0
                 phase = max(phase, draft.phase_of[source] + step)
         draft.phase_of[each] = phase
+    if draft.updates is not None and not draft.is_step:  # what can fail or is stopped comes before
+        last = max(draft.phase_of.values()) + 1
+        for each in draft.groups:
+            if not draft.updates.inplace.keys().isdisjoint(each.outputs):
+                draft.phase_of[each] = last
     native = [g for g in draft.groups if not g.is_fallback]
     draft.launches = {g: _emit(draft, g) for g in native}
 
@@ -235,7 +248,7 @@ def assemble(draft: Draft) -> None:
 PASSES: dict[str, Pass] = {
     "lower": lower,
     "prune": lambda draft: prune(draft.actions),
-    "copy_fetched": lambda draft: copy_fetched_variables(draft.actions) if draft.is_step else None,
+    "copy_fetched": copy_fetched,
     "loops": plan_loops,
     "group": group,
     "variables": plan_variables,

@@ -184,6 +184,10 @@ class CompiledPlan:
         schedule = plan.actions.schedule
         ends = (*schedule.fetches, *schedule.writes.values())
         self._ends = [slot for slot in dict.fromkeys(ends) if slot is not None]
+        pairs = zip(schedule.fetches, plan.actions.fetches, strict=True)
+        self._copied = {
+            s: copy for s, copy in pairs if s != copy and s is not None and copy is not None
+        }
         self._interpreter: Interpreter | None = None
         self._running = False
 
@@ -236,6 +240,10 @@ class CompiledPlan:
         shape = self.actions.types[slot].shape
         return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
 
+    def storage_of(self, fetch: int) -> int:
+        """The storage that answers a fetch."""
+        return self.actions.storage[self._copied.get(fetch, fetch)]
+
     # ---- running ------------------------------------------------------------------------------
 
     def run(
@@ -253,6 +261,8 @@ class CompiledPlan:
                 self._set(storage, self._new_array(storage))
             for slot, array in given.items():
                 self._set(slot, _plain(array))
+            for storage, home in self.plan.inplace.items():
+                self._set(storage, self._arrays[home])
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
                 if table is not None and profiler is not None:
                     self._profile(table, phase, given, stream_of, profiler)
@@ -265,7 +275,7 @@ class CompiledPlan:
                             profiler.reference(group, partial(self._run_python, group, stream_of))
                         else:
                             self._run_python(group, stream_of)
-            return {slot: self.array(slot) for slot in self._ends}
+            return {slot: self.array(self._copied.get(slot, slot)) for slot in self._ends}
         finally:
             self._running = False
             for storage in self.results:
@@ -284,7 +294,7 @@ class CompiledPlan:
         if table.keys:
             execution = stream_of(table.keys[0][2].node).execution
             table.set_keys(stream_of)
-        slow = self._work > INTERRUPTIBLE_NS
+        slow = self._work > INTERRUPTIBLE_NS and not self._commits(table)
         slow = slow and threading.current_thread() is threading.main_thread()
         outcome = self.team.run(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
@@ -311,8 +321,12 @@ class CompiledPlan:
         """End a run that is going on in another thread, between two kernels."""
         if self._running:
             for table in self._tables:
-                if table is not None:
+                if table is not None and not self._commits(table):
                     table.program.stop(now=True)
+
+    def _commits(self, table: Table) -> bool:
+        """Whether it updates variables in place: once begun, it is not stopped."""
+        return bool(self.plan.inplace) and table is self._tables[-1]
 
     def _run_python(self, group: Group, stream_of: StreamOf) -> None:
         action = group.actions[0]

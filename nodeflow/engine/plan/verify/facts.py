@@ -77,8 +77,9 @@ def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
         plan.arena_size,
     )
     facts.given -= {storage for storage in facts.gathered if storage in facts.writers}
-    if plan.home:  # the last thing that a step does with a variable is to update it
-        facts.ends = {actions.storage[s] for s in actions.fetches if s is not None}
+    if plan.home:  # the last thing that is done with a variable in place is to update it
+        others = (s for v, s in actions.schedule.writes.items() if v not in plan.home)
+        facts.ends = {actions.storage[s] for s in (*actions.fetches, *others) if s is not None}
     return facts
 
 

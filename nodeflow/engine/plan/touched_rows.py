@@ -1,0 +1,327 @@
+"""Updates of tables by rows: where a gradient adds to few rows, only those are computed.
+
+The gradient of a lookup is zeros with a few rows added. What is made of it formula by formula
+forms a *table update* if it ends in new values of variables and nothing else looks at it. Where a
+formula gives an untouched row the value that the variable has, the row needs no work: the update
+is computed for the named rows, as one array of that many rows, and put into the variables. Rows
+that are named more than once are added up first, in the order of the dense gradient, so touched
+rows have the same bits.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+
+import numpy as np
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Elementwise, FirstOccurrences, Gather, PutRows, ScatterAdd
+
+WORTH_IT = 2
+"""A table has at least this many rows for each that is named; else all are computed."""
+
+
+def update_touched_rows(actions: Actions) -> Iterator[str]:
+    """Rewrite all table updates.
+
+    Yields:
+        What was done, in words.
+    """
+    if not any(_is_source(actions, each) for each in actions.items):
+        return
+    found = _Search(actions)
+    for action in list(actions.items):
+        if _is_source(actions, action) and (update := found.update_from(action)) is not None:
+            _Rewriter(actions, update).rewrite()
+            names = ", ".join(variable.name for variable in update.variables)
+            yield f"{names}: {update.named} of {update.rows} rows"
+
+
+def _is_source(actions: Actions, action: Action) -> bool:
+    """Whether it makes zeros in the shape of a table with rows added."""
+    lowering = action.lowering
+    if not isinstance(lowering, ScatterAdd) or lowering.axis or lowering.kind != "sum":
+        return False
+    out, indices = actions.types[action.outputs[0]], actions.types[action.inputs[1]]
+    count, rows = indices.size or 0, (out.shape[0] or 0) if out.rank else 0
+    return 0 < count * WORTH_IT <= rows and out.dtype in ("float32", "float64")
+
+
+@dataclass
+class _Update:
+    """A table update.
+
+    Attributes:
+        sources: actions that make gradients.
+        formulas: what is computed of them, in order.
+        variables: each with the storage of its new value.
+        rows, named: of the table, and how many the sources name.
+    """
+
+    sources: list[Action]
+    formulas: list[Action]
+    variables: dict[Node, int]
+    rows: int
+    named: int
+
+
+class _Search:
+    """Finds the table update that a source belongs to."""
+
+    def __init__(self, actions: Actions) -> None:
+        self.actions = actions
+        self.position = {id(action): i for i, action in enumerate(actions.items)}
+        self.maker: dict[int, Action] = {}
+        self.readers: dict[int, list[Action]] = defaultdict(list)
+        for action in actions.items:
+            self.maker.update((actions.storage[s], action) for s in action.outputs)
+            for storage in {actions.storage[s] for s in action.inputs}:
+                self.readers[storage].append(action)
+        self.shapes: dict[int, set[tuple[int | None, ...]]] = defaultdict(set)
+        for slot, storage in enumerate(actions.storage):
+            self.shapes[storage].add(tuple(actions.types[slot].shape))
+        self.fetched = {actions.storage[s] for s in actions.fetches if s is not None}
+        self.written: dict[int, list[Node]] = defaultdict(list)
+        for variable, slot in actions.schedule.writes.items():
+            self.written[actions.storage[slot]].append(variable)
+        self.done: set[int] = set()
+
+    def update_from(self, first: Action) -> _Update | None:
+        """The update that a source leads to; None where it is none, or must be computed whole."""
+        if id(first) in self.done:
+            return None
+        storage, types = self.actions.storage, self.actions.types
+        shape = tuple(types[first.outputs[0]].shape)
+        sources, formulas = {id(first): first}, {}
+        waiting, seen = [first], set()
+        while waiting:
+            out = storage[waiting.pop().outputs[0]]
+            if out in seen:
+                continue
+            seen.add(out)
+            if out in self.fetched or self.shapes[out] != {shape}:
+                return None
+            for reader in self.readers[out]:
+                if not isinstance(reader.lowering, Elementwise) or len(reader.outputs) != 1:
+                    return None
+                formulas[id(reader)] = reader
+                waiting.append(reader)
+                for slot in reader.inputs:
+                    maker = self.maker.get(storage[slot])
+                    if maker is not None and _is_source(self.actions, maker):
+                        sources[id(maker)] = maker
+                        waiting.append(maker)
+        self.done.update(sources)
+        written = {s: self.written[s] for s in seen if s in self.written}
+        if not written or any(len(variables) > 1 for variables in written.values()):
+            return None
+        named = sum(types[each.inputs[1]].size or 0 for each in sources.values())
+        in_order = sorted(formulas.values(), key=lambda each: self.position[id(each)])
+        update = _Update(
+            sorted(sources.values(), key=lambda each: self.position[id(each)]),
+            in_order,
+            {variables[0]: s for s, variables in written.items()},
+            shape[0] or 0,
+            named,
+        )
+        if named * WORTH_IT > update.rows or not _leaves_others(self.actions, update):
+            return None
+        return update
+
+
+# ---- what happens to a row that nothing touches -------------------------------------------------
+
+
+class Kind(Enum):
+    """What is known of an element in a row that no source adds to."""
+
+    ZERO = "plus zero"
+    NUMBER = "finite and not negative"
+    POSITIVE = "above zero"
+    OTHER = "anything"
+
+
+@dataclass(frozen=True)
+class Same:
+    """It is the element of another storage, whose own kind is known."""
+
+    storage: int
+    kind: Kind = Kind.OTHER
+
+
+Known = Kind | Same
+
+
+def _leaves_others(actions: Actions, update: _Update) -> bool:
+    """Whether every variable keeps the rows that are not named."""
+    storage, reads = actions.storage, actions.schedule.reads
+    kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
+    positive = {reads[v] for v in update.variables if v in reads and _starts_positive(v)}
+    for action in update.formulas:
+        lowering = action.lowering
+        assert isinstance(lowering, Elementwise)
+        named: dict[str, Known] = {}
+        for name, slot in zip(lowering.names, action.inputs, strict=True):
+            known = kinds.get(storage[slot])
+            named[name] = _kind_of_input(actions, slot, positive) if known is None else known
+        kinds[storage[action.outputs[0]]] = _evaluate(_parsed(lowering.expression), named)
+    for variable, new in update.variables.items():
+        kept = kinds[new]
+        if not isinstance(kept, Same) or kept.storage != reads.get(variable):
+            return False
+    return True
+
+
+def _starts_positive(variable: Node) -> bool:
+    """Whether it is filled with one number above zero: a sum of squares stays above it."""
+    value = variable.attrs.get("value")
+    return (
+        not variable.attrs.get("trainable", True)
+        and isinstance(value, (int, float))
+        and 0 < value < float("inf")
+    )
+
+
+def _kind_of_input(actions: Actions, slot: int, positive: set[int]) -> Known:
+    storage, type_ = actions.storage[slot], actions.types[slot]
+    if type_.size != 1:
+        return Same(storage, Kind.POSITIVE if storage in positive else Kind.OTHER)
+    if storage not in actions.constants:
+        return Kind.NUMBER  # a rate that is computed
+    value = float(actions.constants[storage].reshape(()))
+    if not np.isfinite(value) or value < 0:
+        return Kind.OTHER
+    return Kind.POSITIVE if value > 0 else Kind.NUMBER
+
+
+@cache
+def _parsed(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
+
+
+def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
+    """The kind of a formula's value; OTHER for whatever is not among a few safe forms."""
+    if isinstance(tree, ast.Name):
+        return named.get(tree.id, Kind.OTHER)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "sqrt":
+        inner = _plain(_evaluate(tree.args[0], named))
+        return inner if inner in (Kind.POSITIVE, Kind.ZERO) else Kind.OTHER
+    if not isinstance(tree, ast.BinOp):
+        return Kind.OTHER
+    left, right = _evaluate(tree.left, named), _evaluate(tree.right, named)
+    x, y = _plain(left), _plain(right)
+    match tree.op:
+        case ast.Add():
+            return _sum(left, right)
+        case ast.Sub():
+            return left if y is Kind.ZERO else Kind.OTHER
+        case ast.Mult():
+            numbers = (Kind.ZERO, Kind.NUMBER, Kind.POSITIVE)
+            plain = (k for k in (left, right) if isinstance(k, Same))
+            if x in numbers and y in numbers and Kind.ZERO in (x, y) and not any(plain):
+                return Kind.ZERO
+        case ast.Div():
+            if x is Kind.ZERO and y is Kind.POSITIVE:
+                return Kind.ZERO
+    return Kind.OTHER
+
+
+def _sum(left: Known, right: Known) -> Known:
+    """Of ``x + 0`` it is x, as long as x is not minus zero, which no sum of squares is."""
+    x, y = _plain(left), _plain(right)
+    if y is Kind.ZERO and (x in (Kind.ZERO, Kind.POSITIVE) or not isinstance(left, Same)):
+        return left
+    if x is Kind.ZERO and (y in (Kind.ZERO, Kind.POSITIVE) or not isinstance(right, Same)):
+        return right
+    if x is Kind.POSITIVE and y in (Kind.POSITIVE, Kind.NUMBER):
+        return Kind.POSITIVE
+    if y is Kind.POSITIVE and x is Kind.NUMBER:
+        return Kind.POSITIVE
+    return Kind.OTHER
+
+
+def _plain(known: Known) -> Kind:
+    return known.kind if isinstance(known, Same) else known
+
+
+# ---- the rewrite --------------------------------------------------------------------------------
+
+
+@dataclass
+class _Rewriter:
+    """Computes a table update for the named rows."""
+
+    actions: Actions
+    update: _Update
+    compact: dict[int, int] = field(default_factory=dict)  # of a storage, the slot of its rows
+
+    def rewrite(self) -> None:
+        actions, update = self.actions, self.update
+        gone = {id(each) for each in (*update.sources, *update.formulas)}
+        actions.items[:] = [each for each in actions.items if id(each) not in gone]
+        node = update.sources[0].node
+        sources = [(each, _scatter(each)) for each in update.sources]
+        indices = tuple(each.inputs[1] for each in update.sources)
+        rows, first, *own, working = self._vectors()
+        naming = FirstOccurrences(update.rows, tuple(s.from_end for _, s in sources))
+        actions.add(Action(node, naming, indices, (rows, first, *own, working)))
+        for (each, scatter), places in zip(sources, own, strict=True):
+            out = self._compact_slot(each.outputs[0])
+            adding = ScatterAdd(0, False, scatter.kind)
+            actions.add(Action(each.node, adding, (each.inputs[0], places), (out,)))
+        for formula in update.formulas:
+            inputs = tuple(self._rows_of(slot, rows, formula.node) for slot in formula.inputs)
+            out = self._compact_slot(formula.outputs[0])
+            actions.add(Action(formula.node, formula.lowering, inputs, (out,)))
+        made = {actions.storage[f.outputs[0]]: f for f in update.formulas}
+        for variable, storage in update.variables.items():
+            formula, old = made[storage], actions.schedule.reads[variable]
+            inputs = (old, rows, first, self.compact[storage])
+            actions.add(Action(formula.node, PutRows(), inputs, (formula.outputs[0],)))
+
+    def _vectors(self) -> Iterator[int]:
+        named = self.update.named
+        yield from (self._vector(named), self._vector(named))
+        for each in self.update.sources:
+            yield self._vector(self.actions.types[each.inputs[1]].size or 0)
+        yield self._vector(1 << (2 * named - 1).bit_length())
+
+    def _vector(self, length: int) -> int:
+        return self.actions.new_slot(TensorType("int64", (length,)))
+
+    def _compact_slot(self, slot: int) -> int:
+        storage, type_ = self.actions.storage[slot], self.actions.types[slot]
+        new = self.actions.new_slot(self._compact_type(type_))
+        self.compact[storage] = new
+        if storage in self.actions.flushed:
+            self.actions.flushed.add(new)
+        return new
+
+    def _compact_type(self, type_: TensorType) -> TensorType:
+        return type_.with_shape((self.update.named, *type_.shape[1:]))
+
+    def _rows_of(self, slot: int, rows: int, node: Node) -> int:
+        """The named rows of what a formula reads; what is the same for all rows as it is."""
+        actions, update = self.actions, self.update
+        storage, type_ = actions.storage[slot], actions.types[slot]
+        if storage in self.compact:
+            return self.compact[storage]
+        table = next(iter(update.variables)).outputs[0].type
+        if type_.rank < table.rank or type_.shape[0] != update.rows:
+            return slot
+        new = actions.new_slot(self._compact_type(type_))
+        actions.add(Action(node, Gather(0, False), (slot, rows), (new,)))
+        self.compact[storage] = new
+        return new
+
+
+def _scatter(action: Action) -> ScatterAdd:
+    assert isinstance(action.lowering, ScatterAdd)
+    return action.lowering

@@ -199,6 +199,10 @@ ANY_FILE = option(
 )
 INIT = option("--init", help="ignore the saved weights", action="store_true")
 
+RUN = option(
+    "run", help="a run: its id, a unique beginning of that, its name, or latest", metavar="RUN"
+)
+
 COMMANDS = (
     Command(
         "run",
@@ -297,15 +301,18 @@ COMMANDS = (
             ),
             option(
                 "--resume",
-                help="go on from the newest checkpoint in this folder, or from this one: the "
-                "losses have the bits that they would have had without the interruption",
-                metavar="DIR",
+                help="go on from the newest checkpoint in this folder, or from this one, or from "
+                "that of a run: the losses have the bits that they would have had without the "
+                "interruption",
+                metavar="DIR|RUN",
             ),
             option(
                 "--resume-changed",
                 help="go on although graph, data, settings or machine are not the same",
                 action="store_true",
             ),
+            option("--run-name", help="name of the run (default: file and time)", metavar="NAME"),
+            option("--no-run", help="do not keep the training as a run", action="store_true"),
             PROFILE,
             WEIGHTS,
             INIT,
@@ -495,6 +502,63 @@ COMMANDS = (
                         dest="mirrors",
                     ),
                 ),
+            ),
+        ),
+    ),
+    Command(
+        "runs",
+        "list, look at, compare, export and delete the trainings that were kept",
+        "",
+        commands=(
+            Command(
+                "list",
+                "list the runs, the newest first",
+                "nodeflow.cli.runs:list_runs",
+                (
+                    option("--of", help="those of this .flow file alone", metavar="FILE"),
+                    option("--most", help="at most so many", type=whole_number(1), metavar="N"),
+                    JSON,
+                ),
+            ),
+            Command("show", "print what is known of a run", "nodeflow.cli.runs:show", (RUN, JSON)),
+            Command(
+                "curves",
+                "print the loss of every step and the metrics of every epoch as CSV",
+                "nodeflow.cli.runs:curves",
+                (RUN, option("--csv", help="file to write instead", metavar="FILE"), JSON),
+            ),
+            Command(
+                "diff",
+                "print what changed between two runs: settings, data, versions and graph; exit "
+                "status 1 if anything did",
+                "nodeflow.cli.runs:diff",
+                (
+                    option("before", help="a run", metavar="A"),
+                    option("after", help="another run", metavar="B"),
+                    JSON,
+                ),
+            ),
+            Command(
+                "export",
+                "write a run to a folder: run.json, curves.csv, graph.flow, tables and weights",
+                "nodeflow.cli.runs:export_run",
+                (
+                    RUN,
+                    option("-o", "--output", help="folder to make", metavar="DIR", required=True),
+                    JSON,
+                ),
+            ),
+            Command(
+                "delete",
+                "delete runs with their curves and weights",
+                "nodeflow.cli.runs:delete",
+                (option("runs", help="runs to delete", metavar="RUN", nargs="+"), JSON),
+            ),
+            Command(
+                "limit",
+                "print or set how much all runs may take on disk (default: 2GB)",
+                "nodeflow.cli.runs:show_limit",
+                (option("size", help="such as 500MB", metavar="SIZE", nargs="?"), JSON),
             ),
         ),
     ),

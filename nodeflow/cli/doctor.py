@@ -51,6 +51,7 @@ def collect() -> dict[str, dict[str, Any]]:
         },
         "engine": _engine(),
         "data": _data(),
+        "runs": _runs(),
         "display": _display(),
     }
 
@@ -90,6 +91,25 @@ def _data() -> dict[str, str]:
         f"mnist {p.kind}": f"{p.folder} ({'used' if p == used else 'no' if p.missing else 'yes'})"
         for p in places()
     }
+
+
+def _runs() -> dict[str, Any]:
+    from nodeflow.paths import RUNS_VARIABLE, runs_folder
+    from nodeflow.run_store.errors import RunStoreProblem
+    from nodeflow.run_store.store import RunStore
+
+    folder = runs_folder()
+    found = {RUNS_VARIABLE: os.environ.get(RUNS_VARIABLE, "not set")}
+    if folder is None:
+        return found
+    journals = {"wal": "write-ahead log", "delete": "rollback journal: memory is not shared there"}
+    try:
+        with RunStore(folder, write=False) as store:
+            state = f"{len(store.runs())} runs, {journals.get(store.journal, store.journal)}"
+            state = state if store.journal else "nothing is kept yet"
+    except RunStoreProblem as error:
+        state = str(error)
+    return {**found, "runs folder": str(folder), "runs state": state}
 
 
 def _display() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
@@ -21,9 +22,15 @@ from nodeflow.cli.output import (
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.built import Build
+from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
+from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.about import About
+from nodeflow.run_store.recording import Recording, recording
+from nodeflow.run_store.resuming import resumed_from, states_of
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.elsewhere import write_somewhere
@@ -35,6 +42,7 @@ from nodeflow.train.events import (
     Event,
     Hints,
     Resumed,
+    RunKept,
     Started,
     Steps,
     as_json,
@@ -69,6 +77,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     with (
         open_session(task, arguments, environment) as session,
         stops_on_signals(control),
+        ExitStack() as ending,
     ):
         if arguments.explain:
             environment.print(explain(session, training))
@@ -79,6 +88,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         report = _JsonReport(environment) if json else _TextReport(environment, training)
         doctor = Doctor(training, session.run)
         events = train_keeping(session, training, control, keeping)
+        kept_as = _recording(arguments, environment, task, keeping)
+        if kept_as is not None:
+            events = kept_as.watch(session, training, events)
+            ending.callback(events.close)
         kept, lost, written = 0, "", None
         try:
             for event in doctor.examined(events):
@@ -116,9 +129,28 @@ def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping
         raise ArgumentProblem(
             f"--{option} is about checkpoints", hint="Give their folder: --checkpoint DIR."
         )
-    folders = (arguments.checkpoint, arguments.resume)
-    checkpoint, resume = (environment.path(f) if f else None for f in folders)
+    checkpoint = environment.path(arguments.checkpoint) if arguments.checkpoint else None
+    resume = None
+    if arguments.resume is not None:
+        resume = resumed_from(environment.path(arguments.resume), arguments.resume)
     return Keeping.of(checkpoint, arguments.every, arguments.keep, resume, arguments.resume_changed)
+
+
+def _recording(
+    arguments: argparse.Namespace, environment: Environment, task: Task, keeping: Keeping
+) -> Recording | None:
+    """What keeps this training as a run; None if it is not to be kept."""
+    if arguments.no_run or runs_folder() is None:
+        return None
+    about = About(
+        text=flow.dumps(task.document),
+        file=str(environment.path(arguments.file).resolve()),
+        surface="cli",
+        name=arguments.run_name or "",
+        ids=(variable_ids(task.build), slot_names(task.build)),
+        **states_of(keeping),
+    )
+    return recording(about)
 
 
 def _say_how_to_resume(
@@ -209,6 +241,7 @@ class _TextReport:
         self._progress = Progress(environment)
         self._hinted: set[tuple[str, str]] = set()
         self._waiting: list[Hint] = []
+        self._run = ""
 
     def show(self, event: Event) -> None:
         if not isinstance(event, Diverged):  # its error says the same
@@ -239,6 +272,11 @@ class _TextReport:
             self._progress.clear()
             there = f"; the state is in {event.path}" if event.path else ""
             self._environment.message(f"nodeflow: {event.problem}{there}")
+        elif isinstance(event, RunKept):
+            self._run = event.run or self._run
+            if event.problem:
+                self._progress.clear()
+                self._environment.message(f"nodeflow: {event.problem}")
         elif isinstance(event, Diverged):
             self._progress.clear()
         elif isinstance(event, Done):
@@ -248,9 +286,10 @@ class _TextReport:
             if event.reason or event.best_epoch:
                 self._environment.print(event.ending)
             word = "stopped" if event.stopped else "done"
+            kept = f", run {self._run}" if self._run else ""
             self._environment.print(
                 f"{word} after {plural(event.epochs, 'epoch')}, {plural(event.steps, 'step')}, "
-                f"{event.steps_per_second:.0f} steps per second, {duration(event.seconds)}"
+                f"{event.steps_per_second:.0f} steps per second, {duration(event.seconds)}{kept}"
             )
 
     def _say(self, hints: Iterable[Hint]) -> None:

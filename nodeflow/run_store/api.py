@@ -6,10 +6,10 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -27,10 +27,10 @@ from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.recording import recording
 from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.resuming import states_of
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.run_store.text import table
 from nodeflow.train import api
-from nodeflow.train.checkpoint_state import checkpoint_exists
 from nodeflow.train.events import Event, RunKept
 from nodeflow.train.keeping import Keeping
 from nodeflow.train.training import Training
@@ -197,14 +197,6 @@ def recorded(
     )
     found = recording(about)
     return events if found is None else _warning(found.watch(session, training, events))
-
-
-def states_of(keeping: Keeping) -> Mapping[str, Any]:
-    """What `About` says of the states of a training."""
-    resume, states = keeping.resume, keeping.checkpoint
-    if states is None and resume is not None:
-        states = resume.parent if checkpoint_exists(resume) else resume
-    return {"states": states, "resumes": resume is not None, "anew": keeping.changed}
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:

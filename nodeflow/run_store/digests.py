@@ -60,15 +60,15 @@ def fed_by(training: Training) -> list[Fed]:
     if training.stream is not None:
         return []
     used = training.used_bindings([training.optimizer, training.loss.node])
-    sets: dict[int, tuple[DataSplits, list[str], list[np.ndarray], bool]] = {}
-    for tensor, binding in used.items():
-        known = sets.setdefault(id(binding.dataset), (binding.dataset, [], [], False))
+    sets: dict[int, tuple[DataSplits, list[str], list[np.ndarray]]] = {}
+    for tensor, binding in sorted(used.items(), key=lambda item: item[0].name):
+        known = sets.setdefault(id(binding.dataset), (binding.dataset, [], []))
         column = binding.dataset.split("train")[binding.column]
         known[1].append(tensor.name)
         if not isinstance(column, LazyColumn):
             known[2].append(np.asarray(column.array))
     found = []
-    for dataset, names, arrays, _ in sets.values():
+    for dataset, names, arrays in sets.values():
         path = Path(dataset.location) if dataset.location else None
         path = path if path is not None and path.exists() else None
         rows = dataset.size("train")

@@ -11,4 +11,10 @@ class RunStoreProblem(FileProblem):
 
 
 class UnknownRun(RunStoreProblem):
-    """No run, or more than one, is called so."""
+    """No run, or more than one, is called so.
+
+    Attributes:
+        several: there is more than one.
+    """
+
+    several = False

@@ -21,7 +21,7 @@ def settings_of(session: Session, training: Training) -> dict[str, Any]:
         found["monitor"] = f"{training.monitor.title}, {training.monitor.goal}"
     if session.without:
         found["without"] = ", ".join(sorted(session.without))
-    for node in ancestors([training.optimizer]):
+    for node in sorted(ancestors([training.optimizer]), key=lambda node: node.index):
         if isinstance(node.op, Optimizer):
             found[f"{node.name}.op"] = node.op.id
             plain = {n: v for n, v in node.attrs.items() if isinstance(v, (bool, int, float, str))}

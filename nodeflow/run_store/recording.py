@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Recording:
 
     def watch(
         self, session: Session, training: Training, events: Iterator[Event]
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """The events of a training, which is kept; raises what they raise."""
         best = BestWeights(training)
         try:

@@ -283,10 +283,12 @@ class RunStore:
             if matches:
                 listed = ", ".join(f"{r.id} ({r.name})" for r in matches[:4])
                 more = f" and {len(matches) - 4} more" if len(matches) > 4 else ""
-                raise UnknownRun(
+                error = UnknownRun(
                     f"{counted(len(matches), 'run')} can be meant by {text!r}: {listed}{more}",
                     hint="Give the id.",
                 )
+                error.several = True
+                raise error
         if not runs:
             raise UnknownRun("no run is kept yet", hint="Train a graph first.")
         known = suggest(text, [n for r in runs for n in (r.id, r.name)])

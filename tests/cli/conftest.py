@@ -76,7 +76,8 @@ def endless_training(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[
         )
         started.append(process)
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["event"] == "epoch"
+        while (event := json.loads(process.stdout.readline())["event"]) != "epoch":
+            assert event == "run"
         return process
 
     for number in ignored:

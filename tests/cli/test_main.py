@@ -139,7 +139,7 @@ def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     result = nodeflow("doctor", "--json")
     facts = result.json
     assert facts["versions"]["numba"] and facts["engine"]["threads"] >= 1
-    assert {"versions", "machine", "engine", "data", "display"} == facts.keys()
+    assert {"versions", "machine", "engine", "data", "runs", "display"} == facts.keys()
     assert "numpy" in nodeflow("doctor").out
 
 

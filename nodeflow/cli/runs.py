@@ -1,0 +1,196 @@
+"""``nodeflow runs``: list, look at, compare, export and delete trainings that were kept."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from nodeflow.atomic_write import write_atomically
+from nodeflow.cli.environment import DONE, PROBLEM, Environment
+from nodeflow.cli.output import json_line
+from nodeflow.document.diff.text import as_json as difference_json
+from nodeflow.document.diff.text import lines
+from nodeflow.errors import FileProblem
+from nodeflow.number_text import bytes_text, counted
+from nodeflow.run_store.changes import changes
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.export import as_json, curve_json, curves_csv, export
+from nodeflow.run_store.limits import bytes_of, limit, set_limit, used_bytes
+from nodeflow.run_store.records import RUNNING, Run, dumps
+from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.run_store.text import aligned, figure, table
+
+
+def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print a line for each run, the newest first.
+
+    Raises:
+        RunStoreProblem: the store cannot be read, or runs are switched off.
+    """
+    with _reading() as store:
+        found = store.runs()
+    if arguments.of is not None:
+        wanted = environment.path(arguments.of).resolve()
+        found = [run for run in found if run.file and environment.path(run.file) == wanted]
+    found = found[: arguments.most]
+    if arguments.json:
+        environment.print(json_line([as_json(run) for run in found]))
+        return
+    for line in table(found) if found else ():
+        environment.print(line)
+    if not found:
+        environment.message("nodeflow: no run is kept yet")
+
+
+def show(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print all that is known of a run.
+
+    Raises:
+        UnknownRun, RunStoreProblem.
+    """
+    with _reading() as store:
+        run = store.find(arguments.run)
+        events, tiers = store.events(run), store.tiers(run)
+        curves = store.curves(run)
+        files = [name for name in (FINAL, BEST) if store.file(run, name)]
+    if arguments.json:
+        more = {
+            "events": [vars(event) for event in events],
+            "tiers": [{"first": first, "tier": tier} for first, tier in tiers],
+            "curves": {name: len(curve) for name, curve in curves.items()},
+            "weights": files,
+        }
+        environment.print(json_line({**as_json(run), **more}))
+        return
+    for line in aligned(list(_shown(run))):
+        environment.print(line)
+    for first, tier in tiers:
+        environment.print(f"from step {first}: {tier}")
+    for event in events:
+        said = f"  {dumps(event.data)}" if event.data else ""
+        environment.print(f"step {event.step}: {event.kind}{said}")
+
+
+def _shown(run: Run) -> Iterator[tuple[str, str]]:
+    branch = f"{run.parent} after step {run.parent_step}" if run.parent else ""
+    rows = {
+        "run": run.id, "name": run.name, "file": run.file, "from": run.surface,
+        "begun": run.date, "status": run.status, "ending": run.ending,
+        "epochs": run.epochs, "steps": run.steps, "seconds": f"{run.seconds:.1f}",
+        "loss": "" if run.loss is None else figure(run.loss), "seed": run.seed,
+        "branched from": branch, "states": run.checkpoint,
+        "star": "yes" if run.star else "", "tags": ", ".join(run.tags), "note": run.note,
+        "files": bytes_text(run.bytes) if run.bytes else "",
+    }  # fmt: skip
+    yield from ((name, str(value)) for name, value in rows.items() if value != "")
+    yield from ((name, figure(value)) for name, value in run.metrics.items())
+    if run.best:
+        yield "best", f"epoch {run.best['epoch']} by {run.best['by']}"
+    yield from ((name, _said(value)) for name, value in run.settings.items())
+    for name, data in run.data.items():
+        weak = ", weak" if data.get("weak") else ""
+        yield name, f"{data['source']}, {data['rows']} rows, {data['digest'] or 'unknown'}{weak}"
+    yield from run.versions.items()
+    yield from run.machine.items()
+
+
+def curves(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print the curves of a run as CSV, or write them to a file.
+
+    Raises:
+        UnknownRun, RunStoreProblem; FileProblem: the file cannot be written.
+    """
+    with _reading() as store:
+        found = store.curves(store.find(arguments.run))
+    if arguments.csv is not None:
+        path = environment.path(arguments.csv)
+        try:
+            write_atomically(path, curves_csv(found).encode())
+        except OSError as error:
+            raise FileProblem(f"cannot write {path}: {error.strerror}") from None
+    if arguments.json:
+        environment.print(json_line({name: curve_json(c) for name, c in found.items()}))
+    elif arguments.csv is None:
+        environment.stdout.write(curves_csv(found).replace("\r\n", "\n"))
+
+
+def diff(arguments: argparse.Namespace, environment: Environment) -> int:
+    """Print what changed between two runs; 1 if anything did.
+
+    Raises:
+        UnknownRun, RunStoreProblem.
+    """
+    with _reading() as store:
+        before, after = store.find(arguments.before), store.find(arguments.after)
+        found = changes(store, before, after)
+    if arguments.json:
+        facts = [vars(change) for change in found.facts]
+        graph = [difference_json(one) for one in found.graph]
+        environment.print(json_line({"facts": facts, "graph": graph}))
+    else:
+        for change in found.facts:
+            told = f"{_said(change.before)} -> {_said(change.after)}"
+            environment.print(f"~ {change.section} {change.name}: {told}")
+        for line in lines(found.graph):
+            environment.print(line)
+    return PROBLEM if found else DONE
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    return "none" if value is None else value if isinstance(value, str) else dumps(value)
+
+
+def export_run(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write a run to a folder.
+
+    Raises:
+        UnknownRun; RunStoreProblem: the folder is not empty, or cannot be written to.
+    """
+    with _reading() as store:
+        files = export(store, store.find(arguments.run), environment.path(arguments.output))
+    if arguments.json:
+        environment.print(json_line({"folder": arguments.output, "files": files}))
+    else:
+        environment.message(f"nodeflow: {', '.join(files)} written to {arguments.output}")
+
+
+def delete(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Delete runs: all of them, or none if one is not found.
+
+    Raises:
+        UnknownRun; RunStoreProblem: a run still trains.
+    """
+    with _reading() as store:
+        found = {run.id: run for run in map(store.find, arguments.runs)}
+    for run in found.values():
+        if run.status == RUNNING:
+            raise RunStoreProblem(f"the run {run.id} still trains", hint="Stop it first.")
+    with RunStore() as store:
+        store.delete(found)
+    if arguments.json:
+        environment.print(json_line({"deleted": list(found)}))
+    else:
+        environment.message(f"nodeflow: {counted(len(found), 'run')} deleted")
+
+
+def show_limit(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print what the runs may take, or set it.
+
+    Raises:
+        RunStoreProblem: SIZE is no size, or the store cannot be written.
+    """
+    with RunStore() as store:
+        if arguments.size is not None:
+            set_limit(store, bytes_of(arguments.size))
+        most, used = limit(store), used_bytes(store, store.runs())
+    if arguments.json:
+        environment.print(json_line({"limit": most, "used": used}))
+    else:
+        environment.print(f"{bytes_text(used)} of {bytes_text(most)}")
+
+
+def _reading() -> RunStore:
+    return RunStore(write=False)

@@ -1,0 +1,103 @@
+"""A run as files that other programs read: JSON, CSV, a .flow file, safetensors and .npz."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.atomic_write import write_atomically
+from nodeflow.run_store.curves import LOSS, Curve
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.records import Run, plain
+from nodeflow.run_store.store import BEST, FINAL, RunStore
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """All that is known of a run, as values of JSON, but for its curves."""
+    return plain(vars(run))
+
+
+def curve_json(curve: Curve) -> dict[str, Any]:
+    """A curve as lists of equal length."""
+    return {
+        "step": curve.step.tolist(),
+        "epoch": curve.epoch.tolist(),
+        "seconds": curve.seconds.tolist(),
+        "values": plain(curve.values.tolist()),
+    }
+
+
+def curve_rows(curves: Mapping[str, Curve]) -> Iterator[list[Any]]:
+    """A row for each step, below the titles; metrics stand in that of the last step of an epoch."""
+    loss = curves[LOSS]
+    others = [curve for name, curve in curves.items() if name != LOSS]
+    yield ["step", "epoch", "seconds", LOSS, *(curve.name for curve in others)]
+    ends: list[dict[int, float]] = [
+        dict(zip(curve.step.tolist(), curve.values.tolist(), strict=True)) for curve in others
+    ]
+    known = set(loss.step.tolist())
+    columns = (loss.step, loss.epoch, loss.seconds, loss.values)
+    for step, *cells in zip(*(column.tolist() for column in columns), strict=True):
+        yield [step, *cells, *(found.get(step, "") for found in ends)]
+    for curve in others[:1]:  # the ends of epochs whose steps were not kept
+        for place, step in enumerate(curve.step.tolist()):
+            if step not in known:
+                at = [step, curve.epoch[place], curve.seconds[place], ""]
+                yield [*at, *(found.get(step, "") for found in ends)]
+
+
+def curves_csv(curves: Mapping[str, Curve]) -> str:
+    """The curves as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(curve_rows(curves))
+    return text.getvalue()
+
+
+def export(store: RunStore, run: Run, folder: Path) -> list[str]:
+    """Write a run to a folder, which is made; returns the names of the files.
+
+    Raises:
+        RunStoreProblem: the folder holds something, or cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RunStoreProblem(f"{folder} is not empty", hint="Name a new folder.")
+        return list(_write(store, run, folder))
+    except OSError as error:
+        raise RunStoreProblem(f"cannot write to {folder}: {error.strerror or error}") from None
+
+
+def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
+    said = {
+        **as_json(run),
+        "events": [plain(vars(event)) for event in store.events(run)],
+        "tiers": store.tiers(run),
+    }
+    content = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    files = {
+        "run.json": content.encode(errors="surrogatepass"),
+        "curves.csv": curves_csv(store.curves(run)).encode(),
+    }
+    if run.graph_digest:
+        files["graph.flow"] = store.graph_text(run).encode(errors="surrogatepass")
+    if tables := store.tables(run):
+        buffer = io.BytesIO()
+        named = {f"{name}/{e}": array for name, found in tables.items() for e, array in found}
+        np.savez_compressed(buffer, **named)  # type: ignore[arg-type]
+        files["tables.npz"] = buffer.getvalue()
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+        yield name
+    for name in (FINAL, BEST):
+        path = store.file(run, name)
+        if path is not None:
+            shutil.copyfile(path, folder / name)
+            yield name

@@ -1,0 +1,58 @@
+"""Runs and the states that trainings keep: a run is another name for its folder of states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nodeflow.errors import SurfaceText
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
+from nodeflow.run_store.store import FINAL, RunStore
+from nodeflow.train.checkpoint_state import checkpoint_exists
+from nodeflow.train.keeping import Keeping
+from nodeflow.train.resuming import has_checkpoint
+
+
+def states_of(keeping: Keeping) -> Mapping[str, Any]:
+    """What `About` says of the states of a training."""
+    resume, states = keeping.resume, keeping.checkpoint
+    if states is None and resume is not None:
+        states = resume.parent if checkpoint_exists(resume) else resume
+    return {"states": states, "resumes": resume is not None, "anew": keeping.changed}
+
+
+def resumed_from(path: Path, text: str) -> Path:
+    """The folder of states that a user means by a path, or by what a run is called.
+
+    Args:
+        path: what the text says as a path.
+
+    Raises:
+        UnknownRun: several runs are called so.
+        RunStoreProblem: the run keeps no states, or they are gone.
+    """
+    if path.exists() or runs_folder() is None:
+        return path
+    with RunStore(write=False) as store:
+        try:
+            run = store.find(text)
+        except UnknownRun as error:
+            if error.several:
+                raise
+            return path  # it is looked for there, and what is wrong is said
+        weights = store.file(run, FINAL)
+    states = Path(run.checkpoint)
+    if run.checkpoint and has_checkpoint(states):
+        return states
+    why = f"its states in {states} are gone" if run.checkpoint else "it kept no states"
+    begin = f" To begin with its final weights: --weights {weights}." if weights else ""
+    raise RunStoreProblem(
+        f"the run {run.id} cannot go on: {why}",
+        hint=SurfaceText(
+            "nf.train.train(graph, checkpoint=folder) keeps them.",
+            cli=f"nodeflow train FILE --checkpoint DIR keeps them.{begin}",
+            window="Train again.",
+        ),
+    )

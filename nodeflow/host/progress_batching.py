@@ -58,7 +58,11 @@ def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
             continue
         steps = [event for event in run if isinstance(event, Steps)]
         losses = np.concatenate([part.losses for part in steps])
-        yield replace(steps[-1], first=steps[0].first, losses=losses)
+        scalars = {
+            name: np.concatenate([part.scalars[name] for part in steps])
+            for name in steps[-1].scalars
+        }
+        yield replace(steps[-1], first=steps[0].first, losses=losses, scalars=scalars)
 
 
 class PreviewClock:

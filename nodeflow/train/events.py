@@ -81,12 +81,14 @@ class Steps:
     Attributes:
         first: number of the first one, counted from 1 over the whole training.
         seconds: duration of all steps so far.
+        scalars: values of plotted nodes, by key: float64, one for each step.
     """
 
     first: int
     losses: np.ndarray
     seconds: float = 0.0
     tier: str = ""
+    scalars: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def last(self) -> int:

@@ -36,7 +36,7 @@ class Setting:
 
     Attributes:
         kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes, ``monitor`` names
-            what early stopping watches.
+            what early stopping watches, ``plots`` is the window's own.
         default: its value where a document has none; None leaves it off.
         label: its name in the inspector.
         help: what it means, as one sentence.
@@ -175,4 +175,7 @@ class TrainingSettings(PlainSettings):
         kind="monitor",
         section="",
         option=True,
+    )
+    plots: dict[str, Any] | None = setting(
+        None, "Plots", "How the window arranges its plots.", kind="plots", section=""
     )

@@ -143,7 +143,7 @@ class Newcomer:
 
     def metric(self, name: str) -> float:
         """The last value of a metric in the panel."""
-        return self.window.panels["training"].record.metrics[name][-1][1]
+        return self.window.panels["training"].record.metrics[name].values[-1]
 
 
 def _moved(pad, place: QPoint) -> QMouseEvent:

@@ -63,7 +63,7 @@ class Driver:
         if preview is None or preview.kind != "images" or self.window.link.state != "idle":
             return False
         self.report["notice"] = self.window.panels["training"].notice_text.text()
-        return self.window.panels["training"].loss_plot is not None
+        return self.window.panels["training"].plots is not None
 
     def press_train(self) -> bool:
         from PySide6.QtCore import Qt
@@ -88,11 +88,11 @@ class Driver:
         self.report |= {
             "visible": window.isVisible() and window.windowHandle().isExposed(),
             "platform": os.environ.get("QT_QPA_PLATFORM"),
-            "accuracy": panel.record.metrics["accuracy"][-1][1],
-            "epochs": len(panel.record.metrics["accuracy"]),
+            "accuracy": panel.record.metrics["accuracy"].values[-1],
+            "epochs": panel.record.metrics["accuracy"].count,
             "losses": panel.record.losses.count,
-            "plotted": len(panel.loss_plot.raw.getData()[0]),
-            "points": len(panel.metric_plot.curves["accuracy"].getData()[0]),
+            "plotted": len(panel.plots.grid.item("training loss").columns.x),
+            "points": len(panel.plots.grid.item("accuracy").columns.x),
             "headline": panel.headline.text(),
             "longest_block": self.longest,
             "problems": window.panels["problems"].list.count(),

@@ -49,8 +49,8 @@ def test_it_is_said_in_red_with_the_step(qtbot, window, diverged):
     assert panel.headline.property("role") == "alarm"
     qtbot.waitUntil(lambda: panel.record.mark == panel.record.losses.count)
     panel.draw()
-    assert panel.loss_plot.line.isVisible()
-    assert panel.loss_plot.line.value() == panel.record.losses.count
+    assert panel.plots.grid.cells[0].plot.line.isVisible()
+    assert panel.plots.grid.cells[0].plot.line.value() == panel.record.losses.count
     problems = [problem.text("window") for problem in window.problem_list.shown]
     assert any(f"step {diverged.step}" in text and "allow" not in text for text in problems)
 
@@ -87,6 +87,6 @@ def test_the_setting_lets_it_go_on_and_the_plot_still_marks_the_step(qtbot, wind
     qtbot.waitUntil(lambda: panel.record.done is not None, timeout=60000)
     assert panel.headline.text().startswith("Done") and panel.record.diverged is None
     losses = panel.record.losses
-    assert not np.isfinite(losses.raw[panel.record.mark - 1])
-    assert np.isfinite(losses.raw[: panel.record.mark - 1]).all()
+    assert not np.isfinite(losses.values[panel.record.mark - 1])
+    assert np.isfinite(losses.values[: panel.record.mark - 1]).all()
     assert not np.isfinite(losses.smooth[panel.record.mark :]).any(), "a gap, not a flat line"

@@ -30,7 +30,7 @@ def test_digits_flowers_and_houses(window, tmp_path) -> None:
     done = []
     for caption in first_hour(newcomer, flowers, houses, more):
         done.append(caption)
-        losses = window.panels["training"].record.losses.raw
+        losses = window.panels["training"].record.losses.values
         assert np.isfinite(losses).all(), f"the loss diverges: {caption}"
         errors = [p for p in window.workspace.analysis.all_problems() if p.severity == "error"]
         assert errors == [], caption

@@ -58,16 +58,16 @@ def test_notices_rows_and_axes_go_with_their_document(window, engine, panel, qtb
     hear()
     assert panel.notice.isVisibleTo(panel) and window.status.notice.isVisible()
     assert {"accuracy", "0.25"} <= texts(panel)
-    axis = panel.loss_plot.plot.viewRange()[1]
+    axis = panel.plots.grid.cells[0].plot.box.viewRange()[1]
     assert axis[1] > 30
     open_example(window, "spirals")
     assert not panel.notice.isVisibleTo(panel) and not window.status.notice.isVisible()
     assert "accuracy" not in texts(panel) and "0.25" not in texts(panel)
     assert panel.headline.text() == "No training yet"
     panel.draw()
-    assert panel.loss_plot.plot.viewRange()[1][1] < 2
-    assert not panel.metric_plot.curves and "accuracy" not in panel._metric_title.text()
-    assert len(panel.loss_plot.raw.getData()[0] or ()) == 0
+    assert panel.plots.grid.cells[0].plot.box.viewRange()[1][1] < 2
+    (cell,) = panel.plots.grid.cells
+    assert not cell.plot.curves and "accuracy" not in cell.legend.text()
 
 
 def test_the_end_of_a_training_that_comes_late_is_not_of_the_next_document(
@@ -117,4 +117,4 @@ def test_a_new_training_shows_no_row_and_no_axis_of_the_last_one(window, engine,
     hear()
     panel.draw()
     assert "accuracy" not in texts(panel)
-    assert np.max(panel.loss_plot.plot.viewRange()[1]) < 1
+    assert np.max(panel.plots.grid.cells[0].plot.box.viewRange()[1]) < 1

@@ -90,7 +90,7 @@ def test_one_signal_brings_another_theme_to_every_widget(window, qtbot):
     }
     themed = {name: theme for name, theme in themed.items() if isinstance(theme, Theme)}
     themed["CanvasView"] = window.canvas.renderer.theme
-    assert {"Inspector", "LossPlot", "QuickPick", "PictureView"} <= set(themed)
+    assert {"Inspector", "CurvePlot", "QuickPick", "PictureView"} <= set(themed)
     assert {name for name, theme in themed.items() if theme is not DARK} == set()
 
 

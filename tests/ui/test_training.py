@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
@@ -12,13 +10,8 @@ from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
-from nodeflow.ui.panels.parts.training_history import (
-    MOST_STRETCHES,
-    Losses,
-    MinMaxSeries,
-    TrainingRecord,
-    duration,
-)
+from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
+from nodeflow.ui.panels.plots.curve import LOSS
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
 
@@ -46,11 +39,12 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "20 of 20")
     assert panel.figures["epoch"].text() == "2 of 2"
     assert panel.metric_rows["accuracy"][1].text() == "0.91"
-    x, y = panel.loss_plot.raw.getData()
+    qtbot.waitUntil(lambda: len(panel.plots.grid.item(LOSS).columns.x) == 20)
+    x, y, *_ = panel.plots.grid.item(LOSS).columns
     np.testing.assert_allclose(y, [2.0, 1.5, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5] + [0.45] * 10)
     np.testing.assert_array_equal(x, np.arange(1, 21))
-    points = panel.metric_plot.curves["accuracy"].getData()
-    np.testing.assert_allclose(points, [[1, 2], [0.8, 0.91]])
+    x, y, *_ = panel.plots.grid.item("accuracy").columns
+    np.testing.assert_allclose([x, y], [[10, 20], [0.8, 0.91]])
     engine.end_training()
     qtbot.waitUntil(lambda: mnist.link.state == "idle")
     assert panel.headline.text().startswith("Done after")
@@ -65,8 +59,8 @@ def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot
     first, last = np.array([[7, 1], [2, 5]]), np.array([[9, 0], [1, 5]])
     engine.on_message(events.Epoch(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": first}))
     panel = mnist.panels["training"]
-    qtbot.waitUntil(lambda: "confusion" in panel.table_views)
-    view = panel.table_views["confusion"]
+    qtbot.waitUntil(lambda: panel.plots is not None and "confusion" in panel.plots.table_views)
+    view = panel.plots.table_views["confusion"]
     qtbot.waitUntil(lambda: view.isVisible() and np.array_equal(view.array, first))
     engine.on_message(events.Epoch(2, 0.4, {"accuracy": 0.9}, 20, 0.2, {"confusion": last}))
     qtbot.waitUntil(lambda: np.array_equal(view.array, last))
@@ -264,81 +258,68 @@ def test_answers_for_another_selection_are_ignored(mnist, engine, qtbot):
 # ---- the record, without a window ---------------------------------------------------------------
 
 
-def test_smoothing_is_the_corrected_exponential_mean():
-    values = np.random.default_rng(0).normal(size=3000)
-    losses = Losses(0.9)
-    losses.extend(values[:7])
-    losses.extend(values[7:])
-    mean, expected = 0.0, []
-    for count, value in enumerate(values, 1):
-        mean = 0.9 * mean + 0.1 * value
-        expected.append(mean / (1 - 0.9**count))
-    np.testing.assert_allclose(losses.smooth, expected)
-    losses.set_smoothing(0.0)
-    np.testing.assert_allclose(losses.smooth, values)
+def record_of(*given: events.Event) -> TrainingRecord:
+    record = TrainingRecord(0.5)
+    for event in given:
+        record.take(event, 0.0)
+    return record
 
 
-def test_smoothing_passes_over_what_is_not_finite():
-    losses = Losses(0.5)
-    losses.extend(np.array([1.0, math.nan, math.inf, 1.0]))
-    np.testing.assert_allclose(losses.smooth, [1.0, math.nan, math.inf, 1.0])
+def test_steps_epochs_and_seconds_of_what_is_plotted():
+    record = record_of(
+        events.Started(2, 4, shares=("accuracy",)),
+        events.Steps(1, np.array([4.0, 3.0]), 0.5, scalars={"rate": np.array([0.1, 0.2])}),
+        events.Steps(3, np.array([2.0, 1.0]), 1.5, scalars={"rate": np.array([0.3, 0.4])}),
+        events.Epoch(1, 2.5, {"accuracy": 0.75}, 4, 1.6),
+    )
+    assert [curve.name for curve in record.curves] == [LOSS, "accuracy", "rate"]
+    losses, accuracy, rate = record.curves
+    np.testing.assert_allclose(losses.steps, [1, 2, 3, 4])
+    np.testing.assert_allclose(losses.epochs, [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(losses.seconds, [0.25, 0.5, 1.0, 1.5])
+    np.testing.assert_allclose(rate.values, [0.1, 0.2, 0.3, 0.4])
+    assert (accuracy.steps, accuracy.epochs, accuracy.values) == (4, 1, 0.75)
+    assert accuracy.seconds == 1.5 and accuracy.is_share and not losses.is_share
 
 
-def course_of(values: np.ndarray) -> MinMaxSeries:
-    """Values that came in chunks of all sizes."""
-    course, rest, size = MinMaxSeries(), values, 1
-    while len(rest):
-        course.extend(rest[:size])
-        rest, size = rest[size:], size * 3 % 997
-    return course
+def test_a_training_that_goes_on_after_half_an_epoch_draws_no_step_twice():
+    record = record_of(
+        events.Started(2, 4),
+        events.Steps(1, np.array([6.0, 5.0, 4.0, 3.0]), 2.0),
+        events.Epoch(1, 4.5, {"accuracy": 0.5}, 4, 2.0),
+        events.Steps(5, np.array([2.0, 1.0]), 3.0),
+        events.Done(1, steps=6, stopped=True, last_epoch=1),
+        events.Started(1, 4, 2),  # epoch 2 begins anew, with the weights of step 6
+        events.Steps(5, np.array([0.5, 0.4, 0.3, 0.2]), 2.0),
+        events.Epoch(2, 0.35, {"accuracy": 0.9}, 8, 2.0),
+    )
+    losses, accuracy = record.curves
+    np.testing.assert_array_equal(losses.steps, np.arange(1, 11))
+    np.testing.assert_allclose(losses.values, [6, 5, 4, 3, 2, 1, 0.5, 0.4, 0.3, 0.2])
+    np.testing.assert_allclose(losses.seconds, [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5])
+    np.testing.assert_array_equal(accuracy.steps, [4, 10])
 
 
-@pytest.mark.parametrize("count", [1, 10, MOST_STRETCHES])
-def test_few_values_are_drawn_as_they_are(count):
-    values = np.random.default_rng(1).normal(size=count)
-    for x, y in (course_of(values).points(), course_of(values).middles()):
-        np.testing.assert_array_equal(x, np.arange(1, count + 1))
-        np.testing.assert_array_equal(y, values)
-
-
-@pytest.mark.parametrize("count", [1500, 55_000, 200_001])
-def test_a_long_course_keeps_the_extremes_of_each_stretch(count):
-    values = np.random.default_rng(1).normal(size=count)
-    values[count // 3] = 50.0
-    course = course_of(values)
-    x, y = course.points()
-    assert MOST_STRETCHES / 2 < len(x) / 2 <= MOST_STRETCHES
-    assert y.max() == 50.0 and y.min() == values.min()
-    assert x[0] == 1 and np.all(np.diff(x) > 0) and x[-1] <= count + course.width
-    for index, start in enumerate(range(0, count, course.width)):
-        stretch = values[start : start + course.width]
-        assert (y[2 * index], y[2 * index + 1]) == (stretch.min(), stretch.max())
-    middle_x, middle = course.middles()
-    np.testing.assert_allclose(middle, (y[0::2] + y[1::2]) / 2, rtol=1e-12, atol=1e-12)
-    assert np.all((x[0::2] <= middle_x) & (middle_x <= x[0::2] + course.width))
-
-
-@pytest.mark.parametrize("count", [9, 5000])
-def test_a_course_passes_over_what_is_not_finite(count):
-    values = np.arange(count, dtype=np.float64)
-    values[[2, 5, 7]] = math.nan, math.inf, -math.inf
-    if count > MOST_STRETCHES:
-        values[4096:4112] = math.nan  # whole stretches
-    course = course_of(values)
-    assert course.extent() == (0.0, count - 1.0)
-    for _, y in (course.points(), course.middles()):
-        assert np.isfinite(y).all()
-    assert course_of(np.full(30, math.nan)).extent() is None
-
-
-def test_smoothing_anew_draws_the_same_as_smoothing_from_the_start():
-    values = np.random.default_rng(3).normal(size=5000)
-    changed, fresh = Losses(0.9), Losses(0.5)
-    for losses in (changed, fresh):
-        losses.extend(values)
-    changed.set_smoothing(0.5)
-    for a, b in zip(changed.smooth_course.points(), fresh.smooth_course.points(), strict=True):
-        np.testing.assert_array_equal(a, b)
+def test_a_resumed_training_draws_what_was_before_it_once():
+    record = record_of(
+        events.Started(3, 4),
+        events.Steps(1, np.array([6.0, 5.0, 4.0, 3.0, 9.0, 9.0]), 2.0),
+        events.Started(3, 4),
+        events.Resumed(
+            5,
+            2,
+            np.array([6.0, 5.0, 4.0, 3.0, 2.0]),
+            (events.Epoch(1, 4.5, {"accuracy": 0.5}, 4, 1.0),),
+            1,
+            1.25,
+        ),
+        events.Steps(6, np.array([1.0]), 1.5),
+    )
+    losses, accuracy = record.curves
+    np.testing.assert_allclose(losses.values, [6, 5, 4, 3, 2, 1])
+    np.testing.assert_array_equal(losses.steps, np.arange(1, 7))
+    np.testing.assert_allclose(losses.seconds, [0.25, 0.5, 0.75, 1.0, 1.25, 1.5])
+    assert (accuracy.steps, accuracy.values, accuracy.seconds) == (4, 0.5, 1.0)
 
 
 def test_speed_and_time_left_come_from_the_last_seconds():

@@ -74,14 +74,14 @@ def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
     train_for(qtbot, window)
     stop(qtbot, window)
     panel = training_panel(window)
-    step, before = panel.record.last_step, panel.record.losses.raw.copy()
+    step, before = panel.record.last_step, panel.record.losses.values.copy()
     qtbot.waitUntil(lambda: window.unfinished.step == step)
     assert "resume_training" in window.run_bar.shown and "continue" not in window.run_bar.shown
     assert window.actions_["resume_training"].text().strip() == window.unfinished.text
     event = resumed(qtbot, window, lambda: window.actions_.trigger("resume_training"))
     assert event.step == step
     qtbot.waitUntil(lambda: panel.record.last_step >= step + 20, timeout=PATIENCE)
-    assert np.array_equal(panel.record.losses.raw[:step], before)
+    assert np.array_equal(panel.record.losses.values[:step], before)
     assert panel.record.losses.count == panel.record.last_step
     stop(qtbot, window)
     assert window.unfinished.step > step
@@ -151,7 +151,7 @@ def test_the_engine_that_died_leaves_what_goes_on(qtbot, window) -> None:
     assert len(event.losses) == event.step
     panel = training_panel(window)
     qtbot.waitUntil(lambda: panel.record.last_step > event.step, timeout=PATIENCE)
-    assert np.array_equal(panel.record.losses.raw[: event.step], event.losses)
+    assert np.array_equal(panel.record.losses.values[: event.step], event.losses)
     stop(qtbot, window)
 
 
@@ -165,7 +165,7 @@ def crashed(qtbot, live_window):
     commands.set_training(window.workspace.root, epochs=100_000)
     train_for(qtbot, window)
     stop(qtbot, window)
-    losses = training_panel(window).record.losses.raw.copy()
+    losses = training_panel(window).record.losses.values.copy()
     window.workspace.root.mark_saved()
     with pytest.MonkeyPatch.context() as patch:  # the lock ends, and the folder stays
         patch.setattr(KeptTraining, "discard", lambda kept: kept._held.close())

@@ -236,6 +236,10 @@ def _measured(metric: Json, place: str) -> None:
     member(metric, "node", str, place)
 
 
+def _plots(value: Json, place: str) -> None:
+    expect(value, dict, place)
+
+
 def _monitor(value: Json, place: str) -> None:
     _measured(value, place)
     if value.get("goal") not in (None, "min", "max"):
@@ -249,6 +253,7 @@ _NAMING: dict[str, Callable[[Json, str], Any]] = {
     "node": lambda value, place: expect(value, str, place),
     "metrics": _metrics,
     "monitor": _monitor,
+    "plots": _plots,
 }
 
 

@@ -6,7 +6,6 @@ Events only fill the record; drawing happens at a rate that adapts to its cost.
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -18,8 +17,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QScrollArea,
-    QSizePolicy,
-    QSlider,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -36,9 +33,11 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle
+from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 
 DOWNLOAD = "Download the full set"
 LOSS_TIP = (
@@ -61,14 +60,18 @@ class TrainingPanel(QWidget):
     metric_requested = Signal()
 
     def __init__(
-        self, settings: Settings, themes: ThemeManager, parent: QWidget | None = None
+        self,
+        workspace: Workspace,
+        shared: SharedPlots,
+        settings: Settings,
+        themes: ThemeManager,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._workspace, self._shared = workspace, shared
         self._settings, self._themes = settings, themes
         self.record = TrainingRecord(settings.smoothing)
-        self.loss_plot: Any = None
-        self.metric_plot: Any = None
-        self.table_views: dict[str, Any] = {}
+        self.plots: Any = None
         self._state = "off"
         self._make()
         self._throttle = RedrawThrottle()
@@ -168,63 +171,29 @@ class TrainingPanel(QWidget):
 
     def preload(self) -> None:
         """Import the plotting library and create the plots in advance."""
-        if self.loss_plot is not None:
+        if self.plots is not None:
             return
-        from nodeflow.ui.panels.parts.metric_plots import MetricPlots
-        from nodeflow.ui.panels.parts.plots import LossPlot
+        from nodeflow.ui.panels.plots.training_plots import TrainingPlots
 
-        self.loss_plot, self.metric_plot = LossPlot(self._themes), MetricPlots(self._themes)
-        page = QWidget()
-        layout = self._plot_row = QHBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE[4])
-        self._metric_title = label("Metrics", "caption")
-        self._metric_title.setTextFormat(Qt.TextFormat.RichText)
-        self._metric_title.linkActivated.connect(lambda _: self.metric_requested.emit())
-        for plot, head in (
-            (self.loss_plot, self._loss_head()),
-            (self.metric_plot, _head(self._metric_title)),
-        ):
-            column = QVBoxLayout()
-            column.setSpacing(SPACE[1])
-            column.addWidget(head)
-            column.addWidget(plot, 1)
-            layout.addLayout(column, 3 if plot is self.loss_plot else 2)
-        self._tables = QHBoxLayout()
-        self._tables.setSpacing(SPACE[4])
-        layout.addLayout(self._tables, 2)
-        self._plots.addWidget(page)
-        self._themes.changed.connect(self._draw_metric_title)
-
-    def _loss_head(self) -> QWidget:
-        self.smoothing = QSlider(Qt.Orientation.Horizontal)
-        self.smoothing.setRange(0, 99)
-        self.smoothing.setValue(round(self.record.losses.smoothing * 100))
-        self.smoothing.setFixedWidth(110)
-        self.smoothing.setAccessibleName("Smoothing of the loss")
-        self.smoothing.setToolTip("Smoothing: how much earlier steps count")
-        self.smoothing.valueChanged.connect(self._on_smoothing)
-        return _head(
-            label("Loss of each step", "caption"), label("Smoothing", "caption"), self.smoothing
-        )
+        plots = TrainingPlots(self._workspace, self._shared, self._settings, self._themes)
+        plots.metric_requested.connect(self.metric_requested)
+        plots.smoothing_changed.connect(self._on_smoothing)
+        self._plots.addWidget(plots)
+        self.plots = plots
 
     # ---- events -----------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Forget the training: another document is open."""
         self._forget()
-        self._plots.setCurrentIndex(0)
+        self._plots.setCurrentIndex(1 if self._shared.overlays else 0)
 
     def _forget(self) -> None:
         """Begin with no figures, no curves, and axes that fit what comes."""
         self.record = TrainingRecord(self._settings.smoothing)
         self._timer.stop()
-        for view in self.table_views.values():
-            view.parentWidget().hide()
-        if self.loss_plot is not None:
-            self.loss_plot.clear_losses()
-            self.metric_plot.clear_metrics()
-            self._draw_metric_title()
+        if self.plots is not None:
+            self.plots.forget()
         self._draw_figures()
 
     def begin(self) -> None:
@@ -251,6 +220,13 @@ class TrainingPanel(QWidget):
             self._forget()
         if event.notices:
             self.show_notices(event.notices)
+
+    @Slot()
+    def show_overlays(self) -> None:
+        """Show the plots, if there are curves of other runs to look at."""
+        if self._shared.overlays:
+            self.preload()
+            self._plots.setCurrentIndex(1)
 
     def show_state(self, state: str) -> None:
         """Show the state of the engine."""
@@ -307,19 +283,12 @@ class TrainingPanel(QWidget):
         """Draw what is new; the time this takes decides when to draw next."""
         self._timer.setInterval(self._throttle.pause_ms())
         self._draw_figures()
-        if self.isVisible() and self.loss_plot is not None:
-            is_over = self.record.done is not None or self.record.diverged is not None
-            self.loss_plot.show_losses(self.record.losses, is_over)
-            self.loss_plot.mark(self.record.mark)
-            record = self.record
-            self.metric_plot.show_metrics(record.metrics, record.shown_epochs, record.shares)
-            self._plot_row.setStretch(1, 2 * self.metric_plot.count)
-            self._draw_metric_title()
-            self._draw_tables()
+        if self.isVisible() and self.plots is not None:
+            self.plots.show_record(self.record)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self.loss_plot is not None:
+        if self.plots is not None:
             self._timer.start()
 
     def _draw_figures(self) -> None:
@@ -340,7 +309,7 @@ class TrainingPanel(QWidget):
             for text in texts:
                 text.setVisible(name in record.metrics)
         for name, points in record.metrics.items():
-            self._metric_label(name).setText(number(points[-1][1]))
+            self._metric_label(name).setText(number(points.values[-1]))
 
     def _headline(self) -> str:
         done = self.record.done
@@ -394,63 +363,11 @@ class TrainingPanel(QWidget):
             caption.setToolTip(plain_tip(f"{tip} Nodes show other rows: the toolbar says which."))
         return value
 
-    def _draw_tables(self) -> None:
-        """Draw the metrics that are tables, as of the last epoch."""
-        for name, array in self.record.tables.items():
-            if name not in self.table_views:
-                self._add_table(name)
-            self.table_views[name].show_matrix(name, array)
-        for name, view in self.table_views.items():
-            view.parentWidget().setVisible(name in self.record.tables)
-
-    def _add_table(self, name: str) -> None:
-        from nodeflow.ui.panels.parts.matrix_view import MatrixView
-
-        view = self.table_views[name] = MatrixView(self._themes)
-        holder = QWidget()
-        inner = QVBoxLayout(holder)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(SPACE[1])
-        inner.addWidget(_head(label(name, "caption")))
-        inner.addWidget(view, 1)
-        self._tables.addWidget(holder)
-
-    def _draw_metric_title(self) -> None:
-        names = [
-            f"<span style='color:{self.metric_plot.color(name)}'>●</span> {escape(name)}"
-            for name in self.record.metrics
-        ]
-        self._metric_title.setText("&nbsp;&nbsp;".join(names) or self._no_metrics())
-
-    def _no_metrics(self) -> str:
-        if self.record.tables:
-            return "No metrics that are single numbers."
-        if self.record.done is None and self.record.current_epoch() <= self.record.first_epoch:
-            return "Metrics of each epoch"
-        return f"No metrics yet. {self._add_metric_link()}"
-
-    def _add_metric_link(self) -> str:
-        color = self._themes.theme.accent
-        return f"<a href='metric' style='color:{color}'>Add a metric</a>"
-
-    def _on_smoothing(self, value: int) -> None:
-        self._settings.smoothing = value / 100
-        self.record.losses.set_smoothing(value / 100)
+    @Slot()
+    def _on_smoothing(self) -> None:
+        self.record.set_smoothing(self._settings.smoothing)
         if not self._timer.isActive():
             self._timer.start()
-
-
-def _head(title: QLabel, *more: QWidget) -> QWidget:
-    result = QWidget()
-    result.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    layout = QHBoxLayout(result)
-    layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
-    layout.setSpacing(SPACE[2])
-    layout.addWidget(title)
-    layout.addStretch(1)
-    for widget in more:
-        layout.addWidget(widget)
-    return result
 
 
 def _size(count: int) -> str:
@@ -464,7 +381,7 @@ def _show_metrics(context: PanelContext) -> None:
 
 
 def _make(context: PanelContext) -> TrainingPanel:
-    panel = TrainingPanel(context.settings, context.themes)
+    panel = TrainingPanel(context.workspace, context.plots, context.settings, context.themes)
     panel.add_control(EarlyStoppingToggle(context.workspace))
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
@@ -481,6 +398,7 @@ def _make(context: PanelContext) -> TrainingPanel:
     panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
     context.workspace.replaced.connect(panel.reset)
+    context.plots.overlays_changed.connect(panel.show_overlays)
     context.idle.connect(panel.preload)
     return panel
 

@@ -75,6 +75,7 @@ from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.inspector import InspectorPanel
 from nodeflow.ui.panels.panel import PanelContext, discover_panels
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
@@ -273,6 +274,7 @@ class MainWindow(QMainWindow):
     def _make_panels(self, errors: ErrorHandler | None) -> None:
         self.docking = Docking(self, self.pages, self.themes, self.actions_)
         PaneActions(self, self.pages, self.docking, self.actions_)
+        self.shared_plots = SharedPlots(self)
         context = PanelContext(
             workspace=self.workspace,
             link=self.link,
@@ -293,6 +295,7 @@ class MainWindow(QMainWindow):
             tutorial=self.tutorial,
             errors=errors,
             messages=self.messages,
+            plots=self.shared_plots,
             show_panel=self.docking.show,
             idle=self.idle,
         )

@@ -9,127 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Resumed, Started, Steps
+from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
 """The window over which speed is averaged: steady enough to read, short enough to be current."""
-
-
-MOST_STRETCHES = 1024
-"""About the number of pixel columns of a plot."""
-
-
-class MinMaxSeries:
-    """A growing sequence as it is drawn: minimum and maximum of each stretch.
-
-    Stretches have equal lengths, which double when there are too many, so the cost of drawing and
-    of appending does not grow with the training. Values that are not finite are skipped; a stretch
-    without finite values is NaN.
-    """
-
-    def __init__(self) -> None:
-        self.count, self.width = 0, 1
-        self._low = np.full(MOST_STRETCHES, np.nan)
-        self._high = np.full(MOST_STRETCHES, np.nan)
-
-    def extend(self, values: np.ndarray) -> None:
-        """Append float64 values."""
-        end = self.count + len(values)
-        while end > MOST_STRETCHES * self.width:
-            self._low, self._high = _halved(np.fmin, self._low), _halved(np.fmax, self._high)
-            self.width *= 2
-        where = np.arange(self.count, end) // self.width
-        finite = np.where(np.isfinite(values), values, np.nan)
-        np.fmin.at(self._low, where, finite)
-        np.fmax.at(self._high, where, finite)
-        self.count = end
-
-    def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """x (from 1) and y of a line through both extremes of each stretch."""
-        first, low, high = self._stretches()
-        if self.width == 1:
-            return first, low
-        x = np.stack([first, first + self.width / 2], axis=1).ravel()
-        return x, np.stack([low, high], axis=1).ravel()
-
-    def middles(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of a line with one point per stretch, between its extremes."""
-        first, low, high = self._stretches()
-        return first + (self.width - 1) / 2, low + (high - low) / 2
-
-    def extent(self, part: float = 1.0) -> tuple[float, float] | None:
-        """The minimum, and the quantile ``part`` of the maxima; None if nothing is finite."""
-        _, low, high = self._stretches()
-        return (float(low.min()), float(np.quantile(high, part))) if len(low) else None
-
-    def _stretches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Number of the first value (from 1), minimum and maximum of each stretch that has one."""
-        used = np.flatnonzero(~np.isnan(self._low))
-        return used * self.width + 1.0, self._low[used], self._high[used]
-
-
-def _halved(extreme: np.ufunc, values: np.ndarray) -> np.ndarray:
-    """Neighbours combined; the second half is NaN again."""
-    joined = extreme(values[0::2], values[1::2])
-    return np.concatenate([joined, np.full(len(joined), np.nan)])
-
-
-class Losses:
-    """The losses of all steps, raw and smoothed, in growing arrays.
-
-    ``course`` and ``smooth_course`` are what is drawn of them.
-    """
-
-    def __init__(self, smoothing: float = 0.9) -> None:
-        self.smoothing = smoothing
-        self._raw = np.zeros(1024)
-        self._smooth = np.zeros(1024)
-        self.count = 0
-        self._mean, self._weight = 0.0, 0.0
-        self.course, self.smooth_course = MinMaxSeries(), MinMaxSeries()
-
-    @property
-    def raw(self) -> np.ndarray:
-        return self._raw[: self.count]
-
-    @property
-    def smooth(self) -> np.ndarray:
-        return self._smooth[: self.count]
-
-    def extend(self, losses: np.ndarray) -> None:
-        """Append the losses of further steps."""
-        values = np.asarray(losses, np.float64).reshape(-1)
-        end = self.count + len(values)
-        if end > len(self._raw):
-            size = max(end, 2 * len(self._raw))
-            self._raw = np.resize(self._raw, size)
-            self._smooth = np.resize(self._smooth, size)
-        self._raw[self.count : end] = values
-        self._smooth[self.count : end] = smooth = self._smoothed(values.tolist())
-        self.course.extend(values)
-        self.smooth_course.extend(np.array(smooth))
-        self.count = end
-
-    def set_smoothing(self, smoothing: float) -> None:
-        """Change the smoothing and recompute the smoothed losses."""
-        self.smoothing = smoothing
-        self._mean, self._weight = 0.0, 0.0
-        self._smooth[: self.count] = self._smoothed(self.raw.tolist())
-        self.smooth_course = MinMaxSeries()
-        self.smooth_course.extend(self.smooth)
-
-    def _smoothed(self, values: list[float]) -> list[float]:
-        """Exponential means, bias-corrected, of finite values; the others leave gaps."""
-        keep, result = self.smoothing, []
-        mean, weight = self._mean, self._weight
-        for value in values:
-            if not math.isfinite(value):
-                result.append(value)
-                continue
-            mean = keep * mean + (1 - keep) * value
-            weight = keep * weight + (1 - keep)
-            result.append(mean / weight)
-        self._mean, self._weight = mean, weight
-        return result
 
 
 @dataclass
@@ -142,10 +25,12 @@ class TrainingRecord:
     first_epoch: int = 1
     epoch: int = 0
     last_step: int = 0
-    metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    metrics: dict[str, Curve] = field(default_factory=dict)
+    """Measured after epochs, by key."""
+    scalars: dict[str, Curve] = field(default_factory=dict)
+    """Plotted nodes, a value for each step."""
     tables: dict[str, np.ndarray] = field(default_factory=dict)
     """The latest metrics that are tables."""
-    epoch_losses: list[tuple[int, float]] = field(default_factory=list)
     shares: tuple[str, ...] = ()
     """The metrics that lie between 0 and 1."""
     measured: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -153,12 +38,28 @@ class TrainingRecord:
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
-    """Which of the losses, from 1, belongs to the first step that is not finite."""
+    """The first step whose loss is not finite."""
     has_stepped: bool = False
 
     def __post_init__(self) -> None:
-        self.losses = Losses(self.smoothing)
+        self.losses = Curve(LOSS, smoothing=self.smoothing)
         self._marks: list[tuple[float, int]] = []
+        self._offset = 0
+        """Steps of an epoch that was stopped, which a training that goes on counts anew."""
+        self._seconds = 0.0
+        """Of the trainings before this one, whose curves go on."""
+
+    @property
+    def curves(self) -> list[Curve]:
+        """What is plotted."""
+        found = [self.losses, *self.metrics.values(), *self.scalars.values()]
+        return [curve for curve in found if curve.count]
+
+    def set_smoothing(self, smoothing: float) -> None:
+        """Change the smoothing of what has a value for each step."""
+        self.smoothing = smoothing
+        for curve in (self.losses, *self.scalars.values()):
+            curve.set_smoothing(smoothing)
 
     def take(self, event: Event, now: float | None = None) -> None:
         """Record an event; ``now`` is the time of its arrival."""
@@ -172,7 +73,7 @@ class TrainingRecord:
             self._epoch(event)
         elif isinstance(event, Diverged):
             self.diverged = event
-            self.mark = self.mark or self.losses.count
+            self.mark = self.mark or self._last
         elif isinstance(event, Done):
             self.done = event
             self.tables |= event.tables
@@ -185,52 +86,80 @@ class TrainingRecord:
         self.measured = {name: (split, rows) for name, split, rows in event.measured}
         self.epoch = event.first_epoch - 1
         self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
+        self._offset, self._seconds = 0, 0.0
+        if self.losses.count:
+            self._offset = max(0, self._last - self.last_step)
+            self._seconds = float(self.losses.seconds[-1])
         self.done = self.diverged = self.mark = None
         self.has_stepped = False
         self._marks = []
 
     def _resume(self, event: Resumed) -> None:
         """The curves up to where the training goes on, and those of trainings before it."""
-        earlier = self.losses.raw[: event.first - 1].copy()
-        self.losses = Losses(self.losses.smoothing)
-        self.losses.extend(earlier)
-        self.losses.extend(event.losses)
-        self.last_step, self.epoch = event.step, event.epoch - 1
-        self.epoch_losses = [one for one in self.epoch_losses if one[0] < self.first_epoch]
-        for name, values in self.metrics.items():
-            self.metrics[name] = [one for one in values if one[0] < self.first_epoch]
+        before = int(np.searchsorted(self.losses.steps, event.first))
+        self.losses.cut(before)
+        for curve in (*self.metrics.values(), *self.scalars.values()):
+            curve.cut(int(np.searchsorted(curve.steps, event.first)))
+        self._offset = 0
+        self._seconds = float(self.losses.seconds[-1]) if before else 0.0
+        self._extend(self.losses, event.first, event.losses, self._seconds + event.seconds)
+        self.last_step = event.step
         for epoch in event.epochs:
             self._epoch(epoch)
         self.epoch = event.epoch - 1
 
     def _epoch(self, event: Epoch) -> None:
         self.epoch = event.epoch
-        self.epoch_losses.append((event.epoch, event.loss))
+        step = event.epoch * self.steps_per_epoch + self._offset
+        if not self.steps_per_epoch:  # the data set decides where an epoch ends
+            step = self._last
+        at = self.losses.index_at("step", step)
+        seconds = self._seconds + event.seconds if at is None else self.losses.seconds[at]
+        epoch = step / self.steps_per_epoch if self.steps_per_epoch else event.epoch
         for name, value in event.metrics.items():
-            self.metrics.setdefault(name, []).append((event.epoch, value))
+            if name not in self.metrics:
+                self.metrics[name] = Curve(name, is_share=name in self.shares)
+            row = (np.array([v], np.float64) for v in (step, epoch, seconds, value))
+            self.metrics[name].extend(*row)
         self.tables |= event.tables
 
     def _steps(self, event: Steps, now: float) -> None:
+        first = event.first + self._offset
         bad = np.flatnonzero(~np.isfinite(event.losses))
         if self.mark is None and len(bad):
-            self.mark = self.losses.count + int(bad[0]) + 1
-        self.losses.extend(event.losses)
+            self.mark = first + int(bad[0])
+        before = float(self.losses.seconds[-1]) if self.losses.count else 0.0
+        for name, values in event.scalars.items():
+            if name not in self.scalars:
+                self.scalars[name] = Curve(name, smoothing=self.smoothing)
+            self._extend(self.scalars[name], first, values, self._seconds + event.seconds, before)
+        self._extend(self.losses, first, event.losses, self._seconds + event.seconds, before)
         self.last_step = event.last
         self.has_stepped = self.has_stepped or len(event.losses) > 0
         self._marks.append((now, self.losses.count))
         while len(self._marks) > 2 and now - self._marks[0][0] > SPEED_SECONDS:
             self._marks.pop(0)
 
+    def _extend(
+        self, curve: Curve, first: int, values: np.ndarray, seconds: float, since: float = 0.0
+    ) -> None:
+        """Append steps, whose times are spread evenly over those that they took together."""
+        count = len(values)
+        steps = np.arange(first, first + count, dtype=np.float64)
+        each = self.steps_per_epoch
+        epochs = steps / each if each else np.full(count, float(self.epoch))
+        since = min(since, seconds)
+        times = since + (seconds - since) * np.arange(1, count + 1) / max(count, 1)
+        curve.extend(steps, epochs, times, values)
+
+    @property
+    def _last(self) -> int:
+        """The last step that is plotted."""
+        return int(self.losses.steps[-1]) if self.losses.count else 0
+
     def pause(self) -> None:
         """Restart the speed measurement: the pause must not count."""
         self._marks = []
-
-    @property
-    def shown_epochs(self) -> int:
-        """The epochs that plots span: the planned ones, at the end those that were trained."""
-        if self.done is None and self.diverged is None:
-            return self.first_epoch - 1 + self.epochs
-        return max(self.epoch, 1)
 
     @property
     def total_steps(self) -> int:

@@ -13,6 +13,8 @@ import numpy as np
 from nodeflow.ui.panels.plots.extremes import Extremes
 from nodeflow.ui.panels.plots.smoothing import Smoothing
 
+LOSS = "training loss"
+"""The curve of the losses of all steps; a node cannot be called so."""
 AXES = ("step", "epoch", "seconds")
 """What the x axis of a plot may be."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+BLOCK = 64
+"""So many means at a time are one product with a matrix."""
+
 
 class Smoothing:
     """Bias-corrected exponential means of finite values; the others stay as they are.
@@ -16,20 +19,35 @@ class Smoothing:
         self.keep = keep
         self._mean = 0.0
         self._count = 0
+        powers = keep ** np.arange(BLOCK + 1)
+        back = np.arange(BLOCK)[:, None] - np.arange(BLOCK)
+        self._weights = (1 - keep) * np.where(back >= 0, powers[np.maximum(back, 0)], 0.0)
+        self._carried = powers[1:]
 
     def smooth(self, values: np.ndarray) -> np.ndarray:
         """The means after each of the next float64 values, (n,)."""
-        if not self.keep or not len(values):
-            return values.copy()
-        from scipy.signal import lfilter  # slow to import, and not needed before a training
-
-        finite = np.isfinite(values)
-        chosen = values if finite.all() else values[finite]
         result = values.copy()
+        if not self.keep or not len(values):
+            return result
+        finite = np.isfinite(values)
+        chosen = values[finite]
         if len(chosen):
-            keep = self.keep
-            means, _ = lfilter([1 - keep], [1, -keep], chosen, zi=[keep * self._mean])
+            means = self._means(chosen)
             counts = np.arange(self._count + 1, self._count + len(chosen) + 1)
-            result[finite] = means / -np.expm1(counts * np.log(keep))
+            result[finite] = means / -np.expm1(counts * np.log(self.keep))
             self._mean, self._count = float(means[-1]), int(counts[-1])
         return result
+
+    def _means(self, values: np.ndarray) -> np.ndarray:
+        """The means without correction."""
+        blocks = -(-len(values) // BLOCK)
+        padded = np.zeros(blocks * BLOCK)
+        padded[: len(values)] = values
+        means = padded.reshape(blocks, BLOCK) @ self._weights.T
+        mean, starts = self._mean, []
+        whole = float(self._carried[-1])
+        for last in means[:, -1].tolist():
+            starts.append(mean)
+            mean = whole * mean + last
+        means += np.array(starts)[:, None] * self._carried
+        return means.ravel()[: len(values)]

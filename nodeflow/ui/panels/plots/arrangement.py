@@ -1,0 +1,149 @@
+"""How plots are arranged: what stands in ``training.plots`` of a file; no Qt.
+
+Curves are named as in reports: ``training loss``, a metric's key, a node's name. Fields that this
+version does not know are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nodeflow.ui.panels.plots.curve import AXES, LOSS
+
+MOST_COLUMNS = 4
+MOST_DEFAULT = 4
+"""Plots that are made where the file arranges none; what is left shares the last one."""
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class PlotPlace:
+    """One plot of the grid.
+
+    Attributes:
+        curves: names of what it shows.
+        log: whether its y axis is logarithmic.
+    """
+
+    curves: tuple[str, ...] = ()
+    log: bool = False
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        log = {"log": True} if self.log else {}
+        return {**self.extra, "curves": list(self.curves), **log}
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The plots of a file.
+
+    Attributes:
+        plots: row by row; where there are none they follow from the curves.
+        columns: of the grid; 0 leaves it to the number of plots.
+        x: what the x axis of all plots is, one of `AXES`.
+        log_x: whether it is logarithmic.
+        hidden: names of curves that no plot shows.
+    """
+
+    plots: tuple[PlotPlace, ...] = ()
+    columns: int = 0
+    x: str = AXES[0]
+    log_x: bool = False
+    hidden: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @staticmethod
+    def from_json(stored: Any) -> Arrangement:
+        """The arrangement of a file; what is damaged counts as absent."""
+        known = dict(stored) if isinstance(stored, dict) else {}
+        plots = known.pop("grid", None)
+        columns, x = known.pop("columns", 0), known.pop("x", AXES[0])
+        is_count = type(columns) is int and 0 <= columns <= MOST_COLUMNS
+        return Arrangement(
+            tuple(_place(one) for one in plots if isinstance(one, dict))
+            if isinstance(plots, list)
+            else (),
+            columns if is_count else 0,
+            x if x in AXES else AXES[0],
+            known.pop("log_x", False) is True,
+            _names(known.pop("hidden", ())),
+            known,
+        )
+
+    def to_json(self) -> dict[str, Any] | None:
+        """What the file keeps; None where nothing differs from what it would be anyway."""
+        found: dict[str, Any] = {}
+        if self.plots:
+            found["grid"] = [place.to_json() for place in self.plots]
+        if self.columns:
+            found["columns"] = self.columns
+        if self.x != AXES[0]:
+            found["x"] = self.x
+        if self.log_x:
+            found["log_x"] = True
+        if self.hidden:
+            found["hidden"] = list(self.hidden)
+        return {**self.extra, **found} or None
+
+    def placed(self, names: Sequence[str], shares: Collection[str] = ()) -> tuple[PlotPlace, ...]:
+        """The plots of these curves: those of the file, then one for each that it does not place.
+
+        Args:
+            shares: names of curves between 0 and 1, which share a plot.
+        """
+        known = {name for place in self.plots for name in place.curves} | set(self.hidden)
+        left = [name for name in names if name not in known]
+        if self.plots:
+            return (*self.plots, *(PlotPlace((name,)) for name in left))
+        return tuple(PlotPlace(tuple(group)) for group in grouped(left, shares))
+
+    def with_plot(self, index: int, place: PlotPlace | None) -> Arrangement:
+        """With another plot in a place, or without that plot; its curves are then hidden."""
+        plots = list(self.plots)
+        if place is None:
+            gone = plots.pop(index).curves
+            left = {name for one in plots for name in one.curves}
+            hidden = dict.fromkeys((*self.hidden, *(n for n in gone if n not in left)))
+            return replace(self, plots=tuple(plots), hidden=tuple(hidden))
+        plots[index] = place
+        hidden = tuple(name for name in self.hidden if name not in place.curves)
+        return replace(self, plots=tuple(plots), hidden=hidden)
+
+    def with_move(self, index: int, to: int) -> Arrangement:
+        """With a plot in another place."""
+        plots = list(self.plots)
+        plots.insert(to, plots.pop(index))
+        return replace(self, plots=tuple(plots))
+
+    def columns_for(self, count: int) -> int:
+        """The columns of a grid of so many plots."""
+        return self.columns or (count if count <= 3 else -(-count // 2) if count <= 6 else 3)
+
+
+def grouped(names: Collection[str], shares: Collection[str]) -> list[list[str]]:
+    """The curves of each plot: the loss, shares together, others by node.
+
+    >>> grouped(["test/loss", LOSS, "test/accuracy", "train/loss"], ["test/accuracy"])
+    [['training loss'], ['test/accuracy'], ['test/loss', 'train/loss']]
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (name != LOSS, name not in shares)):
+        split, _, rest = name.partition("/")
+        key = "shares/" if name in shares else f"/{rest}" if split in SPLITS and rest else name
+        found.setdefault(key, []).append(name)
+    groups = list(found.values())
+    rest = [name for group in groups[MOST_DEFAULT - 1 :] for name in group]
+    return [*groups[: MOST_DEFAULT - 1], rest] if len(groups) > MOST_DEFAULT else groups
+
+
+def _place(stored: dict[str, Any]) -> PlotPlace:
+    known = dict(stored)
+    return PlotPlace(_names(known.pop("curves", ())), known.pop("log", False) is True, known)
+
+
+def _names(stored: Any) -> tuple[str, ...]:
+    chosen = stored if isinstance(stored, (list, tuple)) else ()
+    return tuple(dict.fromkeys(name for name in chosen if isinstance(name, str)))

@@ -1,0 +1,153 @@
+"""Draws one curve in a plot: a band of extremes beneath the smoothed line; imports pyqtgraph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from nodeflow.ui.panels.plots.curve import AXES, Columns, Curve
+from nodeflow.ui.panels.plots.number_axis import log10
+
+FAINT = 0.28
+"""Opacity of the band of extremes beneath a smoothed line."""
+WIDTH = 1.75
+DOT = 3.0
+BETWEEN_DOTS = 9.0
+"""Pixels, at least, between values that are drawn as dots."""
+FARTHEST = 1e4
+"""Heights of the view beyond which nothing is drawn, since Qt's numbers are finite."""
+
+
+class CurveItem(pg.GraphicsObject):
+    """One curve, drawn anew for whatever part of it is in sight.
+
+    Attributes:
+        columns: what was drawn last.
+    """
+
+    def __init__(self, curve: Curve) -> None:
+        super().__init__()
+        self.curve = curve
+        self.axis, self.log_x, self.log_y = AXES[0], False, False
+        self.is_fine = True
+        self.columns = Columns(*(np.empty(0) for _ in range(4)))
+        self._color, self._ground, self._dashed = QColor("black"), QColor("white"), False
+        self._key: Any = None
+        self._bounds = QRectF()
+
+    def set_curve(self, curve: Curve) -> None:
+        """Draw another curve from now on."""
+        self.curve, self._key = curve, None
+        self.update()
+
+    def set_style(self, color: QColor, ground: QColor, dashed: bool = False) -> None:
+        self._color, self._ground, self._dashed = color, ground, dashed
+        self.update()
+
+    @property
+    def color(self) -> QColor:
+        return self._color
+
+    def set_axes(self, axis: str, log_x: bool, log_y: bool) -> None:
+        if (axis, log_x, log_y) != (self.axis, self.log_x, self.log_y):
+            self.axis, self.log_x, self.log_y = axis, log_x, log_y
+            self.update()
+
+    # ---- for pyqtgraph ------------------------------------------------------------------------
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def viewTransformChanged(self) -> None:
+        self.prepareGeometryChange()  # before the bounds change: Qt looks the item up by them
+        box = self.getViewBox()
+        self._bounds = QRectF() if box is None else box.viewRect()
+
+    # ---- drawing ------------------------------------------------------------------------------
+
+    def look(self, low: float, high: float, pixels: int) -> Columns:
+        """What is to be drawn between two places of the view; computed anew where needed."""
+        curve = self.curve
+        key = (low, high, pixels, self.axis, self.log_x, curve.count, curve.smoothing)
+        if key != self._key:
+            self._key = key
+            edges = np.linspace(low, high, max(pixels, 2) + 1)
+            self.columns = curve.columns(self.axis, 10.0**edges if self.log_x else edges)
+        return self.columns
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        box = self.getViewBox()
+        if box is None or not self.curve.count:
+            return
+        view = box.viewRect()  # pyqtgraph's own viewRect may be that of before
+        columns = self.look(view.left(), view.right(), round(box.width()))
+        x = log10(columns.x) if self.log_x else columns.x
+        low, high, smooth = columns.low, columns.high, columns.smooth
+        if self.log_y:
+            floor = 10.0 ** min(view.top() - view.height(), 300.0)
+            low = np.where(high > 0, np.maximum(low, floor), np.nan)  # off the bottom of the plot
+            low, high, smooth = log10(low), log10(high), log10(smooth)
+        shown = np.isfinite(x) & np.isfinite(high)
+        x, low, high, smooth = x[shown], low[shown], high[shown], smooth[shown]
+        if not len(x):
+            return
+        limits = (view.top() - FARTHEST * view.height(), view.bottom() + FARTHEST * view.height())
+        low, high, smooth = (np.clip(part, *limits) for part in (low, high, smooth))
+        spacing = box.width() * (x[-1] - x[0]) / max(view.width(), 1e-300) / max(len(x) - 1, 1)
+        has_dots = columns.is_plain and bool(len(x) == 1 or spacing >= BETWEEN_DOTS)
+        is_smoothed = self.curve.smoothing > 0
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.is_fine)
+        if is_smoothed:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.is_fine and has_dots)
+            self._line(painter, *_zigzag(x, low, high), QPen(self._faint, 1))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.is_fine)
+        pen = QPen(self._color, WIDTH)
+        if self._dashed:
+            pen.setDashPattern([4, 3])
+        if is_smoothed:
+            finite = np.isfinite(smooth)
+            self._line(painter, x[finite], smooth[finite], pen)
+        else:
+            self._line(painter, *_zigzag(x, low, high), pen)
+        if has_dots:
+            self._dots(painter, x, high)
+
+    @property
+    def _faint(self) -> QColor:
+        color = QColor(self._color)
+        color.setAlphaF(FAINT)
+        return color
+
+    def _line(self, painter: QPainter, x: np.ndarray, y: np.ndarray, pen: QPen) -> None:
+        if len(x) < 2:
+            return
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(pg.functions.arrayToQPolygonF(x, y))
+
+    def _dots(self, painter: QPainter, x: np.ndarray, y: np.ndarray) -> None:
+        to_pixels = painter.transform()
+        points = [to_pixels.map(QPointF(*at)) for at in zip(x.tolist(), y.tolist(), strict=True)]
+        painter.save()
+        painter.resetTransform()
+        pen = QPen(self._ground, 1.5)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen)
+        painter.setBrush(self._color)
+        for point in points:
+            painter.drawEllipse(point, DOT, DOT)
+        painter.restore()
+
+
+def _zigzag(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line up one column and down the next, through both extremes of each."""
+    if (low == high).all():
+        return x, high
+    ends = np.stack([low, high], axis=1)
+    ends[1::2] = ends[1::2, ::-1]
+    return np.repeat(x, 2), ends.ravel()

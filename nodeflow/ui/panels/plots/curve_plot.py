@@ -1,0 +1,318 @@
+"""One plot of curves; imports pyqtgraph, so import this module only when it is needed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.number_text import number
+from nodeflow.ui.core.theme import TYPE, Theme, font
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.panels.plots.curve import AXES, Curve
+from nodeflow.ui.panels.plots.curve_item import CurveItem
+from nodeflow.ui.panels.plots.number_axis import NumberAxis
+from nodeflow.ui.panels.plots.readout import Readout
+from nodeflow.ui.panels.plots.stretch_box import StretchBox
+from nodeflow.ui.views.palette import class_color
+
+FIRST_PART = 0.02
+"""Part of the whole course whose peak may be cut off, so that the rest is readable."""
+KEY_ZOOM, KEY_PAN = 1.5, 0.2
+
+
+class CurvePlot(pg.PlotWidget):
+    """A quiet plot: hairline grid, our fonts, no menu.
+
+    Signals:
+        asked(low, high): show this stretch of the x axis, in numbers of the view.
+        whole_asked(): show all again.
+        pointed(x): the pointer is here, as a number of the x axis; NaN where it has left.
+        chosen(x): the user has clicked here.
+    """
+
+    asked = Signal(float, float)
+    whole_asked = Signal()
+    pointed = Signal(float)
+    chosen = Signal(float)
+
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
+        self.box = StretchBox()
+        self.bottom, self.left = NumberAxis("bottom", True), NumberAxis("left")
+        super().__init__(
+            parent, viewBox=self.box, axisItems={"bottom": self.bottom, "left": self.left}
+        )
+        self.axis, self.log_x, self.log_y = AXES[0], False, False
+        self.items_: dict[tuple[str, str], CurveItem] = {}
+        """The drawn curves, by name and run."""
+        self._spare: list[CurveItem] = []
+        self.theme = themes.theme
+        self.plot: Any = self.getPlotItem()  # its methods are made while it is constructed
+        self.plot.hideButtons()
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.readout = Readout(self.viewport())
+        self.cross = pg.InfiniteLine(angle=90)
+        options = {"position": 0.86, "anchors": [(1.05, 0.5), (1.05, 0.5)]}  # left of the line
+        self.line = pg.InfiniteLine(angle=90, label="not finite", labelOpts=options)
+        self.cursor_line = pg.InfiniteLine(angle=90)
+        """The step that is looked at."""
+        for line in (self.cross, self.line, self.cursor_line):
+            line.hide()
+            self.plot.addItem(line, ignoreBounds=True)
+        self._height: tuple[float, float] | None = None
+        self._colors: dict[str, int] = {}
+        self._is_whole = True
+        self.box.asked.connect(self.asked)
+        self.box.whole_asked.connect(self.whole_asked)
+        self.box.clicked.connect(self._on_clicked)
+        themes.follow(self.set_theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.setBackground(theme.color("surface"))
+        for axis in (self.left, self.bottom):
+            axis.setPen(pg.mkPen(theme.color("border")))
+            axis.setTextPen(pg.mkPen(theme.color("ink_muted")))
+            axis.setTickFont(font(TYPE["caption"]))
+            axis.setStyle(tickLength=-4, tickTextOffset=6, maxTickLevel=0)
+        self.plot.showGrid(x=False, y=True, alpha=0.08 if theme.is_dark else 0.12)
+        self.cross.setPen(pg.mkPen(theme.color("ink_muted", 0.7), width=1))
+        self.cursor_line.setPen(pg.mkPen(theme.color("accent"), width=1.5))
+        self.line.setPen(pg.mkPen(theme.color("error"), width=1.5))
+        self.line.label.setColor(theme.color("error"))
+        self.line.label.setFont(font(TYPE["caption"]))
+        self.box.stretch.setPen(pg.mkPen(theme.color("accent", 0.7), width=1, cosmetic=True))
+        self.box.stretch.setBrush(theme.color("accent", 0.15))
+        self.readout.set_theme(theme)
+        self._style()
+
+    # ---- what is shown ------------------------------------------------------------------------
+
+    @property
+    def curves(self) -> list[Curve]:
+        return [item.curve for item in self.items_.values()]
+
+    def show_curves(self, curves: list[Curve], colors: dict[str, int]) -> None:
+        """Draw these curves from now on.
+
+        Args:
+            colors: number of the colour of curves that have none, by name.
+        """
+        wanted = {(curve.name, curve.run): curve for curve in curves}
+        for key in [k for k, item in self.items_.items() if wanted.get(k) is not item.curve]:
+            item = self.items_.pop(key)
+            item.hide()
+            self._spare.append(item)
+        for key, curve in wanted.items():
+            if key not in self.items_:
+                self.items_[key] = self._item(curve)
+        self.items_ = {key: self.items_[key] for key in wanted}
+        self._colors = colors
+        self._style()
+        names = ", ".join(dict.fromkeys(curve.name for curve in curves))
+        self.setAccessibleName(f"Plot of {names}" if names else "Empty plot")
+
+    def _item(self, curve: Curve) -> CurveItem:
+        """An item for a curve; those that are not needed stay, since removing one can crash Qt."""
+        if self._spare:
+            item = self._spare.pop()
+            item.set_curve(curve)
+            item.show()
+        else:
+            item = CurveItem(curve)
+            self.plot.addItem(item, ignoreBounds=True)
+        item.set_axes(self.axis, self.log_x, self.log_y)
+        item.viewTransformChanged()
+        return item
+
+    def color_of(self, curve: Curve) -> QColor:
+        if curve.color:
+            return QColor(curve.color)
+        return class_color(self.theme, 0 if self._by_run else self._colors.get(curve.name, 0))
+
+    @property
+    def _by_run(self) -> bool:
+        """Whether colours tell runs apart, and dashes the curves of one."""
+        return any(curve.run for curve in self.curves)
+
+    def is_dashed(self, curve: Curve) -> bool:
+        """Whether the curve is not the first of its run, where colours tell runs apart."""
+        return self._by_run and curve.name != next(iter(self.items_))[0]
+
+    def _style(self) -> None:
+        for z, item in enumerate(self.items_.values()):
+            curve, ground = item.curve, self.theme.color("surface")
+            item.set_style(self.color_of(curve), ground, self.is_dashed(curve))
+            item.setZValue(100 - z if not curve.run else 50 - min(z, 40))
+
+    def set_axes(self, axis: str, log_x: bool, log_y: bool) -> None:
+        """Choose what the x axis is, and whether axes are logarithmic."""
+        if (axis, log_x, log_y) == (self.axis, self.log_x, self.log_y):
+            return
+        self.axis, self.log_x, self.log_y = axis, log_x, log_y
+        self._height = None
+        self.bottom.set_scale(log_x, axis == AXES[0])
+        self.left.set_scale(log_y, False)
+        for item in self.items_.values():
+            item.set_axes(axis, log_x, log_y)
+
+    def mark(self, x: float | None) -> None:
+        """Draw a line where the loss is not finite for the first time; None takes it away."""
+        self._place(self.line, x)
+
+    def show_cursor(self, x: float | None) -> None:
+        """Draw a line at the step that is looked at; None takes it away."""
+        self._place(self.cursor_line, x)
+
+    def _place(self, line: Any, x: float | None) -> None:
+        placed = None if x is None else self._to_view(x)
+        line.setVisible(placed is not None)
+        if placed is not None:
+            line.setValue(placed)
+
+    def look(self, low: float, high: float, *, whole: bool, fine: bool = True) -> None:
+        """Show a stretch of the x axis, and fit the y axis to what is in it.
+
+        Args:
+            low, high: in numbers of the view, logarithms on a logarithmic axis.
+            whole: whether that is all there is; then the peak of the first steps may be cut off.
+            fine: whether to draw smooth lines, which cost more.
+        """
+        self._is_whole = whole
+        if self.box.span != (low, high):
+            self.box.setXRange(low, high, padding=0)
+        pixels = max(2, round(self.box.width()))
+        for item in self.items_.values():
+            item.is_fine = fine
+            item.look(low, high, pixels)
+            item.update()
+        self._fit(low, high, whole)
+
+    def _fit(self, low: float, high: float, whole: bool) -> None:
+        """Fit the y axis, which moves only where it must: it costs more than the curves."""
+        extent = self._extent(low, high, whole)
+        if extent is None:
+            return
+        bottom, top = extent
+        if top <= bottom:
+            pad = 0.1 if self.log_y else max(1e-6, abs(top) * 0.1)
+            bottom, top = bottom - pad, top + pad
+        if not self.log_y and 0 < bottom < 0.5 * top:
+            bottom = 0.0
+        shown = self._height
+        fits = shown is not None and shown[0] <= bottom <= top <= shown[1]
+        if shown is None or not fits or top - bottom <= 0.85 * (shown[1] - shown[0]):
+            pad = 0.04 * (top - bottom)
+            self._height = (bottom - pad, top + pad)
+            self.box.setYRange(*self._height, padding=0)
+
+    def _extent(self, low: float, high: float, whole: bool) -> tuple[float, float] | None:
+        """The lowest and the highest value in a stretch, in numbers of the view."""
+        curves = self.curves
+        if curves and all(curve.is_share for curve in curves) and whole and not self.log_y:
+            return 0.0, 1.0
+        lows, highs = [], []
+        for item in self.items_.values():
+            columns = item.columns
+            if not len(columns.x):
+                continue
+            first = 0
+            if whole and not self.log_y and item.curve.count > 100:
+                edge = low + FIRST_PART * (high - low)
+                first = int(np.searchsorted(columns.x, 10**edge if self.log_x else edge))
+                first = min(first, len(columns.x) - 1)
+            bottom, top = columns.low, columns.high[first:]
+            if self.log_y:
+                bottom, top = bottom[bottom > 0], top[top > 0]
+            if len(bottom) and len(top):
+                lows.append(float(bottom.min()))
+                highs.append(float(top.max()))
+        if not lows:
+            return None
+        bottom, top = min(lows), max(highs)
+        return (math.log10(bottom), math.log10(top)) if self.log_y else (bottom, top)
+
+    def forget_height(self) -> None:
+        """Fit the y axis afresh: another training begins."""
+        self._height = None
+        self.box.setYRange(0, 1, padding=0)
+
+    # ---- crosshair ----------------------------------------------------------------------------
+
+    def point_at(self, x: float | None, head: str = "") -> None:
+        """Draw the crosshair at a number of the x axis with what the curves are there."""
+        placed = None if x is None else self._to_view(x)
+        if x is None or placed is None:
+            self.cross.hide()
+            self.readout.hide()
+            return
+        self.cross.setValue(placed)
+        self.cross.show()
+        rows = self.values_at(x)
+        if not rows:
+            self.readout.hide()
+            return
+        area = self.box.sceneBoundingRect()
+        at = self.mapFromScene(self.box.mapViewToScene(QPointF(placed, 0)))
+        self.readout.show_rows(head, rows, at.x(), self.mapFromScene(area).boundingRect())
+
+    def values_at(self, x: float) -> list[tuple[str, str, str]]:
+        """Colour, title and value of each curve that has one at a number of the x axis."""
+        found = []
+        for curve in self.curves:
+            index = curve.index_at(self.axis, x)
+            if index is not None:
+                color = self.color_of(curve).name()
+                found.append((color, curve.title, number(curve.values[index])))
+        return found
+
+    def _to_view(self, x: float) -> float | None:
+        if not self.log_x:
+            return x
+        return math.log10(x) if x > 0 else None
+
+    def mouseMoveEvent(self, ev: QMouseEvent) -> None:
+        super().mouseMoveEvent(ev)
+        self._point(ev.position())
+
+    def _point(self, at: QPointF) -> None:
+        scene = self.mapToScene(at.toPoint())
+        if not self.box.sceneBoundingRect().contains(scene):
+            self.pointed.emit(math.nan)
+            return
+        self.pointed.emit(self._from_view(self.box.mapSceneToView(scene).x()))
+
+    def _on_clicked(self, x: float) -> None:
+        self.chosen.emit(self._from_view(x))
+
+    def _from_view(self, x: float) -> float:
+        return 10.0 ** min(x, 300.0) if self.log_x else x
+
+    @Slot(QEvent)
+    def leaveEvent(self, ev: QEvent) -> None:
+        super().leaveEvent(ev)
+        self.pointed.emit(math.nan)
+
+    def keyPressEvent(self, ev: QKeyEvent) -> None:
+        """Plus and minus zoom, left and right pan, Home shows all."""
+        low, high = self.box.span
+        middle, half = (low + high) / 2, (high - low) / 2
+        key = ev.key()
+        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+            half *= KEY_ZOOM if key == Qt.Key.Key_Minus else 1 / KEY_ZOOM
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            middle += KEY_PAN * half * (1 if key == Qt.Key.Key_Right else -1)
+        elif key == Qt.Key.Key_Home:
+            self.whole_asked.emit()
+            return
+        else:
+            ev.ignore()
+            return
+        self.asked.emit(middle - half, middle + half)

@@ -1,0 +1,121 @@
+"""Axes with few ticks at round numbers, linear or logarithmic; imports pyqtgraph."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtGui import QFontMetricsF
+
+from nodeflow.number_text import count, number
+from nodeflow.ui.core.theme import TYPE, font
+from nodeflow.ui.views.axes import tick_text, ticks
+
+BETWEEN_TICKS = 10
+"""Pixels, at least, between the numbers along an axis."""
+LINE = 26
+"""Pixels, at least, between the numbers of an upright axis."""
+
+
+class NumberAxis(pg.AxisItem):
+    """Places on a logarithmic axis are powers of ten, as pyqtgraph has it.
+
+    Attributes:
+        is_log: whether it is logarithmic.
+        is_whole: whether it counts something, so that ticks stand at whole numbers.
+    """
+
+    def __init__(self, orientation: str, is_whole: bool = False) -> None:
+        super().__init__(orientation)
+        self.is_log, self.is_whole = False, is_whole
+        self._texts: dict[float, str] = {}
+
+    def set_scale(self, is_log: bool, is_whole: bool) -> None:
+        """Change what kind of axis it is."""
+        if (is_log, is_whole) != (self.is_log, self.is_whole):
+            self.is_log, self.is_whole = is_log, is_whole
+            self.picture = None
+            self.update()
+
+    def tickValues(
+        self, minVal: float, maxVal: float, size: float
+    ) -> list[tuple[float, list[float]]]:
+        low, high = sorted((minVal, maxVal))
+        if not (math.isfinite(low) and high > low) or size <= 0:
+            return []
+        found = self._log_ticks(low, high, size) if self.is_log else self._ticks(low, high, size)
+        self._texts = dict(found)
+        return [(1.0, list(self._texts))]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [self._texts.get(value, "") for value in values]
+
+    # ---- which ------------------------------------------------------------------------------
+
+    @property
+    def _is_upright(self) -> bool:
+        return self.orientation in ("left", "right")
+
+    def _room(self, text: str) -> float:
+        if self._is_upright:
+            return LINE
+        return QFontMetricsF(font(TYPE["caption"])).horizontalAdvance(text) + BETWEEN_TICKS
+
+    def _ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
+        most = max(1, int(size // 30))
+        while True:
+            found = ticks(low, high, most)
+            if self.is_whole and found and found[0][1] < 1:
+                found = [(n, 1.0) for n in range(math.ceil(low), math.floor(high) + 1)]
+            texts = [(value, self._text(value, step)) for value, step in found]
+            room = max((self._room(text) for _, text in texts), default=0.0)
+            step = found[0][1] if found else 0.0
+            if most == 1 or step / (high - low) * size >= room:
+                fits = len(texts) <= 1 or step / (high - low) * size >= room
+                return texts if fits else texts[:1]
+            most = max(1, most - max(1, most // 8))
+
+    def _text(self, value: float, step: float) -> str:
+        return count(round(value)) if self.is_whole else tick_text(value, step)
+
+    def _log_ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
+        """Powers of ten; between them 2 and 5 where there is room, in narrow ranges any number."""
+        first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+        pixels = size / (high - low)
+        room = max(self._room(_power(n)) for n in (first, last))
+        if first <= last and (last > first or high - low > 1.3):
+            every = max(1, math.ceil(room / pixels))
+            factors = (1, 2, 5) if 0.3 * pixels >= room else (1,)
+            found = [
+                (n + math.log10(factor), _power(n, factor))
+                for n in range(first - 1, last + 1)
+                if n % every == 0
+                for factor in factors
+            ]
+            return [(at, text) for at, text in found if low <= at <= high]
+        if abs(low) > 300 or abs(high) > 300:
+            return []
+        values = self._ticks(10.0**low, 10.0**high, size)
+        placed, end = [], -math.inf
+        for value, text in values:
+            at = math.log10(value) if value > 0 else -math.inf
+            if math.isfinite(at) and (at - end) * pixels >= self._room(text):
+                placed.append((at, text))
+                end = at
+        return placed
+
+
+def _power(power: int, factor: int = 1) -> str:
+    """``0.01``, ``20``, ``1e−7``."""
+    if -4 <= power <= 5:
+        return number(factor * 10.0**power)
+    return f"{factor}e{power}".replace("-", "−")
+
+
+def log10(values: np.ndarray) -> np.ndarray:
+    """Logarithms; NaN of what has none."""
+    return np.log10(np.where(values > 0, values, np.nan))
+
+
+__all__ = ["NumberAxis", "log10"]

@@ -1,0 +1,118 @@
+"""A plot with its legend and its menu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import column, row
+from nodeflow.ui.panels.plots.arrangement import PlotPlace
+from nodeflow.ui.panels.plots.curve_plot import CurvePlot
+
+DASHED = "<b>- -</b>"
+LOWEST = 110
+"""A plot that is lower than this cannot be read."""
+
+
+class PlotCell(QWidget):
+    """One plot of the grid.
+
+    Signals:
+        log_toggled(bool), curve_toggled(name, bool): what its menu says.
+        moved(int): by so many places.
+        removed().
+    """
+
+    log_toggled = Signal(bool)
+    curve_toggled = Signal(str, bool)
+    moved = Signal(int)
+    removed = Signal()
+
+    def __init__(self, themes: ThemeManager) -> None:
+        super().__init__()
+        self.place = PlotPlace()
+        self._names: Sequence[str] = ()
+        self._place_number, self._count = 0, 1
+        self.plot = CurvePlot(themes)
+        self.plot.setMinimumHeight(LOWEST)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setProperty("role", "caption")
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.button = QToolButton()
+        self.button.setAutoRaise(True)
+        self.button.setAccessibleName("Menu of the plot")
+        self.button.setToolTip("What this plot shows, and where it stands")
+        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.button)
+        self.menu.aboutToShow.connect(self._fill_menu)
+        self.button.setMenu(self.menu)
+        head = row(1, self.legend, self.button, gap=1)
+        head.setStretch(1, 1)
+        layout = column(head, self.plot, gap=0)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        themes.follow(self._set_theme)
+
+    def _set_theme(self, theme: Theme) -> None:
+        self.button.setIcon(icon("ellipsis", theme, "ink_muted", 14))
+        self.show_legend()
+
+    def set_place(self, place: PlotPlace, names: Sequence[str], number: int, count: int) -> None:
+        """Say what the plot shows, of which curves, and where it stands among how many plots."""
+        self.place, self._names = place, names
+        self._place_number, self._count = number, count
+
+    def show_legend(self) -> None:
+        """Name the curves in their colours."""
+        plot = self.plot
+        named = [curve.title for curve in plot.curves]
+        texts = [
+            f"<span style='color:{plot.color_of(c).name()}'>{DASHED if plot.is_dashed(c) else '●'}"
+            f"</span> {escape(c.title)}"
+            for c in plot.curves
+        ]
+        text = "&nbsp;&nbsp; ".join(texts) or escape(", ".join(self.place.curves)) or "No curves"
+        if text != self.legend.text():
+            self.legend.setText(text)
+            self.legend.setToolTip(plain_tip("\n".join(named)))
+
+    # ---- its menu -----------------------------------------------------------------------------
+
+    def _fill_menu(self) -> None:
+        menu = self.menu
+        menu.clear()
+        log = menu.addAction("Logarithmic")
+        log.setCheckable(True)
+        log.setChecked(self.place.log)
+        log.toggled.connect(self.log_toggled)
+        menu.addSection("Curves")
+        for name in dict.fromkeys((*self._names, *self.place.curves)):
+            entry = menu.addAction(name.replace("&", "&&"))
+            entry.setCheckable(True)
+            entry.setChecked(name in self.place.curves)
+            entry.toggled.connect(partial(self._toggle, name))
+        menu.addSeparator()
+        for text, by in (("Move left", -1), ("Move right", 1)):
+            entry = menu.addAction(text)
+            entry.setEnabled(0 <= self._place_number + by < self._count)
+            entry.triggered.connect(partial(self._move, by))
+        entry = menu.addAction("Remove this plot")
+        entry.setEnabled(self._count > 1)
+        entry.triggered.connect(self._remove)
+
+    def _toggle(self, name: str, on: bool) -> None:
+        self.curve_toggled.emit(name, on)
+
+    def _move(self, by: int, _: bool = False) -> None:
+        self.moved.emit(by)
+
+    def _remove(self, _: bool = False) -> None:
+        self.removed.emit()

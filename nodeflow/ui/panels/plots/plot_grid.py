@@ -1,0 +1,339 @@
+"""Several plots in a grid, with one x axis: they zoom together and share a crosshair.
+
+Imports pyqtgraph, so import this module only when it is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from nodeflow.number_text import count, number
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
+from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve
+from nodeflow.ui.panels.plots.curve_item import CurveItem
+from nodeflow.ui.panels.plots.plot_cell import PlotCell
+
+MARGIN = 0.01
+"""Room at both ends, as a part of the axis."""
+NEAREST = 1e-9
+"""The shortest stretch, as a part of the whole axis."""
+
+
+class PlotGrid(QWidget):
+    """Draws curves as an arrangement says.
+
+    Signals:
+        arranged(Arrangement): the user has arranged the plots otherwise.
+        pointed(x): where the crosshair is along the x axis; None where there is none.
+        zoomed(): another stretch of the x axis is shown.
+        step_chosen(int): the user has clicked at this step.
+    """
+
+    arranged = Signal(object)
+    pointed = Signal(object)
+    zoomed = Signal()
+    step_chosen = Signal(int)
+
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._themes = themes
+        self.arrangement = Arrangement()
+        self.cells: list[PlotCell] = []
+        self.curves: list[Curve] = []
+        """Of the training of this window."""
+        self.overlays: list[Curve] = []
+        """Of other runs."""
+        self.span: tuple[float, float] | None = None
+        """The stretch that the user chose, in numbers of the view; None shows all."""
+        self._mark: int | None = None
+        self._cursor: int | None = None
+        self._is_over = True
+        self._end = 0.0
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setHorizontalSpacing(SPACE[3])
+        self._layout.setVerticalSpacing(SPACE[1])
+        self._arrange()
+
+    # ---- what is shown ------------------------------------------------------------------------
+
+    def show_curves(self, curves: Sequence[Curve]) -> None:
+        """Draw these curves of the training; `refresh` shows what they grow by."""
+        if list(curves) != self.curves:
+            self.curves = list(curves)
+            self._arrange()
+
+    def show_overlays(self, curves: Sequence[Curve]) -> None:
+        """Draw these curves of other runs, too, each in the plots of its name."""
+        if list(curves) != self.overlays:
+            self.overlays = list(curves)
+            self._arrange()
+            self.refresh(self._is_over)
+
+    def set_arrangement(self, arrangement: Arrangement) -> None:
+        """Arrange the plots so."""
+        if arrangement == self.arrangement:
+            self.arrangement = arrangement  # with what this version does not know
+            return
+        if (arrangement.x, arrangement.log_x) != (self.arrangement.x, self.arrangement.log_x):
+            self.span, self._end = None, 0.0
+        self.arrangement = arrangement
+        self._arrange()
+        self.refresh(self._is_over)
+
+    def forget(self) -> None:
+        """Draw no curves of the training, with axes that fit what comes."""
+        self.curves, self.span, self._mark, self._end = [], None, None, 0.0
+        self._arrange()
+        for cell in self.cells:
+            cell.plot.forget_height()
+        self.point(None)
+
+    def mark(self, step: int | None) -> None:
+        """Draw a line at the step whose loss is not finite; None takes it away."""
+        self._mark = step
+        placed = self.place_of(step) if step is not None else None
+        for cell in self.cells:
+            cell.plot.mark(placed if LOSS in cell.place.curves else None)
+
+    def show_cursor(self, step: int | None) -> None:
+        """Mark the step that is looked at in all plots; None marks none."""
+        self._cursor = step
+        placed = self.place_of(step) if step is not None else None
+        for cell in self.cells:
+            cell.plot.show_cursor(placed)
+
+    def place_of(self, step: int) -> float | None:
+        """Where a step is along the x axis; None where that is not known."""
+        if self.arrangement.x == AXES[0]:
+            return float(step)
+        for curve in self.all_curves:
+            index = curve.index_at(AXES[0], step)
+            if index is not None:
+                return float(curve.x(self.arrangement.x)[index])
+        return None
+
+    @property
+    def all_curves(self) -> list[Curve]:
+        return [*self.curves, *self.overlays]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all curves, the loss first."""
+        names = dict.fromkeys(curve.name for curve in self.all_curves)
+        return sorted(names, key=lambda name: name != LOSS)
+
+    @property
+    def places(self) -> tuple[PlotPlace, ...]:
+        """The plots as they stand."""
+        shares = {curve.name for curve in self.all_curves if curve.is_share}
+        return self.arrangement.placed(self.names, shares) or (PlotPlace((LOSS,)),)
+
+    def item(self, name: str, run: str = "") -> CurveItem:
+        """The drawn curve of a name and run, in the first plot that shows it."""
+        return next(c.plot.items_[name, run] for c in self.cells if (name, run) in c.plot.items_)
+
+    def color(self, curve: Curve) -> str:
+        """The colour of a curve, also of its figures."""
+        cell = next((c for c in self.cells if curve in c.plot.curves), self.cells[0])
+        return cell.plot.color_of(curve).name()
+
+    def _arrange(self) -> None:
+        places, names = self.places, self.names
+        while len(self.cells) < len(places):
+            self._add_cell()
+        while len(self.cells) > len(places):
+            cell = self.cells.pop()
+            self._layout.removeWidget(cell)
+            cell.hide()
+            cell.deleteLater()
+        colors = {name: index for index, name in enumerate(names)}
+        columns = self.arrangement.columns_for(len(places))
+        arrangement = self.arrangement
+        for index, (cell, place) in enumerate(zip(self.cells, places, strict=True)):
+            cell.set_place(place, names, index, len(places))
+            cell.plot.set_axes(arrangement.x, arrangement.log_x, place.log)
+            cell.plot.show_curves([c for c in self.all_curves if c.name in place.curves], colors)
+            cell.show_legend()
+            self._layout.addWidget(cell, index // columns, index % columns)
+        for column in range(self._layout.columnCount()):
+            self._layout.setColumnStretch(column, 1 if column < min(columns, len(places)) else 0)
+        for row in range(self._layout.rowCount()):
+            self._layout.setRowStretch(row, 1 if row * columns < len(places) else 0)
+        self.mark(self._mark)
+        self.show_cursor(self._cursor)
+
+    def _add_cell(self) -> None:
+        cell = PlotCell(self._themes)
+        index = len(self.cells)
+        self.cells.append(cell)
+        cell.plot.asked.connect(self.zoom)
+        cell.plot.whole_asked.connect(self.show_whole)
+        cell.plot.pointed.connect(self.point)
+        cell.plot.chosen.connect(self._on_chosen)
+        cell.plot.box.sigResized.connect(partial(self._on_resized, cell))
+        cell.log_toggled.connect(partial(self._on_log, index))
+        cell.curve_toggled.connect(partial(self._on_curve, index))
+        cell.moved.connect(partial(self._on_moved, index))
+        cell.removed.connect(partial(self._on_removed, index))
+
+    # ---- the x axis ---------------------------------------------------------------------------
+
+    def refresh(self, is_over: bool = True) -> None:
+        """Draw what is new.
+
+        Args:
+            is_over: whether the training has ended and no longer needs the processor: axes end
+                where the curves do, and lines are smooth.
+        """
+        self._is_over = is_over
+        for cell in self.cells:
+            self._look(cell)
+
+    def _look(self, cell: PlotCell) -> None:
+        low, high = self.span or self._whole()
+        cell.plot.look(low, high, whole=self.span is None, fine=self._is_over)
+
+    def _on_resized(self, cell: PlotCell, _: object) -> None:
+        self._look(cell)
+
+    def _whole(self) -> tuple[float, float]:
+        """The ends of the x axis with everything on it, in numbers of the view."""
+        axis, is_log = self.arrangement.x, self.arrangement.log_x
+        first, last = math.inf, -math.inf
+        for curve in self.all_curves:
+            places = curve.x(axis)
+            start = int(np.searchsorted(places, 0, side="right")) if is_log else 0
+            if start < len(places) and math.isfinite(places[start]):
+                first, last = min(first, places[start]), max(last, places[-1])
+        if not first <= last:
+            return (0.0, 1.0) if is_log else (1.0, 2.0)
+        if axis != AXES[0] and not is_log:
+            first = min(first, 0.0)
+        if last != self._end:
+            fits = not self._is_over and last <= self._end <= 1.15 * last
+            self._end = self._end if fits else last if self._is_over else round_up(last)
+        last = max(self._end, last)
+        if axis == AXES[0]:
+            last = max(last, first + 1)
+        if is_log:
+            first, last = math.log10(first), math.log10(last)
+        pad = MARGIN * (last - first) or 0.5
+        return first - pad, last + pad
+
+    @Slot(float, float)
+    def zoom(self, low: float, high: float) -> None:
+        """Show a stretch of the x axis in all plots, in numbers of the view."""
+        first, last = self._whole()
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return
+        size = min(max(high - low, NEAREST * (last - first)), last - first)
+        if size >= last - first:
+            self.show_whole()
+            return
+        low = min(max(low, first), last - size)
+        self.span = (low, low + size)
+        self.point(None)
+        self.refresh(self._is_over)
+        self.zoomed.emit()
+
+    @Slot()
+    def show_whole(self) -> None:
+        """Show the whole course, and follow it while it grows."""
+        self.span = None
+        self.refresh(self._is_over)
+        self.zoomed.emit()
+
+    # ---- crosshair ----------------------------------------------------------------------------
+
+    @Slot(float)
+    def point(self, x: float | None) -> None:
+        """Show the values of all curves at a place of the x axis; None or NaN shows none."""
+        found = None if x is None or math.isnan(x) else self._snapped(x)
+        at, head = (None, "") if found is None else found
+        for cell in self.cells:
+            cell.plot.point_at(at, head)
+        self.pointed.emit(at)
+
+    def _snapped(self, x: float) -> tuple[float, str] | None:
+        """The nearest place where there is a value, and which step that is."""
+        found = self._nearest(x)
+        if found is None:
+            return None
+        curve, index = found
+        head = f"Step {count(round(curve.steps[index]))}"
+        epoch, seconds = curve.epochs[index], curve.seconds[index]
+        if math.isfinite(epoch):
+            head += f", epoch {number(epoch, 3)}"
+        if math.isfinite(seconds):
+            head += f", {number(seconds, 3)} s"
+        return float(curve.x(self.arrangement.x)[index]), head
+
+    def _nearest(self, x: float) -> tuple[Curve, int] | None:
+        """The longest curve with a value at a place of the x axis, and which of its values."""
+        for curve in sorted(self.all_curves, key=lambda curve: -curve.count):
+            index = curve.index_at(self.arrangement.x, x)
+            if index is not None:
+                return curve, index
+        return None
+
+    @Slot(float)
+    def _on_chosen(self, x: float) -> None:
+        found = self._nearest(x)
+        if found is not None:
+            curve, index = found
+            self.step_chosen.emit(round(curve.steps[index]))
+
+    # ---- arranging ----------------------------------------------------------------------------
+
+    @property
+    def explicit(self) -> Arrangement:
+        """The arrangement with its plots written out, so that it can be changed."""
+        return replace(self.arrangement, plots=self.places)
+
+    def _change(self, change: Callable[[Arrangement], Arrangement]) -> None:
+        self.arranged.emit(change(self.explicit))
+
+    def _on_log(self, index: int, on: bool) -> None:
+        self._change(lambda a: a.with_plot(index, replace(a.plots[index], log=on)))
+
+    def _on_curve(self, index: int, name: str, on: bool) -> None:
+        def change(a: Arrangement) -> Arrangement:
+            place = a.plots[index]
+            names = (*place.curves, name) if on else tuple(n for n in place.curves if n != name)
+            found = a.with_plot(index, replace(place, curves=names))
+            shown = {n for one in found.plots for n in one.curves} | set(found.hidden)
+            return found if on or name in shown else replace(found, hidden=(*found.hidden, name))
+
+        self._change(change)
+
+    def _on_moved(self, index: int, by: int) -> None:
+        self._change(lambda a: a.with_move(index, index + by))
+
+    def _on_removed(self, index: int) -> None:
+        self._change(lambda a: a.with_plot(index, None))
+
+    def add_plot(self) -> None:
+        """Add an empty plot, to be filled by its menu."""
+        self._change(lambda a: replace(a, plots=(*a.plots, PlotPlace())))
+
+
+def round_up(last: float) -> float:
+    """A number up to a sixteenth above: an axis that ends there rarely moves.
+
+    >>> round_up(1000), round_up(1001), round_up(0.3)
+    (1024.0, 1024.0, 0.3125)
+    """
+    if last <= 0:
+        return last
+    each = 2.0 ** (math.floor(math.log2(last)) - 4)
+    return math.ceil(last / each) * each

@@ -1,0 +1,54 @@
+"""The values of all curves at the crosshair, in a box beside it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+from nodeflow.ui.core.theme import TYPE, Theme, font
+
+GAP = 10
+MOST_ROWS = 12
+
+
+class Readout(QLabel):
+    """Lets the mouse through to the plot that it lies on."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setObjectName("readout")
+        self.setFont(font(TYPE["caption"]))
+        self.rows: tuple[tuple[str, str, str], ...] = ()
+        self.head = ""
+        self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.setStyleSheet(
+            f"#readout {{ background: {theme.raised}; color: {theme.ink};"
+            f" border: 1px solid {theme.border_strong}; border-radius: 4px; padding: 2px 5px;"
+            f" font-size: {TYPE['caption']}px; }}"
+        )
+
+    def show_rows(self, head: str, rows: list[tuple[str, str, str]], x: float, area: QRect) -> None:
+        """Show (colour, name, value) of curves beside a line at x, in an area of the parent."""
+        if (head, tuple(rows)) != (self.head, self.rows):
+            self.head, self.rows = head, tuple(rows)
+            lines = [
+                f"<tr><td><span style='color:{color}'>●</span>&nbsp;{escape(name)}&nbsp;&nbsp;</td>"
+                f"<td align='right'>{escape(value)}</td></tr>"
+                for color, name, value in rows[:MOST_ROWS]
+            ]
+            if len(rows) > MOST_ROWS:
+                lines.append(f"<tr><td colspan='2'>and {len(rows) - MOST_ROWS} more</td></tr>")
+            self.setText(f"<b>{escape(head)}</b><table>{''.join(lines)}</table>")
+            self.adjustSize()
+        left = x + GAP
+        if left + self.width() > area.right():
+            left = x - GAP - self.width()
+        self.move(round(max(left, area.left())), area.top() + 2)
+        self.show()
+        self.raise_()

@@ -1,0 +1,39 @@
+"""What panels say to the plots of trainings, and hear from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.ui.panels.plots.curve import Curve
+
+
+class SharedPlots(QObject):
+    """Curves of other runs, and the step that is looked at.
+
+    Signals:
+        overlays_changed(): other curves are drawn beside those of the training.
+        cursor_changed(): another step is looked at.
+        step_chosen(int): the user has clicked at a step of the plots.
+    """
+
+    overlays_changed = Signal()
+    cursor_changed = Signal()
+    step_chosen = Signal(int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.overlays: tuple[Curve, ...] = ()
+        self.cursor: int | None = None
+
+    def show_overlays(self, curves: Iterable[Curve]) -> None:
+        """Draw these curves of other runs, each in the plots of its name."""
+        self.overlays = tuple(curves)
+        self.overlays_changed.emit()
+
+    def show_cursor(self, step: int | None) -> None:
+        """Mark a step in all plots; None marks none."""
+        if step != self.cursor:
+            self.cursor = step
+            self.cursor_changed.emit()

@@ -1,0 +1,90 @@
+"""What the mouse does in a plot: choose a stretch to zoom to, pan, zoom; imports pyqtgraph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtWidgets import QGraphicsRectItem
+
+WHEEL = 1.0015
+"""Zoom for each eighth of a degree that the wheel turns."""
+SHORTEST = 4.0
+"""Pixels of a stretch that is meant as one."""
+
+
+class StretchBox(pg.ViewBox):
+    """The area of a plot.
+
+    Signals:
+        asked(low, high): show this stretch of the x axis.
+        whole_asked(): show all again.
+        clicked(x): a click, as a number of the x axis.
+    """
+
+    asked = Signal(float, float)
+    whole_asked = Signal()
+    clicked = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False)
+        self.disableAutoRange()
+        self.setDefaultPadding(0)
+        self.stretch = QGraphicsRectItem()
+        self.stretch.setZValue(1000)
+        self.stretch.hide()
+        self.addItem(self.stretch, ignoreBounds=True)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The ends of the x axis."""
+        low, high = self.viewRange()[0]
+        return float(low), float(high)
+
+    # The names are pyqtgraph's.
+
+    def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
+        ev.accept()
+        is_stretch = ev.button() == Qt.MouseButton.LeftButton and not (
+            ev.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        )
+        if is_stretch and axis is None:
+            self._drag_stretch(ev)
+        else:
+            self._pan(ev)
+
+    def _drag_stretch(self, ev: Any) -> None:
+        first, last = (self.mapToView(p).x() for p in (ev.buttonDownPos(), ev.pos()))
+        low, high = sorted((first, last))
+        left, right = self.span
+        low, high = max(low, left), min(high, right)
+        if not ev.isFinish():
+            area = self.viewRect()
+            self.stretch.setRect(QRectF(low, area.top(), max(high - low, 0.0), area.height()))
+            self.stretch.show()
+            return
+        self.stretch.hide()
+        if (high - low) / max(right - left, 1e-300) * self.width() >= SHORTEST:
+            self.asked.emit(low, high)
+
+    def _pan(self, ev: Any) -> None:
+        low, high = self.span
+        moved = (ev.lastPos().x() - ev.pos().x()) / max(self.width(), 1.0) * (high - low)
+        self.asked.emit(low + moved, high + moved)
+
+    def wheelEvent(self, ev: Any, axis: int | None = None) -> None:
+        ev.accept()
+        low, high = self.span
+        at = self.mapToView(QPointF(ev.pos())).x()
+        factor = WHEEL ** -ev.delta()
+        self.asked.emit(at - (at - low) * factor, at + (high - at) * factor)
+
+    def mouseClickEvent(self, ev: Any) -> None:
+        if ev.button() != Qt.MouseButton.LeftButton:
+            return
+        ev.accept()
+        if ev.double():
+            self.whole_asked.emit()
+        else:
+            self.clicked.emit(self.mapToView(ev.pos()).x())

@@ -34,6 +34,7 @@ from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
@@ -88,6 +89,7 @@ class Engine:
         self._trained: dict[str, VariableId] = {}
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
+        self._runs = KeptRuns()
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
         self._iterations: dict[str, int | None] = {}
@@ -159,6 +161,7 @@ class Engine:
             control.resume()
         elif isinstance(request, p.Step):
             control.step(request.count)
+        self._runs.note(type(request).__name__.lower())
         self._send(p.State("paused" if control.paused else "training"))
 
     # ---- the working thread -------------------------------------------------------------------
@@ -240,6 +243,7 @@ class Engine:
             self._evaluator = self._followed = self._choice = None
             self._epochs_done = 0
             self._views.forget()
+            self._runs.forget()
 
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)
@@ -386,8 +390,9 @@ class Engine:
         self._views.begin(afresh=not goes_on)
         self._send(p.State("training"))
         try:
-            done = self._run_training(variables, task, training, _keeping(request))
+            done = self._run_training(variables, task, training, request)
         finally:
+            self._runs.end()
             self._progress.flush()
             self._take_variables()
             self._session.close()
@@ -396,7 +401,7 @@ class Engine:
         self._report(done)
 
     def _run_training(
-        self, variables: dict[str, np.ndarray], task: Task, training: Training, keeping: Keeping
+        self, variables: dict[str, np.ndarray], task: Task, training: Training, request: p.Train
     ) -> Done:
         """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
@@ -408,7 +413,9 @@ class Engine:
         self._shown = None
         last = 0
         first_epoch = self._epochs_done + 1
-        events = train_keeping(self._session, training, self._control, keeping, first_epoch)
+        session, keeping = self._session, _keeping(request)
+        events = train_keeping(session, training, self._control, keeping, first_epoch)
+        events = self._runs.watch(session, training, events, task, request, keeping)
         doctor = Doctor(training, _by_reference(task, self._session))
         for event in doctor.examined(events):
             if isinstance(event, Done):

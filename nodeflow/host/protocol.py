@@ -238,11 +238,16 @@ class Keep:
 
 @dataclass(frozen=True)
 class Train:
-    """Train with the settings of the document; ``resume`` continues from the current weights."""
+    """Train with the settings of the document; ``resume`` continues from the current weights.
+
+    Args:
+        file: of the document, by which its run is known; empty where it has none.
+    """
 
     request: int
     resume: bool = False
     keep: Keep | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)

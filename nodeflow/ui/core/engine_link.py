@@ -296,7 +296,8 @@ class EngineLink(QObject, EngineRequests):
         """Train; ``keep`` says where the state is kept, and whether it goes on from there."""
         request = self._next()
         self._trainings.append(request)
-        self._send(p.Train(request, resume, keep))
+        path = self._workspace.root.path
+        self._send(p.Train(request, resume, keep, str(path.resolve()) if path else ""))
         return request
 
     def keep_weights(self, path: str) -> None:

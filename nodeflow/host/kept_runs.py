@@ -1,0 +1,70 @@
+"""The trainings of an engine as runs; one that continues from the weights of another is its
+branch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from nodeflow.document.build.task import Task
+from nodeflow.document.build.variable_ids import slot_names, variable_ids
+from nodeflow.document.io import flow
+from nodeflow.engine.session import Session
+from nodeflow.host.protocol import Train
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.about import About
+from nodeflow.run_store.recording import Recording
+from nodeflow.run_store.resuming import states_of
+from nodeflow.train.events import Event
+from nodeflow.train.keeping import Keeping
+from nodeflow.train.training import Training
+
+
+class KeptRuns:
+    """Keeps one training at a time."""
+
+    def __init__(self) -> None:
+        self._recording: Recording | None = None
+        self._events: Generator[Event, None, None] | None = None
+        self._before: Recording | None = None
+
+    def watch(
+        self,
+        session: Session,
+        training: Training,
+        events: Iterator[Event],
+        task: Task,
+        request: Train,
+        keeping: Keeping,
+    ) -> Iterator[Event]:
+        """The events of a training, which is kept unless runs are switched off."""
+        folder = runs_folder()
+        if folder is None:
+            return events
+        before = self._before.run if self._before is not None and request.resume else None
+        about = About(
+            text=flow.dumps(task.document),
+            file=request.file,
+            surface="window",
+            ids=(variable_ids(task.build), slot_names(task.build)),
+            parent=before.id if before is not None else "",
+            parent_step=before.steps if before is not None else None,
+            **states_of(keeping),
+        )
+        self._recording = Recording(folder, about)
+        self._events = self._recording.watch(session, training, events)
+        return self._events
+
+    def note(self, kind: str) -> None:
+        """Something happens to the training: it pauses, goes on, or makes a step."""
+        if self._recording is not None:
+            self._recording.note(kind)
+
+    def end(self) -> None:
+        """The training has ended, in whatever way; waits until it is written."""
+        if self._events is not None:
+            self._events.close()
+        self._before, self._recording, self._events = self._recording, None, None
+
+    def forget(self) -> None:
+        """Another document is open: what trains from now on continues nothing."""
+        self._before = None

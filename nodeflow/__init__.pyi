@@ -343,6 +343,7 @@ def adadelta(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -366,6 +367,9 @@ def adadelta(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def adagrad(
@@ -379,6 +383,7 @@ def adagrad(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -401,6 +406,9 @@ def adagrad(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def adagrad_da(
@@ -415,6 +423,7 @@ def adagrad_da(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -439,6 +448,9 @@ def adagrad_da(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def adam(
@@ -453,6 +465,7 @@ def adam(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -478,6 +491,9 @@ def adam(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def adamw(
@@ -492,6 +508,7 @@ def adamw(
     weight_decay: float = 0.01,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -516,6 +533,9 @@ def adamw(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def add(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2299,6 +2319,7 @@ def ftrl(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -2325,6 +2346,9 @@ def ftrl(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def gamma_quantile(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2449,6 +2473,7 @@ def gradient_descent(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -2466,6 +2491,9 @@ def gradient_descent(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def grayscale_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3265,6 +3293,7 @@ def lion(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -3287,6 +3316,9 @@ def lion(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def local_response_normalization(
@@ -3841,6 +3873,7 @@ def momentum(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -3862,6 +3895,9 @@ def momentum(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def multiply(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3888,6 +3924,7 @@ def nadam(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -3912,6 +3949,9 @@ def nadam(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def nce_loss(
@@ -4356,6 +4396,7 @@ def proximal_adagrad(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -4379,6 +4420,9 @@ def proximal_adagrad(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def proximal_gradient_descent(
@@ -4392,6 +4436,7 @@ def proximal_gradient_descent(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -4414,6 +4459,9 @@ def proximal_gradient_descent(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def psnr(x: TensorLike, y: TensorLike, max_val: float = 1.0, *, name: str | None = None) -> Tensor:
@@ -5241,6 +5289,7 @@ def rmsprop(
     weight_decay: float = 0.0,
     average_decay: float | None = None,
     variables: Sequence[str] | None = None,
+    rows: Literal['all', 'touched'] = 'all',
     *,
     name: str | None = None,
 ) -> Node:
@@ -5269,6 +5318,9 @@ def rmsprop(
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none is off.
         variables: Variables to change; none means all trainable ones.
+        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
+            gradient comes from lookups alone; another algorithm where means keep moving, and as
+            fast with any number of rows.
     """
 
 def rnn(
@@ -6227,6 +6279,21 @@ def total_variation(x: TensorLike, *, name: str | None = None) -> Tensor:
 
     Args:
         x: Pictures.
+    """
+
+def touched_rows(
+    like: TensorLike,
+    indices: TensorLike | Sequence[TensorLike],
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """True for the rows of `like` that the indices name.
+
+    The shape is (rows, 1, ...), which broadcasts over `like`. Negative indices count from the end.
+
+    Args:
+        like: Only its shape is used.
+        indices: Numbers of rows.
     """
 
 def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:

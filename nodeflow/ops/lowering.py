@@ -141,6 +141,12 @@ class FirstOccurrences(Lowering):
 
 
 @dataclass(frozen=True)
+class MarkRows(Lowering):
+    """True for each row of the output that an input names, negative numbers from the end; fails
+    outside."""
+
+
+@dataclass(frozen=True)
 class PutRows(Lowering):
     """The first input, its rows that the second names replaced by those of the fourth; only where
     the third says that a number comes first."""

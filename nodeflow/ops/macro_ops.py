@@ -17,6 +17,7 @@ from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
+from nodeflow.ops.indexing.touched_rows import looked_up
 from nodeflow.ops.training_mode import step_assigns
 
 
@@ -96,6 +97,10 @@ class Optimizer(Op):
              "training setting use_averages; none is off.", minimum=0, maximum=1, optional=True),
         Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
              optional=True),
+        Attr("rows", "choice", "all", "Rows of a table that a step changes. touched: only those "
+             "that it looked up, where the gradient comes from lookups alone; another algorithm "
+             "where means keep moving, and as fast with any number of rows.",
+             choices=("all", "touched")),
     )  # fmt: skip
     """What every optimizer can do besides."""
 
@@ -195,6 +200,7 @@ class Updates:
         self.wired = wired or {}
         self.assigns: list[Node] = []
         self._shared: dict[tuple[str, str], Tensor] = {}
+        self._touched: Tensor | None = None
 
     def assign(self, op: Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Node]:
         """Add the updates of all (gradient, variable) pairs; returns the assigns."""
@@ -203,11 +209,13 @@ class Updates:
                 self.share_number(attr, dtype)
             op.prepare(self, dtype)
         clipped = self._clip([g for g, _ in pairs])
-        for gradient, (_, variable) in zip(clipped, pairs, strict=True):
+        for gradient, (whole, variable) in zip(clipped, pairs, strict=True):
             with self.graph.name_scope(variable.node.name):
+                self._touched = self._rows_of(variable, whole)
                 new = op.new_value(self, variable, gradient)
                 self.store(variable, new)
                 self._keep_average(variable, new)
+        self._touched = None
         return self.assigns
 
     def _number(self, attr: str, dtype: str) -> Tensor:
@@ -217,6 +225,12 @@ class Updates:
             return F.cast(wired, dtype=dtype, name=attr)
         value = float(self.attrs[attr])
         return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
+
+    def _rows_of(self, variable: Tensor, gradient: Tensor) -> Tensor | None:
+        """Which rows of a variable may change; None for all."""
+        if self.attrs["rows"] != "touched" or (indices := looked_up(gradient)) is None:
+            return None
+        return self.graph.apply("touched_rows", variable, *indices, name="touched")
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         """Each element limited, then all together scaled down to the limit of their length."""
@@ -299,7 +313,9 @@ class Updates:
             self.share(f"{name}_power", power)
 
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
-        """Assign, and run it with the optimizer node."""
+        """Assign, to the rows that may change, and run it with the optimizer node."""
+        if self._touched is not None:
+            value = F.where(self._touched, value, variable, name=f"{name}_touched")
         assign = self.graph.apply("assign", variable, value, update=True, name=name)
         self.assigns.append(assign.node)
 

@@ -21,7 +21,7 @@ from nodeflow.engine.kernels.kernel import (
 )
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import FirstOccurrences, PutRows
+from nodeflow.ops.lowering import FirstOccurrences, MarkRows, PutRows
 
 
 @handles(FirstOccurrences)
@@ -84,6 +84,53 @@ def kernel(args, task, ntasks):
         first[at] = found
         own{j}[k] = found
         at += 1
+"""
+    return text
+
+
+@handles(MarkRows)
+class MarkRowsKernel(CallKernel[MarkRows]):
+    """All rows false, then those that are named true."""
+
+    label = "mark rows"
+    scatters = True
+
+    def calls(self, lowering: MarkRows, types: Sequence[TensorType]) -> list[KernelCall]:
+        *inputs, out = types
+        rows, counts = out.size or 0, [each.size or 0 for each in inputs]
+        source = mark_source(tuple(each.dtype for each in inputs))
+        args = (rows, *counts, *map(Array, range(len(types))))
+        writes = (Region(len(inputs), bound=Bound(0, rows)),)
+        return [KernelCall(source, args, 1, rows * 0.05 + sum(counts), writes=writes)]
+
+    def checks_elements(self, lowering: MarkRows) -> bool:
+        return True
+
+
+@cache
+def mark_source(dtypes: tuple[str, ...]) -> str:
+    """Args: rows, how many numbers each input has, the inputs, out (rows)."""
+    parts = len(dtypes)
+    text = f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
+from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    n = slot(args, 0)
+    marked = view1(slot(args, {1 + 2 * parts}), n, np.uint8)
+    for i in range(n):
+        marked[i] = np.uint8(0)
+"""
+    for j, dtype in enumerate(dtypes):
+        text += f"""    indices{j} = slot(args, {1 + parts + j})
+    for k in range(slot(args, {1 + j})):
+        place = np.int64(load(indices{j} + {numpy_dtype(dtype).itemsize} * k, np.{dtype}))
+        {FROM_END}
+        if place < 0 or place >= n:
+            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+        else:
+            marked[place] = np.uint8(1)
 """
     return text
 

@@ -6,6 +6,9 @@ formula gives an untouched row the value that the variable has, the row needs no
 is computed for the named rows, as one array of that many rows, and put into the variables. Rows
 that are named more than once are added up first, in the order of the dense gradient, so touched
 rows have the same bits.
+
+An optimizer whose ``rows`` are ``touched`` says so with a mark of the named rows, which the new
+values of the others depend on.
 """
 
 from __future__ import annotations
@@ -22,7 +25,14 @@ import numpy as np
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.lowering import Elementwise, FirstOccurrences, Gather, PutRows, ScatterAdd
+from nodeflow.ops.lowering import (
+    Elementwise,
+    FirstOccurrences,
+    Gather,
+    MarkRows,
+    PutRows,
+    ScatterAdd,
+)
 
 WORTH_IT = 2
 """A table has at least this many rows for each that is named; else all are computed."""
@@ -60,12 +70,14 @@ class _Update:
 
     Attributes:
         sources: actions that make gradients.
+        marks: storages that are true in the named rows.
         formulas: what is computed of them, in order.
         variables: each with the storage of its new value.
         rows, named: of the table, and how many the sources name.
     """
 
     sources: list[Action]
+    marks: set[int]
     formulas: list[Action]
     variables: dict[Node, int]
     rows: int
@@ -99,41 +111,80 @@ class _Search:
             return None
         storage, types = self.actions.storage, self.actions.types
         shape = tuple(types[first.outputs[0]].shape)
-        sources, formulas = {id(first): first}, {}
-        waiting, seen = [first], set()
+        sources: dict[int, Action] = {id(first): first}
+        formulas: dict[int, Action] = {}
+        waiting, made = [first], dict.fromkeys([storage[first.outputs[0]]])
         while waiting:
             out = storage[waiting.pop().outputs[0]]
-            if out in seen:
-                continue
-            seen.add(out)
             if out in self.fetched or self.shapes[out] != {shape}:
                 return None
             for reader in self.readers[out]:
+                for each in (reader, *self._sources_of(reader)):
+                    if storage[each.outputs[0]] not in made:
+                        made[storage[each.outputs[0]]] = None
+                        waiting.append(each)
+                        (formulas if each is reader else sources)[id(each)] = each
                 if not isinstance(reader.lowering, Elementwise) or len(reader.outputs) != 1:
                     return None
-                formulas[id(reader)] = reader
-                waiting.append(reader)
-                for slot in reader.inputs:
-                    maker = self.maker.get(storage[slot])
-                    if maker is not None and _is_source(self.actions, maker):
-                        sources[id(maker)] = maker
-                        waiting.append(maker)
         self.done.update(sources)
-        written = {s: self.written[s] for s in seen if s in self.written}
+        self._add_feeders(formulas, shape)
+        marks = self._marks(formulas, sources)
+        written = {s: self.written[s] for s in made if s in self.written}
         if not written or any(len(variables) > 1 for variables in written.values()):
             return None
-        named = sum(types[each.inputs[1]].size or 0 for each in sources.values())
-        in_order = sorted(formulas.values(), key=lambda each: self.position[id(each)])
         update = _Update(
-            sorted(sources.values(), key=lambda each: self.position[id(each)]),
-            in_order,
+            self._in_order(sources),
+            marks,
+            self._in_order(formulas),
             {variables[0]: s for s, variables in written.items()},
             shape[0] or 0,
-            named,
+            sum(types[each.inputs[1]].size or 0 for each in sources.values()),
         )
-        if named * WORTH_IT > update.rows or not _leaves_others(self.actions, update):
-            return None
-        return update
+        small = update.named * WORTH_IT <= update.rows
+        return update if small and _leaves_others(self.actions, update) else None
+
+    def _in_order(self, found: Mapping[int, Action]) -> list[Action]:
+        return sorted(found.values(), key=lambda each: self.position[id(each)])
+
+    def _sources_of(self, reader: Action) -> Iterator[Action]:
+        """The sources that an action reads."""
+        for slot in reader.inputs:
+            maker = self.maker.get(self.actions.storage[slot])
+            if maker is not None and _is_source(self.actions, maker):
+                yield maker
+
+    def _add_feeders(self, formulas: dict[int, Action], shape: tuple[int | None, ...]) -> None:
+        """Add formulas whose results only the update reads: of those, too, few rows are needed."""
+        storage = self.actions.storage
+        waiting = list(formulas.values())
+        while waiting:
+            for slot in waiting.pop().inputs:
+                maker = self.maker.get(storage[slot])
+                if (
+                    maker is not None
+                    and id(maker) not in formulas
+                    and isinstance(maker.lowering, Elementwise)
+                    and maker.inputs
+                    and self.shapes[storage[slot]] == {shape}
+                    and storage[slot] not in self.fetched
+                    and storage[slot] not in self.written
+                    and all(id(each) in formulas for each in self.readers[storage[slot]])
+                ):
+                    formulas[id(maker)] = maker
+                    waiting.append(maker)
+
+    def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
+        """Storages that are read and true in exactly the rows that the sources name."""
+        storage = self.actions.storage
+        named = {storage[each.inputs[1]] for each in sources.values()}
+        return {
+            read
+            for formula in formulas.values()
+            for read in (storage[slot] for slot in formula.inputs)
+            if (maker := self.maker.get(read)) is not None
+            and isinstance(maker.lowering, MarkRows)
+            and {storage[slot] for slot in maker.inputs} == named
+        }
 
 
 # ---- what happens to a row that nothing touches -------------------------------------------------
@@ -143,6 +194,7 @@ class Kind(Enum):
     """What is known of an element in a row that no source adds to."""
 
     ZERO = "plus zero"
+    FALSE = "false"
     NUMBER = "finite and not negative"
     POSITIVE = "above zero"
     OTHER = "anything"
@@ -163,6 +215,7 @@ def _leaves_others(actions: Actions, update: _Update) -> bool:
     """Whether every variable keeps the rows that are not named."""
     storage, reads = actions.storage, actions.schedule.reads
     kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
+    kinds.update(dict.fromkeys(update.marks, Kind.FALSE))
     positive = {reads[v] for v in update.variables if v in reads and _starts_positive(v)}
     for action in update.formulas:
         lowering = action.lowering
@@ -210,9 +263,13 @@ def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
     """The kind of a formula's value; OTHER for whatever is not among a few safe forms."""
     if isinstance(tree, ast.Name):
         return named.get(tree.id, Kind.OTHER)
-    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "sqrt":
-        inner = _plain(_evaluate(tree.args[0], named))
-        return inner if inner in (Kind.POSITIVE, Kind.ZERO) else Kind.OTHER
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        given = [_evaluate(each, named) for each in tree.args]
+        if tree.func.id == "sqrt" and _plain(given[0]) in (Kind.POSITIVE, Kind.ZERO):
+            return _plain(given[0])
+        if tree.func.id == "where" and given[0] is Kind.FALSE:
+            return given[2]
+        return Kind.OTHER
     if not isinstance(tree, ast.BinOp):
         return Kind.OTHER
     left, right = _evaluate(tree.left, named), _evaluate(tree.right, named)
@@ -265,7 +322,16 @@ class _Rewriter:
     def rewrite(self) -> None:
         actions, update = self.actions, self.update
         gone = {id(each) for each in (*update.sources, *update.formulas)}
-        actions.items[:] = [each for each in actions.items if id(each) not in gone]
+        kept = [each for each in actions.items if id(each) not in gone]
+        read = {actions.storage[s] for each in kept for s in each.inputs}
+        unread = (
+            update.marks - read - {actions.storage[s] for s in actions.fetches if s is not None}
+        )
+        actions.items[:] = [
+            each
+            for each in kept
+            if not unread.intersection(actions.storage[s] for s in each.outputs)
+        ]
         node = update.sources[0].node
         sources = [(each, _scatter(each)) for each in update.sources]
         indices = tuple(each.inputs[1] for each in update.sources)
@@ -276,6 +342,8 @@ class _Rewriter:
             out = self._compact_slot(each.outputs[0])
             adding = ScatterAdd(0, False, scatter.kind)
             actions.add(Action(each.node, adding, (each.inputs[0], places), (out,)))
+        for mark in update.marks:
+            self.compact[mark] = actions.new_constant(np.ones((), bool))
         for formula in update.formulas:
             inputs = tuple(self._rows_of(slot, rows, formula.node) for slot in formula.inputs)
             out = self._compact_slot(formula.outputs[0])

@@ -1,0 +1,82 @@
+"""Which rows of a table a step looked up, for optimizers that leave the others alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Port
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Sample
+from nodeflow.graph.types import DTYPES, TensorType, normalize_axis
+from nodeflow.ops import lowering
+from nodeflow.ops.base import register
+from nodeflow.ops.gradient_helpers import LIKE, Internal
+from nodeflow.ops.indexing.slicing import INDICES, check_indices
+from nodeflow.ops.samples import values
+
+
+@register
+class TouchedRows(Internal):
+    """Where a table was looked up."""
+
+    id = "touched_rows"
+    doc = (
+        "True for the rows of `like` that the indices name.\n\nThe shape is (rows, 1, ...), which "
+        "broadcasts over `like`. Negative indices count from the end."
+    )
+    differentiable = False
+    inputs = (LIKE, Port("indices", "Numbers of rows.", INDICES, variadic=True))
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        shape = types[0].shape
+        if not shape:
+            raise ShapeError("a scalar has no rows", port="like")
+        return TensorType("bool", (*shape[:1], *(1 for _ in shape[1:])))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        names = tuple(f"indices{i}" for i in range(len(types) - 1))
+        parts = (lowering.Part("out", lowering.MarkRows(), names, outs[0]),)
+        return lowering.Composite(("like", *names), parts, ("out",))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        like, *indices = arrays
+        marked = np.zeros((len(like), *(1,) * (like.ndim - 1)), bool)
+        for each in indices:
+            check_indices(each, len(like))
+            marked[each.astype(np.int64)] = True
+        return marked
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((4, 2), dtype), np.array([2, -4, 2], "int32")))
+            yield Sample((values((1, 1), dtype), np.array([0], "int32")))
+        for dtype in ("int64", "uint8"):
+            indices = np.array([[1, 0], [1, 2]], dtype), np.array([], dtype)
+            yield Sample((values((5, 2, 3)), *indices))
+
+
+def looked_up(gradient: Tensor) -> list[Tensor] | None:
+    """The indices of the lookups that a gradient is all made of, each once; None where something
+    else adds to it."""
+    while gradient.node.alias:
+        target = gradient.node.alias[gradient.index]
+        if target is None:
+            return None
+        gradient = target
+    node = gradient.node
+    if node.op.id == "scatter_add_like" and node.inputs[2].type.rank:
+        along = normalize_axis(node.attrs["axis"], node.inputs[2].type.rank)
+        return None if along else [node.inputs[1]]
+    if node.op.id != "add":
+        return None
+    found: dict[Tensor, None] = {}
+    for each in node.inputs:
+        indices = looked_up(each)
+        if indices is None:
+            return None
+        found.update(dict.fromkeys(indices))
+    return list(found)

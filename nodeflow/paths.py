@@ -121,6 +121,11 @@ def open_files_folder() -> Path:
     return state_folder() / "open"
 
 
+def consents_folder() -> Path:
+    """Records of what each document may read outside its folder."""
+    return state_folder() / "consents"
+
+
 def trainings_folder() -> Path:
     """States of the trainings of windows, to go on from after a crash or a stop."""
     return state_folder() / "trainings"

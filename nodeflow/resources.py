@@ -6,6 +6,7 @@ these to ``nodeflow/_resources`` and ``nodeflow/_examples``.  Only this module k
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from nodeflow.errors import FileProblem, suggest
@@ -24,15 +25,24 @@ def _root(name: str) -> Path:
 
 def _find(folder: str, name: str) -> Path:
     root = _root(folder)
-    path = (root / name).resolve()
-    if path.is_relative_to(root.resolve()) and path.exists():
-        return path
-    nearby = path.parent if path.parent.is_dir() else root
+    inside = Path(os.path.normpath(root / name))
+    if inside.is_relative_to(root):  # a name that leads out is not even looked at
+        path = inside.resolve()
+        if path.is_relative_to(root.resolve()) and path.exists():
+            return path
+    else:
+        inside = root
+    nearby = inside.parent if inside.parent.is_dir() else root
     names = [p.relative_to(root).as_posix() for p in root.glob("**/*") if p.parent == nearby]
     raise MissingResource(
         f"no bundled file {name!r} in {root}",
         hint=suggest(name, names) or "Install nodeflow again if the name is right.",
     )
+
+
+def resource_folders() -> tuple[Path, Path]:
+    """Return the folders of bundled resources and examples."""
+    return _root("resources"), _root("examples")
 
 
 def resource(name: str) -> Path:

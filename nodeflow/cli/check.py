@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
+from nodeflow.data.errors import OutsideData
 from nodeflow.document.build.build import build
+from nodeflow.document.build.saved_weights import weights_path
 from nodeflow.document.diff.problems import conflict_problems
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
@@ -38,20 +39,23 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
     except FileProblem as error:
         return [Problem.of(error, "")]
     problems = build(document, partial=True).problems  # some appear only with derived gradients
-    weights = _weights_problems(document, environment.path(file).parent)
-    return [*problems, *weights, *conflict_problems(document)]
+    return [*problems, *_weights_problems(document), *conflict_problems(document)]
 
 
-def _weights_problems(document: Document, folder: Path) -> list[Problem]:
+def _weights_problems(document: Document) -> list[Problem]:
     """The file of trained variables that a document names is missing or damaged."""
-    if document.weights is None:
+    try:
+        path = weights_path(document)
+    except OutsideData as error:
+        return [Problem.of(error, "")]
+    if path is None:
         return []
-    if not (folder / document.weights).exists():
+    if not path.exists():
         text = f"the file of weights {document.weights} is missing; runs start from initial values"
         hint = "Put it beside the graph, or train and save the weights again."
         return [Problem("", "weights", text, hint, "warning", kind=FileProblem.__name__)]
     try:
-        load_saved(folder / document.weights)
+        load_saved(path)
     except FileProblem as error:
         return [Problem.of(error, "")]
     return []

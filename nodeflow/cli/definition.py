@@ -147,6 +147,15 @@ DATASET = option(
     default=[],
     dest="datasets",
 )
+ALLOW_DATA = option(
+    "--allow-data",
+    help="let the graph read this file or folder, which lies outside its own folder; may be "
+    "repeated",
+    metavar="PATH",
+    action="append",
+    default=[],
+    dest="allowed_data",
+)
 OUTPUT = option(
     "-o",
     "--output",
@@ -218,6 +227,7 @@ COMMANDS = (
             SEED,
             DATA_DIR,
             DATASET,
+            ALLOW_DATA,
             SPLIT,
             OUTPUT,
             WEIGHTS,
@@ -254,6 +264,7 @@ COMMANDS = (
             SEED,
             DATA_DIR,
             DATASET,
+            ALLOW_DATA,
             SPLIT,
             WEIGHTS,
             INIT,
@@ -275,6 +286,7 @@ COMMANDS = (
             training_options,
             DATA_DIR,
             DATASET,
+            ALLOW_DATA,
             FEED,
             INVERT,
             PREPARE,
@@ -357,6 +369,7 @@ COMMANDS = (
         (
             option("files", help="the .flow files", metavar="FILE", nargs="+"),
             SET,
+            ALLOW_DATA,
             READ_LIMIT,
             ANY_FILE,
             PLUGINS,
@@ -443,6 +456,7 @@ COMMANDS = (
             ),
             option("--values", help="compute the graph and show its values", action="store_true"),
             SET,
+            ALLOW_DATA,
             READ_LIMIT,
             ANY_FILE,
             PLUGINS,

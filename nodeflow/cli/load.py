@@ -10,6 +10,7 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import show_notices
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
 from nodeflow.data.catalog import SOURCES, source_at
+from nodeflow.document.analysis.dataset_node import allow_source, document_folder
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.document.build.task import Task
@@ -29,17 +30,24 @@ def load_document(arguments: argparse.Namespace, environment: Environment) -> Do
         FileProblem, UnknownName, AttributeProblem: in the file or an argument.
     """
     document = flow.load(environment.path(arguments.file))
-    folder = environment.path(arguments.file).parent
+    document.allow(*map(environment.path, arguments.allowed_data))
+    if getattr(arguments, "data_dir", None):
+        document.allow(environment.path(arguments.data_dir))
     for choice in getattr(arguments, "datasets", ()):
-        use_dataset(document, _dataset_choice(document, choice, environment), base_dir=folder)
+        choice = _dataset_choice(document, choice, environment)
+        use_dataset(document, choice, base_dir=document_folder(document))
     for text in getattr(arguments, "settings", ()):
         node, attr, value = parse_setting(text)
+        if attr == "source":
+            allow_source(document, value)
         set_value(document, node, attr, value)
     return document
 
 
 def _dataset_choice(document: Document, choice: str, environment: Environment) -> str:
     """``--dataset`` with the kind of a bare path, and paths from the working folder made whole.
+
+    The document may read it: who writes a path into the command line agrees to that.
 
     Raises:
         UnknownSource: no kind of data has files with this ending.
@@ -55,6 +63,7 @@ def _dataset_choice(document: Document, choice: str, environment: Environment) -
         there = environment.path(source)
         if there.exists() or there.suffix:
             source = source_at(str(there))
+    allow_source(document, source)
     return f"{node}{equals}{source}"
 
 
@@ -63,9 +72,8 @@ def load_task(
 ) -> Task:
     """The built document, with ``--feed`` and ``--data-dir``; ``whole`` as in `Task`."""
     document = load_document(arguments, environment)
-    folder = environment.path(arguments.file).parent
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
-    task = Task(document, data_dir=data_dir, base_dir=folder, whole=whole)
+    task = Task(document, data_dir=data_dir, whole=whole)
     feeds = {}
     for text in arguments.feeds:
         name, value = split_assignment(text, "NAME=VALUE")
@@ -80,7 +88,7 @@ def load_task(
             arguments.invert,
             arguments.prepare,
         )
-    given: dict[str, Any] = {"data_dir": data_dir, "base_dir": folder, "whole": whole}
+    given: dict[str, Any] = {"data_dir": data_dir, "whole": whole}
     return Task(document, feeds=feeds, built=task.build, **given)
 
 
@@ -113,14 +121,14 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
         without=arguments.without,
     )
     session.initialize()
-    path = _weights_path(task, arguments, environment)
+    path = _weights_file(task, arguments, environment)
     if path is not None:
         for warning in use_weights(session, task.build, path):
             environment.message(f"nodeflow: warning: {warning}")
     return session
 
 
-def _weights_path(
+def _weights_file(
     task: Task, arguments: argparse.Namespace, environment: Environment
 ) -> Path | None:
     """The file of saved variables to start from, if there is one."""
@@ -131,6 +139,4 @@ def _weights_path(
         if not path.exists():
             raise FileProblem(f"there is no file {arguments.weights}")
         return path
-    if not task.document.weights or arguments.init:
-        return None
-    return environment.path(arguments.file).parent / task.document.weights
+    return None if arguments.init else task.weights_path()

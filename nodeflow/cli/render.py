@@ -31,7 +31,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
     values, views = _constants(document), {}
     if arguments.values:
-        values, views = _values(document, arguments, environment)
+        values, views = _values(document, environment)
     options = {"scale": arguments.scale, "theme": arguments.theme}
     render_file(document, output, values=values, views=views, **options)
     environment.message(f"nodeflow: picture written to {arguments.output}")
@@ -50,17 +50,16 @@ def _constants(document: Document) -> dict[str, Preview]:
 
 
 def _values(
-    document: Document, arguments: argparse.Namespace, environment: Environment
+    document: Document, environment: Environment
 ) -> tuple[dict[str, Preview], dict[str, ViewValue]]:
     """What the nodes show: previews and views by name."""
     from nodeflow.host.evaluator import Evaluator
     from nodeflow.host.views.pinned import pinned_views
     from nodeflow.host.views.watch import view_value
 
-    folder = environment.path(arguments.file).parent
-    evaluator = Evaluator(document, base_dir=folder)
-    if document.weights:
-        weights = folder / document.weights
+    evaluator = Evaluator(document)
+    weights = evaluator.task.weights_path()
+    if weights is not None:
         for warning in use_weights(evaluator.session, evaluator.task.build, weights):
             environment.message(f"nodeflow: warning: {warning}")
     previews = evaluator.previews().values

@@ -6,7 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from nodeflow.data.errors import DataNotFound
+from nodeflow.data.document_folder import DocumentFolder, local_path
+from nodeflow.data.errors import DataNotFound, OutsideData
 from nodeflow.file_reading import check_regular, damaged_as, is_irregular
 from nodeflow.resources import MissingResource, resource
 
@@ -27,9 +28,12 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: boo
     nodeflow's own resources.
 
     Args:
+        base_dir: a `DocumentFolder` allows what its document may read; any other folder is that of
+            a path that the user wrote, who may read everything.
         folder: a folder is meant, or a file.
 
     Raises:
+        OutsideData: a document may not read it.
         DataNotFound: there is no such file; the message names the folders searched.
         ReadRefused: it is a pipe, a device or the like.
         MissingResource: nodeflow does not come with this file.
@@ -42,9 +46,13 @@ def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Pa
     os.fsencode(path)  # half a character has no bytes
     if path.startswith(RESOURCE):
         return resource(path.removeprefix(RESOURCE))
-    wanted = Path(path).expanduser()
-    bases = [Path(base_dir)] if base_dir else []
+    kind = "folder" if folder else "file"
+    wanted = Path(local_path(path))
+    bases = [Path(base_dir)] if base_dir and os.fspath(base_dir) else []
     candidates = [base / wanted for base in [*bases, Path.cwd()]]
+    outside = None
+    if isinstance(base_dir, DocumentFolder):
+        candidates, outside = _allowed(base_dir, path, candidates, kind)
     for candidate in candidates:
         if candidate.is_file() or (folder and candidate.is_dir()):
             return candidate
@@ -53,8 +61,20 @@ def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Pa
     with contextlib.suppress(MissingResource):
         if not wanted.is_absolute():
             return resource(path)
+    if outside is not None:
+        raise outside
     places = " or ".join(dict.fromkeys(str(candidate.parent) for candidate in candidates))
     raise DataNotFound(
-        f"there is no {'folder' if folder else 'file'} {wanted.name} in {places}",
+        f"there is no {kind} {wanted.name} in {places}",
         hint="Check the path; a relative one starts at the document's folder.",
     )
+
+
+def _allowed(
+    folder: DocumentFolder, path: str, candidates: list[Path], kind: str
+) -> tuple[list[Path], OutsideData | None]:
+    """Those of the places that a document may read, and the error if that leaves out the first."""
+    meant = folder.place(path)
+    if folder.may_read(meant):
+        return [place for place in candidates if folder.may_read(str(place))], None
+    return [], folder.refusal(meant, kind)

@@ -13,6 +13,10 @@ class DataNotFound(DataError):
     """The files of a data set are not found."""
 
 
+class OutsideData(DataError):
+    """A document names data that are not in its folder, and its user has not allowed them."""
+
+
 class DataFormatError(DataError):
     """A data file is damaged or of the wrong format; the message says where."""
 

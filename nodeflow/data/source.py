@@ -13,6 +13,7 @@ from typing import Any
 
 from nodeflow.data.data_paths import file_stamp, resolve
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.survey_types import Survey
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -47,6 +48,11 @@ class Location:
             DataNotFound: there is none.
         """
         return resolve(self.path, self.base_dir, folder=True)
+
+    @property
+    def reach(self) -> DocumentFolder | None:
+        """What the document that names the source may read; None if the user names it."""
+        return self.base_dir if isinstance(self.base_dir, DocumentFolder) else None
 
 
 @dataclass(frozen=True)

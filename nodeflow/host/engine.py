@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import VariableId, variable_ids
 from nodeflow.document.io import flow
@@ -79,7 +80,7 @@ class Engine:
         self._budget = Budget()
         self._inbox = RequestQueue()
         self._document = Document()
-        self._folder: str | None = None
+        self._folder = DocumentFolder()
         self._revision = -1
         self._pending: p.Evaluate | None = None
         self._opened: dict[Any, DataSplits] = {}
@@ -235,10 +236,10 @@ class Engine:
 
     def _sync_document(self, request: p.SyncDocument) -> None:
         self._document = flow.loads(request.text)
-        self._folder = request.folder
+        self._folder = DocumentFolder(request.folder or "", request.allowed)
         self._revision = request.revision
         if request.keep and self._evaluator is not None:
-            self._evaluator.use(self._document, request.folder)
+            self._evaluator.use(self._document, self._folder)
         else:
             self._evaluator = self._followed = self._choice = None
             self._epochs_done = 0

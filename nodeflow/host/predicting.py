@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.atomic_write import replacing, writing
+from nodeflow.data.document_folder import DocumentFolder
+from nodeflow.document.analysis.dataset_node import document_folder, place_of
 from nodeflow.document.build.predictions import Cells, Predictions
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit.replace_source import use_dataset
@@ -32,7 +34,7 @@ def predict(
     variables: Mapping[str, np.ndarray],
     send: Callable[[p.Message], None],
     *,
-    folder: str | None = None,
+    folder: DocumentFolder | None = None,
     threads: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -44,6 +46,9 @@ def predict(
         FileProblem: the file of predictions cannot be written; nothing is left of it.
     """
     copy = flow.loads(flow.dumps(document))
+    folder = document_folder(document, folder)
+    place = place_of(copy, request.source, folder)
+    folder = folder if place is None else folder.allowing(place)  # the user chose this file
     use_dataset(copy, request.source, base_dir=folder)
     task = Task(copy, base_dir=folder, whole=True)
     names = [PREDICTION] if document.node_named(PREDICTION) is not None else []

@@ -80,6 +80,7 @@ class SyncDocument:
 
     Args:
         folder: what relative data paths start from.
+        allowed: what the user lets it read elsewhere (`nodeflow.data.document_folder`).
         keep: it is the same document as before (saved elsewhere, or the mirror diverged), so
             variables that are still declared the same keep what they learned.
     """
@@ -88,6 +89,7 @@ class SyncDocument:
     revision: int
     folder: str | None = None
     keep: bool = False
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ def test_a_dataset_feeds_placeholders_only(sketch):
     assert "its columns can only feed placeholders" in sketch.problems("n")[0]
 
 
-def test_a_dataset_that_is_not_there_is_a_problem_of_its_node(sketch):
+def test_a_dataset_that_is_not_there_is_a_problem_of_its_node(sketch, tmp_path):
+    sketch.doc.path = tmp_path / "graph.flow"
     sketch.add("dataset", "table", source="csv:nowhere.csv")
     sketch.add("placeholder", "x", {"feed": "table:features"}, shape=[None, 1])
     assert sketch.problems("table")[0].startswith("table:source: there is no file nowhere.csv")

@@ -54,7 +54,10 @@ def test_a_data_set_of_a_source_becomes_a_dataset_node(arrays, tmp_path, monkeyp
     assert saved["training"]["shuffle"] is True and saved["training"]["batch_size"] == size
     assert saved["training"]["seed"] == 5
     history = nf.train.fit(graph, epochs=3, seed=5, tier="reference")
-    assert main(["train", str(path), "--epochs", "3", "--tier", "reference", "--json"]) == 0
+    allowed = ["--allow-data", "data"]
+    assert (
+        main(["train", str(path), "--epochs", "3", "--tier", "reference", "--json", *allowed]) == 0
+    )
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [e["loss"] for e in printed if e["event"] == "epoch"] == history.loss
 
@@ -142,7 +145,10 @@ def test_a_data_set_that_is_bound_to_a_loaded_graph_is_kept(loaded, arrays, tmp_
     assert {w[1] for w in saved["wires"] if w[0] == node["id"] and w[3] == "feed"} == {"x", "y"}
     assert saved["training"]["batch_size"] == 20 and saved["training"]["seed"] == 5
     history = nf.train.fit(loaded, epochs=3, seed=5, tier="reference")
-    assert main(["train", str(path), "--epochs", "3", "--tier", "reference", "--json"]) == 0
+    allowed = ["--allow-data", "data"]
+    assert (
+        main(["train", str(path), "--epochs", "3", "--tier", "reference", "--json", *allowed]) == 0
+    )
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [e["loss"] for e in printed if e["event"] == "epoch"] == history.loss
     nf.save(nf.load(path), tmp_path / "again.flow")

@@ -67,6 +67,7 @@ def test_another_source_reuses_the_placeholders_that_lost_their_columns(tmp_path
     root = commands.add_node(doc, "square", (0, 0))
     commands.connect(doc, made[0], "out", root, "x")
     (tmp_path / "a.csv").write_text("a,b,c,d\n1,2,3,4\n5,6,7,8\n")
+    doc.allow(tmp_path)
     commands.set_attr(doc, node, "source", f"csv:{tmp_path / 'a.csv'}")
     columns = {"features": None, "labels": None}
     assert unplaced(doc, node, columns | Analysis(doc).out_types(node)) == ["features", "labels"]

@@ -22,6 +22,7 @@ DISPLAY, DECORATION = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.DecorationRol
 def flowers(window, tmp_path) -> str:
     """A dataset node with flowers, in the order of the file."""
     path = own_data.flowers(tmp_path / "iris.csv")
+    window.workspace.allow(tmp_path)
     attrs = {"source": f"csv:{path}", "shuffle": False, "splits": [0.6, 0.2, 0.2]}
     return commands.add_node(window.workspace.document, "dataset", (40, 40), "iris", attrs)
 
@@ -68,6 +69,7 @@ def test_cells_are_those_of_the_file(window, flowers, qtbot, tmp_path):
 
 def test_far_rows_are_read_when_they_come_into_sight(window, qtbot, tmp_path):
     path = own_data.houses(tmp_path / "houses.csv", 5000)
+    window.workspace.allow(path)
     node = commands.add_node(
         window.workspace.document, "dataset", (0, 0), None, {"source": f"csv:{path}"}
     )
@@ -83,6 +85,7 @@ def test_pictures_are_shown_as_pictures(window, qtbot, tmp_path):
     random = np.random.default_rng(0)
     path = tmp_path / "pictures.npz"
     np.savez(path, x=random.integers(0, 255, (50, 12, 12), np.uint8), y=np.arange(50) % 3)
+    window.workspace.allow(path)
     node = commands.add_node(
         window.workspace.document, "dataset", (0, 0), None, {"source": f"npz:{path}"}
     )

@@ -304,6 +304,7 @@ def test_adding_a_dataset_places_its_placeholders(window, qtbot):
 
 def test_placeholders_follow_another_source(window, flowers):
     document = window.workspace.document
+    window.workspace.allow(flowers)
     node = commands.add_node(document, "dataset", (0, 0), None, {"source": f"csv:{flowers}"})
     window.canvas.selection.select([node])
     window.actions_.trigger("add_placeholders")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.data.data_splits import SPLITS
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.pictures.opening import allow_pixels, opened_picture
 from nodeflow.errors import DataError, NodeflowError
@@ -66,17 +67,21 @@ class Listing:
         return self.root / self.files[number]
 
 
-def list_pictures(place: Path) -> Listing:
+def list_pictures(place: Path, reach: DocumentFolder | None = None) -> Listing:
     """The pictures of a folder with one folder for each class, a flat folder, or one picture.
 
     Folders called train, validation and test (or short forms) may lie above those of the classes.
 
+    Args:
+        reach: of the document that names the folder; None if the user does.
+
     Raises:
         DataNotFound: there is no picture.
+        OutsideData: a symbolic link leads where the document may not read.
     """
     if place.is_file():
         return Listing(place.parent, (place.name,), (), np.zeros(0, np.int64), {})
-    top = _folders(place)
+    top = _folders(place, reach)
     named = {name: SPLIT_FOLDERS[name.lower()] for name in top if name.lower() in SPLIT_FOLDERS}
     if "train" in named.values() and len(named) == len(top):
         groups = [(split, name) for name, split in named.items()]
@@ -86,7 +91,7 @@ def list_pictures(place: Path) -> Listing:
     owners: list[str] = []
     splits: dict[str, list[int]] = {}
     for split, name in groups:
-        for file, owner in _pictures(place, name):
+        for file, owner in _pictures(place, name, reach):
             splits.setdefault(split, []).append(len(files))
             files.append(file)
             owners.append(owner)
@@ -109,28 +114,41 @@ def list_pictures(place: Path) -> Listing:
     return Listing(place, tuple(files), classes, labels, {split: parts[split] for split in order})
 
 
-def _pictures(root: Path, below: str) -> Iterator[tuple[str, str]]:
+def _pictures(root: Path, below: str, reach: DocumentFolder | None) -> Iterator[tuple[str, str]]:
     """(name below the root, folder of its class or "") of each picture, sorted."""
     start = root / below if below else root
     prefix = f"{below}/" if below else ""
-    for name in sorted(_pictures_in(start)):
+    for name in sorted(_pictures_in(start, reach)):
         yield prefix + name, ""
-    for folder in _folders(start):
+    for folder in _folders(start, reach):
         for place, folders, names in os.walk(start / folder):
             folders[:] = sorted(name for name in folders if not _is_hidden(name))
             inside = Path(place).relative_to(root).as_posix()
             for name in sorted(name for name in names if _is_picture(name)):
+                if reach is not None and os.path.islink(f"{place}/{name}"):
+                    reach.check(f"{place}/{name}")
                 yield f"{inside}/{name}", folder
 
 
-def _pictures_in(folder: Path) -> list[str]:
+def _pictures_in(folder: Path, reach: DocumentFolder | None) -> list[str]:
     with os.scandir(folder) as entries:
-        return [e.name for e in entries if _is_picture(e.name) and e.is_file()]
+        return [e.name for e in _followed(entries, reach) if _is_picture(e.name) and e.is_file()]
 
 
-def _folders(folder: Path) -> list[str]:
+def _folders(folder: Path, reach: DocumentFolder | None) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if not _is_hidden(e.name) and e.is_dir())
+        shown = (entry for entry in entries if not _is_hidden(entry.name))
+        return sorted(entry.name for entry in _followed(shown, reach) if entry.is_dir())
+
+
+def _followed(
+    entries: Iterable[os.DirEntry], reach: DocumentFolder | None
+) -> Iterator[os.DirEntry]:
+    """The entries of a folder, each link checked before anything looks at where it leads."""
+    for entry in entries:
+        if reach is not None and entry.is_symlink():
+            reach.check(entry.path)
+        yield entry
 
 
 def _is_picture(name: str) -> bool:
@@ -141,7 +159,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__"))
 
 
-def folder_stamp(place: Path) -> tuple[str, int]:
+def folder_stamp(place: Path, reach: DocumentFolder | None = None) -> tuple[str, int]:
     """Changes when pictures are added to a folder or to those of its classes, or removed.
 
     Folders inside are looked at every two seconds at most, since that takes time where there are
@@ -150,17 +168,18 @@ def folder_stamp(place: Path) -> tuple[str, int]:
     changed = place.stat().st_mtime_ns
     if not place.is_dir():
         return str(place), changed
-    return str(place), hash((changed, _inside(place, changed, int(time.monotonic() / 2))))
+    moment = int(time.monotonic() / 2)
+    return str(place), hash((changed, _inside(place, reach, changed, moment)))
 
 
 @lru_cache(maxsize=8)
-def _inside(place: Path, changed: int, moment: int) -> int:
+def _inside(place: Path, reach: DocumentFolder | None, changed: int, moment: int) -> int:
     stamps = []
-    for name in _folders(place):
+    for name in _folders(place, reach):
         stamps.append((place / name).stat().st_mtime_ns)
         if name.lower() in SPLIT_FOLDERS:
             stamps += [
-                (place / name / inner).stat().st_mtime_ns for inner in _folders(place / name)
+                (place / name / inner).stat().st_mtime_ns for inner in _folders(place / name, reach)
             ]
     return hash(tuple(stamps))
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.pictures.files import (
     ENDINGS,
@@ -88,7 +89,8 @@ def open_pictures(location: Location, **options: Any) -> DataSplits:
         DataFormatError: a picture is damaged, or lies in the folder of an unknown class.
     """
     place = location.place()
-    return _open(location.path, place, folder_stamp(place), json.dumps(options))
+    stamp = folder_stamp(place, location.reach)
+    return _open(location.path, place, stamp, location.reach, json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
@@ -133,18 +135,20 @@ def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator
 
 def _listing(location: Location) -> Listing:
     place = location.place()
-    return listed(place, folder_stamp(place))
+    return listed(place, folder_stamp(place, location.reach), location.reach)
 
 
 @lru_cache(maxsize=4)
-def listed(place: Path, stamp: Any) -> Listing:
-    return list_pictures(place)
+def listed(place: Path, stamp: Any, reach: DocumentFolder | None) -> Listing:
+    return list_pictures(place, reach)
 
 
 @lru_cache(maxsize=2)
-def _open(source: str, place: Path, stamp: Any, given: str) -> DataSplits:
+def _open(
+    source: str, place: Path, stamp: Any, reach: DocumentFolder | None, given: str
+) -> DataSplits:
     options = json.loads(given)
-    listing = listed(place, stamp)
+    listing = listed(place, stamp, reach)
     labels = _labels(listing, options) if _has_labels(listing, options) else None
     parts = listing.splits or split_by(options, len(listing), labels)
     return _dataset(source, listing, options, parts, labels)
@@ -254,5 +258,5 @@ SOURCE = Source(
     rows=rows,
     texts=texts,
     survey=survey_pictures,
-    stamp=lambda location: folder_stamp(location.place()),
+    stamp=lambda location: folder_stamp(location.place(), location.reach),
 )

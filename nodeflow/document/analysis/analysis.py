@@ -475,7 +475,7 @@ class Analysis:
         return Carried(found, OPEN if found is None and kind == TENSOR else kind)
 
     def _folder(self) -> str | os.PathLike | None:
-        return self._base_dir or document_folder(self.doc)
+        return document_folder(self.doc, self._base_dir)
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))

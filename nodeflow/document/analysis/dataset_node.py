@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data.catalog import SOURCES, dataset_columns, parse_source, source_options
+from nodeflow.data.data_paths import RESOURCE
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.source import Location
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
@@ -111,14 +113,44 @@ def dataset_types(
         raise error.at(None, "source") from None
 
 
-def document_folder(doc: Document) -> os.PathLike[str] | None:
-    """Returns the folder that a document's relative paths start at, or None if it has no file."""
-    return None if doc.path is None else _folder(doc.path)
+def document_folder(
+    doc: Document, base_dir: str | os.PathLike[str] | None = None
+) -> DocumentFolder:
+    """Returns where a document's relative paths start, with what it may read elsewhere.
+
+    Args:
+        base_dir: where they start if not beside the document's file; default: there.
+    """
+    if isinstance(base_dir, DocumentFolder):
+        return base_dir
+    if base_dir is None:
+        base_dir = "" if doc.path is None else _folder(doc.path)
+    return DocumentFolder(str(base_dir), doc.allowed)
+
+
+def place_of(
+    doc: Document, source: Any, base_dir: str | os.PathLike[str] | None = None
+) -> str | None:
+    """Returns the whole path of a source's file or folder, which is not touched; None if none."""
+    try:
+        kind, path = parse_source(SOURCE.check(source))
+    except NodeflowError:
+        return None
+    if not kind.takes_path or path.startswith(RESOURCE):
+        return None
+    return document_folder(doc.root, base_dir).place(path)
+
+
+def allow_source(doc: Document, source: Any) -> None:
+    """Lets a document read the source that its user wrote or chose."""
+    place = place_of(doc, source)
+    if place is not None and not document_folder(doc.root).may_read(place):
+        doc.allow(place)
 
 
 @lru_cache(maxsize=16)
-def _folder(path: Path) -> Path:
-    return path.parent
+def _folder(path: Path) -> str:
+    return str(path.parent)
 
 
 @lru_cache(maxsize=64)  # called at every paint and every drag

@@ -31,7 +31,7 @@ def declaration(
         base_dir: where relative data paths start; by default the document's folder.
     """
     if record.op == DATASET:
-        return dataset_declaration(record.attrs, base_dir=base_dir or document_folder(doc))
+        return dataset_declaration(record.attrs, base_dir=document_folder(doc, base_dir))
     if record.op == SUBGRAPH:
         return SubgraphDeclaration(definition_of(doc, record), record)
     if record.op in BORDER:

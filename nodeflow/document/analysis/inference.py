@@ -94,7 +94,7 @@ def infer_node(
     out: Outputs | None = None
     known = _Known(outputs_of, kind_of)
     try:
-        out = _infer(doc, record, known, folder or document_folder(doc), problems)
+        out = _infer(doc, record, known, document_folder(doc, folder), problems)
     except NodeflowError as error:
         problems.append(_needs_shape(doc, record, known) or Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:

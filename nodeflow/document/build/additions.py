@@ -56,7 +56,7 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
         NotInFile: an added node uses a derived node, which a document cannot express.
     """
     doc = flow.loads(flow.dumps(origin.document))
-    doc.path = origin.document.path
+    doc.use_file_of(origin.document)
     _keep_shapes(doc, origin)
     kept = kept_fields(graph)
     _keep_collections(doc, origin, kept)
@@ -157,7 +157,7 @@ def leaving(doc: Document, path: str, port: str) -> End:
 
 def _place(doc: Document, ids: list[str]) -> None:
     """Places nodes, group by group of those that are wired together; nothing else moves."""
-    analysis = Analysis(doc, base_dir=doc.path.parent if doc.path else None)
+    analysis = Analysis(doc)
     sizes = {i: node_size(doc, record, analysis) for i, record in doc.nodes.items()}
     taken: list[Rect] = [frame.rect for frame in doc.frames.values()]
     taken += [(*record.pos, *sizes[i]) for i, record in doc.nodes.items() if i not in set(ids)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +47,30 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
         flow.save(with_additions(origin, graph, target.parent), target)
 
 
-def load(path: str | os.PathLike[str]) -> Graph:
+def load(
+    path: str | os.PathLike[str], *, allow_data: Iterable[str | os.PathLike[str]] = ()
+) -> Graph:
     """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
 
     User ops are loaded from the plugin folder, never from the file. Nodes that this version does
     not know stay in the file; a warning names them, and the graph lacks what depends on them.
 
+    Args:
+        allow_data: files and folders outside the folder of the ``.flow`` file that it may read.
+            Data that it names elsewhere are not touched.
+
     Raises:
+        OutsideData: the file names data outside its folder that `allow_data` does not have.
         FileProblem: `path` is no file name, or the file is missing or damaged.
         NodeflowError: a node cannot run; names node and port.
     """
     source = _file(path, "load")
     PLUGINS.load_once()
     document = flow.load(source)
-    built = build(document, partial=True, base_dir=source.parent)
+    document.allow(*allow_data)
+    built = build(document, partial=True)
     refuse_broken(built)
-    built.graph.task = Task(document, base_dir=source.parent, built=built, file=source)
+    built.graph.task = Task(document, built=built, file=source)
     return keep_origin(built)
 
 

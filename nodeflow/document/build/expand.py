@@ -203,7 +203,7 @@ def _derived(
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
     """The document of derived nodes, not yet laid out, and the ids of nodes in it."""
     inner = Expansion(macro.name, is_optimizer(macro.op.id))
-    inner.path = doc.path
+    inner.use_file_of(doc)
     ids: dict[Node, str] = {}
     inside = set(derived)
     outside = _in_order({t.node for node in derived for t in node.inputs} - inside)

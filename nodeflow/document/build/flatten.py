@@ -108,7 +108,7 @@ def flatten(doc: Document) -> Flat:
         return Flat(doc)
     flat = Flat(Document())
     flat.document.locked = "made from another document, to be run"
-    flat.document.path = doc.path
+    flat.document.use_file_of(doc)
     flat.document.use_definitions(doc)
     flat.places = list(_places(doc))
     for place in flat.places:

@@ -54,7 +54,7 @@ def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
 
 def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
     part = Document()
-    part.path = doc.path
+    part.use_file_of(doc)
     for record in doc.nodes.values():
         if record.id in ids:
             part.fill("node", record.id, record)

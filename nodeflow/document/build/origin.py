@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.data.errors import OutsideData
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.kept_collections import Kept, kept_fields, restore
 from nodeflow.document.model.document import Document
@@ -76,7 +77,7 @@ def refuse_broken(built: Build) -> None:
     for node_id in sorted(built.skipped, key=natural_key):
         first = built.why_skipped(node_id)[0]
         cause = built.document.node_named(first.node)
-        if cause is None or not _is_unknown(cause):
+        if cause is None or first.kind == OutsideData.__name__ or not _is_unknown(cause):
             raise first.as_error()
         if cause.id == node_id:
             unknown.append(cause)

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nodeflow.data.document_folder import DocumentFolder
+from nodeflow.document.analysis.dataset_node import document_folder
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
+from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
 from nodeflow.train.weights import load_saved, match
+
+
+def weights_path(document: Document, folder: DocumentFolder | None = None) -> Path | None:
+    """The file of saved variables that a document names, if it names one; it may be missing.
+
+    Args:
+        folder: of the document, if that does not know its file.
+
+    Raises:
+        OutsideData: the name leads out of the document's folder, as a link may.
+    """
+    if not document.weights:
+        return None
+    folder = folder or document_folder(document)
+    place = folder.place(document.weights)
+    if not folder.may_read(place):
+        raise folder.refusal(place, port="weights")
+    return Path(folder, document.weights)
 
 
 def use_weights(session: Session, built: Build, path: Path) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.data.catalog import all_rows, open_dataset
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.analysis.dataset_node import options_of, source_of
+from nodeflow.document.analysis.dataset_node import document_folder, options_of, source_of
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.training_settings import (
     GROUP,
@@ -22,7 +22,7 @@ from nodeflow.document.analysis.training_settings import (
     optimizers,
 )
 from nodeflow.document.build.build import Build, build
-from nodeflow.document.build.saved_weights import use_weights
+from nodeflow.document.build.saved_weights import use_weights, weights_path
 from nodeflow.document.diff.conflicts import refuse_conflicts
 from nodeflow.document.edit.replace_source import pinned
 from nodeflow.document.model.document import Document
@@ -74,8 +74,8 @@ class Task:
         self.whole = whole
         self.preview_bytes: int | None = None
         self.data_dir = data_dir
-        self.base_dir = base_dir
-        self.build = built or build(document, base_dir=base_dir, partial=True)
+        self.base_dir = document_folder(document, base_dir)
+        self.build = built or build(document, base_dir=self.base_dir, partial=True)
         self.graph = self.build.graph
         self._opened = {} if opened is None else opened
         self._pictures: dict[int, tuple[int, int]] | None = None
@@ -138,7 +138,7 @@ class Task:
     def _key(self, record: NodeRecord) -> tuple:
         """What tells opened data sets apart: source, options and place."""
         key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
-        return (*key, str(self.data_dir), str(self.base_dir), self.whole)
+        return (*key, str(self.data_dir), self.base_dir, self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
         """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""
@@ -300,9 +300,16 @@ class Task:
         Raises:
             FileProblem: the file is damaged, or does not fit.
         """
-        if not self.document.weights:
-            return []
-        return use_weights(session, self.build, Path(self.base_dir or "") / self.document.weights)
+        path = self.weights_path()
+        return [] if path is None else use_weights(session, self.build, path)
+
+    def weights_path(self) -> Path | None:
+        """The file of saved variables that the document names.
+
+        Raises:
+            OutsideData: it leads out of the document's folder.
+        """
+        return weights_path(self.document, self.base_dir)
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
         """What comes out of nodes with a breakpoint; those that cannot run have none."""

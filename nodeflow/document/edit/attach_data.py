@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET, dataset_types
+from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import node_size
@@ -33,7 +33,7 @@ def attach_data(
     Raises:
         DataError: the data cannot be read, or no column fits any of the placeholders.
     """
-    columns = dict(dataset_types({"source": source}, base_dir=base_dir))
+    columns = dict(dataset_types({"source": source}, base_dir=document_folder(doc, base_dir)))
     waiting = [(i, analysis.type_of(i, "out")) for i in placeholders if i in doc.nodes]
     bound: dict[str, str] = {}
     for node_id, wanted in waiting:

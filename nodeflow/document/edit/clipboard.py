@@ -107,6 +107,7 @@ def paste(
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
     """Returns a document of some nodes and frames, with the wires among them."""
     text, result = copy_json(doc, ids), Document()
+    result.use_file_of(doc)
     corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
     corners += [f.rect[:2] for i in ids if (f := doc.frames.get(i))]
     if corners:

@@ -37,7 +37,7 @@ def add_placeholders(
         DataError: the data cannot be read.
     """
     record = doc.node(node_id)
-    types = dataset_types(record.attrs, base_dir=base_dir)
+    types = dataset_types(record.attrs, base_dir=document_folder(doc.root, base_dir))
     made = []
     with doc.transaction(f"Add placeholders to {record.name}") as t:
         fed = [w for w in doc.wires_out_of(node_id) if doc.nodes[w.target].op == PLACEHOLDER]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nodeflow.data.catalog import parse_source, source_at
 from nodeflow.data.data_paths import RESOURCE
-from nodeflow.data.errors import DataNotFound
+from nodeflow.data.document_folder import DocumentFolder, local_path
+from nodeflow.data.errors import DataNotFound, OutsideData
 from nodeflow.data.source import Location
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
 from nodeflow.document.edit import commands
@@ -31,6 +32,8 @@ def missing_path(doc: Document, record: NodeRecord) -> Path | None:
     location = Location(path, document_folder(doc.root))
     try:
         location.place() if kind.folder else location.file()
+    except OutsideData:
+        return None
     except DataNotFound:
         return Path(path)
     return None
@@ -50,8 +53,8 @@ def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
 def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
     """Points a dataset node to where its data are, as one undo step.
 
-    Other data that were in the same folder and are missing follow, if files of their names are in
-    the new folder.
+    The document may read what was found. Other data that were in the same folder and are missing
+    follow, if files of their names are in the new folder and the document may read that.
 
     Returns:
         The names of the nodes that changed.
@@ -60,12 +63,15 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
     record = graph.nodes[node_id]
     old = missing_path(graph, record)
     changed = [record.name]
+    if not document_folder(doc.root).may_read(str(found)):
+        doc.root.allow(found)
+    folder = document_folder(doc.root)
     with doc.transaction(f"Locate {found.name}"):
         for other_graph, other, path in missing(doc):
             beside = found.parent / path.name
             if other.id == node_id or old is None or path.parent != old.parent:
                 continue
-            if beside.exists():
+            if folder.may_read(str(beside)) and beside.exists():
                 _point(other_graph, other, beside)
                 changed.append(other.name)
         _point(graph, record, found)
@@ -76,22 +82,24 @@ def reanchor(doc: Document, new: Path) -> bool:
     """Keeps the data of a document that is saved in another folder, as one undo step.
 
     Data beside or below the new folder get a relative path, so that both can move; other data that
-    had one get their whole path.
+    had one get their whole path. What the document may read, it may go on reading.
 
     Returns:
         Whether a path changed.
     """
-    old = document_folder(doc.root)
+    folder = document_folder(doc.root)
     changed = False
     with doc.root.transaction("Keep the paths of data"):
         for graph in (doc.root, *doc.root.definitions()):
             for record in list(graph.nodes.values()):
-                place = _place(record, old)
+                place = _place(record, folder)
                 if place is None:
                     continue
                 kind, path = source_of(record.attrs).split(":", 1)
                 inside = place.is_relative_to(new)
-                if not inside and Path(path).expanduser().is_absolute():
+                if folder.may_read(str(place)) and not inside:
+                    doc.root.allow(place)
+                if not inside and os.path.isabs(local_path(path)):
                     continue
                 now = os.path.relpath(place, new) if inside else str(place)
                 if now != path:
@@ -100,8 +108,11 @@ def reanchor(doc: Document, new: Path) -> bool:
     return changed
 
 
-def _place(record: NodeRecord, folder: os.PathLike[str] | None) -> Path | None:
-    """Where the data of a dataset node are; None if they are no file of the user, or missing."""
+def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:
+    """Where the data of a dataset node are; None if they are no file of the user, or missing.
+
+    Of data that the document may not read, it is where they would be.
+    """
     if record.op != DATASET:
         return None
     try:
@@ -110,6 +121,8 @@ def _place(record: NodeRecord, folder: os.PathLike[str] | None) -> Path | None:
             return None
         location = Location(path, folder)
         found = location.place() if kind.folder else location.file()
+    except OutsideData:
+        return Path(os.path.normpath(folder.place(path)))
     except NodeflowError:
         return None
     return None if found.is_relative_to(resource("data")) else found.absolute()
@@ -118,7 +131,7 @@ def _place(record: NodeRecord, folder: os.PathLike[str] | None) -> Path | None:
 def source_text(doc: Document, kind: str, path: Path) -> str:
     """``csv:PATH``, relative where the data lie beside or below the document."""
     folder = document_folder(doc.root)
-    if folder is not None and path.is_relative_to(folder):
+    if folder.path and path.is_relative_to(folder):
         return f"{kind}:{os.path.relpath(path, folder)}"
     return f"{kind}:{path}"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.data.catalog import known_options, parse_source, pinned_options, row_texts
-from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
+from nodeflow.document.analysis.dataset_node import DATASET, document_folder, options_of, source_of
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
@@ -57,6 +57,7 @@ def replace_source(
     base_dir: str | os.PathLike | None = None,
 ) -> None:
     """Replace the source of a dataset node of ``graph``, and keep what still makes sense."""
+    base_dir = document_folder(document, base_dir)
     record = graph.nodes[node]
     old, options = source_of(record.attrs), options_of(record.attrs)
     if parse_source(source)[0] is parse_source(old)[0]:

@@ -96,6 +96,8 @@ DATA_ENDINGS = (".csv", ".tsv", ".npz", ".npy")
 def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
     """Returns the document that a text describes, unmodified and without undo.
 
+    It may read only what is in its folder, until its user allows more (`Document.allow`).
+
     Raises a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
     WireToNothing or UnsafePath.
     """

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from nodeflow.data.document_folder import allowance
 from nodeflow.document.model.errors import DocumentError, DocumentLocked
 from nodeflow.document.model.events import Events, Subscriber
 from nodeflow.document.model.history import History, Step
@@ -48,6 +50,7 @@ class _File(SharedTables):
     open: Transaction | None = None
     revision: int = 0
     path: Path | None = None
+    allowed: tuple[str, ...] = ()
 
 
 class Document(GraphTables):
@@ -87,6 +90,24 @@ class Document(GraphTables):
     @path.setter
     def path(self, path: Path | None) -> None:
         self._file.path = path
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """What the user lets it read outside its folder (`nodeflow.data.document_folder`)."""
+        return self._file.allowed
+
+    @allowed.setter
+    def allowed(self, allowed: tuple[str, ...]) -> None:
+        self._file.allowed = allowed
+
+    def allow(self, *places: str | PathLike[str]) -> None:
+        """Lets the document read files and folders, and what is in these."""
+        more = (path for place in places for path in allowance(place))
+        self.allowed = tuple(dict.fromkeys((*self.allowed, *more)))
+
+    def use_file_of(self, other: Document) -> None:
+        """Takes the file, and what it may read, from another document; for a copy."""
+        self.path, self.allowed = other.path, other.allowed
 
     # ---- definitions ------------------------------------------------------------------------
 

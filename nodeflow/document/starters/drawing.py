@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import allow_source
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.edit import commands, create_subgraph
@@ -40,6 +41,7 @@ class Drawing:
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
         """A node, wired from `name` or `name:port`, in the order of its inputs."""
         plain = plain_declaration(op)
+        allow_source(self.doc, attrs.get("source"))  # the user's own data, chosen for this
         first = attrs if plain is None else plain.first_attrs(attrs)
         node_id = commands.add_node(self.doc, op, (0, 0), name, first)
         self.ids[name] = node_id

@@ -32,7 +32,9 @@ ADD: tuple[Any, ...] = (
     *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
     ("Own ops", OWN_OPS),
 )
-DATASET: tuple[Any, ...] = ("attach_data", "show_dataset", "add_placeholders", "locate_data")
+DATASET: tuple[Any, ...] = (
+    *("attach_data", "show_dataset", "add_placeholders", "locate_data", "allow_data"),
+)
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
     *("unfold", "slider", SEPARATOR),
@@ -139,7 +141,8 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *(SEPARATOR, "delete"),
     ),
     "dataset": (
-        *("show_dataset", "add_placeholders", "locate_data", SEPARATOR, "rename", SEPARATOR),
+        *("show_dataset", "add_placeholders", "locate_data", "allow_data", SEPARATOR),
+        *("rename", SEPARATOR),
         *("mute", "collapse", "hide_wires", SEPARATOR),
         *("cut", "copy", "duplicate", "frame", SEPARATOR, "delete"),
     ),

@@ -275,6 +275,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("show_dataset", "Show the rows", "", "table", "The data of the selected dataset as a table"),
     _a("locate_data", "Locate…", "", "folder-open", "Say where a data file that moved is now"),
+    _a(
+        "allow_data",
+        "Allow reading data outside the folder",
+        "",
+        "folder-open",
+        "Let the document read all files that it names outside its folder",
+    ),
     _a("insert_node", "Insert a node…", "", "plus", "Into the selected wire, from what fits"),
     _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
     _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "As stubs", on_canvas=True),

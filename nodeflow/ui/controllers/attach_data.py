@@ -94,6 +94,7 @@ class AttachData(QObject):
         except NodeflowError as error:
             self._messages.show(sentence(error), "warning")
             return
+        self._workspace.allow_source(source)
         self.attach(source)
 
     def _sample(self) -> None:

@@ -18,6 +18,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
+from nodeflow.document.io.consents import remembered
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
@@ -259,7 +260,9 @@ class FileController(QObject):
         """Show a new document that is not saved yet; False if the user keeps the one before."""
         if not self.may_leave():
             return False
+        allowed = document.allowed
         document = flow.loads(flow.dumps(document))  # without the steps that made it
+        document.allowed = allowed
         document.mark_modified()
         self._show(document, title)
         return True
@@ -362,6 +365,9 @@ class FileController(QObject):
 
     def _show(self, document: Document, title: str = "", known: KnownFile | None = None) -> None:
         self.recovery.keep_journal(document)
+        if document.path is not None:
+            known_before = (*document.allowed, *remembered(document.path))
+            document.allowed = tuple(dict.fromkeys(known_before))
         self._workspace.open(document, given_title=title)
         self.opened.emit()
         self.shared.opened(document.path, known)

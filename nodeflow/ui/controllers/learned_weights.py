@@ -16,6 +16,7 @@ from typing import Any
 from PySide6.QtCore import QEventLoop, QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from nodeflow.document.analysis.outside_data import outside_weights
 from nodeflow.document.edit import commands
 from nodeflow.document.io.journal import Journal
 from nodeflow.errors import FileProblem
@@ -291,6 +292,11 @@ class LearnedWeights(QObject):
         """Saving a document that names a weights file writes the learned variables, too."""
         document = self._workspace.root
         if document.weights and document.path and self._link.has_trained:
+            outside = outside_weights(document)
+            if outside is not None:  # a link would lead the weights elsewhere
+                text = f"The weights were not saved: {outside} leads out of the document's folder."
+                self._messages.show(text, "warning", "allow_data", "Allow")
+                return
             path = document.path.parent / document.weights
             self._saving[self._link.save_weights(str(path))] = path
         elif self._unsaved:

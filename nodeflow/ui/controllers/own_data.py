@@ -71,6 +71,7 @@ class OwnData(QObject):
         files.data_chosen.connect(self.open_path)
         pages.dataset.locate_requested.connect(self.locate)
         workspace.replaced.connect(self._report_missing)
+        workspace.allowed.connect(self._report_missing)
 
     # ---- the wizard -------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class OwnData(QObject):
         with self._canvas.signals.reporting(), document.transaction(f"Add {path.name}"):
             kind, _, place = source_at(str(path)).partition(":")
             source = source_text(document, kind, Path(place))
+            self._workspace.allow_source(source)
             self._pages.show_canvas()
             self._canvas.edits.add_node(DATASET, at, {"source": source})
 
@@ -229,6 +231,7 @@ class OwnData(QObject):
         if place is None:
             return
         with self._canvas.signals.reporting():
+            self._workspace.allow(place)
             names = relocate(self._workspace.root, record.id, place)
             self._messages.message_retracted.emit("locate_data")
             more = f" and {len(names) - 1} more of that folder" if len(names) > 1 else ""

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
+from nodeflow.document.analysis.outside_data import outside_weights
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.engine.events import CompileFailure
@@ -114,6 +115,8 @@ class EngineLink(QObject, EngineRequests):
         workspace.edited.connect(self._on_change)
         workspace.replaced.connect(self._on_replaced)
         workspace.saved.connect(self._on_saved)
+        workspace.allowed.connect(self._on_allowed)
+        self._waits_for_weights = False
         self._folder = workspace.base_dir
         self._lasting: dict[type, p.Request] = {}
         """What every engine gets when it starts: the latest request of each kind."""
@@ -193,12 +196,27 @@ class EngineLink(QObject, EngineRequests):
         self._oldest = self._request + 1
         self._asked = None
         text, folder = flow.dumps(document), self._folder
-        self._send(p.SyncDocument(text, document.revision, folder, keep))
+        request = p.SyncDocument(text, document.revision, folder.path or None, keep, folder.allowed)
+        self._send(request)
         self._watch_again()
         self._has_data = self._has_data if keep else _is_first_batch(self._data)
-        if document.weights and document.path and not keep:
-            self.load_weights(str(document.path.parent / document.weights))
+        if not keep:
+            self._load_named_weights()
         self.refresh_soon()
+
+    def _load_named_weights(self) -> None:
+        """Load the variables that the document names, once it may read them."""
+        document = self._workspace.root
+        self._waits_for_weights = outside_weights(document) is not None
+        if document.weights and document.path and not self._waits_for_weights:
+            self.load_weights(str(document.path.parent / document.weights))
+
+    @Slot()
+    def _on_allowed(self) -> None:
+        if self._client is not None:
+            self.sync(keep=True)
+            if self._waits_for_weights:
+                self._load_named_weights()
 
     def load_plugins(self, folder: str, skip: tuple[tuple[str, str], ...] = ()) -> None:
         """Let the engine load the user's own ops, now and when it starts; old answers are void.

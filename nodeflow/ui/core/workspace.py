@@ -10,12 +10,17 @@ own graph, for what concerns the file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
+from os import PathLike
 
 from PySide6.QtCore import QObject, Signal
 
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import document_folder, place_of
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.outside_data import weights_problem
 from nodeflow.document.analysis.paths import (
     ALONE,
     find_name,
@@ -48,6 +53,7 @@ class Workspace(QObject):
         edited(Change): the same with all it did to the file.
         analysed(set of node ids): types or problems of these nodes changed.
         selected(tuple of node ids): another selection.
+        allowed: the user lets the document read more.
         saved: the document was saved, so that its title and marks changed.
     """
 
@@ -58,6 +64,7 @@ class Workspace(QObject):
     analysed = Signal(object)
     selected = Signal(object)
     saved = Signal()
+    allowed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -259,9 +266,9 @@ class Workspace(QObject):
         return self._selection
 
     @property
-    def base_dir(self) -> str | None:
-        """The folder that relative files of the document start from."""
-        return str(self.document.path.parent) if self.document.path else None
+    def base_dir(self) -> DocumentFolder:
+        """Where relative files of the document start, and what it may read elsewhere."""
+        return document_folder(self.root)
 
     @property
     def title(self) -> str:
@@ -274,7 +281,9 @@ class Workspace(QObject):
 
     def problems(self) -> list[Problem]:
         """Every problem of the document, errors first."""
-        return sorted([*self.file_problems, *self.root_analysis.all_problems()], key=_severity)
+        weights = weights_problem(self.root)
+        of_file = [*self.file_problems, *([weights] if weights else [])]
+        return sorted([*of_file, *self.root_analysis.all_problems()], key=_severity)
 
     @property
     def optimizers(self) -> list[str]:
@@ -303,6 +312,20 @@ class Workspace(QObject):
             self._selection = ids
             self.document.seal()
             self.selected.emit(ids)
+
+    def allow(self, *places: str | PathLike[str]) -> None:
+        """Let the document read files and folders, because its user typed or chose them."""
+        new = [place for place in places if not self.base_dir.may_read(os.fspath(place))]
+        if new:
+            self.root.allow(*new)
+            self.reanalyse()
+            self.allowed.emit()
+
+    def allow_source(self, source: str) -> None:
+        """Let the document read the file or folder of a source."""
+        place = place_of(self.root, source)
+        if place is not None:
+            self.allow(place)
 
     def _analyse(self, change: Change) -> None:
         for analysis in (self.root_analysis, *self._apart.values()):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout
 
 from nodeflow.data.catalog import SOURCES, parse_source
+from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.messages import remark
@@ -18,11 +20,15 @@ from nodeflow.ui.inspector.path_field import PathField
 
 
 class SourceEditor(Editor):
-    """Kind of source, and a path where the kind takes one."""
+    """Kind of source, and a path where the kind takes one.
+
+    ``written`` carries a source whose path the user typed or browsed for, before it is submitted.
+    """
 
     wide = True
+    written = Signal(str)
 
-    def __init__(self, attr: Attr, theme: Theme, base_dir: str | None) -> None:
+    def __init__(self, attr: Attr, theme: Theme, base_dir: DocumentFolder) -> None:
         super().__init__(attr, theme)
         self.kind = QuietCombo()
         self.kind.setAccessibleName("Kind of data")
@@ -30,7 +36,7 @@ class SourceEditor(Editor):
             self.kind.addItem(source.title, source.id)
         self.kind.activated.connect(self._on_kind)
         self.file = PathField(base_dir)
-        self.file.chosen.connect(self._submit_source)
+        self.file.chosen.connect(self._on_path)
         self.file.left.connect(self.finished)
         self._doc = label("", "caption", wrap=True)
         outer = QVBoxLayout()
@@ -78,11 +84,22 @@ class SourceEditor(Editor):
         self._submit_source()
         self.finished.emit()
 
+    def _on_path(self) -> None:
+        text = self._source()
+        if text != self._value:
+            self.written.emit(text)  # whoever hears that may show the old path once more
+        self._submit(text)
+
+    def _source(self) -> str:
+        """The source as it stands in the fields."""
+        kind = str(self.kind.currentData())
+        takes_path = kind in SOURCES and SOURCES[kind].takes_path
+        return f"{kind}:{self.file.path}" if takes_path else kind
+
     def _submit_source(self) -> None:
-        source = SOURCES.get(self.kind.currentData())
-        text = str(self.kind.currentData())
-        if source is not None and source.takes_path:
-            text = f"{source.id}:{self.file.path}"
+        self._submit(self._source())
+
+    def _submit(self, text: str) -> None:
         try:
             parse_source(text)
         except NodeflowError as error:

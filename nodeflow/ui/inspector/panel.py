@@ -14,12 +14,13 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
+from nodeflow.document.analysis.outside_data import allow_title, outside_place
 from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
 from nodeflow.document.build.take_apart import layer_fixes
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.fixes import node_fixes
+from nodeflow.document.edit.fixes import Fix, node_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.core.theme import SPACE, Theme
@@ -146,7 +147,7 @@ class NodePage(Page):
         self.stop.setVisible(has_breakpoint(record))
         self.device.show_record(record)
         shown = self.workspace.document, self.workspace.analysis, self.node
-        fixes = [*layer_fixes(*shown), *node_fixes(*shown)]
+        fixes = [*self._consent_fixes(record), *layer_fixes(*shown), *node_fixes(*shown)]
         self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
         self.attributes.show_record(record, problems)
         if self.source is not None:
@@ -161,6 +162,13 @@ class NodePage(Page):
             self.place.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
+
+    def _consent_fixes(self, record: NodeRecord) -> list[Fix]:
+        """Allowing the node's data, where they lie outside the document's folder."""
+        place = outside_place(self.workspace.document, record)
+        if place is None:
+            return []
+        return [Fix(allow_title(place), partial(self.workspace.allow, place))]
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
         op = self.op
@@ -207,6 +215,7 @@ class NodePage(Page):
         assert self.op is not None
         attr = self.op.attr("source")
         editor = SourceEditor(attr, self.theme, self.workspace.base_dir)
+        editor.written.connect(self.workspace.allow_source)
         self.source = AttrRow(attr, self.theme, editor)
         self.source.edited.connect(self.attributes._on_edited)
         self.source.finished.connect(self.attributes._on_finished)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.data.document_folder import DocumentFolder, is_remote
 from nodeflow.paths import home
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import button
@@ -29,7 +30,7 @@ class PathField(QWidget):
     """The path of a file, or of a folder.
 
     Args:
-        base_dir: where relative paths start; None where the document has no file yet.
+        base_dir: where relative paths start, and what else the document may read.
 
     Signals:
         chosen: a path was typed to its end, or browsed for.
@@ -39,7 +40,7 @@ class PathField(QWidget):
     chosen = Signal()
     left = Signal()
 
-    def __init__(self, base_dir: str | None) -> None:
+    def __init__(self, base_dir: DocumentFolder) -> None:
         super().__init__()
         self._base_dir = base_dir
         self.endings: tuple[str, ...] = ()
@@ -93,7 +94,9 @@ class PathField(QWidget):
         """The paths that a text may be the beginning of: folders first, then files that fit."""
         head, _, start = text.replace(os.sep, "/").rpartition("/")
         head = f"{head}/" if "/" in text.replace(os.sep, "/") else ""
-        folder = Path(self._base_dir or home(), os.path.expanduser(head or "."))
+        if not self._may_list(head):
+            return []
+        folder = Path(self._base_dir.path or home(), os.path.expanduser(head or "."))
         try:
             with os.scandir(folder) as entries:
                 found = [(e.name, e.is_dir()) for e in islice(entries, MOST)]
@@ -105,6 +108,14 @@ class PathField(QWidget):
             if name.startswith(".") <= start.startswith(".") and (is_folder or self._fits(name))
         ]
         return [path for *_, path in sorted(fitting)]
+
+    def _may_list(self, head: str) -> bool:
+        """Whether a folder may be looked into: where the user's own typing leads, anywhere here."""
+        from_file = self._shown.replace(os.sep, "/").startswith(head)
+        return self._may_look(head) if head and (from_file or is_remote(head)) else True
+
+    def _may_look(self, path: str) -> bool:
+        return self._base_dir.may_read(self._base_dir.place(path))
 
     def _fits(self, name: str) -> bool:
         return bool(self.endings) and name.lower().endswith(self.endings)
@@ -131,8 +142,10 @@ class PathField(QWidget):
         self.line.setText(self._shown)
 
     def _on_browse(self) -> None:
-        start = str(Path(self._base_dir or home(), os.path.expanduser(self.path)))
-        start = start if os.path.isdir(start) else os.path.dirname(start)
+        start = str(self._base_dir.path or home())
+        if self._may_look(self.path):
+            start = str(Path(start, os.path.expanduser(self.path)))
+            start = start if os.path.isdir(start) else os.path.dirname(start)
         if self.endings:
             patterns = " ".join(f"*{ending}" for ending in self.endings)
             files = f"{self.title} ({patterns});;All files (*)"
@@ -146,6 +159,6 @@ class PathField(QWidget):
 
     def _relative(self, path: str) -> str:
         """Relative to the document where the file lies beside or below it, else absolute."""
-        if self._base_dir and Path(path).is_relative_to(self._base_dir):
+        if self._base_dir.path and Path(path).is_relative_to(self._base_dir):
             return os.path.relpath(path, self._base_dir)
         return path

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import options_of, source_of
+from nodeflow.document.analysis.outside_data import outside_place
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
@@ -77,9 +78,11 @@ class DatasetPage(QWidget):
         self.problem = label("", "muted", wrap=True)
         self.problem.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.locate = button("Locate…", "primary", self.locate_requested.emit)
+        self.allow = button("Allow", "primary", self._on_allow)
         self._lay_out()
         themes.follow(self.set_theme)
         workspace.changed.connect(self._on_changed)
+        workspace.allowed.connect(self._on_allowed)
         workspace.replaced.connect(self._leave)
         workspace.entered.connect(self._leave)
 
@@ -104,6 +107,7 @@ class DatasetPage(QWidget):
         middle = QHBoxLayout()
         middle.addStretch(1)
         middle.addWidget(self.locate)
+        middle.addWidget(self.allow)
         middle.addStretch(1)
         nothing.addLayout(middle)
         nothing.addStretch(1)
@@ -149,6 +153,7 @@ class DatasetPage(QWidget):
         self.notice.hide()
         self.problem.setText("")
         self.locate.hide()
+        self.allow.hide()
         self._pages.setCurrentIndex(1)
         self.path.show_path(self._outside, record.name, "")
         try:
@@ -174,7 +179,24 @@ class DatasetPage(QWidget):
         hint = f"\n{in_window(error.hint)}" if error.hint else ""
         self.problem.setText(f"{in_window(error.message)}{hint}")
         self.locate.setVisible(type(error).__name__ == "DataNotFound")
+        self.allow.setVisible(self._outside_place() is not None)
         self._pages.setCurrentIndex(1)
+
+    def _outside_place(self) -> str | None:
+        """The path of the data if the document may not read them."""
+        record = self._workspace.document.nodes.get(self.node or "")
+        return None if record is None else outside_place(self._workspace.document, record)
+
+    def _on_allow(self) -> None:
+        place = self._outside_place()
+        if place is not None:
+            self._workspace.allow(place)
+
+    def _on_allowed(self) -> None:
+        """The data may be readable now."""
+        record = self._workspace.document.nodes.get(self.node or "")
+        if record is not None and self.content is None:
+            self._read(record)
 
     def _show_tabs(self, splits: tuple[str, ...]) -> None:
         self.tabs.blockSignals(True)

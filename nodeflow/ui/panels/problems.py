@@ -6,9 +6,17 @@ from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from nodeflow.document.analysis.analysis import TRAINING
+from nodeflow.document.analysis.outside_data import WEIGHTS, allow_title, place_of_problem
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
@@ -16,7 +24,7 @@ from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
@@ -33,10 +41,12 @@ class ProblemsPanel(QWidget):
     Signals:
         chosen(node id, port): show this node.
         file_chosen(place): show this file, ``leaky.py, line 3``.
+        allow_requested(path): let the document read this file or folder.
     """
 
     chosen = Signal(str, str)
     file_chosen = Signal(str)
+    allow_requested = Signal(str)
 
     def __init__(
         self,
@@ -76,6 +86,9 @@ class ProblemsPanel(QWidget):
         self.list.clear()
         for problem in problems[:MOST]:
             self.list.addItem(self._item(problem))
+            place = place_of_problem(self._workspace.root, problem)
+            if place is not None:
+                self._offer(self.list.item(self.list.count() - 1), place)
         if len(problems) > MOST:
             self.list.addItem(f"and {len(problems) - MOST} more")
         self._pages.setCurrentIndex(0 if problems else 1)
@@ -86,8 +99,20 @@ class ProblemsPanel(QWidget):
             return
         super().keyPressEvent(event)
 
+    def _offer(self, item: QListWidgetItem, place: str) -> None:
+        """Put a button into a row that allows reading what its problem is about."""
+        allow = button(allow_title(place), slot=partial(self.allow_requested.emit, place))
+        allow.setObjectName("fix")
+        holder = QWidget()
+        layout = QHBoxLayout(holder)
+        layout.setContentsMargins(0, 0, SPACE[2], 0)
+        layout.addStretch(1)
+        layout.addWidget(allow)
+        self.list.setItemWidget(item, holder)
+
     def _item(self, problem: Problem) -> QListWidgetItem:
-        where = problem.node or problem.file or "training"
+        of_document = WEIGHTS if problem.port == WEIGHTS else "training"
+        where = problem.node or problem.file or of_document
         if problem.port and problem.node:
             where += f":{problem.port}"
         text = f"{where}    {plain(problem.message)}"
@@ -127,6 +152,7 @@ def _make(context: PanelContext) -> ProblemsPanel:
 
     panel.chosen.connect(show_node)
     panel.file_chosen.connect(context.plugins.open_file)
+    panel.allow_requested.connect(context.workspace.allow)
     context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
     return panel
 

@@ -31,6 +31,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.attach_data import AttachData
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
+from nodeflow.ui.controllers.data_consent import DataConsent
 from nodeflow.ui.controllers.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.edit_actions import EditActions
 from nodeflow.ui.controllers.engine_notices import EngineNotices
@@ -226,6 +227,7 @@ class MainWindow(QMainWindow):
             messages,
             actions,
         )
+        self.consent = DataConsent(self, workspace, messages, actions)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.unfinished = UnfinishedTraining(workspace, link, messages)
         self.run = RunController(

@@ -1,0 +1,85 @@
+"""Data outside the document's folder that its user has not allowed: which, and who names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nodeflow.data.errors import OutsideData
+from nodeflow.document.analysis.dataset_node import DATASET, document_folder, place_of
+from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import NodeRecord
+
+WEIGHTS = "weights"
+"""The document's field that names a file, and the port of its problem."""
+
+
+LONGEST = 44
+"""Characters of a path on a button."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A file or folder that the document may not read.
+
+    Attributes:
+        name: of the dataset node that names it; ``weights`` where the document does.
+        place: its path, which nothing has touched.
+    """
+
+    name: str
+    place: str
+
+
+def outside_place(doc: Document, record: NodeRecord) -> str | None:
+    """Returns where a node's data are if the document may not read them; else None."""
+    place = place_of(doc, record.attrs.get("source")) if record.op == DATASET else None
+    return None if place is None else document_folder(doc.root).leaves(place)
+
+
+def outside_weights(doc: Document) -> str | None:
+    """Returns the path of the trained variables if a link leads where the document may not read."""
+    folder = document_folder(doc.root)
+    place = folder.place(doc.root.weights) if doc.root.weights and folder.path else None
+    return None if place is None else folder.leaves(place)
+
+
+def outside_data(doc: Document) -> list[Outside]:
+    """Returns all that a file names and may not read, in all of its graphs."""
+    found = [
+        Outside(record.name, place)
+        for graph in (doc.root, *doc.root.definitions())
+        for record in graph.nodes.values()
+        if (place := outside_place(graph, record)) is not None
+    ]
+    weights = outside_weights(doc)
+    return found if weights is None else [*found, Outside(WEIGHTS, weights)]
+
+
+def place_of_problem(doc: Document, problem: Problem) -> str | None:
+    """Returns the path that a problem is about, if it is that of data that may not be read."""
+    if problem.kind != OutsideData.__name__:
+        return None
+    if not problem.node:
+        return outside_weights(doc)
+    found = find_name(doc.root, problem.node)
+    return None if found is None else outside_place(doc, found[-1])
+
+
+def allow_title(place: str) -> str:
+    """Returns what a button says that allows reading a path; the middle of a long one is left out.
+
+    >>> allow_title("/data/a.csv")
+    'Allow reading /data/a.csv'
+    """
+    shown = place if len(place) <= LONGEST else f"{place[:14]}…{place[15 - LONGEST :]}"
+    return f"Allow reading {shown}"
+
+
+def weights_problem(doc: Document) -> Problem | None:
+    """Returns the problem of a document whose weights may not be read; else None."""
+    place = outside_weights(doc)
+    if place is None:
+        return None
+    return Problem.of(document_folder(doc.root).refusal(place, port=WEIGHTS), "")

@@ -1,0 +1,39 @@
+"""What the user lets each document read outside its folder: remembered here, never in the document.
+
+Each document has a file of its own, so that two windows do not overwrite each other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nodeflow.atomic_write import write_atomically
+from nodeflow.paths import consents_folder
+
+
+def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
+    """Returns what a document may read, as `Document.allowed` has it; nothing if that is lost."""
+    try:
+        content = json.loads(_file(document, folder).read_text(encoding="utf-8"))
+        allowed = content["allowed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    is_list = isinstance(allowed, list) and all(isinstance(path, str) for path in allowed)
+    return tuple(allowed) if is_list else ()
+
+
+def remember(document: Path, allowed: Iterable[str], folder: Path | None = None) -> None:
+    """Keeps what a document may read from now on; raises OSError if that cannot be written."""
+    file = _file(document, folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    about = {"consents": 1, "document": os.path.realpath(document), "allowed": list(allowed)}
+    write_atomically(file, json.dumps(about, indent=1).encode())
+
+
+def _file(document: Path, folder: Path | None) -> Path:
+    name = hashlib.sha256(os.path.realpath(document).encode()).hexdigest()[:24]
+    return (folder or consents_folder()) / f"{name}.json"

@@ -1,0 +1,74 @@
+"""Data outside the document's folder: nothing of them is read before the user allows it here."""
+
+from __future__ import annotations
+
+import logging
+
+from PySide6.QtCore import QObject
+
+from nodeflow.document.analysis.outside_data import Outside, outside_data
+from nodeflow.document.io.consents import remember
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core.messages import Messages, listed
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+ACTION = "allow_data"
+
+
+class DataConsent(QObject):
+    """Asks for data outside the folder when a document opens, and remembers each yes."""
+
+    def __init__(
+        self, parent: QObject, workspace: Workspace, messages: Messages, actions: ActionSet
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._messages = workspace, messages
+        actions.bind({ACTION: Binding(self.allow_all, self._nothing_outside)})
+        workspace.replaced.connect(self._report)
+        workspace.allowed.connect(self._on_allowed)
+        workspace.saved.connect(self._remember)
+
+    def allow_all(self) -> None:
+        """Let the document read everything that it names."""
+        self._workspace.allow(*(one.place for one in outside_data(self._workspace.root)))
+
+    def _nothing_outside(self) -> Blocked | None:
+        if outside_data(self._workspace.root):
+            return None
+        return Blocked("The document may read everything that it names.")
+
+    def _report(self) -> None:
+        """Say over the canvas what the document may not read yet."""
+        found = outside_data(self._workspace.root)
+        if found:
+            places = {one.place for one in found}
+            text = "Allow" if len(places) == 1 else f"Allow all {len(places)}"
+            self._messages.show(asking(found), "warning", ACTION, text)
+
+    def _on_allowed(self) -> None:
+        if not outside_data(self._workspace.root):
+            self._messages.message_retracted.emit(ACTION)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep what was allowed for the document's file, which Save As may have changed."""
+        document = self._workspace.root
+        if document.path is None or not document.allowed:
+            return
+        try:
+            remember(document.path, document.allowed)
+        except OSError as error:
+            log.warning("what %s may read is not remembered: %s", document.path, error)
+            self._messages.show_status("What you allowed holds until the window closes")
+
+
+def asking(found: list[Outside]) -> str:
+    """What a document would read, in words."""
+    places = list(dict.fromkeys(one.place for one in found))
+    if len(places) == 1:
+        kind = "data" if found[0].name != "weights" else "weights"
+        return f"{found[0].name} names {kind} outside the document's folder: {places[0]}"
+    return f"The document names {len(places)} files outside its folder: {listed(places, 3)}"

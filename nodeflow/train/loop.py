@@ -29,6 +29,7 @@ from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of, put_back
 from nodeflow.train.first_bad import FirstBad, find_first_bad
 from nodeflow.train.identity import identity_of
+from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
 from nodeflow.train.replay import Past
 from nodeflow.train.resuming import Resumption
@@ -135,6 +136,8 @@ class _Loop:
             session.count_steps(self.optimizers, state.counted)
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
+        self.probes = (*self.breakpoints.probes, *probes(training.plotted))
+        """What is recorded beside the loss: what breakpoints watch, then what is plotted."""
         self.found: Found | None = None
         self.bad: FirstBad | None = None
         ended = self.at.epoch - 1
@@ -278,7 +281,7 @@ class _Loop:
         self.past = Past(
             self.session,
             self.training,
-            tuple(self.breakpoints.probes),
+            self.probes,
             self.rows,
             self.steps_per_epoch,
             snapshots,
@@ -320,12 +323,12 @@ class _Loop:
             self.session.variables.update(before)
 
     def _stepper(self) -> Stepper:
-        return stepper_of(self.session, self.training, self.breakpoints.probes, self.at.step)
+        return stepper_of(self.session, self.training, self.probes, self.at.step)
 
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
         assert training.stream is not None
-        scalars = [training.loss, *self.breakpoints.probes]
+        scalars = [training.loss, *self.probes]
         return StreamStepper(
             self.session,
             training.optimizer,
@@ -383,12 +386,13 @@ class _Loop:
                 done = self._stop_at(self.guard, found)  # the steps after it are taken back
             at.count(scalars[:done, 0])
             left -= done
-            hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
+            hit = self._hits(scalars[done - 1]) if done else ()
             if hit:
                 self.control.pause()
             self._keep()
             if done:
-                yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier)
+                plotted = self._plotted(scalars[:done])
+                yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier, plotted)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
                 if self.found:
@@ -421,11 +425,18 @@ class _Loop:
             if not done:
                 break
             parts.append(scalars)
-            if self.breakpoints.hits(scalars[0, 1:]):
+            if self._hits(scalars[0]):
                 break
-        return len(parts), np.concatenate(
-            parts or [np.zeros((0, 1 + len(self.breakpoints.probes)))]
-        )
+        return len(parts), np.concatenate(parts or [np.zeros((0, 1 + len(self.probes)))])
+
+    def _hits(self, scalars: np.ndarray) -> tuple[str, ...]:
+        """The nodes whose breakpoints a step hits; ``scalars`` are what was recorded of it."""
+        return self.breakpoints.hits(scalars[1 : 1 + len(self.breakpoints.probes)])
+
+    def _plotted(self, scalars: np.ndarray) -> dict[str, np.ndarray]:
+        """The values of plotted nodes in the steps of a chunk, by the names of their curves."""
+        first = 1 + len(self.breakpoints.probes)
+        return {key: scalars[:, first + i] for i, key in enumerate(self.training.plotted)}
 
     def _due(self, epoch: int) -> Sequence[Metric]:
         training = self.training

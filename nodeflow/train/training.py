@@ -103,6 +103,8 @@ class Training(PlainSettings):
         feeds: constant values for other placeholders.
         monitor: what early stopping watches if ``patience`` switches it on.
         breakpoints: tensors that pause the training, see `Breakpoints`.
+        plotted: tensors of one number, by the names of their curves: their value of each step is
+            in `Steps`.
         stream: where batches come from, instead of the bindings' rows of the train split.
         row_seed: seed of the order of the rows, if that is another one.
 
@@ -117,6 +119,7 @@ class Training(PlainSettings):
     feeds: Mapping[Tensor, Any] = field(default_factory=dict)
     monitor: Monitor = Monitor()
     breakpoints: tuple[Tensor, ...] = ()
+    plotted: Mapping[str, Tensor] = field(default_factory=dict)
     stream: ElementStream | None = None
     row_seed: int | None = None
 

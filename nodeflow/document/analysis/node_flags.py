@@ -31,6 +31,11 @@ def has_breakpoint(record: NodeRecord) -> bool:
     return record.extra.get("breakpoint") is True
 
 
+def is_plotted(record: NodeRecord) -> bool:
+    """Returns whether a training plots the node's value of each step."""
+    return bool(record.extra) and record.extra.get("plotted") is True
+
+
 def device_of(record: NodeRecord) -> str:
     """Returns where a node is to be computed, ``/device:GPU:0``; empty where nothing says so."""
     return lawful_device(record.extra.get("device")) if record.extra else ""

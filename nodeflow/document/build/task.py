@@ -15,7 +15,7 @@ import numpy as np
 from nodeflow.data.catalog import all_rows, open_dataset
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import document_folder, options_of, source_of
-from nodeflow.document.analysis.node_flags import has_breakpoint
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_plotted
 from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,
@@ -38,6 +38,7 @@ from nodeflow.errors import (
 from nodeflow.file_reading import current_limit, limited
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.summaries.ops import ScalarSummary
+from nodeflow.train.plotted import plotted_by_key
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
@@ -278,6 +279,7 @@ class Task:
         monitor = self._monitor(settings, loss, metrics)
         watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if breakpoints else ()
+        plotted = plotted_by_key(self._plotted(loss), keys)
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         recorded = [n for n in self.graph.nodes if isinstance(n.op, ScalarSummary)]
         nodes = [optimizer, loss.node, *measured, *recorded]
@@ -289,6 +291,7 @@ class Task:
             feeds=self._feeds,
             monitor=monitor,
             breakpoints=broken,
+            plotted=plotted,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
         training = training.with_summaries(self.graph)
@@ -316,6 +319,18 @@ class Task:
         records = self.build.document.nodes.values()
         nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
+
+    def _plotted(self, loss: Tensor) -> list[Tensor]:
+        """What comes out of plotted nodes, as far as a step has the data that they need."""
+        records = self.build.document.nodes.values()
+        nodes = [self.build.nodes.get(r.id) for r in records if is_plotted(r)]
+        fed = {*ancestors([loss.node]), *(tensor.node for tensor in self._feeds)}
+        found = []
+        for node in nodes:
+            needed = [] if node is None else ancestors([node])
+            if node is not None and all(n in fed or n.op.id != "placeholder" for n in needed):
+                found += node.outputs[:1]
+        return found
 
     def _monitor(
         self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]

@@ -1,4 +1,4 @@
-"""Edits of the flags of nodes and wires: breakpoints, modes, collapsed cards, wires, views."""
+"""Edits of the flags of nodes and wires: breakpoints, plots, modes, cards, wires, views."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
     hidden_ports,
     is_collapsed,
+    is_plotted,
     is_unfolded,
     with_field,
 )
@@ -26,6 +27,13 @@ def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
     every = all(has_breakpoint(doc.node(i)) for i in ids)
     verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
     _set(doc, verb, ids, "breakpoint", None if every else True)
+
+
+def toggle_plotted(doc: Document, ids: Iterable[str]) -> None:
+    """Plots the values of nodes over the steps of a training, or stops it if all are plotted."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(is_plotted(doc.node(i)) for i in ids)
+    _set(doc, "Do not plot" if every else "Plot", ids, "plotted", None if every else True)
 
 
 def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:

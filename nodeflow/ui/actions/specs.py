@@ -264,6 +264,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "A training pauses where the value is not finite, or true",
         on_canvas=True,
     ),
+    _a(
+        "plot_node",
+        "Plot over steps",
+        "",
+        "chart-line",
+        "Trainings record its value of each step, beside the loss; counts from the next Train",
+    ),
     _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
     _a("unfold", "Unfold the ports of settings", "", "chevron-down", "Settings as in-ports"),
     _a(

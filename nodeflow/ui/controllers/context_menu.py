@@ -12,13 +12,19 @@ from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, is_unfolded
+from nodeflow.document.analysis.node_flags import (
+    has_breakpoint,
+    is_collapsed,
+    is_plotted,
+    is_unfolded,
+)
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
 from nodeflow.document.analysis.ports import in_ports
-from nodeflow.document.edit.set_flags import toggle_breakpoint
+from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
+from nodeflow.train.plotted import can_plot
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.menus import CONTEXT_MENUS, SEPARATOR
@@ -38,6 +44,7 @@ MOST_EXAMINED = 50
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NOTHING_FOLDS = Blocked("No port of this only overrides a setting.")
+NEVER_PLOTTED = Blocked("This is no single number: reduce it, and plot that.")
 NEVER_HIT = Blocked(
     "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
 )
@@ -78,6 +85,7 @@ class ContextMenu(QObject):
             "collapse": Binding(canvas.edits.toggle_collapsed, self._no_targets),
             "unfold": Binding(canvas.edits.toggle_unfolded, self._unfold_blocked),
             "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
+            "plot_node": Binding(self._toggle_plotted, self._plot_blocked),
             "hide_wires": Binding(canvas.edits.toggle_wire_hidden, self._hiding_blocked),
             "add_dot": Binding(self._add_dot, self._no_wire),
             "insert_node": Binding(self._insert_node, self._no_wire),
@@ -93,7 +101,7 @@ class ContextMenu(QObject):
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
         views = QMenu(self.menu)
-        fill_menu(views, ("slider", SEPARATOR, *VIEWS), self._actions, {})
+        fill_menu(views, ("plot_node", "slider", SEPARATOR, *VIEWS), self._actions, {})
         fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
         if kind == "node" and self._takes_a_picture():
             self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])
@@ -131,6 +139,8 @@ class ContextMenu(QObject):
         every = bool(nodes) and all(has_breakpoint(node) for node in nodes)
         words = "Remove the breakpoint" if every else "Set a breakpoint"
         self._actions.set_text("breakpoint", words)
+        every = bool(nodes) and all(is_plotted(node) for node in nodes)
+        self._actions.set_text("plot_node", "Do not plot" if every else "Plot over steps")
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
         every = bool(nodes) and all(is_unfolded(node) for node in nodes)
@@ -183,6 +193,21 @@ class ContextMenu(QObject):
             if any(map(can_hit, (analysis.out_types(node) or {}).values()))
         ]
 
+    def _plot_blocked(self) -> Blocked | None:
+        if not self._workspace.selection:
+            return self._locked() or NO_SELECTION
+        return self._locked() or (None if self._plottable() else NEVER_PLOTTED)
+
+    def _plottable(self) -> list[str]:
+        """The selected nodes that are plotted or could be: a single number, as far as is known."""
+        nodes, analysis = self._workspace.document.nodes, self._workspace.analysis
+        found = []
+        for node in self._workspace.selection:
+            first = next(iter((analysis.out_types(node) or {}).values()), None)
+            if is_plotted(nodes[node]) or (first is not None and can_plot(first)):
+                found.append(node)
+        return found
+
     def _not_several(self) -> Blocked | None:
         several = len(self._workspace.selection) > 1
         return self._locked() or (None if several else Blocked("Select two nodes or more."))
@@ -221,6 +246,10 @@ class ContextMenu(QObject):
                 toggle_breakpoint(document, chosen)
             else:
                 toggle_breakpoint(document, self._breakable())
+
+    def _toggle_plotted(self) -> None:
+        with self._canvas.signals.reporting():
+            toggle_plotted(self._workspace.document, self._plottable())
 
     def _add_dot(self) -> None:
         key = self._canvas.selection.wire

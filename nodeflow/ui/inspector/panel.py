@@ -33,6 +33,7 @@ from nodeflow.ui.inspector.dataset_section import DatasetSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
+from nodeflow.ui.inspector.plot_toggle import PlotToggle
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
     BreakpointNote,
@@ -94,6 +95,8 @@ class NodePage(Page):
         self.stop = BreakpointNote(theme)
         self.stop.removed.connect(partial(self.action_requested.emit, "breakpoint"))
         self.body.addWidget(self.stop)
+        self.plotted = PlotToggle(workspace, record.id)
+        self.body.addWidget(self.plotted)
         self.device = DeviceNote(workspace, record.id, theme)
         self.body.addWidget(self.device)
         self.dataset: DatasetSection | None = None
@@ -145,6 +148,7 @@ class NodePage(Page):
         inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
         self.name.show_record(record)
         self.stop.setVisible(has_breakpoint(record))
+        self.plotted.show_record(record)
         self.device.show_record(record)
         shown = self.workspace.document, self.workspace.analysis, self.node
         fixes = [*self._consent_fixes(record), *layer_fixes(*shown), *node_fixes(*shown)]

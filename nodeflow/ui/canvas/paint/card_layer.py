@@ -15,7 +15,9 @@ from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import mix
 
 BREAKPOINT, SMALLEST_BREAKPOINT = 8.0, 4.5
-"""Radius of the sign of a breakpoint at full size, and the smallest, in pixels."""
+"""Radius of the sign of a breakpoint or a plot at full size, and the smallest, in pixels."""
+CURVE = ((-0.5, -0.4), (-0.2, 0.15), (0.1, -0.05), (0.5, 0.4))
+"""The sign of a plot, in radii."""
 
 
 def paint_bodies(painter: QPainter, context: PaintContext) -> None:
@@ -35,6 +37,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
         _paint_from_atlas(painter, context, slots)
     _paint_rings(painter, context, slots)
     _paint_breakpoints(painter, context, slots)
+    _paint_plotted(painter, context, slots)
     if context.level != "block":
         _paint_order(painter, context, slots)
 
@@ -192,6 +195,25 @@ def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarr
     painter.setBrush(context.theme.color("error"))
     for x, y in corners.tolist():
         painter.drawEllipse(QPointF(x, y), radius, radius)
+
+
+def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
+    """Discs with a curve on the upper right corners of nodes that a training plots."""
+    plotted = slots[context.scene.plotted[slots]]
+    if not len(plotted):
+        return
+    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    rects = _view_rects(context, plotted)
+    corners = rects[:, :2] + np.stack([rects[:, 2], np.zeros(len(rects))], axis=1)
+    corners += [-radius / 2, radius / 2]
+    theme = context.theme
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for x, y in corners.tolist():
+        painter.setPen(QPen(theme.color("canvas"), max(1.0, radius / 4)))
+        painter.setBrush(theme.color("accent"))
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+        painter.setPen(QPen(theme.color("on_accent"), radius / 4.5))
+        painter.drawPolyline([QPointF(x + radius * a, y + radius * b) for a, b in CURVE])
 
 
 def _outlines(rects: np.ndarray, thick: float) -> np.ndarray:

@@ -36,7 +36,7 @@ _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 _NO_WIRES: dict[Any, Wire] = {}
 
 _COLUMNS = (
-    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "order"),
+    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "order"),
     *("category", "severity"),
 )
 """The arrays of `SceneModel` with a row for each node."""
@@ -97,6 +97,8 @@ class SceneModel:
         """Muted and inactive nodes: they have no outputs."""
         self.stops = np.zeros(0, bool)
         """Nodes with a breakpoint."""
+        self.plotted = np.zeros(0, bool)
+        """Nodes whose values a training plots."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
@@ -450,6 +452,7 @@ class SceneModel:
         places = {category: index for index, category in enumerate(self.categories)}
         self._sizes[slots] = [(card.width, card.height) for card in found]
         self.stops[slots] = [card.stops for card in found]
+        self.plotted[slots] = [card.is_plotted for card in found]
         self.off[slots] = [card.status in ("muted", "inactive") for card in found]
         self.severity[slots] = [_SEVERITY.get(card.severity, 0) for card in found]
         self.category[slots] = [places[card.category] for card in found]

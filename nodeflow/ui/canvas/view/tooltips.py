@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-from nodeflow.document.analysis.node_flags import device_of, has_breakpoint, is_unfolded
+from nodeflow.document.analysis.node_flags import (
+    device_of,
+    has_breakpoint,
+    is_plotted,
+    is_unfolded,
+)
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
@@ -19,6 +24,7 @@ _STATES = {
     "running": "Running.",
     "stale": "Out of date: this value is from before the last edit.",
     "breakpoint": "Breakpoint: training pauses when this is not finite, or true.",
+    "plotted": "Plotted: trainings record its value of each step.",
     "hit": "Training paused here: the value is not finite, or true.",
 }
 
@@ -65,6 +71,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     lines += [_STATES[status]] if status in _STATES else []
     if has_breakpoint(record) and status not in ("breakpoint", "hit"):
         lines.append(_STATES["breakpoint"])
+    if is_plotted(record):
+        lines.append(_STATES["plotted"])
     if device := device_of(record):
         lines.append(f"Device: {escape(device)}")
     for problem in _problems(scene, node_id):

@@ -12,7 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from nodeflow.document.edit import commands
-from nodeflow.document.io import flow, journal_file
+from nodeflow.document.io import flow, journal_file, journal_format
+from nodeflow.document.io.backups import backups_of
 from nodeflow.document.io.journal import Journal, pending
 from nodeflow.document.model.document import Document
 from nodeflow.paths import journal_folder
@@ -210,3 +211,74 @@ def test_a_full_disk_is_said_and_taken_back(window, monkeypatch, qtbot):
     monkeypatch.setattr(journal_file, "_write_all", write)
     qtbot.waitUntil(lambda: window.info.text == "")
     window.workspace.root.mark_saved()
+
+
+# ---- an upgrade of the program with unsaved work open ---------------------------------------
+
+OLD = Path(__file__).parents[1] / "document/golden/unsaved-work"
+
+
+@pytest.fixture
+def upgraded(tmp_path) -> Path:
+    """A file of version 1, and beside it what a program of then had not saved when it died."""
+    path = tmp_path / "old.flow"
+    path.write_bytes((OLD / "file.flow").read_bytes())
+    at(path, 1_000_000)
+    journal_folder().mkdir(parents=True)
+    left = journal_folder() / "left.journal"
+    text = (OLD / "journal.journal").read_text(encoding="utf-8")
+    left.write_text(text.replace("/home/ada/old.flow", str(path)), encoding="utf-8")
+    at(left, 2_000_000)
+    return path
+
+
+def test_unsaved_work_of_an_older_program_is_restored_and_saved_as_the_newest(window, upgraded):
+    in_dialog(press("restore"))
+    window.files.recovery.offer()
+    assert window.info.text == "" and names(window) == {
+        *("w", "scale", "square", "multiply", "loss", "train", "parts", "first_edit", "another")
+    }
+    window.actions_.trigger("save")
+    expected = flow.dumps(flow.load(OLD / "recovered.flow"))
+    assert upgraded.read_text(encoding="utf-8") == expected
+    assert not list(journal_folder().iterdir())
+    window.files.shared.wait_for_backups()
+    (now, before) = backups_of(upgraded)
+    assert before.content() == (OLD / "file.flow").read_bytes(), "the old file is kept"
+    assert now.content() == expected.encode()
+
+
+def test_over_a_file_that_the_new_program_has_saved_since_it_asks(window, upgraded):
+    newer = flow.load(upgraded)
+    commands.add_node(newer, "constant", (0, 0), "made_by_the_new_program")
+    flow.save(newer, upgraded)
+    content = upgraded.read_bytes()
+    in_dialog(press("restore"))
+    window.files.recovery.offer()
+    assert "changed outside" in window.info.text and "first_edit" in names(window)
+
+    def overwrite() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        QTest.mouseClick(next(b for b in box.buttons() if b.text() == "Overwrite"), LEFT)
+
+    QTimer.singleShot(0, overwrite)
+    window.actions_.trigger("save")
+    assert "first_edit" in {n.name for n in flow.load(upgraded).nodes.values()}
+    replaced = [b for b in backups_of(upgraded) if b.kind == "replaced"]
+    assert [b.content() for b in replaced] == [content]
+
+
+def test_unsaved_work_of_a_newer_program_is_left_for_it(window, tmp_path):
+    journal_folder().mkdir(parents=True)
+    left = journal_folder() / "newer.journal"
+    header = journal_format.line(0, '{"journal": 9, "path": null}')
+    left.write_bytes(header + journal_format.line(1, '"of another format"'))
+
+    def look(dialog: RecoveryDialog) -> None:
+        assert "newer program" in dialog.reason.text() and not dialog.restore.isEnabled()
+        press("later")(dialog)
+
+    in_dialog(look)
+    window.files.recovery.offer()
+    assert left.exists()

@@ -59,11 +59,11 @@ _KNOWN = (
 )
 
 
-def dumps(doc: Document) -> str:
-    """Returns the canonical text of a document."""
+def dumps(doc: Document, *, version: int = VERSION) -> str:
+    """Returns the canonical text of a document; `version` is what it says, see `at_version`."""
     lines = _graph_lines(doc, " ")
     parts = [
-        f'{{"format": "{FORMAT}", "version": {VERSION}, "next_id": {doc.next_id}',
+        f'{{"format": "{FORMAT}", "version": {version}, "next_id": {doc.next_id}',
         *(f' "{kind}": {lines[kind]}' for kind in ("nodes", "wires", "frames")),
         f' "subgraphs": {_definitions(doc)}',
         f' "training": {compact_json(doc.training)}',
@@ -101,7 +101,11 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
     Raises a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
     WireToNothing or UnsafePath.
     """
-    data = _migrate(_parse(text), migrations)
+    return _document(_migrate(_parse(text), migrations))
+
+
+def _document(data: dict[str, Json]) -> Document:
+    """The document that the JSON object of a file describes."""
     doc = Document()
     used: set[str] = set()
     _read_graph(doc, data, "", used)
@@ -117,6 +121,17 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
     doc.next_id = max(doc.next_id, next_id)
     doc.extra = {key: value for key, value in data.items() if key not in _KNOWN}
     return doc
+
+
+def at_version(text: str) -> tuple[Document, int]:
+    """Returns the document of a text as its version holds it, without migrations, and the version.
+
+    Changes that a program of that version recorded fit this document alone. What `dumps` writes of
+    it, with the version, `loads` migrates. Raises as `loads` does.
+    """
+    data = _parse(text)
+    as_it_is = dict.fromkeys(range(1, VERSION), lambda data: data)
+    return _document(_migrate(data, as_it_is)), data["version"]
 
 
 def load(path: str | Path) -> Document:

@@ -254,6 +254,13 @@ def _left(path: Path) -> list[Recoverable]:
     return [Recoverable(path, header.path, modified)]
 
 
+def _migrated(doc: Document, version: int, path: Path) -> Document:
+    try:
+        return flow.loads(flow.dumps(doc, version=version))
+    except NodeflowError as error:
+        raise JournalError(f"the journal {path} cannot be read: {error}") from error
+
+
 def recover(path: Path) -> Recovered:
     """Replays a journal up to the first line that is damaged.
 
@@ -263,7 +270,7 @@ def recover(path: Path) -> Recovered:
     try:
         with open_regular(Path(path)) as file:
             content = journal_format.read(file.read())
-        doc = flow.loads(content.header.base or "")
+        doc, version = flow.at_version(content.header.base or "")
     except (OSError, ValueError, NodeflowError) as error:
         raise JournalError(f"the journal {path} cannot be read: {error}") from error
     missing = content.missing
@@ -273,6 +280,8 @@ def recover(path: Path) -> Recovered:
         except (NodeflowError, TypeError, ValueError, AttributeError, KeyError):
             missing += len(content.changes) - applied  # it does not fit: the damage begins here
             break
+    if version < flow.VERSION:
+        doc = _migrated(doc, version, path)
     header = content.header
     doc.path = header.path
     doc.mark_modified()

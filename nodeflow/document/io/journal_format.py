@@ -79,10 +79,13 @@ def read_header(first: bytes) -> Header:
         if text is None:
             raise ValueError("its sum is another")
         data = json.loads(text)
-        digest = data.get("digest")
-        return Header(_path(data), digest if isinstance(digest, str) else None, data["journal"])
+        version, digest = data["journal"], data.get("digest")
+        header = Header(_path(data), digest if isinstance(digest, str) else None, version)
     except _UNREADABLE as error:
         raise ValueError("its first line is damaged") from error
+    if version != VERSION:
+        raise ValueError(f"it has version {version}, of a newer program")
+    return header
 
 
 def read(data: bytes) -> Content:
@@ -91,8 +94,6 @@ def read(data: bytes) -> Content:
     header = read_header(lines[0])
     if header.version == 1:
         return _read_version_1(header, lines[1:])
-    if header.version != VERSION:
-        raise ValueError(f"it has version {header.version}, of a newer program")
     base = _content(lines[1], 1) if len(lines) > 1 else None
     if base is None:
         raise ValueError("the document in it is damaged")

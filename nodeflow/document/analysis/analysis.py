@@ -396,7 +396,12 @@ class Analysis:
         return changed
 
     def _infer(self, record: NodeRecord) -> Inferred:
-        found = self._inferred(record)
+        try:
+            found = self._inferred(record)
+        except Exception as error:  # a file may hold anything
+            self.inside.pop(record.id, None)
+            what = f"{record.op} cannot be analysed"
+            found = Inferred(None, (Problem.unforeseen(error, record.name, what),))
         problem = body_problem(record) if self.is_body else None
         return found if problem is None else replace(found, problems=(*found.problems, problem))
 
@@ -509,7 +514,11 @@ class Analysis:
         if self.doc.scope:
             return False
         was = self.problems.get(TRAINING, [])
-        self._note(TRAINING, training_problems(self.doc, self._output_types()))
+        try:
+            found = training_problems(self.doc, self._output_types())
+        except Exception as error:
+            found = [Problem.unforeseen(error, "", "the training settings cannot be checked")]
+        self._note(TRAINING, found)
         return self.problems.get(TRAINING, []) != was
 
     def _output_types(self) -> Mapping[str, Outputs | None]:

@@ -97,10 +97,9 @@ def infer_node(
         out = _infer(doc, record, known, document_folder(doc, folder), problems)
     except NodeflowError as error:
         problems.append(_needs_shape(doc, record, known) or Problem.of(error, record.name))
-    except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
-        # A bug of a user's op, or an unforeseen value: a problem of this node alone.
-        text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
-        problems.append(Problem(record.name, None, text, kind=type(error).__name__))
+    except Exception as error:
+        what = f"{record.op} cannot tell its type"
+        problems.append(Problem.unforeseen(error, record.name, what))
     found = Inferred(out, tuple(problems))
     if record.op == REROUTE:
         wire = doc.wires.get((record.id, "x"))

@@ -69,10 +69,13 @@ def border_problems(definition: Document, op_id: str) -> list[Problem]:
     found, good = held.attrs.get(PORTS), good_ports(held)
     if found is None or found == good:
         return []
-    names = found if isinstance(found, list) else [found]
+    names = found if isinstance(found, list) else []
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     bad = [n for n in names if not is_port_name(n)]
-    what = f"{bad[0]!r} is not a valid port name" if bad else f"two ports are called {twice[0]!r}"
+    what = f"the list of ports is {found!r:.60}"
+    if names:
+        said = f"two ports are called {twice[0]!r}" if not bad else ""
+        what = said or f"{bad[0]!r:.60} is not a valid port name"
     text = f"{what}, in the subgraph `{definition.scope}`"
     hint = "A port is called by letters, digits and underscores, each by another name."
     return [Problem(held.name, PORTS, text, hint, kind=BadPort.__name__)]

@@ -122,4 +122,7 @@ class _Source:
         op = REGISTRY.lookup(self.doc.nodes[node].op)
         index = split_port(port)[1]
         names = [p.name for p in op.outputs]
+        if node not in self.place or (index is None and port not in names):
+            name = self.doc.nodes[node].name
+            raise GraphError(f"`{name}` inside has no value `{port}`")
         return self.place[node], names.index(port) if index is None else len(names) - 1 + index

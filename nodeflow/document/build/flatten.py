@@ -212,6 +212,9 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
             return op_record(lambda inside: flatten(inside).document, place.graph, record)[0]
     except NodeflowError as error:
         problem = Problem.of(error, place.names + record.name)
+    except Exception as error:  # a file may hold anything
+        what = f"what is inside this {record.attrs[FLOW]} cannot run"
+        problem = Problem.unforeseen(error, place.names + record.name, what)
     flat.problems[key] = problem
     return NodeRecord(record.id, str(record.attrs[FLOW]), record.name, {}, record.pos)
 

@@ -122,6 +122,11 @@ def add(build: Build, record: NodeRecord) -> None:
     except NodeflowError as error:
         skip(build, record, error)
         return
+    except Exception as error:  # a file may hold anything
+        found = [Problem.unforeseen(error, record.name, f"{record.op} cannot be built")]
+        build.skipped[record.id] = found
+        build.found.setdefault(record.id, []).extend(found)
+        return
     for warning in said:
         text = str(warning.message).removeprefix(f"{record.name}: ")
         problem = Problem(record.name, None, text, severity="warning")

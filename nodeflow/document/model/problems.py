@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from nodeflow.errors import NodeflowError, Surface, full_text
 
+LONGEST = 400
+"""Characters of a message that was not written for people."""
 _MISSING = ("MissingInput", "MissingShape")
 
 
@@ -46,6 +49,18 @@ class Problem:
         """Returns an error of a node as a problem."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
 
+    @classmethod
+    def unforeseen(cls, error: Exception, node: str, what: str) -> Problem:
+        """Returns the problem of a node at which something raised that is no error of ours.
+
+        What an opened file or an op of the user's holds may be anything. So such an error is a
+        problem of its node alone; the text says what was raised and where.
+        """
+        said = str(error)
+        text = f"{what}: {type(error).__name__} at {_place(error)}" + (f": {said}" if said else "")
+        hint = "The node is kept as it is. Correct its attributes and wires."
+        return cls(node, None, _short(text), hint, kind=type(error).__name__)
+
     def as_error(self) -> NodeflowError:
         """Returns the problem as an exception, to raise where its node is needed."""
         cause = _error_classes().get(self.kind, NodeflowError)
@@ -54,6 +69,20 @@ class Problem:
             error, self.message, node=self.node or None, port=self.port, hint=self.hint
         )
         return error
+
+
+def _place(error: Exception) -> str:
+    """File and line of the code that raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _error_classes() -> dict[str, type[NodeflowError]]:

@@ -97,9 +97,9 @@ class FakeClient:
                 w.target_port: document.nodes[w.source].name for w in document.wires_into(node_id)
             }
             if record.op in ("constant", "variable"):
-                found[record.name] = np.float32(record.attrs.get("value", 0.0))
+                found[record.name] = _float(record.attrs.get("value", 0.0))
             elif record.op == "placeholder" and record.attrs.get("sample") is not None:
-                found[record.name] = np.float32(record.attrs["sample"])
+                found[record.name] = _float(record.attrs["sample"])
             elif (
                 record.op in TABLE
                 and len(set(inputs.values()) & set(found)) == len(set(inputs.values()))
@@ -149,3 +149,11 @@ class FakeClient:
         metrics = {"accuracy": 0.9}
         self.on_message(events.Done(epochs, metrics, 10 * epochs, 200.0, 1.5, stopped, **how))
         self.on_message(p.State("idle"))
+
+
+def _float(value) -> np.float32:
+    """A number; 0 where a spoilt file has something else."""
+    try:
+        return np.float32(value)
+    except (TypeError, ValueError, OverflowError):
+        return np.float32(0)

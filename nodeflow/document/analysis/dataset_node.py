@@ -17,6 +17,7 @@ from nodeflow.data.catalog import SOURCES, dataset_columns, parse_source, source
 from nodeflow.data.data_paths import RESOURCE
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.source import Location
+from nodeflow.document.analysis.column_types import COLUMN_TYPES
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
 from nodeflow.errors import AttributeProblem, DataError, NodeflowError
@@ -97,6 +98,7 @@ def dataset_types(
     """Returns column -> type of a batch of a dataset node with these attributes, cheaply.
 
     Raises:
+        StillReading: they are being read, in a window.
         AttributeProblem, UnknownSource, DataNotFound, DataFormatError: with `port` where an
             attribute is at fault.
     """
@@ -104,7 +106,11 @@ def dataset_types(
     try:
         kind, path = parse_source(source)
         stamp = kind.stamp_of(Location(path, base_dir))
-        return _columns(source, compact_json(options_of(attrs)), base_dir, stamp)
+        options = compact_json(options_of(attrs))
+        key = (source, options, base_dir, stamp)  # the stamp changes with the file
+        return COLUMN_TYPES.get(
+            key, lambda: dataset_columns(source, json.loads(options), base_dir=base_dir)
+        )
     except AttributeProblem:
         raise
     except OSError as error:
@@ -151,12 +157,6 @@ def allow_source(doc: Document, source: Any) -> None:
 @lru_cache(maxsize=16)
 def _folder(path: Path) -> str:
     return str(path.parent)
-
-
-@lru_cache(maxsize=64)  # called at every paint and every drag
-def _columns(source: str, options: str, base_dir: Any, stamp: Any) -> dict[str, TensorType]:
-    """The columns; `stamp` (file, modification time) invalidates the cache for a changed file."""
-    return dataset_columns(source, json.loads(options), base_dir=base_dir)
 
 
 DATASET_DECLARATION = DatasetDeclaration()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from nodeflow.document.analysis.column_types import StillReading
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
 from nodeflow.document.analysis.flow import flow_inputs, flow_outputs
@@ -95,6 +96,8 @@ def infer_node(
     known = _Known(outputs_of, kind_of)
     try:
         out = _infer(doc, record, known, document_folder(doc, folder), problems)
+    except StillReading as error:
+        problems.append(Problem.of(error, record.name, "info"))
     except NodeflowError as error:
         problems.append(_needs_shape(doc, record, known) or Problem.of(error, record.name))
     except Exception as error:

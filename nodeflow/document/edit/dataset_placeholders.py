@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.port_names import FEED
@@ -85,9 +86,15 @@ def fit_to_column(doc: Document, node_id: str, type_: TensorType) -> None:
 
 def _takes(record: NodeRecord, type_: TensorType) -> bool:
     shape = record.attrs.get("shape")
+    if shape is not None and not (isinstance(shape, list) and all(map(_is_size, shape))):
+        return False
     dtype = record.attrs.get("dtype", "float32")
     fits = shape is None or compatible(tuple(shape), type_.shape)
     return dtype == type_.dtype and fits
+
+
+def _is_size(value: Any) -> bool:
+    return value is None or type(value) is int
 
 
 def _fitted(record: NodeRecord, type_: TensorType) -> dict:

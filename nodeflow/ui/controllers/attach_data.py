@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QObject, QPoint, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.data.catalog import SOURCES, source_at
-from nodeflow.document.analysis.dataset_node import document_folder
+from nodeflow.document.analysis.column_types import StillReading
+from nodeflow.document.analysis.dataset_node import dataset_types, document_folder
 from nodeflow.document.edit.attach_data import attach_data
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
@@ -43,6 +46,9 @@ class AttachData(QObject):
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
         self._waiting, self._show_sample = waiting, show_sample
+        self._reading = Background(self)
+        self._reading.done.connect(self.attach)
+        self._reading.failed.connect(self._on_unreadable)
         self.menu: QMenu | None = None
         actions.bind({"attach_data": Binding(self.open, self._blocked)})
 
@@ -67,6 +73,7 @@ class AttachData(QObject):
         corner = self._window.mapToGlobal(QPoint(self._window.width(), self._window.height() - 32))
         menu.popup(corner - QPoint(menu.sizeHint().width() + 12, menu.sizeHint().height()))
 
+    @Slot(object)
     def attach(self, source: str) -> None:
         """Add a data set and wire it to the placeholders that it fits."""
         root = self._workspace.root
@@ -78,11 +85,28 @@ class AttachData(QObject):
                 self.placeholders(),
                 document_folder(root),
             )
+        except StillReading:
+            self._messages.show_status(f"Reading {source}…")
+            self._read(source, document_folder(root))
+            return
         except NodeflowError as error:
             self._messages.show(sentence(error), "warning")
             return
         self._canvas.selection.select([node])
         self._canvas.viewport.ensure_visible(node)
+
+    def _read(self, source: str, folder: os.PathLike[str] | None) -> None:
+        """Attach the data when their columns are known."""
+
+        def columns() -> str:
+            dataset_types({"source": source}, base_dir=folder)
+            return source
+
+        self._reading.run(columns)
+
+    @Slot(object)
+    def _on_unreadable(self, error: NodeflowError) -> None:
+        self._messages.show(sentence(error), "warning")
 
     def _choose(self) -> None:
         folder = str(self._settings.data_folder())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -76,9 +77,11 @@ class ChoiceEditor(Editor):
         self.setFocusProxy(self.field)
 
     def set_value(self, value: Any) -> None:
+        if value is not None and not isinstance(value, str):  # of a file that holds anything
+            value = json.dumps(value)
         index = self.field.findData(value)
         if index < 0 and value is not None:
-            self.field.addItem(str(value), value)
+            self.field.addItem(value, value)
             index = self.field.count() - 1
         self.field.setCurrentIndex(index)
 
@@ -114,6 +117,8 @@ class InitializerEditor(Editor):
     def set_value(self, value: Any) -> None:
         self._value = dict(value) if isinstance(value, dict) else None
         op_id = self._value.get("op") if self._value else None
+        if op_id is not None and not isinstance(op_id, str):
+            op_id = json.dumps(op_id)
         index = self.field.findData(op_id)
         if index < 0:
             self.field.addItem(str(op_id), op_id)
@@ -187,8 +192,6 @@ def _json(attr: Attr, theme: Theme) -> Editor:
 
 
 def _show_json(value: Any) -> str:
-    import json
-
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,14 @@ class TypedEditor(Editor):
         self.submit(value)
 
 
+def shown_by(show: Callable[[Any], str], value: Any) -> str:
+    """A value as text; one of another kind than the attribute's, which a file may hold, as JSON."""
+    try:
+        return show(value)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def meaning(attr: Attr, otherwise: str = "automatic") -> str:
     """What no value means: ``no limit`` where the text says "none is no limit"."""
     found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
@@ -136,8 +145,9 @@ class TextEditor(TypedEditor):
         return self.field.text()
 
     def _show_text(self, value: Any) -> None:
-        if self.field.text() != self._show(value):
-            self.field.setText(self._show(value))
+        shown = shown_by(self._show, value)
+        if self.field.text() != shown:
+            self.field.setText(shown)
 
     def read(self, text: str) -> Any:
         none_allowed = self.attr.optional or self.attr.default is None
@@ -216,7 +226,7 @@ class BlockEditor(TypedEditor):
         return self.field.toPlainText()
 
     def _show_text(self, value: Any) -> None:
-        shown = self._show(value)
+        shown = shown_by(self._show, value)
         if self.field.toPlainText() != shown:
             self._setting = True
             self.field.setPlainText(shown)

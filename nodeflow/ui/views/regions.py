@@ -36,7 +36,8 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
         record = document.nodes.get(before)
         if record is None or record.op != "placeholder":
             continue
-        if list(record.attrs.get("shape") or ())[1:] == [2]:
+        type_ = analysis.type_of(before, "out")
+        if type_ is not None and type_.has_rank and type_.shape[1:] == (2,):
             return ""
     return "Regions are drawn over two inputs: it must depend on a placeholder of shape ?×2."
 

@@ -29,6 +29,7 @@ from nodeflow.ui.actions.menus import DATA_CHOOSER
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.attach_data import AttachData
+from nodeflow.ui.controllers.column_reading import ColumnReading
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.data_consent import DataConsent
@@ -228,6 +229,7 @@ class MainWindow(QMainWindow):
             actions,
         )
         self.consent = DataConsent(self, workspace, messages, actions)
+        self.columns = ColumnReading(self, workspace)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.unfinished = UnfinishedTraining(workspace, link, messages)
         self.run = RunController(
@@ -582,6 +584,7 @@ class MainWindow(QMainWindow):
         self.docking.save(self.settings)
         self.settings.sync()
         self.files.close()
+        self.columns.close()
         self.plugins.close()
         self.hide()  # the engine may take a moment to end
         self.link.close()

@@ -1,0 +1,110 @@
+"""Column types of data sets, remembered; in a window they are read on another thread.
+
+To know its columns a large table may have to be read whole. The thread that asks for them paints,
+so it waits for a moment at most: most answers come within it, and others are announced when they
+come.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+from nodeflow.errors import DataError, NodeflowError
+from nodeflow.file_reading import current_limit
+from nodeflow.graph.types import TensorType
+
+Types = dict[str, TensorType]
+PATIENCE_SECONDS = 0.1
+KEPT = 64
+
+
+class StillReading(DataError):
+    """The columns of a data set are not known yet: they are being read."""
+
+
+class ColumnTypes:
+    """What reading found: types, or the error of a file that cannot be read."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[Hashable, Types | Exception] = OrderedDict()
+        self._begun: dict[Hashable, threading.Event] = {}
+        self._late: set[Hashable] = set()
+        self._lock = threading.Lock()
+        self._came: Callable[[], None] | None = None
+        self._thread: int | None = None
+
+    def read_apart(self, came: Callable[[], None] | None) -> None:
+        """Let the calling thread never wait for a file; None lets it wait again.
+
+        Args:
+            came: called on another thread when types come that were not there in time.
+        """
+        self._came = came
+        self._thread = None if came is None else threading.get_ident()
+
+    def get(self, key: Hashable, read: Callable[[], Types]) -> Types:
+        """The types that were read for a key, or that ``read`` returns.
+
+        Raises:
+            StillReading: on the thread that does not wait.
+            Exception: what reading raised.
+        """
+        key = (key, current_limit())
+        with self._lock:
+            found = self._found.get(key)
+        if found is None and threading.get_ident() == self._thread:
+            found = self._read_apart(key, read)
+        elif found is None:
+            found = self._read(key, read)
+        if isinstance(found, Exception):
+            raise copy.copy(found) if isinstance(found, NodeflowError) else found
+        return found
+
+    def _read(self, key: Hashable, read: Callable[[], Types]) -> Types | Exception:
+        found: Types | Exception
+        try:
+            found = read()
+        except Exception as error:
+            found = error
+            if self._thread is None:  # whoever waits may try again
+                return found
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > KEPT:
+                self._found.popitem(last=False)
+        return found
+
+    def _read_apart(self, key: Hashable, read: Callable[[], Types]) -> Types | Exception:
+        with self._lock:
+            if key in self._found:
+                return self._found[key]
+            ended = self._begun.get(key)
+            if ended is None:
+                ended = self._begun[key] = threading.Event()
+                work = (key, read, ended)
+                threading.Thread(
+                    target=self._work, args=work, name="nodeflow-columns", daemon=True
+                ).start()
+        ended.wait(0 if key in self._late else PATIENCE_SECONDS)
+        with self._lock:
+            found = self._found.get(key)
+            if found is None:
+                self._late.add(key)
+        return found or StillReading("its columns are being read; this takes a moment")
+
+    def _work(self, key: Hashable, read: Callable[[], Types], ended: threading.Event) -> None:
+        self._read(key, read)
+        with self._lock:
+            self._begun.pop(key, None)
+            is_late = key in self._late
+            self._late.discard(key)
+            ended.set()
+            came = self._came
+        if is_late and came is not None:
+            came()
+
+
+COLUMN_TYPES = ColumnTypes()

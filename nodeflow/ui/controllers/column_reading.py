@@ -1,0 +1,60 @@
+"""The columns of data sets, read off the GUI thread: what comes late is shown when it comes."""
+
+from __future__ import annotations
+
+import contextlib
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.document.analysis.column_types import COLUMN_TYPES, StillReading
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.edit.dataset_placeholders import complete
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change
+from nodeflow.ui.core.workspace import Workspace
+
+
+class ColumnReading(QObject):
+    """Analyses data sets again when their columns are known.
+
+    A node that was added before its columns were known gets its placeholders then.
+    """
+
+    _came = Signal()
+
+    def __init__(self, window: QWidget, workspace: Workspace) -> None:
+        super().__init__(window)
+        self._workspace = workspace
+        self._awaited: list[tuple[Document, str]] = []
+        workspace.changed.connect(self._on_changed)
+        workspace.replaced.connect(self._awaited.clear)
+        self._came.connect(self._on_came, Qt.ConnectionType.QueuedConnection)
+        COLUMN_TYPES.read_apart(self._announce)
+
+    def close(self) -> None:
+        """Whoever asks waits again."""
+        COLUMN_TYPES.read_apart(None)
+
+    def _announce(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._came.emit()
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        document, analysis = self._workspace.document, self._workspace.analysis
+        for record in change.nodes_added:
+            waits = any(p.kind == StillReading.__name__ for p in analysis.problems_of(record.id))
+            if record.op == DATASET and waits:
+                self._awaited.append((document, record.id))
+
+    @Slot()
+    def _on_came(self) -> None:
+        self._workspace.reanalyse()
+        awaited, self._awaited = self._awaited, []
+        for document, node in awaited:
+            if node not in document.nodes or document.wires_out_of(node) or document.locked:
+                continue
+            complete(document, [node])
+            if not document.wires_out_of(node):
+                self._awaited.append((document, node))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -12,6 +10,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.edit.dataset_placeholders import complete
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.workspace import Workspace
 
 
@@ -30,15 +29,11 @@ class ColumnReading(QObject):
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self._awaited.clear)
         self._came.connect(self._on_came, Qt.ConnectionType.QueuedConnection)
-        COLUMN_TYPES.read_apart(self._announce)
+        COLUMN_TYPES.read_apart(ThreadSignal(self, "_came").emit)
 
     def close(self) -> None:
         """Whoever asks waits again."""
         COLUMN_TYPES.read_apart(None)
-
-    def _announce(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._came.emit()
 
     @Slot(object)
     def _on_changed(self, change: Change) -> None:

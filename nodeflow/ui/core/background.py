@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class Background(QObject):
@@ -31,6 +31,7 @@ class Background(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._latest = 0
+        self._back = ThreadSignal(self, "_returned")
         self.is_busy = False
         self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
 
@@ -54,8 +55,7 @@ class Background(QObject):
             result = job()
         except Exception as raised:
             error = raised
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._returned.emit(number, result, error)
+        self._back.emit(number, result, error)
 
     @Slot(int, object, object)
     def _on_returned(self, number: int, result: Any, error: Exception | None) -> None:

@@ -1,0 +1,32 @@
+"""Signals from other threads to objects that the GUI thread may be deleting at that moment."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+
+class ThreadSignal:
+    """Emits a signal of an object on another thread, unless the object is gone.
+
+    The object's end waits for an emission, so that none meets half an object.
+    """
+
+    def __init__(self, owner: QObject, name: str) -> None:
+        self._owner: QObject | None = owner
+        self._name = name
+        self._lock = threading.Lock()
+
+        def forget(_: object = None) -> None:
+            with self._lock:
+                self._owner = None
+
+        owner.destroyed.connect(forget)
+
+    def emit(self, *values: Any) -> None:
+        """Emit the signal."""
+        with self._lock:
+            if self._owner is not None:
+                getattr(self._owner, self._name).emit(*values)

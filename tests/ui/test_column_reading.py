@@ -62,6 +62,7 @@ def test_a_data_set_that_is_read_slowly_holds_nothing_and_gets_its_placeholders(
     window, qtbot, slow, table, opened
 ):
     document = window.workspace.document
+    window.workspace.allow_source(f"csv:{table}")
     node = window.canvas.edits.add_node("dataset", QPointF(0, 0), {"source": f"csv:{table}"})
     window.canvas.grab()
     (found,) = window.workspace.analysis.problems_of(node)
@@ -97,6 +98,7 @@ def test_a_file_that_cannot_be_read_is_read_once(window, qtbot, slow, tmp_path, 
     path = tmp_path / "bad.npz"
     path.write_bytes(b"PK\3\4 nothing")
     opened.clear()
+    window.workspace.allow_source(f"npz:{path}")
     node = window.canvas.edits.add_node("dataset", QPointF(0, 0), {"source": f"npz:{path}"})
     slow.set()
     analysis = window.workspace.analysis
@@ -113,6 +115,7 @@ def test_data_that_are_attached_are_waited_for_without_holding_the_window(
     document = window.workspace.document
     commands.add_node(document, "placeholder", (400, 0), "x", {"shape": [None, 2]})
     qtbot.waitUntil(lambda: window.run.waiting_for == ("x",))
+    window.workspace.allow_source(f"csv:{table}")
     window.attach_data.attach(f"csv:{table}")
     assert len(document.nodes) == 1
     slow.set()

@@ -18,8 +18,8 @@ WIDTH = 1.75
 DOT = 3.0
 BETWEEN_DOTS = 9.0
 """Pixels, at least, between values that are drawn as dots."""
-FARTHEST = 1e4
-"""Heights of the view beyond which nothing is drawn, since Qt's numbers are finite."""
+FARTHEST = 1e5
+"""Pixels beyond which nothing is drawn, since Qt's numbers are finite."""
 
 
 class CurveItem(pg.GraphicsObject):
@@ -95,10 +95,30 @@ class CurveItem(pg.GraphicsObject):
         x, low, high, smooth = x[shown], low[shown], high[shown], smooth[shown]
         if not len(x):
             return
-        limits = (view.top() - FARTHEST * view.height(), view.bottom() + FARTHEST * view.height())
-        low, high, smooth = (np.clip(part, *limits) for part in (low, high, smooth))
-        spacing = box.width() * (x[-1] - x[0]) / max(view.width(), 1e-300) / max(len(x) - 1, 1)
-        has_dots = columns.is_plain and bool(len(x) == 1 or spacing >= BETWEEN_DOTS)
+        to_pixels = painter.transform()  # numpy is faster at it than the painter
+        x = x * to_pixels.m11() + to_pixels.dx()
+        low, high, smooth = (
+            np.clip(part * to_pixels.m22() + to_pixels.dy(), -FARTHEST, FARTHEST)
+            for part in (low, high, smooth)
+        )
+        spacing = (x[-1] - x[0]) / max(len(x) - 1, 1)
+        painter.save()
+        painter.resetTransform()
+        self._draw(painter, columns.is_plain, x, low, high, smooth, spacing)
+        painter.restore()
+
+    def _draw(
+        self,
+        painter: QPainter,
+        is_plain: bool,
+        x: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        smooth: np.ndarray,
+        spacing: float,
+    ) -> None:
+        """Draw columns, in pixels."""
+        has_dots = is_plain and bool(len(x) == 1 or spacing >= BETWEEN_DOTS)
         is_smoothed = self.curve.smoothing > 0
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.is_fine)
         if is_smoothed:
@@ -125,23 +145,16 @@ class CurveItem(pg.GraphicsObject):
     def _line(self, painter: QPainter, x: np.ndarray, y: np.ndarray, pen: QPen) -> None:
         if len(x) < 2:
             return
-        pen.setCosmetic(True)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(pg.functions.arrayToQPolygonF(x, y))
 
     def _dots(self, painter: QPainter, x: np.ndarray, y: np.ndarray) -> None:
-        to_pixels = painter.transform()
-        points = [to_pixels.map(QPointF(*at)) for at in zip(x.tolist(), y.tolist(), strict=True)]
-        painter.save()
-        painter.resetTransform()
-        pen = QPen(self._ground, 1.5)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen)
+        painter.setPen(QPen(self._ground, 1.5))
         painter.setBrush(self._color)
-        for point in points:
-            painter.drawEllipse(point, DOT, DOT)
-        painter.restore()
+        for at in zip(x.tolist(), y.tolist(), strict=True):
+            painter.drawEllipse(QPointF(*at), DOT, DOT)
 
 
 def _zigzag(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

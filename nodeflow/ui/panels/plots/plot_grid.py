@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from nodeflow.number_text import count, number
@@ -24,6 +24,7 @@ from nodeflow.ui.panels.plots.plot_cell import PlotCell
 
 MARGIN = 0.01
 """Room at both ends, as a part of the axis."""
+REST_MS = 120
 NEAREST = 1e-9
 """The shortest stretch, as a part of the whole axis."""
 
@@ -57,6 +58,9 @@ class PlotGrid(QWidget):
         self._mark: int | None = None
         self._cursor: int | None = None
         self._is_over = True
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        """Runs while the user pans or zooms: smooth lines come when it has ended."""
+        self._rest.timeout.connect(self._on_rest)
         self._end = 0.0
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -201,7 +205,8 @@ class PlotGrid(QWidget):
 
     def _look(self, cell: PlotCell) -> None:
         low, high = self.span or self._whole()
-        cell.plot.look(low, high, whole=self.span is None, fine=self._is_over)
+        fine = self._is_over and not self._rest.isActive()
+        cell.plot.look(low, high, whole=self.span is None, fine=fine)
 
     def _on_resized(self, cell: PlotCell, _: object) -> None:
         self._look(cell)
@@ -242,9 +247,14 @@ class PlotGrid(QWidget):
             return
         low = min(max(low, first), last - size)
         self.span = (low, low + size)
+        self._rest.start()
         self.point(None)
         self.refresh(self._is_over)
         self.zoomed.emit()
+
+    @Slot()
+    def _on_rest(self) -> None:
+        self.refresh(self._is_over)
 
     @Slot()
     def show_whole(self) -> None:

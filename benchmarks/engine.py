@@ -116,7 +116,7 @@ def compare(case: str, options: argparse.Namespace) -> dict[str, Any]:
             for library in LIBRARIES:
                 lacks = {
                     "jaxscan": case not in (*workloads.TRAINING, "rnn"),
-                    "numpy": case == "cnn",
+                    "numpy": case in ("cnn", *workloads.WORDS),
                 }
                 if not lacks.get(library):
                     workers.append(Worker(options.peers, library, case, options.threads))

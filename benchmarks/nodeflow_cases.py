@@ -23,6 +23,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case), threads)
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"), threads)
+    if case in workloads.WORDS:
+        return words(case, threads)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case](threads)
 
 
@@ -131,6 +133,31 @@ def cnn(threads: int | None) -> Work:
         return stepper.run(count)[1]
 
     return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+
+
+def words(case: str, threads: int | None) -> Work:
+    """Steps of a stepper over two tables of words."""
+    data = workloads.words(case)
+    with nf.Graph() as g:
+        ids = {
+            nf.placeholder("int32", [None], name=name): numbers
+            for name, numbers in (("x", data.words), ("near", data.near), ("far", data.far))
+        }
+        x, near, far = ids
+        table, contexts = (nf.variable(value) for value in data.tables)
+        h = nf.gather(table, x)
+        close = nf.reduce_sum(h * nf.gather(contexts, near), axis=1)
+        apart = nf.matmul(h, nf.gather(contexts, far), transpose_y=True)
+        loss = nf.reduce_mean(nf.softplus(-close)) + nf.reduce_mean(nf.softplus(apart))
+        train = g.apply("gradient_descent", loss, learning_rate=workloads.WORDS_RATE)
+    session = nf.Session(g, tier="compiled", threads=threads)
+    session.initialize()
+
+    def steps(count: int) -> list[Any]:
+        feeds = ({t: numbers[k] for t, numbers in ids.items()} for k in range(count))
+        return [session.run([train, loss], fed)[1] for fed in feeds]
+
+    return Work(lambda: [np.array(steps(5))], lambda: steps(data.steps()), data.steps())
 
 
 def rnn(threads: int | None) -> Work:

@@ -148,6 +148,40 @@ def cnn_order() -> np.ndarray:
     return np.random.default_rng(1).permutation(ROWS)[: 20 * CNN_BATCH].reshape(20, CNN_BATCH)
 
 
+WORDS_BATCH = 128
+WORDS_WIDTH = 128
+WORDS_FAR = 64
+WORDS_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class Words:
+    """Skip-gram with negative samples: rows of two tables, of each step.
+
+    The loss is the mean of softplus(-x . near) and of softplus(x . far) over all pairs.
+    """
+
+    tables: tuple[np.ndarray, np.ndarray]  # float32 [words, WORDS_WIDTH]
+    words: np.ndarray  # int32 [steps, WORDS_BATCH]
+    near: np.ndarray  # int32 [steps, WORDS_BATCH]
+    far: np.ndarray  # int32 [steps, WORDS_FAR]
+
+    def steps(self) -> int:
+        return len(self.words)
+
+
+def words(case: str) -> Words:
+    """Words as frequent as in a language: the number of the r-th is in proportion to 1 / r."""
+    rows, rng = int(case.rpartition("_")[2]), np.random.default_rng(0)
+    tables = tuple(rng.uniform(-0.5, 0.5, (rows, WORDS_WIDTH)).astype("float32") for _ in "xy")
+    shapes = ((200, WORDS_BATCH), (200, WORDS_BATCH), (200, WORDS_FAR))
+    drawn = (((rows + 1.0) ** rng.random(shape) - 1).astype("int32") for shape in shapes)
+    return Words((tables[0], tables[1]), *drawn)
+
+
+WORDS = ("word2vec_50000", "word2vec_1000000")
+
+
 def training_case(name: str) -> tuple[str, int]:
     """Optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
     optimizer, _, batch = name.partition("_")
@@ -155,4 +189,4 @@ def training_case(name: str) -> tuple[str, int]:
 
 
 TRAINING = ("mnist", "mnist_1", "mnist_10", "mnist_1000", "adam", "momentum")
-OTHERS = ("elem", "chain", "wide", "rnn", "cnn", *(f"reduce_{kind}" for kind in REDUCTIONS))
+OTHERS = ("elem", "chain", "wide", "rnn", "cnn", *WORDS, *(f"reduce_{kind}" for kind in REDUCTIONS))

@@ -17,6 +17,8 @@ def prepare(case: str, threads: int | None, library: str) -> Work:
         return training(*workloads.training_case(case), scan=library == "jaxscan")
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in workloads.WORDS:
+        return words(case)
     return {
         "elem": elem,
         "chain": chain,
@@ -105,6 +107,35 @@ def lstm_loss(weights, x, y):
     zeros = jnp.zeros((x.shape[0], recurrent.shape[0]))
     (h, _), _ = jax.lax.scan(step, (zeros, zeros), projected)
     return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(h @ w + b), 1))
+
+
+def words(case: str) -> Work:
+    """Gradients of the rows that were looked up, added at their places: JAX has no sparse ones."""
+    data = workloads.words(case)
+    tables = [jnp.array(value) for value in data.tables]
+
+    def loss_of_rows(rows):
+        h, near, far = rows
+        close, apart = jnp.sum(h * near, 1), h @ far.T
+        return jnp.mean(jax.nn.softplus(-close)) + jnp.mean(jax.nn.softplus(apart))
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(tables, x, near, far):
+        table, contexts = tables
+        value, grads = jax.value_and_grad(loss_of_rows)((table[x], contexts[near], contexts[far]))
+        rate = -workloads.WORDS_RATE
+        contexts = contexts.at[near].add(rate * grads[1]).at[far].add(rate * grads[2])
+        return [table.at[x].add(rate * grads[0]), contexts], value
+
+    def steps(count):
+        nonlocal tables
+        losses = []
+        for x, near, far in zip(data.words[:count], data.near, data.far, strict=False):
+            tables, value = step(tables, x, near, far)
+            losses.append(float(value))
+        return losses
+
+    return Work(lambda: [steps(5)], lambda: steps(data.steps()), data.steps())
 
 
 def rnn(*, scan: bool) -> Work:

@@ -14,6 +14,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in workloads.WORDS:
+        return words(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 
@@ -47,6 +49,27 @@ def training(optimizer: str, batch: int) -> Work:
         ]
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def words(case: str) -> Work:
+    """A lookup's gradient is IndexedSlices, which update the rows that were looked up."""
+    data = workloads.words(case)
+    x, near, far = (tf.placeholder(tf.int32, [None]) for _ in range(3))
+    starts = [tf.placeholder(tf.float32, value.shape) for value in data.tables]
+    table, contexts = (tf.Variable(start) for start in starts)  # too large for constants
+    h = tf.nn.embedding_lookup(table, x)
+    close = tf.reduce_sum(h * tf.nn.embedding_lookup(contexts, near), axis=1)
+    apart = tf.matmul(h, tf.nn.embedding_lookup(contexts, far), transpose_b=True)
+    loss = tf.reduce_mean(tf.nn.softplus(-close)) + tf.reduce_mean(tf.nn.softplus(apart))
+    train = tf.train.GradientDescentOptimizer(workloads.WORDS_RATE).minimize(loss)
+    s = tf.Session()
+    s.run(tf.global_variables_initializer(), dict(zip(starts, data.tables)))
+
+    def steps(count):
+        numbers = zip(data.words[:count], data.near, data.far)
+        return [s.run([train, loss], {x: a, near: b, far: c})[1] for a, b, c in numbers]
+
+    return Work(lambda: [steps(5)], lambda: steps(data.steps()), data.steps())
 
 
 def rnn() -> Work:

@@ -15,6 +15,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in workloads.WORDS:
+        return words(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 
@@ -49,6 +51,31 @@ def training(optimizer: str, batch: int) -> Work:
         ]
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def words(case: str) -> Work:
+    """With sparse gradients, which update the rows that were looked up."""
+    data, functional = workloads.words(case), torch.nn.functional
+    table, contexts = (
+        torch.nn.Embedding.from_pretrained(torch.from_numpy(value), freeze=False, sparse=True)
+        for value in data.tables
+    )
+    rule = torch.optim.SGD([table.weight, contexts.weight], workloads.WORDS_RATE)
+
+    def step(x, near, far):
+        rule.zero_grad()
+        h = table(x)
+        close, apart = (h * contexts(near)).sum(1), h @ contexts(far).T
+        loss = functional.softplus(-close).mean() + functional.softplus(apart).mean()
+        loss.backward()
+        rule.step()
+        return loss.item()
+
+    def steps(count):
+        numbers = zip(data.words[:count], data.near, data.far, strict=False)
+        return [step(*map(torch.from_numpy, each)) for each in numbers]
+
+    return Work(lambda: [steps(5)], lambda: steps(data.steps()), data.steps())
 
 
 def rnn() -> Work:

@@ -188,6 +188,21 @@ class Stepper:
         executor.tier = "compiled"
         executor.commit(values, self._context.variables)
 
+    def feed(self, tensor: Tensor, array: np.ndarray) -> None:
+        """Give a tensor that is fed to all steps another value, from the next step on.
+
+        Args:
+            array: of the tensor's dtype and shape.
+        """
+        with self._context.exclusive():
+            slot = self.schedule.feeds.get(tensor)
+            if slot is None:
+                return  # no step reads it
+            self._given[slot] = array
+            self.fixed = {**self.fixed, tensor: array}
+            if self._compilation.result is not None:
+                self._compilation.result.feed(slot, array)
+
     # ---- to look at a step that is not made ---------------------------------------------------
 
     def look(
@@ -206,9 +221,13 @@ class Stepper:
             schedule,
             types,
             self._context,
-            lambda rewritten: self._given_to(rewritten, given),
+            lambda rewritten: self._given_to(rewritten, {**given, **self._fixed_in(rewritten)}),
             STEP_BY_STEP,
         )
+
+    def _fixed_in(self, schedule: Schedule) -> dict[int, np.ndarray]:
+        """What is fed to all steps of what a schedule reads, by slot."""
+        return {s: self.fixed[t] for t, s in schedule.feeds.items() if t in self.fixed}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
         """The values of all slots of ``schedule`` in the next step; None where it makes none.

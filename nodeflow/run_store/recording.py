@@ -41,6 +41,7 @@ from nodeflow.train.events import (
     Epoch,
     Event,
     Hit,
+    NumberChanged,
     Resumed,
     RunKept,
     Started,
@@ -171,6 +172,8 @@ class Recording:
             with self._lock:
                 self._batch.epochs.append(replace(event, steps=self.run.steps))
             self._change(epochs=event.epoch, loss=event.loss, metrics=metrics)
+        elif isinstance(event, NumberChanged):
+            self.note("changed", **vars(event))
         elif isinstance(event, Hit):
             self.note("breakpoint", nodes=list(event.nodes), reason=event.reason)
         elif isinstance(event, Resumed):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 
 WAIT_SECONDS = 0.02
 
@@ -21,6 +22,17 @@ class Control:
         self._paused = False
         self._stopped = False
         self._steps = 0
+        self._numbers: deque[tuple[str, str, float]] = deque()
+
+    def set_number(self, node: str, attr: str, value: float) -> None:
+        """Give an optimizer another number from the next step on (see `numbers.Numbers`); one that
+        it does not have, or that is out of range, changes nothing."""
+        self._numbers.append((node, attr, value))
+
+    def take_numbers(self) -> Iterator[tuple[str, str, float]]:
+        """The numbers that were set since the last call, in order; for the loop."""
+        while self._numbers:
+            yield self._numbers.popleft()
 
     def pause(self) -> None:
         with self._condition:

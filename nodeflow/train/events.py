@@ -105,6 +105,23 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class NumberChanged:
+    """An optimizer has another number from the next step on, because the user changed it.
+
+    Attributes:
+        step: the last step with the number before.
+        node, attr: the optimizer, and which of its attributes.
+        value, before: from then on, and until then.
+    """
+
+    step: int
+    node: str
+    attr: str
+    value: float
+    before: float
+
+
+@dataclass(frozen=True)
 class Epoch:
     """The end of an epoch.
 
@@ -219,7 +236,17 @@ class Hints:
 
 
 Event = (
-    Started | Resumed | Steps | Hit | Epoch | CheckpointWritten | RunKept | Hints | Diverged | Done
+    Started
+    | Resumed
+    | Steps
+    | Hit
+    | NumberChanged
+    | Epoch
+    | CheckpointWritten
+    | RunKept
+    | Hints
+    | Diverged
+    | Done
 )
 
 
@@ -234,6 +261,8 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "steps": event.steps,
             "seconds": round(event.seconds, 4),
         }
+    if isinstance(event, NumberChanged):
+        return {"event": "changed", **vars(event)}
     if isinstance(event, Resumed):
         return {"event": "resumed", "step": event.step, "epoch": event.epoch}
     if isinstance(event, CheckpointWritten):

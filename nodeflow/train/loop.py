@@ -17,7 +17,7 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
-from nodeflow.errors import DataError
+from nodeflow.errors import AttributeProblem, DataError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.breakpoints import Breakpoints
@@ -25,10 +25,11 @@ from nodeflow.train.checkpoints import Checkpoints
 from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
+from nodeflow.train.events import Diverged, Done, Event, Hit, NumberChanged, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of, put_back
 from nodeflow.train.first_bad import FirstBad, find_first_bad
 from nodeflow.train.identity import identity_of
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
 from nodeflow.train.replay import Past
@@ -134,6 +135,7 @@ class _Loop:
             self.at = Progress.of(state)
             session.variables.update(state.variables)
             session.count_steps(self.optimizers, state.counted)
+        self.numbers = Numbers(training.optimizer, state.numbers if state is not None else None)
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         self.probes = (*self.breakpoints.probes, *probes(training.plotted))
@@ -286,6 +288,7 @@ class _Loop:
             self.steps_per_epoch,
             snapshots,
             record,
+            self.numbers,
         )
         return self.past
 
@@ -308,7 +311,8 @@ class _Loop:
         counted = self.at.step if stream is None else self.session.steps_of(self.optimizers)
         variables = dict(self.session.variables.items()) if copied else {}
         since = tiers.since if tiers is not None else {}
-        return self.at.state(variables, counted, self.watch, since, where, copied)
+        state = self.at.state(variables, counted, self.watch, since, where, copied)
+        return replace(state, numbers=self.numbers.values(self.at.step))
 
     # ---- steps --------------------------------------------------------------------------------
 
@@ -323,7 +327,7 @@ class _Loop:
             self.session.variables.update(before)
 
     def _stepper(self) -> Stepper:
-        return stepper_of(self.session, self.training, self.probes, self.at.step)
+        return stepper_of(self.session, self.training, self.probes, self.at.step, self.numbers)
 
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
@@ -334,7 +338,7 @@ class _Loop:
             training.optimizer,
             scalars,
             training.stream,
-            training.feeds,
+            {**self.numbers.feeds(self.at.step), **training.feeds},
             self.state.where if self.state is not None else None,
         )
 
@@ -374,6 +378,7 @@ class _Loop:
             allowed = self.control.allow(min(stepper.chunker.size, left, self._steps_to_keep()))
             if allowed == 0:
                 return
+            yield from self._change_numbers(stepper)
             started = time.perf_counter()
             done, scalars = self._run(stepper, allowed)
             ended = done < allowed and self.training.stream is not None
@@ -401,6 +406,19 @@ class _Loop:
                 yield from self.checkpoints.events()
             if self.found or (ended and not hit):
                 return
+
+    def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
+        """Take the numbers that were set since the last step."""
+        for node, attr, value in self.control.take_numbers():
+            try:
+                change = self.numbers.set(self.at.step, node, attr, value)
+            except AttributeProblem:
+                continue  # whoever sets it checks it first
+            if change is not None:
+                self.numbers.feed(stepper, self.at.step)
+                yield NumberChanged(
+                    change.step, change.node, change.attr, change.value, change.before
+                )
 
     def _steps_to_keep(self) -> int:
         """How many steps may run before a state is to be kept."""

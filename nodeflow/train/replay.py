@@ -18,6 +18,7 @@ from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import Cancelled, MissingFeed, RunError
 from nodeflow.graph.graph import Tensor
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
@@ -39,6 +40,7 @@ class Past:
         steps_per_epoch: whole batches of an epoch.
         snapshots: copies of the variables.
         tiers: since which step what ran compiled.
+        numbers: those of the optimizers, with their changes.
     """
 
     session: Session
@@ -48,6 +50,7 @@ class Past:
     steps_per_epoch: int
     snapshots: Snapshots
     tiers: TierRecord
+    numbers: Numbers
 
 
 class Replay:
@@ -112,6 +115,9 @@ class Replay:
         stepper = self.stepper
         self._begin_epoch()
         left = self._per_epoch - self._done
+        numbers = self.past.numbers
+        numbers.feed(stepper, stepper.step)
+        count = min(count, numbers.steps_to_change(stepper.step) or count)
         done, scalars = stepper.run(min(count, left))
         self._done += done
         return scalars
@@ -123,12 +129,12 @@ class Replay:
         Raises:
             RunError: an op fails in this step.
         """
-        self._begin_epoch()
+        self._stand_before()
         return self.look(tensors).values(self.stepper.tier_of_next())
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
         """As `Stepper.every_value`, during the step."""
-        self._begin_epoch()
+        self._stand_before()
         return self.stepper.every_value(tier)
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
@@ -161,10 +167,17 @@ class Replay:
         if found is None:
             raise RunError(f"step {step + 1} cannot be computed again: its copy is gone")
         if self._stepper is None:
-            self._stepper = stepper_of(self.session, past.training, past.probes, found.step)
+            self._stepper = stepper_of(
+                self.session, past.training, past.probes, found.step, past.numbers
+            )
         self._stepper.step = found.step
         self._epoch, self._done = found.state.epoch, found.state.done
         self._start_epoch()
+
+    def _stand_before(self) -> None:
+        """Let the stepper have all that the step has."""
+        self._begin_epoch()
+        self.past.numbers.feed(self.stepper, self.stepper.step)
 
     def _begin_epoch(self) -> None:
         """Go on in the next epoch, where one has ended."""

@@ -11,22 +11,28 @@ from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops.training_mode import training_feeds
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.training import Training
 
 
 def stepper_of(
-    session: Session, training: Training, probes: Sequence[Tensor], first_step: int
+    session: Session,
+    training: Training,
+    probes: Sequence[Tensor],
+    first_step: int,
+    numbers: Numbers,
 ) -> Stepper:
     """The stepper of a training on rows.
 
     Args:
+        numbers: those of the optimizers.
         probes: scalars to record beside the loss.
         first_step: how many steps were made before.
     """
     used = training.used_bindings([training.optimizer, training.loss.node])
     bindings = {} if training.stream else used
     columns = {t: b.dataset.split("train")[b.column] for t, b in bindings.items()}
-    feeds = {**training_feeds(session.graph), **training.feeds}
+    feeds = {**training_feeds(session.graph), **numbers.feeds(first_step), **training.feeds}
     return session.stepper(
         [training.optimizer],
         [training.loss, *probes],

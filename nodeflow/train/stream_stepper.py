@@ -95,6 +95,10 @@ class StreamStepper:
         scalars = np.array(recorded, np.float64).reshape(len(recorded), len(self._fetches) - 1)
         return len(recorded), scalars
 
+    def feed(self, tensor: Tensor, array: np.ndarray) -> None:
+        """Give a tensor that is fed to all steps another value, from the next step on."""
+        self._feeds[tensor] = array
+
     def close(self) -> None:
         """End what is open, such as threads that work ahead."""
         for elements in (self._left, self._elements):

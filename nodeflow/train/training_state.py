@@ -62,6 +62,7 @@ class TrainingState:
         runs: how many runs of the session were no training step; random ops draw by it.
         tiers: since which step what ran compiled.
         where: the place in a data set that is no table of rows.
+        numbers: of optimizers, by ``NODE.ATTR``, that were changed while it trained.
     """
 
     identity: Mapping[str, Any]
@@ -82,6 +83,7 @@ class TrainingState:
     runs: int = 0
     tiers: Mapping[str, int] = field(default_factory=dict)
     where: Mapping[str, Any] | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -102,6 +104,7 @@ class TrainingState:
         values["epochs"] = [
             _plain({name: getattr(epoch, name) for name in _EPOCH}) for epoch in self.epochs
         ]
+        values["numbers"] = dict(self.numbers)
         values["has_best"] = self.best is not None
         arrays = {LOSSES: self.losses}
         for prefix, held in (
@@ -148,12 +151,14 @@ def _state(
 
     plain: dict[str, Any] = {name: values[name] for name in _VALUES}
     plain.update({name: float(values[name]) for name in ("total", "seconds")})
+    numbers = {str(k): float(v) for k, v in values.get("numbers", {}).items()}
     losses = arrays[LOSSES]
     if losses.ndim != 1 or losses.dtype != np.float64:
         raise ValueError(f"the losses are {losses.dtype} {losses.shape}")
     watch = values["watch"]
     state = TrainingState(
         **plain,
+        numbers=numbers,
         variables=variables,
         losses=losses,
         epochs=tuple(_epoch(one) for one in values["epochs"]),

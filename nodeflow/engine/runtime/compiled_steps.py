@@ -124,6 +124,10 @@ class CompiledSteps:
                 if home in written:
                     self._table.bind(written[home], address)
 
+    def feed(self, slot: int, array: np.ndarray) -> None:
+        """Give what is fed to all steps another value."""
+        np.copyto(self._given[slot], array, casting="no")
+
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
         """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
 

@@ -1,0 +1,200 @@
+"""Numbers that change while a training runs: from the next step on, and without any compiling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.plan import plan as planning
+from nodeflow.engine.session import Session
+from nodeflow.errors import AttributeProblem
+from nodeflow.train.checkpoints import Checkpoints, Every
+from nodeflow.train.control import Control
+from nodeflow.train.events import Epoch, NumberChanged, Steps, as_json
+from nodeflow.train.loop import train
+from nodeflow.train.numbers import Numbers
+from nodeflow.train.replay import Past, Replay
+from nodeflow.train.resuming import Resumption
+from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import load_state
+
+RNG = np.random.default_rng(3)
+TARGETS = RNG.normal(size=(6, 3))
+
+
+def task(rule: str, dtype: str = "float32", **attrs: Any) -> tuple[nf.Graph, Training]:
+    """A linear map towards fixed targets; each epoch is one step."""
+    with nf.Graph() as graph:
+        x = nf.constant(np.eye(6), dtype=dtype)
+        w = nf.variable(np.ones((6, 3)), dtype=dtype, name="w")
+        loss = nf.reduce_mean(nf.square(x @ w - nf.constant(TARGETS, dtype=dtype)), name="loss")
+        optimizer = graph.add_node(rule, [loss], attrs, name="train")
+    return graph, Training(optimizer, loss, epochs=40, batch_size=1, seed=1)
+
+
+def trained(
+    graph: nf.Graph,
+    training: Training,
+    changes: dict[int, tuple[str, float]],
+    tier: Any = "compiled",
+    **how: Any,
+) -> tuple[Session, np.ndarray, list[NumberChanged]]:
+    """The session, the losses and the events of a training whose numbers change after steps."""
+    session, control = Session(graph, tier=tier, seed=training.seed), Control()
+    if "resumption" not in how:
+        session.initialize()
+    losses, noted, step = [], [], 0
+    for event in train(session, training, control, **how):
+        if isinstance(event, Steps):
+            losses.append(event.losses)
+            step = event.last
+        if isinstance(event, NumberChanged):
+            noted.append(event)
+        if isinstance(event, Epoch) and step in changes:
+            control.set_number("train", *changes[step])
+    return session, np.concatenate(losses), noted
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_momentum_with_other_numbers_is_the_formula_with_them(tier):
+    graph, training = task("momentum", "float64", learning_rate=0.5, momentum=0.9)
+    changes = {10: ("learning_rate", 0.05), 20: ("momentum", 0.0), 30: ("learning_rate", 0.0)}
+    session, losses, noted = trained(graph, training, changes, tier)
+    w, velocity, expected = np.ones((6, 3)), np.zeros((6, 3)), []
+    numbers = {"learning_rate": 0.5, "momentum": 0.9}
+    for step in range(40):
+        if step in changes:
+            numbers[changes[step][0]] = changes[step][1]
+        expected.append(np.mean((w - TARGETS) ** 2))
+        velocity = numbers["momentum"] * velocity + 2 * (w - TARGETS) / 18
+        w = w - numbers["learning_rate"] * velocity
+    np.testing.assert_allclose(losses, expected, rtol=1e-12)
+    np.testing.assert_allclose(session.variables["w"], w, rtol=1e-12)
+    assert [(n.step, n.attr, n.value, n.before) for n in noted] == [
+        (10, "learning_rate", 0.05, 0.5),
+        (20, "momentum", 0.0, 0.9),
+        (30, "learning_rate", 0.0, 0.05),
+    ]
+
+
+NUMBERS = [
+    ("gradient_descent", "learning_rate"),
+    ("momentum", "momentum"),
+    ("momentum", "learning_rate"),
+    ("adam", "learning_rate"),
+    ("adam", "beta1"),
+    ("adam", "epsilon"),
+    ("rmsprop", "rho"),
+    ("adagrad", "learning_rate"),
+]
+
+
+@pytest.mark.parametrize(("rule", "attr"), NUMBERS)
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_a_step_has_the_bits_of_a_training_with_the_number(rule, attr, value):
+    """Changed before the second step, and so from the start, zero and one included."""
+    graph, training = task(rule)
+    before, _, _ = trained(graph, training, {})
+    state = dict(before.variables.items())
+
+    def second(attrs: dict[str, float], change: bool) -> dict[str, bytes]:
+        other, once = task(rule, **attrs)
+        session, control = Session(other, tier="compiled", seed=1), Control()
+        session.initialize()
+        session.variables.update(state)
+        if change:
+            control.set_number("train", attr, value)
+        for event in train(session, once, control):
+            if isinstance(event, Epoch):
+                break
+        return {name: array.tobytes() for name, array in session.variables.items()}
+
+    assert second({}, change=True) == second({attr: value}, change=False)
+
+
+def test_nothing_is_planned_or_compiled_for_a_change(monkeypatch):
+    graph, training = task("adam")
+    made = []
+    original = planning.run_passes
+    monkeypatch.setattr(
+        planning, "run_passes", lambda *a, **k: (made.append(1), original(*a, **k))[1]
+    )
+    trained(graph, training, {})
+    plans = len(made)
+    assert plans
+    values = (0.0, 1.0, 0.25)
+    changes = {5 + i: ("learning_rate", v) for i, v in enumerate(values)}
+    changes |= {15 + i: ("beta1", v) for i, v in enumerate(values)}
+    graph, training = task("adam")
+    made.clear()
+    _, _, noted = trained(graph, training, changes)
+    assert (len(noted), len(made)) == (6, plans)
+
+
+def test_a_number_out_of_range_or_from_a_wire_is_refused():
+    graph, training = task("momentum")
+    numbers = Numbers(training.optimizer)
+    with pytest.raises(AttributeProblem, match="learning_rate must be at least 0, not -1"):
+        numbers.check("train", "learning_rate", -1)
+    with pytest.raises(AttributeProblem, match=r"train.nesterov does not change while training"):
+        numbers.check("train", "nesterov", 1)
+    with graph:
+        wired = graph.add_node("momentum", [training.loss, nf.constant(0.5)], name="other")
+    with pytest.raises(AttributeProblem, match=r"other.learning_rate does not change"):
+        Numbers(wired).check("other", "learning_rate", 0.1)
+    _, losses, noted = trained(graph, training, {5: ("learning_rate", -1.0)})
+    assert noted == [] and len(losses) == 40
+
+
+def test_a_replay_crosses_the_changes():
+    graph, training = task("momentum")
+    changes = {7: ("learning_rate", 0.5), 13: ("momentum", 0.1), 29: ("learning_rate", 0.02)}
+    pasts: list[Past] = []
+    _, losses, _ = trained(
+        graph, training, changes, snapshots=Snapshots(1 << 20, 1), remember=pasts.append
+    )
+    replay = Replay(pasts[0])
+    rate = graph.tensor("train/learning_rate")
+    for step in (1, 7, 8, 13, 14, 40, 30, 29, 2):
+        replay.go_to(step)
+        found = replay.values([training.loss, rate])
+        assert float(found[training.loss]) == losses[step - 1]
+        assert float(found[rate]) == pytest.approx(
+            0.01 if step <= 7 else 0.5 if step <= 29 else 0.02
+        )
+
+
+def test_a_training_goes_on_with_the_numbers_that_it_had(tmp_path):
+    graph, training = task("momentum")
+    changes = {7: ("learning_rate", 0.5), 13: ("momentum", 0.1)}
+    _, whole, _ = trained(graph, training, changes)
+    control, session = Control(), Session(graph, tier="compiled", seed=1)
+    session.initialize()
+    kept = Checkpoints(tmp_path, Every(steps=1))
+    for event in train(session, training, control, checkpoints=kept):
+        if isinstance(event, Epoch) and event.epoch in changes:
+            control.set_number("train", *changes[event.epoch])
+        if isinstance(event, Epoch) and event.epoch == 20:
+            break
+    path = max(p for p in tmp_path.iterdir() if p.is_dir())
+    state = load_state(path)
+    assert state.numbers == {"train.learning_rate": 0.5, "train.momentum": 0.1}
+    resumption = Resumption(state, path, state.identity)
+    _, rest, _ = trained(graph, training, {}, resumption=resumption)
+    assert rest.tobytes() == whole[state.step :].tobytes()
+
+
+def test_the_event_is_a_line_of_json():
+    event = NumberChanged(7, "train", "learning_rate", 0.5, 0.01)
+    assert as_json(event) == {
+        "event": "changed",
+        "step": 7,
+        "node": "train",
+        "attr": "learning_rate",
+        "value": 0.5,
+        "before": 0.01,
+    }

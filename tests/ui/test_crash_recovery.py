@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow, journal_file, journal_format
 from nodeflow.document.io.backups import backups_of
-from nodeflow.document.io.journal import Journal, pending
+from nodeflow.document.io.journal import Journal, pending, recover
 from nodeflow.document.model.document import Document
 from nodeflow.paths import journal_folder
 from nodeflow.ui.popups.recovery_dialog import RecoveryDialog
@@ -153,6 +153,29 @@ def test_what_is_restored_here_is_offered_to_no_other_window(window):
     assert pending() == [] and item.journal.exists()
     window.files.recovery.recover(item)
     assert "Another window" in window.info.text
+
+
+def test_nor_can_another_window_discard_it(window):
+    crash("a")
+    (item,) = pending()
+    in_dialog(press("restore"))
+    window.files.recovery.offer()
+    item.discard_unless_held()
+    assert item.journal.exists()
+
+
+def test_edits_after_that_leave_one_journal_and_not_two(window, monkeypatch, qtbot):
+    monkeypatch.setattr(journal_file, "SYNC_SECONDS", 0.01)
+    old = crash("a")
+    in_dialog(press("restore"))
+    window.files.recovery.offer()
+    commands.add_node(window.workspace.root, "constant", (0, 300), "more")
+    assert old.exists(), "the new one is not on the disk yet"
+    qtbot.waitUntil(lambda: window.files.recovery.journal.is_on_disk)
+    commands.add_node(window.workspace.root, "constant", (0, 600), "most")
+    assert not old.exists()
+    (left,) = journal_folder().glob("*.journal")
+    assert {n.name for n in recover(left).document.nodes.values()} == names(window)
 
 
 def test_a_journal_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path, qtbot):

@@ -71,6 +71,11 @@ class Journal:
         """The journal's file, or None while there is nothing to recover."""
         return None if self._file is None else self._file.path
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the document, as it was at the first edit at least, survives a power cut."""
+        return self._is_whole and self._file is not None and self._file.is_on_disk
+
     def keep_weights(self) -> Path | None:
         """Returns where to write learned weights, so that a crash does not lose them.
 
@@ -215,6 +220,13 @@ class Recoverable:
         """The file of learned weights that were not saved, or None."""
         path = self.journal.with_suffix(WEIGHTS)
         return path if path.exists() else None
+
+    def discard_unless_held(self) -> None:
+        """Removes the journal, unless another window has restored it by now."""
+        held = self.hold()
+        if held is not None:
+            self.discard()
+            held.close()
 
     def discard(self) -> None:
         """Removes the journal, with the weights beside it, as far as that is allowed."""

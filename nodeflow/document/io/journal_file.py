@@ -45,6 +45,8 @@ class JournalFile:
         """Bytes of whole lines; what is behind them is a line that was cut short."""
         self._is_torn = self._is_unsynced = self._is_new = self._is_closed = False
         self._failure: OSError | None = None
+        self.is_on_disk = False
+        """Whether a power cut leaves something to recover: the first lines are synced."""
         self.is_lost = False
         """Syncing failed, or the file is gone: another one has to replace it."""
         self._thread: threading.Thread | None = None
@@ -148,6 +150,7 @@ class JournalFile:
             if self._is_new:
                 self._is_new = False
                 sync_folder(self._folder)
+            self.is_on_disk = self._size > 0
         except OSError as error:
             self._failure, self.is_lost = error, True
 

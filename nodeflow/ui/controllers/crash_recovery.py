@@ -19,6 +19,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
 from nodeflow.ui.controllers.shared_file import SharedFile
 from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs, recovery_dialog
 
 log = logging.getLogger("nodeflow")
@@ -39,13 +40,16 @@ class CrashRecovery(QObject):
     recovered = Signal(object, object, object)
     _failed = Signal(object)
 
-    def __init__(self, window: QWidget, shared: SharedFile, messages: Messages) -> None:
+    def __init__(
+        self, window: QWidget, workspace: Workspace, shared: SharedFile, messages: Messages
+    ) -> None:
         super().__init__(window)
         self._window, self._shared, self._messages = window, shared, messages
         self.journal: journal.Journal | None = None
         self._item: journal.Recoverable | None = None
         """What was opened again and is not safe elsewhere yet."""
         self._held: BinaryIO | None = None
+        workspace.edited.connect(self._on_edit)
         self._failed.connect(self._on_failure, Qt.ConnectionType.QueuedConnection)
 
     # ---- the open document ------------------------------------------------------------------
@@ -79,6 +83,13 @@ class CrashRecovery(QObject):
             self._held.close()
             self._held = None
 
+    @Slot()
+    def _on_edit(self) -> None:
+        """The journal that was restored is not needed once the new one holds all of it."""
+        item, journal = self._item, self.journal
+        if item is not None and journal is not None and journal.is_on_disk and not item.weights:
+            self._forget()
+
     @Slot(object)
     def _on_failure(self, error: NodeflowError | None) -> None:
         if error is None:
@@ -99,7 +110,7 @@ class CrashRecovery(QObject):
             if answer != dialogs.DISCARD:
                 return None
             for item in chosen:
-                item.discard()
+                item.discard_unless_held()
         return None
 
     def recover(self, item: journal.Recoverable) -> None:

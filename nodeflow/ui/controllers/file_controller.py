@@ -83,7 +83,7 @@ class FileController(QObject):
         self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
         self.versions.copy_wanted.connect(self.begin_with)
         self.versions.restore_wanted.connect(self._on_restore)
-        self.recovery = CrashRecovery(window, self.shared, messages)
+        self.recovery = CrashRecovery(window, workspace, self.shared, messages)
         self.weights = LearnedWeights(
             window, workspace, link, settings, messages, actions, lambda: self.title, self.save
         )

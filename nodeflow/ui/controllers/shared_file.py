@@ -206,9 +206,10 @@ class SharedFile(QObject):
         self._open.hold(path)
         self._watch()
         self._messages.message_retracted.emit(RELOAD)
-        if self._settings.backups:
-            most = self._settings.backups + 1  # the newest is the file itself
-            self._keeping = self._keeper.submit(self._keep_saves, path, before, content, most)
+        most = (
+            self._settings.backups and self._settings.backups + 1
+        )  # the newest is the file itself
+        self._keeping = self._keeper.submit(self._keep_saves, path, before, content, most)
         return True
 
     def _unkept(self, path: Path) -> tuple[bytes, float] | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
@@ -14,6 +17,7 @@ from nodeflow.ui.core.theme import DARK, LIGHT, Theme, contrast, mix
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+MARKS = ("added", "removed", "changed")
 GROUNDS = ("canvas", "surface", "raised", "sunken")
 
 
@@ -40,10 +44,41 @@ def test_text_can_be_read_on_every_ground(theme, ground, ink):
         ("accent", "accent_soft"),
         ("ink", "accent_soft"),
         ("ok", "raised"),
+        *((mark, ground) for mark in MARKS for ground in ("canvas", "surface", "raised")),
     ],
 )
 def test_badges_can_be_read(theme, ink, ground):
     assert contrast(theme.color(ink), theme.color(ground)) >= 4.5
+
+
+DEFICIENT = {
+    "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216),
+               (-0.003882, -0.048116, 1.051998)),
+    "deutan": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413),
+               (-0.011820, 0.042940, 0.968881)),
+    "tritan": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602),
+               (0.004733, 0.691367, 0.303900)),
+}  # fmt: skip
+"""What people without one kind of cone see of linear RGB (Machado, Oliveira, Fernandes 2009)."""
+
+
+def lab(color: QColor, sees: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """CIELAB (D65) of what is seen of a colour."""
+    rgb = np.array([color.redF(), color.greenF(), color.blueF()])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(sees) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    part = np.array(to_xyz) @ seen / [0.9505, 1.0, 1.089]
+    f = np.where(part > 0.008856, np.cbrt(part), 7.787 * part + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@BOTH
+@pytest.mark.parametrize("sees", [*DEFICIENT.values(), np.eye(3)], ids=[*DEFICIENT, "all"])
+def test_marks_of_a_comparison_differ_for_colour_blind_people(theme, sees):
+    for one, other in combinations(MARKS, 2):
+        gap = np.linalg.norm(lab(theme.color(one), sees) - lab(theme.color(other), sees))
+        assert gap >= 20, (one, other, gap)
 
 
 @BOTH

@@ -6,10 +6,11 @@ neither op nor name are different nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of, same_fact
+from nodeflow.document.diff.three_way import renamed_definitions, renumbered
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Json
@@ -61,12 +62,34 @@ def compare(before: Document, after: Document, *, layout: bool = False) -> list[
         layout: also positions of nodes and rectangles of frames.
     """
     old, new = facts_of(before), facts_of(after)
+    followed = renamed_definitions(old, new)
+    old = renumbered(old, {}, followed)
     names = _Names(old, new)
-    changed = [p for p in {**old, **new} if not same_fact(old, new, p)]
-    owners = dict.fromkeys(p[:2] if p[0] in ENTITIES else p for p in changed)
-    found = [d for owner in owners for d in _differences(owner, changed, old, new, names)]
+    held_before, held_after = _by_owner(old), _by_owner(new)
+    changed = _by_owner(p for p in {**old, **new} if not same_fact(old, new, p))
+    found = [
+        difference
+        for owner, paths in changed.items()
+        for difference in _differences(
+            owner, paths, (held_before.get(owner, []), held_after.get(owner, [])), old, new, names
+        )
+    ]
+    found += [_renamed(*pair) for pair in followed.items()]
     shown = (d for d in found if layout or not d.is_layout)
     return sorted((d if layout else _without_layout(d) for d in shown), key=_order)
+
+
+def _by_owner(paths: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Paths by the node, frame or definition that they are about; others stand for themselves."""
+    found: dict[Path, list[Path]] = {}
+    for path in paths:
+        found.setdefault(path[:2] if path[0] in ENTITIES else path, []).append(path)
+    return found
+
+
+def _renamed(old: str, new: str) -> Difference:
+    change = FieldChange("name", old, new)
+    return Difference("subgraph", CHANGED, "", new, ("subgraph", new), (change,))
 
 
 class _Names:
@@ -103,23 +126,29 @@ class _Names:
 
 
 def _differences(
-    owner: Path, changed: list[Path], old: Facts, new: Facts, names: _Names
+    owner: Path,
+    changed: list[Path],
+    held: tuple[list[Path], list[Path]],
+    old: Facts,
+    new: Facts,
+    names: _Names,
 ) -> Iterator[Difference]:
-    kind = owner[0]
-    if kind not in ENTITIES:
+    """What became of one owner; ``held`` are all paths about it before and after."""
+    if owner[0] not in ENTITIES:
         yield _setting(owner, old, new, names)
         return
-    if owner in old and owner in new and not _replaced(owner, old, new):
-        paths = [p for p in changed if p[:2] == owner]
-        yield _entity(owner, CHANGED, paths, old, new)
+    if owner in old and owner in new and not is_replaced(owner, old, new):
+        yield _entity(owner, CHANGED, changed, old, new)
         return
+    before, after = ([p for p in paths if p != owner] for paths in held)
     if owner in old:
-        yield _entity(owner, REMOVED, [p for p in old if p[:2] == owner and p != owner], old, {})
+        yield _entity(owner, REMOVED, before, old, {})
     if owner in new:
-        yield _entity(owner, ADDED, [p for p in new if p[:2] == owner and p != owner], {}, new)
+        yield _entity(owner, ADDED, after, {}, new)
 
 
-def _replaced(owner: Path, old: Facts, new: Facts) -> bool:
+def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
+    """Says whether one id stands for two different nodes: neither op nor name is the same."""
     keys = [(*owner, field) for field in ("op", "name")]
     return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
 

@@ -19,7 +19,14 @@ from nodeflow.document.diff.facts import (
     facts_of,
     same_fact,
 )
-from nodeflow.document.diff.three_way import is_appended, mend, merged, renumbered, revived
+from nodeflow.document.diff.three_way import (
+    is_appended,
+    mend,
+    merged,
+    renamed_definitions,
+    renumbered,
+    revived,
+)
 from nodeflow.document.edit.references import rewrite_names
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.io import flow
@@ -74,7 +81,7 @@ class _Merge:
         self.renamed: set[str] = set()
 
     def run(self) -> Merged:
-        self._follow_renamed_definitions()
+        self._followrenamed_definitions()
         self._separate_definitions()
         self._separate_ids()
         facts = self._merged()
@@ -100,13 +107,13 @@ class _Merge:
 
     # ---- making both sides speak of the same things -------------------------------------------
 
-    def _follow_renamed_definitions(self) -> None:
+    def _followrenamed_definitions(self) -> None:
         """A definition that one side renamed gets its new name in base and on the other side."""
         sides = (self.ours, self.theirs)
         by_ours, by_theirs = (
             {
                 name: called
-                for name, called in _renamed_definitions(self.base, side).items()
+                for name, called in renamed_definitions(self.base, side).items()
                 if ("subgraph", name) in other and ("subgraph", called) not in other
             }
             for side, other in (sides, sides[::-1])
@@ -244,19 +251,6 @@ class _Merge:
 def _listed(doc: Document) -> list[Json]:
     found = doc.conflicts
     return found if isinstance(found, list) else [] if found is None else [found]
-
-
-def _renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
-    """Definitions that a side calls otherwise: their nodes are all in a new one."""
-    found: dict[str, str] = {}
-    for path in base:
-        if path[0] == "subgraph" and len(path) == 2 and path not in side:
-            nodes = (p for p, v in base.items() if p[0] == "node" and len(p) == 2 and v == path[1])
-            homes = {side[p] for p in nodes if p in side}
-            home = str(homes.pop()) if len(homes) == 1 else ""
-            if home and ("subgraph", home) not in base and home not in found.values():
-                found[path[1]] = home
-    return found
 
 
 def _content(facts: Facts, name: str) -> Facts:

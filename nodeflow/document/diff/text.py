@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from nodeflow.document.diff.compare import ABSENT, ADDED, CHANGED, REMOVED, Difference, FieldChange
 from nodeflow.document.diff.facts import LAYOUT
 from nodeflow.document.diff.values import short
-from nodeflow.document.model.records import Json
+from nodeflow.document.model.records import Json, same
 
 SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 _QUIET = ("op", "name", "title", *LAYOUT)
@@ -37,6 +37,63 @@ def as_json(found: Difference) -> Json:
         fields.append({"field": field.field, **given})
     whole: dict[str, Json] = {"kind": found.kind, "change": found.change, "name": found.name}
     return {**whole, "subgraph": found.scope or None, "path": list(found.path), "fields": fields}
+
+
+def heading(found: Difference) -> str:
+    """Returns what a difference is about: ``adam``, ``wire into add:x``, ``training.epochs``."""
+    match found.kind:
+        case "node":
+            return found.name
+        case "wire":
+            return f"wire into {found.name}"
+        case "frame":
+            return f"frame {found.name}" if found.name else "frame"
+        case "subgraph":
+            return f"subgraph {found.name}"
+        case "training":
+            return f"training.{found.name}"
+        case "weights":
+            return "file of weights"
+    return f"field {found.name}"
+
+
+def rows(found: Difference) -> list[tuple[str, str, str]]:
+    """Returns what changed as (field, before, after); of something added or removed, what it has.
+
+    A side without a value has an empty text if the whole thing is not there, else ``not set``.
+    """
+    none = {ADDED: ("", "not set"), REMOVED: ("not set", "")}.get(found.change, ("not set",) * 2)
+    none = ("no wire", "no wire") if found.kind == "wire" else none
+    whole = found.change != CHANGED and found.kind in ("node", "frame", "subgraph")
+    fields = [f for f in found.fields if not (whole and f.field in _QUIET)]
+    if any(f.field == "name" for f in fields):  # a renamed node keeps its stream
+        fields = [f for f in fields if f.field != "stream"]
+    return [
+        (
+            part.field,
+            none[0] if part.before is ABSENT else _graph(part.field, part.before),
+            none[1] if part.after is ABSENT else _graph(part.field, part.after),
+        )
+        for field in fields
+        for part in _parts(field)
+        if not (whole and "" in (part.before, part.after))
+    ]
+
+
+def _parts(field: FieldChange) -> Iterator[FieldChange]:
+    """The members that differ, where both sides are objects."""
+    before, after = field.before, field.after
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        yield field
+        return
+    for name in {**before, **after}:
+        sides = before.get(name, ABSENT), after.get(name, ABSENT)
+        if sides[0] is ABSENT or sides[1] is ABSENT or not same(*sides):
+            yield FieldChange(f"{field.field}.{name}", *sides)
+
+
+def _graph(field: str, value: object) -> str:
+    return "the graph" if field == "subgraph" and value == "" else short(value)
 
 
 def _said(found: Difference) -> str:

@@ -148,6 +148,19 @@ def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
                 del facts[path]
 
 
+def renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
+    """Returns the definitions that a side calls otherwise: their nodes are all in a new one."""
+    found: dict[str, str] = {}
+    for path in base:
+        if path[0] == "subgraph" and len(path) == 2 and path not in side:
+            nodes = (p for p, v in base.items() if p[0] == "node" and len(p) == 2 and v == path[1])
+            homes = {side[p] for p in nodes if p in side}
+            home = str(homes.pop()) if len(homes) == 1 else ""
+            if home and ("subgraph", home) not in base and home not in found.values():
+                found[path[1]] = home
+    return found
+
+
 def renumbered(facts: Facts, ids: dict[str, str], scopes: dict[str, str]) -> Facts:
     """Returns facts with other ids of nodes and frames, and other names of definitions."""
     if not ids and not scopes:

@@ -60,6 +60,10 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
     ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
 )
+COMPARE: tuple[Any, ...] = (
+    *("compare", "compare_saved", SEPARATOR),
+    *("next_change", "previous_change", "end_comparison"),
+)
 MOST_ENTRIES = 15
 """More no menu has: a test walks all of them. What is too much goes into a submenu by purpose."""
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
@@ -69,7 +73,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
             *(SEPARATOR, "save", "save_as", "reload", "versions"),
-            *("save_weights", "load_weights", "export"),
+            *(("Compare", COMPARE), "save_weights", "load_weights", "export"),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),
     ),

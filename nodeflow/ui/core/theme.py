@@ -56,6 +56,10 @@ class Theme:
     error: str
     error_soft: str
     warning_soft: str
+    added: str
+    removed: str
+    changed: str
+    """What a comparison marks, in colours that differ for colour-blind people, too."""
     shadow: str
     unknown: str
     dtypes: dict[str, str]
@@ -110,6 +114,9 @@ LIGHT = Theme(
     error="#b3261e",
     error_soft="#fbe9e7",
     warning_soft="#faf0d7",
+    added="#00694f",
+    removed="#b04a00",
+    changed="#8a3d94",
     shadow="#2a332f",
     unknown="#7a827d",
     dtypes={
@@ -174,6 +181,9 @@ DARK = Theme(
     error="#ff8f84",
     error_soft="#45211f",
     warning_soft="#3c3118",
+    added="#3fc79a",
+    removed="#f59a57",
+    changed="#d79be0",
     shadow="#000000",
     unknown="#89928d",
     dtypes={

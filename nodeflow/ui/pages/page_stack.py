@@ -1,4 +1,4 @@
-"""The middle of the window: the canvas, the welcome page, the inside of a derived node, or data."""
+"""The middle of the window: the canvas, and pages that take its place for a while."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.widgets import column
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
+from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.predictions_page import PredictionsPage
@@ -33,21 +34,23 @@ class PageStack(QStackedWidget):
         expansion: ExpansionPage,
         dataset: DatasetPage,
         predictions: PredictionsPage,
+        comparison: ComparisonPage,
     ) -> None:
         super().__init__()
         self._workspace, self._canvas = workspace, canvas
         self.breadcrumbs, self.welcome, self.expansion = breadcrumbs, welcome, expansion
-        self.dataset, self.predictions = dataset, predictions
+        self.dataset, self.predictions, self.comparison = dataset, predictions, comparison
         breadcrumbs.hide()
         self._canvas_page = QWidget()
         layout = column(breadcrumbs, gap=0)
         layout.addWidget(canvas, 1)
         self._canvas_page.setLayout(layout)
-        for page in (self._canvas_page, welcome, expansion, dataset, predictions):
+        for page in (self._canvas_page, welcome, expansion, dataset, predictions, comparison):
             self.addWidget(page)
-        for page in (expansion, dataset, predictions):
+        for page in (expansion, dataset, predictions, comparison):
             page.closed.connect(self.show_canvas)
         expansion.opened.connect(self._on_opened)
+        comparison.opened.connect(self._on_compared)
 
     def show_canvas(self) -> None:
         """Show the document's own graph, and give it the keyboard."""
@@ -84,6 +87,20 @@ class PageStack(QStackedWidget):
         self._show(self.predictions)
         self.predictions.table.setFocus()
 
+    def show_comparison(self) -> None:
+        """Show what ``comparison`` compares, or that it does, and give it the keyboard."""
+        self._show(self.comparison)
+        self.comparison.show_start()
+
+    @Slot()
+    def _on_compared(self) -> None:
+        if self.shows_comparison:
+            self.show_comparison()
+
+    @property
+    def shows_comparison(self) -> bool:
+        return self.currentWidget() is self.comparison
+
     @property
     def shows_welcome(self) -> bool:
         return self.currentWidget() is self.welcome
@@ -104,6 +121,9 @@ class PageStack(QStackedWidget):
     @property
     def shown_canvas(self) -> CanvasView:
         """The canvas that is visible: zoom and fit are about it. The document's on other pages."""
+        compared = self.comparison.canvas
+        if compared is not None and self.shows_comparison and self.comparison.is_ready:
+            return compared
         inside = self.expansion.canvas
         return inside if inside is not None and self.is_inside else self._canvas
 
@@ -122,5 +142,7 @@ class PageStack(QStackedWidget):
     def _show(self, page: QWidget) -> None:
         if page is not self.expansion:
             self.expansion.close_inside()
+        if page is not self.comparison:
+            self.comparison.forget()
         self.setCurrentWidget(page)
         self.page_changed.emit()

@@ -30,6 +30,7 @@ from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.attach_data import AttachData
 from nodeflow.ui.controllers.column_reading import ColumnReading
+from nodeflow.ui.controllers.compare_actions import CompareActions
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.data_consent import DataConsent
@@ -69,6 +70,7 @@ from nodeflow.ui.core.widgets import InfoBar
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
+from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.iteration_bar import IterationBar
@@ -173,6 +175,7 @@ class MainWindow(QMainWindow):
             ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
             DatasetPage(self.workspace, themes),
             PredictionsPage(themes),
+            ComparisonPage(self.workspace, themes, canvas.keyboard.keys),
         )
         self.iterations = IterationBar(self.workspace, self.link, canvas)
         self.pages.breadcrumbs.add_tool(self.iterations)
@@ -230,6 +233,8 @@ class MainWindow(QMainWindow):
         )
         self.consent = DataConsent(self, workspace, messages, actions)
         self.columns = ColumnReading(self, workspace)
+        self.compare = CompareActions(self, workspace, pages, settings, messages, actions)
+        self.files.versions.on_canvas = self.compare.show_comparison
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.unfinished = UnfinishedTraining(workspace, link, messages)
         self.run = RunController(
@@ -362,8 +367,14 @@ class MainWindow(QMainWindow):
         status.zoom_clicked.connect(partial(actions.trigger, "fit"))
         self.link.state_changed.connect(self._show_engine)
         self.link.watch.changed.connect(self._show_engine)
-        for signal in (self.canvas.viewport.changed, self.pages.expansion.view_changed):
-            signal.connect(self._on_view_changed)
+        pages = self.pages
+        for shown in (
+            self.canvas.viewport.changed,
+            pages.expansion.view_changed,
+            pages.comparison.view_changed,
+        ):
+            shown.connect(self._on_view_changed)
+        pages.comparison.opened.connect(actions.refresh_soon)
         self.pages.page_changed.connect(self._on_view_changed)
         self._on_view_changed()
         workspace = self.workspace

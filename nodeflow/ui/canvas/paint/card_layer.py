@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.paint.card_atlas import Page
 from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
-from nodeflow.ui.canvas.paint.paint_context import DIM, PaintContext
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core import array_painting, text_metrics
@@ -42,7 +42,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
         _paint_order(painter, context, slots)
 
 
-def _view_rects(context: PaintContext, slots: np.ndarray) -> np.ndarray:
+def view_rects(context: PaintContext, slots: np.ndarray) -> np.ndarray:
     """(n, 4) view rectangles whose corners lie on device pixels."""
     rects = np.empty((len(slots), 4))
     origin = np.array([context.offset.x(), context.offset.y()])
@@ -54,7 +54,7 @@ def _view_rects(context: PaintContext, slots: np.ndarray) -> np.ndarray:
 
 
 def _paint_blocks(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    rects = _view_rects(context, slots)
+    rects = view_rects(context, slots)
     rects[:, 2:] = np.maximum(rects[:, 2:], 1.5)
     scene = context.scene
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
@@ -67,7 +67,7 @@ def _paint_blocks(painter: QPainter, context: PaintContext, slots: np.ndarray) -
         if group % 4:
             color = context.theme.color(SEVERITY_ROLES[group % 4])
         if group % 8 >= 4:
-            color = mix(context.theme.color("canvas"), color, DIM)
+            color = mix(context.theme.color("canvas"), color, context.dim)
         painter.setBrush(color)
         array_painting.draw_rects(painter, np.ascontiguousarray(rects[groups == group]))
 
@@ -81,12 +81,12 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
     found: dict[int, tuple[Page, list[Row]]] = {}
     bare: list[int] = []
     pixels = context.scale * context.dpr
-    rects = _view_rects(context, slots)
+    rects = view_rects(context, slots)
     too_large = (rects[:, 2:].max(axis=1) * context.dpr > context.atlas.room(pixels)).tolist()
     dimmed = context.scene.dimmed[slots].tolist()
     for index, (slot, corner) in enumerate(zip(slots.tolist(), rects.tolist(), strict=True)):
         card = context.scene.card(slot)
-        opacity = DIM if dimmed[index] else 1.0
+        opacity = context.dim if dimmed[index] else 1.0
         if too_large[index]:
             _paint_directly(painter, context, card, corner, opacity)
             continue
@@ -147,7 +147,7 @@ def _paint_bare(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(QPen(context.theme.color("border"), 1))
     painter.setBrush(context.theme.color("raised"))
-    array_painting.draw_rects(painter, _view_rects(context, slots))
+    array_painting.draw_rects(painter, view_rects(context, slots))
 
 
 def _export_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
@@ -157,7 +157,7 @@ def _export_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -
         context.place(painter)
         x, y = context.scene.positions[slot]
         painter.translate(x, y)
-        painter.setOpacity(DIM if context.scene.dimmed[slot] else 1.0)
+        painter.setOpacity(context.dim if context.scene.dimmed[slot] else 1.0)
         cards.draw(painter, context.scene.card(slot))
         painter.restore()
 
@@ -166,7 +166,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, slots: np.ndarray) ->
     chosen = slots[context.scene.selected[slots]]
     if not len(chosen) or context.exporting:
         return
-    rects = _view_rects(context, chosen)
+    rects = view_rects(context, chosen)
     gap = 2.0
     rects += [-gap, -gap, 2 * gap, 2 * gap]
     rounded = context.scale >= context.far_scale and len(chosen) < 400
@@ -174,7 +174,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, slots: np.ndarray) ->
     if not rounded:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(context.theme.color("accent"))
-        array_painting.draw_rects(painter, _outlines(rects, 2.0))
+        array_painting.draw_rects(painter, outlines(rects, 2.0))
         return
     painter.setPen(QPen(context.theme.color("accent"), 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -189,7 +189,7 @@ def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarr
     if not len(stopping):
         return
     radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
-    corners = _view_rects(context, stopping)[:, :2] + radius / 2
+    corners = view_rects(context, stopping)[:, :2] + radius / 2
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(context.theme.color("canvas"), max(1.0, radius / 4)))
     painter.setBrush(context.theme.color("error"))
@@ -203,7 +203,7 @@ def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) 
     if not len(plotted):
         return
     radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
-    rects = _view_rects(context, plotted)
+    rects = view_rects(context, plotted)
     corners = rects[:, :2] + np.stack([rects[:, 2], np.zeros(len(rects))], axis=1)
     corners += [-radius / 2, radius / 2]
     theme = context.theme
@@ -216,7 +216,7 @@ def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) 
         painter.drawPolyline([QPointF(x + radius * a, y + radius * b) for a, b in CURVE])
 
 
-def _outlines(rects: np.ndarray, thick: float) -> np.ndarray:
+def outlines(rects: np.ndarray, thick: float) -> np.ndarray:
     """(4 n, 4) the sides of rectangles as bars, which are filled faster than lines are drawn."""
     x, y, width, height = (rects + [-thick / 2, -thick / 2, thick, thick]).T
     bar = np.full_like(x, thick)

@@ -30,7 +30,8 @@ LABEL_SCALE = 0.28
 """Below this scale the strip of a frame's title is lower than a title that can be read."""
 FEW = 400
 """Visible nodes; with more, names end at `FAR_SCALE`."""
-DIM = 0.3
+DIM, PALE = 0.3, 0.5
+"""How much is left of what is dimmed, and of what a comparison does not mark."""
 
 
 @dataclass
@@ -57,6 +58,11 @@ class PaintContext:
     @property
     def exporting(self) -> bool:
         return self.atlas is None
+
+    @property
+    def dim(self) -> float:
+        """How much is left of the colours of dimmed nodes and wires."""
+        return DIM if self.scene.marks is None else PALE
 
     @property
     def level(self) -> str:

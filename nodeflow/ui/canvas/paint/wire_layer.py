@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
-from nodeflow.ui.canvas.paint.paint_context import DIM, FAR_SCALE, PaintContext
+from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.scene import wire_routing, wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.core import array_painting
@@ -18,12 +18,12 @@ MANY = 1000
 """With more visible wires, curves are coarse and not dashed; with three times as many, straight."""
 
 
-def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPen:
-    """Pen of a wire in view pixels; dashes are added by the caller."""
+def wire_pen(theme: Theme, style: int, scale: float, left: float = 1.0) -> QPen:
+    """Pen of a wire in view pixels, of which so much is left; the caller adds dashes."""
     code = style % FEED_STYLE
     color = theme.dtype(DTYPE_CODES[code])
-    if faded:
-        color = mix(theme.color("canvas"), color, DIM)
+    if left < 1.0:
+        color = mix(theme.color("canvas"), color, left)
     thickness = wire_table.THICKNESS.get(DTYPE_CODES[code], 2.0)
     pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
@@ -43,6 +43,9 @@ def paint_wires(painter: QPainter, context: PaintContext) -> None:
     slots, ends = context.scene.wires_in(context.area)
     if context.hidden_wire is not None:
         kept = slots != context.scene.wires.slots.get(context.hidden_wire)
+        slots, ends = slots[kept], ends[kept]
+    if context.scene.marks is not None:  # they are drawn with their marks
+        kept = context.scene.marks.wires[slots] == 0
         slots, ends = slots[kept], ends[kept]
     if context.hidden is not None and len(slots):
         table = context.scene.wires
@@ -77,7 +80,7 @@ def paint_wire_set(
         return
     table, dimmed = context.scene.wires, context.scene.dimmed
     faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
-    faded |= context.scene.off[table.source[slots]]
+    faded |= context.scene.off[table.source[slots]] | (context.scene.marks is not None)
     groups = table.style[slots].astype(np.int64) * 2 + ~faded
     view = ends * context.scale + np.tile([context.offset.x(), context.offset.y()], 2)
     lanes = table.lane[slots] * context.scale + context.offset.y()
@@ -87,8 +90,8 @@ def paint_wire_set(
         slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
     for group in array_painting.distinct(groups):
         which = groups == group
-        style, fade = int(group) // 2, not int(group) % 2
-        pen = wire_pen(context.theme, style, context.scale, fade)
+        style, left = int(group) // 2, 1.0 if int(group) % 2 else context.dim
+        pen = wire_pen(context.theme, style, context.scale, left)
         if context.exporting:
             _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), context.scale)
         else:

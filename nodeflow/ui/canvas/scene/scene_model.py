@@ -15,6 +15,7 @@ from PySide6.QtCore import QRectF
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
+from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
@@ -22,6 +23,7 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import card_data, frame_titles, wire_lanes, wire_table
 from nodeflow.ui.canvas.scene.card_builder import CardBuilder
 from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.drawn_marks import CODES, DrawnMarks
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 
@@ -87,6 +89,8 @@ class SceneModel:
 
     def _subscribe(self, document: Document, analysis: Analysis) -> None:
         self.document = document
+        self.marks: DrawnMarks | None = None
+        """What a comparison marks; None where nothing is compared."""
         self.builder = CardBuilder(document, analysis)
         self.nodes: SlotMap[str] = SlotMap()
         self.positions = np.zeros((0, 2))
@@ -318,6 +322,39 @@ class SceneModel:
     def painted_rect(self, slot: int) -> QRectF:
         """Where a changing node was before the change that is being reported."""
         return self._before.get(slot) or self.rect(slot)
+
+    def set_marks(self, marks: Marks | None) -> None:
+        """Show what a comparison marks in this document, which is not edited; None: nothing."""
+        if marks is None:
+            self.marks = None
+            return
+        wires = np.zeros(len(self.wires.source), np.int8)
+        for key, kind in marks.wires.items():
+            slot = self.wires.slots.get(key)
+            if slot is not None:
+                wires[slot] = CODES[kind]
+        nodes = np.zeros(len(self.positions), np.int8)
+        self.set_array(nodes, {i: CODES[kind] for i, kind in marks.nodes.items()}, 0)
+        ends = [
+            (
+                *self._port(w.source, "out", w.source_port),
+                *self._port(w.target, "in", w.target_port),
+            )
+            for w in marks.gone
+        ]
+        frames = {i: CODES[kind] for i, kind in marks.frames.items()}
+        self.marks = DrawnMarks(
+            nodes, wires, list(marks.gone), np.array(ends, np.float64).reshape(-1, 4), frames
+        )
+
+    def _port(self, node_id: str, side: str, port: str) -> tuple[float, float]:
+        """Where a port is, in scene coordinates."""
+        slot = self.nodes.get(node_id)
+        if slot is None:
+            return 0.0, 0.0
+        card = self.card(slot)
+        x, y = self.positions[slot]
+        return x + (card.width if side == "out" else 0.0), y + port_place(card, side, port)[0]
 
     def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
         """Fill one of the state arrays from values by node id."""

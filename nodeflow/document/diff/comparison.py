@@ -1,0 +1,343 @@
+"""Two documents as one to look at: the later one, with what it lacks of the earlier one as ghosts.
+
+The union is a document of its own, read-only. Nodes and frames of the later document keep their
+ids; a node that is gone, or is in another graph now, gets a new id and stays where it was, or
+beside what has taken its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, Difference, compare, is_replaced
+from nodeflow.document.diff.facts import Facts
+from nodeflow.document.diff.three_way import renamed_definitions
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import ONLY, SCOPED, SUBGRAPH, NodeRecord, Wire
+
+INSIDE = "inside"
+"""The mark of an instance whose definition has differences, which its own node has not."""
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Marks:
+    """What is different in one graph of a comparison.
+
+    Attributes:
+        nodes: id in the union -> `ADDED`, `REMOVED`, `CHANGED` or `INSIDE`.
+        wires: key in the union -> `ADDED`, `REMOVED` or `CHANGED`.
+        gone: wires that were removed from ports that are still there; not in the union.
+        frames: id in the union -> kind.
+        said: node, wire (its key; of `gone` the wire itself) or frame -> numbers of differences.
+    """
+
+    nodes: dict[str, str] = field(default_factory=dict)
+    wires: dict[Key, str] = field(default_factory=dict)
+    gone: list[Wire] = field(default_factory=list)
+    frames: dict[str, str] = field(default_factory=dict)
+    said: dict[str | Key | Wire, list[int]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.nodes or self.wires or self.gone or self.frames)
+
+    def note(self, thing: str | Key | Wire, number: int) -> None:
+        """Notes that a difference is about a thing that is drawn."""
+        self.said.setdefault(thing, []).append(number)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a difference is drawn: a graph of the union, and what to look at there."""
+
+    scope: str
+    nodes: tuple[str, ...] = ()
+    wire: Key | Wire | None = None
+    frame: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is anything to look at; a training setting has no place."""
+        return bool(self.nodes or self.frame)
+
+
+@dataclass
+class Comparison:
+    """What `comparison` returns.
+
+    Attributes:
+        document: the union.
+        differences: as `compare` lists them, by graph; `spots` says where each is drawn.
+        marks: scope -> what is different in that graph; none of a graph without differences.
+    """
+
+    document: Document
+    differences: list[Difference]
+    spots: list[Spot] = field(default_factory=list)
+    marks: dict[str, Marks] = field(default_factory=dict)
+
+
+def comparison(before: Document, after: Document, *, layout: bool = False) -> Comparison:
+    """Returns what changed from one document to another, to be drawn.
+
+    Args:
+        layout: also positions of nodes and rectangles of frames.
+    """
+    return _Union(before, after, layout).made()
+
+
+class _Union:
+    """The union of two documents while it is made."""
+
+    def __init__(self, before: Document, after: Document, layout: bool) -> None:
+        self._before, self._after = before.root, after.root
+        old, new = _places(self._before), _places(self._after)
+        self._scopes = {"": "", **renamed_definitions(old, new)}  # before -> union
+        self._replaced = {
+            path[1]
+            for path in old
+            if path[0] == "node" and len(path) == 2 and path in new and is_replaced(path, old, new)
+        }
+        self._ghosts: dict[str, str] = {}  # id before -> in the union, where it is another
+        self._document = Document()
+        self._made = Comparison(self._document, compare(before, after, layout=layout))
+
+    def made(self) -> Comparison:
+        doc = self._document
+        doc.path = self._after.path or self._before.path
+        headers = {self._scope(n): h for n, h in self._before.subgraphs.items()}
+        for name, header in {**headers, **self._after.subgraphs}.items():
+            doc.fill("subgraph", name, header)
+        pairs = [(self._graph_before(part), part) for part in (doc, *doc.definitions())]
+        for before, part in pairs:
+            self._fill(before, part)
+        doc.fill("training", ONLY, self._after.training or None)
+        doc.locked = "those of a comparison, which is read-only"
+        for before, part in pairs:
+            self._mark_wires(before, part)
+        for number, difference in enumerate(self._made.differences):
+            self._made.spots.append(self._spot(number, difference))
+        self._mark_instances()
+        return self._made
+
+    def _scope(self, before: str) -> str:
+        return self._scopes.get(before, before)
+
+    def _graph_before(self, part: Document) -> Document | None:
+        """The graph of the earlier document that a graph of the union shows."""
+        names = [name for name in ("", *self._before.subgraphs) if self._scope(name) == part.scope]
+        return self._before.graph(names[0]) if names else None
+
+    def _marks(self, scope: str) -> Marks:
+        return self._made.marks.setdefault(scope, Marks())
+
+    # ---- nodes and frames -------------------------------------------------------------------
+
+    def _fill(self, before: Document | None, part: Document) -> None:
+        """Put the nodes, frames and wires of one graph into the union."""
+        after = self._after.graph(part.scope) if _has(self._after, part.scope) else None
+        now = {} if after is None else after.nodes
+        frames = {} if after is None else after.frames
+        gone = [] if before is None else [
+            n for n in before.nodes.values() if n.id not in now or n.id in self._replaced
+        ]  # fmt: skip
+        for record in _beside(gone, now.values()):  # first: the later document's names count
+            ghost = self._ghost(record.id, "n")
+            attrs, definition = record.attrs, record.attrs.get(DEFINITION)
+            if record.op == SUBGRAPH and isinstance(definition, str):
+                attrs = {**attrs, DEFINITION: self._scope(definition)}
+            part.fill("node", ghost, replace(record, id=ghost, attrs=attrs))
+            self._marks(part.scope).nodes[ghost] = REMOVED
+        for frame in before.frames.values() if before is not None else ():
+            if frame.id not in frames:
+                ghost = self._ghost(frame.id, "f")
+                part.fill("frame", ghost, replace(frame, id=ghost))
+                self._marks(part.scope).frames[ghost] = REMOVED
+        for record in now.values():
+            part.fill("node", record.id, record)
+        for frame in frames.values():
+            part.fill("frame", frame.id, frame)
+        for wire in after.wires.values() if after is not None else ():
+            part.fill("wire", wire.key, wire)
+
+    def _ghost(self, node_id: str, prefix: str) -> str:
+        """The id in the union of what is gone; its number is larger than any in a file."""
+        if node_id not in self._ghosts:
+            self._ghosts[node_id] = f"{prefix}{10**15 + len(self._ghosts)}"
+        return self._ghosts[node_id]
+
+    def _there(self, part: Document, node_id: str) -> str:
+        """The id in the union of a node that a graph had."""
+        ghost = self._ghosts.get(node_id)
+        return ghost if ghost is not None and ghost in part.nodes else node_id
+
+    # ---- wires ------------------------------------------------------------------------------
+
+    def _mark_wires(self, before: Document | None, part: Document) -> None:
+        """Add the wires that are gone, and mark them and those that are new."""
+        old: set[Key] = set()
+        for wire in before.wires.values() if before is not None else ():
+            was = Wire(
+                self._there(part, wire.source), wire.source_port,
+                self._there(part, wire.target), wire.target_port,
+            )  # fmt: skip
+            old.add(was.key)
+            if part.wires.get(was.key) == was:
+                continue
+            marks = self._marks(part.scope)
+            if was.target != wire.target:
+                part.fill("wire", was.key, was)
+                marks.wires[was.key] = REMOVED
+            else:
+                marks.gone.append(was)
+                if was.key in part.wires:
+                    marks.wires[was.key] = CHANGED
+        for key in part.wires.keys() - old:
+            self._marks(part.scope).wires[key] = ADDED
+
+    # ---- differences ------------------------------------------------------------------------
+
+    def _spot(self, number: int, found: Difference) -> Spot:
+        """Where a difference is drawn; notes it there."""
+        kind, scope = found.kind, found.scope
+        if kind == "node":
+            return self._node_spot(number, found)
+        if kind == "frame":
+            frame = found.path[1]
+            frame = self._ghosts.get(frame, frame) if found.change == REMOVED else frame
+            scope = self._scope(scope) if found.change == REMOVED else scope
+            self._marks(scope).frames[frame] = found.change
+            self._marks(scope).note(frame, number)
+            return Spot(scope, frame=frame)
+        if kind == "wire":
+            return self._wire_spot(number, found)
+        if kind == "subgraph" and found.name in self._document.subgraphs:
+            return Spot(found.name, tuple(self._document.graph(found.name).nodes))
+        return Spot("")
+
+    def _node_spot(self, number: int, found: Difference) -> Spot:
+        node_id = found.path[1]
+        if found.change == REMOVED:
+            ghost, scope = self._ghosts[node_id], self._scope(found.scope)
+            self._marks(scope).note(ghost, number)
+            return Spot(scope, (ghost,))
+        marks = self._marks(found.scope)
+        marks.nodes[node_id] = found.change
+        marks.note(node_id, number)
+        moved = next((f for f in found.fields if f.field == "subgraph"), None)
+        if moved is not None and found.change == CHANGED and node_id in self._ghosts:
+            self._marks(self._scope(str(moved.before))).note(self._ghosts[node_id], number)
+        return Spot(found.scope, (node_id,))
+
+    def _wire_spot(self, number: int, found: Difference) -> Spot:
+        _, target, port = found.path
+        for part in (self._document, *self._document.definitions()):
+            if target not in part.nodes and self._ghosts.get(target) not in part.nodes:
+                continue
+            key = (target, port)
+            ends = self._ends(part, key if found.change != REMOVED else None, target, port)
+            if ends is None:
+                continue
+            marks = self._marks(part.scope)
+            where = ends.key if part.wires.get(ends.key) == ends else ends
+            marks.note(where, number)
+            for gone in (w for w in marks.gone if found.change == CHANGED and w.key == key):
+                marks.note(gone, number)
+            return Spot(part.scope, tuple(dict.fromkeys((ends.source, ends.target))), where)
+        return Spot(found.scope)
+
+    def _ends(self, part: Document, key: Key | None, target: str, port: str) -> Wire | None:
+        """The wire that a difference is about, in a graph of the union."""
+        if key is not None:
+            return part.wires.get(key)
+        ghost = (self._ghosts.get(target, ""), port)
+        if ghost in part.wires:
+            return part.wires[ghost]
+        gone = self._made.marks[part.scope].gone if part.scope in self._made.marks else ()
+        return next((w for w in gone if w.key == (target, port)), None)
+
+    # ---- instances --------------------------------------------------------------------------
+
+    def _mark_instances(self) -> None:
+        """Mark the instances of definitions that have differences, however deep."""
+        different = {scope for scope, marks in self._made.marks.items() if scope and marks}
+        parts = (self._document, *self._document.definitions())
+        instances = [
+            (part, record) for part in parts
+            for record in part.nodes.values() if record.op == SUBGRAPH
+        ]  # fmt: skip
+        grows = True
+        while grows:
+            grows = False
+            for part, record in instances:
+                if record.attrs.get(DEFINITION) in different:
+                    grows |= bool(part.scope) and part.scope not in different
+                    different |= {part.scope} if part.scope else set()
+                    self._marks(part.scope).nodes.setdefault(record.id, INSIDE)
+
+
+def _has(doc: Document, scope: str) -> bool:
+    return not scope or scope in doc.subgraphs
+
+
+def _places(doc: Document) -> Facts:
+    """The facts that say which nodes there are, where, and what they are."""
+    found: Facts = {}
+    for graph in (doc, *doc.definitions()):
+        for node in graph.nodes.values():
+            path = ("node", node.id)
+            found[path] = graph.scope
+            found[*path, "op"], found[*path, "name"] = node.op, node.name
+        found.update({("frame", frame): graph.scope for frame in graph.frames})
+    found.update({("subgraph", name): name for name in doc.subgraphs})
+    return found
+
+
+ROOM = (230.0, 170.0)
+"""The room that a card takes, roughly: ghosts keep so far away from other cards."""
+STEP, MOST_STEPS = 40.0, 60
+"""A ghost that would cover a card stands so many scene units further down, at most so often."""
+
+
+def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator[NodeRecord]:
+    """Yields nodes moved down so far that they cover no other and no node that is there."""
+    width, height = ROOM
+    taken: dict[tuple[int, int], list[tuple[float, float]]] = {}
+
+    def add(x: float, y: float) -> None:
+        taken.setdefault((int(x // width), int(y // height)), []).append((x, y))
+
+    def is_free(x: float, y: float) -> bool:
+        column, row = int(x // width), int(y // height)
+        cells = ((column + i, row + j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+        near = (at for cell in cells for at in taken.get(cell, ()))
+        return not any(abs(x - a) < width and abs(y - b) < height for a, b in near)
+
+    for record in there:
+        add(*record.pos)
+    for record in gone:
+        x, y = record.pos
+        for _ in range(MOST_STEPS):
+            if is_free(x, y):
+                break
+            y += STEP
+        add(x, y)
+        yield record if y == record.pos[1] else replace(record, pos=(x, y))
+
+
+def still(doc: Document) -> Document:
+    """Returns a document as it is now, for another thread to read while this one is edited.
+
+    It has the tables alone, without their indexes: for `comparison` and `compare`.
+    """
+    copy = Document()
+    for name, table in doc.root.tables.items():
+        copy.tables[name].update(table)
+    for part in doc.definitions():
+        for name in SCOPED:
+            copy.graph(part.scope).tables[name].update(part.tables[name])
+    copy.path, copy.next_id = doc.path, doc.next_id
+    return copy

@@ -1,0 +1,210 @@
+"""The marks of a comparison: each kind has a colour, a line and a sign of its own.
+
+What was added is drawn solid with a plus in a disc, what was removed dashed and pale with a minus
+in a square, what changed with a wave in a diamond, what has changes inside dotted with three dots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+
+from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
+from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.ui.canvas.paint.background_layer import FRAME_RADIUS
+from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects
+from nodeflow.ui.canvas.paint.card_painter import RADIUS
+from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
+from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE
+from nodeflow.ui.canvas.scene import wire_table
+from nodeflow.ui.canvas.scene.drawn_marks import KINDS
+from nodeflow.ui.core import array_painting
+from nodeflow.ui.core.theme import Theme
+
+ROLES = {ADDED: "added", REMOVED: "removed", CHANGED: "changed", INSIDE: "changed"}
+"""The colour of each kind of mark, as a role of the theme."""
+DASHES = {ADDED: (), REMOVED: (3.0, 2.5), CHANGED: (), INSIDE: (0.6, 1.8)}
+"""Dash and gap of the lines around marked nodes, in widths of the line; solid without."""
+GONE_DASH = (9.0, 6.0)
+"""Dash and gap of removed wires in view pixels."""
+MOST_ROUND = 400
+"""Marked nodes in view; with more, their lines are plain bars and they have no signs."""
+MOST_SIGNS = 200
+"""Marked wires in view; with more, they have no signs."""
+GAP = 3.0
+"""Between a card and the line around it, in pixels."""
+SIGN = 9.0
+"""Radius of a sign at full size, in pixels."""
+VEIL = 0.5
+"""How much of the ground covers what was removed."""
+
+
+def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
+    """Paint marked frames and wires, below the cards."""
+    marks, scene = context.scene.marks, context.scene
+    if marks is None:
+        return
+    _paint_frames(painter, context)
+    slots, ends = scene.wires_in(context.area)
+    codes = marks.wires[slots]
+    lanes = scene.wires.lane[slots]
+    for code in array_painting.distinct(codes):
+        if code:
+            chosen = codes == code
+            _paint_wires(painter, context, KINDS[code], ends[chosen], lanes[chosen])
+    if len(marks.gone):
+        box, area = wire_table.bounds(marks.gone_ends), context.area
+        near = (box[:, 0] <= area.right()) & (box[:, 2] >= area.left())
+        near &= (box[:, 1] <= area.bottom()) & (box[:, 3] >= area.top())
+        ends = marks.gone_ends[near]
+        _paint_wires(painter, context, REMOVED, ends, np.full(len(ends), np.nan))
+
+
+def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
+    """Paint lines around marked nodes, and signs on their corners."""
+    marks = context.scene.marks
+    if marks is None:
+        return
+    slots = context.nodes()
+    slots = slots[marks.nodes[slots] > 0]
+    rects, codes = view_rects(context, slots), marks.nodes[slots]
+    plain = context.level == "block" or len(slots) > MOST_ROUND
+    for code in array_painting.distinct(codes):
+        chosen = np.ascontiguousarray(rects[codes == code])
+        paint = _paint_bars if plain else _paint_rings
+        paint(painter, context, KINDS[code], chosen)
+
+
+def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
+    """Blocks of a node's colour where cards are too small or too many for more; hollow ones for
+    what was removed."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(Qt.PenStyle.NoPen)
+    if kind == REMOVED:
+        painter.setBrush(context.theme.color("canvas", VEIL))
+        array_painting.draw_rects(painter, rects)
+    least = 5.0
+    grown = np.maximum(rects[:, 2:], least)
+    rects = np.concatenate([rects[:, :2] - (grown - rects[:, 2:]) / 2, grown], axis=1)
+    painter.setBrush(context.theme.color(ROLES[kind]))
+    solid = kind != REMOVED and context.level == "block"
+    if not solid:
+        rects = outlines(rects, 2.0)
+    array_painting.draw_rects(painter, np.ascontiguousarray(rects))
+
+
+def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
+    color = context.theme.color(ROLES[kind])
+    scale = context.scale
+    radius = RADIUS * scale + GAP
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if kind == REMOVED:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(context.theme.color("canvas", VEIL))
+        for x, y, width, height in rects.tolist():
+            painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
+    painter.setPen(_line(kind, color, 2.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    around = rects + [-GAP, -GAP, 2 * GAP, 2 * GAP]
+    for x, y, width, height in around.tolist():
+        painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
+    size = min(max(SIGN * scale * 1.3, 5.5), SIGN)
+    for x, y, width, _ in around.tolist():
+        draw_sign(
+            painter, context.theme, kind, QPointF(x + width - size * 0.4, y + size * 0.4), size
+        )
+
+
+def _line(kind: str, color: QColor, width: float) -> QPen:
+    pen = QPen(color, width)
+    if DASHES[kind]:
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap if kind == INSIDE else Qt.PenCapStyle.FlatCap)
+        pen.setDashPattern(list(DASHES[kind]))
+    return pen
+
+
+def _paint_wires(
+    painter: QPainter, context: PaintContext, kind: str, ends: np.ndarray, lanes: np.ndarray
+) -> None:
+    if not len(ends):
+        return
+    scale, offset = context.scale, np.tile([context.offset.x(), context.offset.y()], 2)
+    view = ends * scale + offset
+    lanes = lanes * scale + context.offset.y()
+    dash = GONE_DASH if kind == REMOVED else None
+    curved = scale > CURVE_SCALE and len(ends) <= 5 * MOST_SIGNS
+    pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, 1.0)))
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    painter.setPen(pen)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
+    if not curved:
+        array_painting.draw_lines(painter, np.ascontiguousarray(view))
+        return
+    if len(ends) <= MOST_SIGNS:
+        lines = wire_table.smooth(view, dash, scale, lanes)
+    else:
+        lines = wire_table.segments(view, 32, dash, scale, lanes)
+    array_painting.draw_lines(painter, lines)
+    if len(ends) <= MOST_SIGNS and scale >= FAR_SCALE:
+        size = min(max(SIGN * scale, 5.0), SIGN * 0.85)
+        for x, y in wire_table.curve_points(view, 2, scale, lanes)[:, 1].tolist():
+            draw_sign(painter, context.theme, kind, QPointF(x, y), size)
+
+
+def _paint_frames(painter: QPainter, context: PaintContext) -> None:
+    marks = context.scene.marks
+    assert marks is not None
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for frame_id, code in marks.frames.items():
+        frame = context.scene.document.frames.get(frame_id)
+        if frame is None or not QRectF(*frame.rect).intersects(context.area):
+            continue
+        x, y, width, height = (value * context.scale for value in frame.rect)
+        rect = QRectF(x + context.offset.x(), y + context.offset.y(), width, height)
+        kind = KINDS[code]
+        painter.setPen(_line(kind, context.theme.color(ROLES[kind]), 2.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        radius = FRAME_RADIUS * context.scale
+        painter.drawRoundedRect(rect, radius, radius)
+        draw_sign(
+            painter, context.theme, kind, rect.topRight(), min(max(SIGN * context.scale, 6), SIGN)
+        )
+
+
+def draw_sign(painter: QPainter, theme: Theme, kind: str, at: QPointF, size: float) -> None:
+    """Draw the sign of a kind of change around a point; ``size`` is its radius in pixels."""
+    color, ground = theme.color(ROLES[kind]), theme.color("raised")
+    edge = color if kind == INSIDE else theme.color("canvas")
+    painter.setPen(QPen(edge, max(1.0, size / 5)))
+    painter.setBrush(ground if kind == INSIDE else color)
+    if kind == REMOVED:
+        side = size * 0.88
+        painter.drawRoundedRect(QRectF(at.x() - side, at.y() - side, 2 * side, 2 * side), 2, 2)
+    elif kind == CHANGED:
+        reach = size * 1.2
+        corners = ((0, -reach), (reach, 0), (0, reach), (-reach, 0))
+        painter.drawPolygon([at + QPointF(*corner) for corner in corners])
+    else:
+        painter.drawEllipse(at, size, size)
+    ink = QPen(color if kind == INSIDE else ground, max(1.3, size / 4.5))
+    ink.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(ink)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    arm = size * 0.5
+    if kind == INSIDE:
+        for shift in (-0.5, 0.0, 0.5):
+            painter.drawPoint(at + QPointF(shift * size, 0))
+        return
+    if kind == CHANGED:
+        wave = QPainterPath(at + QPointF(-arm, arm * 0.3))
+        wave.cubicTo(
+            at + QPointF(-arm * 0.3, -arm),
+            at + QPointF(arm * 0.3, arm),
+            at + QPointF(arm, -arm * 0.3),
+        )
+        painter.drawPath(wave)
+        return
+    painter.drawLine(at - QPointF(arm, 0), at + QPointF(arm, 0))
+    if kind == ADDED:
+        painter.drawLine(at - QPointF(0, arm), at + QPointF(0, arm))

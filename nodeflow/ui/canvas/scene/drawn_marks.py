@@ -1,0 +1,32 @@
+"""What a comparison marks on a canvas, as arrays by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
+from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.document.model.records import Wire
+
+KINDS = ("", ADDED, REMOVED, CHANGED, INSIDE)
+"""The kinds of marks by their codes; 0 is none."""
+CODES = {kind: code for code, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class DrawnMarks:
+    """The codes of nodes and wires by slot, and what is drawn beside them.
+
+    Attributes:
+        gone: wires that the document no longer has, and ``gone_ends`` their (n, 4) ends in scene
+            coordinates.
+        frames: id -> code.
+    """
+
+    nodes: np.ndarray
+    wires: np.ndarray
+    gone: list[Wire] = field(default_factory=list)
+    gone_ends: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    frames: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""Comparisons on the canvas: with another file, with the saved one, or of any two documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from nodeflow.document.io import flow
+from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.comparison_page import Sides
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.popups import dialogs
+
+FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
+HERE = "in this window"
+"""What the open document is called in a comparison."""
+
+
+class CompareActions(QObject):
+    """What File > Compare does; `show_comparison` is for everybody who has two documents."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        pages: PageStack,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._pages = window, workspace, pages
+        self._settings, self._messages = settings, messages
+        self._name = ""
+        self._reading = Background(self)
+        self._reading.done.connect(self._on_read)
+        self._reading.failed.connect(self._on_failed)
+        pages.comparison.said.connect(messages.show_status)
+        page = pages.comparison
+        actions.bind(
+            {
+                "compare": Binding(self._choose),
+                "compare_saved": Binding(self._compare_saved, self._saved_blocked),
+                "next_change": Binding(lambda: page.step(1), self._nothing_compared),
+                "previous_change": Binding(lambda: page.step(-1), self._nothing_compared),
+                "end_comparison": Binding(pages.show_canvas, self._no_comparison),
+            }
+        )
+
+    def show_comparison(
+        self, before: Document, after: Document, before_title: str, after_title: str
+    ) -> None:
+        """Draw on the canvas what changed from one document to another.
+
+        Neither is changed. If one of them is the open document, edits of it are followed; the
+        other must not change meanwhile. The comparison ends when another page is shown or another
+        document is opened.
+
+        Args:
+            before_title, after_title: what they are called: ``Compared: [title] → [title]``.
+        """
+        self._pages.comparison.open(Sides(before, after, (before_title, after_title)))
+        self._pages.show_comparison()
+
+    def compare_with_file(self, path: Path, title: str = "") -> None:
+        """Draw what changed from a file, which a thread reads, to the open document.
+
+        Args:
+            title: what the file is called; its name if it is not given.
+        """
+        self._name = title or path.name
+        self._messages.show_status(f"Reading {path.name}…")
+        self._reading.run(lambda: _read(path))
+
+    # ---- the inside -----------------------------------------------------------------------------
+
+    def _choose(self) -> None:
+        folder = str(self._settings.last_folder())
+        title = "Compare with"
+        chosen, _ = QFileDialog.getOpenFileName(self._window, title, folder, FILTER)
+        if chosen:
+            self.compare_with_file(Path(chosen))
+
+    def _saved_blocked(self) -> Blocked | None:
+        document = self._workspace.root
+        if document.path is None:
+            return Blocked("The graph has no file yet.", "save_as")
+        return None if document.is_modified else Blocked("Nothing has changed since it was saved.")
+
+    def _compare_saved(self) -> None:
+        path = self._workspace.root.path
+        assert path is not None
+        self.compare_with_file(path, f"{path.name} as it is saved")
+
+    def _nothing_compared(self) -> Blocked | None:
+        found = self._pages.comparison.found
+        if not self._pages.shows_comparison or found is None:
+            return Blocked("Nothing is compared.", "compare")
+        return None if found.differences else Blocked("Nothing differs.")
+
+    def _no_comparison(self) -> Blocked | None:
+        return None if self._pages.shows_comparison else Blocked("Nothing is compared.", "compare")
+
+    @Slot(object)
+    def _on_read(self, document: Document) -> None:
+        self.show_comparison(document, self._workspace.root, self._name, HERE)
+
+    @Slot(object)
+    def _on_failed(self, error: NodeflowError) -> None:
+        dialogs.show_problem(self._window, f"{self._name} cannot be compared", error)
+
+
+def _read(path: Path) -> Document:
+    return load_picture(path) if path.suffix.lower() in PICTURES else flow.load(path)

@@ -1,0 +1,90 @@
+"""The canvas of a comparison: what is different is marked, the rest is pale, tooltips say what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF
+from PySide6.QtGui import QHelpEvent
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.diff.comparison import Key, Marks
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Wire
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.scene import wire_table
+from nodeflow.ui.canvas.scene.hit_test import WIRE_REACH
+from nodeflow.ui.canvas.view.keyboard import CanvasKeys
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.tips import show_beside
+
+Thing = str | Key | Wire
+"""A node or frame by its id, a wire by its key, a removed wire."""
+
+
+class ComparisonCanvas(CanvasView):
+    """Shows the union of two documents with its marks.
+
+    Args:
+        words: returns the tooltip of a thing that is marked, empty for none.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        analysis: Analysis,
+        theme: Theme,
+        keys: CanvasKeys,
+        words: Callable[[Thing], str],
+    ) -> None:
+        super().__init__(document, analysis, theme, keys=keys)
+        self.setAccessibleName("Comparison")
+        self._words = words
+
+    def show_marks(self, marks: Marks | None) -> None:
+        """Mark what is different in the graph that is shown, and let the rest be pale."""
+        self.scene.set_marks(marks)
+        pale = set(self.document.nodes) - marks.nodes.keys() if marks else None
+        self.node_state.set_dimmed(pale)
+
+    def thing_at(self, at: QPointF) -> Thing | None:
+        """What lies at a point of the view and could be marked."""
+        hit = self.viewport.hit_test(at)
+        if hit.kind in ("title", "body", "port"):
+            return hit.node
+        if hit.kind == "wire" and hit.wire is not None:
+            return hit.wire
+        return self._gone_at(at) or (hit.frame or None)
+
+    def _gone_at(self, at: QPointF) -> Wire | None:
+        """The removed wire at a point of the view."""
+        marks, camera = self.scene.marks, self.viewport.camera
+        if marks is None or not len(marks.gone):
+            return None
+        place, reach = camera.to_scene(at), WIRE_REACH / camera.scale
+        box = wire_table.bounds(marks.gone_ends)
+        near = (box[:, 0] <= place.x() + reach) & (box[:, 2] >= place.x() - reach)
+        near &= (box[:, 1] <= place.y() + reach) & (box[:, 3] >= place.y() - reach)
+        which = np.flatnonzero(near)
+        if not len(which):
+            return None
+        gaps = wire_table.distance(marks.gone_ends[which], place.x(), place.y())
+        nearest = int(gaps.argmin())
+        return marks.gone[int(which[nearest])] if gaps[nearest] <= reach else None
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            thing = self.thing_at(QPointF(event.pos()))
+            text = self._words(thing) if thing is not None else ""
+            if text:
+                show_beside(text, self._area(thing, event.pos()), self)
+                return True
+        return super().event(event)
+
+    def _area(self, thing: Thing | None, at: QPoint) -> QRect:
+        """What the tooltip must not cover."""
+        if isinstance(thing, str) and thing in self.document.nodes:
+            card = self.viewport.node_rect(thing)
+            return card.intersected(QRectF(self.rect())).toAlignedRect()
+        return QRect(at.x() - 8, at.y() - 8, 16, 24)

@@ -142,8 +142,13 @@ class LearnedWeights(QObject):
         chosen, _ = QFileDialog.getOpenFileName(
             self._window, "Load weights", str(folder), f"{FILTER};;All files (*)"
         )
-        if chosen and self.may_replace():
-            self._checking = self._link.check_weights(chosen)
+        if chosen:
+            self.load_from(Path(chosen))
+
+    def load_from(self, path: Path) -> None:
+        """As `load`, from this file."""
+        if self.may_replace():
+            self._checking = self._link.check_weights(str(path))
 
     def may_replace(self) -> bool:
         """Ask before unsaved weights are replaced; False if the user keeps them."""

@@ -119,6 +119,7 @@ QTreeView::branch {{ background: transparent; }}
 QTreeView::branch:has-children:closed {{ image: url("{chevron_right}"); }}
 QTreeView::branch:has-children:open {{ image: url("{chevron_down}"); }}
 QTableView {{ gridline-color: {border}; font-family: "{mono}"; font-size: {caption}px; }}
+QTableView[role="list"] {{ font-family: "{sans}"; font-size: {body}px; }}
 QHeaderView {{ background: transparent; }}
 QHeaderView::section {{ background: {sunken}; color: {ink_muted}; border: none;
   border-right: 1px solid {border}; border-bottom: 1px solid {border}; padding: 3px 6px;

@@ -19,6 +19,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.expand_actions import ExpandActions
+from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
@@ -72,6 +73,7 @@ class PanelContext:
     run: RunController
     views: ViewWatcher
     subgraphs: SubgraphActions
+    files: FileController
     insertables: InsertablesMenu
     plugins: PluginWatcher
     tutorial: Tutorial

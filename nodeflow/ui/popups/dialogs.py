@@ -156,6 +156,22 @@ def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
     return answer == COPY
 
 
+def ask_delete_runs(parent: QWidget, names: list[str]) -> bool:
+    """Whether to delete runs for good."""
+    what = f"“{names[0]}”" if len(names) == 1 else counted(len(names), "run")
+    answer = _ask(
+        parent,
+        "deleteRuns",
+        "Delete runs",
+        f"Delete {what}?",
+        "Curves, graph and weights are deleted and cannot be brought back.",
+        {YES: ("Delete", GIVE_UP), CANCEL: ("Cancel", BACK)},
+        CANCEL,
+        is_warning=True,
+    )
+    return answer == YES
+
+
 def ask_unsaved_weights(parent: QWidget, name: str) -> str:
     """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
     return _ask(

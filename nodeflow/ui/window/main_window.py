@@ -299,6 +299,7 @@ class MainWindow(QMainWindow):
             run=self.run,
             views=self.view_watcher,
             subgraphs=self.subgraphs,
+            files=self.files,
             insertables=self.insertables,
             plugins=self.plugins,
             tutorial=self.tutorial,

@@ -1,0 +1,151 @@
+"""The user's runs as the window knows them: read and written on a thread, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from nodeflow.errors import NodeflowError
+from nodeflow.paths import runs_folder
+from nodeflow.run_store.database import FILE
+from nodeflow.run_store.records import Run
+from nodeflow.run_store.store import RunStore
+
+Job = Callable[[RunStore], Any]
+"""Runs on the thread; must not touch widgets."""
+
+
+class RunLibrary(QObject):
+    """Knows the list of runs, and does with them what panels want.
+
+    Attributes:
+        runs: the newest first, as of the last look.
+        problem: why they cannot be read, in words; empty if they can.
+
+    Signals (on the GUI thread):
+        changed(): there are other runs, or something about one is another.
+        answered(key, result): what a job of `ask` returned.
+        failed(key, error): the NodeflowError that it raised.
+    """
+
+    changed = Signal()
+    answered = Signal(object, object)
+    failed = Signal(object, object)
+    _looked = Signal(object, str)
+    _returned = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.runs: list[Run] = []
+        self.problem = ""
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._is_looking = False
+        self._stamp: Any = None
+        self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
+        self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
+
+    def run(self, id: str) -> Run | None:
+        """The run with an id."""
+        return next((run for run in self.runs if run.id == id), None)
+
+    # ---- what panels ask for ------------------------------------------------------------------
+
+    @Slot()
+    def look(self) -> None:
+        """See whether there are other runs, soon; `changed` says so."""
+        if not self._is_looking:
+            self._is_looking = True
+            self._do(self._look)
+
+    def ask(self, key: Any, job: Job) -> None:
+        """Read something; ``answered`` or ``failed`` has the same key."""
+        self._do(lambda: self._answer(key, job, write=False))
+
+    def change(self, key: Any, job: Job) -> None:
+        """Write something, and look again."""
+        self._do(lambda: self._answer(key, job, write=True))
+        self._is_looking = True
+        self._do(lambda: self._look(again=True))
+
+    def close(self) -> None:
+        """End the thread when it has done what was asked for."""
+        self._jobs.put(None)
+        self._thread = None
+
+    # ---- the thread ---------------------------------------------------------------------------
+
+    def _do(self, job: Callable[[], None]) -> None:
+        self._jobs.put(job)
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=_work, args=(self._jobs,), name="nodeflow-runs", daemon=True
+            )
+            self._thread.start()
+
+    def _look(self, again: bool = False) -> None:
+        folder, found, problem = runs_folder(), None, ""
+        if folder is None:
+            found, problem = [], "Runs are not kept: NODEFLOW_RUNS is off."
+        else:
+            stamp = _stamp(folder)
+            if again or stamp != self._stamp or any(r.status == "running" for r in self.runs):
+                self._stamp = stamp
+                try:
+                    with RunStore(folder, write=False) as store:
+                        found = store.runs()
+                except NodeflowError as error:
+                    found, problem = [], error.text("window")
+        self._looked.emit(found, problem)
+
+    def _answer(self, key: Any, job: Job, write: bool) -> None:
+        result = error = None
+        try:
+            with RunStore(write=write) as store:
+                result = job(store)
+        except Exception as raised:
+            error = raised
+        self._returned.emit(key, result, error)
+
+    # ---- the GUI thread -----------------------------------------------------------------------
+
+    @Slot(object, str)
+    def _on_looked(self, found: list[Run] | None, problem: str) -> None:
+        self._is_looking = False
+        if found is None or (found == self.runs and problem == self.problem):
+            return
+        self.runs, self.problem = found, problem
+        self.changed.emit()
+
+    @Slot(object, object, object)
+    def _on_returned(self, key: Any, result: Any, error: Exception | None) -> None:
+        if error is None:
+            self.answered.emit(key, result)
+        elif isinstance(error, NodeflowError):
+            self.failed.emit(key, error)
+        else:
+            raise error
+
+
+def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+    while (job := jobs.get()) is not None:
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            job()
+
+
+def _stamp(folder: Path) -> tuple[Any, ...]:
+    """Changes when somebody writes."""
+    found = []
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-journal"):
+        try:
+            status = (folder / name).stat()
+            found.append((str(folder), status.st_mtime_ns, status.st_size))
+        except OSError:
+            found.append(None)
+    return tuple(found)

@@ -1,0 +1,184 @@
+"""What is known of one run, or what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from nodeflow.document.diff.text import lines
+from nodeflow.number_text import bytes_text, count, counted, number
+from nodeflow.run_store.changes import Changes
+from nodeflow.run_store.records import Run, RunEvent, dumps
+from nodeflow.ui.core.moments import moment
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.tips import CutTextDelegate
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.panels.parts.training_history import duration
+
+SECTIONS = {"settings": "Settings", "data": "Data", "versions": "Versions", "machine": "Machine"}
+HINT = "Select a run to see how it was trained, or two to see what changed between them."
+MOST_LINES = 500
+MOST_NARROW = 260
+
+
+class RunDetails(QWidget):
+    """A tree of names and values, below what it is about.
+
+    Signals:
+        canvas_wanted(changes): the differences of two graphs are to be drawn.
+    """
+
+    canvas_wanted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = ElidedLabel("", "strong")
+        self.on_canvas = button("Show on the canvas", "link", self._on_canvas)
+        self.tree = QTreeWidget()
+        self.tree.setAccessibleName("Details of the run")
+        self.tree.setItemDelegate(CutTextDelegate(self.tree))
+        self.tree.setUniformRowHeights(True)
+        self.tree.setIndentation(12)
+        self.hint = label(HINT, "muted", wrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._changes: Changes | None = None
+        head = row(gap=2)
+        head.addWidget(self.title, 1)
+        head.addWidget(self.on_canvas)
+        layout = column(gap=1)
+        layout.setContentsMargins(SPACE[2], 0, 0, 0)
+        layout.addLayout(head)
+        layout.addWidget(self.tree, 1)
+        layout.addWidget(self.hint, 1)
+        self.setLayout(layout)
+        self.setMinimumWidth(MOST_NARROW)
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is selected, or too much."""
+        self._fill("", (), {})
+        self.hint.show()
+        self.tree.hide()
+
+    def show_run(self, run: Run, events: Sequence[RunEvent]) -> None:
+        """Show what is known of a run."""
+        facts = {
+            "Status": run.ending or run.status,
+            "Begun": moment(run.created),
+            "Duration": duration(run.seconds),
+            "Steps": count(run.steps),
+            "Loss": None if run.loss is None else number(run.loss),
+            **{name: number(value) for name, value in run.metrics.items()},
+            "Best epoch": f"{run.best['epoch']}, by {run.best['by']}" if run.best else None,
+            "Seed": run.seed,
+            "Branch of": f"{run.parent} after step {run.parent_step}" if run.parent else None,
+            "File": run.file or None,
+            "Files": bytes_text(run.bytes) if run.bytes else None,
+            "Id": run.id,
+        }
+        happened = [(f"Step {count(e.step)}", _event(e)) for e in events]
+        self._fill(
+            run.name,
+            ("Value",),
+            {
+                "Run": _pairs(facts),
+                "Settings": _pairs(run.settings),
+                "Events": happened,
+                "Data": _pairs({name: _data(said) for name, said in run.data.items()}),
+                "Versions": _pairs(run.versions),
+                "Machine": _pairs(run.machine),
+            },
+        )
+
+    def show_changes(self, before: Run, after: Run, changes: Changes, draws: bool) -> None:
+        """Show what changed between two runs; ``draws``: the canvas can show it, too."""
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for change in changes.facts:
+            cells = (change.name, _value(change.before), _value(change.after))
+            found.setdefault(SECTIONS[change.section], []).append(cells)
+        if changes.graph:
+            told = list(lines(changes.graph))
+            title = f"Graph: {counted(len(changes.graph), 'difference')}"
+            found[title] = [(line,) for line in told[:MOST_LINES]]
+            if len(told) > MOST_LINES:
+                found[title].append((f"and {count(len(told) - MOST_LINES)} more",))
+        title = f"{before.name} → {after.name}"
+        self._fill(title, (before.name, after.name), found)
+        if not changes:
+            self.hint.setText("Nothing changed: settings, data, versions and graph are the same.")
+            self.hint.show()
+            self.tree.hide()
+        self._changes = changes
+        self.on_canvas.setVisible(draws and bool(changes.graph))
+
+    def _fill(
+        self,
+        title: str,
+        values: Sequence[str],
+        sections: Mapping[str, Sequence[tuple[str, ...]]],
+    ) -> None:
+        self._changes = None
+        self.on_canvas.hide()
+        self.title.setText(title)
+        self.hint.setText(HINT)
+        self.hint.hide()
+        self.tree.show()
+        self.tree.clear()
+        self.tree.setColumnCount(1 + len(values))
+        self.tree.setHeaderLabels(["", *values])
+        self.tree.setHeaderHidden(len(values) < 2)
+        for name, rows in sections.items():
+            if rows:
+                self._add(name, rows)
+        for index in range(1 + len(values)):
+            mode = QHeaderView.ResizeMode.Stretch if index else QHeaderView.ResizeMode.Interactive
+            self.tree.header().setSectionResizeMode(index, mode)
+        self.tree.header().setStretchLastSection(bool(values))
+        self.tree.setColumnWidth(0, 150)
+
+    def _add(self, name: str, rows: Iterable[tuple[str, ...]]) -> None:
+        top = QTreeWidgetItem([name])
+        font = self.tree.font()
+        font.setBold(True)
+        top.setFont(0, font)
+        self.tree.addTopLevelItem(top)
+        top.setFirstColumnSpanned(True)
+        for cells in rows:
+            item = QTreeWidgetItem(top, list(cells))
+            item.setFirstColumnSpanned(len(cells) == 1)
+        top.setExpanded(name not in ("Versions", "Machine"))
+
+    def _on_canvas(self) -> None:
+        if self._changes is not None:
+            self.canvas_wanted.emit(self._changes)
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [(name, _value(value)) for name, value in values.items() if value is not None]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        return _data(value)
+    return value if isinstance(value, str) else dumps(value)
+
+
+def _data(said: Mapping[str, Any]) -> str:
+    """What a run says of the data of a placeholder, in a line."""
+    source = str(said.get("source", ""))
+    kind, colon, path = source.partition(":")
+    known = said.get("digest") or "content unknown"
+    weak = ", by names and times" if said.get("weak") else ""
+    name = f"{kind}:{Path(path).name}" if colon else source
+    return f"{name}, {count(said.get('rows') or 0)} rows, {known[:8]}{weak}"
+
+
+def _event(event: RunEvent) -> str:
+    more = ", ".join(f"{name} {_value(value)}" for name, value in event.data.items() if value)
+    return f"{event.kind}: {more}" if more else event.kind

@@ -1,0 +1,107 @@
+"""The kept runs whose curves are drawn beside those of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.run_store.curves import LOSS
+from nodeflow.run_store.curves import Curve as KeptCurve
+from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.store import RunStore
+from nodeflow.ui.core.run_library import RunLibrary
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.panels.plots.curve import Curve
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+
+COLORS = ("#D55E00", "#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
+"""They are told apart in both themes, and by people who see fewer colours."""
+CURVES = "curves"
+"""The key of what is asked of the library."""
+
+
+class RunOverlays(QObject):
+    """Draws the runs that are chosen, and follows those that still train.
+
+    Signals:
+        changed(): other runs are drawn, or in other colours.
+    """
+
+    changed = Signal()
+
+    def __init__(self, library: RunLibrary, plots: SharedPlots, settings: Settings) -> None:
+        super().__init__(library)
+        self._library, self._plots, self._settings = library, plots, settings
+        self.colors: dict[str, str] = {}
+        self._drawn: dict[str, tuple[Run, list[Curve]]] = {}
+        self._asked: dict[str, Run] = {}
+        library.changed.connect(self._follow)
+        library.answered.connect(self._on_answered)
+
+    def draw(self, id: str, on: bool) -> None:
+        """Draw a run, or no longer."""
+        run = self._library.run(id)
+        if on and run is not None and id not in self.colors:
+            self.colors[id] = run.colour or self._free_color()
+            self._ask(run)
+        elif not on:
+            self.colors.pop(id, None)
+            self._drawn.pop(id, None)
+            self._asked.pop(id, None)
+            self._show()
+        self.changed.emit()
+
+    def _free_color(self) -> str:
+        used = list(self.colors.values())
+        return min(COLORS, key=used.count)
+
+    def _ask(self, run: Run) -> None:
+        self._asked[run.id] = run
+        color, smoothing = self.colors[run.id], self._settings.smoothing
+        self._library.ask((CURVES, run.id), lambda store: curves_of(store, run, color, smoothing))
+
+    @Slot()
+    def _follow(self) -> None:
+        """Runs are gone, have other names or colours, or have gone on."""
+        before = dict(self.colors)
+        for id in list(self.colors):
+            run = self._library.run(id)
+            if run is None:
+                self.draw(id, False)
+                continue
+            if run.colour and run.colour != self.colors[id]:
+                self.colors[id] = run.colour
+            known = self._asked.get(id)
+            seen = (run.name, self.colors[id], run.steps, run.epochs)
+            if known is None or seen != (known.name, before[id], known.steps, known.epochs):
+                self._ask(run)
+        if before != self.colors:
+            self.changed.emit()
+
+    @Slot(object, object)
+    def _on_answered(self, key: object, curves: list[Curve]) -> None:
+        if not isinstance(key, tuple) or key[0] != CURVES or key[1] not in self.colors:
+            return
+        self._drawn[key[1]] = self._asked[key[1]], curves
+        self._show()
+
+    def _show(self) -> None:
+        drawn = (self._drawn[id][1] for id in self.colors if id in self._drawn)
+        self._plots.show_overlays([curve for curves in drawn for curve in curves])
+
+
+def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:
+    """The curves of a run for the plots; on any thread."""
+    found: Mapping[str, KeptCurve] = store.curves(run)
+    name = f"{run.name} (trains)" if run.status == RUNNING else run.name
+    drawn = []
+    for kept in found.values():
+        if kept.name.startswith("epoch/") or not len(kept):
+            continue
+        keep = smoothing if kept.name == LOSS else 0.0
+        share = kept.name in run.shares
+        curve = Curve(kept.name, run=name, color=color, smoothing=keep, is_share=share)
+        curve.extend(kept.step.astype(float), kept.epoch, kept.seconds, kept.values)
+        drawn.append(curve)
+    return drawn

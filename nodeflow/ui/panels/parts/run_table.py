@@ -1,0 +1,266 @@
+"""Runs as a table that sorts, filters and edits in place."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QIcon, QPixmap
+
+from nodeflow.number_text import count, number
+from nodeflow.run_store.records import Run
+from nodeflow.ui.core.moments import moment
+from nodeflow.ui.panels.parts.training_history import duration
+
+PLOT, STAR, NAME, LOSS = "Plot", "★", "Name", "Loss"
+TAGS, NOTE = "Tags", "Note"
+BEFORE = (PLOT, STAR, NAME, LOSS)
+AFTER = ("Epochs", "Steps", "Time", "Status", "Begun", "File", TAGS, NOTE)
+MOST_METRICS = 4
+"""Columns of metrics: those that most runs have."""
+SORT_ROLE = Qt.ItemDataRole.UserRole
+FIELDS = {NAME: "name", NOTE: "note", TAGS: "tags"}
+"""What is edited in place, and what the store calls it."""
+Index = QModelIndex | QPersistentModelIndex
+NOWHERE = QModelIndex()
+
+_WORDS: Mapping[str, Callable[[Run], Any]] = {
+    LOSS: lambda run: run.loss,
+    "Epochs": lambda run: run.epochs,
+    "Steps": lambda run: run.steps,
+    "Time": lambda run: run.seconds,
+    "Status": lambda run: run.status,
+    "Begun": lambda run: run.created,
+    "File": lambda run: Path(run.file).name,
+    NAME: lambda run: run.name,
+    TAGS: lambda run: ", ".join(run.tags),
+    NOTE: lambda run: run.note,
+}
+_TEXTS: Mapping[str, Callable[[Any], str]] = {
+    "Epochs": count,
+    "Steps": count,
+    "Time": duration,
+    "Begun": moment,
+    LOSS: number,
+}
+
+
+class RunModel(QAbstractTableModel):
+    """The runs, the newest first.
+
+    Signals:
+        edited(id, field, value): the user has changed a cell.
+        plotted(id, on): the user wants its curves drawn, or no longer.
+    """
+
+    edited = Signal(str, str, object)
+    plotted = Signal(str, bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.runs: list[Run] = []
+        self.columns: tuple[str, ...] = (*BEFORE, *AFTER)
+        self.colors: dict[str, str] = {}
+        """Of the runs whose curves are drawn, by id."""
+
+    def show(self, runs: Sequence[Run]) -> None:
+        """Show these runs; rows that stay keep what is selected."""
+        columns = (*BEFORE, *metrics_of(runs), *AFTER)
+        ids = [run.id for run in runs]
+        before = [run.id for run in self.runs]
+        kept = [id for id in before if id in set(ids)]
+        if columns != self.columns or [id for id in ids if id in set(kept)] != kept:
+            self.beginResetModel()
+            self.runs, self.columns = list(runs), columns
+            self.endResetModel()
+            return
+        for row in reversed([n for n, id in enumerate(before) if id not in set(kept)]):
+            self.beginRemoveRows(NOWHERE, row, row)
+            del self.runs[row]
+            self.endRemoveRows()
+        for row, run in enumerate(runs):
+            if row >= len(self.runs) or self.runs[row].id != run.id:
+                self.beginInsertRows(NOWHERE, row, row)
+                self.runs.insert(row, run)
+                self.endInsertRows()
+            elif self.runs[row] != run:
+                self.runs[row] = run
+                self._tell(row)
+
+    def set_colors(self, colors: Mapping[str, str]) -> None:
+        """Say which runs are drawn, and in which colours."""
+        self.colors = dict(colors)
+        if self.runs:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, 0))
+
+    def _tell(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
+
+    # ---- what views ask -----------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.runs)
+
+    def columnCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.columns)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        title = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return "" if title == PLOT else title
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return {STAR: "Star"}.get(title, title)
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        found = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        title = self.columns[index.column()]
+        if title == PLOT:
+            found |= Qt.ItemFlag.ItemIsUserCheckable
+        if title in FIELDS:
+            found |= Qt.ItemFlag.ItemIsEditable
+        return found
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        run, title = self.runs[index.row()], self.columns[index.column()]
+        if title == PLOT:
+            return self._plot_data(run, role)
+        if title == STAR:
+            if role in (Qt.ItemDataRole.DisplayRole, SORT_ROLE):
+                return ("★" if run.star else "☆") if role != SORT_ROLE else int(not run.star)
+            if role == Qt.ItemDataRole.AccessibleTextRole:
+                return "Starred" if run.star else "Not starred"
+            return int(Qt.AlignmentFlag.AlignCenter) if role == _ALIGN else None
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return self._text(run, title)
+        if role == SORT_ROLE:
+            return sortable(self._value(run, title))
+        is_number = title != "Begun" and isinstance(self._value(run, title), (int, float))
+        if role == _ALIGN and is_number:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def _plot_data(self, run: Run, role: int) -> Any:
+        is_drawn = run.id in self.colors
+        if role == Qt.ItemDataRole.CheckStateRole:
+            return Qt.CheckState.Checked if is_drawn else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.DecorationRole:
+            return swatch(self.colors.get(run.id) or run.colour)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return "Drawn in the plots" if is_drawn else "Not drawn"
+        return int(not is_drawn) if role == SORT_ROLE else None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        run, title = self.runs[index.row()], self.columns[index.column()]
+        if title == PLOT and role == Qt.ItemDataRole.CheckStateRole:
+            self.plotted.emit(run.id, Qt.CheckState(value) == Qt.CheckState.Checked)
+            return True
+        if title not in FIELDS or role != Qt.ItemDataRole.EditRole:
+            return False
+        text = str(value).strip()
+        if text == self._text(run, title) or (title == NAME and not text):
+            return False
+        self.edited.emit(run.id, FIELDS[title], tags_of(text) if title == TAGS else text)
+        return True
+
+    def _value(self, run: Run, title: str) -> Any:
+        return _WORDS[title](run) if title in _WORDS else run.metrics.get(title)
+
+    def _text(self, run: Run, title: str) -> str:
+        value = self._value(run, title)
+        if value is None:
+            return "–"
+        write = _TEXTS.get(title) or (str if title in _WORDS else number)
+        return write(value)
+
+
+class RunFilter(QSortFilterProxyModel):
+    """The runs that the user wants to see, as they want them sorted."""
+
+    def __init__(self, model: RunModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._words: list[str] = []
+        self._file, self._starred = "", False
+        self.setSourceModel(model)
+        self.setSortRole(SORT_ROLE)
+
+    def search(self, text: str) -> None:
+        """Show the runs that have all these words somewhere."""
+        self._words = text.casefold().split()
+        self.invalidate()
+
+    def only(self, file: str, starred: bool) -> None:
+        """Show those of one file alone, or those with a star; an empty file is any."""
+        self._file, self._starred = file, starred
+        self.invalidate()
+
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        model = self.sourceModel()
+        assert isinstance(model, RunModel)
+        run = model.runs[source_row]
+        if (self._file and run.file != self._file) or (self._starred and not run.star):
+            return False
+        return not self._words or all(word in searched(run) for word in self._words)
+
+
+def searched(run: Run) -> str:
+    """What a search looks at: also settings, as ``epochs=10``."""
+    settings = (f"{name}={value}" for name, value in run.settings.items())
+    parts = (run.id, run.name, run.file, run.status, run.note, *run.tags, *settings)
+    return "\n".join(parts).casefold()
+
+
+@cache
+def swatch(color: str) -> QIcon:
+    """A colour as an icon, which looks the same in a selected row; an empty one is nothing."""
+    pixmap = QPixmap(24, 24)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(QColor(color) if color else QColor(Qt.GlobalColor.transparent))
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
+
+
+def metrics_of(runs: Iterable[Run]) -> tuple[str, ...]:
+    """The metrics that most runs have."""
+    found = Counter(name for run in runs for name in run.metrics)
+    return tuple(name for name, _ in found.most_common(MOST_METRICS) if name not in _WORDS)
+
+
+def sortable(value: Any) -> Any:
+    """What Qt can compare: nothing and NaN come after all numbers."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return math.inf
+    return value.casefold() if isinstance(value, str) else float(value)
+
+
+def tags_of(text: str) -> tuple[str, ...]:
+    """Tags as a user writes them.
+
+    >>> tags_of("good, wide ,good")
+    ('good', 'wide')
+    """
+    return tuple(dict.fromkeys(tag.strip() for tag in text.split(",") if tag.strip()))
+
+
+_ALIGN = Qt.ItemDataRole.TextAlignmentRole

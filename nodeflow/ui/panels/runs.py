@@ -1,0 +1,478 @@
+"""The runs panel: every training that was kept, to sort, search, draw, compare, restore, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QLineEdit,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QWidget,
+)
+
+from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
+from nodeflow.paths import home
+from nodeflow.run_store.changes import Changes, changes
+from nodeflow.run_store.export import export
+from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.train.events import Done, Event, RunKept
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.run_library import RunLibrary
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.tips import CutTextDelegate
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.parts.run_details import RunDetails
+from nodeflow.ui.panels.parts.run_overlays import COLORS, RunOverlays
+from nodeflow.ui.panels.parts.run_table import (
+    NAME,
+    NOTE,
+    PLOT,
+    STAR,
+    TAGS,
+    RunFilter,
+    RunModel,
+    swatch,
+)
+from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.differences_dialog import ShowOnCanvas
+
+LOOK_MS = 1500
+"""How often a panel that is seen asks whether another process trains."""
+EMPTY = "Nothing was trained yet. Every training is kept here, with its curves, graph and weights."
+NO_MATCH = "No run fits the search."
+WIDTHS = {
+    PLOT: 40,
+    STAR: 28,
+    NAME: 200,
+    "Epochs": 60,
+    "Steps": 64,
+    "Time": 84,
+    "Status": 84,
+    "Begun": 120,
+    "File": 130,
+    TAGS: 100,
+}
+DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT = "details", "changes", "graph", "weights", "export"
+"""Keys of what is asked of the library."""
+
+
+class RunsPanel(QWidget):
+    """A table of runs, and what is known of those that are selected.
+
+    Signals:
+        graph_wanted(document, title): a run's graph is to be opened.
+        weights_wanted(path): a run's weights are to be loaded into the graph that is open.
+    """
+
+    graph_wanted = Signal(object, str)
+    weights_wanted = Signal(object)
+
+    def __init__(
+        self,
+        library: RunLibrary,
+        overlays: RunOverlays,
+        workspace: Workspace,
+        messages: Messages,
+        on_canvas: Callable[[], ShowOnCanvas | None],
+    ) -> None:
+        """
+        Args:
+            on_canvas: gives what draws a comparison, if something can.
+        """
+        super().__init__()
+        self._library, self._overlays = library, overlays
+        self._workspace, self._messages, self._on_canvas = workspace, messages, on_canvas
+        self.model = RunModel(self)
+        self.shown = RunFilter(self.model, self)
+        self._make()
+        self._make_actions()
+        self._timer = QTimer(self, interval=LOOK_MS)
+        self._timer.timeout.connect(library.look)
+        library.changed.connect(self._on_runs)
+        library.answered.connect(self._on_answered)
+        library.failed.connect(self._on_failed)
+        overlays.changed.connect(self._on_overlays)
+        self.model.edited.connect(self._on_edited)
+        self.model.plotted.connect(overlays.draw)
+        workspace.replaced.connect(self._filter)
+        self._on_runs()
+
+    # ---- making -------------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search names, files, tags, settings such as epochs=10")
+        self.search.setAccessibleName("Search runs")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._on_search)
+        self.this_file = QCheckBox("This file")
+        self.starred = QCheckBox("Starred")
+        for box in (self.this_file, self.starred):
+            box.toggled.connect(self._filter)
+        self.count = ElidedLabel("", "caption")
+        self.compare = button("What changed", "", self._show_changes)
+        self.more = button("More", "")
+        self.table = table = QTableView()
+        table.setAccessibleName("Runs")
+        table.setProperty("role", "list")
+        table.setModel(self.shown)
+        table.setItemDelegate(CutTextDelegate(table))
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setAlternatingRowColors(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(26)
+        table.horizontalHeader().setHighlightSections(False)
+        table.horizontalHeader().setSectionsMovable(True)
+        table.setSortingEnabled(True)
+        self._sorted = "Begun", Qt.SortOrder.DescendingOrder
+        table.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
+        table.setIconSize(QSize(12, 12))
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.clicked.connect(self._on_clicked)
+        table.doubleClicked.connect(self._on_double_clicked)
+        table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.model.modelReset.connect(self._size_columns)
+        self._size_columns()
+        self.details = RunDetails()
+        self.details.canvas_wanted.connect(self._draw_changes)
+        self.empty = label(EMPTY, "muted", wrap=True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(table)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.addWidget(self.pages)
+        split.addWidget(self.details)
+        split.setSizes([640, 360])
+        split.setStretchFactor(0, 1)
+        split.setChildrenCollapsible(False)
+        top = row(self.search, self.this_file, self.starred, gap=2)
+        top.setStretch(0, 1)
+        top.addWidget(self.count, 1)
+        for each in (self.compare, self.more):
+            top.addWidget(each)
+        layout = column(gap=2)
+        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
+        layout.addLayout(top)
+        layout.addWidget(split, 1)
+        self.setLayout(layout)
+
+    def _make_actions(self) -> None:
+        """What can be done with the selected runs; the menus list it in this order."""
+        self.actions_: dict[str, QAction] = {}
+        for name, text, key, slot in (
+            ("plot", "Draw in the plots", "Space", self._toggle_plots),
+            ("star", "Star", "", self._toggle_stars),
+            ("rename", "Rename", "F2", partial(self._edit, NAME)),
+            ("note", "Edit the note", "", partial(self._edit, NOTE)),
+            ("tags", "Edit the tags", "", partial(self._edit, TAGS)),
+            ("changed", "What changed", "", self._show_changes),
+            ("graph", "Open the graph", "", self._open_graph),
+            ("weights", "Load the weights", "", self._load_weights),
+            ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
+            ("export", "Export…", "", self._export),
+            ("delete", "Delete…", "Del", self._delete),
+        ):
+            action = self.actions_[name] = QAction(text, self)
+            action.triggered.connect(_without_arguments(slot))
+            if key:
+                action.setShortcut(QKeySequence(key))
+                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                self.table.addAction(action)
+        self.menu = QMenu(self)
+        self.colors = QMenu("Colour", self)
+        for color in ("", *COLORS):
+            chosen = self.colors.addAction(swatch(color), color or "None")
+            chosen.triggered.connect(_without_arguments(partial(self._set_color, color)))
+        for name, action in self.actions_.items():
+            if name in ("changed", "graph", "export", "delete"):
+                self.menu.addSeparator()
+            self.menu.addAction(action)
+            if name == "tags":
+                self.menu.addMenu(self.colors)
+        self.menu.aboutToShow.connect(self._refresh_actions)
+        self.more.setMenu(self.menu)
+        self._refresh_actions()
+
+    def _size_columns(self) -> None:
+        header = self.table.horizontalHeader()
+        for index, title in enumerate(self.model.columns):
+            header.resizeSection(index, WIDTHS.get(title, 76))
+        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(24)
+        title, order = self._sorted
+        if title in self.model.columns:  # they may have moved
+            self.table.sortByColumn(self.model.columns.index(title), order)
+
+    def _on_sorted(self, index: int, order: Qt.SortOrder) -> None:
+        if 0 <= index < len(self.model.columns):
+            self._sorted = self.model.columns[index], order
+
+    # ---- the list -----------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._library.look()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._timer.stop()
+
+    @Slot(object)
+    def on_event(self, event: Event) -> None:
+        """A training of this window begins or ends."""
+        if isinstance(event, (RunKept, Done)):
+            self._library.look()
+        if isinstance(event, RunKept) and event.problem:
+            text = event.problem[0].upper() + event.problem[1:]
+            self._messages.show(text, "warning")
+
+    @Slot()
+    def _on_runs(self) -> None:
+        chosen = [run.id for run in self.selected()]
+        self.model.show(self._library.runs)
+        self._select(chosen)
+        self._refresh()
+
+    def _select(self, ids: list[str]) -> None:
+        """Select these again, where a new list has lost them."""
+        if not ids or self.selected():
+            return
+        selection = self.table.selectionModel()
+        flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+        for index in range(self.shown.rowCount()):
+            if self._run_at(self.shown.index(index, 0)).id in ids:
+                selection.select(self.shown.index(index, 0), flags)
+
+    def _on_search(self, text: str) -> None:
+        self.shown.search(text)
+        self._refresh()
+
+    @Slot()
+    def _filter(self, _: object = None) -> None:
+        path = self._workspace.root.path
+        file = str(path.resolve()) if path is not None else "\0"
+        self.shown.only(file if self.this_file.isChecked() else "", self.starred.isChecked())
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Say how many there are, and what can be done."""
+        all_, seen = len(self.model.runs), self.shown.rowCount()
+        self.count.setText(counted(all_, "run") if seen == all_ else f"{seen} of {all_} runs")
+        self.empty.setText(self._library.problem or (NO_MATCH if all_ else EMPTY))
+        self.pages.setCurrentIndex(1 if seen else 0)
+        self._refresh_actions()
+
+    def _run_at(self, index: QModelIndex) -> Run:
+        return self.model.runs[self.shown.mapToSource(index).row()]
+
+    def selected(self) -> list[Run]:
+        """The runs that are selected, the oldest first."""
+        rows = self.table.selectionModel().selectedRows()
+        return sorted(map(self._run_at, rows), key=lambda run: run.created)
+
+    # ---- the selection ------------------------------------------------------------------------
+
+    def _on_selection(self) -> None:
+        chosen = self.selected()
+        self._refresh_actions()
+        if len(chosen) == 1:
+            self._library.ask((DETAILS, chosen[0].id), lambda store: store.events(chosen[0]))
+        elif len(chosen) == 2:
+            self._show_changes()
+        else:
+            self.details.clear()
+
+    def _show_changes(self) -> None:
+        chosen = self.selected()
+        if len(chosen) == 2:
+            before, after = chosen
+            key = (CHANGES, before.id, after.id)
+            self._library.ask(key, lambda store: changes(store, before, after))
+
+    def _draw_changes(self, found: Changes) -> None:
+        chosen = self.selected()
+        draw = self._on_canvas()
+        if draw and len(chosen) == 2 and found.before is not None and found.after is not None:
+            draw(found.before, found.after, chosen[0].name, chosen[1].name)
+
+    @Slot(object, object)
+    def _on_answered(self, key: Any, result: Any) -> None:
+        kind, *ids = key
+        chosen = [run.id for run in self.selected()]
+        if kind == DETAILS and ids == chosen:
+            self.details.show_run(self.selected()[0], result)
+        elif kind == CHANGES and ids == chosen:
+            before, after = self.selected()
+            self.details.show_changes(before, after, result, self._on_canvas() is not None)
+        elif kind == GRAPH:
+            self.graph_wanted.emit(*result)
+        elif kind == WEIGHTS:
+            self.weights_wanted.emit(result)
+        elif kind == EXPORT:
+            self._messages.show_status(f"Written to {ids[0]}: {', '.join(result)}")
+
+    @Slot(object, object)
+    def _on_failed(self, key: Any, error: NodeflowError) -> None:
+        titles = {
+            GRAPH: "The graph cannot be opened",
+            WEIGHTS: "The weights cannot be loaded",
+            EXPORT: "The run was not exported",
+        }
+        dialogs.show_problem(self, titles.get(key[0], "The runs cannot be used"), error)
+
+    # ---- what can be done ---------------------------------------------------------------------
+
+    def _refresh_actions(self) -> None:
+        """Switch off what cannot be done, and say why."""
+        chosen = self.selected()
+        only = chosen[0] if len(chosen) == 1 else None
+        two = "" if len(chosen) == 2 else "Select two runs."
+        some = "" if chosen else "Select a run."
+        one = "" if only is not None else "Select one run."
+        trains = any(run.status == RUNNING for run in chosen)
+        blocked: dict[str, str] = dict.fromkeys(("plot", "star"), some)
+        blocked |= dict.fromkeys(("rename", "note", "tags", "export"), one)
+        blocked["changed"] = two
+        blocked["graph"] = one or ("" if only and only.graph_digest else "It has no graph.")
+        weights = "" if only and only.bytes else "It has no weights."
+        blocked["weights"] = one or weights
+        blocked["best"] = one or weights or ("" if only and only.best else "None is known.")
+        blocked["delete"] = some or ("Stop its training first." if trains else "")
+        for name, why in blocked.items():
+            self.actions_[name].setEnabled(not why)
+            self.actions_[name].setToolTip(why)
+        self.colors.setEnabled(not some)
+        self.compare.setEnabled(not two)
+        self.compare.setToolTip(two)
+        self.menu.setToolTipsVisible(True)
+        starred = bool(chosen) and all(run.star for run in chosen)
+        self.actions_["star"].setText("Remove the star" if starred else "Star")
+        drawn = bool(chosen) and all(run.id in self._overlays.colors for run in chosen)
+        text = "No longer draw in the plots" if drawn else "Draw in the plots"
+        self.actions_["plot"].setText(text)
+
+    def _show_menu(self, place: QPoint) -> None:
+        if self.selected():
+            self.menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        if self.model.columns[index.column()] == STAR:
+            run = self._run_at(index)
+            self._change([run.id], star=not run.star)
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        if index.flags() & Qt.ItemFlag.ItemIsEditable:
+            self.table.edit(index)
+
+    def _edit(self, title: str) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        if len(rows) == 1:
+            index = self.shown.index(rows[0].row(), self.model.columns.index(title))
+            self.table.scrollTo(index)
+            self.table.setCurrentIndex(index)
+            self.table.edit(index)
+
+    def _on_edited(self, id: str, field: str, value: object) -> None:
+        self._change([id], **{field: value})
+
+    def _change(self, ids: list[str], **fields: Any) -> None:
+        self._library.change(("edit", *ids), lambda store: store.edit(ids, **fields))
+
+    def _toggle_stars(self) -> None:
+        chosen = self.selected()
+        star = not all(run.star for run in chosen)
+        self._change([run.id for run in chosen], star=star)
+
+    def _set_color(self, color: str) -> None:
+        self._change([run.id for run in self.selected()], colour=color)
+
+    def _toggle_plots(self) -> None:
+        chosen = self.selected()
+        on = not all(run.id in self._overlays.colors for run in chosen)
+        for run in chosen:
+            self._overlays.draw(run.id, on)
+
+    def _on_overlays(self) -> None:
+        self.model.set_colors(self._overlays.colors)
+        self._refresh_actions()
+
+    def _open_graph(self) -> None:
+        run = self.selected()[0]
+        self._library.ask((GRAPH, run.id), lambda store: (_document(store, run), run.name))
+
+    def _load_weights(self, best: bool = False) -> None:
+        run, name = self.selected()[0], BEST if best else FINAL
+        self._library.ask((WEIGHTS, run.id), lambda store: store.weights(run, name))
+
+    def _export(self) -> None:
+        run = self.selected()[0]
+        start = str(home() / "".join(c if c.isalnum() else "-" for c in run.name))
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export to a new folder", start)
+        if chosen:
+            path = Path(chosen)
+            self._library.ask((EXPORT, chosen), lambda store: export(store, run, path))
+
+    def _delete(self) -> None:
+        chosen = self.selected()
+        ids = [run.id for run in chosen]
+        if chosen and dialogs.ask_delete_runs(self, [run.name for run in chosen]):
+            for id in ids:
+                self._overlays.draw(id, False)
+            self._library.change(("delete", *ids), lambda store: store.delete(ids))
+
+
+def _document(store: RunStore, run: Run) -> Document:
+    """The graph of a run; its data are found from wherever it is saved."""
+    document = flow.loads(store.graph_text(run))
+    if run.file:
+        document.path = Path(run.file)
+        reanchor(document, store.folder)
+    return document
+
+
+def _without_arguments(slot: Callable[[], object]) -> Callable[[bool], object]:
+    return lambda _: slot()
+
+
+def _make(context: PanelContext) -> RunsPanel:
+    library = RunLibrary()
+    overlays = RunOverlays(library, context.plots, context.settings)
+    versions = context.files.versions
+    panel = RunsPanel(
+        library, overlays, context.workspace, context.messages, lambda: versions.on_canvas
+    )
+    library.setParent(panel)
+    panel.destroyed.connect(library.close)
+    context.link.training.connect(panel.on_event)
+    panel.graph_wanted.connect(context.files.begin_with)
+    panel.weights_wanted.connect(context.files.weights.load_from)
+    return panel
+
+
+PANEL = PanelSpec("runs", "Runs", Place.BOTTOM, 21, _make)

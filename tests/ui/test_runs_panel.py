@@ -1,0 +1,314 @@
+"""The runs panel, driven by mouse and keys, over a real store and a fake engine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
+
+from nodeflow.document.io import flow
+from nodeflow.host import protocol as p
+from nodeflow.resources import example
+from nodeflow.run_store.curves import Piece
+from nodeflow.run_store.records import DONE, RUNNING, Run, RunEvent
+from nodeflow.run_store.store import FINAL, Batch, RunStore
+from nodeflow.train.events import Epoch, RunKept
+from nodeflow.ui.popups import dialogs
+
+SPIRALS = example("spirals")
+TEXT = SPIRALS.read_text("utf-8")
+OTHER = TEXT.replace('"learning_rate": 0.01', '"learning_rate": 0.5')
+RUNS = [  # name, status, accuracy, settings, graph
+    ("first", DONE, 0.5, {"epochs": 3, "train.learning_rate": 0.01}, TEXT),
+    ("second <b>", DONE, 0.9, {"epochs": 3, "train.learning_rate": 0.5}, OTHER),
+    ("third", RUNNING, 0.7, {"epochs": 9, "train.learning_rate": 0.01}, TEXT),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A store with three runs; the last one still trains."""
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    with RunStore() as found:
+        for number, (name, status, accuracy, settings, text) in enumerate(RUNS):
+            now = time.time() - 60 + number
+            run = Run(
+                f"raaaaaaa{'abc'[number]}", name, file=str(SPIRALS) if number else "/else.flow",
+                created=now, updated=time.time(), settings=settings, shares=("accuracy",),
+                steps_per_epoch=4,
+            )  # fmt: skip
+            run = found.begin(run, text)
+            losses = np.linspace(2, 1, 4) / (number + 1)
+            epoch = Epoch(1, float(losses.mean()), {"accuracy": accuracy}, 4, 0.4)
+            values = {**vars(run), "status": status, "steps": 4, "epochs": 1,
+                      "loss": epoch.loss, "metrics": epoch.metrics, "bytes": 10 if number else 0,
+                      "updated": time.time()}  # fmt: skip
+            pieces = [Piece(1, losses, np.array([[4, 0.4]]))]
+            events = [RunEvent(2, now, "pause"), RunEvent(2, now, "resume")]
+            found.add(Batch(Run(**values), pieces, [epoch], events))
+            if number:
+                (found.folder / run.id).mkdir()
+                (found.folder / run.id / FINAL).write_bytes(b"weights")
+        yield found
+
+
+@pytest.fixture
+def panel(store, window, qtbot):
+    window.files.open_example(SPIRALS)
+    window.docking.show("runs")
+    panel = window.panels["runs"]
+    qtbot.waitUntil(lambda: panel.shown.rowCount() == 3)
+    return panel
+
+
+def names(panel) -> list[str]:
+    column = panel.model.columns.index("Name")
+    return [panel.shown.index(r, column).data() for r in range(panel.shown.rowCount())]
+
+
+def click(panel, qtbot, name: str, title: str, keys=Qt.KeyboardModifier.NoModifier, at=None):
+    """Clicks into the cell of a run."""
+    index = panel.shown.index(names(panel).index(name), panel.model.columns.index(title))
+    panel.table.scrollTo(index)
+    area = panel.table.visualRect(index)
+    place = area.center() if at is None else area.topLeft() + at
+    qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, keys, place)
+
+
+def choose(panel, qtbot, *chosen: str) -> None:
+    for number, name in enumerate(chosen):
+        extend = Qt.KeyboardModifier.ControlModifier
+        click(panel, qtbot, name, "Name", extend if number else Qt.KeyboardModifier.NoModifier)
+    assert [run.name for run in panel.selected()] == sorted(chosen, key=[r[0] for r in RUNS].index)
+
+
+def test_runs_are_listed_the_newest_first_with_their_figures(panel):
+    assert names(panel) == ["third", "second <b>", "first"]
+    titles = panel.model.columns
+    cells = [panel.shown.index(1, titles.index(t)).data() for t in ("accuracy", "Steps", "Status")]
+    assert cells == ["0.9", "4", "done"]
+    assert panel.count.text() == "3 runs"
+
+
+def test_a_click_on_a_title_sorts(panel, qtbot):
+    header = panel.table.horizontalHeader()
+    section = panel.model.columns.index("accuracy")
+    for expected in (["first", "third", "second <b>"], ["second <b>", "third", "first"]):
+        place = QPoint(header.sectionViewportPosition(section) + 20, header.height() // 2)
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert names(panel) == expected
+
+
+def test_searching_looks_at_names_settings_and_all_else(panel, qtbot):
+    for text, expected in (
+        ("epochs=9", ["third"]),
+        ("SPIRALS done", ["second <b>"]),
+        ("raaaaaaaa", ["first"]),
+        ("nothing", []),
+    ):
+        panel.search.clear()
+        qtbot.keyClicks(panel.search, text)
+        assert names(panel) == expected
+    assert panel.empty.isVisible() and panel.empty.text() == "No run fits the search."
+    assert panel.count.text() == "0 of 3 runs"
+
+
+def test_this_file_and_starred_filter(panel, window, qtbot, store, tmp_path):
+    panel.this_file.click()
+    assert names(panel) == []  # an example has no file of its own
+    window.workspace.root.path = SPIRALS
+    window.workspace.replaced.emit()
+    assert names(panel) == ["third", "second <b>"]
+    panel.this_file.click()
+    panel.starred.click()
+    assert names(panel) == []
+    panel.starred.click()
+    click(panel, qtbot, "first", "★")
+    qtbot.waitUntil(lambda: store.find("first").star)
+    panel.starred.click()
+    qtbot.waitUntil(lambda: names(panel) == ["first"])
+
+
+def test_a_run_is_renamed_in_place(panel, qtbot, store):
+    choose(panel, qtbot, "first")
+    qtbot.keyClick(panel.table, Qt.Key.Key_F2)
+    field = panel.table.viewport().findChild(QLineEdit) or QApplication.focusWidget()
+    assert isinstance(field, QLineEdit)
+    field.selectAll()
+    qtbot.keyClicks(field, "a better name")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "a better name" in names(panel))
+    assert store.get("raaaaaaaa").name == "a better name"
+
+
+@pytest.mark.parametrize(
+    ("action", "text", "field"), [("note", "good", "good"), ("tags", "b, a,b", ("b", "a"))]
+)
+def test_notes_and_tags_are_edited_in_place(panel, qtbot, store, action, text, field):
+    choose(panel, qtbot, "first")
+    panel.actions_[action].trigger()
+    editor = panel.table.viewport().findChild(QLineEdit)
+    qtbot.keyClicks(editor, text)
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: getattr(store.find("first"), action) == field)
+
+
+def test_checked_runs_are_drawn_in_all_plots(panel, window, qtbot):
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
+    choose(panel, qtbot, "second <b>", "third")
+    qtbot.keyClick(panel.table, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 6)
+    curves = {(curve.run, curve.name): curve for curve in window.shared_plots.overlays}
+    drawn = curves["second <b>", "loss"]
+    np.testing.assert_array_equal(drawn.values, np.linspace(2, 1, 4) / 2)
+    np.testing.assert_array_equal(drawn.x("step"), [1, 2, 3, 4])
+    np.testing.assert_array_equal(drawn.x("epoch"), [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(drawn.x("seconds"), [0.1, 0.2, 0.3, 0.4])
+    assert curves["first", "accuracy"].is_share and ("third (trains)", "loss") in curves
+    assert len({curve.color for curve in curves.values()}) == 3
+    choose(panel, qtbot, "second <b>")
+    qtbot.keyClick(panel.table, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 4)
+
+
+def test_a_chosen_colour_is_that_of_the_curves(panel, window, qtbot, store):
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    choose(panel, qtbot, "first")
+    panel.colors.actions()[3].trigger()
+    qtbot.waitUntil(lambda: store.find("first").colour != "")
+    colour = store.find("first").colour
+    qtbot.waitUntil(lambda: {curve.color for curve in window.shared_plots.overlays} == {colour})
+
+
+def test_a_drawn_run_that_still_trains_grows(panel, window, qtbot, store):
+    click(panel, qtbot, "third", "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
+    run = store.find("third")
+    values = {**vars(run), "steps": 6, "updated": time.time()}
+    store.add(Batch(Run(**values), [Piece(5, np.array([0.3, 0.2]), np.array([[6, 0.6]]))]))
+    qtbot.waitUntil(lambda: window.shared_plots.overlays[0].count == 6, timeout=10_000)
+
+
+def rows(panel) -> dict[str, dict[str, list[str]]]:
+    """Section -> name -> values in the tree of details."""
+    tree, found = panel.details.tree, {}
+    for number in range(tree.topLevelItemCount()):
+        top = tree.topLevelItem(number)
+        inner = (top.child(n) for n in range(top.childCount()))
+        found[top.text(0)] = {
+            item.text(0): [item.text(c) for c in range(1, tree.columnCount())] for item in inner
+        }
+    return found
+
+
+def test_one_run_shows_how_it_was_trained(panel, qtbot):
+    choose(panel, qtbot, "first")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "first")
+    found = rows(panel)
+    assert found["Settings"]["epochs"] == ["3"] and found["Run"]["Id"] == ["raaaaaaaa"]
+    assert list(found["Events"]) == ["Step 2"]
+
+
+def test_two_runs_show_what_changed(panel, qtbot):
+    assert not panel.compare.isEnabled() and panel.compare.toolTip() == "Select two runs."
+    choose(panel, qtbot, "second <b>", "first")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "first → second <b>")
+    found = rows(panel)
+    assert found["Settings"] == {"train.learning_rate": ["0.01", "0.5"]}
+    assert list(found["Graph: 1 difference"]) == ["~ node train: learning_rate 0.01 -> 0.5"]
+    choose(panel, qtbot, "first", "third")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "first → third")
+    assert rows(panel) == {"Settings": {"epochs": ["3", "9"]}}
+
+
+def test_a_graph_opens_as_a_new_document(panel, window, qtbot):
+    choose(panel, qtbot, "second <b>")
+    panel.actions_["graph"].trigger()
+    train = lambda: window.workspace.root.node_named("train")  # noqa: E731
+    qtbot.waitUntil(lambda: train() is not None and train().attrs["learning_rate"] == 0.5)
+    root = window.workspace.root
+    assert root.path is None and root.is_modified and window.files.title.startswith("second <b>")
+    assert root.nodes.keys() == flow.loads(OTHER).nodes.keys()
+
+
+def test_weights_are_loaded_into_the_open_graph(panel, window, engine, qtbot, store):
+    choose(panel, qtbot, "first")
+    assert not panel.actions_["weights"].isEnabled()
+    assert panel.actions_["weights"].toolTip() == "It has no weights."
+    choose(panel, qtbot, "second <b>")
+    panel.actions_["weights"].trigger()
+    qtbot.waitUntil(lambda: bool(engine.requests(p.CheckWeights)))
+    assert engine.requests(p.CheckWeights)[-1].path == str(store.folder / "raaaaaaab" / FINAL)
+
+
+def test_export_writes_a_folder(panel, qtbot, tmp_path, monkeypatch):
+    chosen = (str(tmp_path / "out"), "")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    choose(panel, qtbot, "second <b>")
+    panel.actions_["export"].trigger()
+    expected = {"run.json", "curves.csv", "graph.flow", FINAL}
+    qtbot.waitUntil(
+        lambda: (
+            (tmp_path / "out").exists()
+            and {f.name for f in (tmp_path / "out").iterdir()} == expected
+        )
+    )
+    assert (tmp_path / "out" / "graph.flow").read_text("utf-8") == OTHER
+
+
+def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store, monkeypatch):
+    asked: list[list[str]] = []
+    answers = iter([False, True])
+    monkeypatch.setattr(
+        dialogs, "ask_delete_runs", lambda parent, names: asked.append(names) or next(answers)
+    )
+    choose(panel, qtbot, "third")
+    assert not panel.actions_["delete"].isEnabled()
+    assert panel.actions_["delete"].toolTip() == "Stop its training first."
+    choose(panel, qtbot, "first", "second <b>")
+    panel.actions_["plot"].trigger()
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 4)
+    for _ in range(2):
+        qtbot.keyClick(panel.table, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: names(panel) == ["third"])
+    assert asked == [["first", "second <b>"]] * 2 and window.shared_plots.overlays == ()
+    assert [run.name for run in store.runs()] == ["third"]
+    assert not (store.folder / "raaaaaaab").exists()
+
+
+def test_what_another_process_trains_appears(panel, qtbot, store):
+    store.begin(Run("rbbbbbbbb", "elsewhere", created=time.time(), updated=time.time()))
+    qtbot.waitUntil(lambda: names(panel)[0] == "elsewhere", timeout=10_000)
+
+
+def test_a_run_that_cannot_be_kept_is_said(panel, engine, window, qtbot):
+    engine.on_message(RunKept("", "", "this training is not kept as a run: the disk is full"))
+    text = "This training is not kept as a run: the disk is full"
+    qtbot.waitUntil(lambda: text in shown_messages(window))
+
+
+def shown_messages(window) -> str:
+    from PySide6.QtWidgets import QLabel
+
+    return "\n".join(label.text() for label in window.findChildren(QLabel) if label.isVisible())
+
+
+def test_without_runs_the_panel_says_why(window, qtbot):
+    window.docking.show("runs")
+    panel = window.panels["runs"]
+    qtbot.waitUntil(lambda: "NODEFLOW_RUNS is off" in panel.empty.text())
+    assert panel.empty.isVisible()
+
+
+def test_a_damaged_store_is_said_in_words(tmp_path, monkeypatch, window, qtbot):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "runs.sqlite").write_bytes(b"no database" * 500)
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    window.docking.show("runs")
+    panel = window.panels["runs"]
+    qtbot.waitUntil(lambda: "file is not a database" in panel.empty.text())

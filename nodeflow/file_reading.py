@@ -277,6 +277,17 @@ def read_bytes(path: Path, copies: float = 1) -> bytes:
 
 
 @contextmanager
+def within_memory(what: object) -> Iterator[None]:
+    """In the block, too little memory is a `ReadRefused` that says what was read."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ReadRefused(
+            f"{what} takes more memory than there is", hint="End other programs, or read less."
+        ) from error
+
+
+@contextmanager
 def damaged_as(
     kind: Callable[..., NodeflowError], path: object, what: str, hint: str | None = None
 ) -> Iterator[None]:
@@ -289,11 +300,10 @@ def damaged_as(
         what: what the file cannot be read as, such as ``.npz``.
     """
     try:
-        yield
+        with within_memory(path):
+            yield
     except NodeflowError:
         raise
-    except MemoryError as error:
-        raise ReadRefused(f"{path} takes more memory than there is") from error
     except Exception as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, RecursionError):

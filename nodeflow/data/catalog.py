@@ -18,6 +18,7 @@ from nodeflow.data.source_options import bind
 from nodeflow.data.tables.dialect import is_table
 from nodeflow.discovery import declared
 from nodeflow.errors import suggest
+from nodeflow.file_reading import within_memory
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
@@ -90,7 +91,8 @@ def open_dataset(
     """
     kind, path = parse_source(source)
     bound = bind(kind.options, options, kind.id)
-    return kind.open(Location(path, base_dir, data_dir), **bound)
+    with within_memory(source):
+        return kind.open(Location(path, base_dir, data_dir), **bound)
 
 
 def dataset_columns(
@@ -106,7 +108,8 @@ def dataset_columns(
     """
     kind, path = parse_source(source)
     bound = bind(kind.options, options or {}, kind.id)
-    return kind.columns(Location(path, base_dir), **bound)
+    with within_memory(source):
+        return kind.columns(Location(path, base_dir), **bound)
 
 
 def pinned_options(
@@ -127,7 +130,8 @@ def pinned_options(
     if kind.pin is None:
         return dict(options or {})
     defaults = {option.name: option.default for option in kind.options}
-    pinned = kind.pin(Location(path, base_dir), **bound)
+    with within_memory(source):
+        pinned = kind.pin(Location(path, base_dir), **bound)
     return {n: v for n, v in pinned.items() if v != defaults[n] or n in (options or {})}
 
 
@@ -149,9 +153,10 @@ def all_rows(
     kind, path = parse_source(source)
     bound = bind(kind.options, options, kind.id)
     location = Location(path, base_dir, data_dir)
-    if kind.rows is not None:
-        return kind.rows(location, **bound)
-    return joined(kind.open(location, **bound))
+    with within_memory(source):
+        if kind.rows is not None:
+            return kind.rows(location, **bound)
+        return joined(kind.open(location, **bound))
 
 
 def row_texts(

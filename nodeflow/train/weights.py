@@ -8,17 +8,20 @@ a subgraph (`match`).
 from __future__ import annotations
 
 import json
+import math
+import operator
 import struct
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nodeflow.atomic_write import kind_of, write_atomically
-from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, ReadRefused, SurfaceText
-from nodeflow.file_reading import read_bytes
+from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
+from nodeflow.file_reading import read_bytes, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 
 Id = tuple[str, str]
@@ -172,14 +175,13 @@ def load_saved(path: str | Path) -> Saved:
         FileProblem: the file is missing, unreadable or damaged.
     """
     try:
-        data = read_bytes(Path(path), copies=2)  # of the file, and of each array
-        return Saved(_arrays(data), *_described(data))
+        with within_memory(f"the file of weights {path}"):
+            data = read_bytes(Path(path), copies=2)  # of the file, and of each array
+            return Saved(_arrays(data), *_described(data))
     except NodeflowError:
         raise
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
-    except MemoryError:
-        raise ReadRefused(f"the weights {path} take more memory than there is") from None
     except Exception as error:  # a parser raises anything at damaged content
         raise FileProblem(
             f"{path} is damaged or not a file of weights: {error}",
@@ -192,15 +194,29 @@ def load_saved(path: str | Path) -> Saved:
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a file, as safetensors reads them for numpy, and bfloat16 too."""
-    from safetensors import deserialize
+    """The tensors of a file, as safetensors reads them for numpy, and bfloat16 too.
 
-    found = {}
-    for name, view in deserialize(data):
+    (safetensors itself panics where memory is short, in a way that no `except` is meant for.)
+    """
+    start, header = _header(data)
+    header.pop("__metadata__", None)
+    views = sorted(header.items(), key=lambda entry: entry[1]["data_offsets"])
+    found, end = {}, 0
+    for name, view in views:
         if view["dtype"] not in _DTYPES:
             raise ValueError(f"{name} has the dtype {view['dtype']}, which nodeflow lacks")
         dtype = numpy_dtype(_DTYPES[view["dtype"]])
-        found[name] = np.frombuffer(view["data"], dtype).reshape(view["shape"])
+        shape = [operator.index(length) for length in view["shape"]]
+        first, last = view["data_offsets"]
+        if min(shape, default=0) < 0 or last - first != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"the bytes of {name} are not those of its shape")
+        if first != end or last > len(data) - start:
+            raise ValueError(f"the bytes of {name} are not where they should be")
+        end = last
+        content = memoryview(data)[start + first : start + last]
+        found[name] = np.frombuffer(content, dtype).reshape(shape).copy()
+    if end != len(data) - start:
+        raise ValueError("it has bytes of no tensor")
     for name in json.loads(_metadata(data).get(PAIRS, "[]")):
         pairs = found[name]
         found[name] = pairs.view(np.result_type(pairs.dtype, np.complex64)).reshape(
@@ -213,9 +229,22 @@ def _as_pairs(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1).view(np.real(array).dtype).reshape(*array.shape, 2)
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def _header(data: bytes) -> tuple[int, dict[str, Any]]:
+    """Where the tensors begin, and what the header says of each by name."""
     (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    if length > len(data) - 8:
+        raise ValueError("its header is cut off")
+    return 8 + length, json.loads(data[8 : 8 + length], object_pairs_hook=_named_once)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    return _header(data)[1].get("__metadata__") or {}
 
 
 _DTYPES = {

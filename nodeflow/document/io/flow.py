@@ -41,6 +41,7 @@ from nodeflow.document.model.errors import (
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 from nodeflow.errors import SurfaceText
+from nodeflow.file_reading import within_memory
 
 FORMAT = "nodeflow"
 VERSION = 2
@@ -137,6 +138,11 @@ def at_version(text: str) -> tuple[Document, int]:
 def load(path: str | Path) -> Document:
     """Returns the document in a file; its `path` is set. Raises FlowRead or a FlowError."""
     path = Path(path)
+    with within_memory(path):
+        return _load(path)
+
+
+def _load(path: Path) -> Document:
     try:
         if path.stat().st_size > LARGEST:
             raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB: not a .flow file")

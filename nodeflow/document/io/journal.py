@@ -29,6 +29,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
 from nodeflow.document.model.records import Change
 from nodeflow.errors import NodeflowError
+from nodeflow.file_reading import within_memory
 from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
@@ -280,9 +281,10 @@ def recover(path: Path) -> Recovered:
         JournalError: it cannot be read, or is damaged so early that no document is left.
     """
     try:
-        with open_regular(Path(path)) as file:
-            content = journal_format.read(file.read())
-        doc, version = flow.at_version(content.header.base or "")
+        with within_memory(f"the journal {path}"):
+            with open_regular(Path(path)) as file:
+                content = journal_format.read(file.read())
+            doc, version = flow.at_version(content.header.base or "")
     except (OSError, ValueError, NodeflowError) as error:
         raise JournalError(f"the journal {path} cannot be read: {error}") from error
     missing = content.missing

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from nodeflow.document.io import known_file
 from nodeflow.document.io.known_file import (
     KnownFile,
     digest_of,
@@ -42,6 +43,28 @@ def test_another_content_of_the_same_size_and_time_of_day_is_noticed(path):
     before = path.stat()
     path.write_text("two")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert known.state() == "changed"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the time of a change of status")
+def test_a_content_that_takes_over_size_and_time_is_noticed(path, monkeypatch):
+    """As `cp -p` and `rsync -t` write it; another time tells of it."""
+    os.utime(path, (1_000_000, 1_000_000))
+    monkeypatch.setattr(known_file, "_COARSEST", -(10**18))  # as if it were long ago
+    known = KnownFile.read(path)
+    assert known.state() == "same"
+    path.write_text("two")
+    os.utime(path, (1_000_000, 1_000_000))
+    assert known.state() == "changed"
+
+
+def test_a_file_that_is_young_is_read_again_whatever_its_times_say(path, monkeypatch):
+    """Two writes in one tick of the file system's clock have one time."""
+    known = KnownFile.read(path)
+    assert known.state() == "same"
+    before = os.stat(path)
+    path.write_text("two")
+    monkeypatch.setattr(known_file.os, "stat", lambda _: before)
     assert known.state() == "changed"
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Literal
 
 from nodeflow.document.io.regular_file import open_regular
 
 _CHUNK = 1 << 20
+_COARSEST = 2 * 10**9
+"""Nanoseconds: what the times of files are rounded to, where it is most (FAT)."""
 State = Literal["same", "changed", "gone"]
 
 
@@ -26,7 +29,7 @@ class KnownFile:
         self.size = 0
         """Bytes of the file, when it was looked at last."""
         self._status: tuple[int, ...] | None = None
-        """Time, size and number at which the content was seen to be the known one."""
+        """Times, size and number at which the content was seen to be the known one."""
         self._found: tuple[int, ...] | None = None
         self.seen: str | None = None
         """The digest that ``state`` found last."""
@@ -47,7 +50,7 @@ class KnownFile:
             return "gone"
         if self.seen != self.digest:
             return "changed"
-        self._status = status
+        self._status = status if _has_settled(status) else None
         return "same"
 
     def glance(self) -> State | None:
@@ -58,11 +61,16 @@ class KnownFile:
             self.seen = None
             return "gone"
         self.size = found.st_size
-        self._found = (found.st_mtime_ns, found.st_size, found.st_ino)
+        self._found = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         if self._found == self._status:
             self.seen = self.digest
             return "same"
         return None
+
+
+def _has_settled(status: tuple[int, ...] | None) -> bool:
+    """Whether the file is so old that another content would have another time."""
+    return status is not None and time.time_ns() - max(status[:2]) > _COARSEST
 
 
 def digest_of(path: Path) -> str | None:

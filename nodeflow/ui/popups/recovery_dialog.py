@@ -29,6 +29,9 @@ from nodeflow.ui.popups.dialogs import CANCEL, DISCARD, SAVE
 TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
 MORE = "This window opens one of them; the others stay here until the next start."
 
+MOST_ROWS = 10
+"""More are scrolled to."""
+
 
 def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, list[Recoverable]]:
     """What to do with what crashes left behind: ``save`` (restore), ``discard`` or ``cancel``, and
@@ -60,7 +63,9 @@ class RecoveryDialog(QDialog):
         self.table.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         rows = [_row(item) for item in found]
         self.table.addTopLevelItems(rows)
-        self.table.setMinimumHeight(self.table.sizeHintForRow(0) * (min(len(found), 8) + 2))
+        height = self.table.header().sizeHint().height()
+        height += self.table.sizeHintForRow(0) * min(len(found), MOST_ROWS) + 2 * SPACE[1]
+        self.table.setFixedHeight(height)
         self.table.itemSelectionChanged.connect(self._on_selection)
         self.table.itemDoubleClicked.connect(self._on_double_click)
         self.reason = label("", "muted", wrap=True)

@@ -102,7 +102,8 @@ class Executor:
 
     def is_ready(self) -> bool:
         """Whether the next compiled run waits for no compiler; compiles in the background."""
-        return self._compilation.poll() is not None or self._compilation.unavailable
+        self._compilation.poll()
+        return not self._compilation.is_pending
 
     def stop(self) -> None:
         """End a compiled run that is going on, soon."""

@@ -7,7 +7,7 @@ tier, and nothing is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -48,11 +48,14 @@ class StepValues:
         executor = self._executor(tier)
         return tier == "reference" or not isinstance(executor, Executor) or executor.is_ready()
 
-    def values(self, tier: Tier) -> dict[Tensor, np.ndarray]:
+    def values(
+        self, tier: Tier, wanted: Collection[Tensor] | None = None
+    ) -> dict[Tensor, np.ndarray]:
         """The values in the stepper's next step, as copies.
 
         Args:
             tier: that of the step.
+            wanted: some of the tensors; None for all.
 
         Raises:
             RunError: an op fails in this step.
@@ -65,7 +68,7 @@ class StepValues:
         return {
             tensor: np.array(found[slot], order="C", copy=True)
             for tensor, slot in zip(self.tensors, fetched, strict=True)
-            if slot is not None
+            if slot is not None and (wanted is None or tensor in wanted)
         }
 
     def _executor(self, tier: Tier) -> AnyExecutor:

@@ -41,23 +41,21 @@ from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.host.request_queue import RequestQueue
+from nodeflow.host.rewinding import Rewinder
+from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
-from nodeflow.train.checkpoints import Every
 from nodeflow.train.control import Control
-from nodeflow.train.doctor.batch import Run
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
-from nodeflow.train.keeping import Keeping, train_keeping
+from nodeflow.train.keeping import train_keeping
+from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.training import Training
 from nodeflow.train.weights import load_saved, match, save_weights
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
-NICENESS = 5
-KEPT = 2
-"""States of a training that stay on disk for a crash: the newest, and one in case it is damaged."""
 
 
 class Engine:
@@ -97,6 +95,7 @@ class Engine:
         self._step: int | None = None
         self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
+        self._rewinder = Rewinder(send, lambda step: self.receive(p.StepShown(step)))
         self._newest_watch = self._last_step = 0
         self._stop_download = threading.Event()
         self._stop_predicting = threading.Event()
@@ -109,6 +108,8 @@ class Engine:
             p.ShowData: self._show_data,
             p.ShowIterations: self._show_iterations,
             p.FetchTensor: self._fetch_tensor,
+            p.ShowStep: self._show_step,
+            p.StepShown: lambda request: self._views.refresh(("past", request.step)),
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
@@ -127,6 +128,8 @@ class Engine:
     def receive(self, request: p.Request) -> None:
         """Take a request: act at once if it steers a training or run, else queue it."""
         control = self._control
+        if isinstance(request, p.ShowStep):
+            self._rewinder.show(request)  # what is computed for another step is given up at once
         if isinstance(request, p.CancelDownload):
             self._stop_download.set()
         elif isinstance(request, p.CancelPredictions):
@@ -172,6 +175,7 @@ class Engine:
         while not isinstance(request := self._next_request(), p.Shutdown):
             with activity.ending():
                 self._handle(request)
+        self._rewinder.close()
 
     def _next_request(self) -> p.Request:
         """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
@@ -241,6 +245,7 @@ class Engine:
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
         else:
+            self._rewinder.forget()
             self._evaluator = self._followed = self._choice = None
             self._epochs_done = 0
             self._views.forget()
@@ -290,6 +295,11 @@ class Engine:
             self._pending = None
         if request.revision != self._revision:
             return
+        if request.follow:
+            self._followed = request.names
+        if request.watch and self._rewinder.step is not None:
+            self._rewinder.ask(request)
+            return
         if not request.watch:
             self._send(p.State("running"))
         evaluation = self._current().previews(
@@ -297,8 +307,6 @@ class Engine:
         )
         if request.watch:
             self._pending = request if evaluation.pending else None
-        if request.follow:
-            self._followed = request.names
         self._send(
             p.Previews(
                 request.revision,
@@ -322,8 +330,13 @@ class Engine:
             self._views.watch(request)
 
     def _view_source(self) -> ViewSource:
-        session = self._session
-        return self._current().view_source(None if session is None else session.variables)
+        session, past = self._session, self._rewinder.variables
+        trained = past if past is not None else None if session is None else session.variables
+        return self._current().view_source(trained)
+
+    def _show_step(self, request: p.ShowStep) -> None:
+        if request.step is None:
+            self._views.refresh(("now", request.request))
 
     def _show_data(self, request: p.ShowData) -> None:
         self._choice = request
@@ -336,6 +349,9 @@ class Engine:
             self._evaluator.iterations = request.numbers
 
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
+        if self._rewinder.step is not None:
+            self._rewinder.ask(request)
+            return
         value = self._current().value(request.name, self._step)
         self._send(replace(value, request=request.request))
 
@@ -414,10 +430,18 @@ class Engine:
         self._shown = None
         last = 0
         first_epoch = self._epochs_done + 1
-        session, keeping = self._session, _keeping(request)
-        events = train_keeping(session, training, self._control, keeping, first_epoch)
+        session, keeping = self._session, keeping_of(request)
+        events = train_keeping(
+            session,
+            training,
+            self._control,
+            keeping,
+            first_epoch,
+            snapshots=Snapshots(),
+            remember=lambda past: self._rewinder.remember(past, task),
+        )
         events = self._runs.watch(session, training, events, task, request, keeping)
-        doctor = Doctor(training, _by_reference(task, self._session))
+        doctor = Doctor(training, by_reference(task, self._session))
         for event in doctor.examined(events):
             if isinstance(event, Done):
                 self._progress.flush()
@@ -467,6 +491,8 @@ class Engine:
     def _show_views(self, step: int, *, every: bool = False) -> None:
         """Send the watched views that are due at a step of the training."""
         self._last_step = step
+        if (past := self._rewinder.step) is not None:
+            step, every = past, False
         self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
     def _take_variables(self) -> None:
@@ -480,6 +506,8 @@ class Engine:
 
         The first time they are of all nodes, then of those that a training changes.
         """
+        if self._rewinder.step is not None:
+            return
         self._take_variables()
         evaluator = self._current()
         names, shown = self._followed, (evaluator.version, self._followed)
@@ -563,28 +591,3 @@ class Engine:
             return
         self._opened.clear()
         self._send(p.Downloaded(request.request, str(folder)))
-
-
-def lower_priority() -> None:
-    """Lower the priority of this process below that of the window; once."""
-    if hasattr(os, "nice") and os.nice(0) < NICENESS:
-        os.nice(NICENESS - os.nice(0))
-
-
-def _keeping(request: p.Train) -> Keeping:
-    """Where the state of a training is kept, and where it goes on."""
-    keep = request.keep
-    if keep is None:
-        return Keeping()
-    folder = Path(keep.folder)
-    resume = folder if keep.go_on else None
-    return Keeping(folder, Every.of(keep.every), KEPT, resume, borrowed=True)
-
-
-def _by_reference(task: Task, session: Session) -> Run:
-    """Computes tensors of a training by inference; looking changes nothing."""
-    read = session.variables.__getitem__
-    source = ViewSource(
-        task, task.tensor, lambda node: read(node.name), session.stream_of("run", 0), {}
-    )
-    return source.run

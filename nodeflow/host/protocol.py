@@ -15,32 +15,18 @@ import numpy as np
 from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import NodeflowError, Surface
 from nodeflow.file_reading import PREVIEW_BYTES
+from nodeflow.host.step_messages import PastProgress as PastProgress
+from nodeflow.host.step_messages import PastSteps as PastSteps
+from nodeflow.host.step_messages import ShowStep as ShowStep
+from nodeflow.host.step_messages import StepShown as StepShown
 from nodeflow.host.values import Preview as Preview
 from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
+from nodeflow.host.values import ViewSpec as ViewSpec
 from nodeflow.train.events import Event
 from nodeflow.train.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ViewSpec:
-    """What is to be drawn: a kind of view, the tensor that it is about, and choices.
-
-    Attributes:
-        kind: id of a module of ``nodeflow.host.views``: ``plot``, ``regions``.
-        name: the tensor's name.
-        options: (name, value) pairs; what is missing is guessed.
-    """
-
-    kind: str
-    name: str
-    options: tuple[tuple[str, Any], ...] = ()
-
-    def option(self, name: str, default: Any = None) -> Any:
-        """The value of an option."""
-        return dict(self.options).get(name, default)
 
 
 @dataclass(frozen=True)
@@ -352,6 +338,8 @@ Request = (
     | ShowData
     | ShowIterations
     | FetchTensor
+    | ShowStep
+    | StepShown
     | WatchViews
     | Profile
     | SetThreads
@@ -408,7 +396,8 @@ class Previews:
     are those of the request; None means all. ``pending`` values come in a second message with the
     same request number, once derived nodes are up to date. ``data`` says which rows the values are
     of; it is None where no data set feeds anything. ``iterations`` says which iteration values
-    inside a loop are of, by its name.
+    inside a loop are of, by its name. ``past`` is the step that was asked for by `ShowStep`; the
+    values are then of its batch.
     """
 
     revision: int
@@ -422,6 +411,7 @@ class Previews:
     pending: bool = False
     data: ShownData | None = None
     iterations: dict[str, ShownIteration] = field(default_factory=dict)
+    past: int | None = None
 
 
 @dataclass(frozen=True)
@@ -434,6 +424,7 @@ class TensorValue:
     tier: str = "reference"
     data: ShownRows | None = None
     column_shape: tuple[int, int] | None = None
+    past: int | None = None
 
 
 @dataclass(frozen=True)
@@ -585,6 +576,8 @@ Message = (
     | Resync
     | State
     | Previews
+    | PastSteps
+    | PastProgress
     | TensorValue
     | ViewValue
     | Profiled

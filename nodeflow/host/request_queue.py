@@ -25,7 +25,10 @@ MOST_CHANGES = 64
 MOST_WAITING = 1000
 """Requests that wait beyond this number are refused."""
 
-_LATEST = (p.LoadPlugins, p.SetBudget, p.SetThreads, p.ShowData, p.ShowIterations, p.WatchViews)
+_LATEST = (
+    p.LoadPlugins, p.SetBudget, p.SetThreads, p.ShowData, p.ShowIterations, p.ShowStep,
+    p.StepShown, p.WatchViews,
+)  # fmt: skip
 """Requests that replace an older one of their kind."""
 
 

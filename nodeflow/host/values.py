@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -95,3 +96,22 @@ class Preview:
     data: ShownRows | None = None
     arrangement: str = ""
     limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """What is to be drawn: a kind of view, the tensor that it is about, and choices.
+
+    Attributes:
+        kind: id of a module of ``nodeflow.host.views``: ``plot``, ``regions``.
+        name: the tensor's name.
+        options: (name, value) pairs; what is missing is guessed.
+    """
+
+    kind: str
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """The value of an option."""
+        return dict(self.options).get(name, default)

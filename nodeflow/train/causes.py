@@ -66,7 +66,10 @@ def cause_of(culprit: Culprit) -> Cause:
             return Cause("root of a negative number", text, 0, SMALLEST)
     if op in QUOTIENTS and last == 0:
         text = "Keep the divisor away from zero: add 1e-7, or use divide_no_nan."
-        return Cause("division by zero", text, len(inputs) - 1 if op != "divide" else None)
+        positive = inputs[-1].low is not None and inputs[-1].low >= 0
+        if positive:
+            return Cause("division by zero", text, len(inputs) - 1, SMALLEST)
+        return Cause("division by zero", text)
     if op in EXPONENTIALS:
         high = _largest_exponent(inputs[0])
         text = f"Its input must stay below {high:g}: subtract the maximum first, or clip it."

@@ -18,10 +18,11 @@ class Edit:
 
     Attributes:
         kind: ``attribute`` (of a node), ``setting`` (of the training), ``op`` (replace a node's
-            op by ``value``), or ``normalize`` (insert a Normalize node behind a node's output;
-            ``value`` has its attributes).
+            op by ``value``), ``normalize`` (insert a Normalize node behind a node's output;
+            ``value`` has its attributes), or ``bound`` (insert a Clip by value node before a
+            node's input; ``value`` has its attributes).
         node: the node's name; empty for a setting.
-        name: of the attribute or setting.
+        name: of the attribute, setting, output or input.
         value: the new one, as JSON.
     """
 

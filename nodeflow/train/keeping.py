@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from nodeflow.train.checkpoints import KEEP, Checkpoints, Every, existing
 from nodeflow.train.control import Control
 from nodeflow.train.events import Event
 from nodeflow.train.loop import train
+from nodeflow.train.replay import Past
 from nodeflow.train.resuming import Resumption, has_checkpoint, resume
+from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.training import Training
 
 
@@ -98,6 +100,9 @@ def train_keeping(
     control: Control,
     keeping: Keeping,
     first_epoch: int = 1,
+    *,
+    snapshots: Snapshots | None = None,
+    remember: Callable[[Past], None] = lambda past: None,
 ) -> Iterator[Event]:
     """As `loop.train`, with checkpoints; raises as `Keeping.begin`, too, and before it begins."""
     checkpoints, resumption = keeping.begin(session, training)
@@ -108,4 +113,6 @@ def train_keeping(
         first_epoch=first_epoch,
         checkpoints=checkpoints,
         resumption=resumption,
+        snapshots=snapshots,
+        remember=remember,
     )

@@ -6,18 +6,20 @@ variables nor its random numbers are touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from nodeflow.engine.incremental import ACTING
 from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
-from nodeflow.errors import Cancelled, MissingFeed, RunError
-from nodeflow.graph.graph import Tensor
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.steppers import order_of, stepper_of
@@ -122,15 +124,20 @@ class Replay:
         self._done += done
         return scalars
 
-    def values(self, tensors: Sequence[Tensor]) -> dict[Tensor, np.ndarray]:
-        """The values of tensors during the step, as copies; those that need a placeholder without
-        a value are left out.
+    def values(
+        self, tensors: Sequence[Tensor], wanted: Collection[Tensor] | None = None
+    ) -> dict[Tensor, np.ndarray]:
+        """The values of tensors during the step, as copies.
+
+        Args:
+            tensors: what one plan computes; `everything` needs no other plan for what is wanted.
+            wanted: some of them; None for all.
 
         Raises:
             RunError: an op fails in this step.
         """
         self._stand_before()
-        return self.look(tensors).values(self.stepper.tier_of_next())
+        return self._look(tensors).values(self.stepper.tier_of_next(), wanted)
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
         """As `Stepper.every_value`, during the step."""
@@ -139,17 +146,26 @@ class Replay:
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
         """Whether `values` waits for no compiler; starts compiling in the background."""
-        return self.look(tensors).is_ready(self.stepper.tier_of_next())
+        return self._look(tensors).is_ready(self.stepper.tier_of_next())
 
-    def look(self, tensors: Sequence[Tensor]) -> StepValues:
-        """What computes the values of these tensors."""
-        key = tuple(tensors)
-        if key not in self._looks:
-            try:
-                self._looks[key] = self.session.look(self.stepper, key)
-            except MissingFeed:
-                self._looks[key] = self.session.look(self.stepper, self._fed(key))
-        return self._looks[key]
+    @cached_property
+    def everything(self) -> tuple[Tensor, ...]:
+        """All tensors that have values in a step: without what assigns, prints, or needs a
+        placeholder that nothing feeds."""
+        training, found, left_out = self.past.training, [], set[Node]()
+        fed = {t.node for t in (*self.stepper.columns, *self.stepper.fixed)}
+        runs = ancestors([training.optimizer, training.loss.node])
+        for node in self.session.graph.nodes:
+            sources = (t.node for t in (*node.inputs, *node.alias) if t is not None)
+            acts = node.op.id in ACTING or (node.op.stateful and node.op.id != "variable")
+            is_left_out = acts or not left_out.isdisjoint(sources)
+            if node.op.id == "placeholder":
+                is_left_out = node not in fed and node.attrs["sample"] is None
+            if is_left_out and node not in runs:
+                left_out.add(node)
+            elif node.op.id not in ACTING and not node.op.macro:
+                found += node.outputs
+        return tuple(found)
 
     def close(self) -> None:
         """Give its memory back."""
@@ -189,13 +205,8 @@ class Replay:
         order = order_of(self.past.training, self.past.rows or 0, self._epoch)
         self.stepper.start_epoch(order, self._done)
 
-    def _fed(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Those that need no placeholder without a value."""
-        found = []
-        for tensor in tensors:
-            try:
-                self.session.look(self.stepper, [tensor])
-            except MissingFeed:
-                continue
-            found.append(tensor)
-        return found
+    def _look(self, tensors: Sequence[Tensor]) -> StepValues:
+        key = tuple(tensors)
+        if key not in self._looks:
+            self._looks[key] = self.session.look(self.stepper, key)
+        return self._looks[key]

@@ -72,3 +72,22 @@ def test_a_node_that_has_gone_is_an_error_and_changes_nothing(doc) -> None:
     with pytest.raises(NodeflowError, match="gone"):
         apply_edits(doc, edits, "Nothing")
     assert flow.dumps(doc) == before
+
+
+def test_a_bound_goes_before_one_input() -> None:
+    doc = Document()
+    x = commands.add_node(doc, "placeholder", (0, 0), "x", {"shape": [None]})
+    logs = commands.add_node(doc, "log", (300, 0), "logs")
+    other = commands.add_node(doc, "square", (300, 200), "other")
+    for target in (logs, other):
+        commands.connect(doc, x, "out", target, "x")
+    nodes, wires = dict(doc.nodes), dict(doc.wires)
+    apply_edits(doc, [Edit("bound", "logs", "x", {"min": 0.5, "max": None})], "Bound it")
+    assert not Analysis(doc).broken()
+    task = Task(doc)
+    with Session(task.graph, tier="reference") as session:
+        found = session.run(["logs", "other"], {"x": np.array([0.0, 2.0], np.float32)})
+    np.testing.assert_allclose(found[0], np.log([0.5, 2.0]), rtol=1e-6)
+    np.testing.assert_array_equal(found[1], [0.0, 4.0])
+    doc.undo()
+    assert doc.nodes == nodes and doc.wires == wires

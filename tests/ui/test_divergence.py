@@ -90,3 +90,18 @@ def test_the_setting_lets_it_go_on_and_the_plot_still_marks_the_step(qtbot, wind
     assert not np.isfinite(losses.values[panel.record.mark - 1])
     assert np.isfinite(losses.values[: panel.record.mark - 1]).all()
     assert not np.isfinite(losses.smooth[panel.record.mark :]).any(), "a gap, not a flat line"
+
+
+def test_the_op_where_it_began_is_selected_and_its_step_can_be_visited(qtbot, window, diverged):
+    culprit = diverged.culprit
+    assert culprit is not None and culprit.node in window.info.text
+    assert "overflow" in window.info.text
+    chosen = [window.workspace.document.nodes[i].name for i in window.workspace.selection]
+    assert chosen == [culprit.node]
+    show = window.info.choices["advice:step"]
+    qtbot.mouseClick(show, LEFT)
+    past = window.link.past
+    qtbot.waitUntil(lambda: past.step == diverged.step and past.is_there, timeout=30000)
+    value = window.canvas.node_state.value_of(node(window, culprit.node).id)
+    assert value is not None and value.step == diverged.step
+    assert window.pages.past_bar.isVisibleTo(window.pages)

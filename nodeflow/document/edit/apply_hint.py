@@ -56,6 +56,8 @@ def _apply(root: Document, edit: Edit) -> None:
         op = plain_declaration(edit.value)
         assert op is not None
         replace_op(graph, record.id, op)
+    elif edit.kind == "bound":
+        insert_bound(graph, record, edit.name, edit.value)
     else:
         assert edit.kind == "normalize", edit.kind
         insert_normalize(graph, record, edit.name, edit.value)
@@ -79,6 +81,29 @@ def insert_normalize(doc: Document, record: NodeRecord, port: str, attrs: dict) 
             if wire.target_port != FEED:
                 commands.disconnect(doc, wire.key)
                 commands.connect(doc, new, "out", wire.target, wire.target_port)
+    return new
+
+
+def insert_bound(doc: Document, record: NodeRecord, port: str, attrs: dict) -> str:
+    """Inserts a Clip by value node before an input of a node; returns its id.
+
+    Raises:
+        NodeflowError: nothing is connected there.
+    """
+    wire = next((w for w in doc.wires_into(record.id) if w.target_port == port), None)
+    if wire is None:
+        raise NodeflowError(
+            f"nothing is connected to {port}", node=record.name, hint="Connect it first."
+        )
+    x, y = record.pos
+    behind = downstream(doc, {record.id}) | {record.id}
+    with doc.transaction(f"Bound {port} of {record.name}"):
+        commands.move(doc, {i: (doc.nodes[i].pos[0] + ROOM, doc.nodes[i].pos[1]) for i in behind})
+        name = doc.fresh_name(f"{doc.nodes[wire.source].name}_bounded")
+        new = commands.add_node(doc, "clip_by_value", (x, y), name, attrs)
+        commands.disconnect(doc, wire.key)
+        commands.connect(doc, wire.source, wire.source_port, new, "x")
+        commands.connect(doc, new, "out", record.id, port)
     return new
 
 

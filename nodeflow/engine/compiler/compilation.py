@@ -104,6 +104,11 @@ class Compilation(Generic[P, C]):
         """Whether there is nothing to compile, as far as is known."""
         return self.state is State.UNAVAILABLE
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether something is still to be compiled or loaded."""
+        return self.state in (State.IDLE, State.COMPILING, State.COMPILED)
+
     def poll(self) -> C | None:
         """What runs compiled from now on, or None while the reference tier has to run.
 

@@ -42,7 +42,9 @@ class Doctor:
                 if found != shown:
                     yield Hints(found)
             if isinstance(event, Diverged):
-                event = replace(event, fixes=tuple(fixes(self._training, self._lasting)))
+                event = replace(
+                    event, fixes=tuple(fixes(self._training, self._lasting, event.culprit))
+                )
             yield event
             if isinstance(event, Started):
                 self._curves.first_epoch = event.first_epoch

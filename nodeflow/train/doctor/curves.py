@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nodeflow.graph.graph import Node
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.train.causes import cause_of
+from nodeflow.train.culprit import Culprit
 from nodeflow.train.hints import DIVERGING, Edit, Hint
 from nodeflow.train.training import Training
 
@@ -159,12 +162,18 @@ def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]
     return f"Set the learning rate to {value:g}", (edit,)
 
 
-def fixes(training: Training, lasting: Iterable[Hint]) -> Iterator[Hint]:
-    """What may keep a training from diverging: a smaller rate, scaled inputs, clipped gradients.
+def fixes(
+    training: Training, lasting: Iterable[Hint], culprit: Culprit | None = None
+) -> Iterator[Hint]:
+    """What may keep a training from diverging: a bound where it began, a smaller rate, scaled
+    inputs, clipped gradients.
 
     Args:
         lasting: what graph and data show.
+        culprit: the op where it began.
     """
+    if culprit is not None and (bound := _bound(culprit)) is not None:
+        yield bound
     text, edits = rate_edit(training, 0.1)
     if edits:
         yield Hint(DIVERGING, "The learning rate is too large", "", fix=text, edits=edits)
@@ -174,6 +183,18 @@ def fixes(training: Training, lasting: Iterable[Hint]) -> Iterator[Hint]:
         edit = Edit("attribute", training.optimizer.name, "clip_norm", CLIP_NORM)
         text = f"Clip the gradients to a norm of {CLIP_NORM:g}"
         yield Hint(DIVERGING, "The gradients are too large", "", fix=text, edits=(edit,))
+
+
+def _bound(culprit: Culprit) -> Hint | None:
+    """A bound of the culprit's input, where its cause is one; of a node in the file."""
+    cause = cause_of(culprit)
+    if cause.port is None or culprit.of or (cause.low is None and cause.high is None):
+        return None
+    port = REGISTRY.lookup(culprit.op).input_name(cause.port)
+    edit = Edit("bound", culprit.node, port, {"min": cause.low, "max": cause.high})
+    side = f"at least {cause.low:g}" if cause.low is not None else f"at most {cause.high:g}"
+    text = f"Keep the input of {culprit.node} {side}"
+    return Hint(DIVERGING, cause.kind, "", node=culprit.node, fix=text, edits=(edit,))
 
 
 def _wired(node: Node) -> Sequence[str]:

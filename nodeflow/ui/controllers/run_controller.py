@@ -359,8 +359,13 @@ class RunController(QObject):
 
     def _keep(self, message: p.Previews) -> None:
         """Remember the values; those of a training come without the ones that it never changes,
-        others without what was not asked for."""
-        if self._last is not None and (message.step is not None or message.names is not None):
+        others without what was not asked for. Values of two steps do not mix."""
+        mixes = self._last is not None and self._last.past == message.past
+        if (
+            self._last is not None
+            and mixes
+            and (message.step is not None or message.names is not None)
+        ):
             asked = set(message.names or ()) if message.step is None else set()
             last = {n: value for n, value in self._last.values.items() if n not in asked}
             message = replace(message, values={**last, **message.values})
@@ -377,7 +382,8 @@ class RunController(QObject):
             inside = [name for name in values if name.startswith(scope)]
             values = {name[len(scope) :]: values[name] for name in inside}
         self._canvas.node_state.set_values(values)
-        if message.step is None and not message.pending and (message.watch or self.target is None):
+        is_whole = message.step is None or message.past is not None
+        if is_whole and not message.pending and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}
             if message.names is None:
                 asked: Iterable[str] = document.names

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count as step_number
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
@@ -38,6 +39,7 @@ class DataSelection(QObject):
         self._rows = self.choice  # what to come back to from what is made by hand
         workspace.replaced.connect(self._on_replaced)
         link.previews.connect(self._on_previews)
+        link.past.chosen.connect(self.changed)
 
     # ---- choosing ---------------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class DataSelection(QObject):
     @property
     def text(self) -> str:
         """What is shown, as ``Test rows 1–100``; nothing where it depends on no data."""
+        if self._link.past.step is not None:
+            return f"Batch of step {step_number(self._link.past.step)}"
         if self.shown is None:
             return ""
         text = str(self.shown.rows)
@@ -133,6 +137,7 @@ class DataSelection(QObject):
         self.choice = choice
         if not choice.feeds:
             self._rows = choice
+        self._link.past.back()
         self._link.show_data(choice)
         if not goes_on:
             self.changed.emit()
@@ -141,7 +146,7 @@ class DataSelection(QObject):
 
     @Slot(object)
     def _on_previews(self, message: p.Previews) -> None:
-        if message.data != self.shown:
+        if message.past is None and message.data != self.shown:
             self.shown = message.data
             self.changed.emit()
 

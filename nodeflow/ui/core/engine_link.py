@@ -24,6 +24,7 @@ from nodeflow.train import events
 from nodeflow.ui.core.engine_client import Client, ClientFactory, Inbox, engine_client
 from nodeflow.ui.core.engine_requests import EngineRequests
 from nodeflow.ui.core.engine_watch import EngineWatch
+from nodeflow.ui.core.shown_step import ShownStep
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -108,6 +109,7 @@ class EngineLink(QObject, EngineRequests):
         self.has_trained = False
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
+        self.past = ShownStep(self._show_step, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._ask)
@@ -162,6 +164,7 @@ class EngineLink(QObject, EngineRequests):
         """What was asked of an engine that has ended is not answered any more."""
         self._asked = None
         self.has_trained = False
+        self.past.forget()
         self._trainings.clear()
         self._elsewhere.clear()
 
@@ -277,10 +280,20 @@ class EngineLink(QObject, EngineRequests):
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
         """Compute tensors (None: all) now, reporting what is missing as a failure."""
+        self.past.back()
         self._send_data()
         request = self._next()
         revision = self._workspace.root.revision
         self._send(p.Evaluate(revision, request, names, watch=False))
+        return request
+
+    def _show_step(self, step: int | None) -> int:
+        """Let the engine answer with values of a step, None for now, and ask for them."""
+        request = self._next()
+        self._send(p.ShowStep(step, request))
+        self._asked = self._current = None
+        if self._client is not None:
+            self._timer.start(0)
         return request
 
     def ask_derived(self, names: tuple[str, ...]) -> None:
@@ -386,6 +399,7 @@ class EngineLink(QObject, EngineRequests):
     @Slot()
     def _on_replaced(self) -> None:
         self.has_trained = False
+        self.past.forget()
         self._watched, self._watch = (), 0
         if self._client is not None:
             self._elsewhere |= {*self._trainings}
@@ -429,6 +443,9 @@ class EngineLink(QObject, EngineRequests):
             self._asked = None
             if not self._has_data and self._timer.isActive():
                 self._timer.start(0)  # something else was drawn meanwhile
+        if message.past != self.past.step:
+            return
+        self.past.on_arrived()
         if message.request == self._derived:
             self.derived.emit(message)
             return
@@ -472,6 +489,7 @@ class EngineLink(QObject, EngineRequests):
             if isinstance(message, events.Started):
                 self.stop()  # it had not begun when the other document was opened
             return
+        self.past.on_event(message)
         if isinstance(message, events.Done):
             self.has_trained = True
         if isinstance(message, events.Diverged) and message.kept_epoch:
@@ -547,6 +565,8 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.Resync: EngineLink._on_resync,
     p.State: EngineLink._on_state,
     p.Previews: EngineLink._on_previews,
+    p.PastSteps: lambda link, message: link.past.on_steps(message),
+    p.PastProgress: lambda link, message: link.past.on_progress(message),
     p.TensorValue: EngineLink._on_tensor,
     p.ViewValue: EngineLink._on_view,
     p.Profiled: EngineLink._on_profiled,

@@ -174,6 +174,8 @@ QFrame#panelHeader {{ background: {surface}; border: none; }}
 QFrame#infoBar {{ background: {raised}; border: 1px solid {border}; border-radius: 8px; }}
 QFrame#infoBar[level="warning"] {{ background: {warning_soft}; border-color: {warning}; }}
 QFrame#infoBar[level="error"] {{ background: {error_soft}; border-color: {error}; }}
+QFrame#pastBar {{ background: {warning_soft}; border: none;
+  border-bottom: 1px solid {warning}; }}
 QFrame#card {{ background: {raised}; border: 1px solid {border}; border-radius: 10px; }}
 QFrame#card:hover, QFrame#card:focus {{ border-color: {accent}; }}
 QFrame#notice {{ background: {warning_soft}; border: none; border-radius: {radius}px; }}

@@ -36,6 +36,7 @@ from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
+from nodeflow.ui.panels.parts.scrubber import Scrubber
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 
@@ -142,6 +143,12 @@ class TrainingPanel(QWidget):
         layout.setSpacing(SPACE[2])
         layout.addWidget(self._make_notice())
         layout.addLayout(body, 1)
+        self._layout = layout
+
+    def add_scrubber(self, scrubber: Scrubber) -> None:
+        """Place the scrubber under the plots."""
+        self.scrubber = scrubber
+        self._layout.addWidget(scrubber)
 
     def add_control(self, widget: QWidget) -> None:
         """Add a control above the figures."""
@@ -383,6 +390,7 @@ def _show_metrics(context: PanelContext) -> None:
 def _make(context: PanelContext) -> TrainingPanel:
     panel = TrainingPanel(context.workspace, context.plots, context.settings, context.themes)
     panel.add_control(EarlyStoppingToggle(context.workspace))
+    panel.add_scrubber(Scrubber(context.link.past, context.themes))
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
     run.training_started.connect(show)

@@ -93,6 +93,7 @@ class ViewerPanel(QWidget):
         workspace.changed.connect(self._on_changed)
         link.tensor.connect(self._on_tensor)
         link.failed.connect(self._on_failed)
+        link.past.chosen.connect(self._on_step)
         self._on_selected(())
 
     # ---- making -----------------------------------------------------------------------------
@@ -268,6 +269,13 @@ class ViewerPanel(QWidget):
             ids = ids[1:] if over and self._tensors(ids[1]) else ids
         node = ids[0] if len(ids) == 1 else ""
         return node, self._tensors(node) if node else [], over if node else ""
+
+    @Slot()
+    def _on_step(self) -> None:
+        """Another step of the training is shown: what was asked for is not answered any more."""
+        self._asked = None
+        self._stale = True
+        self._timer.start(0)
 
     @Slot()
     def _on_changed(self) -> None:

@@ -75,6 +75,7 @@ from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.iteration_bar import IterationBar
 from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.pages.past_bar import PastBar
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.inspector import InspectorPanel
@@ -170,6 +171,7 @@ class MainWindow(QMainWindow):
         self.pages = PageStack(
             self.workspace,
             canvas,
+            PastBar(self.link.past, themes),
             Breadcrumbs(themes, LEAVE_KEYS, ""),
             WelcomePage(self.settings, themes),
             ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
@@ -259,6 +261,7 @@ class MainWindow(QMainWindow):
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
+        self.divergence.found.connect(self.navigator.show_named)
         self.expand = ExpandActions(
             workspace, canvas, pages, messages, actions, lambda: self.files.title
         )

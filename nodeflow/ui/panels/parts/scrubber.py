@@ -1,0 +1,183 @@
+"""The scrubber under the plots of a training: goes to any step, and plays forward and backward."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QIcon, QTransform
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QSpinBox, QToolButton, QWidget
+
+from nodeflow.number_text import count
+from nodeflow.ui.core.shown_step import ShownStep
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import button, label
+
+DRAG_MS = 40
+"""Pause of a drag before a step is asked for; the one before is given up then."""
+PLAY_MS = 150
+"""Between two steps that are played, at least; the next one waits for the values of the last."""
+
+
+class Scrubber(QWidget):
+    """Chooses the step that the window shows; hidden while there is none."""
+
+    def __init__(self, past: ShownStep, themes: ThemeManager) -> None:
+        super().__init__()
+        self._past = past
+        self._direction = 0
+        self.play_back, self.step_back = self._tool("Play backward"), self._tool("One step back")
+        self.step_on, self.play_on = self._tool("One step on"), self._tool("Play forward")
+        for tool, slot in (
+            (self.play_back, self._on_play_back),
+            (self.step_back, self._on_step_back),
+            (self.step_on, self._on_step_on),
+            (self.play_on, self._on_play_on),
+        ):
+            tool.clicked.connect(slot)
+        for tool in (self.play_back, self.play_on):
+            tool.setCheckable(True)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Step of the training")
+        self.slider.setToolTip("Show every value as it was at this step")
+        self.slider.valueChanged.connect(self._on_slider)
+        self.number = QSpinBox()
+        self.number.setAccessibleName("Number of the step")
+        self.number.setKeyboardTracking(False)
+        self.number.setPrefix("Step ")
+        self.number.valueChanged.connect(self._on_number)
+        self.text = label("", "caption")
+        self.text.setMinimumWidth(150)
+        self.now = button("Back to now", "primary", past.back)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[1])
+        for widget in (self.play_back, self.step_back, self.step_on, self.play_on):
+            layout.addWidget(widget)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.number)
+        layout.addSpacing(SPACE[1])
+        layout.addWidget(self.text)
+        layout.addWidget(self.now)
+        self._drag = QTimer(self, singleShot=True, interval=DRAG_MS)
+        self._drag.timeout.connect(self._go)
+        self._play = QTimer(self, interval=PLAY_MS)
+        self._play.timeout.connect(self._play_on)
+        past.changed.connect(self.refresh)
+        themes.follow(self.set_theme)
+        self.refresh()
+
+    @staticmethod
+    def _tool(tip: str) -> QToolButton:
+        tool = QToolButton()
+        tool.setToolTip(tip)
+        tool.setAccessibleName(tip)
+        tool.setIconSize(QSize(16, 16))
+        return tool
+
+    def set_theme(self, theme: Theme) -> None:
+        mirrored = QTransform().scale(-1, 1)
+        for name, forward, backward in (
+            ("play", self.play_on, self.play_back),
+            ("step-forward", self.step_on, self.step_back),
+        ):
+            drawn = icon(name, theme, "ink", 16)
+            forward.setIcon(drawn)
+            backward.setIcon(QIcon(drawn.pixmap(QSize(16, 16) * 2).transformed(mirrored)))
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show which steps there are, and which one is shown."""
+        past = self._past
+        self.setVisible(past.is_possible)
+        shown = past.last if past.step is None else past.step
+        if not self._drag.isActive():
+            for widget in (self.slider, self.number):
+                widget.blockSignals(True)
+                widget.setRange(past.first, max(past.first, past.last))
+                widget.setValue(shown)
+                widget.blockSignals(False)
+        self.slider.setPageStep(max(1, past.per_epoch))
+        self.now.setVisible(past.step is not None)
+        self.step_back.setEnabled(shown > past.first)
+        self.play_back.setEnabled(shown > past.first)
+        self.step_on.setEnabled(past.step is not None and shown < past.last)
+        self.play_on.setEnabled(past.step is not None and shown < past.last)
+        self.text.setText(self._words())
+        if past.step is None:
+            self._stop()
+
+    def _words(self) -> str:
+        past = self._past
+        if past.step is None:
+            return f"Now, after {count(past.last)} steps"
+        if past.is_preparing:
+            return "Preparing…"
+        if not past.is_there:
+            done, total = past.progress
+            return f"Computing… {100 * done // total} %" if total else "Computing…"
+        epoch = past.epoch_of(past.step)
+        return f"As it was in epoch {count(epoch)}" if epoch else "As it was"
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    @Slot(int)
+    def _on_slider(self, step: int) -> None:
+        self.number.blockSignals(True)
+        self.number.setValue(step)
+        self.number.blockSignals(False)
+        if not self._drag.isActive():
+            self._drag.start()
+
+    @Slot(int)
+    def _on_number(self, step: int) -> None:
+        self._past.show(step)
+
+    @Slot()
+    def _go(self) -> None:
+        self._past.show(self.slider.value())
+
+    @Slot()
+    def _on_step_back(self) -> None:
+        self._move(-1)
+
+    @Slot()
+    def _on_step_on(self) -> None:
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        past = self._past
+        past.show((past.last if past.step is None else past.step) + by)
+
+    # ---- playing ------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_play_back(self) -> None:
+        self._begin(-1 if self.play_back.isChecked() else 0)
+
+    @Slot()
+    def _on_play_on(self) -> None:
+        self._begin(1 if self.play_on.isChecked() else 0)
+
+    def _begin(self, direction: int) -> None:
+        self._direction = direction
+        self.play_back.setChecked(direction < 0)
+        self.play_on.setChecked(direction > 0)
+        if direction:
+            self._move(direction)
+            self._play.start()
+        else:
+            self._play.stop()
+
+    def _stop(self) -> None:
+        if self._direction:
+            self._begin(0)
+
+    @Slot()
+    def _play_on(self) -> None:
+        past = self._past
+        if past.step is None or not past.is_there:
+            return
+        if past.first <= past.step + self._direction <= past.last:
+            self._move(self._direction)
+        else:
+            self._stop()

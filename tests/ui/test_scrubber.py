@@ -1,0 +1,131 @@
+"""The scrubber: any step of a training in the window, by mouse and keys; with an engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from test_expand import shown
+from test_subgraph_actions import node, shortcut
+
+from nodeflow.document.build.task import Task
+from nodeflow.document.edit import commands
+from nodeflow.engine.session import Session
+from nodeflow.train.control import Control
+from nodeflow.train.events import Done
+from nodeflow.train.loop import train
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def window(qtbot, live_window):
+    """A window in which linear_regression.flow has been trained for 40 epochs."""
+    window = live_window("linear_regression")
+    commands.set_training(window.workspace.root, epochs=40)
+    qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
+    seen: list[Done] = []
+    window.link.training.connect(lambda e: seen.append(e) if isinstance(e, Done) else None)
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: bool(seen) and window.link.state == "idle", timeout=60000)
+    return window
+
+
+@pytest.fixture
+def scrubber(window):
+    return window.panels["training"].scrubber
+
+
+def wait_for(qtbot, window, step):
+    past = window.link.past
+    qtbot.waitUntil(lambda: past.step == step and (step is None or past.is_there), timeout=30000)
+
+
+def weights(window, step: int) -> dict[str, np.ndarray]:
+    """The variables from before a step, from a training that stops there."""
+    task = Task(window.workspace.root, base_dir=window.workspace.base_dir)
+    training = task.training()
+    control = Control(idle=lambda: control.stop())
+    control.step(step - 1)
+    with Session(task.graph, tier="reference", seed=training.seed) as session:
+        session.initialize()
+        (*_, done) = train(session, training, control)
+        assert isinstance(done, Done) and done.steps == step - 1
+        return dict(session.variables.items())
+
+
+def test_it_is_hidden_before_the_first_training(qtbot, live_window):
+    window = live_window("linear_regression")
+    assert not window.panels["training"].scrubber.isVisibleTo(window.panels["training"])
+    assert not window.pages.past_bar.isVisibleTo(window.pages)
+
+
+def test_a_click_goes_back_a_step_and_the_past_is_marked(qtbot, window, scrubber):
+    last = window.link.past.last
+    qtbot.mouseClick(scrubber.step_back, LEFT)
+    wait_for(qtbot, window, last - 1)
+    assert scrubber.slider.value() == last - 1 == scrubber.number.value()
+    assert window.pages.past_bar.isVisibleTo(window.pages)
+    assert f"step {last - 1}," in window.pages.past_bar.text.text()
+    assert window.data.text == f"Batch of step {last - 1}"
+    qtbot.mouseClick(window.pages.past_bar.now, LEFT)
+    wait_for(qtbot, window, None)
+    assert not window.pages.past_bar.isVisibleTo(window.pages)
+    assert "step" not in window.data.text.lower()
+
+
+def test_nodes_show_what_they_were(qtbot, window, scrubber):
+    scrubber.number.setFocus()
+    scrubber.number.selectAll()
+    qtbot.keyClicks(scrubber.number, "7")
+    qtbot.keyClick(scrubber.number, Qt.Key.Key_Return)
+    wait_for(qtbot, window, 7)
+    expected = weights(window, 7)
+    for name, value in expected.items():
+        found = window.canvas.node_state.value_of(node(window, name).id)
+        assert found is not None and found.step == 7
+        np.testing.assert_allclose(found.mean, value.mean(), rtol=1e-5)
+
+
+def test_the_keys_of_the_slider_move_it(qtbot, window, scrubber):
+    last = window.link.past.last
+    scrubber.slider.setFocus()
+    qtbot.keyClick(scrubber.slider, Qt.Key.Key_Left)
+    wait_for(qtbot, window, last - 1)
+    qtbot.keyClick(scrubber.slider, Qt.Key.Key_Home)
+    wait_for(qtbot, window, 1)
+    assert not scrubber.step_back.isEnabled() and scrubber.step_on.isEnabled()
+
+
+def test_it_plays_forward_and_backward(qtbot, window, scrubber):
+    scrubber.number.setValue(5)
+    wait_for(qtbot, window, 5)
+    qtbot.mouseClick(scrubber.play_on, LEFT)
+    qtbot.waitUntil(lambda: (window.link.past.step or 0) >= 8, timeout=30000)
+    qtbot.mouseClick(scrubber.play_back, LEFT)
+    qtbot.waitUntil(lambda: window.link.past.step == 1, timeout=30000)
+    qtbot.waitUntil(lambda: not scrubber.play_back.isChecked(), timeout=30000)
+
+
+def test_the_viewer_shows_the_tensor_of_the_step(qtbot, window, scrubber):
+    viewer = window.panels["viewer"]
+    name = next(iter(weights(window, 3)))
+    window.canvas.selection.select([node(window, name).id])
+    window.docking.show("viewer")
+    qtbot.waitUntil(lambda: viewer.array is not None, timeout=20000)
+    now = viewer.array.copy()
+    window.link.past.show(3)
+    wait_for(qtbot, window, 3)
+    qtbot.waitUntil(lambda: "step 3" in viewer.title.text(), timeout=20000)
+    np.testing.assert_allclose(viewer.array, weights(window, 3)[name], rtol=1e-5)
+    assert not np.array_equal(viewer.array, now)
+
+
+def test_another_training_ends_the_past(qtbot, window, scrubber):
+    qtbot.mouseClick(scrubber.step_back, LEFT)
+    assert window.link.past.step is not None
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: window.link.past.step is None, timeout=30000)
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)

@@ -81,3 +81,35 @@ def test_the_viewer_shows_regions_of_a_node_without_a_view(window, qtbot):
     qtbot.mouseClick(tab, LEFT)
     wanted = "depends on y, too"
     qtbot.waitUntil(lambda: wanted in canvas.accessibleDescription(), timeout=20_000)
+
+
+def test_the_viewer_shows_how_gradients_are_distributed_over_the_steps(window, qtbot):
+    window.files.open_example(example("spirals"))
+    window.docking.show("viewer")
+    window.canvas.selection.select([window.workspace.document.node_named("W2").id])
+    viewer = window.panels["viewer"]
+    qtbot.mouseClick(next(b for b in viewer._tabs.buttons() if b.text() == "Distribution"), LEFT)
+    page = viewer.views.page
+    qtbot.waitUntil(lambda: "of" in page._combos, timeout=20_000)
+    combo = page.combo("of")
+    assert [combo.itemText(i) for i in range(combo.count())] == [
+        "Values",
+        "Gradient",
+        "Update to weight",
+    ]
+    combo.setFocus()
+    qtbot.keyClick(combo, Qt.Key.Key_Down)
+    seen: list[p.ViewValue] = []
+    window.link.view.connect(seen.append)
+    window.actions_.trigger("train")
+
+    def samples() -> int:
+        found = [v.data for v in seen if v.data is not None and v.spec.kind == "distribution"]
+        return max((len(d.steps) for d in found if d.of == "gradient"), default=0)
+
+    qtbot.waitUntil(lambda: window.link.state == "training", timeout=30_000)
+    window.docking.show("viewer")  # the plots of the training came to the front
+    qtbot.waitUntil(lambda: samples() > 3, timeout=60_000)
+    window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=30_000)
+    qtbot.waitUntil(lambda: "gradient of" in page.canvas.accessibleDescription(), timeout=20_000)

@@ -41,7 +41,7 @@ class ViewSource:
 
     Attributes:
         step: of the training that the values are of; None outside one.
-        courses: values at steps of the training so far, by name, for the kinds that keep some.
+        courses: what kinds keep of the steps of the training so far, by keys of their own.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ViewSource:
         self.tensor = tensor
         self.read = read
         self.step: int | None = None
-        self.courses: dict[str, list[tuple[int, float]]] = {}
+        self.courses: dict[Hashable, Any] = {}
         self._stream_of = stream_of
         self._schedules: dict[tuple, Schedule] = {}
         self._interpreters: dict[tuple, Interpreter] = {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
@@ -49,7 +50,7 @@ class WatchedViews:
         self._watched: list[_Watched] = []
         self._request = 0
         self._state: object = None
-        self._courses: dict[str, list[tuple[int, float]]] = {}
+        self._courses: dict[Hashable, Any] = {}
 
     def watch(self, request: WatchViews) -> None:
         """Watch other views; those that were watched before and have not changed go on."""

@@ -1,0 +1,241 @@
+"""How the elements of a tensor are distributed, and how that changes over the steps of a training.
+
+Of a variable or activation: its values, the gradient of the loss with respect to it, and, of a
+variable, what a step changes it by relative to its size. All on the same rows: the first batch of
+the training rows, in the phase of inference. A training keeps one sample for each picture that is
+drawn of it, and fewer as it grows longer, so that looking costs the same after a million steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.host.arrangement import measured
+from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.views.kind import ViewKind, ViewProblem
+from nodeflow.host.views.training_tensors import gradient_of, next_value_of
+
+if TYPE_CHECKING:
+    from nodeflow.host.views.source import ViewSource
+
+VALUE, GRADIENT, UPDATE = "value", "gradient", "update"
+MOST_SAMPLES = 240
+BINS = 64
+MOST_ELEMENTS = 65_536
+"""Of larger tensors, elements at equal distances count."""
+MOST_ROWS = 256
+PARTS = np.concatenate([[0.0, 0.001, 0.01], np.linspace(0, 1, 41)[1:-1], [0.99, 0.999, 1.0]])
+"""The quantiles that a sample keeps: from them the density over any bins follows."""
+OUTER = 2
+"""The quantiles that the picture holds, from either end of `PARTS`: 0.01 and 0.99."""
+MARGIN = 0.12
+"""Room around them, as a part of their distance; the few elements farther out are not shown."""
+
+
+@dataclass(frozen=True)
+class DistributionData:
+    """Distributions at some steps.
+
+    Attributes:
+        of: ``value``, ``gradient`` or ``update``.
+        choices: what could be chosen instead.
+        steps: float64 (n,), rising; one step of 0 outside a training.
+        extent: the lowest and the highest value in the picture; logarithms of ratios if
+            ``is_log``.
+        density: uint8 (n, BINS): share of the elements in each bin, 255 for the largest share
+            of each step.
+        middle: float64 (n, 3): quantiles 0.1, 0.5 and 0.9.
+        ratio: float64 (n,): size of the update relative to that of the variable; empty for others.
+        elements: how many elements count.
+        not_finite: float64 (n,), share of elements that are not finite, or whose ratio is not.
+        is_log: whether values are powers of ten.
+        rows: how many rows the value is of; 0 where it depends on none.
+    """
+
+    of: str
+    choices: tuple[str, ...]
+    steps: np.ndarray
+    extent: tuple[float, float]
+    density: np.ndarray
+    middle: np.ndarray
+    ratio: np.ndarray
+    elements: int
+    not_finite: np.ndarray
+    is_log: bool
+    rows: int
+
+
+@dataclass
+class Course:
+    """Samples at steps of a training, at most `MOST_SAMPLES`."""
+
+    steps: list[int] = field(default_factory=list)
+    quantiles: list[np.ndarray] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    not_finite: list[float] = field(default_factory=list)
+    every: int = 1
+    """Steps, at least, between two samples."""
+
+    def add(self, step: int, sample: Sample) -> None:
+        """Keep a sample, unless it comes too soon after the last one."""
+        if self.steps and step < self.steps[-1]:  # a training goes on from before
+            keep = int(np.searchsorted(self.steps, step))
+            for part in (self.steps, self.quantiles, self.ratios, self.not_finite):
+                del part[keep:]
+        if self.steps and step - self.steps[-1] < self.every:
+            return
+        self.steps.append(step)
+        self.quantiles.append(sample.quantiles)
+        self.ratios.append(sample.ratio)
+        self.not_finite.append(sample.not_finite)
+        if len(self.steps) > MOST_SAMPLES:
+            for part in (self.steps, self.quantiles, self.ratios, self.not_finite):
+                del part[1:-1:2]
+            self.every = max(1, (self.steps[-1] - self.steps[0]) // MOST_SAMPLES)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The distribution at one step."""
+
+    quantiles: np.ndarray
+    ratio: float
+    elements: int
+    not_finite: float
+
+
+def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
+    """The distributions of a tensor; option ``of``: ``value``, ``gradient`` or ``update``.
+
+    Raises:
+        ViewProblem: it has no numbers, or training derives no such thing for it.
+    """
+    tensor = source.tensor(spec.name)
+    if tensor.dtype == "string":
+        raise ViewProblem("text has no distribution")
+    gradient, new = gradient_of(source, tensor), next_value_of(source, tensor)
+    found = {VALUE: True, GRADIENT: gradient is not None, UPDATE: new is not None}
+    choices = tuple(of for of, is_there in found.items() if is_there)
+    of = spec.option("of", VALUE)
+    if of not in choices:
+        what = "gradient" if of == GRADIENT else "update"
+        hint = "Only what the loss depends on has a gradient, and only variables are updated."
+        raise ViewProblem(f"a training computes no {what} of it", hint=hint)
+    if of == VALUE:
+        targets = [tensor]
+    elif of == GRADIENT:
+        assert gradient is not None
+        targets = [gradient]
+    else:
+        assert new is not None
+        targets = [new, tensor]
+    feeds, rows = _feeds(source, targets)
+    values = source.run(targets, feeds)
+    sample = _sample(values, of)
+    course = source.courses.setdefault(("distribution", spec.name, of), Course())
+    if source.step is not None:
+        course.add(source.step, sample)
+    shown = course if course.steps else _single(sample)
+    return _data(of, choices, shown, sample.elements, rows)
+
+
+def _feeds(source: ViewSource, targets: list[Tensor]) -> tuple[dict[Tensor, np.ndarray], int]:
+    """The first batch of the training rows, for what depends on rows."""
+    bindings = source.bindings(targets)
+    size = source.memo("batch size", lambda: min(source.task.settings.batch_size, MOST_ROWS))
+    feeds, rows = {}, 0
+    for placeholder, binding in bindings.items():
+        splits = source.splits(binding.dataset)
+        column = source.column(binding, splits[0]) if splits else None
+        if column is not None:
+            feeds[placeholder] = column.rows(slice(0, min(size, len(column))))
+            rows = len(feeds[placeholder])
+    return feeds, rows
+
+
+def _sample(values: list[np.ndarray], of: str) -> Sample:
+    value = _plain(values[0])
+    ratio = math.nan
+    if of == UPDATE:
+        before = _plain(values[1])
+        change = value - before
+        size = float(np.linalg.norm(before))
+        ratio = float(np.linalg.norm(change)) / size if size else math.nan
+        with np.errstate(all="ignore"):
+            value = np.log10(np.abs(change) / np.abs(before))
+    finite = value[np.isfinite(value)]
+    bad = 1 - len(finite) / max(len(value), 1)
+    if not len(finite):
+        return Sample(np.full(len(PARTS), np.nan), ratio, len(value), bad)
+    return Sample(np.quantile(finite, PARTS), ratio, len(value), bad)
+
+
+def _plain(value: np.ndarray) -> np.ndarray:
+    """The elements that count: float64 (n,)."""
+    flat = measured(value).reshape(-1)
+    return flat[:: -(-len(flat) // MOST_ELEMENTS)].astype(np.float64) if len(flat) else flat
+
+
+def _single(sample: Sample) -> Course:
+    course = Course()
+    course.add(0, sample)
+    return course
+
+
+def _data(
+    of: str, choices: tuple[str, ...], course: Course, elements: int, rows: int
+) -> DistributionData:
+    quantiles = np.array(course.quantiles)
+    good = np.isfinite(quantiles).all(axis=1)
+    if not good.any():
+        raise ViewProblem(
+            "no element of it is a finite number" if of != UPDATE else "no element of it changes"
+        )
+    low = float(quantiles[good, OUTER].min())
+    high = float(quantiles[good, -1 - OUTER].max())
+    if high <= low:
+        pad = max(abs(high) * 0.1, 1e-6)
+        low, high = low - pad, high + pad
+    pad = MARGIN * (high - low)
+    low, high = max(low - pad, float(quantiles[good, 0].min())), high + pad
+    high = max(min(high, float(quantiles[good, -1].max())), low + pad)
+    edges = np.linspace(low, high, BINS + 1)
+    density = np.zeros((len(quantiles), BINS))
+    for index in np.flatnonzero(good):
+        density[index] = shares(quantiles[index], edges)
+    most = density.max(axis=1, keepdims=True)
+    scaled = np.divide(density, most, out=np.zeros_like(density), where=most > 0)
+    which = [int(np.searchsorted(PARTS, part - 1e-9)) for part in (0.1, 0.5, 0.9)]
+    return DistributionData(
+        of,
+        choices,
+        np.array(course.steps, np.float64),
+        (low, high),
+        np.round(255 * scaled).astype(np.uint8),
+        quantiles[:, which],
+        np.array(course.ratios) if of == UPDATE else np.empty(0),
+        elements,
+        np.array(course.not_finite),
+        of == UPDATE,
+        rows,
+    )
+
+
+def shares(quantiles: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The share of the elements between neighbouring edges, from quantiles at `PARTS`.
+
+    Equal quantiles, as of many zeros, put their share in the bin that holds them.
+    """
+    size = edges[-1] - edges[0]
+    spread = np.maximum.accumulate(quantiles + size * 1e-9 * np.arange(len(quantiles)))
+    below = np.interp(edges, spread, PARTS, left=0.0, right=1.0)
+    below[-1] = max(below[-1], below[-2])
+    return np.maximum(np.diff(below), 0.0)
+
+
+KIND = ViewKind("distribution", compute, interval=0.25)

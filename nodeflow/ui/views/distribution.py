@@ -1,0 +1,136 @@
+"""Draws distributions over the steps of a training: a heat map with the middle of the elements."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.model.document import Document
+from nodeflow.host.views.distribution import GRADIENT, UPDATE, VALUE, DistributionData
+from nodeflow.number_text import count, counted, number
+from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.views.axes import Chart, draw_axes, make_chart
+from nodeflow.ui.views.drawing import Choice, ViewDrawing
+from nodeflow.ui.views.palette import class_color
+from nodeflow.ui.views.sheet import Sheet, legend
+
+TITLED = 230.0
+"""Height from which axes have titles."""
+MOST_COLUMNS = 300
+SHADES = 256
+CONTRAST = 0.4
+"""Below 1, so that few elements can be told from none."""
+TITLES = {VALUE: "Values", GRADIENT: "Gradient", UPDATE: "Update to weight"}
+AXES = {VALUE: "value", GRADIENT: "gradient", UPDATE: "log10 of |update| / |weight|"}
+
+
+def fits(document: Document, analysis: Analysis, node_id: str) -> str:
+    """A single number has no distribution."""
+    first = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    if first is not None and first.shape == ():
+        return "A single number has no distribution: plot it."
+    return ""
+
+
+def draw(sheet: Sheet, rect: QRectF, data: DistributionData) -> None:
+    """The heat map, its median and the middle four fifths."""
+    titled = rect.height() >= TITLED
+    chart = _chart(sheet, rect, data, titled)
+    sheet.image(chart.area, _image(sheet.theme, data, chart))
+    ink = sheet.theme.color("ink")
+    lines = data.middle.T if len(data.steps) > 1 else ()
+    for index, line in enumerate(lines):
+        shown = np.isfinite(line)
+        x = data.steps[shown]
+        is_median = index == 1
+        width = (3.0 if sheet.is_small else 1.6) if is_median else 1.0
+        color = ink if is_median else sheet.theme.color("ink", 0.5)
+        if len(x) > 1:
+            sheet.line(chart.to_sheet(x, line[shown]), color, width, dashed=not is_median)
+    if data.is_log and len(data.steps) > 1:
+        shown = np.isfinite(data.ratio) & (data.ratio > 0)
+        if shown.sum() > 1:
+            points = chart.to_sheet(data.steps[shown], np.log10(data.ratio[shown]))
+            sheet.line(points, class_color(sheet.theme, 1), 3.0 if sheet.is_small else 2.0)
+    if not sheet.is_small:
+        draw_axes(sheet, chart, ("step", AXES[data.of]), titled)
+        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data))
+
+
+def _chart(sheet: Sheet | None, rect: QRectF, data: DistributionData, titled: bool) -> Chart:
+    first, last = float(data.steps[0]), float(data.steps[-1])
+    last = last if last > first else first + 1
+    small = sheet is not None and sheet.is_small
+    return make_chart(rect, (first, last, *data.extent), small=small, titled=titled)
+
+
+def _image(theme: Theme, data: DistributionData, chart: Chart) -> np.ndarray:
+    """(bins, columns, 4) colours: each column shows the sample at or before its step."""
+    columns = int(min(MOST_COLUMNS, max(2, chart.area.width())))
+    left, right = chart.extent[:2]
+    at = left + (np.arange(columns) + 0.5) / columns * (right - left)
+    which = np.clip(np.searchsorted(data.steps, at, side="right") - 1, 0, len(data.steps) - 1)
+    shades = (data.density[which].T / 255.0) ** CONTRAST
+    return _table(theme)[(shades * (SHADES - 1)).astype(np.intp)]
+
+
+def _table(theme: Theme) -> np.ndarray:
+    """(SHADES, 4) uint8 blue, green, red, 255: from the ground to the colour of a series."""
+    ground, color = theme.color("raised"), class_color(theme, 0)
+    table = np.full((SHADES, 4), 255, np.uint8)
+    for shade in range(SHADES):
+        mixed: QColor = mix(ground, color, shade / (SHADES - 1) * 0.92)
+        table[shade, :3] = mixed.blue(), mixed.green(), mixed.red()
+    return table
+
+
+def _entries(theme: Theme, data: DistributionData) -> list[tuple[str, QColor, str]]:
+    entries = [(f"{TITLES[data.of].lower()}, share", class_color(theme, 0), "box")]
+    if len(data.steps) > 1:
+        entries.append(("median", theme.color("ink"), "line"))
+        entries.append(("10 % and 90 %", theme.color("ink", 0.5), "line"))
+        if data.is_log:
+            entries.append(("of the norms", class_color(theme, 1), "line"))
+    return entries
+
+
+def words(data: DistributionData) -> str:
+    """``values of 300 elements at step 1200: median 0.02, four fifths from −0.1 to 0.1``."""
+    low, median, high = (_number(data, value) for value in data.middle[-1])
+    at = f" at step {count(int(data.steps[-1]))}" if data.steps[-1] else ""
+    text = f"{TITLES[data.of].lower()} of {counted(data.elements, 'element')}{at}"
+    text += f": median {median}, four fifths from {low} to {high}"
+    if data.is_log and np.isfinite(data.ratio[-1]):
+        text += f"; the update has {number(data.ratio[-1], 2)} of the variable's norm"
+    if data.not_finite[-1] and not data.is_log:
+        text += f"; {data.not_finite[-1]:.1%} not finite"
+    return text
+
+
+def _number(data: DistributionData, value: float) -> str:
+    return number(10.0**value, 2) if data.is_log else number(value, 3)
+
+
+def choices(data: DistributionData) -> tuple[Choice, ...]:
+    """What the elements are of."""
+    return (Choice("of", "Of", tuple((of, TITLES[of]) for of in data.choices), data.of),)
+
+
+def at(data: DistributionData, rect: QRectF, point: QPointF) -> str:
+    """The step and the middle of its elements."""
+    found = _chart(None, rect, data, rect.height() >= TITLED).to_data(point)
+    if found is None:
+        return ""
+    index = max(0, int(np.searchsorted(data.steps, found[0], side="right")) - 1)
+    low, median, high = (_number(data, value) for value in data.middle[index])
+    text = f"step {count(int(data.steps[index]))}: median {median}, 80 % {low} to {high}"
+    if data.is_log and np.isfinite(data.ratio[index]):
+        text += f", norms {number(data.ratio[index], 2)}"
+    return text
+
+
+VIEW = ViewDrawing(
+    "distribution", "Distribution", "chart-column", 30, fits, draw, words, choices, at
+)

@@ -69,7 +69,7 @@ def test_conflicts_are_listed_and_keep_the_file_from_training(nodeflow, tmp_path
     ]
     check = nodeflow("check", "out.flow")
     assert check.code == 1 and check.out == (
-        "out.flow: error: adam:learning_rate: a merge could not decide learning_rate: ours 0.2, "
+        "out.flow: error: adam:learning_rate: a merge could not decide: ours 0.2, "
         "theirs 0.3, base 0.1. Decide it with `nodeflow resolve FILE --keep SIDE`.\n"
     )
     train = nodeflow("train", "out.flow", "--tier", "reference")

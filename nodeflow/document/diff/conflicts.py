@@ -39,6 +39,11 @@ class Conflict:
     item: Json = field(hash=False)
 
     @property
+    def node(self) -> str:
+        """The id of the node, or of the wire's end, that it is about; empty if there is none."""
+        return self.path[1] if len(self.path) > 1 and self.path[0] in ("node", "wire") else ""
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is about a whole node, frame or definition."""
         return len(self.path) == 2 and self.path[0] in ENTITIES
@@ -63,10 +68,13 @@ def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
 
 def conflicts_of(doc: Document) -> list[Conflict]:
     """Returns the conflicts that a file lists, in its order."""
-    listed = doc.conflicts
-    if listed is None:
-        return []
-    return [_read(item) for item in (listed if isinstance(listed, list) else [listed])]
+    return conflicts_in(doc.conflicts)
+
+
+def conflicts_in(listed: Json) -> list[Conflict]:
+    """Returns the conflicts in the value of a file's field ``conflicts``."""
+    items = listed if isinstance(listed, list) else [] if listed is None else [listed]
+    return [_read(item) for item in items]
 
 
 def name_of(doc: Document, found: Conflict) -> str:

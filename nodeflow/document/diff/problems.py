@@ -58,7 +58,7 @@ def _problem(doc: Document, conflict: Conflict, places: _Places) -> ConflictProb
     sides = tuple(choices(doc, conflict))
     said = values_in_words(doc, conflict)
     if conflict.path:
-        text = f"a merge could not decide {_what(doc, conflict)}: " + ", ".join(
+        text = f"a merge could not decide{_what(doc, conflict)}: " + ", ".join(
             f"{side} {said[side]}" for side in ("ours", "theirs", "base")
         )
         text += f"; now {said[CURRENT]}" if CURRENT in said else ""
@@ -71,15 +71,19 @@ def _problem(doc: Document, conflict: Conflict, places: _Places) -> ConflictProb
 
 
 def _what(doc: Document, conflict: Conflict) -> str:
-    """What a conflict is about, without the node, which stands before."""
+    """What a conflict is about, as far as node and attribute before it do not say that."""
     kind, *rest = conflict.path
-    if kind == "node" and len(rest) > 1:
-        return ".".join(step for step in rest[1:] if step != "attrs")
-    if kind == "node" and {"ours", "theirs"} <= conflict.values.keys():
-        return "the graph that holds this node"
-    if kind == "node":
-        return "whether this node exists"
-    return "this wire" if kind == "wire" else name_of(doc, conflict)
+    if kind == "node" and len(rest) > 1 and _holds(doc, conflict.node):
+        return ""
+    if kind == "node" and len(rest) == 1 and {"ours", "theirs"} <= conflict.values.keys():
+        return " the graph that holds this node"
+    if kind == "node" and len(rest) == 1:
+        return " whether this node exists"
+    return " this wire" if kind == "wire" else f" {name_of(doc, conflict)}"
+
+
+def _holds(doc: Document, node_id: str) -> bool:
+    return any(node_id in graph.nodes for graph in (doc, *doc.definitions()))
 
 
 def _said(doc: Document, conflict: Conflict, value: Any) -> str:

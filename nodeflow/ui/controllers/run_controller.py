@@ -172,6 +172,10 @@ class RunController(QObject):
         found = self._workspace.optimizers
         if not found:
             return Blocked("To train, connect an optimizer to the loss.", "add_optimizer")
+        conflicts = [p for p in self._workspace.conflicts if p.severity == "error"]
+        if conflicts:
+            count = counted(len(conflicts), "conflict")
+            return Blocked(f"A merge left {count} in this file to decide.", "show_problems")
         broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
             name = scoped_name(self._workspace.root, min(broken))

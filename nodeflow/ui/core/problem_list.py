@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, Signal
 
+from nodeflow.document.diff.problems import ConflictProblem
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.core.workspace import Workspace
 
@@ -38,7 +39,10 @@ class ProblemList(QObject):
         """A problem that the run reported stands for the same one of the analysis."""
         run = {(p.node, p.port) for p in self._run}
         known = self._workspace.problems()
-        self.shown = self._run + [p for p in known if p.file or (p.node, p.port) not in run]
+        self.shown = self._run + [
+            p for p in known
+            if p.file or isinstance(p, ConflictProblem) or (p.node, p.port) not in run
+        ]  # fmt: skip
         self.changed.emit()
 
     def _on_replaced(self) -> None:

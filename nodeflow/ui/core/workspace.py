@@ -11,7 +11,7 @@ own graph, for what concerns the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from os import PathLike
 
 from PySide6.QtCore import QObject, Signal
@@ -30,10 +30,12 @@ from nodeflow.document.analysis.paths import (
     place_of_use,
 )
 from nodeflow.document.analysis.training_settings import is_optimizer, optimizers
-from nodeflow.document.model.document import Document
+from nodeflow.document.diff.conflicts import conflicts_in
+from nodeflow.document.diff.problems import ConflictProblem, conflict_problems
+from nodeflow.document.model.document import CONFLICTS, Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.model.records import SUBGRAPH, Change, Edit, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.layers.layer import Layer
@@ -80,6 +82,8 @@ class Workspace(QObject):
         self._selected_of: tuple = ()
         self._selected_now: tuple[str, ...] = ()
         self._optimizers: set[str] = set()
+        self._conflicts_of: tuple[Document, int] | None = None
+        self._conflicts: Sequence[ConflictProblem] = ()
         self.file_problems: list[Problem] = []
         """What is wrong with the plugin folder's files: of no document."""
 
@@ -283,7 +287,20 @@ class Workspace(QObject):
         """Every problem of the document, errors first."""
         weights = weights_problem(self.root)
         of_file = [*self.file_problems, *([weights] if weights else [])]
-        return sorted([*of_file, *self.root_analysis.all_problems()], key=_severity)
+        known = self.root_analysis.all_problems()
+        return sorted([*of_file, *self.conflicts, *known], key=_severity)
+
+    @property
+    def conflicts(self) -> Sequence[ConflictProblem]:
+        """What a merge left undecided in the file; kept until the next edit."""
+        now = (self.root, self.root.revision)
+        if self._conflicts_of != now:
+            self._conflicts_of, self._conflicts = now, conflict_problems(self.root)
+        return self._conflicts
+
+    def conflicts_at(self, node_id: str) -> list[Problem]:
+        """The conflicts at a node, or at a wire into it; ids are unique in a file."""
+        return [p for p in self.conflicts if p.conflict is not None and p.conflict.node == node_id]
 
     @property
     def optimizers(self) -> list[str]:
@@ -339,6 +356,7 @@ class Workspace(QObject):
         self.edited.emit(change)
         moved = self._follow(change)
         touched = self.analysis.take_touched() | self.root_analysis.take_touched()
+        touched |= {node for edit in change.of("extra") for node in _in_conflict(edit)}
         self.changed.emit(change.within(self.document.scope))
         if touched and not moved:
             self.analysed.emit(touched)
@@ -346,6 +364,15 @@ class Workspace(QObject):
 
 def _is_layer(op: str) -> bool:
     return isinstance(REGISTRY.lookup(op), Layer)
+
+
+def _in_conflict(edit: Edit) -> set[str]:
+    """The nodes at whose conflicts an edit of the file's fields changes something; "" for none."""
+    found = {""}
+    for fields in (edit.before, edit.after):
+        listed = conflicts_in((fields or {}).get(CONFLICTS))
+        found.update(conflict.node for conflict in listed)
+    return found
 
 
 def _is_apart(path: tuple[str, ...]) -> bool:

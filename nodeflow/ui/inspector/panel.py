@@ -140,6 +140,7 @@ class NodePage(Page):
     def refresh(self) -> None:
         record = self.workspace.document.nodes[self.node]
         problems = self.workspace.analysis.problems_of(self.node)
+        problems = [*self.workspace.conflicts_at(self.node), *problems]
         self.op = self.workspace.declaration(record)
         self.attributes.show_attrs(self._plain_attrs())
         if self.about is not None and self.op is not None:
@@ -151,8 +152,15 @@ class NodePage(Page):
         self.plotted.show_record(record)
         self.device.show_record(record)
         shown = self.workspace.document, self.workspace.analysis, self.node
-        fixes = [*self._consent_fixes(record), *layer_fixes(*shown), *node_fixes(*shown)]
-        self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
+        fixes = [
+            *self._conflict_fixes(),
+            *self._consent_fixes(record),
+            *layer_fixes(*shown),
+            *node_fixes(*shown),
+        ]
+        conflicts = self.workspace.conflicts_at(self.node)
+        above = [p for p in problems if p not in inline or (p.hint and p not in conflicts)]
+        self.problems.show_problems(above, fixes)
         self.attributes.show_record(record, problems)
         if self.source is not None:
             self.source.set_value(record.attrs.get("source", self.source.attr.default))
@@ -166,6 +174,13 @@ class NodePage(Page):
             self.place.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
+
+    def _conflict_fixes(self) -> list[Fix]:
+        """The way to where conflicts of a merge are decided."""
+        if not self.workspace.conflicts_at(self.node):
+            return []
+        show = partial(self.action_requested.emit, "show_problems")
+        return [Fix("Decide in the Problems panel", show)]
 
     def _consent_fixes(self, record: NodeRecord) -> list[Fix]:
         """Allowing the node's data, where they lie outside the document's folder."""

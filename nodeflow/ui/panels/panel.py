@@ -18,6 +18,7 @@ from nodeflow.ui import panels
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.conflicts import Conflicts
 from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
@@ -77,6 +78,7 @@ class PanelContext:
     insertables: InsertablesMenu
     plugins: PluginWatcher
     tutorial: Tutorial
+    conflicts: Conflicts
     errors: ErrorHandler | None
     messages: Messages
     plots: SharedPlots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -17,7 +18,11 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis.analysis import TRAINING
 from nodeflow.document.analysis.outside_data import WEIGHTS, allow_title, place_of_problem
+from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
+from nodeflow.document.diff.problems import ConflictProblem
+from nodeflow.document.diff.resolve import KEPT
 from nodeflow.document.model.problems import Problem
+from nodeflow.number_text import counted
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.messages import in_window, plain
@@ -33,6 +38,12 @@ MOST = 500
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PORT_ROLE = Qt.ItemDataRole.UserRole + 2
 FILE_ROLE = Qt.ItemDataRole.UserRole + 3
+ALL = "*"
+"""In place of a node's id: the row about all conflicts."""
+LINKS_ROOM = "\n\u00a0"
+"""A line without text, in which links stand."""
+LINKS_INDENT = 4
+"""They stand under the text, right of the sign."""
 
 
 class ProblemsPanel(QWidget):
@@ -42,11 +53,13 @@ class ProblemsPanel(QWidget):
         chosen(node id, port): show this node.
         file_chosen(place): show this file, ``leaky.py, line 3``.
         allow_requested(path): let the document read this file or folder.
+        decided(conflict, side): keep this side of a conflict; None for all conflicts.
     """
 
     chosen = Signal(str, str)
     file_chosen = Signal(str)
     allow_requested = Signal(str)
+    decided = Signal(object, str)
 
     def __init__(
         self,
@@ -84,11 +97,16 @@ class ProblemsPanel(QWidget):
         """Fill the list anew."""
         problems = self._problems.shown
         self.list.clear()
+        if len(self._workspace.conflicts) > 1:
+            self._add_all()
         for problem in problems[:MOST]:
             self.list.addItem(self._item(problem))
             place = place_of_problem(self._workspace.root, problem)
+            item = self.list.item(self.list.count() - 1)
             if place is not None:
-                self._offer(self.list.item(self.list.count() - 1), place)
+                self._offer(item, place)
+            elif isinstance(problem, ConflictProblem):
+                self._offer_sides(item, problem.conflict, problem.sides)
         if len(problems) > MOST:
             self.list.addItem(f"and {len(problems) - MOST} more")
         self._pages.setCurrentIndex(0 if problems else 1)
@@ -110,13 +128,42 @@ class ProblemsPanel(QWidget):
         layout.addWidget(allow)
         self.list.setItemWidget(item, holder)
 
+    def _add_all(self) -> None:
+        """A row that decides all conflicts of a merge together."""
+        count = counted(len(self._workspace.conflicts), "conflict")
+        item = QListWidgetItem(f"A merge left {count}.{LINKS_ROOM}")
+        item.setIcon(icon("git-merge", self._theme, "ink"))
+        item.setData(ID_ROLE, ALL)
+        self.list.addItem(item)
+        self._offer_sides(item, None, (OURS, THEIRS))
+
+    def _offer_sides(
+        self, item: QListWidgetItem, conflict: Conflict | None, sides: Sequence[str]
+    ) -> None:
+        """Put links into a row that decide a conflict, or all."""
+        holder = QWidget()
+        layout = QHBoxLayout(holder)
+        layout.setContentsMargins(SPACE[1] + LINKS_INDENT, 0, SPACE[2], 0)
+        layout.setSpacing(SPACE[3])
+        for side in sides:
+            what = KEPT[side] if conflict is not None else f"{KEPT[side]} in all"
+            keep = button(what, "link", partial(self.decided.emit, conflict, side))
+            keep.setObjectName("fix")
+            layout.addWidget(keep, 0, Qt.AlignmentFlag.AlignBottom)
+        layout.addStretch(1)
+        self.list.setItemWidget(item, holder)
+
     def _item(self, problem: Problem) -> QListWidgetItem:
         of_document = WEIGHTS if problem.port == WEIGHTS else "training"
+        if isinstance(problem, ConflictProblem):
+            of_document = "merge"
         where = problem.node or problem.file or of_document
         if problem.port and problem.node:
             where += f":{problem.port}"
         text = f"{where}    {plain(problem.message)}"
-        if problem.hint:
+        if isinstance(problem, ConflictProblem):
+            text += LINKS_ROOM
+        elif problem.hint:
             text += f"\n{in_window(problem.hint)}"
         item = QListWidgetItem(text)
         names = {
@@ -134,6 +181,8 @@ class ProblemsPanel(QWidget):
         return item
 
     def _on_item(self, item: QListWidgetItem) -> None:
+        if item.data(ID_ROLE) == ALL:
+            return
         if item.data(FILE_ROLE):
             self.file_chosen.emit(item.data(FILE_ROLE))
             return
@@ -153,6 +202,7 @@ def _make(context: PanelContext) -> ProblemsPanel:
     panel.chosen.connect(show_node)
     panel.file_chosen.connect(context.plugins.open_file)
     panel.allow_requested.connect(context.workspace.allow)
+    panel.decided.connect(context.conflicts.decide)
     context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
     return panel
 

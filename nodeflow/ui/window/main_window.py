@@ -31,6 +31,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.attach_data import AttachData
 from nodeflow.ui.controllers.column_reading import ColumnReading
 from nodeflow.ui.controllers.compare_actions import CompareActions
+from nodeflow.ui.controllers.conflicts import Conflicts
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.data_consent import DataConsent
@@ -237,6 +238,7 @@ class MainWindow(QMainWindow):
         self.columns = ColumnReading(self, workspace)
         self.compare = CompareActions(self, workspace, pages, settings, messages, actions)
         self.files.versions.on_canvas = self.compare.show_comparison
+        self.conflicts = Conflicts(workspace, canvas, messages)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.unfinished = UnfinishedTraining(workspace, link, messages)
         self.run = RunController(
@@ -306,6 +308,7 @@ class MainWindow(QMainWindow):
             insertables=self.insertables,
             plugins=self.plugins,
             tutorial=self.tutorial,
+            conflicts=self.conflicts,
             errors=errors,
             messages=self.messages,
             plots=self.shared_plots,

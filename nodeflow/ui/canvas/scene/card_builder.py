@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -87,6 +87,8 @@ class CardBuilder:
         self._shown: dict[str, tuple[ShownView, int]] = {}
         self.status: dict[str, str] = {}
         self.inactive = InactiveNodes(document)
+        self.noted: Mapping[str, Sequence[Any]] = {}
+        """Problems of nodes that the analysis does not know, such as conflicts of a merge."""
         self.iterations: dict[str, tuple[int, int]] = {}
         """Of loops by id: the iteration that is shown, and how many there are."""
         self.peeked = ""
@@ -295,7 +297,8 @@ class CardBuilder:
         return self.analysis.type_of(node_id, port)
 
     def _problems(self, node_id: str) -> list[Any]:
-        return self.analysis.problems.get(node_id, [])
+        known = self.analysis.problems.get(node_id, [])
+        return [*self.noted[node_id], *known] if node_id in self.noted else known
 
 
 def _slider(document: Document, record: NodeRecord) -> float | None:

@@ -34,8 +34,10 @@ from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.graph import activity
 from nodeflow.host import protocol as p
+from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.kept_runs import KeptRuns
+from nodeflow.host.live_numbers import LiveNumbers
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
@@ -84,6 +86,8 @@ class Engine:
         self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
+        self._live_numbers: LiveNumbers | None = None
+        self._follows = True
         self._session: Session | None = None
         self._trained: dict[str, VariableId] = {}
         self._epochs_done = 0
@@ -97,7 +101,7 @@ class Engine:
         self._views = WatchedViews(send, self._view_source)
         self._rewinder = Rewinder(send, lambda step: self.receive(p.StepShown(step)))
         self._newest_watch = self._last_step = 0
-        self._stop_download = threading.Event()
+        self._download = Download(self._send, self._opened)
         self._stop_predicting = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -114,13 +118,14 @@ class Engine:
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
             p.SetBudget: self._set_budget,
+            p.FollowEdits: self._follow_edits,
             p.Train: self._train,
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
             p.CheckWeights: self._check_weights,
             p.LoadWeights: self._load_weights,
             p.Predict: self._predict,
-            p.DownloadData: self._download,
+            p.DownloadData: self._download.start,
         }
 
     # ---- the reading thread -------------------------------------------------------------------
@@ -131,7 +136,7 @@ class Engine:
         if isinstance(request, p.ShowStep):
             self._rewinder.show(request)  # what is computed for another step is given up at once
         if isinstance(request, p.CancelDownload):
-            self._stop_download.set()
+            self._download.cancel()
         elif isinstance(request, p.CancelPredictions):
             self._stop_predicting.set()
         elif isinstance(request, p.Stop):
@@ -242,6 +247,7 @@ class Engine:
         self._document = flow.loads(request.text)
         self._folder = DocumentFolder(request.folder or "", request.allowed)
         self._revision = request.revision
+        self._pass_numbers_on()
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
         else:
@@ -259,6 +265,7 @@ class Engine:
             self._send(p.Resync(str(error)))
             return
         self._revision = request.revision
+        self._pass_numbers_on()
         if self._evaluator is None:
             return
         try:
@@ -376,6 +383,15 @@ class Engine:
         if self._evaluator is not None:
             self._evaluator.use_budget(self._budget)
 
+    def _follow_edits(self, request: p.FollowEdits) -> None:
+        self._follows = request.on
+        self._pass_numbers_on()
+
+    def _pass_numbers_on(self) -> None:
+        """Let the training have the numbers of the document, if edits are to reach it."""
+        if self._follows and self._live_numbers is not None:
+            self._live_numbers.follow(self._document)
+
     def _initialize(self, request: p.InitializeVariables) -> None:
         self._epochs_done = 0
         self._send(p.VariablesInitialized(self._current().initialize()))
@@ -396,6 +412,7 @@ class Engine:
         if not goes_on:
             self._epochs_done = 0
         self._control = Control(idle=self._while_paused)
+        self._live_numbers = LiveNumbers(task.build, training, self._control)
         self._session = Session(
             task.graph,
             tier="auto",
@@ -413,7 +430,7 @@ class Engine:
             self._progress.flush()
             self._take_variables()
             self._session.close()
-            self._session = self._control = self._step = None
+            self._session = self._control = self._live_numbers = self._step = None
             self._send(p.State("idle"))
         self._report(done)
 
@@ -569,25 +586,3 @@ class Engine:
         for name, there in fitting.found.items():
             evaluator.session.variables[name] = saved.arrays[there]
         self._send(p.WeightsLoaded(request.request, request.path, fitting))
-
-    def _download(self, request: p.DownloadData) -> None:
-        self._stop_download.clear()
-        threading.Thread(target=self._fetch_data, args=(request,), daemon=True).start()
-
-    def _fetch_data(self, request: p.DownloadData) -> None:
-        from nodeflow.data.fetch import Progress, fetch  # imports http, which is slow
-
-        def report(progress: Progress) -> None:
-            self._send(
-                p.DownloadProgress(
-                    request.request, progress.file, progress.received, progress.total
-                )
-            )
-
-        try:
-            folder = fetch(request.name, progress=report, cancelled=self._stop_download.is_set)
-        except NodeflowError as error:
-            self._send(p.Failed(request.request, "DownloadData", p.ErrorData.of(error)))
-            return
-        self._opened.clear()
-        self._send(p.Downloaded(request.request, str(folder)))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.events import CompileFailure
-from nodeflow.errors import NodeflowError, Surface
 from nodeflow.file_reading import PREVIEW_BYTES
+from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.step_messages import PastProgress as PastProgress
 from nodeflow.host.step_messages import PastSteps as PastSteps
 from nodeflow.host.step_messages import ShowStep as ShowStep
@@ -27,34 +27,6 @@ from nodeflow.train.events import Event
 from nodeflow.train.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ErrorData:
-    """An error as data; ``kind`` is the class name."""
-
-    kind: str
-    message: str
-    node: str | None = None
-    port: str | None = None
-    hint: str | None = None
-    details: str = ""
-
-    @classmethod
-    def of(cls, error: BaseException, details: str = "") -> ErrorData:
-        if isinstance(error, NodeflowError):
-            return cls(
-                type(error).__name__, error.message, error.node, error.port, error.hint, details
-            )
-        return cls(type(error).__name__, f"{type(error).__name__}: {error}", details=details)
-
-    def __str__(self) -> str:
-        return self.text("python")
-
-    def text(self, surface: Surface) -> str:
-        """Place, message and hint, in the terms of a surface."""
-        error = NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint)
-        return error.text(surface)
 
 
 # ---- requests of the window -----------------------------------------------------------------
@@ -189,6 +161,13 @@ class SetThreads:
     """Set the number of compute threads; None means one per core. Answered by Ready."""
 
     threads: int | None
+
+
+@dataclass(frozen=True)
+class FollowEdits:
+    """Set whether edits of an optimizer's numbers reach trainings that run."""
+
+    on: bool
 
 
 @dataclass(frozen=True)
@@ -343,6 +322,7 @@ Request = (
     | WatchViews
     | Profile
     | SetThreads
+    | FollowEdits
     | SetBudget
     | Train
     | Pause

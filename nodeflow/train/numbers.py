@@ -52,19 +52,20 @@ class Numbers:
 
     Attributes:
         changes: in order; another thread may read them.
+        optimizers: by name.
     """
 
     def __init__(self, optimizer: Node, values: Mapping[str, float] | None = None) -> None:
         self.changes: list[Change] = []
-        self._nodes = {n.name: n for n in ancestors([optimizer]) if isinstance(n.op, Optimizer)}
+        self.optimizers = {n.name: n for n in ancestors([optimizer]) if isinstance(n.op, Optimizer)}
         self._tensors: dict[tuple[str, str], list[Tensor]] = {}
         for node in ancestors([optimizer]):
-            if node.op.id == "constant" and node.made_by in self._nodes:
-                owner = self._nodes[node.made_by]
+            if node.op.id == "constant" and node.made_by in self.optimizers:
+                owner = self.optimizers[node.made_by]
                 attr = _attr_of(owner, node)
                 if attr is not None:
                     self._tensors.setdefault((owner.name, attr), []).append(node.outputs[0])
-        self._first = {key: float(self._nodes[key[0]].attrs[key[1]]) for key in self._tensors}
+        self._first = {key: float(self.optimizers[key[0]].attrs[key[1]]) for key in self._tensors}
         for name, value in (values or {}).items():
             node, _, attr = name.rpartition(".")
             if (node, attr) in self._first:
@@ -83,7 +84,7 @@ class Numbers:
                 f"{node}.{attr} does not change while training",
                 hint=suggest(f"{node}.{attr}", known),
             )
-        return float(self._nodes[node].op.attr(attr).check(value))
+        return float(self.optimizers[node].op.attr(attr).check(value))
 
     def set(self, step: int, node: str, attr: str, value: Any) -> Change | None:
         """Note a number that all steps after ``step`` have; None where they have it already.
@@ -118,7 +119,7 @@ class Numbers:
         return {
             f"{node}.{attr}": value
             for (node, attr), value in self.after(step).items()
-            if value != float(self._nodes[node].attrs[attr])
+            if value != float(self.optimizers[node].attrs[attr])
         }
 
     def feeds(self, step: int) -> dict[Tensor, np.ndarray]:

@@ -464,6 +464,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Show the batch or row before",
     ),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
+    _a(
+        "follow_edits",
+        "Edits reach the running training",
+        "",
+        "",
+        "A learning rate that you change counts from the next step on; off: from the next Train",
+        checkable=True,
+    ),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),
     _a(
         "live_values",

@@ -318,6 +318,10 @@ class EngineLink(QObject, EngineRequests):
         """Let the engine compute with so many threads (None: as many as cores), now and later."""
         self._send_lasting(p.SetThreads(threads))
 
+    def follow_edits(self, on: bool) -> None:
+        """Let edits of an optimizer's numbers reach the training that runs, or not."""
+        self._send_lasting(p.FollowEdits(on))
+
     def set_budget(self, budget: p.SetBudget) -> None:
         """Let live values take so much, now and later."""
         self._send_lasting(budget)

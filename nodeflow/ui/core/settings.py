@@ -54,6 +54,15 @@ class Settings:
         self._store.setValue("smoothing", float(value))
 
     @property
+    def edits_reach_training(self) -> bool:
+        """Whether edits of an optimizer's numbers reach the training that runs."""
+        return bool(self._store.value("edits_reach_training", True, bool))
+
+    @edits_reach_training.setter
+    def edits_reach_training(self, value: bool) -> None:
+        self._store.setValue("edits_reach_training", value)
+
+    @property
     def threads(self) -> int | None:
         """How many threads compute; None is as many as cores."""
         count = int(self._number("threads", 0, 0, MOST_THREADS))

@@ -38,11 +38,11 @@ from nodeflow.ui.controllers.data_consent import DataConsent
 from nodeflow.ui.controllers.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.edit_actions import EditActions
 from nodeflow.ui.controllers.engine_notices import EngineNotices
+from nodeflow.ui.controllers.engine_settings import add_engine_settings
 from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.key_actions import KeyActions
-from nodeflow.ui.controllers.live_value_settings import LiveValueSettings
 from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
@@ -52,7 +52,6 @@ from nodeflow.ui.controllers.run_controller import RunController
 from nodeflow.ui.controllers.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
-from nodeflow.ui.controllers.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
@@ -281,8 +280,7 @@ class MainWindow(QMainWindow):
         self.insertables = InsertablesMenu(
             workspace, canvas, pages, quick_pick, self.subgraphs, themes, messages
         )
-        ThreadSettings(self, link, settings, actions)
-        LiveValueSettings(self, link, settings, actions)
+        add_engine_settings(self, link, settings, actions)
         ThemeActions(settings, themes, actions)
 
     def _make_panels(self, errors: ErrorHandler | None) -> None:

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Resumed, Started, Steps
+from nodeflow.number_text import number
+from nodeflow.train.events import (
+    Diverged,
+    Done,
+    Epoch,
+    Event,
+    NumberChanged,
+    Resumed,
+    Started,
+    Steps,
+)
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
@@ -39,6 +49,8 @@ class TrainingRecord:
     diverged: Diverged | None = None
     mark: int | None = None
     """The first step whose loss is not finite."""
+    changes: list[tuple[int, str]] = field(default_factory=list)
+    """Numbers that were changed while it trained: the last step before, and what is so since."""
     has_stepped: bool = False
 
     def __post_init__(self) -> None:
@@ -71,6 +83,9 @@ class TrainingRecord:
             self._steps(event, time.monotonic() if now is None else now)
         elif isinstance(event, Epoch):
             self._epoch(event)
+        elif isinstance(event, NumberChanged):
+            text = f"{event.node}.{event.attr} {number(event.value)}"
+            self.changes.append((event.step + self._offset, text))
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self._last

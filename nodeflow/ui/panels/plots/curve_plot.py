@@ -66,6 +66,7 @@ class CurvePlot(pg.PlotWidget):
         for line in (self.cross, self.line, self.cursor_line):
             line.hide()
             self.plot.addItem(line, ignoreBounds=True)
+        self._changes: list[pg.InfiniteLine] = []
         self._height: tuple[float, float] | None = None
         self._colors: dict[str, int] = {}
         self._is_whole = True
@@ -88,6 +89,8 @@ class CurvePlot(pg.PlotWidget):
         self.line.setPen(pg.mkPen(theme.color("error"), width=1.5))
         self.line.label.setColor(theme.color("error"))
         self.line.label.setFont(font(TYPE["caption"]))
+        for line in self._changes:
+            self._style_change(line)
         self.box.stretch.setPen(pg.mkPen(theme.color("accent", 0.7), width=1, cosmetic=True))
         self.box.stretch.setBrush(theme.color("accent", 0.15))
         self.readout.set_theme(theme)
@@ -166,6 +169,26 @@ class CurvePlot(pg.PlotWidget):
     def mark(self, x: float | None) -> None:
         """Draw a line where the loss is not finite for the first time; None takes it away."""
         self._place(self.line, x)
+
+    def show_changes(self, changes: list[tuple[float, str]]) -> None:
+        """Draw lines where something was changed; the words stand beside them."""
+        while len(self._changes) < len(changes):
+            options = {"position": 0.94 - 0.08 * (len(self._changes) % 4), "movable": False}
+            line = pg.InfiniteLine(angle=90, label="", labelOpts=options)
+            self._changes.append(line)
+            self.plot.addItem(line, ignoreBounds=True)
+            self._style_change(line)
+        for line in self._changes[len(changes) :]:
+            line.hide()
+        for line, (x, text) in zip(self._changes, changes, strict=False):
+            line.label.setPlainText(text)
+            self._place(line, x)
+
+    def _style_change(self, line: pg.InfiniteLine) -> None:
+        dots = Qt.PenStyle.DotLine
+        line.setPen(pg.mkPen(self.theme.color("ink_muted"), width=1, style=dots))
+        line.label.setColor(self.theme.color("ink_muted"))
+        line.label.setFont(font(TYPE["caption"]))
 
     def show_cursor(self, x: float | None) -> None:
         """Draw a line at the step that is looked at; None takes it away."""

@@ -56,6 +56,7 @@ class PlotGrid(QWidget):
         self.span: tuple[float, float] | None = None
         """The stretch that the user chose, in numbers of the view; None shows all."""
         self._mark: int | None = None
+        self._changes: list[tuple[int, str]] = []
         self._cursor: int | None = None
         self._is_over = True
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -97,6 +98,7 @@ class PlotGrid(QWidget):
     def forget(self) -> None:
         """Draw no curves of the training, with axes that fit what comes."""
         self.curves, self.span, self._mark, self._end = [], None, None, 0.0
+        self._changes = []
         self._arrange()
         for cell in self.cells:
             cell.plot.forget_height()
@@ -108,6 +110,14 @@ class PlotGrid(QWidget):
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
             cell.plot.mark(placed if LOSS in cell.place.curves else None)
+
+    def show_changes(self, changes: list[tuple[int, str]]) -> None:
+        """Draw a line where something was changed while it trained: (step, what) of each."""
+        self._changes = list(changes)
+        placed = [(self.place_of(step), text) for step, text in changes]
+        known = [(x, text) for x, text in placed if x is not None]
+        for cell in self.cells:
+            cell.plot.show_changes(known)
 
     def show_cursor(self, step: int | None) -> None:
         """Mark the step that is looked at in all plots; None marks none."""
@@ -174,6 +184,7 @@ class PlotGrid(QWidget):
         for row in range(self._layout.rowCount()):
             self._layout.setRowStretch(row, 1 if row * columns < len(places) else 0)
         self.mark(self._mark)
+        self.show_changes(self._changes)
         self.show_cursor(self._cursor)
 
     def _add_cell(self) -> None:

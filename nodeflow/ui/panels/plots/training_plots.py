@@ -118,6 +118,7 @@ class TrainingPlots(QWidget):
         self.grid.show_curves(record.curves)
         self.grid.refresh(is_over)
         self.grid.mark(record.mark)
+        self.grid.show_changes(record.changes)
         self._write_note()
         self._draw_tables(record)
 

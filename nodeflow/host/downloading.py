@@ -1,0 +1,50 @@
+"""Downloads of data sets, beside whatever else the engine does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from nodeflow.errors import NodeflowError
+from nodeflow.host import protocol as p
+
+
+class Download:
+    """Downloads one data set at a time, on a thread of its own.
+
+    Args:
+        send: sends an answer to the window.
+        opened: data sets that are open; all are opened anew once there is a file more.
+    """
+
+    def __init__(self, send: Callable[[Any], None], opened: dict[Any, Any]) -> None:
+        self._send, self._opened = send, opened
+        self._stop = threading.Event()
+
+    def start(self, request: p.DownloadData) -> None:
+        """Begin; Downloaded or Failed comes at the end."""
+        self._stop.clear()
+        threading.Thread(target=self._fetch, args=(request,), daemon=True).start()
+
+    def cancel(self) -> None:
+        """End the download that is going on, soon."""
+        self._stop.set()
+
+    def _fetch(self, request: p.DownloadData) -> None:
+        from nodeflow.data.fetch import Progress, fetch  # imports http, which is slow
+
+        def report(progress: Progress) -> None:
+            self._send(
+                p.DownloadProgress(
+                    request.request, progress.file, progress.received, progress.total
+                )
+            )
+
+        try:
+            folder = fetch(request.name, progress=report, cancelled=self._stop.is_set)
+        except NodeflowError as error:
+            self._send(p.Failed(request.request, "DownloadData", p.ErrorData.of(error)))
+            return
+        self._opened.clear()
+        self._send(p.Downloaded(request.request, str(folder)))

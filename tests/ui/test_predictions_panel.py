@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from nodeflow.host.protocol import ViewValue
 from nodeflow.host.views.predictions import PredictionData
+from nodeflow.host.views.thresholds import ClassCurve, ThresholdData
 
 
 def page(**changes) -> PredictionData:
@@ -126,3 +127,27 @@ def test_later_answers_to_the_same_question_are_shown(panel) -> None:
     for right in (12, 15):
         panel._views.arrived.emit(ViewValue(1, spec, page(right=right), "", None, None))
     assert panel.shown.right == 15
+
+
+def choose(qtbot, combo, row: int) -> None:
+    combo.setFocus()
+    while combo.currentIndex() != row:
+        before = combo.currentIndex()
+        qtbot.keyClick(combo, Qt.Key.Key_Down if before < row else Qt.Key.Key_Up)
+        assert combo.currentIndex() != before
+
+
+def test_views_of_the_same_answers_stand_in_place_of_the_samples(panel, qtbot) -> None:
+    answer(panel, page())
+    assert panel.view_spec is None and panel.grid.isVisible()
+    choose(qtbot, panel.ways, 1)
+    spec = panel.view_spec
+    assert (spec.kind, spec.name, spec.option("split")) == ("roc", "probabilities", "test")
+    assert panel.view.isVisible() and not panel.wrong.isVisible() and not panel.next.isVisible()
+    line = np.array([0.0, 0.25, 1.0])
+    curve = ClassCurve("dog", line, np.sqrt(line), 0.8125, 7)
+    data = ThresholdData("probabilities", "test", ("test",), 16, 16, (curve,), 0.8125)
+    panel._views.arrived.emit(ViewValue(1, spec, data, "", None, None))
+    assert "area under the curve 0.812" in panel.view.accessibleDescription()
+    choose(qtbot, panel.ways, 0)
+    assert panel.grid.isVisible() and panel.wrong.isVisible() and panel.view_spec is None

@@ -36,8 +36,13 @@ from nodeflow.ui.panels.parts.array_views import number
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
 from nodeflow.ui.panels.parts.sample_grid import SampleGrid
+from nodeflow.ui.panels.parts.view_page import ViewCanvas
+from nodeflow.ui.views.drawing import ShownView, discover_views
 
 ASKER = "predictions"
+SAMPLES = "samples"
+WAYS = (SAMPLES, "roc", "precision_recall", "class_accuracy")
+"""What stands beside the figures: the samples, or a view of the same answers."""
 ORDERS = (("wrong", "Most wrong"), ("unsure", "Least sure"), ("rows", "In order"))
 NUMBER_ORDERS = (("wrong", "Largest error"), ("rows", "In order"))
 SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
@@ -58,6 +63,7 @@ class PredictionsPanel(QWidget):
         self._views, self._choice = views, data
         self._theme = themes.theme
         self._name, self._filter, self._page = "", NO_FILTER, 0
+        self._way = SAMPLES
         self._split: str | None = None  # what is not chosen is left to the engine
         self._order: str | None = None
         self.shown: PredictionData | None = None
@@ -72,9 +78,12 @@ class PredictionsPanel(QWidget):
     # ---- making -----------------------------------------------------------------------------
 
     def _make(self, themes: ThemeManager) -> None:
-        self.nodes, self.splits, self.orders = (
-            self._combo(name) for name in ("Node", "Rows", "Order")
+        self.ways, self.nodes, self.splits, self.orders = (
+            self._combo(name) for name in ("What is shown", "Node", "Rows", "Order")
         )
+        drawings = discover_views()
+        for way in WAYS:
+            self.ways.addItem("Samples" if way == SAMPLES else drawings[way].title, way)
         self.figures = label("", "strong", wrap=True)
         self.step = label("", "caption")
         self.wrong = QCheckBox("Wrong only")
@@ -90,7 +99,8 @@ class PredictionsPanel(QWidget):
         self.place = label("", "caption")
         head = QHBoxLayout()
         head.setSpacing(SPACE[2])
-        for widget in (self.nodes, self.splits, self.orders, self.wrong, self.filter):
+        chosen = (self.ways, self.nodes, self.splits, self.orders, self.wrong, self.filter)
+        for widget in chosen:
             head.addWidget(widget)
         head.addStretch(1)
         for widget in (self.back, self.place, self.next):
@@ -115,7 +125,11 @@ class PredictionsPanel(QWidget):
         right = QVBoxLayout()
         right.setSpacing(SPACE[1])
         right.addLayout(head)
-        right.addWidget(scroll, 1)
+        self.view = ViewCanvas(themes)
+        self._shown_way = QStackedLayout()
+        self._shown_way.addWidget(scroll)
+        self._shown_way.addWidget(self.view)
+        right.addLayout(self._shown_way, 1)
         content = QWidget()
         body = QHBoxLayout(content)
         body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
@@ -166,13 +180,36 @@ class PredictionsPanel(QWidget):
 
     def _ask(self) -> None:
         if self.in_front:
-            self._views.ask((self.spec,), ASKER)
+            view = self.view_spec
+            self._views.ask((self.spec,) if view is None else (self.spec, view), ASKER)
+
+    @property
+    def view_spec(self) -> ViewSpec | None:
+        """The view that stands in place of the samples; None if they are shown."""
+        if self._way == SAMPLES or self.shown is None or not self.shown.names:
+            return None
+        return ViewSpec(self._way, self.shown.tensor, (("split", self.shown.split),))
 
     def _on_choice(self) -> None:
+        self._way = self.ways.currentData()
         self._name = self.nodes.currentData() or ""
         self._split, self._order = self.splits.currentData(), self.orders.currentData()
         self._page = 0
+        self._show_way()
         self._ask()
+
+    def _show_way(self) -> None:
+        """Show the samples, or a view with what came of it last."""
+        spec = self.view_spec
+        is_view = spec is not None
+        self._shown_way.setCurrentIndex(int(is_view))
+        has_names = self.shown is not None and bool(self.shown.names)
+        self.wrong.setVisible(has_names and not is_view)
+        self.orders.setVisible(not is_view)
+        for widget in (self.back, self.place, self.next):
+            widget.setVisible(not is_view)
+        if spec is not None:
+            self.view.show_view(ShownView(spec.kind, self._views.latest(spec)))
 
     def _on_wrong(self, checked: bool) -> None:
         self._set_filter(WRONG if checked else NO_FILTER)
@@ -197,6 +234,9 @@ class PredictionsPanel(QWidget):
 
     @Slot(object)
     def _on_view(self, message: ViewValue) -> None:
+        if self.in_front and message.spec == self.view_spec:
+            self.view.show_view(ShownView(message.spec.kind, message))
+            return
         if message.spec != self.spec or not self.in_front:
             return
         if message.data is None:
@@ -215,6 +255,8 @@ class PredictionsPanel(QWidget):
         """Another document is open."""
         self.shown = None
         self._name, self._filter, self._page = "", NO_FILTER, 0
+        self._way = SAMPLES
+        self.ways.setCurrentIndex(0)
         self._split = self._order = None
         for combo in (self.nodes, self.splits, self.orders):
             combo.clear()
@@ -233,7 +275,6 @@ class PredictionsPanel(QWidget):
         if data.matrix is not None:
             self.matrix.show_matrix("confusion", data.matrix, data.names)
             self.matrix.mark(_cell(self._filter))
-        self.wrong.setVisible(bool(data.names))
         self.wrong.setChecked(self._filter == WRONG)
         self._show_filter(data)
         first = data.page * PAGE
@@ -243,6 +284,10 @@ class PredictionsPanel(QWidget):
         self.next.setEnabled(last < data.matching)
         self.grid.show_page(data)
         self._mark()
+        self.ways.setVisible(bool(data.names))
+        self._show_way()
+        if self._way != SAMPLES:
+            self._ask()
         self._pages.setCurrentIndex(1)
 
     def _show_filter(self, data: PredictionData) -> None:

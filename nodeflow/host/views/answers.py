@@ -1,0 +1,169 @@
+"""Which tensor answers for rows of a data set whose labels are known, and what it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.document.build.class_scores import (
+    class_shares,
+    is_compared,
+    made_by,
+    reads_scores,
+)
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.graph.types import Shape
+from nodeflow.host.views.kind import ViewProblem
+from nodeflow.host.views.labels import class_labels
+
+if TYPE_CHECKING:
+    from nodeflow.data.data_splits import DataSplits
+    from nodeflow.engine.columns import Column
+    from nodeflow.host.views.source import ViewSource
+
+MOST_ROWS = 10_000
+LEAST_ROWS = 24
+CHUNK = 500
+MOST_WORK = 3e9
+"""Multiplications, about half a second of them; of slow networks fewer rows are looked at."""
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is compared: a tensor, and the column of what is true."""
+
+    tensor: Tensor
+    dataset: DataSplits
+    label: str
+    names: tuple[str, ...]
+    inputs: tuple[str, ...]
+    """Columns that the tensor depends on."""
+
+
+def candidates(source: ViewSource) -> list[Answers]:
+    """What could be shown, the likeliest first.
+
+    Raises:
+        ViewProblem: nothing answers for rows of a data set with labels.
+    """
+    found = source.memo("predictions", lambda: _candidates(source))
+    if not found:
+        raise ViewProblem(
+            "no node answers for rows whose labels are known",
+            hint="Predictions need a data set with labels, and a node of the labels' shape that "
+            "does not depend on them.",
+        )
+    return found
+
+
+def chosen_split(answers: Answers, wanted: object) -> tuple[str, tuple[str, ...]]:
+    """The split to look at, and those that there are."""
+    splits = tuple(s for s in SPLITS if answers.dataset.size(s))
+    return (wanted if isinstance(wanted, str) and wanted in splits else splits[0]), splits
+
+
+def _candidates(source: ViewSource) -> list[Answers]:
+    """What could be shown, the likeliest first."""
+    bound = source.bound()
+    scored: list[tuple[int, int, Answers]] = []
+    for node in source.task.graph.nodes:
+        if node.derived_from is not None or len(node.outputs) != 1 or node.op.id == "placeholder":
+            continue
+        tensor = node.outputs[0]
+        if tensor.type.ndims not in (1, 2) or tensor.shape[0] is not None:
+            continue
+        needed = {p for p in source.placeholders(tensor) if p in bound}
+        for dataset in {id(bound[p].dataset): bound[p].dataset for p in needed}.values():
+            used = {bound[p].column for p in needed if bound[p].dataset is dataset}
+            answers = _judge(source, tensor, dataset, used)
+            if answers is not None:
+                scored.append((-answers[0], -node.index, answers[1]))
+    scored.sort(key=lambda each: each[:2])
+    return [answers for *_, answers in scored]
+
+
+def _judge(
+    source: ViewSource, tensor: Tensor, dataset: DataSplits, used: set[str]
+) -> tuple[int, Answers] | None:
+    """How likely a tensor answers what a data set knows; None if it does not."""
+    inputs = tuple(name for name in dataset.columns if name in used)
+    labels = class_labels(dataset, used)
+    if labels is not None:
+        count, width = len(labels.names), tensor.shape[1] if len(tensor.shape) == 2 else None
+        op = made_by(tensor)
+        answers = Answers(tensor, dataset, labels.column, labels.names, inputs)
+        if width == count and op == "softmax":
+            return 4, answers
+        is_chance = width == 1 and count == 2
+        if is_chance and op == "sigmoid":
+            return 4, answers
+        if (is_chance or width == count) and reads_scores(source.users, tensor):
+            return 3, answers
+        if width is None and op == "argmax":
+            return 2, answers
+        return (1, answers) if width == count and is_compared(source.users, tensor) else None
+    for name, kind in dataset.columns.items():
+        single = kind.shape in ((None,), (None, 1)) and kind.is_float
+        same = single and tensor.type.is_float and tensor.shape in ((None,), (None, 1))
+        if name not in used and same and is_compared(source.users, tensor):
+            return 1, Answers(tensor, dataset, name, (), inputs)
+    return None
+
+
+def values_of(source: ViewSource, chosen: Answers, columns: Mapping[str, Column]) -> np.ndarray:
+    """The answers for the first rows: float64 (n, k)."""
+    bound = {
+        p: b.column
+        for p, b in source.bindings([chosen.tensor]).items()
+        if b.dataset is chosen.dataset
+    }
+    rows = min(len(columns[name]) for name in (*bound.values(), chosen.label))
+    total = min(rows, MOST_ROWS, max(LEAST_ROWS, int(MOST_WORK / _work(chosen.tensor))))
+    parts: list[np.ndarray] = []
+    for start in range(0, total, CHUNK):
+        which = slice(start, min(start + CHUNK, total))
+        feeds = {p: columns[name].rows(which) for p, name in bound.items()}
+        value = source.run([chosen.tensor], feeds)[0]
+        if len(value) != which.stop - start:
+            raise ViewProblem(f"{chosen.tensor.name} has no value for each row")
+        parts.append(np.asarray(value, np.float64).reshape(len(value), -1))
+    return np.concatenate(parts)
+
+
+def _work(tensor: Tensor) -> float:
+    """About the multiplications for one row, those of slow ops weighted."""
+    return 1.0 + sum(map(_node_work, ancestors([tensor.node])))
+
+
+def _node_work(node: Node) -> float:
+    if not all(t.type.has_rank for t in (*node.inputs, *node.outputs)):
+        return 0.0
+    if not node.outputs or node.outputs[0].shape[:1] != (None,):
+        return 0.0
+    shapes = [t.shape for t in node.inputs]
+    out = _elements(node.outputs[0].shape[1:])
+    if node.op.id == "matmul" and shapes[0]:
+        return out * (shapes[0][-1] or 1)
+    if node.op.id.startswith("conv") and len(shapes) > 1:
+        return 3 * out * _elements(shapes[1][:-1])
+    if node.op.id in ("lstm", "gru", "rnn"):
+        units = node.outputs[0].shape[-1] or 1
+        return 12 * _elements(shapes[0][1:]) * units + 12 * out * units
+    return 8 * out
+
+
+def _elements(shape: Shape) -> float:
+    return float(math.prod(size or 1 for size in shape))
+
+
+def shares_of(source: ViewSource, tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
+    """Float64 (n, classes) from what a tensor answers: probabilities, scores or class numbers."""
+    if values.shape[1] == 1 and made_by(tensor) == "argmax":
+        numbers = np.nan_to_num(values[:, 0], nan=0.0).astype(np.int64)
+        return np.eye(count)[np.clip(numbers, 0, count - 1)]
+    return class_shares(source.users, tensor, values)

@@ -1,0 +1,197 @@
+"""How well the probability of a class separates its rows from others, over all thresholds.
+
+Each class against the rest. A row counts as of the class where its score is at least the
+threshold; rows of one score change sides together, so ties give no credit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.document.build.class_scores import made_by
+from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.views.answers import Answers, candidates, chosen_split, shares_of, values_of
+from nodeflow.host.views.kind import ViewProblem
+from nodeflow.host.views.labels import classes_of
+
+if TYPE_CHECKING:
+    from nodeflow.host.views.source import ViewSource
+
+MOST_POINTS = 200
+"""Of a curve that is drawn; its area is that of all points."""
+
+
+@dataclass(frozen=True)
+class ClassCurve:
+    """The curve of one class.
+
+    Attributes:
+        name: of the class.
+        x, y: float64 (n,), between 0 and 1.
+        area: of the whole curve; NaN where a class has no rows, or no others.
+        rows: how many rows are of the class.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class ThresholdData:
+    """The curves of all classes, of two only that of the second.
+
+    Attributes:
+        tensor: name of what answers.
+        split: of the rows, one of ``splits``.
+        seen, total: rows looked at, and in the split.
+        mean: of the areas.
+    """
+
+    tensor: str
+    split: str
+    splits: tuple[str, ...]
+    seen: int
+    total: int
+    curves: tuple[ClassCurve, ...]
+    mean: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Answers for rows beside what is true.
+
+    Attributes:
+        truth: int64 (n,).
+        shares: float64 (n, classes).
+        says_classes: whether the answer is a class, without how sure it is.
+    """
+
+    answers: Answers
+    split: str
+    splits: tuple[str, ...]
+    total: int
+    truth: np.ndarray
+    shares: np.ndarray
+    says_classes: bool
+
+
+def judged(source: ViewSource, spec: ViewSpec) -> Judged:
+    """The answers of a tensor, or of the likeliest one where no name is given; option ``split``.
+
+    Raises:
+        ViewProblem: the tensor answers for no rows whose classes are known.
+    """
+    found = candidates(source)
+    chosen = next((a for a in found if a.tensor.name == spec.name), None)
+    if chosen is None and spec.name:
+        raise ViewProblem(
+            "it does not answer for rows whose labels are known",
+            hint=f"{found[0].tensor.name} does.",
+        )
+    chosen = chosen or found[0]
+    if not chosen.names:
+        raise ViewProblem(
+            f"{chosen.tensor.name} answers with numbers", hint="Only classes have thresholds."
+        )
+    split, splits = chosen_split(chosen, spec.option("split"))
+    columns = chosen.dataset.split(split)
+    values = values_of(source, chosen, columns)
+    count = len(chosen.names)
+    label = columns[chosen.label].rows(slice(0, len(values)))
+    truth = np.clip(classes_of(label), 0, count - 1)
+    shares = shares_of(source, chosen.tensor, values, count)
+    says_classes = values.shape[1] == 1 and made_by(chosen.tensor) == "argmax"
+    total = chosen.dataset.size(split)
+    return Judged(chosen, split, splits, total, truth, shares, says_classes)
+
+
+def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
+    """The curves of a kind: ``roc`` or ``precision_recall``.
+
+    Raises:
+        ViewProblem: as `judged`, or the tensor does not say how sure it is.
+    """
+    found = judged(source, spec)
+    if found.says_classes:
+        raise ViewProblem(
+            "it says classes and not how sure it is", hint="Look at the node that it is made of."
+        )
+    make = {"roc": roc, "precision_recall": precision_recall}[kind]
+    names = found.answers.names
+    which = range(1, 2) if len(names) == 2 else range(len(names))
+    made = []
+    for index in which:
+        is_class = found.truth == index
+        x, y, area = make(found.shares[:, index], is_class)
+        made.append(ClassCurve(names[index], *_thinned(x, y), area, int(is_class.sum())))
+    areas = np.array([curve.area for curve in made])
+    known = areas[np.isfinite(areas)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return ThresholdData(
+        found.answers.tensor.name,
+        found.split,
+        found.splits,
+        len(found.truth),
+        found.total,
+        tuple(made),
+        mean,
+    )
+
+
+def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the class, and of others, at or above each different score, the highest first."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else []
+    last = np.asarray(last, np.int64)
+    hits = np.cumsum(is_class[order])
+    return hits[last], (last + 1) - hits[last]
+
+
+def roc(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Share of others that pass, share of the class that does, and the area beneath.
+
+    The area is the probability that a row of the class has a higher score than another one,
+    where equal scores count half.
+    """
+    right, wrong = counts(scores, is_class)
+    rows = int(is_class.sum())
+    others = len(is_class) - rows
+    if not rows or not others:
+        return np.array([0.0, 1.0]), np.array([0.0, 1.0]), float("nan")
+    x = np.concatenate([[0.0], wrong / others])
+    y = np.concatenate([[0.0], right / rows])
+    return x, y, float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+
+
+def precision_recall(
+    scores: np.ndarray, is_class: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Recall, precision, and the average precision: the mean of precisions weighted by the recall
+    that each threshold adds."""
+    right, wrong = counts(scores, is_class)
+    rows = int(is_class.sum())
+    if not rows:
+        return np.array([0.0, 1.0]), np.array([0.0, 0.0]), float("nan")
+    recall, precision = right / rows, right / (right + wrong)
+    area = float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    x = np.concatenate([[0.0], recall])
+    y = np.concatenate([[1.0], precision])
+    return x, y, area
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most some points, spread evenly along the curve, with both ends."""
+    if len(x) <= MOST_POINTS:
+        return x, y
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    wanted = np.linspace(0, along[-1], MOST_POINTS)
+    which = np.unique(np.searchsorted(along, wanted).clip(0, len(x) - 1))
+    which[0], which[-1] = 0, len(x) - 1
+    return x[which], y[which]

@@ -1,0 +1,39 @@
+"""Draws precision over recall: how many of those found are right, and how many of all are found."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.host.views.thresholds import ThresholdData
+from nodeflow.ui.views.drawing import Choice, ViewDrawing
+from nodeflow.ui.views.rates import draw_rates, fits, rate_at, rate_words, split_choice
+from nodeflow.ui.views.sheet import Sheet
+
+TITLES = ("recall", "precision")
+
+
+def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
+    """All curves; by chance a class has the precision of its share of the rows."""
+    chance = None
+    if len(data.curves) == 1 and data.seen:
+        share = data.curves[0].rows / data.seen
+        chance = ((0.0, share), (1.0, share))
+    draw_rates(sheet, rect, data, TITLES, chance)
+
+
+def words(data: ThresholdData) -> str:
+    """``average precision 0.99 on average; …``."""
+    return rate_words(data, "average precision")
+
+
+def choices(data: ThresholdData) -> tuple[Choice, ...]:
+    return split_choice(data.split, data.splits)
+
+
+def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
+    return rate_at(data, rect, point, ("recall", "precision"))
+
+
+VIEW = ViewDrawing(
+    "precision_recall", "Precision–recall", "chart-line", 41, fits, draw, words, choices, at
+)

@@ -1,0 +1,129 @@
+"""What views of answers share: who has them, curves between 0 and 1, the choice of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.answers import scores_taken
+from nodeflow.document.build.class_scores import PROBABILITIES, SCORED
+from nodeflow.document.model.document import Document
+from nodeflow.host.views.thresholds import ClassCurve, ThresholdData
+from nodeflow.number_text import count, number
+from nodeflow.ui.core import text_metrics
+from nodeflow.ui.views.axes import Chart, draw_axes, make_chart
+from nodeflow.ui.views.drawing import Choice
+from nodeflow.ui.views.palette import class_color
+from nodeflow.ui.views.sheet import LINE, Sheet, legend
+
+TITLED = 230.0
+"""Height from which axes have titles."""
+BESIDE = 90.0
+"""Width beside the chart from which names stand there."""
+NEAR = 14.0
+"""Pixels within which a curve is pointed at."""
+SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
+EXTENT = (-0.01, 1.01, -0.01, 1.02)
+Ends = tuple[tuple[float, float], tuple[float, float]]
+
+
+def fits(document: Document, analysis: Analysis, node_id: str) -> str:
+    """Only what says classes has these views: probabilities, or scores that become some."""
+    record = document.nodes[node_id]
+    first = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    reason = "Only what answers with classes has this view: probabilities, or scores of them."
+    if first is not None and (not first.is_float or first.ndims not in (1, 2)):
+        return reason
+    if record.op in PROBABILITIES or record.attrs.get("activation") in PROBABILITIES:
+        return ""
+    for wire in document.wires_out_of(node_id):
+        user = document.nodes[wire.target]
+        if user.op in SCORED or scores_taken(user.op, wire.target_port, user.attrs):
+            return ""
+    return reason
+
+
+def draw_rates(
+    sheet: Sheet, rect: QRectF, data: ThresholdData, titles: tuple[str, str], chance: Ends | None
+) -> None:
+    """The curves of all classes, each with its area in the legend.
+
+    Args:
+        chance: the ends of the line of answers by chance.
+    """
+    titled = rect.height() >= TITLED
+    chart = make_chart(rect, EXTENT, small=sheet.is_small, square=True, titled=titled)
+    draw_axes(sheet, chart, titles, titled)
+    if chance is not None:
+        ends = np.array(chance)
+        line = chart.to_sheet(ends[:, 0], ends[:, 1])
+        sheet.line(line, sheet.theme.color("ink", 0.4), 1.2, dashed=True)
+    for index, curve in enumerate(data.curves):
+        width = 4.0 if sheet.is_small else 1.8
+        sheet.line(chart.to_sheet(curve.x, curve.y), class_color(sheet.theme, index), width)
+    _draw_names(sheet, rect, chart, data)
+
+
+def _draw_names(sheet: Sheet, rect: QRectF, chart: Chart, data: ThresholdData) -> None:
+    """The classes with their areas beside the chart, where there is room; else above it."""
+    left = chart.area.right() + 14
+    if rect.right() - left < BESIDE or sheet.is_small:
+        entries = [
+            (curve.name, class_color(sheet.theme, i), "line") for i, curve in enumerate(data.curves)
+        ]
+        legend(sheet, rect.adjusted(6, 0, -4, 0), entries)
+        return
+    room = int((chart.area.bottom() - chart.area.top()) // LINE)
+    sheet.text(left, chart.area.top() + 10, f"area {_area(data.mean)}", "ink")
+    for index, curve in enumerate(data.curves[: max(room - 1, 0)]):
+        y = chart.area.top() + 10 + (index + 1) * LINE
+        color = class_color(sheet.theme, index)
+        sheet.line(np.array([[left, y - 4], [left + 12, y - 4]]), color, 2)
+        area = _area(curve.area)
+        wide = rect.right() - left - 22 - text_metrics.width(area, text_metrics.CAPTION)
+        name = text_metrics.elide(curve.name, text_metrics.CAPTION, wide)
+        sheet.text(left + 17, y, f"{name}  {area}")
+
+
+def _area(area: float) -> str:
+    return "–" if math.isnan(area) else number(area, 3)
+
+
+def rate_words(data: ThresholdData, what: str) -> str:
+    """``area under the curve 0.99 on average; 0: 0.998, 1: 0.999``."""
+    parts = ", ".join(f"{curve.name}: {_area(curve.area)}" for curve in data.curves)
+    mean = f"{what} {_area(data.mean)}"
+    text = mean if len(data.curves) == 1 else f"{mean} on average; {parts}"
+    return f"{text}; {count(data.seen)} {SPLITS[data.split].lower()}"
+
+
+def rate_at(data: ThresholdData, rect: QRectF, point: QPointF, axes: tuple[str, str]) -> str:
+    """The nearest curve, and where it is."""
+    chart = make_chart(rect, EXTENT, square=True, titled=rect.height() >= TITLED)
+    found = chart.to_data(point)
+    if found is None:
+        return ""
+    best = min(data.curves, key=lambda curve: _away(chart, curve, point), default=None)
+    if best is None or _away(chart, best, point) > NEAR:
+        return ""
+    index = int(_distances(chart, best, point).argmin())
+    x, y = best.x[index], best.y[index]
+    return f"{best.name}: {axes[0]} {x:.1%}, {axes[1]} {y:.1%}"
+
+
+def _distances(chart: Chart, curve: ClassCurve, point: QPointF) -> np.ndarray:
+    away = chart.to_sheet(curve.x, curve.y) - [point.x(), point.y()]
+    return np.hypot(away[:, 0], away[:, 1])
+
+
+def _away(chart: Chart, curve: ClassCurve, point: QPointF) -> float:
+    return float(_distances(chart, curve, point).min(initial=math.inf))
+
+
+def split_choice(split: str, splits: Sequence[str]) -> tuple[Choice, ...]:
+    """Which rows are looked at."""
+    return (Choice("split", "Rows", tuple((s, SPLITS[s]) for s in splits), split),)

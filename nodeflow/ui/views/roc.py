@@ -1,0 +1,34 @@
+"""Draws ROC curves: what share of each class is found at what share of false alarms."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.host.views.thresholds import ThresholdData
+from nodeflow.ui.views.drawing import Choice, ViewDrawing
+from nodeflow.ui.views.rates import draw_rates, fits, rate_at, rate_words, split_choice
+from nodeflow.ui.views.sheet import Sheet
+
+TITLES = ("false positive rate", "true positive rate")
+CHANCE = ((0.0, 0.0), (1.0, 1.0))
+
+
+def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
+    """All curves over the diagonal of answers by chance."""
+    draw_rates(sheet, rect, data, TITLES, CHANCE)
+
+
+def words(data: ThresholdData) -> str:
+    """``area under the curve 0.99 on average; …``."""
+    return rate_words(data, "area under the curve")
+
+
+def choices(data: ThresholdData) -> tuple[Choice, ...]:
+    return split_choice(data.split, data.splits)
+
+
+def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
+    return rate_at(data, rect, point, ("false alarms", "found"))
+
+
+VIEW = ViewDrawing("roc", "ROC", "chart-spline", 40, fits, draw, words, choices, at)

@@ -11,6 +11,7 @@ import pytest
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of, refuse_conflicts
 from nodeflow.document.io import flow
+from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.document.io.journal import recover
 
 from . import golden_figures as golden
@@ -123,6 +124,15 @@ def test_conflicts_open_and_are_not_trained():
     assert conflicts_of(document)
     with pytest.raises(UnresolvedConflicts):
         refuse_conflicts(document)
+
+
+@pytest.mark.parametrize(
+    "picture", sorted(FOLDER.glob("*/picture.*")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_the_graph_in_a_picture_opens_too(picture):
+    """Drawn of the expression among the examples."""
+    document = load_picture(picture)
+    assert flow.dumps(document) == flow.dumps(flow.load(picture.parent / "example-expression.flow"))
 
 
 def test_weights_beside_the_file_are_used(tmp_path):

@@ -126,98 +126,168 @@ def _rebuild(cls: type[NodeflowError], message: str, state: dict) -> NodeflowErr
 
 
 class GraphError(NodeflowError):
-    """The graph cannot be built."""
+    """The graph cannot be built.
+
+    Remedy: Change the node or call that the message names.
+    """
 
 
 class NameProblem(GraphError):
-    """A node name is malformed or already taken."""
+    """A node name is malformed or already taken.
+
+    Remedy: Give the node another name: letters, digits and underscores, joined by /.
+    """
 
 
 class ShapeError(GraphError):
-    """Shapes do not match."""
+    """Shapes do not match.
+
+    Remedy: Change one of the shapes in the message: reshape, transpose or broadcast to what is
+    expected.
+    """
 
 
 class MissingShape(ShapeError):
-    """A variable is still a single number where an array is needed."""
+    """A variable is still a single number where an array is needed.
+
+    Remedy: Set the variable's shape or value, or accept the fix that gives it the shape it needs.
+    """
 
 
 class UnknownRank(ShapeError):
-    """How many axes a tensor has is known only at run time, and is needed before."""
+    """How many axes a tensor has is known only at run time, and is needed before.
+
+    Remedy: Declare the shape with as many axes as it has, unknown sizes as None, or reshape it.
+    """
 
 
 class DtypeError(GraphError):
-    """Dtypes do not match; nodeflow never casts silently."""
+    """Dtypes do not match; nodeflow never casts silently.
+
+    Remedy: Cast one of the tensors, or declare it with the dtype of the other.
+    """
 
 
 class AttributeProblem(GraphError):
-    """An attribute is unknown, or its value has the wrong type or range."""
+    """An attribute is unknown, or its value has the wrong type or range.
+
+    Remedy: Set the attribute to one of the values that the message lists.
+    """
 
 
 class LiteralError(GraphError):
-    """A literal is not exactly representable in the dtype it needs."""
+    """A literal is not exactly representable in the dtype it needs.
+
+    Remedy: Write a number that the dtype holds exactly, or declare another dtype.
+    """
 
 
 class CycleError(GraphError):
-    """Wires form a loop."""
+    """Wires form a loop.
+
+    Remedy: Remove one of the wires in the loop; a loop over time is a while_loop or a variable.
+    """
 
 
 class MissingInput(GraphError):
-    """Nothing is connected to a required input."""
+    """Nothing is connected to a required input.
+
+    Remedy: Connect the port that the message names.
+    """
 
 
 class ArgumentProblem(GraphError, TypeError):
-    """A function is called with too many, too few or the wrong kind of arguments."""
+    """A function is called with too many, too few or the wrong kind of arguments.
+
+    Remedy: Call the function as the message shows; help(function) says more.
+    """
 
 
 class UnknownOp(GraphError):
-    """No op has this id."""
+    """No op has this id.
+
+    Remedy: Use the name that the message suggests; nodeflow ops lists all.
+    """
 
 
 class UserOpError(GraphError):
-    """The declaration of a user's own op is wrong, or its file does not load."""
+    """The declaration of a user's own op is wrong, or its file does not load.
+
+    Remedy: Correct the file and line that the message names; it is loaded again when it is saved.
+    """
 
 
 class UnknownName(GraphError):
-    """No node or tensor has this name."""
+    """No node or tensor has this name.
+
+    Remedy: Use one of the names that the message lists.
+    """
 
 
 class GradientError(GraphError):
-    """This gradient does not exist."""
+    """This gradient does not exist.
+
+    Remedy: Let the loss depend on the variable by ops that have gradients, all in floats.
+    """
 
 
 # ---- running --------------------------------------------------------------------------------
 
 
 class RunError(NodeflowError):
-    """A run failed."""
+    """A run failed.
+
+    Remedy: Look at the node that the message names, and at its inputs.
+    """
 
 
 class MissingFeed(RunError):
-    """A placeholder that a fetch depends on has no value."""
+    """A placeholder that a fetch depends on has no value.
+
+    Remedy: Feed the placeholder, wire a data set into it, or give it a sample.
+    """
 
 
 class FeedError(RunError):
-    """A fed value does not match the type of its placeholder."""
+    """A fed value does not match the type of its placeholder.
+
+    Remedy: Feed a value of the dtype and shape in the message.
+    """
 
 
 class FetchError(RunError):
-    """A fetch is not fetchable, or there is nothing to fetch."""
+    """A fetch is not fetchable, or there is nothing to fetch.
+
+    Remedy: Fetch a node that has a value.
+    """
 
 
 class NotInitialized(RunError):
-    """A variable is read before it has a value."""
+    """A variable is read before it has a value.
+
+    Remedy: Run nf.global_variables_initializer() first, or restore a checkpoint.
+    """
 
 
 class OutOfRangeError(RunError):
-    """A data set that placeholders take elements from has no further ones."""
+    """A data set that placeholders take elements from has no further ones.
+
+    Remedy: Begin the data set anew, let it repeat, or end the loop at this error.
+    """
 
 
 class AssignOrderError(RunError):
-    """Two assigns to one variable run in no defined order."""
+    """Two assigns to one variable run in no defined order.
+
+    Remedy: Put one assign after the other with control dependencies.
+    """
 
 
 class NonFiniteError(RunError):
     """A loss, an update or a variable is infinite or not a number, which ends a training.
+
+    Remedy: Lower the learning rate, clip gradients, or keep zero out of logarithms and divisions;
+    the message names the node, step and inputs.
 
     ``node`` is the op that made the first such value, if it is known, else `watched`.
 
@@ -249,42 +319,71 @@ class NonFiniteError(RunError):
 
 
 class Cancelled(RunError):
-    """The user stopped the run."""
+    """The user stopped the run.
+
+    Remedy: Run it again when the result is wanted.
+    """
 
 
 class OverBudget(RunError):
-    """A live value would take more memory or time than it may; Run computes it."""
+    """A live value would take more memory or time than it may; Run computes it.
+
+    Remedy: Press Run to compute it, or raise the budget in Run > Engine.
+    """
 
 
 class EngineDied(RunError):
-    """The engine process ended unexpectedly."""
+    """The engine process ended unexpectedly.
+
+    Remedy: The engine is started again and nothing is lost; if it repeats, start with nodeflow
+    --safe, without own ops.
+    """
 
 
 class EngineBusy(RunError):
-    """Too many requests wait for an engine process that does not take them."""
+    """Too many requests wait for an engine process that does not take them.
+
+    Remedy: Wait for the engine, or restart it in Run > Engine.
+    """
 
 
 # ---- files and data -------------------------------------------------------------------------
 
 
 class FileProblem(NodeflowError):
-    """A file is missing, unreadable, damaged or of the wrong format."""
+    """A file is missing, unreadable, damaged or of the wrong format.
+
+    Remedy: Check path, permissions and free space of the file in the message.
+    """
 
 
 class FlowFormatError(FileProblem):
-    """A .flow file is not valid; the message says where."""
+    """A .flow file is not valid; the message says where.
+
+    Remedy: Correct the file at the place in the message, or open an earlier version of it.
+    """
 
 
 class DataError(NodeflowError):
-    """A data set is missing, damaged, or lacks what is needed from it."""
+    """A data set is missing, damaged, or lacks what is needed from it.
+
+    Remedy: Look at the file or source that the message names.
+    """
 
 
 class ReadRefused(DataError, FileProblem):
-    """A file is no regular file, or takes more memory to read than the limit allows."""
+    """A file is no regular file, or takes more memory to read than the limit allows.
+
+    Remedy: Copy the content into a regular file, or raise the limit on memory if the file is what
+    it should be.
+    """
 
 
 class DownloadError(DataError):
-    """A download failed; an existing file is left as it was."""
+    """A download failed; an existing file is left as it was.
+
+    Remedy: Free some space, or choose a folder that you may write to.
+    """
 
 
 SYNONYMS = {

@@ -15,7 +15,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 class MissingResource(FileProblem):
-    """A bundled file is not there: a wrong name, or a damaged installation."""
+    """A bundled file is not there: a wrong name, or a damaged installation.
+
+    Remedy: Correct the name, or install nodeflow again.
+    """
 
 
 def _root(name: str) -> Path:

@@ -17,11 +17,17 @@ from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape
 
 
 class ArgumentProblem(NodeflowError):
-    """A command-line argument is not valid."""
+    """A command-line argument is not valid.
+
+    Remedy: Write the argument as the message says.
+    """
 
 
 class ArgumentSyntax(ArgumentProblem):
-    """An argument does not have the form that its option requires."""
+    """An argument does not have the form that its option requires.
+
+    Remedy: Write the argument as nodeflow COMMAND --help shows.
+    """
 
     exit_code = SYNTAX
 

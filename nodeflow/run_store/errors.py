@@ -7,11 +7,16 @@ from nodeflow.errors import FileProblem
 
 class RunStoreProblem(FileProblem):
     """The store of runs cannot be read or written: it is damaged, full or read-only, or a later
-    version of nodeflow wrote it."""
+    version of nodeflow wrote it.
+
+    Remedy: Free some space, or name another folder in NODEFLOW_RUNS; trainings go on without it.
+    """
 
 
 class UnknownRun(RunStoreProblem):
     """No run, or more than one, is called so.
+
+    Remedy: Use an id or name that nodeflow runs list prints.
 
     Attributes:
         several: there is more than one.

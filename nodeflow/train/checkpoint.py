@@ -29,7 +29,10 @@ MANIFEST, WEIGHTS, LOOP = "checkpoint.json", "weights.safetensors", "training.sa
 
 
 class CheckpointProblem(FileProblem):
-    """A checkpoint is missing, damaged, of a later version, or does not fit the variables."""
+    """A checkpoint is missing, damaged, of a later version, or does not fit the variables.
+
+    Remedy: Give a folder that holds a checkpoint of these variables.
+    """
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ class Resumption:
 
 
 class ChangedProblem(CheckpointProblem):
-    """The training is not the one that a checkpoint is of, so it would not go on to the bit."""
+    """The training is not the one that a checkpoint is of, so it would not go on to the bit.
+
+    Remedy: Undo the change, or allow it with --resume-changed.
+    """
 
 
 def resume(

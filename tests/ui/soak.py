@@ -123,6 +123,7 @@ class Session:
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
         """Let the window live until a condition holds."""
+        from PySide6.QtCore import QEvent
         from PySide6.QtWidgets import QApplication
 
         end = time.monotonic() + seconds
@@ -130,6 +131,7 @@ class Session:
             if time.monotonic() > end:
                 raise TimeoutError(f"waited too long for {what}; {self.window.link.state}")
             QApplication.processEvents()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # as an event loop does
             time.sleep(0.002)
 
     def pass_time(self, seconds: float) -> None:

@@ -22,7 +22,10 @@ KEPT = 64
 
 
 class StillReading(DataError):
-    """The columns of a data set are not known yet: they are being read."""
+    """The columns of a data set are not known yet: they are being read.
+
+    Remedy: Wait a moment.
+    """
 
 
 class ColumnTypes:

@@ -21,7 +21,10 @@ SIDES = (BASE, OURS, THEIRS)
 
 
 class UnresolvedConflicts(DocumentError, GraphError):
-    """A file that a merge left with conflicts is trained."""
+    """A file that a merge left with conflicts is trained.
+
+    Remedy: Decide each conflict, or remove the field conflicts from the file.
+    """
 
 
 @dataclass(frozen=True)

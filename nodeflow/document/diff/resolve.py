@@ -54,7 +54,10 @@ KEPT = {OURS: "Keep ours", THEIRS: "Keep theirs", BASE: "Keep base", CURRENT: "K
 
 
 class CannotResolve(DocumentError):
-    """A conflict whose side cannot be kept as the document is now."""
+    """A conflict whose side cannot be kept as the document is now.
+
+    Remedy: Keep the other side, or undo the edit that is in the way.
+    """
 
 
 def choices(doc: Document, conflict: Conflict) -> list[str]:

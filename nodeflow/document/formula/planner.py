@@ -22,6 +22,8 @@ MOST_NODES = 2000
 class ExpressionError(DocumentError):
     """An invalid formula, at `line` and `column` (from 0) and the next `length` characters.
 
+    Remedy: Correct the formula at the place that is marked.
+
     `unknown` lists the unknown names, if that is the cause: they can be declared.
     """
 

@@ -36,4 +36,7 @@ def make(starter: str, material: Material) -> Document:
 
 
 class StarterMisfit(DocumentError):
-    """A starter was asked for that cannot use the data."""
+    """A starter was asked for that cannot use the data.
+
+    Remedy: Choose the starter that the data fit, or another label.
+    """

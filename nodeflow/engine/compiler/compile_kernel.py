@@ -30,7 +30,10 @@ _prepared = False
 
 
 class KernelError(NodeflowError):
-    """A kernel's source does not compile: a fault of the code generator or of an op's lowering."""
+    """A kernel's source does not compile: a fault of the code generator or of an op's lowering.
+
+    Remedy: Report it with nodeflow doctor --bundle; --tier reference computes without kernels.
+    """
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class ViewProblem(NodeflowError):
-    """Nothing can be drawn; the message is shown in place of the view."""
+    """Nothing can be drawn; the message is shown in place of the view.
+
+    Remedy: Choose another view, or another tensor.
+    """
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from nodeflow.graph.types import numpy_dtype
 class PlanError(NodeflowError):
     """A plan breaks a rule: a fault of nodeflow, found before the plan runs.
 
+    Remedy: Report it with nodeflow doctor --bundle; --tier reference computes without plans.
+
     Attributes:
         rule: name of the rule.
         nodes: names of the nodes concerned.

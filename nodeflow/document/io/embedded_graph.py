@@ -12,6 +12,7 @@ from html import escape, unescape
 from pathlib import Path
 
 from nodeflow.document.io import flow
+from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead, NotNodeflow
 
@@ -31,11 +32,12 @@ def load_picture(path: Path) -> Document:
         FlowError: it has no graph, or an invalid one.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise FlowRead(f"cannot read {path}: {error.strerror or error}") from error
+        content = read_up_to(path, LARGEST)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FlowRead(f"cannot read {path}: {reason}") from error
+    if content is None:
+        raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB")
     text = text_in_svg(content) if path.suffix.lower() == ".svg" else text_in_png(content)
     if text is None:
         raise NotNodeflow(

@@ -14,6 +14,7 @@ from typing import Any
 
 from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.migrations import MIGRATIONS, Migration
+from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.io.validation import (
     check_definition_name,
     check_tree,
@@ -144,14 +145,14 @@ def load(path: str | Path) -> Document:
 
 def _load(path: Path) -> Document:
     try:
-        if path.stat().st_size > LARGEST:
-            raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB: not a .flow file")
-        content = path.read_bytes()
+        content = read_up_to(path, LARGEST)
     except FileNotFoundError:
         raise FlowRead(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FlowRead(f"cannot read {path}: {reason}") from error
+    if content is None:
+        raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB: not a .flow file")
     if path.suffix.lower() in DATA_ENDINGS and not content.lstrip().startswith(b"{"):
         raise DataFile(
             f"{path} is a data file, not a graph",

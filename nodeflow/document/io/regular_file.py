@@ -13,6 +13,9 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _PLAIN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
+_PIECE = 1 << 20
+
+
 class NotRegular(OSError):
     """What is there is a folder, a pipe, a socket or a device."""
 
@@ -34,3 +37,22 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(handle)
         raise NotRegular(path, kind)
     return os.fdopen(handle, "rb")
+
+
+def read_up_to(path: Path, most: int) -> bytes | None:
+    """The content of a file; None if it is more than ``most`` bytes, whatever its size says.
+
+    Of a pipe, such as a shell's ``<(...)``, it reads what somebody writes into it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: no file can have this name.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            return None
+        content = file.read(size + 1)  # in one piece, without memory for more
+        while len(content) <= most and (more := file.read(_PIECE)):
+            content += more
+    return content if len(content) <= most else None

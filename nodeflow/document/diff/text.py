@@ -71,8 +71,8 @@ def rows(found: Difference) -> list[tuple[str, str, str]]:
     return [
         (
             part.field,
-            none[0] if part.before is ABSENT else _graph(part.field, part.before),
-            none[1] if part.after is ABSENT else _graph(part.field, part.after),
+            none[0] if part.before is ABSENT else _words(part.field, part.before),
+            none[1] if part.after is ABSENT else _words(part.field, part.after),
         )
         for field in fields
         for part in _parts(field)
@@ -92,8 +92,19 @@ def _parts(field: FieldChange) -> Iterator[FieldChange]:
             yield FieldChange(f"{field.field}.{name}", *sides)
 
 
-def _graph(field: str, value: object) -> str:
-    return "the graph" if field == "subgraph" and value == "" else short(value)
+def _words(field: str, value: object) -> str:
+    if field == "subgraph" and value == "":
+        return "the graph"
+    if field == "metrics" and isinstance(value, list):
+        return ", ".join(_metric(item) for item in value) or "none"
+    return short(value)
+
+
+def _metric(item: object) -> str:
+    if not isinstance(item, dict) or "node" not in item:
+        return short(item)
+    split = item.get("split")
+    return f"{item['node']} on {split}" if split else str(item["node"])
 
 
 def _said(found: Difference) -> str:

@@ -6,6 +6,8 @@ in a square, what changed with a wave in a diamond, what has changes inside dott
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
@@ -18,7 +20,7 @@ from nodeflow.ui.canvas.paint.card_painter import RADIUS
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE
 from nodeflow.ui.canvas.scene import wire_table
-from nodeflow.ui.canvas.scene.drawn_marks import KINDS
+from nodeflow.ui.canvas.scene.drawn_marks import CODES, KINDS
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
@@ -32,6 +34,8 @@ MOST_ROUND = 400
 """Marked nodes in view; with more, their lines are plain bars and they have no signs."""
 MOST_SIGNS = 200
 """Marked wires in view; with more, they have no signs."""
+SAMPLES, SIGN_PLACES = 16, [8, 6, 10, 4, 12, 2, 14]
+"""A wire has a sign at the first of these points along it that is free."""
 GAP = 3.0
 """Between a card and the line around it, in pixels."""
 SIGN = 9.0
@@ -42,23 +46,33 @@ VEIL = 0.5
 
 def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
     """Paint marked frames and wires, below the cards."""
-    marks, scene = context.scene.marks, context.scene
-    if marks is None:
+    if context.scene.marks is None:
         return
     _paint_frames(painter, context)
-    slots, ends = scene.wires_in(context.area)
-    codes = marks.wires[slots]
-    lanes = scene.wires.lane[slots]
-    for code in array_painting.distinct(codes):
-        if code:
-            chosen = codes == code
-            _paint_wires(painter, context, KINDS[code], ends[chosen], lanes[chosen])
+    for kind, ends, lanes in _marked_wires(context):
+        _paint_wires(painter, context, kind, ends, lanes)
+
+
+def _marked_wires(context: PaintContext) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yields kind, (n, 4) ends and lanes of visible marked wires in view coordinates; removed ones
+    first, so that what there is lies over what was."""
+    marks, scene = context.scene.marks, context.scene
+    assert marks is not None
+    offset = np.tile([context.offset.x(), context.offset.y()], 2)
     if len(marks.gone):
         box, area = wire_table.bounds(marks.gone_ends), context.area
         near = (box[:, 0] <= area.right()) & (box[:, 2] >= area.left())
         near &= (box[:, 1] <= area.bottom()) & (box[:, 3] >= area.top())
         ends = marks.gone_ends[near]
-        _paint_wires(painter, context, REMOVED, ends, np.full(len(ends), np.nan))
+        if len(ends):
+            yield REMOVED, ends * context.scale + offset, np.full(len(ends), np.nan)
+    slots, ends = scene.wires_in(context.area)
+    codes, lanes = marks.wires[slots], scene.wires.lane[slots]
+    for kind in (REMOVED, CHANGED, ADDED):
+        chosen = codes == CODES[kind]
+        if chosen.any():
+            lane = lanes[chosen] * context.scale + context.offset.y()
+            yield kind, ends[chosen] * context.scale + offset, lane
 
 
 def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
@@ -74,6 +88,30 @@ def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
         chosen = np.ascontiguousarray(rects[codes == code])
         paint = _paint_bars if plain else _paint_rings
         paint(painter, context, KINDS[code], chosen)
+    if context.scale >= FAR_SCALE:
+        _paint_wire_signs(painter, context)
+
+
+def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
+    """Paint the signs of marked wires, near their middle where no card and no other sign is."""
+    size = min(max(SIGN * context.scale, 5.0), SIGN * 0.85)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    cards = view_rects(context, context.nodes())
+    low, high = cards[:, :2] - size, cards[:, :2] + cards[:, 2:] + size
+    for kind, ends, lanes in _marked_wires(context):
+        if len(ends) > MOST_SIGNS:
+            continue
+        points = wire_table.curve_points(ends, SAMPLES, context.scale, lanes)
+        for places in points[:, SIGN_PLACES]:
+            on_card = (places[:, None] > low) & (places[:, None] < high)
+            free = places[~on_card.all(axis=2).any(axis=1)]
+            if len(free):
+                x, y = free[0]
+                draw_sign(painter, context.theme, kind, QPointF(x, y), size)
+                low, high = (
+                    np.vstack([low, free[0] - 2 * size]),
+                    np.vstack([high, free[0] + 2 * size]),
+                )
 
 
 def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
@@ -127,11 +165,7 @@ def _line(kind: str, color: QColor, width: float) -> QPen:
 def _paint_wires(
     painter: QPainter, context: PaintContext, kind: str, ends: np.ndarray, lanes: np.ndarray
 ) -> None:
-    if not len(ends):
-        return
-    scale, offset = context.scale, np.tile([context.offset.x(), context.offset.y()], 2)
-    view = ends * scale + offset
-    lanes = lanes * scale + context.offset.y()
+    scale = context.scale
     dash = GONE_DASH if kind == REMOVED else None
     curved = scale > CURVE_SCALE and len(ends) <= 5 * MOST_SIGNS
     pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, 1.0)))
@@ -139,17 +173,11 @@ def _paint_wires(
     painter.setPen(pen)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
     if not curved:
-        array_painting.draw_lines(painter, np.ascontiguousarray(view))
-        return
-    if len(ends) <= MOST_SIGNS:
-        lines = wire_table.smooth(view, dash, scale, lanes)
+        array_painting.draw_lines(painter, np.ascontiguousarray(ends))
+    elif len(ends) <= MOST_SIGNS:
+        array_painting.draw_lines(painter, wire_table.smooth(ends, dash, scale, lanes))
     else:
-        lines = wire_table.segments(view, 32, dash, scale, lanes)
-    array_painting.draw_lines(painter, lines)
-    if len(ends) <= MOST_SIGNS and scale >= FAR_SCALE:
-        size = min(max(SIGN * scale, 5.0), SIGN * 0.85)
-        for x, y in wire_table.curve_points(view, 2, scale, lanes)[:, 1].tolist():
-            draw_sign(painter, context.theme, kind, QPointF(x, y), size)
+        array_painting.draw_lines(painter, wire_table.segments(ends, 32, dash, scale, lanes))
 
 
 def _paint_frames(painter: QPainter, context: PaintContext) -> None:

@@ -40,14 +40,14 @@ class KeptRuns:
         folder = runs_folder()
         if folder is None:
             return events
-        before = self._before.run if self._before is not None and request.resume else None
+        before = self._before if request.resume else None
         about = About(
             text=flow.dumps(task.document),
             file=request.file,
             surface="window",
             ids=(variable_ids(task.build), slot_names(task.build)),
-            parent=before.id if before is not None else "",
-            parent_step=before.steps if before is not None else None,
+            parent=before.run.id if before is not None else "",
+            parent_step=before.step if before is not None else None,
             **states_of(keeping),
         )
         self._recording = Recording(folder, about)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.session import Session
+from nodeflow.run_store.records import Run
 from nodeflow.train.events import Epoch
 from nodeflow.train.training import Training
 
@@ -53,6 +54,11 @@ class BestWeights:
         self.variables = dict(session.variables.items())
         self._taken += time.perf_counter() - started
         self.epoch, self.value = epoch.epoch, float(value)
+
+    def go_on(self, run: Run | None) -> None:
+        """Only what is better than the best epoch of a run counts, which keeps its weights."""
+        if run is not None and run.best.get("by") == self.key:
+            self.epoch, self.value = run.best["epoch"], run.best["value"]
 
     @property
     def facts(self) -> Mapping[str, Any]:

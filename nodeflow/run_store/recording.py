@@ -66,7 +66,8 @@ class Recording:
         folder: of the store.
 
     Attributes:
-        run: as far as it is known.
+        run: what is known of it beside its figures.
+        step: the last one.
     """
 
     def __init__(self, folder: Path, about: About) -> None:
@@ -74,6 +75,10 @@ class Recording:
         self._about = about
         self._lock = threading.Lock()
         self._batch = Batch(self.run)
+        self._steps: list[Steps] = []
+        self._at: Steps | None = None
+        self._ended_epoch: Epoch | None = None
+        self._metrics: dict[str, float] = {}
         self._tier = ""
         self._writer = Writer(folder, about, self._take)
         self._reported = self._ended = False
@@ -96,6 +101,7 @@ class Recording:
                 yield event
                 if not self._writer.started and not self._waits_for_resumed(event):
                     self._begin(training, event if isinstance(event, Resumed) else None)
+                    best.go_on(self._writer.kept)
                 yield from self._news()
         except GeneratorExit:
             raise
@@ -114,8 +120,7 @@ class Recording:
     def note(self, kind: str, **data: Any) -> None:
         """Keep an event, such as a pause; any thread may call this."""
         with self._lock:
-            step, now = self.run.steps, time.time()
-            self._batch.events.append(RunEvent(step, now, kind, data))
+            self._batch.events.append(RunEvent(self.step, time.time(), kind, data))
 
     # ---- the training's thread ----------------------------------------------------------------
 
@@ -155,36 +160,35 @@ class Recording:
             yield RunKept(self.run.id if self._reported else "", "", problem)
 
     def _take_in(self, event: Event) -> None:
-        """Take what an event says; it is written soon."""
+        """Take what an event says; it is written soon. Steps and epochs come often."""
         if isinstance(event, Steps):
-            losses = np.asarray(event.losses, np.float64)
-            piece = Piece(event.first, losses, np.array([[event.last, event.seconds]]))
             with self._lock:
-                self._batch.pieces.append(piece)
-                if event.tier != self._tier:
-                    self._tier = event.tier
-                    self._batch.tiers.append((event.first, event.tier))
-                loss = self.run.loss if self.run.epochs else float(losses[-1])
-                changed = {"steps": event.last, "seconds": event.seconds, "loss": loss}
-                self.run = replace(self.run, **changed)
+                self._steps.append(event)
+                self._at = event
         elif isinstance(event, Epoch):
-            metrics = {**self.run.metrics, **event.metrics}
             with self._lock:
-                self._batch.epochs.append(replace(event, steps=self.run.steps))
-            self._change(epochs=event.epoch, loss=event.loss, metrics=metrics)
+                self._batch.epochs.append(replace(event, steps=self.step))
+                self._ended_epoch = event
+                self._metrics.update(event.metrics)
         elif isinstance(event, NumberChanged):
             self.note("changed", **vars(event))
         elif isinstance(event, Hit):
             self.note("breakpoint", nodes=list(event.nodes), reason=event.reason)
         elif isinstance(event, Resumed):
-            last = event.epochs[-1].epoch if event.epochs else 0
-            self._change(steps=event.step, seconds=event.seconds, epochs=last)
+            self._change(steps=event.step, seconds=event.seconds)
+            self._ended_epoch = event.epochs[-1] if event.epochs else None
+            for epoch in event.epochs:
+                self._metrics.update(epoch.metrics)
         elif isinstance(event, Diverged):
             self._change(status=DIVERGED)
         elif isinstance(event, Done):
             status = STOPPED if event.stopped else DONE
-            metrics = {**self.run.metrics, **event.metrics}
-            self._change(status=status, ending=event.ending, metrics=metrics)
+            self._metrics.update(event.metrics)
+            self._change(status=status, ending=event.ending)
+
+    @property
+    def step(self) -> int:
+        return self.run.steps if self._at is None else self._at.last
 
     def _change(self, **fields: Any) -> None:
         with self._lock:
@@ -206,5 +210,18 @@ class Recording:
     def _take(self) -> Batch:
         """What has come since the last call, and the run as it is now."""
         with self._lock:
-            taken, self._batch = self._batch, Batch(self.run)
-            return replace(taken, run=self.run)
+            batch, self._batch = self._batch, Batch(self.run)
+            steps, self._steps = self._steps, []
+            at, epoch, metrics = self._at, self._ended_epoch, dict(self._metrics)
+        for part in steps:
+            marks = np.array([[part.last, part.seconds]])
+            batch.pieces.append(Piece(part.first, np.asarray(part.losses, np.float64), marks))
+            if part.tier != self._tier:
+                self._tier = part.tier
+                batch.tiers.append((part.first, part.tier))
+        run = replace(self.run, metrics={**self.run.metrics, **metrics})
+        if at is not None:
+            run = replace(run, steps=at.last, seconds=at.seconds, loss=float(at.losses[-1]))
+        if epoch is not None:
+            run = replace(run, epochs=epoch.epoch, loss=epoch.loss)
+        return replace(batch, run=run)

@@ -178,11 +178,7 @@ class RunStore:
             for step, tier in batch.tiers:
                 self.database.run("REPLACE INTO tiers VALUES (?, ?, ?)", (run.id, step, tier))
             for event in batch.events:
-                self.database.run(
-                    "INSERT INTO events SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ? "
-                    "FROM events WHERE run = ?",
-                    (run.id, event.step, event.time, event.kind, dumps(event.data), run.id),
-                )
+                self._add_event(run.id, event)
 
     def _add_piece(self, run: str, piece: Piece) -> None:
         last = self._rows("SELECT * FROM losses WHERE run = ? ORDER BY first DESC LIMIT 1", run)
@@ -239,11 +235,14 @@ class RunStore:
     def note_event(self, id: str, event: RunEvent) -> None:
         """Add an event to a run that may go on elsewhere."""
         with self.database.writing():
-            self.database.run(
-                "INSERT INTO events SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ? "
-                "FROM events WHERE run = ?",
-                (id, event.step, event.time, event.kind, dumps(event.data), id),
-            )
+            self._add_event(id, event)
+
+    def _add_event(self, run: str, event: RunEvent) -> None:
+        self.database.run(
+            "INSERT INTO events SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ? "
+            "FROM events WHERE run = ?",
+            (run, event.step, event.time, event.kind, dumps(event.data), run),
+        )
 
     def delete(self, ids: Iterable[str]) -> None:
         """Delete runs with their curves and files, and graphs that no run has any more."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -17,7 +19,7 @@ from nodeflow.run_store.about import About
 from nodeflow.run_store.curves import Piece, joined
 from nodeflow.run_store.digests import Fed, described, digesting, fed_by
 from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
-from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.records import RUNNING, Run, RunEvent
 from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore
 from nodeflow.train.events import Resumed
 from nodeflow.train.identity import machine, versions
@@ -125,18 +127,33 @@ class Writer:
         if resumed is not None and about.states is not None:
             before = store.of_checkpoint(about.states.resolve())
         if resumed is None:
-            return store.begin(replace(run, **self._facts), about.text)
+            return self._begin(store, run)
         if before is not None and not about.anew and before.status != RUNNING:
             kept = replace(before, updated=time.time())
             store.go_on(kept, resumed.step)
+            self._keep_best(store, kept)
             self._facts = {name: getattr(kept, name) for name in ("data", *self._facts)}
             first = max((p.last for p in store.pieces(kept)), default=resumed.first - 1) + 1
         else:
             if before is not None:
                 run = replace(run, parent=before.id, parent_step=resumed.step)
-            kept, first = store.begin(replace(run, **self._facts), about.text), resumed.first
+            kept, first = self._begin(store, run), resumed.first
         self._add_earlier(store, kept, resumed, first)
         return kept
+
+    def _begin(self, store: RunStore, run: Run) -> Run:
+        """Begin a run of its own; the one that it branches from says so."""
+        if run.parent and store.get(run.parent) is not None:
+            branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
+            store.note_event(run.parent, branch)
+        return store.begin(replace(run, **self._facts), self._about.text)
+
+    def _keep_best(self, store: RunStore, run: Run) -> None:
+        """Keep the final weights of a run that goes on, where they are the best."""
+        final = store.file(run, FINAL)
+        if run.best and final is not None and store.file(run, BEST) is None:
+            with contextlib.suppress(OSError):
+                shutil.copyfile(final, final.with_name(BEST))
 
     def _add_earlier(self, store: RunStore, run: Run, resumed: Resumed, first: int) -> None:
         """Add what the training did before, as far as it is not there."""
@@ -208,20 +225,18 @@ class Writer:
         tidy(store, keep=self.kept.id)
 
     def _save(self, store: RunStore, weights: Weights) -> int:
-        """Write the files of weights that are not too large; returns their bytes."""
+        """Write the files of weights that are not too large; returns what all files take."""
         assert self.kept is not None
         files = {FINAL: weights.final, **({BEST: weights.best} if weights.differ else {})}
-        most, total = limit(store) // SHARE_OF_ONE, 0
+        most, folder = limit(store) // SHARE_OF_ONE, store.folder / self.kept.id
         ids, slots = self._about.ids or (None, ())
         for name, arrays in files.items():
             if not arrays or sum(array.nbytes for array in arrays.values()) > most:
                 continue
-            path = store.folder / self.kept.id / name
-            path.parent.mkdir(exist_ok=True)
-            path.unlink(missing_ok=True)
-            save_weights(path, arrays, ids, slots)
-            total += path.stat().st_size
-        return total
+            folder.mkdir(exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            save_weights(folder / name, arrays, ids, slots)
+        return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
         """Finds out what the data are, a little at each step."""

@@ -68,6 +68,7 @@ def test_continue_is_a_branch_and_another_document_is_not(talk):
     assert second.losses.tolist() == losses
     assert second.curves["loss"].step[[0, -1]].tolist() == [201, 400]
     assert second.curves["epoch/loss"].step[-1] == 400
+    assert [(e.kind, e.step, e.data) for e in first.events] == [("branch", 200, {"run": second.id})]
     talk.sync(regression())
     train(talk, 3, resume=True)
     assert nf.runs()[0].parent == ""

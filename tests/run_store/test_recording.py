@@ -218,6 +218,21 @@ def test_what_a_killed_run_lost_comes_from_its_state(folder: Path, line, tmp_pat
     assert run.curves["epoch/loss"].step.tolist() == [10, 20, 30, 40, 50]
 
 
+def test_the_best_weights_of_a_run_survive_that_it_goes_on(folder: Path, line, tmp_path: Path):
+    graph, data = line
+    given = {"data": data, "metrics": "error", "test": data, "checkpoint": tmp_path / "s", **PLAIN}
+    list(nf.train.train(graph, epochs=3, **given))
+    first = only(folder)
+    best = first.weights()
+    assert first.best["epoch"] == 3
+    with RunStore(folder) as store, store.database.writing():  # so good that nothing is better
+        store.database.run("UPDATE runs SET facts = json_set(facts, '$.best.value', 0.0)")
+    list(nf.train.train(graph, epochs=5, resume=tmp_path / "s", **given))
+    run = only(folder)
+    assert (run.epochs, run.best["epoch"], run.metrics.keys()) == (5, 3, {"error"})
+    assert run.weights(best=True)["w"].tobytes() == best["w"].tobytes() != run.weights()["w"]
+
+
 def test_a_changed_training_branches_from_the_run_that_it_goes_on_from(
     folder: Path, line, tmp_path: Path
 ):

@@ -182,9 +182,10 @@ def show_limit(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         RunStoreProblem: SIZE is no size, or the store cannot be written.
     """
-    with RunStore() as store:
-        if arguments.size is not None:
-            set_limit(store, bytes_of(arguments.size))
+    size = None if arguments.size is None else bytes_of(arguments.size)
+    with RunStore(write=size is not None) as store:
+        if size is not None:
+            set_limit(store, size)
         most, used = limit(store), used_bytes(store, store.runs())
     if arguments.json:
         environment.print(json_line({"limit": most, "used": used}))

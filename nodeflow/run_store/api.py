@@ -52,7 +52,7 @@ class KeptRun(Run):
 
     @functools.cached_property
     def curves(self) -> dict[str, Curve]:
-        """Name -> `Curve`: ``loss`` of each step, ``epoch/loss``, and each metric by its key."""
+        """Name -> `Curve`: ``training loss`` of each step, ``epoch loss``, and metrics by key."""
         return self._read(lambda store: store.curves(self))
 
     @property
@@ -120,7 +120,7 @@ def runs(
 
     Each has ``id``, ``name``, ``settings``, ``loss``, ``metrics`` and more as attributes, and
     ``curves``, ``tables``, ``graph()`` and ``weights()``, which are read when they are asked for:
-    ``nf.runs("latest")[0].curves["loss"].values`` is a numpy array.
+    ``nf.runs("latest")[0].losses`` is a numpy array.
 
     Args:
         run: the one that is meant: an id, a unique beginning of one, a name, or ``latest``.

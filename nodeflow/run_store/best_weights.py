@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.session import Session
+from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.run_store.records import Run
 from nodeflow.train.events import Epoch
 from nodeflow.train.training import Training
@@ -33,7 +34,7 @@ class BestWeights:
     def __init__(self, training: Training) -> None:
         measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
         chosen = training.watched or next(iter(measured), None)
-        self.key = chosen.key if chosen else "epoch/loss"
+        self.key = chosen.key if chosen else EPOCH_LOSS
         self._sign = -1.0 if chosen and chosen.is_share else 1.0
         if training.watched:
             self._sign = -1.0 if training.monitor.goal == "max" else 1.0
@@ -43,7 +44,7 @@ class BestWeights:
 
     def see(self, epoch: Epoch, session: Session) -> None:
         """Look at an epoch that has just ended."""
-        value = epoch.loss if self.key == "epoch/loss" else epoch.metrics.get(self.key)
+        value = epoch.loss if self.key == EPOCH_LOSS else epoch.metrics.get(self.key)
         if value is None or not np.isfinite(value):
             return
         if self.epoch and self._sign * value >= self._sign * self.value:

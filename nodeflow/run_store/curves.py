@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LOSS = "loss"
-"""The curve with the loss of each step; those of epochs are called as in reports."""
+LOSS, EPOCH_LOSS = "training loss", "epoch loss"
+"""The curves with the loss of each step and each epoch. Those of metrics are called by their keys,
+which have no spaces."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Curve:
     """A named series of values over a training; all arrays have one length.
 
     Attributes:
-        name: ``loss``, ``epoch/loss``, or the key of a metric.
+        name: ``training loss``, ``epoch loss``, or the key of a metric.
         step: int64, the number of the last step before each value, counted from 1.
         epoch: float64, epochs that have passed, with fractions.
         seconds: float64, of training that have passed.

@@ -49,7 +49,7 @@ def bytes_of(text: str) -> int:
 
 def used_bytes(store: RunStore, runs: Sequence[Run]) -> int:
     """What the runs take on disk."""
-    return store.database.used_bytes() + sum(run.bytes for run in runs)
+    return store.used_bytes() + sum(run.bytes for run in runs)
 
 
 def tidy(store: RunStore, keep: str = "") -> list[Run]:

@@ -18,6 +18,7 @@ from nodeflow.errors import SurfaceText, suggest
 from nodeflow.number_text import counted
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.curves import (
+    EPOCH_LOSS,
     LOSS,
     Curve,
     Piece,
@@ -107,6 +108,10 @@ class RunStore:
     def journal(self) -> str:
         """``wal``, ``delete`` for a rollback journal, or empty where nothing was kept yet."""
         return self._database.journal if self._database else ""
+
+    def used_bytes(self) -> int:
+        """What the database takes."""
+        return self._database.used_bytes() if self._database else 0
 
     @property
     def database(self) -> Database:
@@ -327,11 +332,11 @@ class RunStore:
         return zlib.decompress(rows[0]["text"]).decode(errors="surrogatepass")
 
     def curves(self, run: Run) -> dict[str, Curve]:
-        """All curves: ``loss`` of each step, ``epoch/loss``, and the metrics by key."""
+        """All curves: ``training loss`` of each step, ``epoch loss``, and the metrics by key."""
         rows = self._rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", run.id)
         metrics = [numbers(json.loads(row["metrics"])) for row in rows]
         losses = [np.nan if row["loss"] is None else row["loss"] for row in rows]
-        ends = _ends(f"epoch/{LOSS}", rows, losses)
+        ends = _ends(EPOCH_LOSS, rows, losses)
         found = {LOSS: loss_curve(self._pieces(run.id), ends, run.steps_per_epoch)}
         if len(ends):
             found[ends.name] = ends

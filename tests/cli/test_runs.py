@@ -81,7 +81,7 @@ def test_show_says_all(nodeflow, kept: Path):
     event = train(nodeflow)
     run = nodeflow("runs", "show", "latest", "--json").json
     assert run["id"] == event["run"] and run["weights"][0] == "final.safetensors"
-    assert run["curves"]["loss"] == run["steps"] == 32
+    assert run["curves"]["training loss"] == run["steps"] == 32
     assert run["tiers"] == [{"first": 1, "tier": "reference"}]
     text = nodeflow("runs", "show", event["run"][:5]).out
     assert ["run", event["run"]] in [line.split() for line in text.splitlines()]
@@ -93,14 +93,14 @@ def test_curves_are_those_of_the_training(nodeflow, kept: Path, tmp_path: Path):
     train(nodeflow)
     history = nf.train.fit(nf.load(SPIRALS), tier="reference", epochs=2, keep_run=False)
     found = nodeflow("runs", "curves", "latest", "--json").json
-    assert found["loss"]["values"] == history.steps.tolist()
-    assert found["epoch/loss"]["values"] == history.loss
-    assert found["loss"]["step"] == list(range(1, 33))
+    assert found["training loss"]["values"] == history.steps.tolist()
+    assert found["epoch loss"]["values"] == history.loss
+    assert found["training loss"]["step"] == list(range(1, 33))
     assert nodeflow("runs", "curves", "latest", "--csv", "c.csv").out == ""
     with (tmp_path / "c.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["loss"]) for row in rows] == history.steps.tolist()
-    assert [row["epoch/loss"] != "" for row in rows] == [n % 16 == 0 for n in range(1, 33)]
+    assert [float(row["training loss"]) for row in rows] == history.steps.tolist()
+    assert [row["epoch loss"] != "" for row in rows] == [n % 16 == 0 for n in range(1, 33)]
     printed = list(csv.DictReader(nodeflow("runs", "curves", "latest").out.splitlines()))
     assert printed == rows
     refused = nodeflow("runs", "curves", "latest", "--csv", "no/such/c.csv")
@@ -140,7 +140,7 @@ def test_export_writes_what_other_programs_read(nodeflow, kept: Path, tmp_path: 
     assert all(np.array_equal(weights[name], run[name]) for name in run)
     again = nodeflow("train", folder / "graph.flow", *PLAIN, "--epochs", 2)
     loss = [line["loss"] for line in again.lines if line["event"] == "epoch"]
-    assert loss == nf.runs(event["run"])[0].curves["epoch/loss"].values.tolist()
+    assert loss == nf.runs(event["run"])[0].curves["epoch loss"].values.tolist()
     refused = nodeflow("runs", "export", event["run"], "-o", "out")
     assert refused.code == 1 and "out is not empty" in refused.err
 

@@ -66,8 +66,8 @@ def test_continue_is_a_branch_and_another_document_is_not(talk):
     second, first = nf.runs()
     assert (second.parent, second.parent_step) == (first.id, 200)
     assert second.losses.tolist() == losses
-    assert second.curves["loss"].step[[0, -1]].tolist() == [201, 400]
-    assert second.curves["epoch/loss"].step[-1] == 400
+    assert second.curves["training loss"].step[[0, -1]].tolist() == [201, 400]
+    assert second.curves["epoch loss"].step[-1] == 400
     assert [(e.kind, e.step, e.data) for e in first.events] == [("branch", 200, {"run": second.id})]
     talk.sync(regression())
     train(talk, 3, resume=True)

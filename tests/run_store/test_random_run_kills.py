@@ -78,11 +78,11 @@ def check(folder: Path, progress: list[Path]) -> None:
         kept = {run.id: run for run in store.runs()}
         for run in kept.values():
             curves = store.curves(run)
-            losses = curves["loss"].values
+            losses = curves["training loss"].values
             assert losses.tolist() == list(range(1, len(losses) + 1))
             assert len(losses) >= written.get(run.id, 0)
             assert store.graph_text(run).startswith("graph ")
-            if (epochs := curves.get("epoch/loss")) is not None:
+            if (epochs := curves.get("epoch loss")) is not None:
                 np.testing.assert_array_equal(epochs.values, np.arange(1, len(epochs) + 1))
                 np.testing.assert_array_equal(curves["m"].values, -epochs.values)
                 np.testing.assert_array_equal(epochs.step, 10 * epochs.values)

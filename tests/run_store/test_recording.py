@@ -39,10 +39,10 @@ def test_every_step_is_kept(folder: Path, line):
     losses = np.concatenate([e.losses for e in events if isinstance(e, Steps)])
     assert run.losses.tobytes() == losses.tobytes()
     np.testing.assert_allclose(run.losses, truth(5), rtol=1e-4)
-    ends = run.curves["epoch/loss"]
+    ends = run.curves["epoch loss"]
     np.testing.assert_allclose(ends.values, truth(5).reshape(5, 10).mean(1), rtol=1e-4)
-    assert ends.step.tolist() == [10, 20, 30, 40, 50] and run.curves["loss"].epoch[-1] == 5
-    assert np.all(np.diff(run.curves["loss"].seconds) >= 0)
+    assert ends.step.tolist() == [10, 20, 30, 40, 50] and run.curves["training loss"].epoch[-1] == 5
+    assert np.all(np.diff(run.curves["training loss"].seconds) >= 0)
     assert (run.status, run.ending, run.steps, run.epochs) == ("done", "done after epoch 5", 50, 5)
     assert run.seconds == next(e.seconds for e in reversed(events) if isinstance(e, Steps))
     kept = [event for event in events if isinstance(event, RunKept)]
@@ -197,7 +197,7 @@ def test_a_resumed_training_is_the_same_run(folder: Path, line, tmp_path: Path):
     assert run.status == "done" and run.steps == 60
     whole = nf.train.fit(fitted_line()[0], data=_same(data), epochs=6, keep_run=False, **PLAIN)
     assert run.losses.tobytes() == whole.steps.tobytes()
-    assert run.curves["epoch/loss"].values.tolist() == whole.loss
+    assert run.curves["epoch loss"].values.tolist() == whole.loss
 
 
 def _same(data: dict) -> dict:
@@ -215,7 +215,7 @@ def test_what_a_killed_run_lost_comes_from_its_state(folder: Path, line, tmp_pat
     run = only(folder)
     whole = nf.train.fit(fitted_line()[0], data=_same(data), epochs=5, keep_run=False, **PLAIN)
     assert run.losses.tobytes() == whole.steps.tobytes()
-    assert run.curves["epoch/loss"].step.tolist() == [10, 20, 30, 40, 50]
+    assert run.curves["epoch loss"].step.tolist() == [10, 20, 30, 40, 50]
 
 
 def test_the_best_weights_of_a_run_survive_that_it_goes_on(folder: Path, line, tmp_path: Path):
@@ -326,7 +326,7 @@ def test_a_disk_that_is_full_for_a_while_is_one_notice_and_no_gap(folder: Path, 
     assert len(said) == 1
     run = only(folder)
     assert run.losses.tobytes() == history.steps.tobytes() and run.status == "done"
-    assert run.curves["epoch/loss"].values.tolist() == history.loss
+    assert run.curves["epoch loss"].values.tolist() == history.loss
 
 
 def test_a_store_that_is_deleted_meanwhile_harms_nothing(folder: Path, line):
@@ -359,3 +359,12 @@ def test_what_is_json_in_the_store_is_strict(folder: Path, line):
         (row,) = store.database.rows("SELECT facts FROM runs")
     facts = json.loads(row["facts"], parse_constant=lambda text: pytest.fail(text))
     assert facts["settings"]["epochs"] == 1
+
+
+def test_a_metric_that_is_called_loss_hides_no_curve(folder: Path):
+    graph = nf.load(example("linear_regression"))
+    history = nf.train.fit(graph, epochs=2, tier="reference")
+    run = only(folder)
+    assert run.losses.tobytes() == history.steps.tobytes()
+    assert run.curves["loss"].values.tolist() == history.metrics["loss"]
+    assert run.curves["epoch loss"].values.tolist() == history.loss

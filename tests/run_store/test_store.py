@@ -56,13 +56,13 @@ def test_curves_join_what_came_in_pieces(tmp_path: Path):
         store.add(Batch(run, [piece(5, odd)], [Epoch(2, 0.25, {"m": math.inf}, 8, 0.8)]))
         curves = store.curves(run)
         rows = store.database.rows("SELECT * FROM losses")
-    loss = curves["loss"]
+    loss = curves["training loss"]
     assert len(rows) == 1  # neighbours become one row
     np.testing.assert_array_equal(loss.values, [0.5, third, math.nan, -math.inf, odd])
     np.testing.assert_array_equal(loss.step, [1, 2, 3, 4, 5])
     np.testing.assert_allclose(loss.epoch, [0.25, 0.5, 0.75, 1, 1.25])
     np.testing.assert_allclose(loss.seconds, [0.1, 0.2, 0.3, 0.4, 0.5])
-    np.testing.assert_array_equal(curves["epoch/loss"].values, [math.nan, 0.25])
+    np.testing.assert_array_equal(curves["epoch loss"].values, [math.nan, 0.25])
     np.testing.assert_array_equal(curves["m"].values, [2.0, math.inf])
     assert curves["m"].step.tolist() == [4, 8]
 
@@ -97,8 +97,8 @@ def test_a_run_that_goes_on_forgets_what_came_later(tmp_path: Path):
         store.go_on(run, 2)
         store.add(Batch(run, [piece(3, 30, 40)]))
         curves = store.curves(run)
-    assert curves["loss"].values.tolist() == [1, 2, 30, 40]
-    assert curves["epoch/loss"].values.tolist() == [1]
+    assert curves["training loss"].values.tolist() == [1, 2, 30, 40]
+    assert curves["epoch loss"].values.tolist() == [1]
 
 
 def test_one_graph_is_kept_once_and_goes_with_its_last_run(tmp_path: Path):
@@ -197,7 +197,7 @@ def test_a_write_ahead_log_where_maps_are_shared_and_else_a_rollback_journal(
         run = store.begin(a_run())
         store.add(Batch(run, [piece(1, 1, 2)]))
         assert store.journal == "delete"
-        assert store.curves(run)["loss"].values.tolist() == [1, 2]
+        assert store.curves(run)["training loss"].values.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
@@ -255,4 +255,4 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path):
         with pytest.raises(RunStoreProblem, match="disk is full"), store.database.writing():
             store._add_epoch(run.id, broken)
             raise sqlite3.Error("the disk is full")
-        assert not store.curves(run).get("epoch/loss")
+        assert not store.curves(run).get("epoch loss")

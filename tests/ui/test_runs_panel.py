@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit
 
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.run_store.curves import Piece
+from nodeflow.run_store.limits import limit
 from nodeflow.run_store.records import DONE, RUNNING, Run, RunEvent
 from nodeflow.run_store.store import FINAL, Batch, RunStore
 from nodeflow.train.events import Epoch, RunKept
+from nodeflow.ui.panels.plots.curve import LOSS
 from nodeflow.ui.popups import dialogs
 
 SPIRALS = example("spirals")
@@ -164,12 +166,12 @@ def test_checked_runs_are_drawn_in_all_plots(panel, window, qtbot):
     qtbot.keyClick(panel.table, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 6)
     curves = {(curve.run, curve.name): curve for curve in window.shared_plots.overlays}
-    drawn = curves["second <b>", "loss"]
+    drawn = curves["second <b>", LOSS]
     np.testing.assert_array_equal(drawn.values, np.linspace(2, 1, 4) / 2)
     np.testing.assert_array_equal(drawn.x("step"), [1, 2, 3, 4])
     np.testing.assert_array_equal(drawn.x("epoch"), [0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(drawn.x("seconds"), [0.1, 0.2, 0.3, 0.4])
-    assert curves["first", "accuracy"].is_share and ("third (trains)", "loss") in curves
+    assert curves["first", "accuracy"].is_share and ("third (trains)", LOSS) in curves
     assert len({curve.color for curve in curves.values()}) == 3
     choose(panel, qtbot, "second <b>")
     qtbot.keyClick(panel.table, Qt.Key.Key_Space)
@@ -312,3 +314,46 @@ def test_a_damaged_store_is_said_in_words(tmp_path, monkeypatch, window, qtbot):
     window.docking.show("runs")
     panel = window.panels["runs"]
     qtbot.waitUntil(lambda: "file is not a database" in panel.empty.text())
+
+
+def test_the_graphs_of_two_runs_are_compared_on_the_canvas(panel, window, qtbot):
+    choose(panel, qtbot, "second <b>", "first")
+    qtbot.waitUntil(lambda: panel.details.on_canvas.isVisible())
+    qtbot.mouseClick(panel.details.on_canvas, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.pages.shows_comparison)
+    qtbot.waitUntil(lambda: window.pages.comparison.found is not None)
+    found = window.pages.comparison.found
+    assert [(d.kind, d.name, d.change) for d in found.differences] == [("node", "train", "changed")]
+    assert window.workspace.root.node_named("train").attrs["learning_rate"] == 0.01
+
+
+def test_the_room_for_all_runs_is_a_setting(panel, qtbot, store, monkeypatch):
+    asked: list[float] = []
+
+    def answer(parent, title, text, value, *rest):
+        asked.append(value)
+        return 0.5, True
+
+    monkeypatch.setattr(QInputDialog, "getDouble", answer)
+    panel.actions_["limit"].trigger()
+    qtbot.waitUntil(lambda: limit(store) == 500_000_000)
+    assert asked == [2.0]
+
+
+def test_a_training_of_the_window_becomes_a_run(live_window, tmp_path, monkeypatch, qtbot):
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "kept"))
+    window = live_window("linear_regression")
+    qtbot.waitUntil(lambda: window.link.is_up, timeout=30_000)
+    window.docking.show("runs")
+    panel = window.panels["runs"]
+    qtbot.waitUntil(lambda: "Nothing was trained yet" in panel.empty.text())
+    window.actions_.trigger("train")
+    window.docking.show("runs")
+    qtbot.waitUntil(lambda: bool(panel.model.runs), timeout=60_000)
+    qtbot.waitUntil(lambda: panel.model.runs[0].status == "done", timeout=60_000)
+    (run,) = panel.model.runs
+    assert run.surface == "window" and run.epochs == window.workspace.root.training["epochs"]
+    with RunStore(write=False) as kept:
+        losses = kept.curves(run)["training loss"].values
+    record = window.panels["training"].record
+    np.testing.assert_array_equal(losses, record.losses.values)

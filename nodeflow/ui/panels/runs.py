@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFileDialog,
+    QInputDialog,
     QLineEdit,
     QMenu,
     QSplitter,
@@ -25,10 +26,11 @@ from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
-from nodeflow.number_text import counted
+from nodeflow.number_text import bytes_text, counted
 from nodeflow.paths import home
 from nodeflow.run_store.changes import Changes, changes
 from nodeflow.run_store.export import export
+from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.events import Done, Event, RunKept
@@ -70,7 +72,8 @@ WIDTHS = {
     "File": 130,
     TAGS: 100,
 }
-DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT = "details", "changes", "graph", "weights", "export"
+DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
+EXPORT, LIMIT = "export", "limit"
 """Keys of what is asked of the library."""
 
 
@@ -196,6 +199,7 @@ class RunsPanel(QWidget):
             ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
             ("export", "Export…", "", self._export),
             ("delete", "Delete…", "Del", self._delete),
+            ("limit", "Room for all runs…", "", self._ask_limit),
         ):
             action = self.actions_[name] = QAction(text, self)
             action.triggered.connect(_without_arguments(slot))
@@ -209,7 +213,7 @@ class RunsPanel(QWidget):
             chosen = self.colors.addAction(swatch(color), color or "None")
             chosen.triggered.connect(_without_arguments(partial(self._set_color, color)))
         for name, action in self.actions_.items():
-            if name in ("changed", "graph", "export", "delete"):
+            if name in ("changed", "graph", "export", "delete", "limit"):
                 self.menu.addSeparator()
             self.menu.addAction(action)
             if name == "tags":
@@ -336,6 +340,8 @@ class RunsPanel(QWidget):
             self.weights_wanted.emit(result)
         elif kind == EXPORT:
             self._messages.show_status(f"Written to {ids[0]}: {', '.join(result)}")
+        elif kind == LIMIT and result is not None:
+            self._set_limit(*result)
 
     @Slot(object, object)
     def _on_failed(self, key: Any, error: NodeflowError) -> None:
@@ -445,6 +451,23 @@ class RunsPanel(QWidget):
             for id in ids:
                 self._overlays.draw(id, False)
             self._library.change(("delete", *ids), lambda store: store.delete(ids))
+
+    def _ask_limit(self) -> None:
+        self._library.ask((LIMIT,), _room)
+
+    def _set_limit(self, most: int, used: int) -> None:
+        """Let the user say how much the runs may take."""
+        text = f"The runs take {bytes_text(used)}. Beyond the limit, the oldest without a star go."
+        chosen, accepted = QInputDialog.getDouble(
+            self, "Room for all runs", f"{text}\n\nLimit in GB:", most / 1e9, 0.01, 10_000, 2
+        )
+        if accepted:
+            self._library.change((LIMIT,), lambda store: set_limit(store, round(chosen * 1e9)))
+
+
+def _room(store: RunStore) -> tuple[int, int]:
+    """What the runs may take, and what they do."""
+    return limit(store), used_bytes(store, store.runs())
 
 
 def _document(store: RunStore, run: Run) -> Document:

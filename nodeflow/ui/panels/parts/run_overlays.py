@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.run_store.curves import LOSS
+from nodeflow.run_store.curves import EPOCH_LOSS, LOSS
 from nodeflow.run_store.curves import Curve as KeptCurve
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
@@ -97,7 +97,7 @@ def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[C
     name = f"{run.name} (trains)" if run.status == RUNNING else run.name
     drawn = []
     for kept in found.values():
-        if kept.name.startswith("epoch/") or not len(kept):
+        if kept.name == EPOCH_LOSS or not len(kept):
             continue
         keep = smoothing if kept.name == LOSS else 0.0
         share = kept.name in run.shares

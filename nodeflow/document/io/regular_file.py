@@ -52,7 +52,9 @@ def read_up_to(path: Path, most: int) -> bytes | None:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             return None
-        content = file.read(size + 1)  # in one piece, without memory for more
-        while len(content) <= most and (more := file.read(_PIECE)):
-            content += more
-    return content if len(content) <= most else None
+        pieces = [file.read(size + 1)]  # all of a regular file, without memory for more
+        count = len(pieces[0])
+        while count <= most and (piece := file.read(_PIECE)):
+            pieces.append(piece)
+            count += len(piece)
+    return b"".join(pieces) if count <= most else None

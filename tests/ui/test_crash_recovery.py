@@ -15,6 +15,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow, journal_file, journal_format
 from nodeflow.document.io.backups import backups_of
 from nodeflow.document.io.journal import Journal, pending, recover
+from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.document.model.document import Document
 from nodeflow.paths import journal_folder
 from nodeflow.ui.popups.recovery_dialog import RecoveryDialog
@@ -305,3 +306,33 @@ def test_unsaved_work_of_a_newer_program_is_left_for_it(window, tmp_path):
     in_dialog(look)
     window.files.recovery.offer()
     assert left.exists()
+
+
+# ---- a training that a crash interrupted ----------------------------------------------------
+
+
+def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path):
+    path = tmp_path / "graph.flow"
+    document = Document()
+    commands.add_node(document, "constant", (0, 0), "mine")
+    flow.save(document, path)
+    kept = KeptTraining.begin(document, "graph")
+    state = kept.states / "step-5"
+    state.mkdir(parents=True)
+    (state / "checkpoint.json").write_text("{}")
+    kept._held.close()  # the process died: the lock is gone
+    (found,) = unfinished()
+    assert found.known is not None and found.known.state() == "same"
+    commands.add_node(document, "constant", (200, 0), "theirs")
+    flow.save(document, path)
+    assert window.files.open_recovered(found.document(), found.title, found.known)
+    assert "changed outside" in window.info.text and names(window) == {"mine"}
+
+    def cancel() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox) and "graph.flow" in box.text()
+        QTest.keyClick(box, Qt.Key.Key_Escape)
+
+    QTimer.singleShot(0, cancel)
+    window.actions_.trigger("save")
+    assert {n.name for n in flow.load(path).nodes.values()} == {"mine", "theirs"}

@@ -226,8 +226,8 @@ class Recoverable:
         """Removes the journal, unless another window has restored it by now."""
         held = self.hold()
         if held is not None:
+            held.close()  # Windows removes no open file
             self.discard()
-            held.close()
 
     def discard(self) -> None:
         """Removes the journal, with the weights beside it, as far as that is allowed."""

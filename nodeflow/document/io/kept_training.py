@@ -20,6 +20,7 @@ from typing import IO, Any
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.io import flow
 from nodeflow.document.io.file_lock import lock, try_lock
+from nodeflow.document.io.known_file import KnownFile, digest_of
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.paths import trainings_folder
@@ -50,7 +51,9 @@ class KeptTraining:
         """
         own = (folder or trainings_folder()) / uuid.uuid4().hex
         path = None if document.path is None else str(document.path.absolute())
-        about = {"training": 1, "path": path, "title": title, "started": time.time()}
+        digest = None if document.path is None else digest_of(document.path)
+        about = {"training": 1, "path": path, "digest": digest, "title": title}
+        about["started"] = time.time()
         with contextlib.ExitStack() as undo, writing(own):
             own.mkdir(parents=True, mode=0o700)
             undo.callback(_remove, own)
@@ -90,6 +93,7 @@ class Unfinished:
         title: what the window called the document.
         step: the step that it can go on from.
         modified: when that was written, in seconds since 1970.
+        digest: the SHA-256 of the file when the training began; None if nothing is known.
     """
 
     folder: Path
@@ -97,10 +101,16 @@ class Unfinished:
     title: str
     step: int
     modified: float
+    digest: str | None = None
 
     @property
     def name(self) -> str:
         return self.path.name if self.path else self.title or "an untitled graph"
+
+    @property
+    def known(self) -> KnownFile | None:
+        """The file as it was when the training began; None if nothing is known."""
+        return KnownFile(self.path, self.digest) if self.path and self.digest else None
 
     def document(self) -> Document:
         """The document as it was trained, with its path.
@@ -153,7 +163,9 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
             path = content.get("path")
             modified = os.stat(existing(own / STATES)[-1]).st_mtime
             where = Path(path) if path else None
-            found.append(Unfinished(own, where, str(content.get("title") or ""), step, modified))
+            title, digest = str(content.get("title") or ""), content.get("digest")
+            digest = digest if isinstance(digest, str) else None
+            found.append(Unfinished(own, where, title, step, modified, digest))
     return sorted(found, key=lambda one: -one.modified)
 
 

@@ -76,12 +76,12 @@ class CrashRecovery(QObject):
         self._forget()
 
     def _forget(self) -> None:
+        if self._held is not None:
+            self._held.close()  # Windows removes no open file
+            self._held = None
         if self._item is not None:
             self._item.discard()
             self._item = None
-        if self._held is not None:
-            self._held.close()
-            self._held = None
 
     @Slot()
     def _on_edit(self) -> None:

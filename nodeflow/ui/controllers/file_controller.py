@@ -330,11 +330,18 @@ class FileController(QObject):
         """What the open document is called."""
         return self._workspace.title
 
-    def open_recovered(self, document: Document, title: str) -> bool:
-        """Open a document that a crash left behind; False if the user keeps the present one."""
+    def open_recovered(
+        self, document: Document, title: str, known: KnownFile | None = None
+    ) -> bool:
+        """Open a document that a crash left behind; False if the user keeps the present one.
+
+        Args:
+            known: its file as it was before the crash; None if it counts as it is.
+        """
         if not self.may_leave():
             return False
-        self._show(document, title)
+        self._show(document, title, known)
+        self.shared.look()
         return True
 
     def close(self) -> None:

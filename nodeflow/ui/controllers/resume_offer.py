@@ -40,7 +40,7 @@ def _resume(
         dialogs.show_problem(window, "This training cannot go on", error)
         return
     is_open = flow.dumps(document) == flow.dumps(workspace.root)
-    if not is_open and not files.open_recovered(document, found.title):
+    if not is_open and not files.open_recovered(document, found.title, found.known):
         return
     if run.unfinished.take(found):
         run.go_on()

@@ -144,7 +144,7 @@ def test_the_yes_at_the_node_is_for_its_file_and_is_remembered(window, write, th
     window.canvas.selection.select([first.id])
     shown = buttons(window.panels["inspector"])
     with touched(there / "y.csv") as found:
-        qtbot.mouseClick(shown[allow_title(str(there / "x.csv"))], Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(shown["Allow"], Qt.MouseButton.LeftButton)
         window.grab()
     assert not found
     assert window.workspace.analysis.out_types(first.id)
@@ -177,8 +177,18 @@ def test_the_notice_over_the_canvas_allows_all(window, engine, write, there, qtb
     assert "OutsideData" not in problems(window) and not window.info.text
     sent = [r for r in engine.sent if isinstance(r, p.SyncDocument)][-1]
     assert str(there / "x.csv") in sent.allowed and sent.keep
-    assert not window.consent.allow_all()
-    assert window.consent._nothing_outside() is not None
+    window.actions_.refresh_now()
+    assert not window.actions_["allow_all_data"].isEnabled()
+
+
+def test_the_action_of_the_selected_node_is_for_its_data(window, write, there) -> None:
+    window.files.open_path(write("csv:../there/x.csv", "csv:../there/y.csv"))
+    window.canvas.selection.select([next(iter(window.workspace.document.nodes))])
+    window.actions_.trigger("allow_data")
+    assert [p.node for p in window.workspace.problems() if p.kind == "OutsideData"] == ["data1"]
+    window.actions_.refresh_now()
+    assert not window.actions_["allow_data"].isEnabled()
+    assert window.actions_["allow_all_data"].isEnabled()
 
 
 def test_the_engine_gets_the_yes_with_the_document(live_window, write, there, qtbot) -> None:

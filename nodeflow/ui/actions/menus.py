@@ -33,7 +33,8 @@ ADD: tuple[Any, ...] = (
     ("Own ops", OWN_OPS),
 )
 DATASET: tuple[Any, ...] = (
-    *("attach_data", "show_dataset", "add_placeholders", "locate_data", "allow_data"),
+    *("attach_data", "show_dataset", "add_placeholders", "locate_data"),
+    *("allow_data", "allow_all_data"),
 )
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),

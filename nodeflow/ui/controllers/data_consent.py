@@ -6,7 +6,7 @@ import logging
 
 from PySide6.QtCore import QObject
 
-from nodeflow.document.analysis.outside_data import Outside, outside_data
+from nodeflow.document.analysis.outside_data import Outside, outside_data, outside_place
 from nodeflow.document.io.consents import remember
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -15,7 +15,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
 
-ACTION = "allow_data"
+ALL = "allow_all_data"
 
 
 class DataConsent(QObject):
@@ -26,7 +26,12 @@ class DataConsent(QObject):
     ) -> None:
         super().__init__(parent)
         self._workspace, self._messages = workspace, messages
-        actions.bind({ACTION: Binding(self.allow_all, self._nothing_outside)})
+        actions.bind(
+            {
+                "allow_data": Binding(self._allow_selected, self._selected_inside),
+                ALL: Binding(self.allow_all, self._nothing_outside),
+            }
+        )
         workspace.replaced.connect(self._report)
         workspace.allowed.connect(self._on_allowed)
         workspace.saved.connect(self._remember)
@@ -34,6 +39,20 @@ class DataConsent(QObject):
     def allow_all(self) -> None:
         """Let the document read everything that it names."""
         self._workspace.allow(*(one.place for one in outside_data(self._workspace.root)))
+
+    def _selected(self) -> list[str]:
+        """What the selected nodes name and the document may not read."""
+        document = self._workspace.document
+        records = (document.nodes[node] for node in self._workspace.selection)
+        return [place for record in records if (place := outside_place(document, record))]
+
+    def _allow_selected(self) -> None:
+        self._workspace.allow(*self._selected())
+
+    def _selected_inside(self) -> Blocked | None:
+        if self._selected():
+            return None
+        return Blocked("No selected node names data that the document may not read.")
 
     def _nothing_outside(self) -> Blocked | None:
         if outside_data(self._workspace.root):
@@ -46,11 +65,11 @@ class DataConsent(QObject):
         if found:
             places = {one.place for one in found}
             text = "Allow" if len(places) == 1 else f"Allow all {len(places)}"
-            self._messages.show(asking(found), "warning", ACTION, text)
+            self._messages.show(asking(found), "warning", ALL, text)
 
     def _on_allowed(self) -> None:
         if not outside_data(self._workspace.root):
-            self._messages.message_retracted.emit(ACTION)
+            self._messages.message_retracted.emit(ALL)
         self._remember()
 
     def _remember(self) -> None:

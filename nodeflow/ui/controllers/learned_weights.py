@@ -300,7 +300,7 @@ class LearnedWeights(QObject):
             outside = outside_weights(document)
             if outside is not None:  # a link would lead the weights elsewhere
                 text = f"The weights were not saved: {outside} leads out of the document's folder."
-                self._messages.show(text, "warning", "allow_data", "Allow")
+                self._messages.show(text, "warning", "allow_all_data", "Allow")
                 return
             path = document.path.parent / document.weights
             self._saving[self._link.save_weights(str(path))] = path

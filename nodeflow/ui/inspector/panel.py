@@ -14,7 +14,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.outside_data import allow_title, outside_place
+from nodeflow.document.analysis.outside_data import outside_place
 from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
@@ -187,7 +187,7 @@ class NodePage(Page):
         place = outside_place(self.workspace.document, record)
         if place is None:
             return []
-        return [Fix(allow_title(place), partial(self.workspace.allow, place))]
+        return [Fix("Allow", partial(self.workspace.allow, place))]
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
         op = self.op

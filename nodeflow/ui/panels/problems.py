@@ -118,14 +118,15 @@ class ProblemsPanel(QWidget):
         super().keyPressEvent(event)
 
     def _offer(self, item: QListWidgetItem, place: str) -> None:
-        """Put a button into a row that allows reading what its problem is about."""
+        """Put a button that allows reading what a row is about in the place of its hint."""
+        item.setText(f"{item.text().partition(chr(10))[0]}\n\n")
         allow = button(allow_title(place), slot=partial(self.allow_requested.emit, place))
         allow.setObjectName("fix")
         holder = QWidget()
         layout = QHBoxLayout(holder)
         layout.setContentsMargins(0, 0, SPACE[2], 0)
+        layout.addWidget(allow, 0, Qt.AlignmentFlag.AlignBottom)
         layout.addStretch(1)
-        layout.addWidget(allow)
         self.list.setItemWidget(item, holder)
 
     def _add_all(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.data.survey import survey
+from nodeflow.document.analysis.outside_data import outside_data
 from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.starters import STARTERS, look_at, make
@@ -49,7 +51,8 @@ def new(arguments: argparse.Namespace, environment: Environment) -> None:
         return
     rows = plural(material.rows, "training row")
     environment.print(f"{target.name}: {STARTERS[choices.task].title.lower()}, {rows}")
-    environment.message(f"nodeflow: train it with: nodeflow train {target.name}")
+    outside = [f" --allow-data {shlex.quote(o.place)}" for o in outside_data(flow.load(target))]
+    environment.message(f"nodeflow: train it with: nodeflow train {target.name}{''.join(outside)}")
 
 
 def _choose_label(choices: Choices, label: str) -> None:

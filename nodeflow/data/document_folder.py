@@ -82,12 +82,13 @@ class DocumentFolder(os.PathLike[str]):
             where = f"this {kind} is outside the document's folder"
         if not self.path:
             where = f"this {kind} is named by a document that has no folder yet"
+        shown = shown_path(place)
         hint = SurfaceText(
             f"Pass allow_data=[{place!r}] to nf.load if you trust the document.",
             cli=f"Add --allow-data {_quoted(place)} if you trust the document.",
             window="Allow reading it if you trust the document.",
         )
-        return OutsideData(f"{where}: {place}", port=port, hint=hint)
+        return OutsideData(f"{where}: {shown}", port=port, hint=hint)
 
 
 def may_read(folder: str, place: str, consents: Iterable[str]) -> bool:
@@ -140,6 +141,18 @@ def local_path(written: str) -> str:
 def is_remote(place: str) -> bool:
     r"""Whether a path names another computer: ``\\host\share`` or ``//host/share``."""
     return len(place) > 1 and place[0] in "/\\" and place[1] in "/\\"
+
+
+def shown_path(place: str) -> str:
+    """A path to be judged by people: what they would not see is written out.
+
+    >>> shown_path("/a" + chr(0x202E) + "vsc.txt")
+    '/a\\u202evsc.txt'
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in place
+    )
 
 
 def _quoted(place: str) -> str:

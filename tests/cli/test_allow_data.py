@@ -20,7 +20,8 @@ def graph(nodeflow, tmp_path: Path) -> Path:
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "x.csv").write_text(TABLE)
-    assert nodeflow("new", "there/x.csv", "-o", "here/graph.flow").code == 0
+    made = nodeflow("new", "there/x.csv", "-o", "here/graph.flow")
+    assert made.code == 0 and f"graph.flow --allow-data {tmp_path}/there/x.csv\n" in made.err
     path = tmp_path / "here" / "graph.flow"
     path.write_text(path.read_text().replace(f"csv:{tmp_path}/there", "csv:../there"))
     document = json.loads(path.read_text())

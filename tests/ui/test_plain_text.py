@@ -96,6 +96,10 @@ OWN_WORDS = {
     ("actions/action_set.py", "'<br>'.join(lines)"),
     ("window/data_chooser.py", "f'<b>Nodes show {rows}{escape(of)}.</b><br>{tip}'"),
     ("core/tips.py", "text"),
+    ("panels/parts/scrubber.py", "tip"),
+    ("panels/runs.py", "two"),
+    ("panels/runs.py", "why"),
+    ("panels/plots/plot_bar.py", "f'Arrange and export the plots. {HELP}'"),
 }
 """Texts of the program's own."""
 

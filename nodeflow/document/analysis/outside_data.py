@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nodeflow.data.document_folder import shown_path
 from nodeflow.data.errors import OutsideData
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder, place_of
 from nodeflow.document.analysis.paths import find_name
@@ -73,7 +74,8 @@ def allow_title(place: str) -> str:
     >>> allow_title("/data/a.csv")
     'Allow reading /data/a.csv'
     """
-    shown = place if len(place) <= LONGEST else f"{place[:14]}…{place[15 - LONGEST :]}"
+    shown = shown_path(place)
+    shown = shown if len(shown) <= LONGEST else f"{shown[:14]}…{shown[15 - LONGEST :]}"
     return f"Allow reading {shown}"
 
 

@@ -6,11 +6,13 @@ import logging
 
 from PySide6.QtCore import QObject
 
+from nodeflow.data.document_folder import shown_path
 from nodeflow.document.analysis.outside_data import Outside, outside_data, outside_place
 from nodeflow.document.io.consents import remember
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.messages import Messages, listed
+from nodeflow.ui.core.shown_text import brief
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -86,7 +88,7 @@ class DataConsent(QObject):
 
 def asking(found: list[Outside]) -> str:
     """What a document would read, in words."""
-    places = list(dict.fromkeys(one.place for one in found))
+    places = list(dict.fromkeys(brief(shown_path(one.place), 300) for one in found))
     if len(places) == 1:
         kind = "data" if found[0].name != "weights" else "weights"
         return f"{found[0].name} names {kind} outside the document's folder: {places[0]}"

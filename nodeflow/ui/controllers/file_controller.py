@@ -41,6 +41,7 @@ from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.shown_text import on_button
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -357,7 +358,7 @@ class FileController(QObject):
         menu.clear()
         paths = self._settings.recent_files()
         for path in paths:
-            action = menu.addAction(path.name, partial(self.open_path, path))
+            action = menu.addAction(on_button(path.name), partial(self.open_path, path))
             action.setToolTip(plain_tip(str(path)))
         if not paths:
             menu.addAction("No recent files").setEnabled(False)

@@ -26,6 +26,7 @@ from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.shown_text import on_button
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
@@ -93,7 +94,7 @@ class OwnData(QObject):
         self.menu = menu = QMenu(self._window)
         menu.setObjectName("dropMenu")
         menu.setToolTipsVisible(True)
-        predict = menu.addAction(f"Predict for the rows of {path.name}")
+        predict = menu.addAction(f"Predict for the rows of {on_button(path.name)}")
         predict.triggered.connect(partial(self._predict.predict, path))
         blocked = self._predict.blocked()
         predict.setEnabled(blocked is None)

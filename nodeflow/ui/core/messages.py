@@ -10,11 +10,12 @@ from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import NodeflowError, Surface, said
+from nodeflow.ui.core.shown_text import brief
 
 
 def plain(message: str) -> str:
-    """A message without the backticks that set names apart in a terminal."""
-    return message.replace("`", "")
+    """A message without the backticks that set names apart in a terminal, and not without end."""
+    return brief(message.replace("`", ""))
 
 
 class HasText(Protocol):

@@ -185,7 +185,7 @@ class ProblemsSection(Section):
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         where = f"{problem.port}: " if problem.port else ""
-        message = label(f"{where}{plain(problem.message)}", wrap=True)
+        message = label(plain(f"{where}{problem.message}"), wrap=True)
         message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         texts.addWidget(message)
         if problem.hint:
@@ -340,7 +340,7 @@ class AttributesSection(Section):
         if is_flow(record):
             known.update(record.attrs.keys() & {DEFINITION, *(a.name for a in FLOW_ATTRS)})
         unknown = [name for name in record.attrs if name not in known]
-        self._unknown.setText(f"Unknown, but kept: {', '.join(unknown)}")
+        self._unknown.setText(plain(f"Unknown, but kept: {', '.join(unknown)}"))
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
 
     def _on_edited(self, name: str, value: Any) -> None:

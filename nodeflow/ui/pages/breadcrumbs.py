@@ -11,6 +11,7 @@ from nodeflow.document.analysis.flow import FLOW, FLOW_TITLES, is_flow
 from nodeflow.document.analysis.paths import at_path
 from nodeflow.number_text import counted
 from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.shown_text import on_button
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
@@ -78,11 +79,15 @@ class Breadcrumbs(QFrame):
     @property
     def text(self) -> str:
         """The path as it reads."""
-        names = [self.outside.text(), *(step.text() for step in self.steps), self.inside.text()]
+        names = [
+            self.outside.text().replace("&&", "&"),
+            *(step.text() for step in self.steps),
+            self.inside.text(),
+        ]
         return f" {self._between.text()} ".join(names)
 
     def show_path(self, outside: str, inside: str, facts: str) -> None:
-        self.outside.setText(outside)
+        self.outside.setText(on_button(outside))
         self.inside.setText(inside)
         self.facts.setText(facts)
 

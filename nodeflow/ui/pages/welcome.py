@@ -35,6 +35,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.resources import MissingResource, examples, resource
 from nodeflow.ui.core.example_titles import describe, groups, title_of
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.shown_text import on_button
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
@@ -283,7 +284,7 @@ class WelcomePage(QScrollArea):
         grid.setHorizontalSpacing(SPACE[4])
         grid.setVerticalSpacing(SPACE[1])
         for row, path in enumerate(paths):
-            link = button(path.stem, "link")
+            link = button(on_button(path.stem), "link")
             link.setProperty("flush", "true")  # names begin where the heading does
             link.setObjectName(str(path))
             link.clicked.connect(self._on_recent)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.data.document_folder import shown_path
 from nodeflow.document.analysis.analysis import TRAINING
 from nodeflow.document.analysis.outside_data import WEIGHTS, allow_title, place_of_problem
 from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
@@ -26,7 +27,9 @@ from nodeflow.number_text import counted
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.problem_list import ProblemList
+from nodeflow.ui.core.shown_text import on_button
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
@@ -120,8 +123,11 @@ class ProblemsPanel(QWidget):
     def _offer(self, item: QListWidgetItem, place: str) -> None:
         """Put a button that allows reading what a row is about in the place of its hint."""
         item.setText(f"{item.text().partition(chr(10))[0]}\n\n")
-        allow = button(allow_title(place), slot=partial(self.allow_requested.emit, place))
+        allow = button(
+            on_button(allow_title(place)), slot=partial(self.allow_requested.emit, place)
+        )
         allow.setObjectName("fix")
+        allow.setToolTip(plain_tip(shown_path(place)))
         holder = QWidget()
         layout = QHBoxLayout(holder)
         layout.setContentsMargins(0, 0, SPACE[2], 0)
@@ -161,7 +167,7 @@ class ProblemsPanel(QWidget):
         where = problem.node or problem.file or of_document
         if problem.port and problem.node:
             where += f":{problem.port}"
-        text = f"{where}    {plain(problem.message)}"
+        text = plain(f"{where}    {problem.message}")
         if isinstance(problem, ConflictProblem):
             text += LINKS_ROOM
         elif problem.hint:

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
+from nodeflow.document.io.consents import remembered
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import bytes_text, counted
@@ -475,6 +476,7 @@ def _document(store: RunStore, run: Run) -> Document:
     document = flow.loads(store.graph_text(run))
     if run.file:
         document.path = Path(run.file)
+        document.allowed = remembered(document.path)
         reanchor(document, store.folder)
     return document
 

@@ -21,6 +21,7 @@ from nodeflow.number_text import count, counted
 from nodeflow.train.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.messages import in_window, listed
+from nodeflow.ui.core.shown_text import brief, in_title
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
@@ -67,10 +68,10 @@ def _box(
     box = QMessageBox(parent)
     box.setObjectName(name)
     box.setIcon(QMessageBox.Icon.Warning if is_warning else QMessageBox.Icon.Question)
-    box.setWindowTitle(title)
+    box.setWindowTitle(in_title(title))
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(text)
-    box.setInformativeText(more)
+    box.setText(brief(text))
+    box.setInformativeText(brief(more))
     return box
 
 

@@ -73,7 +73,9 @@ class DifferencesDialog(QDialog):
         self.canvas.setVisible(on_canvas is not None and bool(found))
         buttons.rejected.connect(self.reject)
         self.heading = label(heading, "title")
-        layout = column(self.heading, label(what, "muted", wrap=True), self.text, buttons, gap=3)
+        layout = column(
+            self.heading, label(plain(what), "muted", wrap=True), self.text, buttons, gap=3
+        )
         layout.setContentsMargins(SPACE[5], SPACE[5], SPACE[5], SPACE[4])
         self.setLayout(layout)
 

@@ -65,6 +65,7 @@ from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.shown_text import in_title
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import InfoBar
 from nodeflow.ui.core.workspace import Workspace
@@ -466,7 +467,7 @@ class MainWindow(QMainWindow):
         """Name the document in the title bar, and the graph that is shown over the canvas."""
         self.pages.breadcrumbs.show_place(self.files.title, self.workspace)
         mark = "• " if self.workspace.document.is_modified else ""
-        self.setWindowTitle(f"{mark}{self.files.title} – nodeflow")
+        self.setWindowTitle(f"{mark}{in_title(self.files.title)} – nodeflow")
 
     @Slot()
     def _on_view_changed(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 
 from nodeflow.document.analysis.node_flags import (
     device_of,
@@ -16,6 +16,7 @@ from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.shown_text import brief
 
 _STATES = {
     "muted": "Muted: skipped, with its dependents.",
@@ -101,3 +102,8 @@ def _wire_tip(scene: SceneModel, key: tuple[str, str]) -> str:
 
 def _problems(scene: SceneModel, node_id: str) -> list[Problem]:
     return scene.analysis.problems.get(node_id, [])
+
+
+def escape(text: str) -> str:
+    """A text from a file as rich text shows it as it is written."""
+    return html.escape(brief(text))

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from nodeflow.visible_text import visible
+
 DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; a problem in graph, data, file or run; wrong option syntax; interrupted."""
 
 
 @dataclass
 class Environment:
-    """Streams and working folder of one call of the command line."""
+    """Streams and working folder of one call of the command line.
+
+    What a file says never steers the terminal: its control characters are written out.
+    """
 
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
@@ -21,12 +26,12 @@ class Environment:
 
     def print(self, text: str = "") -> None:
         """Print a result on standard output."""
-        self.stdout.write(text + "\n")
+        self.stdout.write(visible(text) + "\n")
         self.stdout.flush()
 
     def message(self, text: str) -> None:
         """Print a message for people on standard error."""
-        self.stderr.write(text + "\n")
+        self.stderr.write(visible(text) + "\n")
         self.stderr.flush()
 
     @property

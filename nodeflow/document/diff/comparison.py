@@ -107,7 +107,7 @@ class _Union:
 
     def made(self) -> Comparison:
         doc = self._document
-        doc.path = self._after.path or self._before.path
+        doc.use_file_of(self._after if self._after.path else self._before)
         headers = {self._scope(n): h for n, h in self._before.subgraphs.items()}
         for name, header in {**headers, **self._after.subgraphs}.items():
             doc.fill("subgraph", name, header)
@@ -339,5 +339,6 @@ def still(doc: Document) -> Document:
     for part in doc.definitions():
         for name in SCOPED:
             copy.graph(part.scope).tables[name].update(part.tables[name])
-    copy.path, copy.next_id = doc.path, doc.next_id
+    copy.use_file_of(doc)
+    copy.next_id = doc.next_id
     return copy

@@ -14,6 +14,7 @@ import numpy as np
 
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.answers import Answers, candidates, chosen_split, shares_of, values_of
+from nodeflow.host.views.inputs_shown import inputs_of
 from nodeflow.host.views.kind import ViewKind
 from nodeflow.host.views.labels import classes_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource
 
 PAGE = 24
-MOST_FEATURES = 8
 ORDERS = ("wrong", "unsure", "rows")
 NO_FILTER, WRONG = "", "wrong"
 
@@ -119,7 +119,7 @@ def _classes(
         keys = each
     ranked = np.flatnonzero(keep)[np.argsort(keys[keep], kind="stable")]
     page, rows = _page(ranked, spec)
-    pictures, texts = _inputs(chosen, columns, rows)
+    pictures, texts = inputs_of(chosen.dataset, chosen.inputs, columns, rows)
     return PredictionData(
         chosen.tensor.name, _names(found), split, splits, len(truth), chosen.dataset.size(split),
         chosen.names, matrix, int((truth == answer).sum()), 0.0, len(ranked), page, rows,
@@ -157,7 +157,7 @@ def _numbers(
     keys = np.arange(len(truth)) if spec.option("order") == "rows" else worst
     ranked = np.argsort(keys, kind="stable")
     page, rows = _page(ranked, spec)
-    pictures, texts = _inputs(chosen, columns, rows)
+    pictures, texts = inputs_of(chosen.dataset, chosen.inputs, columns, rows)
     return PredictionData(
         chosen.tensor.name, _names(found), split, splits, len(truth), chosen.dataset.size(split),
         (), None, 0, float(errors.mean()) if len(errors) else 0.0, len(ranked), page, rows,
@@ -177,46 +177,6 @@ def _page(ranked: np.ndarray, spec: ViewSpec) -> tuple[int, np.ndarray]:
     last = max(0, (len(ranked) - 1) // PAGE)
     page = min(max(0, int(spec.option("page", 0) or 0)), last)
     return page, ranked[page * PAGE : (page + 1) * PAGE].astype(np.int64)
-
-
-def _inputs(
-    chosen: Answers, columns: Mapping[str, Column], rows: np.ndarray
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The inputs of rows: as pictures, else in words."""
-    for name in chosen.inputs:
-        column = columns[name]
-        shape = chosen.dataset.images.get(name) or _picture_shape(column)
-        if shape is not None:
-            values = column.rows(rows).astype(np.float64)
-            grey = values.reshape(len(rows), *shape, -1).mean(axis=-1)
-            return _as_bytes(grey), ()
-    texts = []
-    for name in chosen.inputs:
-        part = columns[name].rows(rows).reshape(len(rows), -1)
-        for index, row in enumerate(part):
-            words = ", ".join(f"{value:.4g}" for value in row[:MOST_FEATURES].tolist())
-            more = ", …" if len(row) > MOST_FEATURES else ""
-            if len(texts) <= index:
-                texts.append(f"{words}{more}")
-            else:
-                texts[index] += f"; {words}{more}"
-    return None, tuple(texts)
-
-
-def _picture_shape(column: Column) -> tuple[int, int] | None:
-    """(height, width) of rows that are pictures: three axes, grey or coloured."""
-    shape = column.type.shape[1:]
-    if len(shape) == 3 and shape[2] in (1, 3) and None not in shape:
-        return shape[0] or 1, shape[1] or 1
-    return None
-
-
-def _as_bytes(pictures: np.ndarray) -> np.ndarray:
-    """Uint8 from 0 to the largest value; pictures with negative values from their smallest."""
-    low = min(0.0, float(pictures.min(initial=0.0)))
-    high = float(pictures.max(initial=0.0))
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.clip((pictures - low) * scale, 0, 255).astype(np.uint8)
 
 
 KIND = ViewKind("predictions", compute, interval=0.5)

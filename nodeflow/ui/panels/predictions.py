@@ -99,7 +99,7 @@ class PredictionsPanel(QWidget):
         self.place = label("", "caption")
         head = QHBoxLayout()
         head.setSpacing(SPACE[2])
-        chosen = (self.ways, self.nodes, self.splits, self.orders, self.wrong, self.filter)
+        chosen = (self.nodes, self.splits, self.orders, self.wrong, self.filter)
         for widget in chosen:
             head.addWidget(widget)
         head.addStretch(1)
@@ -118,6 +118,7 @@ class PredictionsPanel(QWidget):
         left = QVBoxLayout(side)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(SPACE[1])
+        left.addWidget(self.ways)
         left.addWidget(self.figures)
         left.addWidget(self.step)
         left.addWidget(self.matrix, 1)

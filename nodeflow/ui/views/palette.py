@@ -1,7 +1,8 @@
 """Colours of classes, series and signed values, told apart by people who see few colours.
 
-The classes' are those of Okabe and Ito, in an order in which neighbours differ most; light ones are
-darkened on light ground. Signed values run from blue over the ground to orange.
+The classes' are those of Okabe and Ito, in an order in which neighbours differ most, and two more,
+so that each digit has one; light ones are darkened on light ground. Signed values run from blue
+over the ground to orange.
 """
 
 from __future__ import annotations
@@ -13,8 +14,15 @@ from PySide6.QtGui import QColor
 
 from nodeflow.ui.core.theme import Theme, mix
 
-LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#56a5d8", "#c98a00", "#7a6a00", "#50585a")
-DARK = ("#56b4e9", "#f0a35e", "#2bbf95", "#dc94bd", "#8fd0f5", "#f0e442", "#d0b000", "#b9c2be")
+LIGHT = (
+    *("#0072b2", "#d55e00", "#009e73", "#b8609a", "#56a5d8", "#c98a00", "#7a6a00", "#50585a"),
+    *("#7a4fd0", "#8f1d3f"),
+)
+DARK = (
+    *("#56b4e9", "#f0a35e", "#2bbf95", "#dc94bd", "#8fd0f5", "#f0e442", "#d0b000", "#b9c2be"),
+    *("#b8a2ff", "#ff8f9e"),
+)
+COLORS = len(LIGHT)
 SHADES = 16
 WEAK, STRONG = 0.12, 0.45
 """How much of a class's colour is in the ground where the answer is unsure, and sure."""

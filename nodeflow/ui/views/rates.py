@@ -17,7 +17,7 @@ from nodeflow.number_text import count, number
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.views.axes import Chart, draw_axes, make_chart
 from nodeflow.ui.views.drawing import Choice
-from nodeflow.ui.views.palette import class_color
+from nodeflow.ui.views.palette import COLORS, class_color
 from nodeflow.ui.views.sheet import LINE, Sheet, legend
 
 TITLED = 230.0
@@ -64,7 +64,9 @@ def draw_rates(
         sheet.line(line, sheet.theme.color("ink", 0.4), 1.2, dashed=True)
     for index, curve in enumerate(data.curves):
         width = 4.0 if sheet.is_small else 1.8
-        sheet.line(chart.to_sheet(curve.x, curve.y), class_color(sheet.theme, index), width)
+        again = index >= COLORS  # colours come round again
+        points = chart.to_sheet(curve.x, curve.y)
+        sheet.line(points, class_color(sheet.theme, index), width, dashed=again)
     _draw_names(sheet, rect, chart, data)
 
 
@@ -82,7 +84,8 @@ def _draw_names(sheet: Sheet, rect: QRectF, chart: Chart, data: ThresholdData) -
     for index, curve in enumerate(data.curves[: max(room - 1, 0)]):
         y = chart.area.top() + 10 + (index + 1) * LINE
         color = class_color(sheet.theme, index)
-        sheet.line(np.array([[left, y - 4], [left + 12, y - 4]]), color, 2)
+        mark = np.array([[left, y - 4], [left + 12, y - 4]])
+        sheet.line(mark, color, 2, dashed=index >= COLORS)
         area = _area(curve.area)
         wide = rect.right() - left - 22 - text_metrics.width(area, text_metrics.CAPTION)
         name = text_metrics.elide(curve.name, text_metrics.CAPTION, wide)

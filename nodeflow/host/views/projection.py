@@ -1,0 +1,290 @@
+"""A tensor's rows as points: what lies near what, by the principal components or t-SNE.
+
+The rows are those of data that the tensor depends on, or of a matrix itself, such as embeddings.
+Each has a label, a picture or words of its input, and its nearest rows in all dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.host.arrangement import measured
+from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.views.inputs_shown import inputs_of
+from nodeflow.host.views.kind import ViewKind, ViewProblem
+from nodeflow.host.views.labels import class_labels, classes_of
+
+if TYPE_CHECKING:
+    from nodeflow.data.data_splits import DataSplits
+    from nodeflow.host.views.source import ViewSource
+
+MOST_ROWS = 1000
+MOST_SPAN = 4096
+"""Numbers of a row that count; of longer ones those at equal distances."""
+NEIGHBOURS = 8
+COMPONENTS = 3
+SPLITS = ("test", "validation", "train")
+PCA, TSNE = "pca", "tsne"
+EUCLIDEAN, COSINE = "euclidean", "cosine"
+ROUNDED = 1e-12
+"""Share of the variance below which a component is an error of rounding."""
+SIDE = 28
+"""Pixels of a picture's longer side."""
+
+
+@dataclass(frozen=True)
+class ProjectionData:
+    """Points and what they stand for.
+
+    Attributes:
+        tensor: name of what is shown; ``candidates`` of what could be instead.
+        split: of the rows, one of ``splits``; empty where they are those of a matrix.
+        total: rows that there are; the first are shown.
+        dims: numbers of a row.
+        method: ``pca`` or ``tsne``; ``metric`` that of the neighbours.
+        points: float32 (n, k), k components, at most `COMPONENTS`.
+        explained: share of the variance along each component; empty for t-SNE.
+        labels: (n,) one text for each point; empty where nothing is known.
+        groups: int16 (n,), class of each point, -1 where it is not known.
+        names: of the classes.
+        pictures: uint8 (n, height, width) of the inputs, or None.
+        texts: the inputs in words, where they are no pictures.
+        near: int32 (n, m), the nearest rows of each, the nearest first.
+        distances: float32 (n, m).
+    """
+
+    tensor: str
+    candidates: tuple[str, ...]
+    split: str
+    splits: tuple[str, ...]
+    total: int
+    dims: int
+    method: str
+    metric: str
+    points: np.ndarray
+    explained: tuple[float, ...]
+    labels: tuple[str, ...]
+    groups: np.ndarray
+    names: tuple[str, ...]
+    pictures: np.ndarray | None
+    texts: tuple[str, ...]
+    near: np.ndarray
+    distances: np.ndarray
+
+
+def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
+    """The points of a tensor, or of the likeliest one where no name is given.
+
+    Options: ``split``, ``method`` (``pca`` or ``tsne``), ``metric`` (``euclidean`` or ``cosine``).
+
+    Raises:
+        ViewProblem: it has no rows of two numbers or more, or t-SNE is not installed.
+    """
+    names = source.memo("projected", lambda: _candidates(source))
+    if not spec.name and not names:
+        raise ViewProblem(
+            "no node has rows of several numbers",
+            hint="Points are the rows of data after a layer, or of a matrix of embeddings.",
+        )
+    tensor = source.tensor(spec.name or names[0])
+    bindings = source.bindings([tensor])
+    if bindings and tensor.type.ndims and tensor.shape[0] is None:
+        dataset = next(iter(bindings.values())).dataset
+        splits = tuple(s for s in SPLITS if dataset.size(s))
+        wanted = spec.option("split")
+        split = wanted if wanted in splits else splits[0]
+        rows, shown = _of_data(source, tensor, dataset, split)
+    else:
+        splits, split = (), ""
+        rows, shown = _of_matrix(source, tensor)
+    if rows.ndim != 2 or rows.shape[1] < 2 or len(rows) < 3:
+        raise ViewProblem("it has no rows of two numbers or more, or fewer than three of them")
+    good = np.isfinite(rows).all(axis=1)
+    if not good.all():
+        raise ViewProblem(f"{int((~good).sum())} of its rows are not finite")
+    method = spec.option("method", PCA)
+    metric = COSINE if spec.option("metric") == COSINE else EUCLIDEAN
+    if method == TSNE:
+        points, explained = _tsne(source, rows), ()
+    else:
+        method = PCA
+        points, shares = principal(rows)
+        explained = tuple(shares.tolist())
+    near, distances = nearest(rows, metric)
+    return ProjectionData(
+        tensor.name, names, split, splits, shown.total, rows.shape[1], method, metric,
+        points.astype(np.float32), explained, shown.labels, shown.groups, shown.names,
+        shown.pictures, shown.texts, near, distances,
+    )  # fmt: skip
+
+
+# ---- what is shown ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shown:
+    total: int
+    labels: tuple[str, ...]
+    groups: np.ndarray
+    names: tuple[str, ...] = ()
+    pictures: np.ndarray | None = None
+    texts: tuple[str, ...] = ()
+
+
+def _candidates(source: ViewSource) -> tuple[str, ...]:
+    """Names of what could be shown, the likeliest first: the last wide layer, then others."""
+    bound = set(source.bound())
+    layers, matrices = [], []
+    for node in source.task.graph.nodes:
+        if node.derived_from is not None or len(node.outputs) != 1:
+            continue
+        tensor = node.outputs[0]
+        kind = tensor.type
+        if not kind.is_float or not kind.has_rank or len(kind.shape) != 2:
+            continue
+        count, width = kind.shape
+        if node.op.id in ("variable", "constant"):
+            if node.op.id == "variable" and min(count or 0, width or 0) >= 3:
+                matrices.append((node.index, tensor.name))
+            continue
+        is_layer = count is None and (width is None or width >= 2)
+        if is_layer and any(p in bound for p in source.placeholders(tensor)):
+            layers.append((width or 0, node.index, tensor.name))
+    last = max((index for _, index, _ in layers), default=0)
+    widest = [each for each in layers if each[0] > 16] or layers
+    ranked = [name for *_, name in sorted(widest, key=lambda each: last - each[1])]
+    others = [name for *_, name in layers if name not in ranked]
+    return tuple(dict.fromkeys([*ranked, *others, *(name for _, name in sorted(matrices))]))
+
+
+def _of_data(
+    source: ViewSource, tensor: Tensor, dataset: DataSplits, split: str
+) -> tuple[np.ndarray, _Shown]:
+    columns = dataset.split(split)
+    bound = {p: b.column for p, b in source.bindings([tensor]).items() if b.dataset is dataset}
+    total = min(len(columns[name]) for name in bound.values())
+    which = np.arange(min(total, MOST_ROWS))
+    feeds = {p: columns[name].rows(which) for p, name in bound.items()}
+    value = source.run([tensor], feeds)[0]
+    if len(value) != len(which):
+        raise ViewProblem("it has no value for each row")
+
+    def describe() -> _Shown:
+        used = set(bound.values())
+        known = class_labels(dataset, used)
+        groups, names = np.full(len(which), -1, np.int16), ()
+        if known is not None:
+            names = known.names
+            found = classes_of(columns[known.column].rows(which))
+            groups = np.clip(found, 0, len(names) - 1).astype(np.int16)
+        labels = tuple(names[g] for g in groups.tolist()) if names else ()
+        inputs = [name for name in dataset.columns if name in used]
+        pictures, texts = inputs_of(dataset, inputs, columns, which)
+        return _Shown(total, labels, groups, names, _small(pictures), texts)
+
+    shown = source.memo(("projected rows", tensor, split), describe)
+    return _flat(value), shown
+
+
+def _of_matrix(source: ViewSource, tensor: Tensor) -> tuple[np.ndarray, _Shown]:
+    value = source.run([tensor], source.task.feeds([tensor]))[0]
+    if value.ndim < 2:
+        raise ViewProblem("it has no rows")
+    rows = _flat(value[:MOST_ROWS])
+    labels = _words(source, len(value))[:MOST_ROWS]
+    return rows, _Shown(len(value), labels, np.full(len(rows), -1, np.int16))
+
+
+def _words(source: ViewSource, count: int) -> tuple[str, ...]:
+    """The words that stand for the rows of a matrix, where the data name as many."""
+    for binding in source.bound().values():
+        for names in binding.dataset.classes.values():
+            if len(names) == count:
+                return tuple(names)
+    return ()
+
+
+def _flat(value: np.ndarray) -> np.ndarray:
+    """(n, d) float64."""
+    rows = measured(value).reshape(len(value), -1)
+    return rows[:, :: max(1, -(-rows.shape[1] // MOST_SPAN))].astype(np.float64)
+
+
+def _small(pictures: np.ndarray | None) -> np.ndarray | None:
+    """Pictures of at most some pixels a side."""
+    if pictures is None:
+        return None
+    step = max(1, math.ceil(max(pictures.shape[1:3]) / SIDE))
+    return np.ascontiguousarray(pictures[:, ::step, ::step])
+
+
+# ---- where they stand ---------------------------------------------------------------------------
+
+
+def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first principal components of rows, (n, k), and the share of the variance of each.
+
+    The sign of a component is that in which its largest weight is positive, so that pictures of
+    a training do not flip.
+    """
+    from scipy.linalg import eigh  # not needed before a view is drawn
+
+    centred = rows - rows.mean(axis=0)
+    count, width = centred.shape
+    most = min(COMPONENTS, count, width)
+    total = float(np.sum(centred**2))
+    if not total:
+        return np.zeros((count, most)), np.zeros(most)
+    if width <= count:
+        _, weights = eigh(centred.T @ centred, subset_by_index=[width - most, width - 1])
+        weights = weights[:, ::-1]
+        points = centred @ weights
+    else:
+        sizes, left = eigh(centred @ centred.T, subset_by_index=[count - most, count - 1])
+        sizes = np.where(sizes > ROUNDED * total, sizes, 0.0)
+        points = left[:, ::-1] * np.sqrt(sizes[::-1])
+        weights = centred.T @ points
+    largest = np.abs(weights).argmax(axis=0)
+    points = points * np.where(weights[largest, np.arange(most)] < 0, -1.0, 1.0)
+    return points, np.sum(points**2, axis=0) / total
+
+
+def _tsne(source: ViewSource, rows: np.ndarray) -> np.ndarray:
+    try:
+        from sklearn.manifold import TSNE as Embedding  # type: ignore[import-not-found]
+    except ImportError:
+        raise ViewProblem(
+            "t-SNE needs the package scikit-learn",
+            hint="Install it with `pip install scikit-learn`, and restart the engine.",
+        ) from None
+    if source.step is not None:
+        raise ViewProblem(
+            "t-SNE takes too long beside a training", hint="PCA follows it; t-SNE comes after."
+        )
+    perplexity = min(30.0, (len(rows) - 1) / 3)
+    return Embedding(n_components=2, perplexity=perplexity, random_state=0).fit_transform(rows)
+
+
+def nearest(rows: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest other rows of each, int32 (n, m), and their distances, float32 (n, m)."""
+    many = min(NEIGHBOURS, len(rows) - 1)
+    if metric == COSINE:
+        sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows / np.where(sizes > 0, sizes, 1.0)
+    squares = np.sum(rows**2, axis=1)
+    away = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
+    distances = away / 2 if metric == COSINE else np.sqrt(away)
+    np.fill_diagonal(distances, np.inf)
+    near = np.argpartition(distances, many - 1, axis=1)[:, :many]
+    found = np.take_along_axis(distances, near, axis=1)
+    order = np.lexsort((near, found), axis=1)
+    near = np.take_along_axis(near, order, axis=1)
+    return near.astype(np.int32), np.take_along_axis(found, order, axis=1).astype(np.float32)
+
+
+KIND = ViewKind("projection", compute, interval=1.0)

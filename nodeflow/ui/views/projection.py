@@ -1,0 +1,147 @@
+"""Draws the rows of a tensor as points, coloured by class."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.model.document import Document
+from nodeflow.host.views.projection import COSINE, EUCLIDEAN, PCA, TSNE, ProjectionData
+from nodeflow.number_text import count, number
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.views.axes import Chart, Extent, make_chart
+from nodeflow.ui.views.drawing import Choice, ViewDrawing
+from nodeflow.ui.views.palette import class_color, point_color
+from nodeflow.ui.views.rates import SPLITS
+from nodeflow.ui.views.sheet import Sheet, legend
+
+METHODS = ((PCA, "PCA"), (TSNE, "t-SNE"))
+METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))
+MARGIN = 0.05
+NEAR = 12.0
+"""Pixels within which a point is pointed at."""
+
+
+def fits(document: Document, analysis: Analysis, node_id: str) -> str:
+    """It must have rows of two numbers or more."""
+    first = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    if first is None:
+        return ""
+    if not first.is_float or first.ndims is None or first.ndims < 2:
+        return "Points are the rows of a tensor: it must have two axes or more."
+    return "" if first.shape[1] != 1 else "Points need two numbers or more."
+
+
+def extent_of(data: ProjectionData) -> Extent:
+    """The extent of all points, with room around them."""
+    points = data.points[:, :2].astype(np.float64)
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = np.where(high > low, high - low, 1.0)
+    low, high = low - MARGIN * size, high + MARGIN * size
+    return (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+def chart_of(rect: QRectF, data: ProjectionData, small: bool = False) -> Chart:
+    """The chart of all points, without numbers along its sides."""
+    area = rect if small else rect.adjusted(4, 20, -4, -18)
+    return make_chart(area, extent_of(data), small=True, square=False)
+
+
+def draw(sheet: Sheet, rect: QRectF, data: ProjectionData) -> None:
+    """The points, and what their directions explain."""
+    chart = chart_of(rect, data, sheet.is_small)
+    draw_points(sheet, chart, data)
+    if not sheet.is_small:
+        sheet.box(chart.area, None, sheet.theme.color("border_strong", 0.8))
+        sheet.text(chart.area.center().x(), rect.bottom() - 4, axes_words(data), align="center")
+        legend(sheet, rect.adjusted(6, 0, -4, 0), entries(sheet.theme, data))
+
+
+def draw_points(
+    sheet: Sheet, chart: Chart, data: ProjectionData, faded: np.ndarray | None = None
+) -> None:
+    """The points on a chart.
+
+    Args:
+        faded: bool (n,), those that are not looked for.
+    """
+    points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
+    radius = 3.4 if len(points) < 300 or sheet.is_small else 2.6
+    edge = sheet.theme.color("raised")
+    is_faded = np.zeros(len(points), bool) if faded is None else faded
+    for group in np.unique(data.groups).tolist():
+        mine = data.groups == group
+        color = group_color(sheet.theme, group)
+        pale = QColor(color)
+        pale.setAlphaF(0.15)
+        sheet.dots(np.ascontiguousarray(points[mine & is_faded]), pale, radius, pale)
+        sheet.dots(np.ascontiguousarray(points[mine & ~is_faded]), color, radius, edge)
+
+
+def group_color(theme: Theme, group: int) -> QColor:
+    """The colour of a class; of points without one, that of a series."""
+    return point_color(theme, group) if group >= 0 else class_color(theme, 0)
+
+
+def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]:
+    """The classes, for a legend."""
+    return [(name, class_color(theme, index), "dot") for index, name in enumerate(data.names)]
+
+
+def axes_words(data: ProjectionData) -> str:
+    """``components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
+    if not data.explained:
+        return f"t-SNE of {count(data.dims)} dimensions"
+    shares = " and ".join(f"{share:.0%}" for share in data.explained[:2])
+    return f"components 1 and 2: {shares} of the variance of {count(data.dims)} dimensions"
+
+
+def title(data: ProjectionData, index: int) -> str:
+    """``row 12: 7``, or the word that a row stands for."""
+    label = data.labels[index] if data.labels else ""
+    if not data.split:
+        return label or f"row {count(index)}"
+    return f"row {count(index)}: {label}" if label else f"row {count(index)}"
+
+
+def index_at(chart: Chart, data: ProjectionData, at: QPointF) -> int | None:
+    """The point under the pointer."""
+    points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
+    away = np.hypot(points[:, 0] - at.x(), points[:, 1] - at.y())
+    index = int(away.argmin())
+    return index if away[index] <= NEAR else None
+
+
+def words(data: ProjectionData) -> str:
+    """``1000 of 10 000 test rows as points, components 1 and 2: …``."""
+    of = f" {SPLITS[data.split].lower()}" if data.split else " rows"
+    return f"{count(len(data.points))} of {count(data.total)}{of} as points, {axes_words(data)}"
+
+
+def choices(data: ProjectionData) -> tuple[Choice, ...]:
+    """Rows, method, and what is near."""
+    found = [
+        Choice("method", "By", METHODS, data.method),
+        Choice("metric", "Distance", METRICS, data.metric),
+    ]
+    if len(data.splits) > 1:
+        of = tuple((s, SPLITS[s]) for s in data.splits)
+        found.insert(0, Choice("split", "Rows", of, data.split))
+    return tuple(found)
+
+
+def at(data: ProjectionData, rect: QRectF, point: QPointF) -> str:
+    """A point, and its nearest rows."""
+    index = index_at(chart_of(rect, data), data, point)
+    if index is None:
+        return ""
+    near = ", ".join(
+        f"{title(data, int(n))} ({number(d, 3)})"
+        for n, d in zip(data.near[index][:2], data.distances[index][:2], strict=True)
+    )
+    return f"{title(data, index)}; nearest {near}"
+
+
+VIEW = ViewDrawing("projection", "Points", "chart-scatter", 35, fits, draw, words, choices, at)

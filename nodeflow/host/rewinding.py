@@ -203,7 +203,13 @@ class Rewinder:
         }
         self._send(
             p.Previews(
-                asked.revision, asked.request, previews, step=step, names=asked.names, past=step
+                asked.revision,
+                asked.request,
+                previews,
+                notices=notices_of(replay),
+                step=step,
+                names=asked.names,
+                past=step,
             )
         )
         self._on_shown(step)
@@ -227,6 +233,13 @@ class Rewinder:
             column_shape=task.image_shape(tensor, 0),
             past=step,
         )
+
+
+def notices_of(replay: Replay) -> tuple[str, ...]:
+    """What the user has to know about a step: whether it may not be what it was."""
+    if replay.differs_from is None:
+        return ()
+    return (f"The loss differs from the recorded one from step {replay.differs_from} on.",)
 
 
 def named_tensors(task: Task, names: Iterable[str] | None) -> dict[str, Tensor]:

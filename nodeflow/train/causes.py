@@ -93,8 +93,13 @@ def headline(culprit: Culprit) -> str:
 
     >>> zero = Operand("p", "float32", (3,), 0.0, 0.9, (2,), 0.0)
     >>> headline(Culprit("log", "log", (2,), -math.inf, 1, 3, (zero,)))
-    'log of zero: the result is -∞ at [2], where p is 0'
+    'log of zero: the result is −∞ at [2], where p is 0'
     """
+    return f"{cause_of(culprit).kind}: {result_text(culprit)}"
+
+
+def result_text(culprit: Culprit) -> str:
+    """What the culprit made of what: ``the result is −∞ at [2], where p is 0``."""
     where = f" at {index_text(culprit.at)}" if culprit.at else ""
     named = [o for o in culprit.inputs if o.value is not None]
     parts = " and ".join(
@@ -102,8 +107,7 @@ def headline(culprit: Culprit) -> str:
         for o in named[:3]
     )
     because = f"{', where' if where else ':'} {parts}" if parts else ""
-    kind = cause_of(culprit).kind
-    return f"{kind}: the result is {number(culprit.value)}{where}{because}"
+    return f"the result is {number(culprit.value)}{where}{because}"
 
 
 def operand_line(operand: Operand) -> str:

@@ -229,7 +229,14 @@ class _Loop:
             first = bad.step == 1
             kept = "the initial ones" if first else f"those from before step {bad.step}"
             return Diverged(
-                bad.step, epoch, bad.node, bad.value, epoch - 1, kept, culprit=bad.culprit
+                bad.step,
+                epoch,
+                bad.node,
+                bad.value,
+                epoch - 1,
+                kept,
+                culprit=bad.culprit,
+                kept_step=bad.step - 1,
             )
         kept, state = guard.restore(), self.state
         resumed = state.step if state is not None and kept == state.epoch - 1 else None
@@ -289,6 +296,7 @@ class _Loop:
             snapshots,
             record,
             self.numbers,
+            self.at,
         )
         return self.past
 

@@ -68,6 +68,10 @@ class Progress:
         self._losses = [np.concatenate([np.zeros(0), *self._losses])]
         return self._losses[0]
 
+    def recorded(self) -> np.ndarray:
+        """The same, from another thread."""
+        return np.concatenate([np.zeros(0), *list(self._losses)])
+
     def count(self, losses: np.ndarray) -> None:
         """Take the losses of steps; their sum does not depend on how they come in chunks."""
         self.steps += len(losses)

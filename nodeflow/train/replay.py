@@ -21,6 +21,7 @@ from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.numbers import Numbers
+from nodeflow.train.progress import Progress
 from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
@@ -43,6 +44,7 @@ class Past:
         snapshots: copies of the variables.
         tiers: since which step what ran compiled.
         numbers: those of the optimizers, with their changes.
+        progress: what the training has counted and seen so far.
     """
 
     session: Session
@@ -53,6 +55,7 @@ class Past:
     snapshots: Snapshots
     tiers: TierRecord
     numbers: Numbers
+    progress: Progress
 
 
 class Replay:
@@ -60,6 +63,10 @@ class Replay:
 
     A step's values are those during the step: variables from before its updates, its batch, its
     random numbers. Steps are counted from 1, as in the events of a training.
+
+    Attributes:
+        differs_from: the first step whose loss has other bits than the recorded one, as on another
+            processor, or where the data give other values; None if there is none.
 
     Raises (`go_to`):
         RunError: there is no copy from before the step.
@@ -76,6 +83,8 @@ class Replay:
         self._stepper: Stepper | None = None
         self._epoch = self._done = 0
         self._looks: dict[tuple[Tensor, ...], StepValues] = {}
+        self._recorded = np.zeros(0)
+        self.differs_from: int | None = None
 
     @property
     def step(self) -> int:
@@ -104,6 +113,7 @@ class Replay:
         self.session.tiers = TierRecord(self.past.tiers.since, ALL_KNOWN)
         if not copied <= self.step - 1 <= step - 1:
             self._restore(step - 1)
+        self._recorded = self.past.progress.recorded()
         total = step - self.step
         while (left := step - self.step) > 0:
             if self.cancelled():
@@ -120,8 +130,10 @@ class Replay:
         numbers = self.past.numbers
         numbers.feed(stepper, stepper.step)
         count = min(count, numbers.steps_to_change(stepper.step) or count)
+        first = self.step
         done, scalars = stepper.run(min(count, left))
         self._done += done
+        self._compare(first, scalars[:, 0])
         return scalars
 
     def values(
@@ -189,6 +201,15 @@ class Replay:
         self._stepper.step = found.step
         self._epoch, self._done = found.state.epoch, found.state.done
         self._start_epoch()
+
+    def _compare(self, first: int, losses: np.ndarray) -> None:
+        """Note the first loss that is another than the recorded one."""
+        start = first - 1 - self.past.progress.before
+        known = self._recorded[start : start + len(losses)]
+        other = known.view(np.int64) != losses[: len(known)].copy().view(np.int64)
+        if other.any():
+            found = first + int(np.argmax(other))
+            self.differs_from = min(found, self.differs_from or found)
 
     def _stand_before(self) -> None:
         """Let the stepper have all that the step has."""

@@ -221,6 +221,21 @@ def test_the_losses_are_those_of_the_training():
     assert length >= 40 and again[:length].tobytes() == found.losses[:length].tobytes()
 
 
+def test_a_loss_that_is_not_the_recorded_one_is_noticed():
+    graph, training = everything()
+    found = ran(training, graph, "compiled", 40, every=10_000)
+    replay = Replay(found.past)
+    replay.go_to(30)
+    assert replay.differs_from is None
+    progress = found.past.progress
+    progress._losses = [progress.losses.copy()]
+    progress._losses[0][20] += 1e-12
+    replay.go_to(18)
+    assert replay.differs_from is None
+    replay.go_to(22)
+    assert replay.differs_from == 21
+
+
 def test_it_reports_progress_and_can_be_cancelled():
     graph, training = everything()
     found = ran(training, graph, "reference", 30, every=10_000)

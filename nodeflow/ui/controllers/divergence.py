@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from nodeflow.document.edit.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, number
-from nodeflow.train.causes import headline, operand_line
+from nodeflow.train.causes import cause_of, operand_line, result_text
 from nodeflow.train.events import Diverged, Event, Started
 from nodeflow.train.hints import Hint
 from nodeflow.ui.core.engine_link import EngineLink
@@ -79,8 +79,7 @@ def told(event: Diverged) -> str:
     culprit = event.culprit
     if culprit is None:
         return f"The training diverged: {what} {where}. {kept}"
-    first = (
-        f"The training stopped {where}: {what}. It began in {culprit.node}, {headline(culprit)}."
-    )
+    began = f"It began in {culprit.node} ({cause_of(culprit).kind}): {result_text(culprit)}."
+    first = f"The training stopped {where}: {what}. {began}"
     given = [operand_line(operand) for operand in culprit.inputs[:MOST_INPUTS]]
     return "\n".join([f"{first} {kept}", *given])

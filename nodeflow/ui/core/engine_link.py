@@ -449,7 +449,7 @@ class EngineLink(QObject, EngineRequests):
                 self._timer.start(0)  # something else was drawn meanwhile
         if message.past != self.past.step:
             return
-        self.past.on_arrived()
+        self.past.on_arrived(message.notices)
         if message.request == self._derived:
             self.derived.emit(message)
             return
@@ -496,7 +496,7 @@ class EngineLink(QObject, EngineRequests):
         self.past.on_event(message)
         if isinstance(message, events.Done):
             self.has_trained = True
-        if isinstance(message, events.Diverged) and message.kept_epoch:
+        if isinstance(message, events.Diverged) and (message.kept_epoch or message.kept_step):
             self.has_trained = True
         self.training.emit(message)
 

@@ -25,6 +25,7 @@ class ShownStep(QObject):
         is_there: whether its values are shown.
         progress: done and total steps of its computation.
         is_preparing: whether kernels are being compiled for it.
+        notices: what the user has to know about its values.
         first, last: the steps that there are; none where ``first`` is 0.
         per_epoch, first_epoch: how steps are counted in epochs.
     """
@@ -39,6 +40,7 @@ class ShownStep(QObject):
         self.is_there = False
         self.progress = (0, 0)
         self.is_preparing = False
+        self.notices: tuple[str, ...] = ()
         self.first = self.last = 0
         self.per_epoch, self.first_epoch = 0, 1
 
@@ -94,8 +96,9 @@ class ShownStep(QObject):
             self.is_preparing = message.preparing
             self.changed.emit()
 
-    def on_arrived(self) -> None:
-        """The values of the step have come."""
+    def on_arrived(self, notices: tuple[str, ...] = ()) -> None:
+        """The values of the step have come, with what the user has to know of them."""
+        self.notices = notices
         if self.step is not None and not self.is_there:
             self.is_there, self.is_preparing = True, False
             self.changed.emit()

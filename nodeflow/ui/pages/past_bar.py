@@ -46,6 +46,7 @@ class PastBar(QFrame):
         epoch = self._past.epoch_of(step)
         where = f"step {count(step)}{f', in epoch {count(epoch)}' if epoch else ''}"
         if self._past.is_there:
-            self.text.setText(f"The past: {where}, on the batch of that step")
+            said = " ".join((f"The past: {where}, on the batch of that step.", *self._past.notices))
+            self.text.setText(said)
         else:
             self.text.setText(f"Going to {where}…")

@@ -96,7 +96,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         try:
             for event in doctor.examined(events):
                 report.show(event)
-                kept = event.kept_epoch or event.kept_step if isinstance(event, Diverged) else kept
+                kept = event.kept_epoch if isinstance(event, Diverged) else kept
                 if isinstance(event, CheckpointWritten):
                     lost, written = event.problem, event if event.path else written
         except NonFiniteError:

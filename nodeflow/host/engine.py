@@ -48,6 +48,7 @@ from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
+from nodeflow.train.branching import branch
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
@@ -406,7 +407,7 @@ class Engine:
         task, evaluator = self._task(), self._current()
         training = task.training(breakpoints=True)
         keep = request.keep
-        goes_on = request.resume or (keep is not None and keep.go_on)
+        goes_on = request.resume or (keep is not None and keep.go_on) or request.branch is not None
         variables = evaluator.variables() if request.resume else {}
         self._trained = variable_ids(task.build)
         if not goes_on:
@@ -448,6 +449,8 @@ class Engine:
         last = 0
         first_epoch = self._epochs_done + 1
         session, keeping = self._session, keeping_of(request)
+        step, past = request.branch, self._rewinder.past
+        branched = branch(past, step, session, training) if step is not None and past else None
         events = train_keeping(
             session,
             training,
@@ -456,6 +459,7 @@ class Engine:
             first_epoch,
             snapshots=Snapshots(),
             remember=lambda past: self._rewinder.remember(past, task),
+            branched=branched,
         )
         events = self._runs.watch(session, training, events, task, request, keeping)
         doctor = Doctor(training, by_reference(task, self._session))

@@ -40,14 +40,18 @@ class KeptRuns:
         folder = runs_folder()
         if folder is None:
             return events
-        before = self._before if request.resume else None
+        goes_on = request.resume or request.branch is not None
+        before = self._before if goes_on else None
+        step = before.step if before is not None else None
+        if request.branch is not None:
+            step = request.branch - 1
         about = About(
             text=flow.dumps(task.document),
             file=request.file,
             surface="window",
             ids=(variable_ids(task.build), slot_names(task.build)),
             parent=before.run.id if before is not None else "",
-            parent_step=before.step if before is not None else None,
+            parent_step=step if before is not None else None,
             **states_of(keeping),
         )
         self._recording = Recording(folder, about)

@@ -209,12 +209,14 @@ class Train:
 
     Args:
         file: of the document, by which its run is known; empty where it has none.
+        branch: go on from before this step, from 1, of the training that ran last.
     """
 
     request: int
     resume: bool = False
     keep: Keep | None = None
     file: str = ""
+    branch: int | None = None
 
 
 @dataclass(frozen=True)

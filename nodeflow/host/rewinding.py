@@ -55,6 +55,11 @@ class Rewinder:
 
     # ---- for the engine's threads -------------------------------------------------------------
 
+    @property
+    def past(self) -> Past | None:
+        """The training whose steps can be shown."""
+        return self._past
+
     def remember(self, past: Past, task: Task) -> None:
         """Take another training; what was shown of the one before ends."""
         with self._changed:

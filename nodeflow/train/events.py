@@ -189,7 +189,6 @@ class Diverged:
             ``kept`` says in words which these are.
         fixes: what may help; each has the text of a button and edits.
         culprit: the op with which it began; None if that is not known.
-        kept_step: the step after which the variables had these weights; 0 where that is not known.
     """
 
     step: int
@@ -200,7 +199,6 @@ class Diverged:
     kept: str
     fixes: tuple[Hint, ...] = ()
     culprit: Culprit | None = None
-    kept_step: int = 0
 
     @property
     def what(self) -> str:

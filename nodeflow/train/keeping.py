@@ -103,9 +103,15 @@ def train_keeping(
     *,
     snapshots: Snapshots | None = None,
     remember: Callable[[Past], None] = lambda past: None,
+    branched: Resumption | None = None,
 ) -> Iterator[Event]:
-    """As `loop.train`, with checkpoints; raises as `Keeping.begin`, too, and before it begins."""
+    """As `loop.train`, with checkpoints; raises as `Keeping.begin`, too, and before it begins.
+
+    Args:
+        branched: where it goes on, if that is in no folder.
+    """
     checkpoints, resumption = keeping.begin(session, training)
+    resumption = branched or resumption
     return train(
         session,
         training,

@@ -236,7 +236,6 @@ class _Loop:
                 epoch - 1,
                 kept,
                 culprit=bad.culprit,
-                kept_step=bad.step - 1,
             )
         kept, state = guard.restore(), self.state
         resumed = state.step if state is not None and kept == state.epoch - 1 else None
@@ -301,8 +300,8 @@ class _Loop:
         return self.past
 
     def _identity(self) -> Callable[[], Mapping[str, Any]]:
-        if self.resumption is not None:
-            known = self.resumption.identity
+        known = self.resumption.identity if self.resumption is not None else None
+        if known is not None:
             return lambda: known
         columns = (b.dataset.split("train")[b.column] for b in self.bindings.values())
         if any(column.lazy for column in columns):  # files are read by one thread at a time

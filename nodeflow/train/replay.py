@@ -97,6 +97,11 @@ class Replay:
         return self._epoch
 
     @property
+    def done(self) -> int:
+        """How many steps of that epoch come before it."""
+        return self._done
+
+    @property
     def stepper(self) -> Stepper:
         """It stands before the step."""
         assert self._stepper is not None
@@ -125,7 +130,7 @@ class Replay:
         """Make steps, at most to the end of the epoch; what they recorded, float64 (steps, 1 +
         probes)."""
         stepper = self.stepper
-        self._begin_epoch()
+        self.begin_epoch()
         left = self._per_epoch - self._done
         numbers = self.past.numbers
         numbers.feed(stepper, stepper.step)
@@ -213,10 +218,10 @@ class Replay:
 
     def _stand_before(self) -> None:
         """Let the stepper have all that the step has."""
-        self._begin_epoch()
+        self.begin_epoch()
         self.past.numbers.feed(self.stepper, self.stepper.step)
 
-    def _begin_epoch(self) -> None:
+    def begin_epoch(self) -> None:
         """Go on in the next epoch, where one has ended."""
         if self._done == self._per_epoch:
             self._epoch, self._done = self._epoch + 1, 0

@@ -24,19 +24,19 @@ class Resumption:
 
     Attributes:
         state: where; what has changed is adapted.
-        folder: where the checkpoint lies.
-        identity: of the training that goes on.
+        folder: where the checkpoint lies; None where it lies in memory.
+        identity: of the training that goes on; None where it is not known yet.
         notices: what the user has to know.
     """
 
     state: TrainingState
-    folder: Path
-    identity: Mapping[str, Any]
+    folder: Path | None
+    identity: Mapping[str, Any] | None
     notices: tuple[str, ...] = ()
 
     def is_in(self, folder: Path) -> bool:
         """Whether its checkpoint lies in a folder."""
-        return self.folder.resolve() == folder.resolve()
+        return self.folder is not None and self.folder.resolve() == folder.resolve()
 
 
 class ChangedProblem(CheckpointProblem):

@@ -12,7 +12,7 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done
+from nodeflow.train.events import Done, Resumed
 from nodeflow.train.loop import train
 
 LEFT = Qt.MouseButton.LeftButton
@@ -129,3 +129,15 @@ def test_another_training_ends_the_past(qtbot, window, scrubber):
     shortcut(qtbot, window, "Ctrl+T")
     qtbot.waitUntil(lambda: window.link.past.step is None, timeout=30000)
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
+
+
+def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
+    resumed: list[Resumed] = []
+    window.link.training.connect(lambda e: resumed.append(e) if isinstance(e, Resumed) else None)
+    scrubber.number.setValue(9)
+    wait_for(qtbot, window, 9)
+    qtbot.mouseClick(scrubber.branch, LEFT)
+    qtbot.waitUntil(lambda: bool(resumed), timeout=30000)
+    assert resumed[0].step == 8 and len(resumed[0].losses) == 8
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
+    assert window.link.past.step is None

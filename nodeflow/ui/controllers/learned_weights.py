@@ -238,7 +238,7 @@ class LearnedWeights(QObject):
             self._unsaved = True
             self._keep()
         elif isinstance(event, Diverged):
-            self._unsaved = self._unsaved or event.kept_epoch > 0 or event.kept_step > 0
+            self._unsaved = self._unsaved or event.kept_epoch > 0
             self._keep()
 
     @Slot(object)

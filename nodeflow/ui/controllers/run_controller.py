@@ -284,6 +284,15 @@ class RunController(QObject):
         self._prepare_training()
         self._link.train(resume, self.unfinished.begin())
 
+    def branch(self, step: int) -> None:
+        """Train on from before a step of the last training, with what was edited since."""
+        blocked = self._train_blocked()
+        if blocked is not None:
+            self._messages.show(blocked.reason, "warning")
+            return
+        self._prepare_training()
+        self._link.train(keep=self.unfinished.begin(), branch=step)
+
     def _prepare_training(self) -> None:
         self._undim()
         self._problems.set_run_problems([])

@@ -327,12 +327,16 @@ class EngineLink(QObject, EngineRequests):
         self._send_lasting(budget)
         self.refresh_soon()
 
-    def train(self, resume: bool = False, keep: p.Keep | None = None) -> int:
-        """Train; ``keep`` says where the state is kept, and whether it goes on from there."""
+    def train(
+        self, resume: bool = False, keep: p.Keep | None = None, branch: int | None = None
+    ) -> int:
+        """Train; ``keep`` says where the state is kept, and whether it goes on from there,
+        ``branch`` from before which step of the last training."""
         request = self._next()
         self._trainings.append(request)
         path = self._workspace.root.path
-        self._send(p.Train(request, resume, keep, str(path.resolve()) if path else ""))
+        file = str(path.resolve()) if path else ""
+        self._send(p.Train(request, resume, keep, file, branch))
         return request
 
     def keep_weights(self, path: str) -> None:
@@ -496,7 +500,7 @@ class EngineLink(QObject, EngineRequests):
         self.past.on_event(message)
         if isinstance(message, events.Done):
             self.has_trained = True
-        if isinstance(message, events.Diverged) and (message.kept_epoch or message.kept_step):
+        if isinstance(message, events.Diverged) and message.kept_epoch:
             self.has_trained = True
         self.training.emit(message)
 

@@ -390,7 +390,9 @@ def _show_metrics(context: PanelContext) -> None:
 def _make(context: PanelContext) -> TrainingPanel:
     panel = TrainingPanel(context.workspace, context.plots, context.settings, context.themes)
     panel.add_control(EarlyStoppingToggle(context.workspace))
-    panel.add_scrubber(Scrubber(context.link.past, context.themes))
+    scrubber = Scrubber(context.link.past, context.themes)
+    scrubber.branch_requested.connect(context.run.branch)
+    panel.add_scrubber(scrubber)
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
     run.training_started.connect(show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QTransform
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QSpinBox, QToolButton, QWidget
 
@@ -19,7 +19,13 @@ PLAY_MS = 150
 
 
 class Scrubber(QWidget):
-    """Chooses the step that the window shows; hidden while there is none."""
+    """Chooses the step that the window shows; hidden while there is none.
+
+    Signals:
+        branch_requested(step): train on from before this step.
+    """
+
+    branch_requested = Signal(int)
 
     def __init__(self, past: ShownStep, themes: ThemeManager) -> None:
         super().__init__()
@@ -47,6 +53,8 @@ class Scrubber(QWidget):
         self.number.valueChanged.connect(self._on_number)
         self.text = label("", "caption")
         self.text.setMinimumWidth(150)
+        self.branch = button("Train from here", "", self._on_branch)
+        self.branch.setToolTip("A new training that goes on from before this step")
         self.now = button("Back to now", "primary", past.back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -57,6 +65,7 @@ class Scrubber(QWidget):
         layout.addWidget(self.number)
         layout.addSpacing(SPACE[1])
         layout.addWidget(self.text)
+        layout.addWidget(self.branch)
         layout.addWidget(self.now)
         self._drag = QTimer(self, singleShot=True, interval=DRAG_MS)
         self._drag.timeout.connect(self._go)
@@ -98,6 +107,7 @@ class Scrubber(QWidget):
                 widget.blockSignals(False)
         self.slider.setPageStep(max(1, past.per_epoch))
         self.now.setVisible(past.step is not None)
+        self.branch.setVisible(past.step is not None)
         self.step_back.setEnabled(shown > past.first)
         self.play_back.setEnabled(shown > past.first)
         self.step_on.setEnabled(past.step is not None and shown < past.last)
@@ -143,6 +153,11 @@ class Scrubber(QWidget):
     @Slot()
     def _on_step_on(self) -> None:
         self._move(1)
+
+    @Slot()
+    def _on_branch(self) -> None:
+        if self._past.step is not None:
+            self.branch_requested.emit(self._past.step)
 
     def _move(self, by: int) -> None:
         past = self._past

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from test_expand import shown
 from test_subgraph_actions import node, shortcut
 
@@ -73,6 +73,17 @@ def test_a_click_goes_back_a_step_and_the_past_is_marked(qtbot, window, scrubber
     wait_for(qtbot, window, None)
     assert not window.pages.past_bar.isVisibleTo(window.pages)
     assert "step" not in window.data.text.lower()
+
+
+def test_the_handle_comes_to_where_it_is_clicked(qtbot, window, scrubber):
+    window.docking.show("training")
+    slider, past = scrubber.slider, window.link.past
+    qtbot.waitUntil(slider.isVisible)
+    place = QPoint(slider.width() // 4, slider.height() // 2)
+    qtbot.mouseClick(slider, LEFT, pos=place)
+    quarter = past.first + (past.last - past.first) / 4
+    assert slider.value() == pytest.approx(quarter, abs=0.05 * (past.last - past.first))
+    wait_for(qtbot, window, slider.value())
 
 
 def test_nodes_show_what_they_were(qtbot, window, scrubber):

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QIcon, QTransform
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QSpinBox, QToolButton, QWidget
+from PySide6.QtGui import QIcon, QMouseEvent, QTransform
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QSlider,
+    QSpinBox,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QWidget,
+)
 
 from nodeflow.number_text import count
 from nodeflow.ui.core.shown_step import ShownStep
@@ -16,6 +24,22 @@ DRAG_MS = 40
 """Pause of a drag before a step is asked for; the one before is given up then."""
 PLAY_MS = 150
 """Between two steps that are played, at least; the next one waits for the values of the last."""
+
+
+class StepSlider(QSlider):
+    """A slider whose handle comes to where it is clicked, and can be dragged on from there."""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        option, part = QStyleOptionSlider(), QStyle.SubControl
+        self.initStyleOption(option)
+        kind = QStyle.ComplexControl.CC_Slider
+        handle = self.style().subControlRect(kind, option, part.SC_SliderHandle, self)
+        place = event.position().toPoint()
+        if event.button() == Qt.MouseButton.LeftButton and not handle.contains(place):
+            span = self.width() - handle.width()
+            at = place.x() - handle.width() // 2
+            self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), at, span))
+        super().mousePressEvent(event)
 
 
 class Scrubber(QWidget):
@@ -42,7 +66,7 @@ class Scrubber(QWidget):
             tool.clicked.connect(slot)
         for tool in (self.play_back, self.play_on):
             tool.setCheckable(True)
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the training")
         self.slider.setToolTip("Show every value as it was at this step")
         self.slider.valueChanged.connect(self._on_slider)

@@ -41,9 +41,10 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
     else:
         if arguments.git and found:
             environment.print(f"nodeflow diff {arguments.before}")
-        paint = _coloured if _has_colours(environment) else _plain
-        for line in lines(found, paint):
-            environment.print(line)
+        shows = _has_colours(environment)
+        for marked in lines(found, lambda line, change: f"{COLOURS[change]}\0{line}"):
+            color, mark, line = marked.partition("\0")
+            environment.print(line if mark else marked, color if mark and shows else "")
     return PROBLEM if found and not arguments.git else DONE
 
 
@@ -64,11 +65,3 @@ def _read(environment: Environment, name: str) -> Document:
 def _has_colours(environment: Environment) -> bool:
     stream = environment.stdout
     return bool(getattr(stream, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
-
-
-def _plain(line: str, change: str) -> str:
-    return line
-
-
-def _coloured(line: str, change: str) -> str:
-    return f"\x1b[{COLOURS[change]}m{line}\x1b[0m"

@@ -24,9 +24,10 @@ class Environment:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     folder: Path = field(default_factory=Path.cwd)
 
-    def print(self, text: str = "") -> None:
-        """Print a result on standard output."""
-        self.stdout.write(visible(text) + "\n")
+    def print(self, text: str = "", color: str = "") -> None:
+        """Print a result on standard output, in a terminal's colour (``31`` is red) if given."""
+        text = visible(text)
+        self.stdout.write((f"\x1b[{color}m{text}\x1b[0m" if color else text) + "\n")
         self.stdout.flush()
 
     def message(self, text: str) -> None:

@@ -208,9 +208,11 @@ def _way_out(place: str, roots: tuple[str, ...]) -> str | None:
 def _link(place: str) -> str | None:
     """Where a link leads; None if it is no link, or nothing that can be opened."""
     try:
-        return os.readlink(place)
+        target = os.readlink(place)
     except (OSError, ValueError):
         return None
+    long = target.startswith("\\\\?\\") and target[5:6] == ":"  # how Windows writes whole paths
+    return target[4:] if long else target
 
 
 def _split(place: str) -> tuple[str, list[str]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from nodeflow.data import document_folder
 from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.document_folder import DocumentFolder, allowance, local_path, may_read
 from nodeflow.data.errors import DataNotFound, OutsideData
@@ -231,3 +234,47 @@ def test_a_path_is_taken_as_the_system_takes_it(monkeypatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert local_path("~/x.csv") == "/home/me/x.csv" and local_path("a/b.csv") == "a/b.csv"
     assert local_path("file:///a%20b.csv") == "/a b.csv" and local_path("file:/x") == "/x"
+
+
+@pytest.fixture
+def windows(monkeypatch) -> list[str]:
+    """The module as it computes on Windows; what is read of links is noted."""
+    read: list[str] = []
+
+    def readlink(path: str) -> str:
+        read.append(path)
+        if path.lower() == r"c:\docs\link.csv":
+            return r"\\host\share\x.csv"
+        raise OSError
+
+    names = {name: getattr(os, name) for name in ("fspath", "PathLike", "curdir", "pardir")}
+    fake = SimpleNamespace(
+        **names, path=ntpath, sep="\\", altsep="/", name="nt", getcwd=lambda: r"C:\work",
+        readlink=readlink,
+    )  # fmt: skip
+    monkeypatch.setattr(document_folder, "os", fake)
+    monkeypatch.setattr(document_folder, "_data_folders", lambda: ())
+    return read
+
+
+@pytest.mark.parametrize(
+    "written", ["x.csv", "sub/x.csv", r"C:\Docs\X.csv", "file:///C:/docs/x.csv", r"sub\..\x.csv"]
+)
+def test_on_windows_the_folder_is_its_own(windows, written: str) -> None:
+    reach = DocumentFolder(r"C:\docs")
+    assert reach.may_read(reach.place(written))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [r"..\x.csv", "../x.csv", r"C:\x.csv", r"\x.csv", "/x.csv", "D:x.csv", r"D:\docs\x.csv",
+     "file:///C:/x.csv", r"\\host\share\x.csv", "//host/share/x.csv", r"/\host\share\x.csv",
+     r"\\?\C:\docs\x.csv", r"\\.\pipe\x",
+     "file://host/share/x.csv", "file:////host/share/x.csv", "link.csv", r"C:\docs2\x.csv"],
+)  # fmt: skip
+def test_on_windows_what_leads_out_is_not_touched(windows, written: str) -> None:
+    reach = DocumentFolder(r"C:\docs")
+    place = reach.place(written)
+    assert not reach.may_read(place) and reach.leaves(place)
+    assert all(path.lower().startswith(("c:\\docs\\", "c:\\docs")) for path in windows), windows
+    reach.refusal(place)

@@ -578,9 +578,25 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "print versions, threads, BLAS, cache and display for a bug report",
+        "print versions, threads, BLAS, cache and display for a bug report, or write one",
         "nodeflow.cli.doctor:doctor",
-        (JSON,),
+        (
+            option(
+                "--bundle",
+                help="write a report to attach to a problem: versions, settings, errors in the "
+                "log; no data, no graph, and home, user and host by other names",
+                metavar="FILE.zip",
+            ),
+            option(
+                "--with",
+                help="put this file into the report, as it is (several times: several files)",
+                metavar="FILE",
+                dest="files",
+                action="append",
+                default=[],
+            ),
+            JSON,
+        ),
     ),
 )
 

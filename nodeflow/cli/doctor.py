@@ -1,34 +1,28 @@
-"""``nodeflow doctor``: print versions and machine details for a bug report."""
+"""``nodeflow doctor``: print versions and machine details for a bug report, or write one."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line
-
-PACKAGES = (
-    "nodeflow",
-    "numpy",
-    "numba",
-    "llvmlite",
-    "scipy",
-    "PySide6-Essentials",
-    "pyqtgraph",
-    "safetensors",
-    "pillow",
-)
-
-NUM_THREADS = "NODEFLOW_NUM_THREADS"
+from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.values import ArgumentProblem
+from nodeflow.number_text import bytes_text
 
 
 def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print versions, threads, BLAS, kernel cache, data and display."""
+    """Print versions, threads, BLAS, kernel cache, data and display; or write a report.
+
+    Raises:
+        FileProblem: the report cannot be written, or a file for it cannot be read.
+        ArgumentProblem: there is a file for a report, and no report.
+    """
+    if arguments.bundle is not None:
+        return _write(arguments, environment)
+    if arguments.files:
+        raise ArgumentProblem("--with adds a file to a report", hint="Give --bundle FILE.zip, too.")
+    from nodeflow.host.machine_facts import collect
+
     facts = collect()
     if arguments.json:
         environment.print(json_line(facts))
@@ -40,78 +34,23 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
             environment.print(f"  {name:<{width}}  {value}")
 
 
-def collect() -> dict[str, dict[str, Any]]:
-    """Everything that ``doctor`` prints, by section."""
-    return {
-        "versions": _versions(),
-        "machine": {
-            "system": platform.platform(),
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-        },
-        "engine": _engine(),
-        "data": _data(),
-        "runs": _runs(),
-        "display": _display(),
-    }
+def _write(arguments: argparse.Namespace, environment: Environment) -> None:
+    """List what a report holds, then write it."""
+    from nodeflow.host.report import collect_report, write_report
 
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def _engine() -> dict[str, Any]:
-    from nodeflow.engine.compiler.cache import cache_info
-    from nodeflow.engine.devicelib.blas import blas_info
-    from nodeflow.engine.runtime.thread_pool import default_threads
-
-    blas = {f"blas {k}": v for k, v in blas_info().items()}
-    cache = {f"cache {k}": v for k, v in cache_info().items()}
-    return {"threads": default_threads(), NUM_THREADS: _num_threads(), **blas, **cache}
-
-
-def _num_threads() -> str:
-    text = os.environ.get(NUM_THREADS, "not set")
-    if text == "not set" or (text.isdecimal() and int(text) > 0):
-        return text
-    return f"{text!r} is not a positive whole number and is ignored"
-
-
-def _data() -> dict[str, str]:
-    from nodeflow.data.sources.mnist import find, places
-
-    used = find()
-    return {
-        f"mnist {p.kind}": f"{p.folder} ({'used' if p == used else 'no' if p.missing else 'yes'})"
-        for p in places()
-    }
-
-
-def _runs() -> dict[str, Any]:
-    from nodeflow.paths import RUNS_VARIABLE, runs_folder
-    from nodeflow.run_store.errors import RunStoreProblem
-    from nodeflow.run_store.store import RunStore
-
-    folder = runs_folder()
-    found = {RUNS_VARIABLE: os.environ.get(RUNS_VARIABLE, "not set")}
-    if folder is None:
-        return found
-    journals = {"wal": "write-ahead log", "delete": "rollback journal: memory is not shared there"}
-    try:
-        with RunStore(folder, write=False) as store:
-            state = f"{len(store.runs())} runs, {journals.get(store.journal, store.journal)}"
-            state = state if store.journal else "nothing is kept yet"
-    except RunStoreProblem as error:
-        state = str(error)
-    return {**found, "runs folder": str(folder), "runs state": state}
-
-
-def _display() -> dict[str, str]:
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "QT_SCALE_FACTOR")
-    return {name: os.environ.get(name, "not set") for name in names}
+    path = environment.path(arguments.bundle)
+    parts = collect_report(with_files=[environment.path(name) for name in arguments.files])
+    if arguments.json:
+        sizes = [{"name": p.name, "bytes": len(p.content), "what": p.what} for p in parts]
+        environment.print(json_line({"file": str(path), "parts": sizes}))
+    else:
+        environment.message(f"nodeflow: the report holds {plural(len(parts), 'file')}:")
+        width = max(len(part.name) for part in parts)
+        for part in parts:
+            size = bytes_text(len(part.content))
+            environment.message(f"  {part.name:<{width}}  {size:>8}  {part.what}")
+    write_report(path, parts)
+    environment.message(
+        f"nodeflow: written to {arguments.bundle}; nothing is sent: look at it, and attach it to a "
+        "report yourself"
+    )

@@ -17,7 +17,7 @@ from nodeflow.resources import resource
 from nodeflow.ui.controllers.resume_offer import offer_resume
 from nodeflow.ui.controllers.theme_actions import chosen_theme
 from nodeflow.ui.core.engine_client import ClientFactory, engine_client
-from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.error_handler import ErrorHandler, crash_file
 from nodeflow.ui.core.gui_gc import collect_here
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.stylesheet import apply_theme
@@ -107,6 +107,7 @@ def run(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     errors = ErrorHandler()
     errors.install()
+    errors.note_crashes(crash_file())
     try:
         window = make_window(errors=errors, safe=safe)
         late = _open_first(window, Path(path) if path is not None else None)

@@ -130,7 +130,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "keymap",
                 "show_log",
             ),
-            *(SEPARATOR, "about"),
+            *("report_problem", SEPARATOR, "about"),
         ),
     ),
 )

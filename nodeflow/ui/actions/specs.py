@@ -500,6 +500,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("keymap", "Keys and pointer…", "", "settings", "Change the keys of commands"),
     _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
+    _a(
+        "report_problem",
+        "Report a problem…",
+        "",
+        "triangle-alert",
+        "Write a report to attach; nothing is sent",
+    ),
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
 )

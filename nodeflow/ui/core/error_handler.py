@@ -8,16 +8,20 @@ them. Nothing is swallowed and nothing is shown twice at once.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import logging
 import logging.handlers
+import os
 import sys
 import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, QtMsgType, Signal, qInstallMessageHandler
+
+from nodeflow.host.report import CRASH
 
 log = logging.getLogger("nodeflow")
 
@@ -40,6 +44,11 @@ def log_file() -> Path:
     return Path(QStandardPaths.writableLocation(place)) / "nodeflow" / "window.log"
 
 
+def crash_file() -> Path:
+    """Where a crash of the window is noted."""
+    return log_file().with_name(CRASH)
+
+
 class ErrorHandler(QObject):
     """Takes over the hooks of Python and Qt until ``uninstall``.
 
@@ -55,6 +64,19 @@ class ErrorHandler(QObject):
         super().__init__(parent)
         self._before: tuple[Any, Any, Any] | None = None
         self._handlers: list[logging.Handler] = []
+        self._crash: IO[str] | None = None
+
+    def note_crashes(self, path: Path) -> None:
+        """Let Python write where it is if the process crashes; keep what the last crash wrote."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size:
+                os.replace(path, path.with_name(f"last-{path.name}"))
+            self._crash = path.open("w", encoding="utf-8")
+        except OSError as error:
+            log.warning("a crash leaves no trace: %s", error)
+            return
+        faulthandler.enable(self._crash)
 
     def install(self, path: Path | None = None) -> None:
         """Take the hooks, and log to ``path`` (default: `log_file`)."""
@@ -77,6 +99,10 @@ class ErrorHandler(QObject):
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
         self._before = None
         qInstallMessageHandler(None)
+        if self._crash is not None:
+            faulthandler.disable()
+            self._crash.close()
+            self._crash = None
         for handler in self._handlers:
             log.removeHandler(handler)
             handler.close()

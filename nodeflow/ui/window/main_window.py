@@ -48,6 +48,7 @@ from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.popup_actions import PopupActions
 from nodeflow.ui.controllers.predict_actions import PredictActions
+from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.run_controller import RunController
 from nodeflow.ui.controllers.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
@@ -282,6 +283,7 @@ class MainWindow(QMainWindow):
             workspace, canvas, pages, quick_pick, self.subgraphs, themes, messages
         )
         add_engine_settings(self, link, settings, actions)
+        self.report = ProblemReport(self, workspace, settings, messages, actions)
         ThemeActions(settings, themes, actions)
 
     def _make_panels(self, errors: ErrorHandler | None) -> None:

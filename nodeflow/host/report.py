@@ -1,0 +1,167 @@
+"""A report of a problem: what helps to find its cause, and nothing that is private.
+
+It holds versions and facts of the machine, settings, warnings and errors from the end of the
+window's log, and its last crash. It has no data and no graphs, but those that the user adds. Names
+of files that settings remember are left out, and so is what graphs print; the home folder is ``~``,
+and user and machine are called USER and HOST. Nothing here opens a network connection.
+"""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import io
+import json
+import os
+import re
+import socket
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.atomic_write import write_atomically, writing
+from nodeflow.errors import FileProblem
+from nodeflow.file_reading import read_bytes
+from nodeflow.host.machine_facts import collect
+from nodeflow.paths import cache_folder, config_folder, home
+
+LOG_BYTES = 200_000
+SETTINGS = (
+    "theme", "threads", "live_megabytes", "live_seconds", "preview_read_megabytes",
+    "run_read_megabytes", "any_file", "edits_reach_training", "backups", "smoothing", "pointer",
+    "minimap", "shortcuts",
+)  # fmt: skip
+"""What of the window's settings says nothing about its user's work."""
+LOG, CRASH = "window.log", "window-crash.txt"
+_RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ([A-Z]+) ")
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a report.
+
+    Attributes:
+        what: says in a few words what it is.
+    """
+
+    name: str
+    what: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the window keeps its settings and its log."""
+
+    settings: Path
+    logs: Path
+
+    @staticmethod
+    def usual() -> Places:
+        """Those of this user."""
+        if sys.platform == "darwin":
+            library = home() / "Library"
+            return Places(library / "Preferences/nodeflow/window.ini", library / "Caches/nodeflow")
+        return Places(config_folder() / "window.ini", cache_folder())
+
+
+def collect_report(places: Places | None = None, with_files: Sequence[Path] = ()) -> list[Part]:
+    """The parts of a report; it takes a second or two.
+
+    Args:
+        with_files: graphs or data that the user adds, as they are.
+
+    Raises:
+        FileProblem: one of them cannot be read.
+    """
+    places = places or Places.usual()
+    facts = json.dumps(collect(), indent=1, ensure_ascii=False, default=str)
+    parts = [
+        Part("machine.json", "versions, processor, kernel cache, display", _shown(facts)),
+        Part("settings.json", "settings of the window", _shown(_settings(places.settings))),
+    ]
+    log = _log(places.logs)
+    if log:
+        parts.append(Part("log.txt", "warnings and errors of the window", _shown(log)))
+    if found := _TRACEBACK.findall(log):
+        parts.append(Part("last-error.txt", "the last error in it", _shown(found[-1] + "\n")))
+    if crash := _text(places.logs / f"last-{CRASH}"):
+        parts.append(Part("last-crash.txt", "where the window crashed", _shown(crash)))
+    for path in with_files:
+        try:
+            content = read_bytes(path)
+        except OSError as error:
+            raise FileProblem(f"cannot read {path}: {error.strerror or error}") from error
+        parts.append(Part(f"files/{path.name}", "added by you, as it is", content))
+    return parts
+
+
+def write_report(path: Path, parts: Sequence[Part]) -> None:
+    """Write the parts as a zip archive.
+
+    Raises:
+        FileProblem: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in parts:
+            archive.writestr(part.name, part.content)
+    with writing(path):
+        write_atomically(path, buffer.getvalue())
+
+
+def without_private(text: str) -> str:
+    """A text without home folder, user name and name of the machine."""
+    homes = {str(home()), os.path.expanduser("~"), os.path.realpath(home())}
+    for folder in sorted(homes - {"/", "~"}, key=len, reverse=True):
+        for written in (folder, folder.replace("\\", "\\\\"), folder.replace("\\", "/")):
+            text = text.replace(written, "~")
+    for name, other in ((_user(), "USER"), (socket.gethostname(), "HOST")):
+        if len(name) > 1:
+            text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", other, text)
+    return text
+
+
+def _shown(text: str) -> bytes:
+    return without_private(text).encode()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return ""
+
+
+def _settings(path: Path) -> str:
+    """Those of the settings that are in `SETTINGS`, as JSON."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(_text(path))
+        found = dict(parser["General"]) if parser.has_section("General") else {}
+    except configparser.Error:
+        return json.dumps({"damaged": True})
+    return json.dumps({name: found[name] for name in SETTINGS if name in found}, indent=1)
+
+
+def _log(folder: Path) -> str:
+    """Warnings and errors at the end of the log, without notes, such as what a graph prints."""
+    kept, wanted = [], False
+    for line in "".join(_text(folder / name) for name in (f"{LOG}.1", LOG)).splitlines(True):
+        if record := _RECORD.match(line):
+            wanted = record[1] not in ("DEBUG", "INFO")
+        if wanted:
+            kept.append(line)
+    text = "".join(kept)
+    return text if len(text) <= LOG_BYTES else text[-LOG_BYTES:].partition("\n")[2]
+
+
+def _text(path: Path) -> str:
+    """The text of a file; empty where there is none."""
+    try:
+        return read_bytes(path).decode(errors="replace")
+    except (OSError, FileProblem):
+        return ""

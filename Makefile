@@ -1,7 +1,7 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
 # make test   set up what is missing and run every test
-# make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 10 000
-#             random merges, 200 random kills: about an hour and a half on 2 idle cores
+# make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, and
+#             what tests/volumes.py lists: 100 000 sequences of edits, 10 000 kills, a long session
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
 #                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
 #                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0
@@ -29,12 +29,21 @@ test: .venv/.ready-test
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not serial"
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
 
+# What the nightly setting enlarges: volumes, shares of them and seeds are in tests/volumes.py.
+# NIGHTLY_SHARE=0.1 does a tenth; FIRST_SEED goes on where the last night stopped.
+NIGHTLY_SHARE ?= 1
+FIRST_SEED ?= 0
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
-           tests/engine/test_examples_agree.py tests/programs tests/document/test_merge.py
+           tests/engine/test_examples_agree.py tests/programs tests/document/test_merge.py \
+           tests/document/test_edit_sequences.py tests/document/test_journal_kills.py \
+           tests/document/test_hostile_files.py tests/host/test_live_edits.py tests/faults
+NIGHTLY_ALONE := tests/host/test_random_kills.py tests/train/test_random_training_kills.py \
+                 tests/run_store/test_random_run_kills.py tests/ui/test_soak.py
 test-nightly: .venv/.ready-test
-	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -rP \
-	  -o faulthandler_timeout=7200 $(NIGHTLY)
-	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q tests/host/test_random_kills.py tests/train/test_random_training_kills.py tests/run_store/test_random_run_kills.py
+	NODEFLOW_NIGHTLY=$(NIGHTLY_SHARE) NODEFLOW_FIRST_SEED=$(FIRST_SEED) $(BIN)/python -m pytest -q \
+	  -n $(JOBS) --dist worksteal -rP -o faulthandler_timeout=7200 $(NIGHTLY)
+	NODEFLOW_NIGHTLY=$(NIGHTLY_SHARE) NODEFLOW_FIRST_SEED=$(FIRST_SEED) $(BIN)/python -m pytest -q \
+	  -rP -o faulthandler_timeout=7200 $(NIGHTLY_ALONE)
 
 test-peers: .venv/.ready-test
 	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)$(ONNX_PYTHON)" || \

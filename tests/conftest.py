@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.volumes import header
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Qt reads this when it starts, so it is set before any test module can import Qt. Tests of a real
@@ -45,9 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.serial)
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
     folder = os.environ.get("NODEFLOW_DATA_DIR")
-    return f"MNIST: the full set in {folder}" if folder else "MNIST: the 5 000 embedded images"
+    data = f"MNIST: the full set in {folder}" if folder else "MNIST: the 5 000 embedded images"
+    return [data, header()]
 
 
 @pytest.fixture(scope="session")

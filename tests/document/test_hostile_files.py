@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 
@@ -19,9 +18,10 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.ops import REGISTRY
 from tests.document.flow_mutations import composed, mutant
+from tests.volumes import volume
 
-NIGHTLY = os.environ.get("NODEFLOW_NIGHTLY") == "1"
-BATCHES, BATCH = (400, 500) if NIGHTLY else (4, 50)
+BATCH = 500
+BATCHES = -(-volume("hostile documents") // BATCH)
 
 
 def read(data: dict) -> Document:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -27,8 +25,9 @@ from nodeflow.document.model.records import stream_of
 from tests.document.merge_oracle import lost
 from tests.document.random_files import random_document
 from tests.document.strategies import actions, perform
+from tests.volumes import volume
 
-COUNT = 10_000 if os.environ.get("NODEFLOW_NIGHTLY") else 100
+COUNT = volume("merges")
 BASES: dict[int, str] = {}
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 import numpy as np
 import pytest
@@ -20,11 +19,12 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.evaluator import Evaluation, Evaluator
+from tests.volumes import volume
 
 from .documents import regression
 from .random_edits import RandomEdits
 
-SEQUENCES = 1000 if os.environ.get("NODEFLOW_NIGHTLY") else 70
+SEQUENCES = volume("live edit sequences")
 EDITS = 12
 
 

@@ -1,6 +1,6 @@
 """The engine process may die, fail or be stopped at any moment: a typed answer, and nothing left.
 
-20 random kills in ``make test``, 200 in ``make test-nightly``.
+20 random kills in ``make test``, 2 000 in ``make test-nightly`` (`tests/volumes.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient
+from tests.volumes import is_nightly, volume
 
 from .conftest import Talk
 from .documents import expression, regression
 
-KILLS = 200 if os.environ.get("NODEFLOW_NIGHTLY") else 20
+KILLS = volume("kills of an engine")
 SHARED_MEMORY = Path("/dev/shm")
-LIMIT_S = 1.0 if os.environ.get("NODEFLOW_NIGHTLY") else 10.0
+LIMIT_S = 1.0 if is_nightly() else 10.0
 """Until the caller knows. The promise is a second; beside other tests there is more room."""
 
 

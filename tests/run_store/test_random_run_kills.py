@@ -20,8 +20,9 @@ import nodeflow as nf
 from nodeflow.run_store.database import FILE, Database
 from nodeflow.run_store.records import INTERRUPTED
 from nodeflow.run_store.store import RunStore
+from tests.volumes import volume
 
-KILLS = 100 if os.environ.get("NODEFLOW_NIGHTLY") else 3
+KILLS = volume("kills of a store of runs")
 PATIENCE_S = 60
 CHILD = Path(__file__).with_name("killed_writer.py")
 

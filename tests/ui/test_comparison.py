@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QHelpEvent
+from PySide6.QtGui import QAccessible, QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 
@@ -15,6 +15,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.ui.canvas.a11y.interfaces import tree_of
 from nodeflow.ui.core.theme import DARK, LIGHT
 from nodeflow.ui.pages import comparison_page
 
@@ -207,6 +208,38 @@ def test_a_double_click_enters_a_subgraph_and_escape_leads_out_and_ends(page, wi
     qtbot.keyClick(canvas, Key.Key_Escape)
     assert not window.pages.shows_comparison and page.found is None
     assert not canvas.document.nodes, "nothing is kept of it"
+
+
+def test_keys_enter_and_leave_a_subgraph_as_on_the_canvas(page, window, qtbot):
+    page.canvas.selection.select([node(page, "part")])
+    window.actions_.refresh_now()
+    qtbot.keyClick(window, Key.Key_Return, Keys.ControlModifier)
+    assert page.inside.document.scope == "part" and not window.workspace.path
+    window.actions_.refresh_now()
+    qtbot.keyClick(window, Key.Key_Return, Keys.ControlModifier | Keys.ShiftModifier)
+    assert page.inside.document.scope == "" and window.pages.shows_comparison
+    for action in ("subgraph", "unpack"):
+        assert "read-only" in window.actions_.blocked(action).reason
+
+
+def test_screen_readers_hear_the_marks(page):
+    heard = {}
+    for name in ("-b", "d", "a", "part", "c"):
+        child = tree_of(page.canvas._accessible).object(node(page, name))
+        heard[name] = QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name)
+    assert heard["-b"].startswith("removed: b, ReLU node")
+    assert heard["d"].startswith("added: d, ") and heard["a"].startswith("changed: a, ")
+    assert heard["part"].startswith("changes inside: part, ") and heard["c"].startswith("c, Tanh")
+
+
+def test_a_removed_node_can_be_copied_from_it(page, window, qtbot):
+    page.canvas.selection.select([node(page, "-b")])
+    window.actions_.refresh_now()
+    qtbot.keyClick(page.canvas, Key.Key_C, Keys.ControlModifier)
+    window.actions_.trigger("end_comparison")
+    window.actions_.refresh_now()
+    qtbot.keyClick(window.canvas, Key.Key_V, Keys.ControlModifier)
+    assert window.workspace.root.node_named("b").op == "relu"
 
 
 def test_the_button_and_the_menu_end_it(page, window, earlier, qtbot):

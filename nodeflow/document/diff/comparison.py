@@ -101,6 +101,7 @@ class _Union:
             for path in old
             if path[0] == "node" and len(path) == 2 and path in new and is_replaced(path, old, new)
         }
+        self._first_id = max(self._before.next_id, self._after.next_id)
         self._ghosts: dict[str, str] = {}  # id before -> in the union, where it is another
         self._document = Document()
         self._made = Comparison(self._document, compare(before, after, layout=layout))
@@ -164,9 +165,9 @@ class _Union:
             part.fill("wire", wire.key, wire)
 
     def _ghost(self, node_id: str, prefix: str) -> str:
-        """The id in the union of what is gone; its number is larger than any in a file."""
+        """The id in the union of what is gone; neither document has it."""
         if node_id not in self._ghosts:
-            self._ghosts[node_id] = f"{prefix}{10**15 + len(self._ghosts)}"
+            self._ghosts[node_id] = f"{prefix}{self._first_id + len(self._ghosts)}"
         return self._ghosts[node_id]
 
     def _there(self, part: Document, node_id: str) -> str:

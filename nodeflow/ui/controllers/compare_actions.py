@@ -45,8 +45,12 @@ class CompareActions(QObject):
         self._reading = Background(self)
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_failed)
-        pages.comparison.said.connect(messages.show_status)
         page = pages.comparison
+        page.said.connect(messages.show_status)
+        for signal in (page.opened, page.chosen):
+            signal.connect(actions.refresh_soon)
+        page.opened.connect(self._on_opened)
+        self._actions = actions
         actions.bind(
             {
                 "compare": Binding(self._choose),
@@ -83,6 +87,13 @@ class CompareActions(QObject):
         self._reading.run(lambda: _read(path))
 
     # ---- the inside -----------------------------------------------------------------------------
+
+    @Slot()
+    def _on_opened(self) -> None:
+        """What only looks has the same keys on the canvas of a comparison."""
+        canvas = self._pages.comparison.canvas
+        assert canvas is not None
+        canvas.addActions([self._actions[name] for name in ("copy", "select_all")])
 
     def _choose(self) -> None:
         folder = str(self._settings.last_folder())

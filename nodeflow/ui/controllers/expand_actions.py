@@ -127,6 +127,8 @@ class ExpandActions(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _expand_blocked(self) -> Blocked | None:
+        if self._pages.shows_comparison:
+            return None if self._pages.comparison.selected_instance else NOTHING_INSIDE
         if self._workspace.selected_instance is not None or self._selects_data():
             return None
         if self._workspace.is_apart:
@@ -137,6 +139,9 @@ class ExpandActions(QObject):
         return NOTHING_INSIDE
 
     def _expand(self) -> None:
+        if self._pages.shows_comparison:
+            self._pages.comparison.enter_selected()
+            return
         node_id = self._workspace.selection[0]
         if self._selects_data():
             self.dataset_opened.emit(node_id)
@@ -148,6 +153,8 @@ class ExpandActions(QObject):
     def _unpack_blocked(self) -> Blocked | None:
         if self._pages.is_inside:
             return None
+        if self._pages.shows_comparison:
+            return Blocked("A comparison is read-only.")
         return NOTHING_INSIDE if self._selects_data() else self._expand_blocked()
 
     def _selects_data(self) -> bool:

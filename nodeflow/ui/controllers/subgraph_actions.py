@@ -79,7 +79,8 @@ class SubgraphActions(QObject):
     # ---- creating --------- ---------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
-        return Blocked("This view is read-only.") if self._pages.shows_expansion else None
+        is_read = self._pages.shows_expansion or self._pages.shows_comparison
+        return Blocked("This view is read-only.") if is_read else None
 
     def _create_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
@@ -106,12 +107,15 @@ class SubgraphActions(QObject):
     # ---- entering and leaving ---------------------------------------------------------------
 
     def _leave_blocked(self) -> Blocked | None:
-        return None if self._workspace.path or self._pages.shows_expansion else NOT_INSIDE
+        inside = self._pages.shows_expansion or self._pages.shows_comparison
+        return None if self._workspace.path or inside else NOT_INSIDE
 
     def leave(self) -> None:
         """Back to the graph outside; the instance that was shown is selected there."""
         if self._pages.shows_expansion:
             self._pages.show_canvas()
+        elif self._pages.shows_comparison:
+            self._pages.comparison.leave()
         elif self._workspace.path:
             self.go_to(len(self._workspace.path) - 1)
 

@@ -59,14 +59,17 @@ class ViewActions(QObject):
         }
 
     def _back(self) -> None:
-        if self._pages.shows_expansion:  # before the derived nodes, the canvas was shown
+        if self._covers_canvas():  # before, the canvas was shown
             self._pages.show_canvas()
         else:
             self._views.back()
 
     def _back_blocked(self) -> Blocked | None:
-        some = self._views.can_go_back or self._pages.shows_expansion
+        some = self._views.can_go_back or self._covers_canvas()
         return None if some else Blocked("This is the first view.")
+
+    def _covers_canvas(self) -> bool:
+        return self._pages.shows_expansion or self._pages.shows_comparison
 
     def _forward(self) -> None:
         self._pages.show_canvas()

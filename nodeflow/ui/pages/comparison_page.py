@@ -67,12 +67,14 @@ class ComparisonPage(QWidget):
         opened: the comparison that was asked for is there to be looked at.
         closed: show the document's own canvas.
         view_changed: the canvas shows another place or has another scale.
+        chosen: something else is selected.
         said(text): for the status bar.
     """
 
     opened = Signal()
     closed = Signal()
     view_changed = Signal()
+    chosen = Signal()
     said = Signal(str)
 
     def __init__(self, workspace: Workspace, themes: ThemeManager, keys: CanvasKeys) -> None:
@@ -268,7 +270,8 @@ class ComparisonPage(QWidget):
         assert self.sides is not None or not inside.path
         self.path.setVisible(bool(inside.path))
         if inside.path and self.sides is not None:
-            names = [self._outside.title, *inside.path_names]
+            mine = self.sides.after is self._outside.root
+            names = [self._outside.title if mine else self.sides.titles[1], *inside.path_names]
             facts = f"subgraph {inside.document.scope}: {self._count(inside.document.scope)}"
             self.path.show_names(names, facts)
 
@@ -294,6 +297,18 @@ class ComparisonPage(QWidget):
             self.inside.leave()
         else:
             self.closed.emit()
+
+    @property
+    def selected_instance(self) -> str:
+        """The one selected node, if there is a graph inside it; else empty."""
+        chosen = self.canvas.selection.nodes() if self.canvas is not None else []
+        one = chosen[0] if len(chosen) == 1 else ""
+        return one if one and self.inside.has((*self.inside.path, one)) else ""
+
+    def enter_selected(self) -> None:
+        """Show what differs inside the selected instance."""
+        if self.selected_instance:
+            self.inside.enter(self.selected_instance)
 
     def _count(self, scope: str) -> str:
         assert self.found is not None
@@ -389,6 +404,7 @@ class ComparisonPage(QWidget):
     @Slot(object)
     def _on_selected(self, ids: list[str]) -> None:
         """A node was chosen on the canvas: the list follows."""
+        self.chosen.emit()
         if self.found is None or len(ids) != 1:
             return
         marks = self.found.marks.get(self.inside.document.scope)

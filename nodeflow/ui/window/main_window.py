@@ -382,7 +382,6 @@ class MainWindow(QMainWindow):
             pages.comparison.view_changed,
         ):
             shown.connect(self._on_view_changed)
-        pages.comparison.opened.connect(actions.refresh_soon)
         self.pages.page_changed.connect(self._on_view_changed)
         self._on_view_changed()
         workspace = self.workspace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.document.layout.card_size import ANY_SHAPE
 from nodeflow.document.model.document import Document
 from nodeflow.graph.types import shape_text
@@ -10,6 +11,8 @@ from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 
+MARKS = {INSIDE: "changes inside"}
+"""How marks of comparisons are said that are not said as they are called."""
 MOST_JOINED = 5
 MOST_NAMED = 5
 STATES = {
@@ -35,12 +38,16 @@ def canvas_state(scene: SceneModel, selection: Selection) -> str:
     return f"{len(scene.nodes)} nodes{chosen}"
 
 
-def node_name(card: CardData) -> str:
-    """``add, Add node, output float32 (3,), value 9``; a state or problem comes last."""
+def node_name(card: CardData, mark: str = "") -> str:
+    """``add, Add node, output float32 (3,), value 9``; a state or problem comes last.
+
+    In a comparison its ``mark`` comes first of all: ``removed: add, Add node``.
+    """
     op = card.subtitle if card.category == "unknown" else card.subtitle.split(",")[0]
-    parts = [card.title, f"{op} node"]
+    title = f"{MARKS.get(mark, mark)}: {card.title}" if mark else card.title
+    parts = [title, f"{op} node"]
     if card.form == "dot":
-        parts = [card.title, "dot on a wire"]
+        parts = [title, "dot on a wire"]
     for port in card.outputs:
         if port.kind != "control" and port.type_text:
             name = f"{port.name} " if len(card.outputs) > 1 else ""

@@ -26,6 +26,7 @@ from shiboken6 import VoidPtr, getCppPointer, isValid
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
 from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.drawn_marks import KINDS
 from nodeflow.ui.canvas.scene.hit_test import PORT_REACH
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
@@ -88,6 +89,13 @@ class NodeObject(QObject):
         scene = self.tree.canvas.scene
         slot = scene.nodes.get(self.node)
         return None if slot is None else scene.card(slot)
+
+    @property
+    def mark(self) -> str:
+        """What a comparison says of the node; empty for nothing."""
+        scene = self.tree.canvas.scene
+        slot = scene.nodes.get(self.node)
+        return "" if scene.marks is None or slot is None else KINDS[scene.marks.nodes[slot]]
 
     def port_keys(self) -> list[tuple[str, str]]:
         """Side and name of each port, inputs first."""
@@ -316,7 +324,7 @@ class NodeInterface(_Part):
         if card is None:
             return ""
         if kind == Text.Name:
-            return descriptions.node_name(card)
+            return descriptions.node_name(card, node.mark)
         if kind == Text.Description:
             return descriptions.node_state(card)
         return descriptions.value_words(card) if kind == Text.Value else ""

@@ -79,6 +79,7 @@ class Engine:
         self._prober = prober
         self._threads = threads
         self._budget = Budget()
+        self._history = 0
         self._inbox = RequestQueue()
         self._document = Document()
         self._folder = DocumentFolder()
@@ -379,6 +380,7 @@ class Engine:
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
 
     def _set_budget(self, request: p.SetBudget) -> None:
+        self._history = request.history
         set_limit(chosen_limit(request.run_bytes, request.any_file))
         self._budget = Budget(request.bytes, request.seconds, request.read_bytes)
         if self._evaluator is not None:
@@ -457,7 +459,7 @@ class Engine:
             self._control,
             keeping,
             first_epoch,
-            snapshots=Snapshots(),
+            snapshots=Snapshots(self._history or None),
             remember=lambda past: self._rewinder.remember(past, task),
             branched=branched,
         )

@@ -180,6 +180,7 @@ class SetBudget:
         read_bytes: to read a data file for it.
         run_bytes: to read a data file for a run; 0 is half of the memory.
         any_file: read pipes, devices and files of the system too.
+        history: of the copies of a training, from the next one on; 0 is `default_budget`.
     """
 
     bytes: int
@@ -187,6 +188,7 @@ class SetBudget:
     read_bytes: int = PREVIEW_BYTES
     run_bytes: int = 0
     any_file: bool = False
+    history: int = 0
 
 
 @dataclass(frozen=True)

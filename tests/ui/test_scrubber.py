@@ -7,13 +7,16 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from test_expand import shown
 from test_subgraph_actions import node, shortcut
+from thread_engine import ThreadClient
 
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.engine.session import Session
+from nodeflow.host.protocol import SetBudget
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Resumed
 from nodeflow.train.loop import train
+from nodeflow.ui.controllers.live_value_settings import LiveValuesDialog
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -152,3 +155,30 @@ def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
     assert resumed[0].step == 8 and len(resumed[0].losses) == 8
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
     assert window.link.past.step is None
+
+
+def test_a_click_in_a_plot_goes_to_its_step_and_the_plots_mark_it(qtbot, window, scrubber):
+    panel = window.panels["training"]
+    window.docking.show("training")
+    qtbot.waitUntil(lambda: panel.plots is not None and panel.plots.isVisible(), timeout=20000)
+    cell = panel.plots.grid.cells[0]
+    qtbot.waitUntil(lambda: cell.plot.width() > 100, timeout=20000)
+    qtbot.wait(50)
+    view = cell.plot.viewport()
+    qtbot.mouseClick(view, LEFT, pos=view.rect().center())
+    past = window.link.past
+    qtbot.waitUntil(lambda: past.step is not None and past.is_there, timeout=30000)
+    assert past.first <= past.step <= past.last
+    assert window.shared_plots.cursor == past.step
+    past.back()
+    assert window.shared_plots.cursor is None
+
+
+def test_the_memory_for_copies_is_a_setting(qtbot, window):
+    window.actions_.trigger("live_values")
+    dialog = window.findChild(LiveValuesDialog)
+    assert dialog.history.text() == "256 MB, or 1/16 of the memory"
+    dialog.history.setValue(64)
+    dialog.accept()
+    budget = [r for r in ThreadClient.made[-1].sent if isinstance(r, SetBudget)][-1]
+    assert budget.history == 64_000_000 and window.settings.history_megabytes == 64

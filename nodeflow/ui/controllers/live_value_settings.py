@@ -27,6 +27,10 @@ TEXT = (
     "this says so instead, and is computed when you press Run."
 )
 DATA_TEXT = "A data file that would take more memory than this is not read."
+HISTORY_TEXT = (
+    "The steps of a training are shown from copies of its variables; with more of them, a step is "
+    "there sooner."
+)
 ANY_FILE = "Read pipes, devices and files of the system as data, too"
 MEGABYTE = 1_000_000
 
@@ -48,7 +52,10 @@ class LiveValueSettings(QObject):
         run, any_file = settings.run_read_megabytes * MEGABYTE, settings.any_file
         set_limit(chosen_limit(run, any_file).for_preview(preview))
         live = settings.live_megabytes * MEGABYTE
-        self._link.set_budget(SetBudget(live, settings.live_seconds, preview, run, any_file))
+        history = settings.history_megabytes * MEGABYTE
+        self._link.set_budget(
+            SetBudget(live, settings.live_seconds, preview, run, any_file, history)
+        )
 
     def ask(self) -> None:
         """Ask for memory and time."""
@@ -62,6 +69,7 @@ class LiveValueSettings(QObject):
         settings.set_reading(
             dialog.preview_data.value(), dialog.run_data.value(), dialog.any_file.isChecked()
         )
+        settings.history_megabytes = dialog.history.value()
         self._send()
 
 
@@ -88,7 +96,16 @@ class LiveValuesDialog(QDialog):
         self.run_data.setValue(settings.run_read_megabytes)
         self.any_file = QCheckBox(ANY_FILE)
         self.any_file.setChecked(settings.any_file)
-        for field in (self.megabytes, self.seconds, self.preview_data, self.run_data):
+        self.history = _megabytes("Megabytes for the steps of a training", 0, least=0)
+        self.history.setSpecialValueText("256 MB, or 1/16 of the memory")
+        self.history.setValue(settings.history_megabytes)
+        for field in (
+            self.megabytes,
+            self.seconds,
+            self.preview_data,
+            self.run_data,
+            self.history,
+        ):
             field.setMinimumWidth(200)
         standard = QDialogButtonBox.StandardButton
         buttons = QDialogButtonBox(standard.Ok | standard.Cancel)
@@ -100,6 +117,8 @@ class LiveValuesDialog(QDialog):
             _wrapped(DATA_TEXT),
             _form(("While you build", self.preview_data), ("In a run", self.run_data)),
             self.any_file,
+            _wrapped(HISTORY_TEXT),
+            _form(("Copies", self.history)),
             buttons,
             gap=4,
         )

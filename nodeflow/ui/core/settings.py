@@ -83,6 +83,16 @@ class Settings:
         return self._number("live_seconds", 2.0, *LIVE_SECONDS)
 
     @property
+    def history_megabytes(self) -> int:
+        """How much memory copies of a training may take, from which its steps are shown; 0 is the
+        smaller of 256 MB and a sixteenth of the memory."""
+        return int(self._number("history_megabytes", 0, 0, MOST_MEGABYTES))
+
+    @history_megabytes.setter
+    def history_megabytes(self, value: int) -> None:
+        self._store.setValue("history_megabytes", value)
+
+    @property
     def preview_read_megabytes(self) -> int:
         """How much memory reading a data file may take while the graph is built."""
         return int(self._number("preview_read_megabytes", 1000, 1, MOST_MEGABYTES))

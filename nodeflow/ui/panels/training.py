@@ -393,6 +393,9 @@ def _make(context: PanelContext) -> TrainingPanel:
     scrubber = Scrubber(context.link.past, context.themes)
     scrubber.branch_requested.connect(context.run.branch)
     panel.add_scrubber(scrubber)
+    past, plots = context.link.past, context.plots
+    past.chosen.connect(lambda: plots.show_cursor(past.step))
+    plots.step_chosen.connect(past.show)
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
     run.training_started.connect(show)

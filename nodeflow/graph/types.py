@@ -331,11 +331,14 @@ def plain_array(value: Any) -> np.ndarray:
     Raises:
         LiteralError: nested lists have uneven lengths.
     """
-    plain = _decode_special(value)
-    array = _array_of(plain)
+    array = _array_of(value) if isinstance(value, list) else None
+    if array is None or array.dtype.kind not in "biuf":  # there are strings among the numbers
+        value = _decode_special(value)
+        array = _array_of(value)
     if array.dtype == np.float64 and isinstance(value, (list, tuple)) and array.size:
         with np.errstate(all="ignore"):
-            return _exact(plain, array) if np.max(np.abs(array)) >= 2.0**63 else array
+            is_large = array.max() >= 2.0**63 or array.min() <= -(2.0**63)
+        return _exact(value, array) if is_large else array
     return array
 
 

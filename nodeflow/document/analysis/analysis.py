@@ -325,10 +325,12 @@ class Analysis:
         """Infers the dirty nodes, and those downstream as long as types change."""
         nodes = self.doc.nodes
         waiting = {node for node in dirty if node in nodes}
-        affected = downstream(self.doc, waiting)
+        affected = waiting if len(waiting) == len(nodes) else downstream(self.doc, waiting)
         order, looping = topological(self.doc, affected)
-        waiting |= self._looping & affected  # of loops that were opened
-        self._looping = (self._looping - affected) | set(looping)
+        if self._looping or looping:
+            waiting |= self._looping & affected  # of loops that were opened
+            self._looping = (self._looping - affected) | set(looping)
+        del affected
         changed: set[str] = set()
         for node_id in order:
             if node_id in looping:

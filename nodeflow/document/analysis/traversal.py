@@ -101,7 +101,7 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
                 waiting[target] -= 1
                 if not waiting[target]:
                     ready.append(target)
-    return order, among.difference(order)
+    return order, among.difference(order) if len(order) < len(among) else set()
 
 
 def _loops(doc: Document, among: set[str]) -> dict[str, str]:

@@ -6,18 +6,17 @@ Each node and each wire is one line, for readable diffs. Reading validates every
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nodeflow.document.io.atomic_write import write_atomically
+from nodeflow.document.io.flow_text import FORMAT, VERSION, decoded, parse
 from nodeflow.document.io.migrations import MIGRATIONS, Migration
 from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.io.validation import (
     check_definition_name,
-    check_tree,
     expect,
     member,
     read_frame,
@@ -33,7 +32,6 @@ from nodeflow.document.model.errors import (
     FlowContent,
     FlowError,
     FlowRead,
-    FlowSyntax,
     NewerVersion,
     NotNodeflow,
     WireToNothing,
@@ -44,8 +42,6 @@ from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord,
 from nodeflow.errors import SurfaceText
 from nodeflow.file_reading import within_memory
 
-FORMAT = "nodeflow"
-VERSION = 2
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 
 _KNOWN = (
@@ -103,16 +99,16 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
     Raises a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
     WireToNothing or UnsafePath.
     """
-    return _document(_migrate(_parse(text), migrations))
+    return _document(_migrate(parse(text), migrations))
 
 
 def _document(data: dict[str, Json]) -> Document:
     """The document that the JSON object of a file describes."""
     doc = Document()
     used: set[str] = set()
-    _read_graph(doc, data, "", used)
+    _read_graph(doc, data, "", used, _taken)
     for name, body in member(data, "subgraphs", dict, "", default={}).items():
-        read_definition(doc, name, body, used)
+        read_definition(doc, name, body, used, _taken)
     training = read_training(member(data, "training", dict, "", default={}))
     weights = read_weights(data.get("weights"))
     doc.fill("training", ONLY, training or None)
@@ -131,7 +127,7 @@ def at_version(text: str) -> tuple[Document, int]:
     Changes that a program of that version recorded fit this document alone. What `dumps` writes of
     it, with the version, `loads` migrates. Raises as `loads` does.
     """
-    data = _parse(text)
+    data = parse(text)
     as_it_is = dict.fromkeys(range(1, VERSION), lambda data: data)
     return _document(_migrate(data, as_it_is)), data["version"]
 
@@ -164,11 +160,14 @@ def _load(path: Path) -> Document:
             ),
         )
     try:
-        text = content.decode("utf-8-sig")
+        text = decoded(content)
     except UnicodeDecodeError:
         raise NotNodeflow(f"{path} is not a .flow file: it is not UTF-8 text") from None
+    del content  # of a large file neither bytes nor text stay while records are made
     try:
-        doc = loads(text)
+        data = parse(text)
+        del text
+        doc = _document(_migrate(data, MIGRATIONS))
     except FlowError as error:  # name the file
         error.args = (f"{path}: {error.message}",)
         error.message = error.args[0]
@@ -225,51 +224,6 @@ def _lines(records: Iterable[NodeRecord | Wire | FrameRecord], indent: str) -> s
     return f"[\n{body}\n{indent}]" if body else "[]"
 
 
-def _parse(text: str) -> dict[str, Json]:
-    try:
-        data = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        what = "the file ends too early" if cut else f"this is not JSON: {error.msg}"
-        hint = "It may be cut off; look for an older copy" if cut else None
-        raise flow_error(
-            FlowSyntax, f"{what} (column {error.colno})", f"line {error.lineno}", hint=hint
-        ) from None
-    except RecursionError:
-        raise FlowSyntax("it is nested too deeply") from None
-    except ValueError as error:  # integers of thousands of digits
-        raise FlowSyntax(f"a number cannot be read: {error}") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
-    check_tree(data)
-    return data
-
-
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise FlowSyntax(f"the key {twice[:40]!r} occurs twice in one object")
-    return result
-
-
-def _refuse_constant(name: str) -> Json:
-    raise FlowSyntax(f"{name} is not JSON", hint=f'Write it as the string "{name}"')
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise FlowSyntax(f"the number {text[:40]} is too large")
-    return value
-
-
 def _migrate(data: dict[str, Json], migrations: Mapping[int, Migration]) -> dict[str, Json]:
     version = expect(data.get("version"), int, "version")
     if version > VERSION:
@@ -287,11 +241,17 @@ def _migrate(data: dict[str, Json], migrations: Mapping[int, Migration]) -> dict
     return data
 
 
-def read_definition(doc: Document, name: str, body: Json, used: set[str]) -> None:
+def read_definition(
+    doc: Document,
+    name: str,
+    body: Json,
+    used: set[str],
+    items: Callable[[list[Json]], Iterable[Json]] = iter,
+) -> None:
     """Adds the definition of a subgraph to a document that is being read.
 
-    `used` holds the ids read so far; those of the definition are added. Raises a FlowError as
-    `loads` does.
+    `used` holds the ids read so far; those of the definition are added. `items` goes along the
+    lists of the body. Raises a FlowError as `loads` does.
     """
     place = f"subgraphs.{name}"
     expect(body, dict, place)
@@ -300,13 +260,28 @@ def read_definition(doc: Document, name: str, body: Json, used: set[str]) -> Non
     doc.fill("subgraph", name, rest)
     definition = doc.definition(name)
     assert definition is not None
-    _read_graph(definition, body, place, used)
+    _read_graph(definition, body, place, used, items)
 
 
-def _read_graph(doc: Document, data: dict[str, Json], place: str, used: set[str]) -> None:
+def _taken(items: list[Json]) -> Iterator[Json]:
+    """The items of a list, which forgets each: a large file is not in memory twice."""
+    for index, item in enumerate(items):
+        items[index] = None
+        yield item
+
+
+def _read_graph(
+    doc: Document,
+    data: dict[str, Json],
+    place: str,
+    used: set[str],
+    items: Callable[[list[Json]], Iterable[Json]],
+) -> None:
     within = f"{place}." if place else ""
-    _read_nodes(doc, member(data, "nodes", list, place, default=[]), f"{within}nodes", used)
-    _read_wires(doc, member(data, "wires", list, place, default=[]), f"{within}wires")
+    nodes = member(data, "nodes", list, place, default=[])
+    wires = member(data, "wires", list, place, default=[])
+    _read_nodes(doc, items(nodes), f"{within}nodes", used)
+    _read_wires(doc, items(wires), f"{within}wires")
     for index, item in enumerate(member(data, "frames", list, place, default=[])):
         at = f"{within}frames[{index}]"
         frame = read_frame(item, at)
@@ -316,10 +291,10 @@ def _read_graph(doc: Document, data: dict[str, Json], place: str, used: set[str]
         doc.fill("frame", frame.id, frame)
 
 
-def _read_nodes(doc: Document, items: list[Json], place: str, used: set[str]) -> None:
+def _read_nodes(doc: Document, items: Iterable[Json], place: str, used: set[str]) -> None:
     for index, item in enumerate(items):
         at = f"{place}[{index}]"
-        record: NodeRecord = read_node(item, at)
+        record = item if isinstance(item, NodeRecord) else read_node(item, at)
         if record.id in used:
             raise flow_error(DuplicateId, f"the id {record.id!r} is used twice", at)
         if doc.node_named(record.name):
@@ -330,15 +305,22 @@ def _read_nodes(doc: Document, items: list[Json], place: str, used: set[str]) ->
         doc.fill("node", record.id, record)
 
 
-def _read_wires(doc: Document, items: list[Json], place: str) -> None:
+def _read_wires(doc: Document, items: Iterable[Json], place: str) -> None:
     for index, item in enumerate(items):
         at = f"{place}[{index}]"
-        wire = read_wire(item, at)
+        wire = item if isinstance(item, Wire) else read_wire(item, at)
         for end in (wire.source, wire.target):
             if end not in doc.nodes:
                 raise flow_error(WireToNothing, f"there is no node {end!r}", at)
-        if wire.key in doc.wires:
+        wire = Wire(  # equal texts are one: half of the memory of a large file
+            doc.nodes[wire.source].id,
+            sys.intern(wire.source_port),
+            doc.nodes[wire.target].id,
+            sys.intern(wire.target_port),
+        )
+        key = wire.key
+        if key in doc.wires:
             name = doc.nodes[wire.target].name
             text = f"two wires end at {name}:{wire.target_port}"
             raise flow_error(DuplicateId, text, at)
-        doc.fill("wire", wire.key, wire)
+        doc.fill("wire", key, wire)

@@ -8,6 +8,7 @@ fields are preserved.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -41,16 +42,21 @@ _KINDS = {
 }
 
 
+_NODE = ("id", "op", "name", "attrs", "pos")
+_NOTHING: dict[str, Any] = {}
+"""Of a record without attributes or further fields, which are never changed in place."""
+
+
 def read_node(data: Json, place: str) -> NodeRecord:
     """Returns the node that a JSON object describes, or raises a FlowError."""
     expect(data, dict, place)
     record = NodeRecord(
         id=_matching(member(data, "id", str, place), _NODE_ID, f"{place}.id", "n1, n2, ..."),
-        op=_text(member(data, "op", str, place), f"{place}.op"),
+        op=sys.intern(_text(member(data, "op", str, place), f"{place}.op")),
         name=_name(member(data, "name", str, place), f"{place}.name"),
-        attrs=member(data, "attrs", dict, place, default={}),
+        attrs=member(data, "attrs", dict, place, default=_NOTHING) or _NOTHING,
         pos=_numbers(member(data, "pos", list, place, default=[0, 0]), 2, f"{place}.pos"),
-        extra={k: v for k, v in data.items() if k not in ("id", "op", "name", "attrs", "pos")},
+        extra={k: v for k, v in data.items() if k not in _NODE} or _NOTHING,
     )
     return record
 
@@ -146,23 +152,24 @@ def expect(value: Json, kind: type, place: str) -> Any:
     return value
 
 
-def check_tree(value: Json) -> None:
+def check_tree(value: Json, deepest: int = DEEPEST) -> None:
     """Raises FlowSyntax if a parsed text is nested too deeply or has a lone surrogate."""
-    level = [value]
-    for _ in range(DEEPEST):
-        below: list[Json] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-                _check_text("".join(item))
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, str):
+    open_ = [iter((value,))]
+    while open_:
+        for item in open_[-1]:
+            if type(item) is str:
                 _check_text(item)
-        if not below:
-            return
-        level = below
-    raise FlowSyntax(f"it is nested deeper than {DEEPEST} levels")
+            elif type(item) is dict:
+                _check_text("".join(item))
+                open_.append(iter(item.values()))
+                break
+            elif type(item) is list:
+                open_.append(iter(item))
+                break
+        else:
+            open_.pop()
+        if len(open_) > deepest:
+            raise FlowSyntax(f"it is nested deeper than {DEEPEST} levels")
 
 
 def _check_text(text: str) -> None:

@@ -159,20 +159,20 @@ class GraphTables(ABC):
             come = 0 if after is None else item_hash(name, key, after)
             shared.digest = (shared.digest + come - gone) % HASHES
         if table == "wire":
-            self._index_wire(before, after)
+            self._index_wire(key, before, after)
         elif table == "node":
             self._index_name(before, after)
             self._index_stream(key, after)
         if before is None and table in ("node", "frame"):
             self._count_id(key)
 
-    def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
+    def _index_wire(self, key: tuple[str, str], before: Wire | None, after: Wire | None) -> None:
         if before is not None:
             self.incoming[before.target].pop(before.target_port, None)
-            self.outgoing[before.source].pop(before.key, None)
+            self.outgoing[before.source].pop(key, None)
         if after is not None:
             self.incoming.setdefault(after.target, {})[after.target_port] = after
-            self.outgoing.setdefault(after.source, {})[after.key] = after
+            self.outgoing.setdefault(after.source, {})[key] = after
 
     def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
         if before and after and (before.name, before.op) == (after.name, after.op):

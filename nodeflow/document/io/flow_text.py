@@ -1,0 +1,159 @@
+"""From the bytes of a .flow file to checked JSON, in little more memory than the result takes."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import re
+import sys
+from typing import Any
+
+from nodeflow.document.io.validation import DEEPEST, check_tree, read_node, read_wire
+from nodeflow.document.model.errors import FlowError, FlowSyntax, NotNodeflow, flow_error
+from nodeflow.document.model.records import Json, NodeRecord, Wire
+
+FORMAT = "nodeflow"
+VERSION = 2
+LARGE = 1 << 23
+CHUNK = 1 << 20
+
+
+def decoded(content: bytes) -> str:
+    """Returns the text of UTF-8 bytes; that of a large file has JSON's escapes for all but ASCII.
+
+    A single character beyond ASCII would make each of the others take two or four bytes.
+    Raises UnicodeDecodeError.
+    """
+    if len(content) < LARGE or content.isascii():
+        return content.decode("utf-8-sig")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    parts = []
+    for start in range(0, len(content), CHUNK):
+        text = decoder.decode(content[start : start + CHUNK], start + CHUNK >= len(content))
+        parts.append(text if text.isascii() else _escaped(text))
+    return "".join(parts)
+
+
+def _escaped(text: str) -> str:
+    """Returns a text with escapes; in JSON only strings hold what is not ASCII."""
+    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
+
+
+def parse(text: str) -> dict[str, Json]:
+    """Returns the JSON object of a file, in which nodes and wires may be records already.
+
+    Raises a FlowError.
+    """
+    try:
+        data = _by_items(text) if len(text) >= LARGE else None
+        data = json.loads(text, **_HOOKS) if data is None else data
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        what = "the file ends too early" if cut else f"this is not JSON: {error.msg}"
+        hint = "It may be cut off; look for an older copy" if cut else None
+        raise flow_error(
+            FlowSyntax, f"{what} (column {error.colno})", f"line {error.lineno}", hint=hint
+        ) from None
+    except RecursionError:
+        raise FlowSyntax("it is nested too deeply") from None
+    except ValueError as error:  # integers of thousands of digits
+        raise FlowSyntax(f"a number cannot be read: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
+    check_tree({key: value for key, value in data.items() if not _are_records(value)})
+    return data
+
+
+def _are_records(value: Json) -> bool:
+    return bool(value) and isinstance(value, list) and isinstance(value[0], (NodeRecord, Wire))
+
+
+def _by_items(text: str) -> dict[str, Json] | None:
+    """As `json.loads` of a file of this version, but nodes and wires are records at once.
+
+    Their JSON, which takes several times as much memory, is never there as a whole. Returns None
+    where the text is not as `dumps` writes it, or wrong: `json.loads` says at which place.
+    """
+    decoder: Any = json.JSONDecoder(**_HOOKS)
+    scan, skip = decoder.scan_once, _SPACE.match
+    pairs: list[tuple[str, Json]] = []
+    ids: dict[str, str] = {}
+    try:
+        at = skip(text, 0).end()
+        while text[at] == ("," if pairs else "{"):
+            key, at = scan(text, skip(text, at + 1).end())
+            at = skip(text, at).end()
+            if text[at] != ":" or type(key) is not str:
+                return None
+            at = skip(text, at + 1).end()
+            if key in _RECORDS and ("version", VERSION) not in pairs:
+                return None
+            if key in _RECORDS:
+                value, at = _items(text, at, scan, key, ids)
+            else:
+                value, at = scan(text, at)
+            pairs.append((key, value))
+            at = skip(text, at).end()
+        if text[at] != "}" or skip(text, at + 1).end() != len(text):
+            return None
+    except (StopIteration, IndexError, json.JSONDecodeError, RecursionError, FlowError):
+        return None
+    return _object(pairs)
+
+
+def _items(text: str, at: int, scan: Any, key: str, ids: dict[str, str]) -> tuple[Any, int]:
+    """The records of a list, and where the list ends; equal ids are one text."""
+    skip, read = _SPACE.match, _RECORDS[key]
+    found: list[Any] = []
+    if text[at] != "[":
+        raise StopIteration(at)
+    at = skip(text, at + 1).end()
+    while text[at] != "]":
+        item, at = scan(text, at)
+        check_tree(item, DEEPEST - 2)
+        record = read(item, f"{key}[{len(found)}]")
+        if key == "nodes":
+            ids[record.id] = record.id
+        else:
+            source, source_port, target, target_port = record
+            source, target = ids.get(source) or source, ids.get(target) or target
+            record = Wire(source, sys.intern(source_port), target, sys.intern(target_port))
+        found.append(record)
+        at = skip(text, at).end()
+        if text[at] == ",":
+            at = skip(text, at + 1).end()
+            if text[at] == "]":
+                raise StopIteration(at)
+        elif text[at] != "]":
+            raise StopIteration(at)
+    return found, at + 1
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise FlowSyntax(f"the key {twice[:40]!r} occurs twice in one object")
+    return result
+
+
+def _refuse_constant(name: str) -> Json:
+    raise FlowSyntax(f"{name} is not JSON", hint=f'Write it as the string "{name}"')
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise FlowSyntax(f"the number {text[:40]} is too large")
+    return value
+
+
+_HOOKS: Any = {
+    "object_pairs_hook": _object,
+    "parse_constant": _refuse_constant,
+    "parse_float": _finite,
+}
+_RECORDS: dict[str, Any] = {"nodes": read_node, "wires": read_wire}
+_SPACE: Any = re.compile(r"[ \t\n\r]*")

@@ -1,0 +1,109 @@
+"""Large .flow files: opened in ten times their size, and read as small ones are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from nodeflow.document.io import flow, flow_text
+from nodeflow.errors import NodeflowError
+from nodeflow.resources import examples
+from tests.document.flow_mutations import composed, mutant
+
+NIGHTLY = os.environ.get("NODEFLOW_NIGHTLY") == "1"
+MEGABYTES = 57 if NIGHTLY else 12
+MOST_TIMES = 10.5
+"""Of the file's size, what opening it may take."""
+CHILD = """
+import os, resource, sys
+import nodeflow.ops
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.io import flow
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = peak()
+analysis = Analysis(flow.load(sys.argv[1]))
+assert not analysis.all_problems()
+print((peak() - before) / os.path.getsize(sys.argv[1]))
+"""
+
+
+def write(path, nodes, wires):
+    """A file of this version, one item a line."""
+    content = {"format": "nodeflow", "version": flow.VERSION, "next_id": 10**7}
+    content |= {"nodes": nodes, "wires": wires, "training": {}}
+    path.write_text(json.dumps(content))
+
+
+def chain(size: int):
+    """So many bytes of short nodes with two wires each."""
+    nodes = [{"id": "n1", "op": "constant", "name": "c", "attrs": {"value": 1.0}, "pos": [0, 0]}]
+    wires = []
+    for i in range(2, size // 155):
+        place = [i % 1000 * 10, i // 1000 * 10]
+        nodes.append({"id": f"n{i}", "op": "add", "name": f"add_{i}", "attrs": {}, "pos": place})
+        wires += [[f"n{i - 1}", "out", f"n{i}", "x"], ["n1", "out", f"n{i}", "y"]]
+    return nodes, wires
+
+
+def table(size: int):
+    """So many bytes of numbers of one constant."""
+    random = Random(1)
+    rows = [[round(random.uniform(-1, 1), 2) for _ in range(1000)] for _ in range(size // 6400)]
+    attrs = {"dtype": "float32", "value": rows}
+    return [{"id": "n1", "op": "constant", "name": "c", "attrs": attrs, "pos": [0, 0]}], []
+
+
+@pytest.mark.parametrize("content", [chain, table])
+def test_opening_takes_ten_times_the_size_of_a_file(tmp_path, content):
+    path = tmp_path / "large.flow"
+    write(path, *content(MEGABYTES << 20))
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, check=True
+    )
+    assert float(child.stdout) < MOST_TIMES
+
+
+def outcome(text: str) -> str:
+    try:
+        return flow.dumps(flow.loads(text))
+    except NodeflowError as error:
+        return str(error)
+
+
+def test_a_large_file_is_read_as_a_small_one(monkeypatch):
+    texts = [path.read_text() for path in examples()] + [json.dumps(composed())]
+    texts += [mutant(number) for number in range(1000 if NIGHTLY else 150)]
+    texts += [text[: len(text) * part // 7] for text in texts[:12] for part in range(1, 7)]
+    texts += [texts[0].replace("]", ",]", 1), texts[0] + "x", "", "{", "[]", '{"a" 1}', "{,}"]
+    small = [outcome(text) for text in texts]
+    monkeypatch.setattr(flow_text, "LARGE", 0)
+    streamed = []
+    by_items = flow_text._by_items
+
+    def counting(text):
+        streamed.append(by_items(text))
+        return streamed[-1]
+
+    monkeypatch.setattr(flow_text, "_by_items", counting)
+    assert [outcome(text) for text in texts] == small
+    assert sum(data is not None for data in streamed) > 40
+
+
+def test_one_character_beyond_ascii_does_not_make_all_others_wider(monkeypatch):
+    text = '{"a": "' + "x" * 2000 + ' ünïcode ✓ 𝔘 \\u00e9 \\" \\n", "ß": 1}'
+    content = b"\xef\xbb\xbf" + text.encode()
+    monkeypatch.setattr(flow_text, "LARGE", 0)
+    for chunk in (1, 7, 1000, 1 << 20):
+        monkeypatch.setattr(flow_text, "CHUNK", chunk)
+        found = flow_text.decoded(content)
+        assert found.isascii() and json.loads(found) == json.loads(text)
+    with pytest.raises(UnicodeDecodeError):
+        flow_text.decoded(content[:-4] + b"\xff")

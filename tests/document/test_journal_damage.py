@@ -173,6 +173,28 @@ def test_journals_that_a_crash_left_empty_are_removed(doc, folder):
     assert not (folder / "empty.journal").exists() and not (folder / "zeros.journal").exists()
 
 
+def test_a_journal_that_was_begun_for_weights_alone_goes_with_them(doc, folder, tmp_path):
+    flow.save(doc, tmp_path / "graph.flow")
+    journal = Journal(doc, folder)
+    weights = journal.keep_weights()
+    weights.write_bytes(b"learned")
+    journal._file.close()
+    (found,) = pending(folder)
+    assert found.weights == weights and found.recover().missing == 0
+    weights.unlink()
+    assert pending(folder) == [] and not list(folder.iterdir())
+
+
+def test_with_an_edit_it_stays(doc, folder, tmp_path):
+    flow.save(doc, tmp_path / "graph.flow")
+    journal = Journal(doc, folder)
+    journal.keep_weights()
+    commands.rename(doc, "n1", "a")
+    journal._file.close()
+    (found,) = pending(folder)
+    assert name_in(found.journal) == "a"
+
+
 def test_an_empty_journal_that_a_window_has_just_begun_stays(folder):
     folder.mkdir()
     file = journal_file.JournalFile(folder, ".journal", lambda _: None)

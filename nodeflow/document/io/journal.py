@@ -125,6 +125,7 @@ class Journal:
             "digest": self._digest(),
             "started": time.time(),
             "revision": self._doc.revision,
+            "modified": self._doc.is_modified,
         }
         self._lost, self._file = (
             self._lost or self._file,
@@ -257,13 +258,19 @@ def _left(path: Path) -> list[Recoverable]:
         modified = os.fstat(file.fileno()).st_mtime
         first = file.readline()
         is_empty = not first.strip(b"\0 \r\n") and len(first) <= _EMPTY and not file.read(1)
-        if is_empty and not path.with_suffix(WEIGHTS).exists():
-            path.unlink(missing_ok=True)
-            return []
+        header, problem = None, ""
         try:
             header = journal_format.read_header(first)
         except ValueError as error:
-            return [Recoverable(path, None, modified, str(error))]
+            problem = str(error)
+        if header is not None and not header.modified:  # begun for weights that are gone by now
+            file.readline()
+            is_empty = not file.read(1)
+        if is_empty and not path.with_suffix(WEIGHTS).exists():
+            path.unlink(missing_ok=True)
+            return []
+    if header is None:
+        return [Recoverable(path, None, modified, problem)]
     return [Recoverable(path, header.path, modified)]
 
 

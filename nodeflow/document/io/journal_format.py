@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Header:
         path: the file of the document; None if it was never saved.
         digest: the SHA-256 of that file as it was read or written last; None if nothing is known.
         version: of the journal.
+        modified: whether the document differed from its file when the journal was begun.
         base: the text of the document; None while only the header is read.
     """
 
@@ -42,6 +43,7 @@ class Header:
     digest: str | None
     version: int
     base: str | None = None
+    modified: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ def read_header(first: bytes) -> Header:
             raise ValueError("its sum is another")
         data = json.loads(text)
         version, digest = data["journal"], data.get("digest")
-        header = Header(_path(data), digest if isinstance(digest, str) else None, version)
+        known = digest if isinstance(digest, str) else None
+        modified = data.get("modified") is not False
+        header = Header(_path(data), known, version, modified=modified)
     except _UNREADABLE as error:
         raise ValueError("its first line is damaged") from error
     if version != VERSION:
@@ -97,7 +101,7 @@ def read(data: bytes) -> Content:
     base = _content(lines[1], 1) if len(lines) > 1 else None
     if base is None:
         raise ValueError("the document in it is damaged")
-    header = Header(header.path, header.digest, VERSION, json.loads(base))
+    header = replace(header, base=json.loads(base))
     changes = []
     for at, one in enumerate(lines[2:], 2):
         text = _content(one, at)

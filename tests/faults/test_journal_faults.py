@@ -76,7 +76,10 @@ def test_each_call_fails_once(tmp_path: Path) -> None:
         with calls:
             edited.journal.close()
         assert not list(folder.iterdir()) or calls.calls[number - 1] == "unlink", context
-        assert not handle_is_left(before), context
+        end = time.monotonic() + PATIENCE_S
+        while handle_is_left(before):  # the thread that syncs may be about to close its own
+            assert time.monotonic() < end, context
+            time.sleep(0.001)
         if not calls.has_failed:
             assert number > 2 * EDITS
             assert not edited.said

@@ -312,3 +312,54 @@ def test_a_journal_recovers_decisions(sides, tmp_path):
     resolve(doc, conflicts_of(doc)[0], "theirs")
     assert flow.dumps(journal.recover(kept.path).document) == flow.dumps(doc)
     kept.close()
+
+
+steps = st.lists(
+    st.sampled_from(
+        ["node", "wire", "frame", "subgraph", "training", "weights", "file", "n1", "n2", "f9", "x",
+         "attrs", "name", "op", "pos", "value", "epochs", "metrics", "block", "", "\x1b[31m<b>"]
+    ),
+    max_size=5,
+)  # fmt: skip
+json_value = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=4)
+    | st.sampled_from(["n1", "out"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["scope", "op", "name", "attrs", "pos", "node"]), inner)
+    ),
+    max_leaves=5,
+)
+entries = st.lists(
+    json_value
+    | st.fixed_dictionaries(
+        {"path": steps | json_value},
+        optional={"base": json_value, "ours": json_value, "theirs": json_value},
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=3 * COUNT, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entries | json_value)
+def test_whatever_a_file_lists_is_shown_and_decided_or_refused(listed):
+    doc = Document()
+    a = commands.add_node(doc, "constant", (0, 0), attrs={"value": 1.0})
+    commands.connect(doc, a, "out", commands.add_node(doc, "relu", (200, 0)), "x")
+    create(doc, ["n2"], "block")
+    doc.extra = {} if listed is None else {"conflicts": listed}
+    doc = copy(doc)
+    text = flow.dumps(doc)
+    assert len(conflict_problems(doc)) == len(conflicts_of(doc))
+    for side in ("ours", "theirs", "base", CURRENT):
+        doc = flow.loads(text)
+        resolve_all(doc, side)
+        after = flow.dumps(doc)
+        assert flow.dumps(flow.loads(after)) == after
+        assert side != CURRENT or not conflicts_of(doc)
+        if doc.can_undo:
+            doc.undo()
+        assert flow.dumps(doc) == text

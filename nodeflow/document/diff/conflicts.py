@@ -138,6 +138,15 @@ def refuse_conflicts(doc: Document) -> None:
 def _read(item: Json) -> Conflict:
     """The conflict that an entry describes; without a path if it is not one."""
     path = item.get("path") if isinstance(item, dict) else None
-    if not (isinstance(path, list) and path and all(isinstance(step, str) for step in path)):
+    if not (isinstance(path, list) and all(isinstance(step, str) for step in path)):
         return Conflict((), {}, item)
-    return Conflict(tuple(path), {s: item[s] for s in SIDES if s in item}, item)
+    match path:
+        case (
+            ["node" | "frame" | "subgraph", _]
+            | ["node" | "frame" | "subgraph" | "wire", _, _]
+            | ["node", _, "attrs", _]
+            | ["training" | "file", _]
+            | ["weights"]
+        ):
+            return Conflict(tuple(path), {s: item[s] for s in SIDES if s in item}, item)
+    return Conflict((), {}, item)

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from nodeflow.document.build.additions import with_additions
-from nodeflow.document.build.api import load
+from nodeflow.document.build.api import graph_of
 from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.origin import origin_of
 from nodeflow.document.io import flow
@@ -75,14 +75,20 @@ class KeptRun(Run):
         """The graph as the text of a .flow file; raises RunStoreProblem where there is none."""
         return self._read(lambda store: store.graph_text(self))
 
-    def graph(self) -> Graph:
+    def graph(self, allow_data: Iterable[str | os.PathLike[str]] = ()) -> Graph:
         """The graph that was trained, as `nf.load` reads it.
+
+        Args:
+            allow_data: as of `nf.load`.
 
         Raises:
             RunStoreProblem: a file cannot express it.
+            OutsideData: its data lie outside the folder of its file, and are not allowed.
         """
-        folder = Path(self.file).parent if self.file else Path.cwd()
-        return load_text(self.text, folder)
+        document = flow.loads(self.text)
+        document.path = Path(self.file) if self.file else None
+        document.allow(*allow_data)
+        return graph_of(document)
 
     def weights(self, best: bool = False) -> dict[str, np.ndarray]:
         """The final variables by name, or those of the best epoch.
@@ -149,16 +155,6 @@ def runs(
 
 def _place(file: str | os.PathLike[str]) -> str:
     return os.path.realpath(os.path.expanduser(file))
-
-
-def load_text(text: str, folder: Path) -> Graph:
-    """The graph of the text of a .flow file, whose data are looked for from a folder."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "graph.flow"
-        path.write_text(text, encoding="utf-8")
-        return load(path)
 
 
 # ---- keeping them -------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Writes runs one after another, to be killed: ``FOLDER SEED PROGRESS``.
+"""Writes runs one after another, to be killed: ``FOLDER SEED PROGRESS FLUSH_SECONDS``.
 
-Step n of a run has the loss n; every tenth step ends an epoch. After each write the file PROGRESS
-has a line more: the run, and the last step that the store has said is written.
+Step n of a run has the loss n; every tenth step ends an epoch. The file PROGRESS has lines of
+``written RUN STEP`` after each write, and ``made RUN STEP TIME`` when a training has made steps.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ def steps(draw: random.Random) -> Iterator[Event]:
     yield Done(step // 10, last_epoch=step // 10)
 
 
-def main(folder: str, seed: str, progress: str) -> None:
-    writer.FLUSH_SECONDS = 0.02  # many writes, so that kills hit them
+def main(folder: str, seed: str, progress: str, flush: str) -> None:
+    writer.FLUSH_SECONDS = float(flush)
     real = RunStore.add
     with open(progress, "a", buffering=1) as said:
 
         def add(self: RunStore, batch: Any) -> None:
             real(self, batch)
-            said.write(f"{batch.run.id} {max((p.last for p in batch.pieces), default=0)}\n")
+            step = max((piece.last for piece in batch.pieces), default=0)
+            said.write(f"written {batch.run.id} {step}\n")
 
         RunStore.add = add
         draw = random.Random(seed)
@@ -62,8 +63,9 @@ def main(folder: str, seed: str, progress: str) -> None:
             while True:
                 about = About(text=f"graph {draw.randint(1, 3)}", file=f"{seed}.flow")
                 keep = Recording(Path(folder), about)
-                for _ in keep.watch(session, training, steps(draw)):
-                    pass
+                for event in keep.watch(session, training, steps(draw)):
+                    if isinstance(event, Steps):
+                        said.write(f"made {keep.run.id} {event.last} {time.monotonic()}\n")
                 if draw.random() < 0.2:
                     with RunStore(Path(folder)) as store:
                         store.delete([draw.choice(store.runs()).id])

@@ -13,6 +13,7 @@ from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.origin import keep_origin, origin_of, refuse_broken
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph
 from nodeflow.ops.user import PLUGINS
@@ -64,13 +65,17 @@ def load(
         FileProblem: `path` is no file name, or the file is missing or damaged.
         NodeflowError: a node cannot run; names node and port.
     """
-    source = _file(path, "load")
-    PLUGINS.load_once()
-    document = flow.load(source)
+    document = flow.load(_file(path, "load"))
     document.allow(*allow_data)
+    return graph_of(document)
+
+
+def graph_of(document: Document) -> Graph:
+    """The graph of a document, which is trained as that says; raises as `load`."""
+    PLUGINS.load_once()
     built = build(document, partial=True)
     refuse_broken(built)
-    built.graph.task = Task(document, built=built, file=source)
+    built.graph.task = Task(document, built=built, file=document.path)
     return keep_origin(built)
 
 

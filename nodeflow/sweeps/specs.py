@@ -1,0 +1,107 @@
+"""The values that a sweep tries for an attribute: a list, a range, or a range by its logarithm.
+
+A draw is a pure function of seed, number of the trial and name, so that neither the number of
+workers nor another parameter changes it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from nodeflow.errors import GraphError
+
+MOST_WHOLE = 1000
+"""A range of whole numbers with more of them is drawn from, not gone through."""
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"(?:(log|int):)?({_NUMBER})\.\.({_NUMBER})")
+
+
+class SpecProblem(GraphError):
+    """What a sweep is to try cannot be understood."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What is tried for one attribute.
+
+    Attributes:
+        name: ``NODE.ATTRIBUTE`` or ``training.SETTING``.
+        kind: ``list``, ``range``, ``log`` or ``int``.
+        values: of a list.
+        low, high: of a range; both belong to it.
+    """
+
+    name: str
+    kind: str
+    values: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def all(self) -> tuple[Any, ...] | None:
+        """Every value, in order; None where there are too many."""
+        if self.kind == "list":
+            return self.values
+        if self.kind == "int" and self.high - self.low < MOST_WHOLE:
+            return tuple(range(int(self.low), int(self.high) + 1))
+        return None
+
+    def draw(self, seed: int, trial: int) -> Any:
+        """The value of a trial."""
+        part = _uniform(f"{seed}\0{trial}\0{self.name}")
+        if self.kind == "list":
+            return self.values[int(part * len(self.values))]
+        if self.kind == "int":
+            return int(self.low) + int(part * (self.high - self.low + 1))
+        if self.kind == "log":
+            low, high = math.log(self.low), math.log(self.high)
+            return min(self.high, max(self.low, math.exp(low + part * (high - low))))
+        return self.low + part * (self.high - self.low)
+
+
+def spec_of(name: str, text: str) -> Spec | None:
+    """What a user wrote: ``[1, 2, 3]``, ``0.1..0.5``, ``log:1e-4..1e-1`` or ``int:1..8``.
+
+    Returns:
+        None for a single value.
+
+    Raises:
+        SpecProblem: it is a range that holds nothing.
+    """
+    if text.lstrip().startswith("["):
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise SpecProblem(f"{name}: {text!r} is no list: {error}") from None
+        if not values:
+            raise SpecProblem(f"{name}: the list of values is empty")
+        return Spec(name, "list", tuple(values))
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        if ".." in text:
+            raise SpecProblem(
+                f"{name}: {text!r} is no range",
+                hint="Write 0.1..0.5, log:1e-4..1e-1 or int:1..8.",
+            )
+        return None
+    kind, low, high = found[1] or "range", float(found[2]), float(found[3])
+    if not low <= high:
+        raise SpecProblem(
+            f"{name}: the range {text} holds nothing", hint="Begin with the lower end."
+        )
+    if kind == "log" and low <= 0:
+        raise SpecProblem(f"{name}: a range by its logarithm begins above 0, not at {low:g}")
+    if kind == "int" and (low != int(low) or high != int(high)):
+        raise SpecProblem(f"{name}: {text} is no range of whole numbers")
+    return Spec(name, kind, (), low, high)
+
+
+def _uniform(text: str) -> float:
+    """A number from 0 to below 1."""
+    digest = blake2b(text.encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)

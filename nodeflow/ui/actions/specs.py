@@ -479,7 +479,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Live values and data…",
         "",
         "",
-        "How much memory and time live values and reading data may take",
+        "How much memory and time live values, data and the steps of a training may take",
     ),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),

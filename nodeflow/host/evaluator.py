@@ -505,6 +505,7 @@ class Evaluator:
             trained: values of variables in a training, used where names and shapes match.
         """
         read = self._variables.read
+        self._live.put_in_order()
 
         def make() -> ViewSource:
             stream_of = self.session.stream_of("run", 0)

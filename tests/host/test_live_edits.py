@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.evaluator import Evaluation, Evaluator
+from nodeflow.resources import example
 from tests.volumes import volume
 
 from .documents import regression
@@ -201,3 +203,36 @@ def test_deriving_stops_for_a_request_and_is_done_later() -> None:
     assert live.is_settled
     assert outline(live.task.build) == outline(build(document, partial=True))
     assert live.session.variables["w"].item() == 7
+
+
+def misplaced(live: Evaluator) -> list[str]:
+    """Nodes of the graph that come before one that they use."""
+    graph = live.task.graph
+    return [
+        node.name
+        for node in graph.nodes
+        if node.name in graph and graph.node(node.name) is node
+        for tensor in node.inputs
+        if tensor.node.index >= node.index
+    ]
+
+
+@pytest.mark.parametrize("seed", range(SEQUENCES))
+def test_each_node_comes_after_those_it_uses(seed: int) -> None:
+    """A node that becomes valid by an undo is added last, and others use it already."""
+    document = flow.loads(example("spirals").read_text(encoding="utf-8"))
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    edits = RandomEdits.__new__(RandomEdits)
+    edits.random, edits.document, edits.subgraphs = random.Random(seed), document, False
+    for _ in range(EDITS):
+        edits.edit()
+        live.view_source()
+        assert not misplaced(live)
+    while document.can_undo:
+        document.undo()
+        live.view_source()
+        assert not misplaced(live)
+        if live.is_settled:
+            live.settle()
+            assert not misplaced(live)

@@ -129,7 +129,7 @@ class Session:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise TimeoutError(f"waited too long for {what}; {self.window.link.state}")
+                raise TimeoutError(f"waited too long for {what}")
             QApplication.processEvents()
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # as an event loop does
             time.sleep(0.002)
@@ -188,6 +188,8 @@ class Session:
     def close(self) -> None:
         self.window.workspace.root.mark_saved()
         self.window.close()
+        self.window.deleteLater()
+        self.pass_time(0.2)
         self.errors.uninstall()
 
 

@@ -31,7 +31,7 @@ from nodeflow.document.build.derived import (
 )
 from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.live_flat import LiveFlat
-from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
+from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch, after_sources
 from nodeflow.document.build.live_nodes import BuildAnew, LiveNodes
 from nodeflow.document.build.place import behind_dots, connect, pass_on, skip_behind
 from nodeflow.document.model.document import Document
@@ -168,7 +168,7 @@ class LiveBuild(LiveNodes):
         return False
 
     def _follow(self, change: Change, changed: set[str]) -> None:
-        nodes = self.build.document.nodes
+        nodes, count = self.build.document.nodes, len(self._graph.nodes)
         checked: _Checked = {}
         for record in change.nodes_removed:
             self._remove(record)
@@ -185,6 +185,8 @@ class LiveBuild(LiveNodes):
         if change.wires_added or change.wires_removed or change.nodes_added:
             self._in_order = False
         self._update_all(waiting | behind_dots(self.build.document, waiting))
+        if len(self._graph.nodes) != count:
+            self._in_order = False  # one that can run now comes after what uses it
 
     def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
         """Gives a node other attributes that leave its types as they are; says whether that is all
@@ -314,6 +316,12 @@ class LiveBuild(LiveNodes):
         finally:
             self._graph.interrupted = None
         return self._patch
+
+    def put_in_order(self) -> None:
+        """Lets each node come after those it uses, where edits have mixed them, and derives none:
+        for who cannot wait until the graph is settled."""
+        if not self._in_order:
+            self._graph.arrange(after_sources(self._graph.nodes))
 
     def _settle(self) -> None:
         doc = self.build.document

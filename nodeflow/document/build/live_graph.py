@@ -160,3 +160,24 @@ def sources(node: Node) -> set[Node]:
     found.update(node.control_inputs)
     found.update(tensor.node for tensor in node.alias if tensor is not None)
     return found
+
+
+def after_sources(nodes: Iterable[Node]) -> list[Node]:
+    """Returns nodes in an order in which each comes after its sources among them, and otherwise in
+    the order given; in a loop, one of them does not."""
+    nodes = list(nodes)
+    found: dict[Node, None] = {}
+    known, entered = set(nodes), set[Node]()
+    for first in nodes:
+        stack = [first]
+        while stack:
+            node = stack[-1]
+            left = [] if node in entered else [s for s in sources(node) if s in known]
+            entered.add(node)
+            left = [s for s in left if s not in entered]
+            if left:
+                stack += sorted(left, key=lambda s: -s.index)
+                continue
+            stack.pop()
+            found[node] = None
+    return list(found)

@@ -276,12 +276,12 @@ def test_the_crosshair_says_the_values_of_all_curves_at_its_step(qtbot, grid):
     assert abs(step - 1234) < 10 and second.cross.value() == step
     assert first.readout.head.startswith(f"Step {step}, epoch {step / 550:.3g}")
     names = {name: value for _, name, value in first.readout.rows}
-    assert set(names) == {LOSS, f"{LOSS} · wide"}
-    for curve in (live[0], kept[0]):
-        assert float(names[curve.title]) == pytest.approx(curve.values[step - 1], rel=1e-3)
+    assert set(names) == {"this training", "wide"}
+    for name, curve in (("this training", live[0]), ("wide", kept[0])):
+        assert float(names[name]) == pytest.approx(curve.values[step - 1], rel=1e-3)
     shares = {name: float(value) for _, name, value in second.readout.rows}
     nearest = live[1].values[round(step / 550) - 1]
-    assert shares["accuracy"] == pytest.approx(nearest, rel=1e-3)
+    assert shares["this training"] == pytest.approx(nearest, rel=1e-3)
     qtbot.mouseMove(grid.cells[0].plot.viewport(), place(grid.cells[0], 4500))
     qtbot.waitUntil(lambda: len(first.readout.rows) == 1)  # the kept run has ended by then
     QApplication.sendEvent(first, QEvent(QEvent.Type.Leave))
@@ -407,3 +407,18 @@ def test_values_as_csv_are_all_values(tmp_path):
     np.testing.assert_array_equal(values, loss.values)
     steps = [int(row["step"]) for row in rows if row["curve"] == "accuracy"]
     np.testing.assert_array_equal(steps, accuracy.steps)
+
+
+def test_long_names_of_runs_leave_the_values_in_sight(qtbot, grid):
+    grid.resize(420, 200)
+    shown(grid, training())
+    long = "a sweep over the learning rate of 2026-11-26 13:57:19, number 17"
+    grid.show_overlays(training(4000, long, "#d55e00", 2.0))
+    for _ in range(4):
+        QApplication.processEvents()
+    grid.point(2000.0)
+    for cell in grid.cells:
+        readout = cell.plot.readout
+        assert readout.isVisible() and "…" in readout.rows[1][1] and readout.rows[1][2]
+        assert readout.geometry().right() <= cell.plot.viewport().width()
+        assert readout.width() >= readout.sizeHint().width()

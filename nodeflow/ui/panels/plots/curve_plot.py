@@ -23,6 +23,7 @@ from nodeflow.ui.views.palette import class_color
 
 FIRST_PART = 0.02
 """Part of the whole course whose peak may be cut off, so that the rest is readable."""
+THIS = "this training"
 KEY_ZOOM, KEY_PAN = 1.5, 0.2
 
 
@@ -134,6 +135,16 @@ class CurvePlot(pg.PlotWidget):
         item.set_axes(self.axis, self.log_x, self.log_y)
         item.viewTransformChanged()
         return item
+
+    @property
+    def common_name(self) -> str:
+        """The name that all curves have, where only the run tells them apart."""
+        names = {curve.name for curve in self.curves}
+        return next(iter(names)) if len(names) == 1 and self._by_run else ""
+
+    def title_of(self, curve: Curve) -> str:
+        """What tells a curve from others in the plot."""
+        return (curve.run or THIS) if self.common_name else curve.title
 
     def color_of(self, curve: Curve) -> QColor:
         if curve.color:
@@ -251,7 +262,7 @@ class CurvePlot(pg.PlotWidget):
                 edge = low + FIRST_PART * (high - low)
                 first = int(np.searchsorted(columns.x, 10**edge if self.log_x else edge))
                 first = min(first, len(columns.x) - 1)
-            bottom, top = columns.low, columns.high[first:]
+            bottom, top = columns.low[first:], columns.high[first:]
             if self.log_y:
                 bottom, top = bottom[bottom > 0], top[top > 0]
             if len(bottom) and len(top):
@@ -284,7 +295,17 @@ class CurvePlot(pg.PlotWidget):
             return
         area = self.box.sceneBoundingRect()
         at = self.mapFromScene(self.box.mapViewToScene(QPointF(placed, 0)))
-        self.readout.show_rows(head, rows, at.x(), self.mapFromScene(area).boundingRect())
+        around = self.mapFromScene(area).boundingRect()
+        self.readout.show_rows(head, rows, at.x(), around, self._is_high(x))
+
+    def _is_high(self, x: float) -> bool:
+        """Whether the curves lie in the upper half of the plot there, so that a box lies below."""
+        found = [c.values[i] for c in self.curves if (i := c.index_at(self.axis, x)) is not None]
+        places = np.array([v for v in found if math.isfinite(v)])
+        if self.log_y:
+            places = np.log10(places[places > 0])
+        bottom, top = self.box.viewRange()[1]
+        return bool(len(places)) and float(places.mean()) > (bottom + top) / 2
 
     def values_at(self, x: float) -> list[tuple[str, str, str]]:
         """Colour, title and value of each curve that has one at a number of the x axis."""
@@ -293,7 +314,7 @@ class CurvePlot(pg.PlotWidget):
             index = curve.index_at(self.axis, x)
             if index is not None:
                 color = self.color_of(curve).name()
-                found.append((color, curve.title, number(curve.values[index])))
+                found.append((color, self.title_of(curve), number(curve.values[index])))
         return found
 
     def _to_view(self, x: float) -> float | None:

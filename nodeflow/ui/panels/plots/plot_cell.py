@@ -76,9 +76,11 @@ class PlotCell(QWidget):
         named = [curve.title for curve in plot.curves]
         texts = [
             f"<span style='color:{plot.color_of(c).name()}'>{DASHED if plot.is_dashed(c) else '●'}"
-            f"</span> {escape(c.title)}"
+            f"</span> {escape(plot.title_of(c))}"
             for c in plot.curves
         ]
+        if plot.common_name:
+            texts.insert(0, escape(plot.common_name))
         text = "&nbsp;&nbsp; ".join(texts) or escape(", ".join(self.place.curves)) or "No curves"
         if text != self.legend.text():
             self.legend.setText(text)

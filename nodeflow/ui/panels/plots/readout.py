@@ -7,10 +7,13 @@ from html import escape
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import TYPE, Theme, font
 
 GAP = 10
 MOST_ROWS = 12
+AROUND = 52
+"""Pixels of a row beside its name and value."""
 
 
 class Readout(QLabel):
@@ -33,8 +36,18 @@ class Readout(QLabel):
             f" font-size: {TYPE['caption']}px; }}"
         )
 
-    def show_rows(self, head: str, rows: list[tuple[str, str, str]], x: float, area: QRect) -> None:
+    def show_rows(
+        self,
+        head: str,
+        rows: list[tuple[str, str, str]],
+        x: float,
+        area: QRect,
+        at_bottom: bool = False,
+    ) -> None:
         """Show (colour, name, value) of curves beside a line at x, in an area of the parent."""
+        room = area.width() - AROUND - max(_width(value) for *_, value in rows)
+        rows = [(c, text_metrics.elide(n, text_metrics.CAPTION, room), v) for c, n, v in rows]
+        head = text_metrics.elide(head, text_metrics.CAPTION, area.width() - GAP)
         if (head, tuple(rows)) != (self.head, self.rows):
             self.head, self.rows = head, tuple(rows)
             lines = [
@@ -49,6 +62,11 @@ class Readout(QLabel):
         left = x + GAP
         if left + self.width() > area.right():
             left = x - GAP - self.width()
-        self.move(round(max(left, area.left())), area.top() + 2)
+        top = area.bottom() - self.height() - 2 if at_bottom else area.top() + 2
+        self.move(round(max(left, area.left())), max(top, area.top()))
         self.show()
         self.raise_()
+
+
+def _width(text: str) -> float:
+    return text_metrics.width(text, text_metrics.CAPTION)

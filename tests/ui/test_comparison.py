@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QAccessible, QHelpEvent
+from PySide6.QtGui import QAccessible, QHelpEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 
@@ -14,7 +14,9 @@ from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
+from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
 from nodeflow.ui.canvas.a11y.interfaces import tree_of
 from nodeflow.ui.core.theme import DARK, LIGHT
 from nodeflow.ui.pages import comparison_page
@@ -240,6 +242,24 @@ def test_a_removed_node_can_be_copied_from_it(page, window, qtbot):
     window.actions_.refresh_now()
     qtbot.keyClick(window.canvas, Key.Key_V, Keys.ControlModifier)
     assert window.workspace.root.node_named("b").op == "relu"
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_comparison_is_exported_with_its_marks(page, window, tmp_path, monkeypatch, ending):
+    path = tmp_path / f"changes.{ending}"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    window.actions_.refresh_now()
+    window.actions_.trigger("export_comparison")
+    assert path.stat().st_size > 2000
+    if ending == "png":
+        picture, seen = QImage(str(path)), set()
+        for x in range(picture.width()):
+            seen |= {picture.pixelColor(x, y).name() for y in range(0, picture.height(), 3)}
+        assert {LIGHT.added, LIGHT.removed, LIGHT.changed} <= seen
+        with pytest.raises(NodeflowError):
+            load_picture(path)  # it is of two graphs
+    if ending == "svg":
+        assert LIGHT.removed in path.read_text().lower()
 
 
 def test_the_button_and_the_menu_end_it(page, window, earlier, qtbot):

@@ -63,7 +63,7 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
 )
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
-    *("next_change", "previous_change", "end_comparison"),
+    *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
 MOST_ENTRIES = 15
 """More no menu has: a test walks all of them. What is too much goes into a submenu by purpose."""

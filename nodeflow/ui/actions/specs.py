@@ -84,6 +84,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("compare_saved", "Compare with the saved file", "", "", "Draw what you changed since"),
     _a("next_change", "Next change", "F3", "chevron-right", "In a comparison"),
     _a("previous_change", "Previous change", "Shift+F3", "chevron-left", "In a comparison"),
+    _a("export_comparison", "Export the comparison…", "", "image-down", "As PNG, SVG or PDF"),
     _a("end_comparison", "End the comparison", "", "", "Back to the graph"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
     _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem
@@ -30,6 +31,7 @@ def render_file(
     values: Mapping[str, Any] | None = None,
     views: Mapping[str, ViewValue] | None = None,
     analysis: Analysis | None = None,
+    marks: Marks | None = None,
 ) -> None:
     """Draw a document; makes an offscreen application where there is none.
 
@@ -41,6 +43,8 @@ def render_file(
         views: what views on nodes show, by node name.
         analysis: of the document, if there is one that knows more than it says: what comes into a
             subgraph.
+        marks: what a comparison marks in the document. A picture with marks is of two graphs, and
+            does not hold one to be opened again.
 
     Raises:
         FileProblem: the picture cannot be written.
@@ -49,14 +53,20 @@ def render_file(
     view = _view(document, theme, values or {}, analysis or Analysis(document))
     named = ((document.node_named(name), value) for name, value in (views or {}).items())
     view.node_state.set_views({node.id: value for node, value in named if node is not None})
+    if marks is not None:
+        view.scene.set_marks(marks)
+        view.node_state.set_dimmed(set(document.nodes) - marks.nodes.keys())
     try:
         kind, text = output.suffix.lower(), flow.dumps(document.root)
         if kind == ".pdf":
             content = _pdf(view)
         elif kind == ".svg":
-            content = embedded_graph.with_text_in_svg(_svg(view), text).encode()
+            drawn = _svg(view)
+            drawn = embedded_graph.with_text_in_svg(drawn, text) if marks is None else drawn
+            content = drawn.encode()
         else:
-            content = embedded_graph.with_text_in_png(_png(view, scale), text)
+            content = _png(view, scale)
+            content = embedded_graph.with_text_in_png(content, text) if marks is None else content
         _write(output, content)
     finally:
         view.scene.close()

@@ -7,12 +7,14 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
@@ -21,6 +23,7 @@ from nodeflow.ui.pages.comparison_page import Sides
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups import dialogs
 
+PICTURE_FILTER = "Pictures (*.png *.svg *.pdf)"
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 HERE = "in this window"
 """What the open document is called in a comparison."""
@@ -57,6 +60,7 @@ class CompareActions(QObject):
                 "compare_saved": Binding(self._compare_saved, self._saved_blocked),
                 "next_change": Binding(lambda: page.step(1), self._nothing_compared),
                 "previous_change": Binding(lambda: page.step(-1), self._nothing_compared),
+                "export_comparison": Binding(self._export, self._no_comparison),
                 "end_comparison": Binding(pages.show_canvas, self._no_comparison),
             }
         )
@@ -121,6 +125,30 @@ class CompareActions(QObject):
 
     def _no_comparison(self) -> Blocked | None:
         return None if self._pages.shows_comparison else Blocked("Nothing is compared.", "compare")
+
+    def _export(self) -> None:
+        """Write the graph of the comparison that is shown as a picture, as and where one wants."""
+        page = self._pages.comparison
+        document, canvas = page.inside.document, page.canvas
+        if page.found is None or canvas is None:
+            return
+        start = self._settings.last_folder() / f"{self._workspace.title}-changes.png"
+        title = "Export the comparison"
+        chosen, _ = QFileDialog.getSaveFileName(self._window, title, str(start), PICTURE_FILTER)
+        if not chosen:
+            return
+        path = Path(chosen)
+        path = path if path.suffix.lower() in (*PICTURES, ".pdf") else Path(f"{path}.png")
+        theme = canvas.renderer.theme.name
+        marks = page.found.marks.get(document.scope, Marks())
+        try:
+            render_file(
+                document, path, scale=2.0, theme=theme, analysis=page.inside.analysis, marks=marks
+            )
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "The picture was not written", error)
+        else:
+            self._messages.show_status(f"Wrote {path.name}")
 
     @Slot(object)
     def _on_read(self, document: Document) -> None:

@@ -28,8 +28,8 @@ ROLES = {ADDED: "added", REMOVED: "removed", CHANGED: "changed", INSIDE: "change
 """The colour of each kind of mark, as a role of the theme."""
 DASHES = {ADDED: (), REMOVED: (3.0, 2.5), CHANGED: (), INSIDE: (0.6, 1.8)}
 """Dash and gap of the lines around marked nodes, in widths of the line; solid without."""
-GONE_DASH = (9.0, 6.0)
-"""Dash and gap of removed wires in view pixels."""
+GONE_DASH = (8.0, 9.0)
+"""Dash and gap of removed wires in view pixels; round ends of lines fill some of the gap."""
 MOST_ROUND = 400
 """Marked nodes in view; with more, their lines are plain bars and they have no signs."""
 MOST_SIGNS = 200
@@ -40,6 +40,8 @@ GAP = 3.0
 """Between a card and the line around it, in pixels."""
 SIGN = 9.0
 """Radius of a sign at full size, in pixels."""
+LARGEST = 2.0
+"""Lines and signs grow with the zoom, up to so many times."""
 VEIL = 0.5
 """How much of the ground covers what was removed."""
 
@@ -94,7 +96,7 @@ def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
 
 def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
     """Paint the signs of marked wires, near their middle where no card and no other sign is."""
-    size = min(max(SIGN * context.scale, 5.0), SIGN * 0.85)
+    size = min(max(SIGN * context.scale, 5.0), SIGN * 0.85 * _grown(context.scale))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     cards = view_rects(context, context.nodes())
     low, high = cards[:, :2] - size, cards[:, :2] + cards[:, 2:] + size
@@ -135,23 +137,30 @@ def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.n
 def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
     color = context.theme.color(ROLES[kind])
     scale = context.scale
-    radius = RADIUS * scale + GAP
+    grown = _grown(scale)
+    gap = GAP * grown
+    radius = RADIUS * scale + gap
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if kind == REMOVED:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(context.theme.color("canvas", VEIL))
         for x, y, width, height in rects.tolist():
             painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
-    painter.setPen(_line(kind, color, 2.5))
+    painter.setPen(_line(kind, color, 2.5 * grown))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    around = rects + [-GAP, -GAP, 2 * GAP, 2 * GAP]
+    around = rects + [-gap, -gap, 2 * gap, 2 * gap]
     for x, y, width, height in around.tolist():
         painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
-    size = min(max(SIGN * scale * 1.3, 5.5), SIGN)
+    size = min(max(SIGN * scale * 1.3, 5.5), SIGN * grown)
     for x, y, width, _ in around.tolist():
         draw_sign(
             painter, context.theme, kind, QPointF(x + width - size * 0.4, y + size * 0.4), size
         )
+
+
+def _grown(scale: float) -> float:
+    """How much larger than at full size lines and signs are drawn."""
+    return min(max(scale, 1.0), LARGEST)
 
 
 def _line(kind: str, color: QColor, width: float) -> QPen:
@@ -166,15 +175,18 @@ def _paint_wires(
     painter: QPainter, context: PaintContext, kind: str, ends: np.ndarray, lanes: np.ndarray
 ) -> None:
     scale = context.scale
-    dash = GONE_DASH if kind == REMOVED else None
+    grown = _grown(scale)
+    dash = (GONE_DASH[0] * grown, GONE_DASH[1] * grown) if kind == REMOVED else None
     curved = scale > CURVE_SCALE and len(ends) <= 5 * MOST_SIGNS
-    pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, 1.0)))
-    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, LARGEST)))
+    few = len(ends) <= MOST_SIGNS
+    # Round ends: else wide curves show the lines they are made of.
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap if few and curved else Qt.PenCapStyle.FlatCap)
     painter.setPen(pen)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
     if not curved:
         array_painting.draw_lines(painter, np.ascontiguousarray(ends))
-    elif len(ends) <= MOST_SIGNS:
+    elif few:
         array_painting.draw_lines(painter, wire_table.smooth(ends, dash, scale, lanes))
     else:
         array_painting.draw_lines(painter, wire_table.segments(ends, 32, dash, scale, lanes))
@@ -196,7 +208,11 @@ def _paint_frames(painter: QPainter, context: PaintContext) -> None:
         radius = FRAME_RADIUS * context.scale
         painter.drawRoundedRect(rect, radius, radius)
         draw_sign(
-            painter, context.theme, kind, rect.topRight(), min(max(SIGN * context.scale, 6), SIGN)
+            painter,
+            context.theme,
+            kind,
+            rect.topRight(),
+            min(max(SIGN * context.scale, 6), SIGN * _grown(context.scale)),
         )
 
 

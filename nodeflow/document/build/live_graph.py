@@ -16,8 +16,9 @@ from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
 
-class Interrupted(Exception):
-    """Something else is wanted before more nodes are derived."""
+class Interrupted(BaseException):
+    """Something else is wanted before more nodes are derived; no error of a node's, which an
+    ``except Exception`` makes a problem of."""
 
 
 @dataclass

@@ -60,6 +60,23 @@ def frames(grid, spans) -> dict[str, float]:
     return {**percentiles(seconds[5:]), **percentiles(busy[5:], "cpu_")}
 
 
+def growth(grid, curve: Curve, count: int) -> dict[str, float]:
+    """The time of each frame of a training that goes on: 50 more steps, all in sight."""
+    seconds, busy = [], []
+    grid.show_whole()
+    for _ in range(count):
+        steps = np.arange(curve.count + 1.0, curve.count + 51)
+        started, before = time.perf_counter(), time.thread_time()
+        curve.extend(steps, steps / 550, steps / 1500, 0.1 + 0.1 / steps)
+        grid.refresh(is_over=False)
+        for cell in grid.cells:
+            cell.plot.viewport().repaint()
+        seconds.append(time.perf_counter() - started)
+        busy.append(time.thread_time() - before)
+        QApplication.processEvents()
+    return {**percentiles(seconds[5:]), **percentiles(busy[5:], "cpu_")}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=1_000_000)
@@ -97,6 +114,7 @@ def main() -> None:
         spans = [(low, low + part * size) for low in steps.tolist()]
         found = frames(grid, spans)
         print(json.dumps({"case": f"pan, {part:g} of all in sight", **about, **found}))
+    print(json.dumps({"case": "grow", **about, **growth(grid, curves[0], chosen.frames)}))
     parts = np.geomspace(0.9, 0.0005, chosen.frames)
     found = frames(grid, [(0.5 * size * (1 - p), 0.5 * size * (1 + p)) for p in parts.tolist()])
     print(json.dumps({"case": "zoom", **about, **found}))

@@ -144,3 +144,15 @@ def test_metrics_are_offered_where_there_are_none(window, engine, qtbot):
     )
     panel.plots.bar.note.linkActivated.emit("metric")
     assert window.docking.docks["inspector"].isVisible()
+
+
+def test_many_plots_scroll_and_leave_the_window_as_it_is(window, panel, qtbot):
+    grid, before = panel.plots.grid, window.size()
+    height = panel.height()
+    for _ in range(9):
+        entry(panel.plots.bar.menu, "Add a plot").trigger()
+    qtbot.waitUntil(lambda: len(grid.cells) == 11)
+    qtbot.wait(50)
+    assert window.size() == before and panel.height() == height
+    assert all(cell.plot.height() >= 100 for cell in grid.cells)
+    assert "accuracy 0.9 at step 20" in grid.cells[1].plot.accessibleDescription()

@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.number_text import number
+from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.curve import AXES, Curve
@@ -277,6 +277,15 @@ class CurvePlot(pg.PlotWidget):
         """Fit the y axis afresh: another training begins."""
         self._height = None
         self.box.setYRange(0, 1, padding=0)
+
+    def describe(self) -> None:
+        """Say the last values to screen readers."""
+        parts = [
+            f"{curve.title} {number(curve.values[-1])} at step {count(round(curve.steps[-1]))}"
+            for curve in self.curves
+            if curve.count
+        ]
+        self.setAccessibleDescription("; ".join(parts))
 
     # ---- crosshair ----------------------------------------------------------------------------
 

@@ -213,6 +213,8 @@ class PlotGrid(QWidget):
         self._is_over = is_over
         for cell in self.cells:
             self._look(cell)
+            if is_over:
+                cell.plot.describe()
 
     def _look(self, cell: PlotCell) -> None:
         low, high = self.span or self._whole()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.ui.core.settings import Settings
@@ -51,7 +51,7 @@ class TrainingPlots(QWidget):
         self._tables.setSpacing(SPACE[4])
         body = QHBoxLayout()
         body.setSpacing(SPACE[4])
-        body.addWidget(self.grid, 5)
+        body.addWidget(_scrolling(self.grid), 5)
         body.addLayout(self._tables, 2)
         self._body = body
         layout = column(self.bar, gap=1)
@@ -151,3 +151,13 @@ class TrainingPlots(QWidget):
             text = f"No metrics yet. {link}"
         if text != self.bar.note.text():
             self.bar.note.setText(text)
+
+
+def _scrolling(widget: QWidget) -> QScrollArea:
+    """Many plots must not make the panel higher than the user wants."""
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area

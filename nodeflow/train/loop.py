@@ -126,6 +126,7 @@ class _Loop:
         self.source: Stepper | StreamStepper | None = None
         self.snapshots: Snapshots | None = None
         self.past: Past | None = None
+        self.record: TierRecord | None = None
         ran = ancestors([training.optimizer])
         self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
         if state is None:
@@ -267,7 +268,9 @@ class _Loop:
             is_there = self.resumption is not None and self.resumption.is_in(checkpoints.folder)
             variables = dict(self.session.variables.items())
             checkpoints.begin(self.at.step, variables, self._identity(), is_there)
-        self.session.tiers = record
+        self.record = record
+        if checkpoints is not None or state is not None or tiers is not None:
+            self.session.tiers = record  # else evaluations switch whenever they can
         if snapshots is not None and self.training.stream is None:
             remember(self._begin_snapshots(snapshots, record))
         try:
@@ -311,7 +314,7 @@ class _Loop:
 
     def _state(self, copied: bool = True) -> TrainingState:
         """The state between two steps, a copy; or without variables and losses."""
-        tiers, stream = self.session.tiers, self.training.stream
+        tiers, stream = self.record, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
             where = self.source.where
@@ -441,6 +444,14 @@ class _Loop:
             self.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
+        """As `Stepper.run`, with its switches of tier recorded."""
+        before, self.session.tiers = self.session.tiers, self.record
+        try:
+            return self._run_to_hit(stepper, count)
+        finally:
+            self.session.tiers = before
+
+    def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""
         if not self.breakpoints:
             return stepper.run(count)

@@ -236,6 +236,16 @@ def test_a_loss_that_is_not_the_recorded_one_is_noticed():
     assert replay.differs_from == 21
 
 
+def test_what_runs_beside_the_steps_switches_tiers_when_it_can():
+    graph, training = everything()
+    session = Session(graph, tier="auto", seed=training.seed)
+    session.initialize()
+    for event in train(session, training):
+        assert session.tiers is None  # a record would hold runs between two steps to one tier
+        if isinstance(event, Steps) and event.last > 20:
+            break
+
+
 def test_it_reports_progress_and_can_be_cancelled():
     graph, training = everything()
     found = ran(training, graph, "reference", 30, every=10_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
@@ -256,6 +258,27 @@ def test_a_picture_file_is_dropped_on_the_pad(window, qtbot, engine, panel, tmp_
     )
     qtbot.waitUntil(lambda: bool(fed(engine)))
     assert panel.prepared.picture.max() == 1
+
+
+def test_a_picture_is_read_on_another_thread_and_a_pipe_is_refused(window, qtbot, panel, tmp_path):
+    path = tmp_path / "one.png"
+    paper().save(str(path))
+    panel.pad.place_file(str(path))
+    assert panel.pad.is_empty, "it comes when it is read"
+    qtbot.waitUntil(lambda: not panel.pad.is_empty)
+    for name, said in (("pipe.png", "a pipe"), ("zero.png", "a device")):
+        odd = tmp_path / name
+        if said == "a pipe":
+            os.mkfifo(odd)
+        else:
+            odd.symlink_to("/dev/zero")
+        with qtbot.waitSignal(panel.refused) as refused:
+            panel.pad.place_file(str(odd))
+        assert f"is {said}, not a regular file" in refused.args[0]
+    path.write_bytes(b"\x89PNG nothing")
+    with qtbot.waitSignal(panel.refused) as refused:
+        panel.pad.place_file(str(path))
+    assert refused.args == ["one.png is damaged or not a picture"]
 
 
 def test_what_is_no_picture_is_refused_in_words(window, qtbot, panel):

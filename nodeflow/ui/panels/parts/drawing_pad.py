@@ -7,16 +7,17 @@ size, so that the answer does not depend on how large the pad is on the screen.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
     QImage,
-    QImageReader,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -30,6 +31,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from nodeflow.data.pictures import preparation
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.picture_reading import may_be_picture, read_picture
 from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -77,6 +81,9 @@ class DrawingPad(QWidget):
         self._marks: list[Stroke | Picture] = []
         self._stroke: Stroke | None = None
         self.brush = BRUSH
+        self._reading = Background(self)
+        self._reading.done.connect(self.place)
+        self._reading.failed.connect(self._on_unreadable)
         self._canvas = QImage(SIDE, SIDE, QImage.Format.Format_Grayscale8)
         self._canvas.fill(PAPER)
         self.setAccessibleName("Sketch pad")
@@ -148,10 +155,12 @@ class DrawingPad(QWidget):
         self._repaint_all()
 
     def place_file(self, path: str) -> None:
-        """Put the picture of a file on the pad."""
-        reader = QImageReader(path)
-        reader.setAutoTransform(True)
-        self.place(reader.read())
+        """Put the picture of a file on the pad, when it is read."""
+        self._reading.run(partial(read_picture, Path(path), QSize(4 * SIDE, 4 * SIDE)))
+
+    @Slot(object)
+    def _on_unreadable(self, error: NodeflowError) -> None:
+        self.refused.emit(error.text("window"))
 
     def invert(self, inverted: bool) -> None:
         """Show the last picture dark on light, or light on dark."""
@@ -313,10 +322,10 @@ def _command(event: QEvent) -> str | None:
 
 
 def _picture_file(data: QMimeData) -> str:
-    """The first local file that is dragged or pasted and can be read as a picture."""
+    """The first local file that is dragged or pasted and is called like a picture."""
     for url in data.urls():
         path = url.toLocalFile()
-        if path and QImageReader.imageFormat(path):
+        if path and may_be_picture(Path(path)):
             return path
     return ""
 

@@ -19,7 +19,6 @@ from PySide6.QtGui import (
     QFont,
     QFontMetrics,
     QImage,
-    QImageReader,
     QPainter,
     QPixmap,
     QResizeEvent,
@@ -27,8 +26,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from nodeflow.data.survey import ColumnSurvey, Survey
+from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
 from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.picture_reading import read_picture
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -160,12 +161,10 @@ def small_pictures(files: list[Path]) -> list[QImage]:
     """Pictures scaled down to a row's height; one that cannot be read is empty."""
     found = []
     for file in files:
-        reader = QImageReader(str(file))
-        reader.setAutoTransform(True)
-        size = reader.size()
-        if size.height() > PICTURE:
-            reader.setScaledSize(size.scaled(4 * PICTURE, PICTURE, KEEP))
-        image = reader.read()
+        try:
+            image = read_picture(file, QSize(4 * PICTURE, PICTURE))
+        except NodeflowError:
+            image = QImage()
         if not image.isNull() and image.height() < PICTURE:
             image = image.scaled(4 * PICTURE, PICTURE, KEEP)
         found.append(image)

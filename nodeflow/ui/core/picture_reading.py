@@ -1,0 +1,42 @@
+"""Reading the picture of a file, for a thread that may wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QImageReader
+
+from nodeflow.data.pictures.files import ENDINGS
+from nodeflow.errors import FileProblem
+from nodeflow.file_reading import allow, check_regular
+
+PIXEL_BYTES = 4
+
+
+def may_be_picture(path: Path) -> bool:
+    """Whether a file is called like a picture; it is not touched."""
+    return path.suffix.lower().removeprefix(".") in ENDINGS
+
+
+def read_picture(path: Path, most: QSize) -> QImage:
+    """The picture of a file, scaled down to a size at most.
+
+    Raises:
+        ReadRefused: it is no regular file, or takes more memory than the limit.
+        FileProblem: it is no picture, or damaged.
+    """
+    try:
+        path = check_regular(path)
+    except OSError as error:
+        raise FileProblem(f"{path.name} cannot be read: {error.strerror}") from error
+    reader = QImageReader(str(path))
+    reader.setAutoTransform(True)
+    size = reader.size()
+    allow(size.width() * size.height() * PIXEL_BYTES, path)
+    if size.width() > most.width() or size.height() > most.height():
+        reader.setScaledSize(size.scaled(most, Qt.AspectRatioMode.KeepAspectRatio))
+    image = reader.read()
+    if image.isNull():
+        raise FileProblem(f"{path.name} is damaged or not a picture")
+    return image

@@ -36,7 +36,9 @@ FIRST_SEED ?= 0
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
            tests/engine/test_examples_agree.py tests/programs tests/document/test_merge.py \
            tests/document/test_edit_sequences.py tests/document/test_journal_kills.py \
-           tests/document/test_hostile_files.py tests/host/test_live_edits.py tests/faults
+           tests/document/test_hostile_files.py tests/document/test_large_files.py \
+           tests/data/test_spoilt_files.py tests/ui/test_hostile_files.py \
+           tests/host/test_live_edits.py tests/faults
 NIGHTLY_ALONE := tests/host/test_random_kills.py tests/train/test_random_training_kills.py \
                  tests/run_store/test_random_run_kills.py tests/ui/test_soak.py
 test-nightly: .venv/.ready-test

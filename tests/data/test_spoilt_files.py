@@ -31,11 +31,12 @@ from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.graph.types import TensorType
 from nodeflow.train.weights import load_saved, save_weights
 from tests.data.byte_mutations import mutant
+from tests.volumes import is_nightly, seeds
 
-NIGHTLY = os.environ.get("NODEFLOW_NIGHTLY") == "1"
-COUNT = int(os.environ.get("NODEFLOW_SPOILT_FILES", 20_000 if NIGHTLY else 60))
-"""Spoilt files a reader."""
-BATCHES = 10 if NIGHTLY else 1
+USUAL, BATCH = 60, 5_000
+NUMBERS = seeds("inputs of a reader") if is_nightly() else range(USUAL)
+"""Those of the spoilt files of each reader; a hundredth would take ten minutes."""
+STARTS = range(NUMBERS.start, NUMBERS.stop, BATCH)
 CORPUS = Path(__file__).parent / "spoilt"
 """Findings: files that raised something else once."""
 MATRIX = TensorType("float32", (None, 4))
@@ -231,16 +232,15 @@ def check(path: Path, readers: list[Reader], note: str) -> int:
     return good
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("first", STARTS)
 @pytest.mark.parametrize("kind", READERS)
-def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, batch):
+def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, first):
     name, make, readers = READERS[kind]
     original = make()
     path = tmp_path / name
     path.write_bytes(original)
     assert check(path, readers, f"{kind} as it is") == len(readers)
-    each = COUNT // BATCHES
-    for number in range(batch * each, (batch + 1) * each):
+    for number in range(first, min(first + BATCH, NUMBERS.stop)):
         path.unlink()  # another file: nothing that is remembered of the last one counts
         path.write_bytes(mutant(original, number))
         os.utime(path, ns=(number, number))

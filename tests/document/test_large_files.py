@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from random import Random
@@ -14,9 +13,9 @@ from nodeflow.document.io import flow, flow_text
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
 from tests.document.flow_mutations import composed, mutant
+from tests.volumes import is_nightly
 
-NIGHTLY = os.environ.get("NODEFLOW_NIGHTLY") == "1"
-MEGABYTES = 57 if NIGHTLY else 12
+MEGABYTES = 57 if is_nightly() else 12
 MOST_TIMES = 10.5
 """Of the file's size, what opening it may take."""
 CHILD = """
@@ -80,7 +79,7 @@ def outcome(text: str) -> str:
 
 def test_a_large_file_is_read_as_a_small_one(monkeypatch):
     texts = [path.read_text() for path in examples()] + [json.dumps(composed())]
-    texts += [mutant(number) for number in range(1000 if NIGHTLY else 150)]
+    texts += [mutant(number) for number in range(1000 if is_nightly() else 150)]
     texts += [text[: len(text) * part // 7] for text in texts[:12] for part in range(1, 7)]
     texts += [texts[0].replace("]", ",]", 1), texts[0] + "x", "", "{", "[]", '{"a" 1}', "{,}"]
     small = [outcome(text) for text in texts]

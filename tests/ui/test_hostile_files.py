@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import lru_cache
 from random import Random
 
@@ -15,11 +14,11 @@ from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.popups import dialogs
 from tests.document.flow_mutations import mutant
+from tests.volumes import is_nightly
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
-NIGHTLY = os.environ.get("NODEFLOW_NIGHTLY") == "1"
 LOOKED_AT, EACH = 400, 5
-BATCHES = 20 if NIGHTLY else 2
+BATCHES = 20 if is_nightly() else 2
 ODD = [
     ("placeholder", {"shape": 2.5, "dtype": 7, "sample": {}}),
     ("placeholder", {"shape": [[1]], "dtype": ["float32"]}),

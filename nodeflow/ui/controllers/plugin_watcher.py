@@ -7,7 +7,6 @@ the engine, too.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from nodeflow.ops.user.folder import choose_folder, is_named, new_file
 from nodeflow.paths import PLUGINS_VARIABLE
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.thread_signal import ThreadSignal
 
 SETTLE_MS = 120
 """Editors write a file in several steps; it is loaded when they are done."""
@@ -54,6 +54,7 @@ class PluginWatcher(QObject):
         self.is_loading, self.is_safe = False, safe
         self.skip: tuple[tuple[str, str], ...] = ()
         self._prober = Prober()
+        self._found, self._types = ThreadSignal(self, "_loaded"), ThreadSignal(self, "typed")
         self._load = 0
         self._reports = False
         self._loaded.connect(self._on_loaded, Qt.ConnectionType.QueuedConnection)
@@ -112,13 +113,11 @@ class PluginWatcher(QObject):
 
     def _say(self, load: int, found: Loaded, skip: dict[str, str]) -> None:
         """On the prober's thread."""
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._loaded.emit(load, found, skip)
+        self._found.emit(load, found, skip)
 
     def _came(self, op: str) -> None:
         """On the prober's thread."""
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self.typed.emit(op)
+        self._types.emit(op)
 
     @Slot(int, object, object)
     def _on_loaded(self, load: int, found: Loaded, skip: dict[str, str]) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import SignalInstance
-
 from nodeflow.host import protocol as p
+from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class Pulse(Protocol):
@@ -43,9 +41,8 @@ def engine_client(on_message: Callable[[p.Message], None]) -> Client:
 class Inbox:
     """What one client calls on its reading thread: the message crosses over by a queued signal."""
 
-    def __init__(self, arrived: SignalInstance, generation: int) -> None:
+    def __init__(self, arrived: ThreadSignal, generation: int) -> None:
         self._arrived, self._generation = arrived, generation
 
     def __call__(self, message: p.Message) -> None:
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._arrived.emit(self._generation, message)
+        self._arrived.emit(self._generation, message)

@@ -25,6 +25,7 @@ from nodeflow.ui.core.engine_client import Client, ClientFactory, Inbox, engine_
 from nodeflow.ui.core.engine_requests import EngineRequests
 from nodeflow.ui.core.engine_watch import EngineWatch
 from nodeflow.ui.core.shown_step import ShownStep
+from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -90,6 +91,7 @@ class EngineLink(QObject, EngineRequests):
         self._factory = factory
         self._client: Client | None = None
         self._generation = 0
+        self._inbox = ThreadSignal(self, "arrived")
         self._request = 0
         self._oldest = 0
         self._asked: tuple[int, float] | None = None
@@ -134,7 +136,7 @@ class EngineLink(QObject, EngineRequests):
         """Start an engine process and give it the document; returns at once."""
         self.close()
         self._generation += 1
-        self._client = self._factory(Inbox(self.arrived, self._generation))
+        self._client = self._factory(Inbox(self._inbox, self._generation))
         self._set_state("starting")
         self._client.start()
         for request in self._lasting.values():

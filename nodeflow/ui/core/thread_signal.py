@@ -17,7 +17,7 @@ class ThreadSignal:
     def __init__(self, owner: QObject, name: str) -> None:
         self._owner: QObject | None = owner
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
         def forget(_: object = None) -> None:
             with self._lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from nodeflow.document.build.expand import Expansion, UnplacedExpansion
+from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class BackgroundLayout(QObject):
@@ -23,6 +23,7 @@ class BackgroundLayout(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._number = 0
+        self._back = ThreadSignal(self, "_arrived")
         self.is_busy = False
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
 
@@ -43,8 +44,7 @@ class BackgroundLayout(QObject):
             result: Expansion | Exception = unplaced.placed()
         except Exception as error:
             result = error
-        with contextlib.suppress(RuntimeError):  # the window is gone
-            self._arrived.emit(number, result)
+        self._back.emit(number, result)
 
     @Slot(int, object)
     def _on_arrived(self, number: int, result: Expansion | Exception) -> None:

@@ -326,7 +326,16 @@ def test_equal_documents_say_so(window, earlier, qtbot):
     window.actions_.refresh_now()
     assert window.actions_.blocked("next_change").reason == "Nothing differs."
     assert not page.banner.next.isVisible()
-    assert page.banner.nothing.isVisible()
+    assert page.banner.nothing.isVisible() and page.banner.nothing.text() == "Nothing differs"
+
+
+def test_that_only_positions_differ_is_said(window, earlier, qtbot):
+    moved = flow.loads(flow.dumps(earlier))
+    commands.move(moved, {"n1": (5, 5)})
+    window.compare.show_comparison(earlier, moved, "before", "after")
+    page = window.pages.comparison
+    qtbot.waitUntil(lambda: page.is_ready, timeout=20_000)
+    assert page.banner.nothing.text() == "Only positions differ"
 
 
 def test_a_file_is_chosen_read_and_compared_by_threads(

@@ -94,8 +94,13 @@ class ComparisonBanner(QFrame):
     def show_titles(self, before: str, after: str) -> None:
         self.titles.setText(f"Compared: {before} → {after}")
 
-    def show_counts(self, counts: Mapping[str, int] | None) -> None:
-        """Say how many differences there are of each kind; None: that is not known yet."""
+    def show_counts(self, counts: Mapping[str, int] | None, only_moved: bool = False) -> None:
+        """Say how many differences there are of each kind; None: that is not known yet.
+
+        Args:
+            only_moved: there are none, but nodes or frames stand elsewhere.
+        """
+        self.nothing.setText("Only positions differ" if only_moved else "Nothing differs")
         self.nothing.setVisible(counts is not None and not counts)
         counts = counts or {}
         total = sum(counts.values())

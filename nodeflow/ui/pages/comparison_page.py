@@ -7,7 +7,7 @@ document is not touched: an edit of it, such as undo, is compared again.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QHeaderView, QProgressBar, QSplitter, QTreeView, Q
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.paths import ALONE, place_of_use
+from nodeflow.document.diff.compare import compare
 from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
@@ -57,7 +58,7 @@ class _Made:
 
     comparison: Comparison
     analysis: Analysis
-    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+    only_moved: bool
 
 
 class ComparisonPage(QWidget):
@@ -208,7 +209,7 @@ class ComparisonPage(QWidget):
         self.found = made.comparison
         differences = self.found.differences
         self.model.show(differences)
-        self.banner.show_counts(Counter(d.change for d in differences))
+        self.banner.show_counts(Counter(d.change for d in differences), made.only_moved)
         same = (i for i, d in enumerate(differences) if d.path == old)
         self.number = next(same, -1) if old is not None else -1
         self.banner.show_place(self.number, len(differences))
@@ -223,7 +224,7 @@ class ComparisonPage(QWidget):
         if is_first:
             self.opened.emit()
         if not differences:
-            self.said.emit("Nothing differs.")
+            self.said.emit(f"{self.banner.nothing.text()}.")
 
     def _show_waiting(self, waits: bool) -> None:
         self.waiting.setVisible(waits)
@@ -430,4 +431,5 @@ def _compared(before: Document, after: Document, layout: bool) -> _Made:
         inner = waiting.pop()
         inner.problems.clear()
         waiting += inner.inside.values()
-    return _Made(found, analysis)
+    same = not found.differences
+    return _Made(found, analysis, same and not layout and bool(compare(before, after, layout=True)))

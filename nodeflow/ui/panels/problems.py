@@ -156,6 +156,7 @@ class ProblemsPanel(QWidget):
             what = KEPT[side] if conflict is not None else f"{KEPT[side]} in all"
             keep = button(what, "link", partial(self.decided.emit, conflict, side))
             keep.setObjectName("fix")
+            keep.setAccessibleName(f"{what}: {item.text().splitlines()[0]}")
             layout.addWidget(keep, 0, Qt.AlignmentFlag.AlignBottom)
         layout.addStretch(1)
         self.list.setItemWidget(item, holder)

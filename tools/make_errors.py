@@ -65,7 +65,7 @@ def described(kind: type) -> tuple[str, str]:
 
 
 def example(name: str) -> str | None:
-    """What a user reads, with the folder of the example left out."""
+    """What a user reads, with the folders of the example and of nodeflow left out."""
     from tests.errors.table import ELSEWHERE, TABLE
 
     if name in ELSEWHERE:
@@ -79,7 +79,9 @@ def example(name: str) -> str | None:
     if error is None:
         raise ValueError(f"{name} is not provoked")
     text = error.text("cli" if TABLE[name].command else "python")
-    return text.replace(f"{real}/", "").replace(str(real), ".")
+    for place in (real, ROOT):
+        text = text.replace(f"{place}/", "").replace(str(place), ".")
+    return text
 
 
 def page() -> str:

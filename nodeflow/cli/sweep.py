@@ -44,12 +44,12 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
         SpecProblem: a value cannot be understood, or nothing varies.
         FileProblem, UnknownName, AttributeProblem: in the file, or a name.
     """
+    specs, fixed = _parted(arguments.settings)
+    found = trials(specs, arguments.trials, arguments.draw_seed)
     if runs_folder() is None:
         raise RunStoreProblem(
             "a sweep keeps its trials as runs, and NODEFLOW_RUNS is off", hint="Unset it."
         )
-    specs, fixed = _parted(arguments.settings)
-    found = trials(specs, arguments.trials, arguments.draw_seed)
     arguments.settings = [*fixed, *_settings(found[0])]
     document = load_document(arguments, environment)  # a wrong name is said once, and now
     name = arguments.name or f"sweep {document.path.stem if document.path else ''}".strip()

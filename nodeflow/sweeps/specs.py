@@ -22,7 +22,11 @@ _RANGE = re.compile(rf"(?:(log|int):)?({_NUMBER})\.\.({_NUMBER})")
 
 
 class SpecProblem(GraphError):
-    """What a sweep is to try cannot be understood."""
+    """What a sweep is to try cannot be understood.
+
+    Remedy: Write a list ``[1, 2, 3]``, or a range such as ``0.1..0.5``, ``log:1e-4..1e-1`` or
+    ``int:1..8``.
+    """
 
 
 @dataclass(frozen=True)

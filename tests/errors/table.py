@@ -106,6 +106,7 @@ DIVERGING = graph(
 )  # fmt: skip
 
 TABLE: dict[str, Provocation] = {
+    "SpecProblem": Provocation(("sweep", "a.flow", "--set", "train.rate=5..1")),
     # ---- files
     "FlowRead": Provocation(("run", "missing.flow"), {}, "missing.flow"),
     "FlowSyntax": opening('{"format": "nodeflow", '),

@@ -49,8 +49,9 @@ from nodeflow.train.events import (
 )
 from nodeflow.train.training import Training
 
-BEGIN_SECONDS = 0.5
-"""How long a training waits at most to hear that its run has begun."""
+BEGIN_SECONDS, LAST_SECONDS = 0.5, 10.0
+"""How long a training waits at most to hear that its run has begun: at its beginning, and before it
+says that it is done."""
 
 
 def recording(about: About) -> Recording | None:
@@ -96,8 +97,10 @@ class Recording:
                 elif isinstance(event, Epoch):
                     best.see(event, session)
                 self._take_in(event)
-                if isinstance(event, Done):
+                if isinstance(event, Done):  # the last event stays the last
                     self._end(session, best)
+                    self._writer.begun.wait(LAST_SECONDS)
+                    yield from self._news()
                 yield event
                 if not self._writer.started and not self._waits_for_resumed(event):
                     self._begin(training, event if isinstance(event, Resumed) else None)

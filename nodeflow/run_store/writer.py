@@ -122,7 +122,6 @@ class Writer:
     def _open(self, store: RunStore, run: Run, resumed: Resumed | None) -> Run:
         """Begin the run, or go on with the one that has the same states."""
         about = self._about
-        self._facts = {"versions": versions(), "machine": machine()}
         before = None
         if resumed is not None and about.states is not None:
             before = store.of_checkpoint(about.states.resolve())
@@ -132,7 +131,7 @@ class Writer:
             kept = replace(before, updated=time.time())
             store.go_on(kept, resumed.step)
             self._keep_best(store, kept)
-            self._facts = {name: getattr(kept, name) for name in ("data", *self._facts)}
+            self._facts = {n: getattr(kept, n) for n in ("data", "versions", "machine")}
             first = max((p.last for p in store.pieces(kept)), default=resumed.first - 1) + 1
         else:
             if before is not None:
@@ -146,7 +145,7 @@ class Writer:
         if run.parent and store.get(run.parent) is not None:
             branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
             store.note_event(run.parent, branch)
-        return store.begin(replace(run, **self._facts), self._about.text)
+        return store.begin(run, self._about.text)
 
     def _keep_best(self, store: RunStore, run: Run) -> None:
         """Keep the final weights of a run that goes on, where they are the best."""
@@ -167,8 +166,13 @@ class Writer:
     def _write(self, store: RunStore, training: Training) -> None:
         """Write until the end comes."""
         assert self.kept is not None
+        digests: Iterator[None] = iter(())
+        if not self._facts:
+            self._facts = {"versions": versions()}
+            if self.kept.settings.get("tier") != "reference":  # else nothing loads the compiler
+                self._facts["machine"] = machine()
+            digests = self._digests(store, training)
         tidy(store, keep=self.kept.id)
-        digests = self._digests(store, training) if "data" not in self._facts else iter(())
         pause, flushed = DIGEST_SECONDS, time.monotonic()
         while not self._wake.wait(pause):
             if next(digests, self) is self:

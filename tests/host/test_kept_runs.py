@@ -46,7 +46,7 @@ def test_a_training_of_the_window_is_a_run(talk, tmp_path: Path):
     assert (run.surface, run.status, run.file) == ("window", "done", str(tmp_path / "line.flow"))
     assert run.losses.tolist() == losses and run.epochs == 200
     assert run.text == flow.dumps(document) and run.name.startswith("line 20")
-    assert run.settings["train.learning_rate"] == 0.1
+    assert run.settings["train.learning_rate"] == 0.1 and run.machine["processor"]
     talk.send(p.FetchTensor("w", 2))
     np.testing.assert_array_equal(talk.wait_for(p.TensorValue).array, run.weights()["w"])
 

@@ -7,6 +7,9 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import NonFiniteError
 from nodeflow.resources import example
-from nodeflow.run_store import writer
+from nodeflow.run_store import recording, writer
 from nodeflow.run_store.database import Database
 from nodeflow.run_store.digests import listing_digest
 from nodeflow.run_store.store import RunStore
@@ -56,7 +59,7 @@ def test_what_it_was_trained_with_is_kept(folder: Path, line):
     assert (run.name, run.surface, run.seed) == ("mine", "python", 9)
     assert run.settings["descent.learning_rate"] == pytest.approx(0.1)
     assert run.settings["batch_size"] == 4 and run.settings["descent.op"] == "gradient_descent"
-    assert run.versions["nodeflow"] == nf.__version__ and run.machine["processor"]
+    assert run.versions["nodeflow"] == nf.__version__ and not run.machine  # nothing is compiled
     assert run.data["x"]["rows"] == 40 and len(run.data["x"]["digest"]) == 32
     assert "weak" not in run.data["x"]
 
@@ -368,3 +371,32 @@ def test_a_metric_that_is_called_loss_hides_no_curve(folder: Path):
     assert run.losses.tobytes() == history.steps.tobytes()
     assert run.curves["loss"].values.tolist() == history.metrics["loss"]
     assert run.curves["epoch loss"].values.tolist() == history.loss
+
+
+def test_a_training_that_ends_before_its_run_has_begun_names_it(folder: Path, line, monkeypatch):
+    opened = writer.Writer._open
+
+    def late(self, *arguments):
+        time.sleep(1)
+        return opened(self, *arguments)
+
+    monkeypatch.setattr(writer.Writer, "_open", late)
+    monkeypatch.setattr(recording, "BEGIN_SECONDS", 0.0)
+    graph, data = line
+    *_, kept, done = nf.train.train(graph, data=data, epochs=1, **PLAIN)
+    assert isinstance(done, Done) and kept == RunKept(only(folder).id, only(folder).name)
+
+
+def test_the_reference_tier_loads_no_compiler(folder: Path):
+    code = """
+import sys
+import numpy as np
+import nodeflow as nf
+from tests.run_store.lines import fitted_line
+graph, data = fitted_line()
+nf.train.fit(graph, data=data, epochs=2, tier="reference", batch_size=4)
+assert nf.runs()[0].status == "done" and nf.runs()[0].versions["numba"]
+assert "numba" not in sys.modules, sorted(m for m in sys.modules if "numba" in m)[:5]
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(nf.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -21,7 +21,7 @@ import nodeflow as nf
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
 from nodeflow.document.edit import library
-from nodeflow.document.io import flow
+from nodeflow.document.io import backups, consents, flow
 from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
@@ -237,6 +237,12 @@ def own_op(folder: Path) -> None:
     plugin_folder.new_file("mine", folder / "plugins")
 
 
+def newest_version(folder: Path) -> Any:
+    """The content that can be restored."""
+    found = backups.backups_of(folder / "a.flow", folder / "backups")
+    return found[0].content() if found else None
+
+
 def opened(folder: Path) -> Any:
     """Whether a file counts as open."""
     return OpenFile(folder / "open").is_elsewhere(folder / "a.flow")
@@ -292,6 +298,18 @@ WRITERS = [
         before=training_with_state,
         state=trainings,
         silent=True,
+    ),
+    Writer(
+        "an earlier version",
+        lambda f: backups.keep(f / "a.flow", b"after", "saved", 2.0, 1, f / "backups"),
+        before=lambda f: backups.keep(f / "a.flow", b"before", "saved", 1.0, 1, f / "backups"),
+        state=newest_version,
+    ),
+    Writer(
+        "what a document may read",
+        lambda f: consents.remember(f / "a.flow", ["/data/b"], f / "consents"),
+        before=lambda f: consents.remember(f / "a.flow", ["/data/a"], f / "consents"),
+        state=lambda f: consents.remembered(f / "a.flow", f / "consents"),
     ),
     Writer("the kernel cache", put_kernel, state=cached_kernel, silent=True),
     Writer("a cache of data", cache_data),

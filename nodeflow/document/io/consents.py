@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from nodeflow.atomic_write import write_atomically
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.paths import consents_folder
 
 
@@ -27,11 +27,12 @@ def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
 
 
 def remember(document: Path, allowed: Iterable[str], folder: Path | None = None) -> None:
-    """Keeps what a document may read from now on; raises OSError if that cannot be written."""
+    """Keeps what a document may read from now on; raises FileProblem if that cannot be written."""
     file = _file(document, folder)
-    file.parent.mkdir(parents=True, exist_ok=True)
     about = {"consents": 1, "document": os.path.realpath(document), "allowed": list(allowed)}
-    write_atomically(file, json.dumps(about, indent=1).encode())
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps(about, indent=1).encode())
 
 
 def _file(document: Path, folder: Path | None) -> Path:

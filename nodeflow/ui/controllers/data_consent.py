@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from nodeflow.data.document_folder import shown_path
 from nodeflow.document.analysis.outside_data import Outside, outside_data, outside_place
 from nodeflow.document.io.consents import remember
+from nodeflow.errors import FileProblem
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.messages import Messages, listed
@@ -81,7 +82,7 @@ class DataConsent(QObject):
             return
         try:
             remember(document.path, document.allowed)
-        except OSError as error:
+        except FileProblem as error:
             log.warning("what %s may read is not remembered: %s", document.path, error)
             self._messages.show_status("What you allowed holds until the window closes")
 

@@ -84,7 +84,8 @@ class CurveItem(pg.GraphicsObject):
         if box is None or not self.curve.count:
             return
         view = box.viewRect()  # pyqtgraph's own viewRect may be that of before
-        columns = self.look(view.left(), view.right(), round(box.width()))
+        low_x, high_x = box.viewRange()[0]  # to the bit what the plot has looked at
+        columns = self.look(float(low_x), float(high_x), max(2, round(box.width())))
         x = log10(columns.x) if self.log_x else columns.x
         low, high, smooth = columns.low, columns.high, columns.smooth
         if self.log_y:
@@ -130,7 +131,13 @@ class CurveItem(pg.GraphicsObject):
             pen.setDashPattern([4, 3])
         if is_smoothed:
             finite = np.isfinite(smooth)
-            self._line(painter, x[finite], smooth[finite], pen)
+            x_shown, y_shown = x[finite], smooth[finite]
+            if self.is_fine or self._dashed:
+                self._line(painter, x_shown, y_shown, pen)
+            else:  # two fine lines are drawn much faster than a thick one
+                pen = QPen(self._color, 1)
+                self._line(painter, x_shown, y_shown, pen)
+                self._line(painter, x_shown, y_shown + 1, pen)
         else:
             self._line(painter, *_zigzag(x, low, high), pen)
         if has_dots:

@@ -98,6 +98,7 @@ class Engine:
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
         self._iterations: dict[str, int | None] = {}
+        self._measure = ""
         self._step: int | None = None
         self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
@@ -113,6 +114,7 @@ class Engine:
             p.Evaluate: self._evaluate,
             p.ShowData: self._show_data,
             p.ShowIterations: self._show_iterations,
+            p.Measure: self._measure_as,
             p.FetchTensor: self._fetch_tensor,
             p.ShowStep: self._show_step,
             p.StepShown: lambda request: self._views.refresh(("past", request.step)),
@@ -295,6 +297,7 @@ class Engine:
                 budget=self._budget,
             )
             self._evaluator.iterations = self._iterations
+            self._evaluator.measure_as(self._measure)
         return self._evaluator
 
     # ---- values -------------------------------------------------------------------------------
@@ -356,6 +359,11 @@ class Engine:
         self._iterations = request.numbers
         if self._evaluator is not None:
             self._evaluator.iterations = request.numbers
+
+    def _measure_as(self, request: p.Measure) -> None:
+        self._measure = self._rewinder.measure = request.of
+        if self._evaluator is not None:
+            self._evaluator.measure_as(request.of)
 
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
         if self._rewinder.step is not None:
@@ -533,7 +541,7 @@ class Engine:
             return
         self._take_variables()
         evaluator = self._current()
-        names, shown = self._followed, (evaluator.version, self._followed)
+        names, shown = self._followed, (evaluator.version, self._followed, self._measure)
         evaluation = evaluator.previews(names, step=step, still=self._shown != shown)
         self._shown = shown
         self._send(

@@ -30,6 +30,7 @@ from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, ReadRefused,
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.iterations import iterations
+from nodeflow.host.measures import measure
 from nodeflow.host.previews import Evaluation, make_preview, no_value
 from nodeflow.host.protocol import Preview, ShowData, ShownIteration, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
@@ -53,6 +54,7 @@ class Evaluator:
         seed: that of the session.
         version: increases whenever nodes are added or removed.
         iterations: the loops to look into: name -> iteration, None for the last.
+        measured_as: the measure that previews have, see `measure_as`.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Evaluator:
         self._budget = budget
         self._kept = KeptValues()
         self.iterations: Mapping[str, int | None] = {}
+        self.measured_as = ""
         self.version = 0
         self._views = KeptSource()
         self._live = LiveBuild(document, base_dir)
@@ -96,6 +99,12 @@ class Evaluator:
     def choose(self, choice: ShowData) -> None:
         """Shows other data from now on."""
         self._forget(self._data.choose(choice, self.task))
+
+    def measure_as(self, of: str) -> None:
+        """Gives previews this measure of `host.measures` from now on; empty for none."""
+        if of != self.measured_as:
+            self.measured_as = of
+            self._shown.clear()
 
     # ---- following the document ---------------------------------------------------------------
 
@@ -415,7 +424,8 @@ class Evaluator:
         self, tensor: Tensor, value: np.ndarray, step: int | None, rows: ShownRows | None
     ) -> Preview:
         image_shape, column_shape = (self.task.image_shape(tensor, axis) for axis in (-1, 0))
-        return make_preview(value, image_shape, step, self._of(tensor, rows), column_shape)
+        found = measure(self.measured_as, tensor, value)
+        return make_preview(value, image_shape, step, self._of(tensor, rows), column_shape, found)
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
         """The rows that a tensor's value is of; None if it depends on none."""

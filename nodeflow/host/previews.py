@@ -11,7 +11,7 @@ import numpy as np
 from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node
 from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters, measured
-from nodeflow.host.protocol import Preview, ShownData, ShownIteration, ShownRows
+from nodeflow.host.protocol import Measured, Preview, ShownData, ShownIteration, ShownRows
 from nodeflow.number_text import number
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
@@ -56,6 +56,7 @@ def make_preview(
     step: int | None = None,
     data: ShownRows | None = None,
     column_shape: tuple[int, int] | None = None,
+    measured_as: Measured | None = None,
 ) -> Preview:
     """The preview of a tensor's value.
 
@@ -65,6 +66,7 @@ def make_preview(
         data: the rows that it was computed from.
         column_shape: (height, width) if the columns are flattened images, as in weights that take
             a picture.
+        measured_as: its measure, if one is wanted.
     """
     array = np.asarray(array)
     numbers = measured(array)
@@ -84,6 +86,7 @@ def make_preview(
         data=data,
         arrangement=arrangement,
         limits=color_limits(numbers, *figures[:2]) if kind in ("maps", "heatmap") else None,
+        measured=measured_as,
     )
 
 

@@ -19,6 +19,7 @@ from nodeflow.host.step_messages import PastProgress as PastProgress
 from nodeflow.host.step_messages import PastSteps as PastSteps
 from nodeflow.host.step_messages import ShowStep as ShowStep
 from nodeflow.host.step_messages import StepShown as StepShown
+from nodeflow.host.values import Measured as Measured
 from nodeflow.host.values import Preview as Preview
 from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
@@ -125,6 +126,13 @@ class ShownIteration:
     number: int
     count: int
     taken: bool | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Send a measure of each tensor with its preview, see `Measured`; empty for none."""
+
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -320,6 +328,7 @@ Request = (
     | Evaluate
     | ShowData
     | ShowIterations
+    | Measure
     | FetchTensor
     | ShowStep
     | StepShown

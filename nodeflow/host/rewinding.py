@@ -16,6 +16,7 @@ from nodeflow.document.build.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p
+from nodeflow.host.measures import measure
 from nodeflow.host.previews import make_preview
 from nodeflow.train.replay import Past, Replay
 
@@ -35,6 +36,7 @@ class Rewinder:
     Attributes:
         step: the one that is shown, counted from 1; None is now.
         variables: their values at the step that was computed last.
+        measure: the one that previews have, of `host.measures`; empty for none.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Rewinder:
         self._thread: threading.Thread | None = None
         self.step: int | None = None
         self.variables: Mapping[str, np.ndarray] | None = None
+        self.measure = ""
 
     # ---- for the engine's threads -------------------------------------------------------------
 
@@ -201,6 +204,7 @@ class Rewinder:
                     task.image_shape(tensor, -1),
                     step,
                     column_shape=task.image_shape(tensor, 0),
+                    measured_as=measure(self.measure, tensor, values[tensor]),
                 ),
                 tier=replay.session.tier,
             )

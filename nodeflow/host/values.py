@@ -60,6 +60,28 @@ class ShownData:
     columns: dict[str, str] = field(default_factory=dict)
 
 
+MAGNITUDE, ZEROS, SATURATION, MEMORY = "magnitude", "zeros", "saturation", "memory"
+GRADIENT, UPDATE = "gradient", "update"
+OF_VALUES = (MAGNITUDE, ZEROS, SATURATION, MEMORY)
+"""The measures that come with previews; the others need what a training derives."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure of a tensor, by which the window colours it.
+
+    Attributes:
+        of: ``magnitude`` (root mean square), ``zeros`` or ``saturation`` (shares of the elements),
+            ``memory`` (bytes), ``gradient`` (of the loss: root mean square) or ``update`` (a step's
+            change of a variable relative to its size).
+        value: None where there is none, and ``why`` says the reason.
+    """
+
+    of: str
+    value: float | None
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Preview:
     """What a node shows of its output.
@@ -81,6 +103,7 @@ class Preview:
             beyond them.
         arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
             several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
+        measured: what `Measure` asks for; None where nothing does.
     """
 
     kind: str
@@ -96,6 +119,7 @@ class Preview:
     data: ShownRows | None = None
     arrangement: str = ""
     limits: tuple[float, float] | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)

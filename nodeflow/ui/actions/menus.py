@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.ui.actions.specs import BOOKMARKS
+from nodeflow.ui.core.colorings import COLORINGS
 
 SEPARATOR = "-"
 SPACER = ">"
@@ -61,6 +62,7 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
     ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
 )
+COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
@@ -92,7 +94,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("fit", "fit_selection", ("Zoom", ("zoom_in", "zoom_out", "zoom_reset"))),
             ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_MENUS)),
-            *(SEPARATOR, "order", "undim", "minimap", ("Data shown", SHOWN_DATA), SEPARATOR),
+            *(SEPARATOR, "order", "undim", "minimap", ("Colour by", COLORS)),
+            *(("Data shown", SHOWN_DATA), SEPARATOR),
             *("panel_left", "panel_bottom", "panel_right", "outline"),
             ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.ui.core.colorings import COLORINGS
+
 
 @dataclass(frozen=True)
 class ActionSpec:
@@ -362,6 +364,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *(
         _a(f"bookmark_set_{n}", f"Set bookmark {n}", f"Ctrl+Shift+{n}", "pin")
         for n in range(1, BOOKMARKS + 1)
+    ),
+    _a("color_none", "Nothing", tip="Nodes by what they do, wires by their types", checkable=True),
+    *(
+        _a(f"color_{each.id}", each.title, tip=each.tip, checkable=True)
+        for each in COLORINGS.values()
     ),
     _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
     _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -347,6 +347,11 @@ class RunController(QObject):
             self._run = -1
             self.states.end(self._values_here(message))
             self._report(message)
+
+    @property
+    def values(self) -> Mapping[str, p.Preview]:
+        """The previews that came last, by tensor name."""
+        return {} if self._last is None else self._last.values
 
     def _shown_names(self) -> tuple[str, ...] | None:
         """The nodes whose values are drawn at this zoom, and all outputs of the selected ones;

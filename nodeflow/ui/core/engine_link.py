@@ -324,6 +324,12 @@ class EngineLink(QObject, EngineRequests):
         """Let edits of an optimizer's numbers reach the training that runs, or not."""
         self._send_lasting(p.FollowEdits(on))
 
+    def measure(self, of: str) -> None:
+        """Let previews come with a measure from now on; empty for none."""
+        if p.Measure(of) != self._lasting.get(p.Measure, p.Measure()):
+            self._send_lasting(p.Measure(of))
+            self.refresh_soon()
+
     def set_budget(self, budget: p.SetBudget) -> None:
         """Let live values take so much, now and later."""
         self._send_lasting(budget)

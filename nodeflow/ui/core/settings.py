@@ -154,6 +154,16 @@ class Settings:
     def minimap(self, value: bool) -> None:
         self._store.setValue("minimap", "true" if value else "false")
 
+    @property
+    def color_by(self) -> str:
+        """What nodes and wires are coloured by (see ``colorings``); empty for nothing."""
+        value = self._store.value("color_by", "")
+        return value if isinstance(value, str) else ""
+
+    @color_by.setter
+    def color_by(self, value: str) -> None:
+        self._store.setValue("color_by", value)
+
     def formulas(self) -> list[str]:
         """Formulas typed before, the latest last."""
         return [text for text in self._json("formulas", []) if isinstance(text, str)]

@@ -65,6 +65,8 @@ class Theme:
     dtypes: dict[str, str]
     categories: dict[str, str]
     heat: tuple[str, ...]
+    ramp: tuple[str, ...]
+    """For lines and bands on any ground, from the least: their lightness alone tells them apart."""
     diverging: tuple[str, ...]
     """For values of both signs: from the least over zero, the middle, to the largest."""
 
@@ -158,6 +160,7 @@ LIGHT = Theme(
         "internal": "#6f7772",
     },
     heat=("#f4f6f0", "#a9d3c8", "#4c9fa6", "#285f8f", "#22264f"),
+    ramp=("#a88a12", "#5f8a2e", "#21796f", "#33578c", "#43217a", "#2a0a3f"),
     diverging=("#14408c", "#6f9fdc", "#ffffff", "#eea06a", "#a8440f"),
 )
 
@@ -225,6 +228,7 @@ DARK = Theme(
         "internal": "#89928d",
     },
     heat=("#12181b", "#1f4a5c", "#2f8a8a", "#8ccfa0", "#f7f3c6"),
+    ramp=("#7a62b8", "#5f84cc", "#3fa3b5", "#52c48a", "#a9dc52", "#fdf08a"),
     diverging=("#8ec2ff", "#3a6db0", "#1d2226", "#b0652f", "#ffb37a"),
 )
 
@@ -387,5 +391,5 @@ def _qpalette(theme: Theme) -> QPalette:
 
 def color_roles() -> list[str]:
     """Names of the single-colour roles of a theme."""
-    skip = {"name", "dtypes", "categories", "heat", "diverging"}
+    skip = {"name", "dtypes", "categories", "heat", "ramp", "diverging"}
     return [f.name for f in fields(Theme) if f.name not in skip]

@@ -43,6 +43,7 @@ from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.key_actions import KeyActions
+from nodeflow.ui.controllers.node_colors import NodeColors
 from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
@@ -277,6 +278,7 @@ class MainWindow(QMainWindow):
         self.view_actions = ViewActions(
             canvas, pages, self.views, settings, themes, messages, actions
         )
+        self.colors = NodeColors(workspace, link, canvas, self.run, settings, themes, actions)
         self.keys = KeyActions(self, canvas, settings, actions)
         self.subgraphs = SubgraphActions(workspace, canvas, pages, quick_pick, messages, actions)
         self.insertables = InsertablesMenu(

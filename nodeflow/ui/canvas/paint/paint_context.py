@@ -16,6 +16,7 @@ from PySide6.QtGui import QPainter
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.core.theme import Theme
 
 FULL_SCALE = 0.5
@@ -52,6 +53,7 @@ class PaintContext:
     hidden: np.ndarray | None = None
     hidden_frames: frozenset[str] = frozenset()
     hidden_wire: tuple[str, str] | None = None
+    tints: Tints | None = None
     shift: QPointF = field(default_factory=QPointF)
     waiting: list[int] = field(default_factory=list)
 

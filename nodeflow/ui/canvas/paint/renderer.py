@@ -19,6 +19,7 @@ from nodeflow.ui.canvas.paint.frame_cache import FrameCache
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, FEW, TINY_SCALE, PaintContext
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.theme import Theme
 
@@ -62,6 +63,7 @@ class Renderer(QObject):
         self.atlas = CardAtlas(CardPainter(theme))
         self.frame = FrameCache(self._paint_part)
         self.lifted: LiftedNodes | None = None
+        self.tints: Tints | None = None
         self._hidden_wire: tuple[str, str] | None = None
         self._waiting: set[int] = set()
         """Slots of the cards for which the last frame had no time."""
@@ -87,10 +89,17 @@ class Renderer(QObject):
         self.repaint_all()
 
     def reset(self) -> None:
-        """Forget the cards of the document before."""
+        """Forget the cards of the document before, and its colours."""
         self._waiting.clear()
+        self.tints = None
         self.atlas.clear()
         self.repaint_all()
+
+    def set_tints(self, tints: Tints | None) -> None:
+        """Colour nodes and wires by a measure, or by what they are."""
+        if tints != self.tints:
+            self.tints = tints
+            self.repaint_all()
 
     def repaint_all(self) -> None:
         """Paint the whole frame anew."""
@@ -193,6 +202,7 @@ class Renderer(QObject):
             hidden=None if lifted is None else lifted.mask,
             hidden_frames=frozenset() if lifted is None else lifted.frames,
             hidden_wire=self._hidden_wire,
+            tints=self.tints,
         )
 
     def paint_waiting(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.scene import wire_routing, wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme, mix
 
@@ -16,15 +17,19 @@ CURVE_SCALE = 0.16
 """Below, wires are straight and not antialiased."""
 MANY = 1000
 """With more visible wires, curves are coarse and not dashed; with three times as many, straight."""
+MOST_STYLES = 2 * FEED_STYLE
+"""More styles than there are."""
 
 
-def wire_pen(theme: Theme, style: int, scale: float, left: float = 1.0) -> QPen:
+def wire_pen(
+    theme: Theme, style: int, scale: float, left: float = 1.0, tint: QColor | None = None
+) -> QPen:
     """Pen of a wire in view pixels, of which so much is left; the caller adds dashes."""
     code = style % FEED_STYLE
-    color = theme.dtype(DTYPE_CODES[code])
+    color = theme.dtype(DTYPE_CODES[code]) if tint is None else tint
     if left < 1.0:
         color = mix(theme.color("canvas"), color, left)
-    thickness = wire_table.THICKNESS.get(DTYPE_CODES[code], 2.0)
+    thickness = wire_table.THICKNESS.get(DTYPE_CODES[code], 2.0) + (0.0 if tint is None else 1.0)
     pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     return pen
@@ -88,10 +93,15 @@ def paint_wire_set(
     if hidden.any():
         _paint_stubs(painter, context, slots[hidden], view[hidden])
         slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
+    if context.tints is not None:
+        groups += 2 * MOST_STYLES * (context.tints.of_wires(context.scene, slots) - PLAIN)
     for group in array_painting.distinct(groups):
         which = groups == group
-        style, left = int(group) // 2, 1.0 if int(group) % 2 else context.dim
-        pen = wire_pen(context.theme, style, context.scale, left)
+        style, left = int(group) // 2 % MOST_STYLES, 1.0 if int(group) % 2 else context.dim
+        tint = None
+        if context.tints is not None:
+            tint = level_color(context.theme, int(group) // (2 * MOST_STYLES) + PLAIN)
+        pen = wire_pen(context.theme, style, context.scale, left, tint)
         if context.exporting:
             _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), context.scale)
         else:

@@ -402,8 +402,11 @@ class Mouse:
         """Show the tooltip of what lies under the pointer."""
         at = QPointF(event.pos())
         hit = self._viewport.hit_test(at)
-        words = fold_tip if self._is_on_fold(hit, at) else tooltip
-        show_beside(words(self._scene, hit), self._explained(hit, event.pos()), self._canvas)
+        if self._is_on_fold(hit, at):
+            words = fold_tip(self._scene, hit)
+        else:
+            words = tooltip(self._scene, hit, self._renderer.tints)
+        show_beside(words, self._explained(hit, event.pos()), self._canvas)
 
     def _explained(self, hit: Hit, at: QPoint) -> QRect:
         """What a tooltip must not cover: the card, or the spot under the pointer."""

@@ -15,6 +15,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.tints import Tints, output_index
 from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.shown_text import brief
 
@@ -30,17 +31,22 @@ _STATES = {
 }
 
 
-def tooltip(scene: SceneModel, hit: Hit) -> str:
-    """The rich text for what lies under the pointer; empty for nothing."""
+def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
+    """The rich text for what lies under the pointer; empty for nothing.
+
+    Args:
+        tints: what colours nodes and wires, in numbers.
+    """
     if hit.kind == "port" and hit.port is not None:
         return _port_tip(scene, hit)
     if hit.kind in ("title", "body"):
-        return _node_tip(scene, hit.node)
+        lines = tints.lines(hit.node) if tints is not None else []
+        return "<br>".join([_node_tip(scene, hit.node), *map(escape, lines)])
     if hit.kind == "frame" and hit.frame:
         note = scene.document.frames[hit.frame].note
         return escape(note).replace("\n", "<br>") if note else ""
     if hit.kind == "wire" and hit.wire is not None:
-        return _wire_tip(scene, hit.wire)
+        return _wire_tip(scene, hit.wire, tints)
     return ""
 
 
@@ -90,14 +96,18 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     return "<br>".join(lines)
 
 
-def _wire_tip(scene: SceneModel, key: tuple[str, str]) -> str:
+def _wire_tip(scene: SceneModel, key: tuple[str, str], tints: Tints | None) -> str:
     wire = scene.document.wires.get(key)
     if wire is None:
         return ""
     source, target = scene.document.nodes[wire.source], scene.document.nodes[wire.target]
     kind = scene.analysis.type_of(wire.source, wire.source_port)
     ends = f"{source.name}:{wire.source_port} → {target.name}:{wire.target_port}"
-    return f"{escape(ends)}<br>{escape(str(kind))}" if kind else escape(ends)
+    lines = [escape(ends), *([escape(str(kind))] if kind else [])]
+    if tints is not None:
+        index = output_index(scene, wire.source, wire.source_port)
+        lines += map(escape, tints.lines(wire.source, index))
+    return "<br>".join(lines)
 
 
 def _problems(scene: SceneModel, node_id: str) -> list[Problem]:

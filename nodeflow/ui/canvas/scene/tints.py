@@ -1,0 +1,95 @@
+"""What colours the nodes and wires of a scene: a measure of each output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtGui import QColor
+
+from nodeflow.host.protocol import Measured
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core.colorings import Coloring, ColorScale, ramp_color
+from nodeflow.ui.core.theme import Theme
+
+LEVELS = 64
+"""So many different colours are drawn."""
+PLAIN = -1
+
+
+@dataclass(frozen=True)
+class Tints:
+    """Measures by node id, one for each output from the first; there may be fewer.
+
+    Attributes:
+        scale: None where nothing has a value.
+    """
+
+    coloring: Coloring
+    measured: Mapping[str, Mapping[int, Measured]] = field(default_factory=dict)
+    scale: ColorScale | None = None
+
+    @classmethod
+    def of(cls, coloring: Coloring, measured: Mapping[str, Mapping[int, Measured]]) -> Tints:
+        """With the scale of what there is."""
+        found = (m.value for each in measured.values() for m in each.values())
+        values = [value for value in found if value is not None]
+        return cls(coloring, measured, ColorScale.of(coloring, values))
+
+    def level(self, node_id: str, index: int | None = None) -> int:
+        """The colour of an output, or of a node: of its first output with a value; or `PLAIN`."""
+        each = self.measured.get(node_id)
+        if each is None or self.scale is None:
+            return PLAIN
+        chosen = sorted(each) if index is None else [index]
+        for place in chosen:
+            value = each[place].value if place in each else None
+            if value is not None:
+                return round(self.scale.part(value) * (LEVELS - 1))
+        return PLAIN
+
+    def of_nodes(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
+        """The colours of nodes by slot."""
+        key = scene.nodes.key
+        return np.array([self.level(key(slot)) for slot in slots.tolist()], np.int64)
+
+    def of_wires(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
+        """The colours of wires by slot: of the outputs that they leave."""
+        levels = np.full(len(slots), PLAIN, np.int64)
+        wires, table = scene.document.wires, scene.wires
+        for place, slot in enumerate(slots.tolist()):
+            wire = wires.get(table.slots.key(slot))
+            if wire is not None and wire.source in self.measured:
+                index = output_index(scene, wire.source, wire.source_port)
+                levels[place] = self.level(wire.source, index)
+        return levels
+
+    def lines(self, node_id: str, index: int | None = None) -> list[str]:
+        """What a tip says of a node's outputs, or of one."""
+        each = self.measured.get(node_id, {})
+        chosen = (sorted(each) or [0]) if index is None else [index]
+        return [self._line(each.get(i), f" of output {i}" if i else "") for i in chosen]
+
+    def _line(self, found: Measured | None, which: str) -> str:
+        what = f"{self.coloring.title}{which}"
+        if found is None:
+            return f"{what}: none, it has no value"
+        if found.value is None:
+            return f"{what}: none, {found.why}"
+        return f"{what}: {self.coloring.text(found.value)}{found.why and f', {found.why}'}"
+
+
+def level_color(theme: Theme, level: int) -> QColor:
+    """The colour of a level; of `PLAIN` a quiet grey."""
+    if level == PLAIN:
+        return theme.color("border_strong")
+    return ramp_color(theme, level / (LEVELS - 1))
+
+
+def output_index(scene: SceneModel, node_id: str, port: str) -> int:
+    """The number of an output by its port's name; 0 for what is not known."""
+    slot = scene.nodes.get(node_id)
+    outputs = scene.card(slot).outputs if slot is not None else ()
+    names = [each.name for each in outputs if each.kind != "control"]
+    return names.index(port) if port in names else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nodeflow.graph.types import shape_text
@@ -12,6 +13,8 @@ from nodeflow.train.culprit import Culprit, Operand
 LOGARITHMS = {"log": 0.0, "log2": 0.0, "log10": 0.0, "log1p": -1.0}
 EXPONENTIALS = frozenset("exp exp2 expm1 sinh cosh softplus".split())
 QUOTIENTS = frozenset(("divide", "reciprocal", "rsqrt", "modulo"))
+HUGE = 1e38
+"""About the largest float32."""
 SMALLEST = 1e-7
 """What keeps a value away from zero, unless the user knows better."""
 
@@ -74,9 +77,15 @@ def cause_of(culprit: Culprit) -> Cause:
         high = _largest_exponent(inputs[0])
         text = f"Its input must stay below {high:g}: subtract the maximum first, or clip it."
         return Cause(f"overflow in {op}", f"{text} {STEADY}", 0, None, float(math.floor(high)))
-    if math.isinf(culprit.value):
+    if math.isinf(culprit.value) or _is_huge(inputs):
         return Cause("overflow", f"{STEADY} Large inputs want scaling, too.")
     return Cause("not a number", STEADY)
+
+
+def _is_huge(inputs: Sequence[Operand]) -> bool:
+    """Whether a product of the inputs overflows, so that a sum of such products may be NaN."""
+    sizes = [max(abs(o.low or 0), abs(o.high or 0)) for o in inputs]
+    return math.prod(max(1.0, size) for size in sizes) > HUGE
 
 
 def _largest_exponent(operand: Operand) -> float:

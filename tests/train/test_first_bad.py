@@ -295,6 +295,19 @@ def test_a_learning_rate_that_is_too_large_is_an_overflow(tier):
 
 
 @BOTH
+def test_a_product_of_huge_numbers_is_an_overflow_though_it_is_no_number(tier):
+    def build(x: Tensor, w: Tensor) -> Tensor:
+        turned = x * [1.0, -1.0, 0.0] * 1e25
+        both = nf.reshape(nf.stack([w, w * 0.5], axis=1) * 1e25, [3, 2])
+        return nf.reduce_sum(nf.matmul(turned, both, name="fault"), axis=1)
+
+    ran = Ran(network(plain_rows(), build), tier)
+    assert ran.error is not None and ran.error.node == "fault" and ran.error.step == 1
+    assert isinstance(ran.last, Diverged) and ran.last.culprit is not None
+    assert cause_of(ran.last.culprit).kind == "overflow"
+
+
+@BOTH
 def test_allowed_it_goes_on(tier):
     ran = Ran(planted(137, (2, 1), epochs=1, allow_nonfinite=True), tier)
     assert isinstance(ran.last, Done) and ran.error is None and math.isnan(ran.losses[-1])

@@ -21,6 +21,7 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.idx import read_idx
 from nodeflow.data.pictures.files import Look, look_of, read_pixels
 from nodeflow.data.survey import survey
+from nodeflow.data.tables import dialect
 from nodeflow.errors import FileProblem, NodeflowError, ReadRefused
 from nodeflow.file_reading import (
     ReadLimit,
@@ -191,6 +192,19 @@ def test_a_table_is_counted_while_it_is_read(tmp_path):
     os.utime(path, ns=(1, 1))
     with limited(ReadLimit(2_000_000)), pytest.raises(ReadRefused, match=r"takes .* may take 2 MB"):
         open_dataset(f"csv:{path}")
+
+
+def test_a_table_is_judged_by_its_first_rows_before_it_is_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "large.csv"
+    path.write_text("a,b\n" + "1,2\n" * 1_000_000)
+    decoded = []
+    whole = dialect._decodes
+    monkeypatch.setattr(
+        dialect, "_decodes", lambda *given: decoded.append(given[2]) or whole(*given)
+    )
+    with limited(ReadLimit(2_000_000)), pytest.raises(ReadRefused, match=r"large.csv takes 16 MB"):
+        open_dataset(f"csv:{path}")
+    assert decoded and None not in decoded
 
 
 def test_a_table_with_a_line_of_a_million_columns(tmp_path, preview):

@@ -37,10 +37,11 @@ from nodeflow.data.tables.dialect import (
     Dialect,
     Record,
     find_dialect,
+    reading,
     records,
 )
 from nodeflow.errors import suggest
-from nodeflow.file_reading import allow, opened, size_of
+from nodeflow.file_reading import allow, current_limit, opened, size_of
 
 CHUNK = 8192
 WIDE = 64
@@ -48,6 +49,8 @@ WIDE = 64
 TEXT_BYTES = 150
 """What a different text takes besides its characters."""
 SAMPLE_ROWS = 100
+LARGE = 1 << 20
+"""Smaller files are read without a first look at how much they take."""
 
 __all__ = ["DELIMITERS", "Table", "TableColumn", "read_table"]
 
@@ -297,13 +300,13 @@ def read_table(
     Raises:
         DataFormatError: the file is empty, not text, or its rows differ in length.
     """
+    if limit is None:
+        _refuse_large(path, delimiter)
     dialect = find_dialect(path, delimiter)
     marks = {"point": ".", "comma": ","}
     fixed = marks.get(decimal)
     names, first, rest = _header(path, records(path, dialect), header)
     sample = list(itertools.islice(rest, SAMPLE_ROWS - 1))
-    if limit is None:
-        _refuse_large(path, len(names), [*first, *sample])
     guess = fixed or _decimal(dialect, [*first, *sample])
     rows = itertools.islice(itertools.chain(first, sample, rest), limit)
     table = _fill(path, names, rows, dialect, guess, date_order)
@@ -314,16 +317,22 @@ def read_table(
     return _trimmed(table)
 
 
-def _refuse_large(path: Path, width: int, sample: list[Record]) -> None:
+def _refuse_large(path: Path, delimiter: str) -> None:
     """Refuse at once what the first rows say would take twice the limit, as numbers alone.
 
     What takes less than that is counted while it is read.
     """
+    with reading(path), opened(path) as file:
+        size = size_of(file)
+    if size < LARGE:
+        return
+    dialect = find_dialect(path, delimiter, sample=True)
+    sample = list(itertools.islice(records(path, dialect), SAMPLE_ROWS))
     written = sum(len(cell) + 1 for record in sample for cell in record.cells)
-    if len(sample) >= SAMPLE_ROWS:
-        with opened(path) as file:
-            rows = size_of(file) * len(sample) / max(1, written)
-        allow(rows * width * 8 / 2, path)
+    cells = sum(len(record.cells) for record in sample)
+    count = size / max(1, written) * cells * 8
+    if len(sample) == SAMPLE_ROWS and count > 2 * current_limit().bytes:
+        allow(count, path)
 
 
 _tables: OrderedDict[tuple, Table] = OrderedDict()

@@ -20,6 +20,7 @@ from nodeflow.host.views.distribution import (
 )
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.training_tensors import gradient_of, next_value_of
+from nodeflow.host.views.watch import WatchedViews
 from nodeflow.resources import example
 
 BATCH = 100
@@ -149,8 +150,22 @@ def test_a_training_keeps_few_samples_over_all_its_steps(spirals):
     np.testing.assert_array_equal(again.steps, data.steps), "what was seen stays after the end"
 
 
+def test_a_step_of_before_that_is_looked_at_keeps_what_came_after():
+    course, sample = Course(), Sample(np.zeros(len(PARTS)), 0.0, 1, 0.0)
+    for step in (1, 50, 90, 40, 50, 95):
+        course.add(step, sample)
+    assert course.steps == [1, 40, 50, 90, 95]
+
+
 def test_a_training_that_goes_on_from_before_forgets_what_came_after():
     course, sample = Course(), Sample(np.zeros(len(PARTS)), 0.0, 1, 0.0)
-    for step in (1, 50, 90, 40, 60):
+    for step in (1, 50, 90):
+        course.add(step, sample)
+    views = WatchedViews(print, lambda: None)  # type: ignore[arg-type]
+    views._courses["mine"] = course
+    views.begin(afresh=False)
+    for step in (40, 60):
         course.add(step, sample)
     assert course.steps == [1, 40, 60]
+    views.begin(afresh=True)
+    assert not views._courses

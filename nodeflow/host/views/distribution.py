@@ -80,21 +80,28 @@ class Course:
     not_finite: list[float] = field(default_factory=list)
     every: int = 1
     """Steps, at least, between two samples."""
+    is_reopened: bool = False
+
+    def begin(self) -> None:
+        """A training goes on: what lies behind its first step is of another course."""
+        self.is_reopened = True
 
     def add(self, step: int, sample: Sample) -> None:
-        """Keep a sample, unless it comes too soon after the last one."""
-        if self.steps and step < self.steps[-1]:  # a training goes on from before
-            keep = int(np.searchsorted(self.steps, step))
-            for part in (self.steps, self.quantiles, self.ratios, self.not_finite):
-                del part[keep:]
-        if self.steps and step - self.steps[-1] < self.every:
+        """Keep a sample in its place, unless one is too near: a step of before may be looked at."""
+        parts = (self.steps, self.quantiles, self.ratios, self.not_finite)
+        at = int(np.searchsorted(self.steps, step))
+        if self.is_reopened:
+            self.is_reopened = False
+            for part in parts:
+                del part[at:]
+        near = [abs(step - other) for other in self.steps[max(at - 1, 0) : at + 1]]
+        if near and min(near) < self.every:
             return
-        self.steps.append(step)
-        self.quantiles.append(sample.quantiles)
-        self.ratios.append(sample.ratio)
-        self.not_finite.append(sample.not_finite)
+        values = (step, sample.quantiles, sample.ratio, sample.not_finite)
+        for part, value in zip(parts, values, strict=True):
+            part.insert(at, value)  # type: ignore[arg-type]
         if len(self.steps) > MOST_SAMPLES:
-            for part in (self.steps, self.quantiles, self.ratios, self.not_finite):
+            for part in parts:
                 del part[1:-1:2]
             self.every = max(1, (self.steps[-1] - self.steps[0]) // MOST_SAMPLES)
 

@@ -41,7 +41,8 @@ class ViewSource:
 
     Attributes:
         step: of the training that the values are of; None outside one.
-        courses: what kinds keep of the steps of the training so far, by keys of their own.
+        courses: what kinds keep of the steps of the training so far, by keys of their own. What
+            has a method ``begin`` hears when a training goes on.
     """
 
     def __init__(

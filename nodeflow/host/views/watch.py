@@ -99,6 +99,9 @@ class WatchedViews:
         """A training begins: rates count from here, and courses if it begins ``afresh``."""
         if afresh:
             self._courses.clear()
+        for course in self._courses.values():
+            if hasattr(course, "begin"):
+                course.begin()
         for watched in self._watched:
             watched.shown.clear()
             watched.due = 0.0

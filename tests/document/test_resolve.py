@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodeflow.document.build.build import build
+from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.task import Task
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of
 from nodeflow.document.diff.merge import merge
@@ -363,3 +364,16 @@ def test_whatever_a_file_lists_is_shown_and_decided_or_refused(listed):
         if doc.can_undo:
             doc.undo()
         assert flow.dumps(doc) == text
+
+
+def test_a_decision_about_the_seed_reaches_the_running_graph(sides):
+    for doc, seed in zip(sides, (1, 2, 3), strict=True):
+        doc.extra = {"seed": seed}
+    doc = copy(merged(sides))
+    live = LiveBuild(doc)
+    doc.subscribe(live.follow)
+    assert live.build.graph.seed == 2
+    resolve(doc, conflicts_of(doc)[0], "theirs")
+    assert live.build.graph.seed == 3
+    doc.undo()
+    assert live.build.graph.seed == 2

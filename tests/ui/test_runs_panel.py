@@ -357,3 +357,16 @@ def test_a_training_of_the_window_becomes_a_run(live_window, tmp_path, monkeypat
         losses = kept.curves(run)["training loss"].values
     record = window.panels["training"].record
     np.testing.assert_array_equal(losses, record.losses.values)
+
+
+def test_the_slider_of_the_plots_smooths_drawn_runs_too(panel, window, qtbot):
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
+    window.docking.show("training")
+    training = window.panels["training"]
+    training.preload()
+    qtbot.keyClick(training.plots.bar.smoothing, Qt.Key.Key_Home)
+    loss = next(curve for curve in window.shared_plots.overlays if curve.name == LOSS)
+    assert loss.smoothing == 0 and loss.smooth.tolist() == loss.values.tolist()
+    qtbot.keyClick(training.plots.bar.smoothing, Qt.Key.Key_End)
+    assert loss.smoothing == 0.99

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, Signal
 
-from nodeflow.ui.panels.plots.curve import Curve
+from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 
 class SharedPlots(QObject):
@@ -31,6 +31,13 @@ class SharedPlots(QObject):
         """Draw these curves of other runs, each in the plots of its name."""
         self.overlays = tuple(curves)
         self.overlays_changed.emit()
+
+    def smooth_overlays(self, smoothing: float) -> None:
+        """Smooth the curves of other runs that have a value for each step; they are drawn with
+        those of the training."""
+        for curve in self.overlays:
+            if curve.name == LOSS:
+                curve.set_smoothing(smoothing)
 
     def show_cursor(self, step: int | None) -> None:
         """Mark a step in all plots; None marks none."""

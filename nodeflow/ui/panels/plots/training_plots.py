@@ -99,6 +99,7 @@ class TrainingPlots(QWidget):
 
     def _on_smoothing(self, value: float) -> None:
         self._settings.smoothing = value
+        self._shared.smooth_overlays(value)
         self.smoothing_changed.emit()
 
     # ---- a training ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -209,6 +210,47 @@ def test_the_training_goes_on_undisturbed(tier):
     after = np.concatenate(losses)
     length = min(len(after), len(alone.losses))
     assert after[:length].tobytes() == alone.losses[:length].tobytes()
+
+
+@TIERS
+def test_a_replay_in_another_thread_disturbs_nothing(tier):
+    graph, training = everything()
+    steps = 400
+    alone = ran(training, graph, tier, steps, every=9)
+    graph, training = everything()
+    session, losses, pasts, looked = Session(graph, tier=tier, seed=training.seed), [], [], []
+    session.initialize()
+    over = threading.Event()
+
+    def look() -> None:
+        replay, random = Replay(pasts[0]), np.random.default_rng(1)
+        while not over.is_set() or len(looked) <= 3:
+            last = 1 + len(pasts[0].progress.recorded())
+            step = int(random.integers(1, last + 1))
+            replay.go_to(step)
+            value = replay.values(replay.everything)[training.loss]
+            looked.append((step, float(value)))
+        replay.close()
+
+    thread = threading.Thread(target=look)
+    try:
+        for event in train(
+            session, training, snapshots=EverySo(9, budget=1 << 28), remember=pasts.append
+        ):
+            if isinstance(event, Steps):
+                losses.append(event.losses)
+                if not thread.ident:
+                    thread.start()
+            if sum(map(len, losses)) >= steps:
+                break
+    finally:
+        over.set()
+        thread.join()
+    after = np.concatenate(losses)
+    length = min(len(after), len(alone.losses))
+    assert after[:length].tobytes() == alone.losses[:length].tobytes()
+    assert len(looked) > 3
+    assert all(value == after[step - 1] for step, value in looked if step <= len(after))
 
 
 def test_the_losses_are_those_of_the_training():

@@ -161,11 +161,18 @@ def check_regular(path: Path) -> Path:
         ReadRefused: it is a pipe, a device, or a file that the system makes up.
         OSError: there is no such file.
     """
+    return path if refuse_irregular(path) else _copy(path)
+
+
+def refuse_irregular(path: Path) -> bool:
+    """Whether a file is a regular one; others are refused, unless the user allows any file.
+
+    Raises:
+        ReadRefused, OSError: as `check_regular`.
+    """
     why = _irregular(os.stat(path))
-    if why is None:
-        return path
-    if current_limit().any_file:
-        return _copy(path)
+    if why is None or current_limit().any_file:
+        return why is None
     raise ReadRefused(
         f"{path} is {why}, not a regular file",
         hint=SurfaceText(

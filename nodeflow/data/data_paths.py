@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nodeflow.data.document_folder import DocumentFolder, local_path
 from nodeflow.data.errors import DataNotFound, OutsideData
-from nodeflow.file_reading import check_regular, damaged_as, is_irregular
+from nodeflow.file_reading import damaged_as, is_irregular, refuse_irregular
 from nodeflow.resources import MissingResource, resource
 
 RESOURCE = "resource:"
@@ -57,7 +57,8 @@ def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Pa
         if candidate.is_file() or (folder and candidate.is_dir()):
             return candidate
         if is_irregular(candidate):
-            return check_regular(candidate)
+            refuse_irregular(candidate)
+            return candidate
     with contextlib.suppress(MissingResource):
         if not wanted.is_absolute():
             return resource(path)

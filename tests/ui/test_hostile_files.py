@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from random import Random
 
@@ -95,6 +96,31 @@ def test_the_inspector_shows_values_of_another_kind(window, qtbot, tmp_path, odd
     assert not raised, raised
     assert window.workspace.document.nodes["n1"].attrs == attrs
     window.workspace.root.mark_saved()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "proc"])
+def test_data_that_are_no_regular_file_are_a_problem_of_their_node(window, qtbot, tmp_path, kind):
+    data = tmp_path / "rows.csv"
+    if kind == "pipe":
+        os.mkfifo(data)
+    else:
+        data.symlink_to({"zero": "/dev/zero", "proc": "/proc/uptime"}[kind])
+    node = {"id": "n1", "op": "dataset", "name": "rows", "attrs": {"source": "csv:rows.csv"}}
+    content = {"format": "nodeflow", "version": flow.VERSION, "next_id": 3, "nodes": [node]}
+    path = tmp_path / "graph.flow"
+    path.write_text(json.dumps(content))
+    with qtbot.captureExceptions() as raised:
+        assert window.files.load(path)
+        if kind != "pipe":  # a link that leaves the folder
+            window.workspace.allow_source("csv:rows.csv")
+            window.workspace.reanalyse()
+        window.canvas.selection.select(["n1"])
+        QApplication.processEvents()
+        window.grab()
+        problems = window.workspace.analysis.problems_of("n1")
+        assert "not a regular file" in problems[0].message
+        assert window.own_data._nothing_missing() is not None
+    assert not raised, raised
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

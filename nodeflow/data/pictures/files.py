@@ -79,7 +79,7 @@ def list_pictures(place: Path, reach: DocumentFolder | None = None) -> Listing:
         DataNotFound: there is no picture.
         OutsideData: a symbolic link leads where the document may not read.
     """
-    if place.is_file():
+    if not place.is_dir():
         return Listing(place.parent, (place.name,), (), np.zeros(0, np.int64), {})
     top = _folders(place, reach)
     named = {name: SPLIT_FOLDERS[name.lower()] for name in top if name.lower() in SPLIT_FOLDERS}

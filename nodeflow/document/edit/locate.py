@@ -32,10 +32,10 @@ def missing_path(doc: Document, record: NodeRecord) -> Path | None:
     location = Location(path, document_folder(doc.root))
     try:
         location.place() if kind.folder else location.file()
-    except OutsideData:
-        return None
     except DataNotFound:
         return Path(path)
+    except NodeflowError:  # it is there, and cannot be read
+        return None
     return None
 
 

@@ -206,10 +206,14 @@ def test_a_stretch_that_is_dragged_over_is_shown_in_all_plots(qtbot, grid):
     bottom, top = grid.cells[0].plot.box.viewRange()[1]
     assert bottom <= loss.min() and loss.max() <= top < 1.3 * loss.max(), "y fits the stretch"
     view, at = grid.cells[1].plot.viewport(), place(grid.cells[1], 1500)
+    chosen = []
+    grid.step_chosen.connect(chosen.append)
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=at)
     qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=at)
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at)
     assert grid.cells[0].plot.box.viewRange()[0][1] >= 5500
+    qtbot.wait(QApplication.doubleClickInterval() + 50)
+    assert not chosen, "the first click of two chooses no step"
 
 
 def test_dragging_with_shift_pans_and_stops_at_the_ends(qtbot, grid):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtWidgets import QGraphicsRectItem
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QGraphicsRectItem
 
 WHEEL = 1.0015
 """Zoom for each eighth of a degree that the wheel turns."""
@@ -35,6 +35,10 @@ class StretchBox(pg.ViewBox):
         self.stretch.setZValue(1000)
         self.stretch.hide()
         self.addItem(self.stretch, ignoreBounds=True)
+        self._clicked_at = 0.0
+        self._single = QTimer(self, singleShot=True)
+        """Runs until it is certain that a click is not the first of two."""
+        self._single.timeout.connect(self._on_single)
 
     @property
     def span(self) -> tuple[float, float]:
@@ -85,6 +89,11 @@ class StretchBox(pg.ViewBox):
             return
         ev.accept()
         if ev.double():
+            self._single.stop()
             self.whole_asked.emit()
         else:
-            self.clicked.emit(self.mapToView(ev.pos()).x())
+            self._clicked_at = self.mapToView(ev.pos()).x()
+            self._single.start(QApplication.doubleClickInterval())
+
+    def _on_single(self) -> None:
+        self.clicked.emit(self._clicked_at)

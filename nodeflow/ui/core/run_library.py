@@ -44,7 +44,9 @@ class RunLibrary(QObject):
         super().__init__(parent)
         self.runs: list[Run] = []
         self.problem = ""
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs = jobs
+        self.destroyed.connect(lambda: jobs.put(None))  # a slot of its own would be gone by then
         self._thread: threading.Thread | None = None
         self._is_looking = False
         self._stamp: Any = None
@@ -73,11 +75,6 @@ class RunLibrary(QObject):
         self._do(lambda: self._answer(key, job, write=True))
         self._is_looking = True
         self._do(lambda: self._look(again=True))
-
-    def close(self) -> None:
-        """End the thread when it has done what was asked for."""
-        self._jobs.put(None)
-        self._thread = None
 
     # ---- the thread ---------------------------------------------------------------------------
 

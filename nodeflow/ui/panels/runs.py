@@ -493,7 +493,6 @@ def _make(context: PanelContext) -> RunsPanel:
         library, overlays, context.workspace, context.messages, lambda: versions.on_canvas
     )
     library.setParent(panel)
-    panel.destroyed.connect(library.close)
     context.link.training.connect(panel.on_event)
     panel.graph_wanted.connect(context.files.begin_with)
     panel.weights_wanted.connect(context.files.weights.load_from)

@@ -53,16 +53,18 @@ class ReadLimit:
     Attributes:
         bytes: memory to allocate.
         any_file: read pipes, devices and files of the system too, up to the limit.
-        preview: it is a preview that reads; a run may take more.
+        preview: it is a preview that reads.
+        run_reads: a run reads the same file, and may take more.
     """
 
     bytes: int
     any_file: bool = False
     preview: bool = False
+    run_reads: bool = False
 
-    def for_preview(self, most: int = PREVIEW_BYTES) -> ReadLimit:
+    def for_preview(self, most: int = PREVIEW_BYTES, run_reads: bool = False) -> ReadLimit:
         """The limit of previews."""
-        return replace(self, bytes=min(most, self.bytes), preview=True)
+        return replace(self, bytes=min(most, self.bytes), preview=True, run_reads=run_reads)
 
 
 def parse_bytes(text: str) -> int:
@@ -148,8 +150,9 @@ def allow(count: float, path: object) -> None:
             hint=SurfaceText(
                 f"Set {LIMIT_VARIABLE}, for example to 16GB, if the file is what it should be.",
                 cli="Give --read-limit, for example 16GB, if the file is what it should be.",
-                window="Raise the limit in Run > Engine > Live values and data… if the file is "
-                "what it should be.",
+                window=("Press Run to read it, or raise" if limit.run_reads else "Raise")
+                + " the limit in Run > Engine > Live values and data… if the file is what it "
+                "should be.",
             ),
         )
 

@@ -263,3 +263,22 @@ def test_the_engine_goes_on_beside_a_node_that_takes_too_long(talk, tmp_path):
     while (answer := talk.wait_for(p.Previews)).request != 2 or answer.pending:
         pass
     assert answer.values["one"].text == "7" and answer.values["slow"].kind == "deferred"
+
+
+def test_data_that_are_too_large_for_a_preview_are_read_for_a_run(tmp_path):
+    rows = np.ones((1_000_000, 2), np.float32)
+    np.savez(tmp_path / "rows.npz", x=rows)
+    document = Document()
+    document.path = tmp_path / "graph.flow"
+    data = commands.add_node(document, "dataset", (0, 0), attrs={"source": "npz:rows.npz"})
+    x = commands.add_node(document, "placeholder", (0, 0), "x", {"shape": [None, 2]})
+    commands.connect(document, data, "x", x, "feed")
+    evaluator = Evaluator(document, base_dir=tmp_path, budget=Budget(read_bytes=5_000_000))
+    live = evaluator.previews().values["x"]
+    assert live.kind == "error"
+    assert "rows.npz takes 16 MB of memory, and a preview may take 5 MB" in live.text
+    assert "Press Run to read it, or raise the limit in Run > Engine" in live.text
+    assert evaluator.previews(effects=True).values["x"].shape == (100, 2)
+    assert evaluator.previews().values["x"].shape == (100, 2), "what is read is there"
+    smaller = Evaluator(document, base_dir=tmp_path, budget=Budget(read_bytes=20_000_000))
+    assert smaller.previews().values["x"].shape == (100, 2)

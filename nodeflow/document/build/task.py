@@ -126,7 +126,7 @@ class Task:
                 options = pinned(source, options, self.base_dir)
             limit = current_limit()
             if self.preview_bytes is not None:
-                limit = limit.for_preview(self.preview_bytes)
+                limit = limit.for_preview(self.preview_bytes, run_reads=True)
             try:
                 with limited(limit):
                     self._opened[key] = opens(

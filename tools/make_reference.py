@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 
 import make_tensorflow1_table as tensorflow1
 
-from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
+from nodeflow.cli.definition import COMMANDS
+from nodeflow.cli.options import Command, Option, setting_option
 from nodeflow.data.catalog import SOURCES
 from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port

@@ -179,7 +179,7 @@ def _cores() -> int:
 
 def test_the_ways_to_prepare_pictures_are_those_that_exist():
     """The help lists them without importing the readers of data."""
-    from nodeflow.cli.definition import PREPARE
+    from nodeflow.cli.options import PREPARE
     from nodeflow.data.pictures.preparation import WAYS
 
     assert PREPARE.settings["choices"] == tuple(WAYS)

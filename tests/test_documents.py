@@ -111,6 +111,7 @@ def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     commands = readme_commands(root)
     assert len(commands) >= 8
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     (tmp_path / "examples").symlink_to(root / "examples")
     houses = own_data.houses(tmp_path / "houses.csv")
     own_data.without_labels(houses, tmp_path / "new.csv")

@@ -103,6 +103,22 @@ def test_a_training_that_is_paused_stays_where_it_is(talk, document):
     assert talk.wait_for(events.Done).stopped
 
 
+def test_a_training_goes_on_while_a_step_is_shown(talk, document):
+    commands.set_training(document, epochs=100_000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    talk.wait_for((events.Steps, p.EventBatch))
+    answer = past(talk, document, 2, 10)
+    for name, value in weights(document, 2).items():
+        np.testing.assert_allclose(answer.values[name].mean, value.mean(), rtol=1e-5)
+    talk.wait_for((events.Steps, p.EventBatch))
+    answer = past(talk, document, 4, 20)
+    for name, value in weights(document, 4).items():
+        np.testing.assert_allclose(answer.values[name].mean, value.mean(), rtol=1e-5)
+    talk.send(p.Stop())
+    assert talk.wait_for(events.Done).stopped
+
+
 def test_without_a_training_there_is_no_past(talk, document):
     talk.sync(document)
     talk.send(p.ShowStep(3, 1))

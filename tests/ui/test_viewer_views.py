@@ -223,3 +223,19 @@ def test_the_pointer_tells_what_is_under_it(line, viewer, engine, qtbot):
             QTest.mouseMove(canvas, QPoint(x, y))
             found.add(canvas.pointed)
     assert any(text.startswith("prediction: x ") for text in found)
+
+
+def test_views_of_answers_have_tabs_only_for_what_answers(window, qtbot):
+    """Tabs that hardly any node has would leave no room for its name."""
+    window.files.open_example(example("mnist"))
+    window.docking.show("viewer")
+    viewer, document = window.panels["viewer"], window.workspace.document
+    rare = {"ROC", "Precision–recall", "By class"}
+
+    def tabs() -> set[str]:
+        return {tab.text() for tab in viewer._tabs.buttons() if not tab.isHidden()}
+
+    for name, has_them in (("probabilities", True), ("W1", False), ("logits", True), ("x", False)):
+        window.canvas.selection.select([document.node_named(name).id])
+        qtbot.waitUntil(lambda has=has_them: (rare if has else set()) == rare & tabs())
+        assert {"Regions", "Distribution", "Points"} <= tabs()

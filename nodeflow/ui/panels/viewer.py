@@ -286,10 +286,11 @@ class ViewerPanel(QWidget):
     def _choose_tab(self) -> None:
         """Enable the tabs of what the node has; show what is on it, else what was chosen last."""
         kinds = list(discover_views())
-        for index, kind in enumerate(kinds, VIEWS):
-            reason = self.views.unfit(kind)
-            self._tabs.button(index).setEnabled(not reason)
-            self._tabs.button(index).setToolTip(plain_tip(reason))
+        for index, drawing in enumerate(discover_views().values(), VIEWS):
+            reason, tab = self.views.unfit(drawing.id), self._tabs.button(index)
+            tab.setEnabled(not reason)
+            tab.setToolTip(plain_tip(reason))
+            tab.setVisible(not (reason and drawing.is_rare))
         wanted = self._chosen_tab
         if self._over:
             wanted = VIEWS + kinds.index("plot")

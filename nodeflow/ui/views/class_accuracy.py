@@ -86,4 +86,15 @@ def at(data: ClassAccuracyData, rect: QRectF, point: QPointF) -> str:
     )
 
 
-VIEW = ViewDrawing("class_accuracy", "By class", "chart-column", 42, fits, draw, words, choices, at)
+VIEW = ViewDrawing(
+    "class_accuracy",
+    "By class",
+    "chart-column",
+    42,
+    fits,
+    draw,
+    words,
+    choices,
+    at,
+    is_rare=True,
+)

@@ -59,6 +59,7 @@ class ViewDrawing:
         words: the data in words, for tooltips and screen readers.
         choices: what can be chosen for data.
         at: what is at a point of the rectangle that the data were drawn into.
+        is_rare: few nodes have it: its tab is left out for the others.
     """
 
     id: str
@@ -70,6 +71,7 @@ class ViewDrawing:
     words: Callable[[Any], str]
     choices: Callable[[Any], tuple[Choice, ...]] = no_choices
     at: Callable[[Any, QRectF, QPointF], str] = nothing_there
+    is_rare: bool = False
 
 
 @dataclass(frozen=True)

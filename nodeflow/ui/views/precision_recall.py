@@ -35,5 +35,14 @@ def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
 
 
 VIEW = ViewDrawing(
-    "precision_recall", "Precision–recall", "chart-line", 41, fits, draw, words, choices, at
+    "precision_recall",
+    "Precision–recall",
+    "chart-line",
+    41,
+    fits,
+    draw,
+    words,
+    choices,
+    at,
+    is_rare=True,
 )

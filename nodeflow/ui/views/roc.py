@@ -31,4 +31,4 @@ def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
     return rate_at(data, rect, point, ("false alarms", "found"))
 
 
-VIEW = ViewDrawing("roc", "ROC", "chart-spline", 40, fits, draw, words, choices, at)
+VIEW = ViewDrawing("roc", "ROC", "chart-spline", 40, fits, draw, words, choices, at, is_rare=True)

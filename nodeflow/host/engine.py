@@ -196,12 +196,13 @@ class Engine:
             settled = self._evaluator is None or self._evaluator.is_settled
             idle = self._warm and settled and self._pending is None
             try:
-                return self._inbox.take(None if idle else PAUSE_SECONDS)
+                rests = idle and not self._views.waits
+                return self._inbox.take(None if rests else PAUSE_SECONDS)
             except queue.Empty:
                 if not self._warm:
                     self._warm = True
                     self._attempt(warm_up, "WarmUp")
-                else:
+                elif not idle:
                     self._attempt(self._settle, "Settle")
 
     def _settle(self) -> None:
@@ -335,7 +336,7 @@ class Engine:
         )
         if not request.watch and self._control is None:
             self._send(p.State("idle"))
-        self._views.refresh(self._current().state)
+        self._views.refresh(self._current().state, self._choice)
 
     def _watch_views(self, request: p.WatchViews) -> None:
         if request.request == self._newest_watch:  # else another one has come in the meantime

@@ -519,7 +519,8 @@ class Evaluator:
 
         def make() -> ViewSource:
             stream_of = self.session.stream_of("run", 0)
-            return ViewSource(self.task, self._viewable, read, stream_of, self._live.users)
+            users = self._live.users
+            return ViewSource(self.task, self._viewable, read, stream_of, users, self._feed)
 
         return self._views.source((self.version, self.task), make, read, trained)
 

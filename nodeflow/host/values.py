@@ -61,9 +61,11 @@ class ShownData:
 
 
 MAGNITUDE, ZEROS, SATURATION, MEMORY = "magnitude", "zeros", "saturation", "memory"
-GRADIENT, UPDATE = "gradient", "update"
+GRADIENT, UPDATE, TIME = "gradient", "update", "time"
 OF_VALUES = (MAGNITUDE, ZEROS, SATURATION, MEMORY)
-"""The measures that come with previews; the others need what a training derives."""
+"""The measures that come with previews."""
+OF_TRAINING = (GRADIENT, UPDATE)
+"""Those of what a training derives, in a view."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Measured:
     Attributes:
         of: ``magnitude`` (root mean square), ``zeros`` or ``saturation`` (shares of the elements),
             ``memory`` (bytes), ``gradient`` (of the loss: root mean square) or ``update`` (a step's
-            change of a variable relative to its size).
+            change of a variable relative to its size), ``time`` (microseconds).
         value: None where there is none, and ``why`` says the reason.
     """
 

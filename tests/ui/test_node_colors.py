@@ -179,3 +179,105 @@ def test_the_ramp_is_readable_and_told_apart_by_lightness_alone(theme):
     lightness = [contrast(color, QColor("black")) for color in colors]
     steps = np.diff(lightness) * (1 if theme.is_dark else -1)
     assert (steps > 0).all()
+
+
+# ---- what training derives, and time ------------------------------------------------------------
+
+
+@pytest.fixture
+def regression(live_window, qtbot):
+    window = live_window("linear_regression")
+    qtbot.waitUntil(lambda: "loss" in window.run.values)
+    return window
+
+
+def watched(window) -> list[str]:
+    """The kinds of views that the engine was asked for last."""
+    requests = [r for r in window.link._client.sent if isinstance(r, p.WatchViews)]
+    return [spec.kind for spec in requests[-1].views] if requests else []
+
+
+def test_gradients_are_computed_only_while_they_are_chosen(regression, qtbot):
+    window = regression
+    assert "measures" not in watched(window)
+    choose(window, qtbot, "Gradient")
+    qtbot.waitUntil(has(window, "loss"))
+    assert value(window, "loss").value == 1.0
+    assert watched(window).count("measures") == 1
+    assert value(window, "slope").value > 0
+    choose(window, qtbot, "Nothing")
+    qtbot.waitUntil(lambda: "measures" not in watched(window))
+
+
+def test_colours_follow_a_training(regression, qtbot):
+    window = regression
+    choose(window, qtbot, "Gradient")
+    qtbot.waitUntil(has(window, "slope"))
+    first = value(window, "slope").value
+    window.actions_.trigger("train")
+    qtbot.waitUntil(lambda: window.link.has_trained, timeout=60_000)
+    qtbot.waitUntil(lambda: value(window, "slope").value < first / 10)
+    choose(window, qtbot, "Magnitude")
+    qtbot.waitUntil(has(window, "slope"))
+    learned = window.run.values["slope"].array
+    assert value(window, "slope").value == pytest.approx(np.sqrt(np.square(learned).mean()))
+
+
+def test_without_an_optimizer_legend_and_tips_say_why(line, qtbot):
+    choose(line, qtbot, "Update to weight")
+    legend = line.colors.legend
+    qtbot.waitUntil(lambda: "optimizer" in legend.note.text())
+    assert legend.note.isVisible() and not legend.scale.isVisible()
+    said = tooltip(line.canvas.scene, Hit("title", node(line, "x")), tints(line))
+    assert "Update to weight: none, there is no optimizer" in said
+
+
+@pytest.fixture
+def profiled(window, qtbot):
+    """Two nodes in one kernel, one in two of its own, and one without any."""
+    add = commands.add_node
+    for name in ("one", "two", "three", "four"):
+        add(window.workspace.document, "relu", (0, 0), name=name)
+    choose(window, qtbot, "Time")
+    return window
+
+
+def trace(*kernels: tuple[float, tuple[str, ...]]) -> p.Profiled:
+    events = [
+        {
+            "ph": "X",
+            "name": f"kernel {number}",
+            "cat": "fused",
+            "dur": micros,
+            "tid": 0,
+            "args": {"nodes": list(names), "bytes": 0},
+        }
+        for number, (micros, names) in enumerate(kernels)
+    ]
+    return p.Profiled(1, 1, 1, {"traceEvents": events}, "")
+
+
+def test_time_is_that_of_the_kernels_of_a_node(profiled, qtbot, engine):
+    window, legend = profiled, profiled.colors.legend
+    assert legend.measure.isVisible() and "measure" in legend.note.text()
+    qtbot.mouseClick(legend.measure, LEFT)
+    qtbot.waitUntil(lambda: len(engine.requests(p.Profile)) == 1)
+    kernels = ((30.0, ("one", "two")), (5.0, ("three",)), (2000.0, ("gradients/three_grad/mul",)))
+    window.link.profiled.emit(trace(*kernels))
+    assert not legend.measure.isVisible()
+    assert value(window, "three").value == 2005.0
+    assert value(window, "one").value == value(window, "two").value == 30.0
+    scene = window.canvas.scene
+    tips = [tooltip(scene, Hit("title", node(window, n)), tints(window)) for n in ("three", "one")]
+    assert "Time: 2 ms" in tips[0] and "Time: 30 µs" in tips[1] and "shared" in tips[1]
+    said = tooltip(scene, Hit("title", node(window, "four")), tints(window))
+    assert "Time: none" in said and "kernel" in said
+
+
+def test_times_are_given_up_after_an_edit(profiled, qtbot):
+    window = profiled
+    window.link.profiled.emit(trace((30.0, ("one",))))
+    assert tints(window).scale is not None
+    document = window.workspace.document
+    commands.connect(document, node(window, "one"), "out", node(window, "two"), "x")
+    assert tints(window).scale is None and window.colors.legend.measure.isVisible()

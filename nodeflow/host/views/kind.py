@@ -32,11 +32,15 @@ class ViewKind:
         id: as in `ViewSpec.kind`.
         compute: what to draw, as a frozen dataclass of small arrays; raises NodeflowError.
         interval: seconds between two pictures of a training, if its budget allows as many.
+        rest: seconds between two pictures outside a training, at least.
+        follows_rows: whether it is of the rows that the nodes show.
     """
 
     id: str
     compute: Callable[[ViewSource, ViewSpec], Any]
     interval: float = 0.1
+    rest: float = 0.0
+    follows_rows: bool = False
 
 
 @lru_cache(maxsize=1)

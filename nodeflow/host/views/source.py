@@ -38,6 +38,7 @@ class ViewSource:
         read: the value of a variable; raises NotInitialized.
         stream_of: the random stream of a node.
         users: node -> the nodes that read it.
+        shown: what a placeholder has in the previews; None for nothing.
 
     Attributes:
         step: of the training that the values are of; None outside one.
@@ -52,16 +53,33 @@ class ViewSource:
         read: Callable[[Node], np.ndarray],
         stream_of: Callable[[Node], Stream],
         users: Mapping[Node, Iterable[Node]],
+        shown: Callable[[Node], np.ndarray | None] = lambda node: None,
     ) -> None:
         self.task, self.users = task, users
         self.tensor = tensor
         self.read = read
+        self.shown = shown
         self.step: int | None = None
         self.courses: dict[Hashable, Any] = {}
         self._stream_of = stream_of
         self._schedules: dict[tuple, Schedule] = {}
         self._interpreters: dict[tuple, Interpreter] = {}
         self._memo: dict[Hashable, Any] = {}
+
+    def for_task(self, task: Task) -> ViewSource:
+        """The same values in another build of the document, found by name."""
+
+        def here(node: Node) -> Node:
+            return self.task.graph.node(node.name)
+
+        return ViewSource(
+            task,
+            task.tensor,
+            lambda node: self.read(here(node)),
+            self._stream_of,
+            {},
+            lambda node: self.shown(here(node)),
+        )
 
     # ---- data -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
-from nodeflow.host.views.kind import ViewProblem, discover_kinds
+from nodeflow.host.views.kind import ViewKind, ViewProblem, discover_kinds
 from nodeflow.host.views.source import ViewSource
 
 log = logging.getLogger(__name__)
@@ -19,12 +19,15 @@ log = logging.getLogger(__name__)
 VIEW_SHARE = 0.05
 """Share of a training's time that all views together may take."""
 
+_UNKNOWN = ViewKind("", lambda source, spec: None, interval=1.0)
+
 
 @dataclass
 class _Watched:
     spec: ViewSpec
     is_stale: bool = True
     due: float = 0.0
+    rests_until: float = 0.0
     shown: deque[float] = field(default_factory=lambda: deque(maxlen=12))
 
 
@@ -50,6 +53,7 @@ class WatchedViews:
         self._watched: list[_Watched] = []
         self._request = 0
         self._state: object = None
+        self._rows: object = None
         self._courses: dict[Hashable, Any] = {}
 
     def watch(self, request: WatchViews) -> None:
@@ -66,21 +70,32 @@ class WatchedViews:
         self._state = None
         self._courses.clear()
 
-    def refresh(self, state: object) -> None:
-        """What views are computed from may have changed: it has if ``state`` is another."""
-        if state != self._state:
-            self._state = state
-            for watched in self._watched:
+    def refresh(self, state: object, rows: object = None) -> None:
+        """What views are computed from may have changed: it has if ``state`` is another, and
+        ``rows`` for those that are of the rows that nodes show."""
+        changed, other_rows = state != self._state, rows != self._rows
+        self._state, self._rows = state, rows
+        for watched in self._watched:
+            if changed or (other_rows and _kind_of(watched).follows_rows):
                 watched.is_stale = True
 
     @property
     def is_stale(self) -> bool:
-        """Whether a view has to be computed."""
+        """Whether a view has to be computed now."""
+        return self._next() is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a view has to be computed, now or after a rest."""
         return any(watched.is_stale for watched in self._watched)
+
+    def _next(self) -> _Watched | None:
+        now = self._clock()
+        return next((w for w in self._watched if w.is_stale and now >= w.rests_until), None)
 
     def show_next(self) -> None:
         """Compute and send one view that has to be."""
-        watched = next((w for w in self._watched if w.is_stale), None)
+        watched = self._next()
         if watched is not None:
             self._show(watched, None, None)
 
@@ -92,7 +107,8 @@ class WatchedViews:
         """
         now = self._clock()
         for watched in self._watched:
-            if every or watched.is_stale or now >= watched.due:
+            stale = watched.is_stale and now >= watched.rests_until
+            if every or stale or now >= watched.due:
                 self._show(watched, step, self._rate(watched, now))
 
     def begin(self, afresh: bool) -> None:
@@ -112,8 +128,9 @@ class WatchedViews:
         spec = watched.spec
         value = view_value(lambda: self._source_at(step), spec)
         self._send(replace(value, request=self._request, step=step, rate=rate))
-        kind = discover_kinds().get(spec.kind)
-        interval = kind.interval if kind else 1.0
+        kind = _kind_of(watched)
+        interval = kind.interval
+        watched.rests_until = started + kind.rest
         pause = (self._cost() - before) * len(self._watched) / VIEW_SHARE
         # from when it was due: a training is interrupted only between two chunks of its steps
         since = watched.due if started - watched.due < interval else started
@@ -128,6 +145,10 @@ class WatchedViews:
         times = watched.shown
         times.append(now)
         return (len(times) - 1) / (now - times[0]) if len(times) > 2 else None
+
+
+def _kind_of(watched: _Watched) -> ViewKind:
+    return discover_kinds().get(watched.spec.kind, _UNKNOWN)
 
 
 def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:

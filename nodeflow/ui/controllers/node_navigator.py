@@ -49,7 +49,7 @@ class NodeNavigator(QObject):
 
     def show_named(self, names: Iterable[str]) -> None:
         """Show the nodes with these names in the engine; for derived ones, what derives them."""
-        places = [_place(self._workspace, name) for name in names]
+        places = [place_of(self._workspace, name) for name in names]
         paths = list(dict.fromkeys(place for place in places if place))
         if not paths:
             self._messages.show_status("These ops have no node of their own")
@@ -61,7 +61,7 @@ class NodeNavigator(QObject):
         )
 
 
-def _place(workspace: Workspace, name: str) -> str | None:
+def place_of(workspace: Workspace, name: str) -> str | None:
     """The path of the node with a name, or of the one that it was derived from."""
     parts = name.split("/")
     if parts[0] == "gradients":

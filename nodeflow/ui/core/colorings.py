@@ -31,6 +31,14 @@ def size_text(count: float) -> str:
     return f"{number(count, 3)} B"
 
 
+def time_text(micros: float) -> str:
+    """A time, as ``3.1 ms``."""
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if micros >= size:
+            return f"{number(micros / size, 3)} {unit}"
+    return f"{number(micros, 3)} µs"
+
+
 @dataclass(frozen=True)
 class Coloring:
     """One way to colour.
@@ -41,6 +49,7 @@ class Coloring:
         tip: what it is, in one sentence.
         text: a value in words.
         is_share: the colours go from 0 to 1, whatever there is.
+        on_wires: whether it is of values, which wires carry, and not of nodes alone.
     """
 
     id: str
@@ -48,6 +57,7 @@ class Coloring:
     tip: str
     text: Callable[[float], str] = number
     is_share: bool = False
+    on_wires: bool = True
 
 
 COLORINGS = {
@@ -72,6 +82,25 @@ COLORINGS = {
             "hard_sigmoid and hard_tanh, within 0.01 of a limit of sigmoid and tanh",
             percent,
             is_share=True,
+        ),
+        Coloring(
+            values.GRADIENT,
+            "Gradient",
+            "The size of the loss's gradient with respect to a value, on the rows that are shown: "
+            "root mean square",
+        ),
+        Coloring(
+            values.UPDATE,
+            "Update to weight",
+            "How much the next step would change a variable, relative to its size",
+            on_wires=False,
+        ),
+        Coloring(
+            values.TIME,
+            "Time",
+            "How long the kernels of a node take, backward and forward, as measured by a profile",
+            time_text,
+            on_wires=False,
         ),
         Coloring(
             values.MEMORY,
@@ -125,7 +154,8 @@ class ColorScale:
             return [self.low, (self.low + self.high) / 2, self.high]
         low, high = round(math.log10(self.low)), round(math.log10(self.high))
         step = max(1, -(-(high - low) // 3))
-        return [10.0**power for power in range(high, low - 1, -step)][::-1]
+        between = [power for power in range(low, high, step) if high - power >= step]
+        return [10.0**power for power in (*between, high)]
 
 
 def ramp_color(theme: Theme, part: float) -> QColor:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter
@@ -34,6 +32,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, counted, rounded
 from nodeflow.paths import home
+from nodeflow.ui.core.kernel_totals import Total, totals
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -49,37 +48,6 @@ SHARE = 3
 VALUE_ROLE = Qt.ItemDataRole.UserRole
 NODES_ROLE = Qt.ItemDataRole.UserRole + 1
 HINT = "Measure how long each op takes: in three training steps, or in a run if nothing trains."
-
-
-@dataclass
-class Total:
-    """What one kernel cost, in one step or run: microseconds on all threads, bytes."""
-
-    nodes: tuple[str, ...]
-    kind: str
-    name: str
-    micros: float = 0.0
-    tasks: float = 0.0
-    bytes: float = 0.0
-    threads: frozenset[int] = frozenset()
-
-
-def totals(trace: dict[str, Any], times: int) -> list[Total]:
-    """The kernels of a trace, the slowest first, as means over ``times`` steps (0 is a run)."""
-    found: dict[tuple[str, str], Total] = {}
-    for event in trace["traceEvents"]:
-        if event["ph"] != "X":
-            continue
-        arguments = event["args"]
-        key = (event["name"], event["cat"])
-        if key not in found:
-            found[key] = Total(tuple(arguments["nodes"]), event["cat"], event["name"])
-        total = found[key]
-        total.micros += event["dur"] / max(1, times)
-        total.tasks += 1 / max(1, times)
-        total.bytes += arguments["bytes"] / max(1, times)
-        total.threads |= {event["tid"]}
-    return sorted(found.values(), key=lambda t: -t.micros)
 
 
 class ProfilePanel(QWidget):

@@ -278,7 +278,9 @@ class MainWindow(QMainWindow):
         self.view_actions = ViewActions(
             canvas, pages, self.views, settings, themes, messages, actions
         )
-        self.colors = NodeColors(workspace, link, canvas, self.run, settings, themes, actions)
+        self.colors = NodeColors(
+            workspace, link, canvas, self.run, self.view_watcher, settings, themes, actions
+        )
         self.keys = KeyActions(self, canvas, settings, actions)
         self.subgraphs = SubgraphActions(workspace, canvas, pages, quick_pick, messages, actions)
         self.insertables = InsertablesMenu(

@@ -24,18 +24,22 @@ class Tints:
 
     Attributes:
         scale: None where nothing has a value.
+        why: why nothing has; empty where the reasons are those of the outputs.
     """
 
     coloring: Coloring
     measured: Mapping[str, Mapping[int, Measured]] = field(default_factory=dict)
     scale: ColorScale | None = None
+    why: str = ""
 
     @classmethod
-    def of(cls, coloring: Coloring, measured: Mapping[str, Mapping[int, Measured]]) -> Tints:
+    def of(
+        cls, coloring: Coloring, measured: Mapping[str, Mapping[int, Measured]], why: str = ""
+    ) -> Tints:
         """With the scale of what there is."""
         found = (m.value for each in measured.values() for m in each.values())
         values = [value for value in found if value is not None]
-        return cls(coloring, measured, ColorScale.of(coloring, values))
+        return cls(coloring, measured, ColorScale.of(coloring, values), why)
 
     def level(self, node_id: str, index: int | None = None) -> int:
         """The colour of an output, or of a node: of its first output with a value; or `PLAIN`."""
@@ -58,6 +62,8 @@ class Tints:
         """The colours of wires by slot: of the outputs that they leave."""
         levels = np.full(len(slots), PLAIN, np.int64)
         wires, table = scene.document.wires, scene.wires
+        if not self.coloring.on_wires:
+            return levels
         for place, slot in enumerate(slots.tolist()):
             wire = wires.get(table.slots.key(slot))
             if wire is not None and wire.source in self.measured:
@@ -74,7 +80,7 @@ class Tints:
     def _line(self, found: Measured | None, which: str) -> str:
         what = f"{self.coloring.title}{which}"
         if found is None:
-            return f"{what}: none, it has no value"
+            return f"{what}: none, {self.why or 'it has no value'}"
         if found.value is None:
             return f"{what}: none, {found.why}"
         return f"{what}: {self.coloring.text(found.value)}{found.why and f', {found.why}'}"

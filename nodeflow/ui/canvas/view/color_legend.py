@@ -103,7 +103,7 @@ class ColorLegend(QFrame):
 def _note(tints: Tints) -> str:
     if tints.scale is None:
         reasons = {m.why for each in tints.measured.values() for m in each.values() if m.why}
-        why = reasons.pop() if len(reasons) == 1 else ""
+        why = tints.why or (reasons.pop() if len(reasons) == 1 else "")
         return f"No node has a value to colour by{f': {why}' if why else ''}."
     return LOGARITHMIC if tints.scale.is_log else ""
 

@@ -104,7 +104,7 @@ def _wire_tip(scene: SceneModel, key: tuple[str, str], tints: Tints | None) -> s
     kind = scene.analysis.type_of(wire.source, wire.source_port)
     ends = f"{source.name}:{wire.source_port} → {target.name}:{wire.target_port}"
     lines = [escape(ends), *([escape(str(kind))] if kind else [])]
-    if tints is not None:
+    if tints is not None and tints.coloring.on_wires:
         index = output_index(scene, wire.source, wire.source_port)
         lines += map(escape, tints.lines(wire.source, index))
     return "<br>".join(lines)

@@ -18,14 +18,13 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
+from PySide6.QtWidgets import QMainWindow
 
 from nodeflow.document.io.embedded_graph import PICTURES
 from nodeflow.number_text import counted
 from nodeflow.resources import example
-from nodeflow.ui.actions.action_set import ActionSet, build_menus, build_toolbar
+from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.menus import DATA_CHOOSER
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.attach_data import AttachData
@@ -89,12 +88,10 @@ from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tutorial import Tutorial
-from nodeflow.ui.window.data_chooser import DataChooser
+from nodeflow.ui.window.bars import Bars
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
 from nodeflow.ui.window.panes import PaneActions
-from nodeflow.ui.window.run_bar import RunBar
-from nodeflow.ui.window.statusbar import StatusBar
 
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
@@ -325,34 +322,9 @@ class MainWindow(QMainWindow):
             self.docking.add(spec, self.panels[spec.id])
 
     def _make_bars(self) -> None:
-        self.toolbar = QToolBar("Toolbar")
-        self.toolbar.setObjectName("toolbar")
-        self.toolbar.setMovable(False)
-        self.toolbar.setIconSize(QSize(18, 18))
-        self.toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.data_chooser = DataChooser(self.data, self.actions_, self.themes)
-        places = build_toolbar(self.toolbar, self.actions_, {DATA_CHOOSER: self.data_chooser})
-        self.data_chooser.set_place(places[DATA_CHOOSER])
-        self.run_bar = RunBar(
-            self.toolbar,
-            places[DATA_CHOOSER],
-            self.actions_,
-            self.link,
-            self.workspace,
-            self.unfinished,
-        )
-        self.data_actions.row_requested.connect(self.data_chooser.open_row)
-        self.addToolBar(self.toolbar)
-        recent, examples, panels = QMenu(self), QMenu(self), QMenu(self)
-        recent.setToolTipsVisible(True)
-        recent.aboutToShow.connect(partial(self.files.fill_recent, recent))
-        examples.aboutToShow.connect(partial(self.files.fill_examples, examples))
-        for dock in self.docking.docks.values():
-            panels.addAction(dock.toggleViewAction())
-        submenus = {"recent_menu": recent, "examples_menu": examples, "panels_menu": panels}
-        build_menus(self.menuBar(), self.actions_, submenus)
-        self.status = StatusBar(self.themes)
-        self.setStatusBar(self.status)
+        bars = Bars(self)
+        self.toolbar = bars.toolbar
+        self.data_chooser, self.run_bar, self.status = bars.chooser, bars.run_bar, bars.status
 
     def _connect(self, errors: ErrorHandler | None) -> None:
         """Connect the bars, and what concerns the window as a whole."""

@@ -1,0 +1,64 @@
+"""The toolbar, the menu bar and the status bar of the window."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QMenu, QToolBar
+
+from nodeflow.ui.actions.action_set import build_menus, build_toolbar
+from nodeflow.ui.actions.menus import DATA_CHOOSER
+from nodeflow.ui.window.data_chooser import DataChooser
+from nodeflow.ui.window.run_bar import RunBar
+from nodeflow.ui.window.statusbar import StatusBar
+
+if TYPE_CHECKING:
+    from nodeflow.ui.window.main_window import MainWindow
+
+
+class Bars:
+    """Makes them and adds them to a window that has its actions, controllers and docks.
+
+    Attributes:
+        toolbar: the one below the menus.
+        chooser: of the data that nodes show, in the toolbar.
+        run_bar: shows the actions that run or train where they apply.
+        status: the status bar.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        actions = window.actions_
+        toolbar = self.toolbar = QToolBar("Toolbar")
+        toolbar.setObjectName("toolbar")
+        toolbar.setMovable(False)
+        toolbar.setIconSize(QSize(18, 18))
+        toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.chooser = DataChooser(window.data, actions, window.themes)
+        places = build_toolbar(toolbar, actions, {DATA_CHOOSER: self.chooser})
+        self.chooser.set_place(places[DATA_CHOOSER])
+        self.run_bar = RunBar(
+            toolbar,
+            places[DATA_CHOOSER],
+            actions,
+            window.link,
+            window.workspace,
+            window.unfinished,
+        )
+        window.data_actions.row_requested.connect(self.chooser.open_row)
+        window.addToolBar(toolbar)
+        build_menus(window.menuBar(), actions, self._submenus(window))
+        self.status = StatusBar(window.themes)
+        window.setStatusBar(self.status)
+
+    @staticmethod
+    def _submenus(window: MainWindow) -> dict[str, QMenu]:
+        """Menus that are filled when they open."""
+        recent, examples, panels = QMenu(window), QMenu(window), QMenu(window)
+        recent.setToolTipsVisible(True)
+        recent.aboutToShow.connect(partial(window.files.fill_recent, recent))
+        examples.aboutToShow.connect(partial(window.files.fill_examples, examples))
+        for dock in window.docking.docks.values():
+            panels.addAction(dock.toggleViewAction())
+        return {"recent_menu": recent, "examples_menu": examples, "panels_menu": panels}

@@ -75,6 +75,22 @@ def test_whole_tensors_and_gradients_are_of_the_step(talk, document):
     assert answer.values[gradient].step == 5
 
 
+def test_measures_are_of_the_step(talk, document):
+    trained(talk, document)
+    talk.send(p.Measure("magnitude"))
+    answer = past(talk, document, 17, 10)
+    before = weights(document, 17)
+    for name, value in before.items():
+        found = answer.values[name].measured
+        assert found.value == pytest.approx(np.sqrt(np.square(value).mean()), rel=1e-5)
+    talk.send(p.WatchViews((p.ViewSpec("measures", "", (("of", "update"),)),), 90))
+    w, b = before["w"].item(), before["b"].item()
+    x = np.array([0.0, 1.0, 2.0])
+    slope = (2 * (w * x + b - (2 * x + 1)) * x).mean()
+    updates = talk.wait_for(p.ViewValue).data.values
+    assert updates["w"].value == pytest.approx(abs(0.1 * slope / w), rel=1e-3)
+
+
 def test_back_to_now_shows_what_was_learned(talk, document):
     trained(talk, document)
     past(talk, document, 2, 10)

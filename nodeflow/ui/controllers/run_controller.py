@@ -37,7 +37,7 @@ OPTIMIZER = "gradient_descent"
 NOTHING_RUNS = Blocked(
     "This subgraph is shown by itself, not inside an instance, so nothing in it runs."
 )
-FEW = 200
+FEW, MOST_SHOWN = 200, 2000
 """All values of a document with at most so many nodes are live; of a larger one those in sight."""
 NO_VALUE = ("error", "deferred")
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
@@ -363,7 +363,9 @@ class RunController(QObject):
             return ()
         document, names = workspace.document, []
         canvas = self._canvas
-        visible = canvas.viewport.visible_ids() if canvas.renderer.draws_values else []
+        visible: Iterable[str] = ()
+        if canvas.renderer.draws_values or canvas.renderer.tints is not None:
+            visible = islice(canvas.viewport.visible_ids(), MOST_SHOWN)
         for node_id in dict.fromkeys([*visible, *workspace.selection]):
             record = document.nodes.get(node_id)
             if record is None:

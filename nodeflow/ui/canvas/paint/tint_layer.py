@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.ui.canvas.paint.card_layer import view_rects
-from nodeflow.ui.canvas.paint.card_painter import RADIUS
+from nodeflow.ui.canvas.paint.card_painter import FULL, RADIUS
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core import array_painting
@@ -58,11 +58,12 @@ def _paint_cards(
 ) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     scale = min(context.scale, 1.0)
-    line, band = max(2.5, LINE * scale), max(4.0, BAND * context.scale)
+    line, band = max(2.5, LINE * scale), BAND * context.scale
+    has_band = context.level == FULL  # names reach up to the top of smaller cards
     radius = RADIUS * context.scale
     for x, y, width, height in rects.tolist():
         card = QRectF(x, y, width, height)
-        if height > 3 * band:
+        if has_band and height > 3 * band:
             shape, top = QPainterPath(), QPainterPath()
             shape.addRoundedRect(card, radius, radius)
             top.addRect(QRectF(card.topLeft(), QPointF(card.right(), y + band)))

@@ -31,6 +31,8 @@ class Tints:
     measured: Mapping[str, Mapping[int, Measured]] = field(default_factory=dict)
     scale: ColorScale | None = None
     why: str = ""
+    _levels: dict[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)
+    """By node id and port, empty for the node itself: every frame asks for them."""
 
     @classmethod
     def of(
@@ -55,8 +57,14 @@ class Tints:
 
     def of_nodes(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
         """The colours of nodes by slot."""
-        key = scene.nodes.key
-        return np.array([self.level(key(slot)) for slot in slots.tolist()], np.int64)
+        key, known = scene.nodes.key, self._levels
+        levels = np.full(len(slots), PLAIN, np.int64)
+        for place, slot in enumerate(slots.tolist()):
+            which = key(slot), ""
+            if which not in known:
+                known[which] = self.level(which[0])
+            levels[place] = known[which]
+        return levels
 
     def of_wires(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
         """The colours of wires by slot: of the outputs that they leave."""
@@ -66,9 +74,12 @@ class Tints:
             return levels
         for place, slot in enumerate(slots.tolist()):
             wire = wires.get(table.slots.key(slot))
-            if wire is not None and wire.source in self.measured:
-                index = output_index(scene, wire.source, wire.source_port)
-                levels[place] = self.level(wire.source, index)
+            if wire is None or wire.source not in self.measured:
+                continue
+            which = wire.source, wire.source_port
+            if which not in self._levels:
+                self._levels[which] = self.level(wire.source, output_index(scene, *which))
+            levels[place] = self._levels[which]
         return levels
 
     def lines(self, node_id: str, index: int | None = None) -> list[str]:

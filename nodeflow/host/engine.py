@@ -26,7 +26,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
-from nodeflow.engine.memory import Budget
+from nodeflow.engine.memory import Budget, give_back
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
@@ -261,6 +261,7 @@ class Engine:
             self._epochs_done = 0
             self._views.forget()
             self._runs.forget()
+            give_back()
 
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)

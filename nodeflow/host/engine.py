@@ -55,7 +55,7 @@ from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, St
 from nodeflow.train.keeping import train_keeping
 from nodeflow.train.snapshots import Snapshots
 from nodeflow.train.training import Training
-from nodeflow.train.weights import load_saved, match, save_weights
+from nodeflow.train.weights import load_saved, save_weights
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
@@ -590,15 +590,12 @@ class Engine:
         self._send(p.WeightsSaved(request.request, request.path))
 
     def _check_weights(self, request: p.CheckWeights) -> None:
-        evaluator = self._current()
-        saved, variables = load_saved(request.path), evaluator.variables()
-        fitting = match(saved, variables, evaluator.ids(), evaluator.slots())
+        fitting = self._current().match(load_saved(request.path))
         self._send(p.WeightsChecked(request.request, request.path, fitting))
 
     def _load_weights(self, request: p.LoadWeights) -> None:
-        evaluator = self._current()
-        saved, variables = load_saved(request.path), evaluator.variables()
-        fitting = match(saved, variables, evaluator.ids(), evaluator.slots())
+        saved, evaluator = load_saved(request.path), self._current()
+        fitting = evaluator.match(saved)
         for name, there in fitting.found.items():
             evaluator.session.variables[name] = saved.arrays[there]
         self._send(p.WeightsLoaded(request.request, request.path, fitting))

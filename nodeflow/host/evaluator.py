@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.dataset_node import is_dataset
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
@@ -29,14 +29,15 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, ReadRefused, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
-from nodeflow.host.iterations import iterations
+from nodeflow.host.iterations import inner_values, iterations, shown_iteration
 from nodeflow.host.measures import measure
 from nodeflow.host.previews import Evaluation, make_preview, no_value
-from nodeflow.host.protocol import Preview, ShowData, ShownIteration, ShownRows, TensorValue
+from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.views.kept_source import KeptSource
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
+from nodeflow.train.weights import Match, Saved, match
 
 MOST_FAILURES = 8
 """After this many failed nodes a run stops."""
@@ -113,7 +114,7 @@ class Evaluator:
         self._take(self._live.follow(change))
         if self._seed() != self.seed:
             self._start_session()
-        elif any(_is_data(edit.before) or _is_data(edit.after) for edit in change.edits):
+        elif any(is_dataset(edit.before) or is_dataset(edit.after) for edit in change.edits):
             self._use_data_again()
         elif any(edit.table == "training" for edit in change.edits):
             self._use_data_again()  # the batch size may have changed
@@ -235,6 +236,10 @@ class Evaluator:
     def slots(self) -> set[str]:
         """Returns the names of the variables that optimizers keep for themselves."""
         return slot_names(self._live.build)
+
+    def match(self, saved: Saved) -> Match:
+        """Returns what of a file of weights fits which variable."""
+        return match(saved, self.variables(), self.ids(), self.slots())
 
     def take_variables(
         self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None
@@ -371,7 +376,7 @@ class Evaluator:
         """Tensors by the names under which they are shown."""
         if names is None:
             named = {tensor.name: tensor for tensor in self.visible()}
-            named.update(self._leaving())
+            named.update(self.task.build.instance_outputs())
             return named
         found: dict[str, Tensor] = {}
         for name in names:
@@ -381,16 +386,6 @@ class Evaluator:
                 continue
             if _existing([tensor]):
                 found[name] = found[tensor.name] = tensor
-        return found
-
-    def _leaving(self) -> dict[str, Tensor]:
-        """The outputs of a subgraph, under the name of the instance."""
-        built, found = self.task.build, {}
-        for name, ports in built.instances.items():
-            for index, source in enumerate(ports.values()):
-                tensor = built.tensors.get(source) if source is not None else None
-                if tensor is not None:
-                    found[f"{name}:{index}" if index else name] = tensor
         return found
 
     def _tensor(self, name: str) -> Tensor:
@@ -435,14 +430,8 @@ class Evaluator:
         """Adds previews of what is inside the loops that are looked into, and, as `NAME/`, of the
         first output of the iteration."""
         found = iterations(self.task.graph, self.iterations, self._inputs, self._stream)
-        for name, one in found.items():
-            result.iterations[name] = ShownIteration(one.number, one.count, one.taken)
-            if one.outputs:
-                result.values[f"{name}/"] = make_preview(np.asarray(one.outputs[0]))
-            for inner, ran in one.ran.items():
-                for index, value in enumerate(ran.outputs):
-                    key = f"{name}/{inner}:{index}" if index else f"{name}/{inner}"
-                    result.values[key] = make_preview(np.asarray(value))
+        result.iterations.update({n: shown_iteration(one) for n, one in found.items()})
+        result.values.update({key: make_preview(value) for key, value in inner_values(found)})
 
     def _inputs(self, node: Node) -> list[np.ndarray] | None:
         """The values of a node's inputs, None where they are not known or the node has no value."""
@@ -565,7 +554,7 @@ class Evaluator:
                 if tensor.node in held:
                     self._shown[tensor] = preview
             break
-        shown = {tensor: name for name, tensor in self._leaving().items()}
+        shown = {tensor: name for name, tensor in self.task.build.instance_outputs().items()}
         for tensor, name in shown.items():
             if tensor.name in result.values:
                 result.values[name] = result.values[tensor.name]
@@ -607,7 +596,3 @@ class Evaluator:
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
     """Drops gradients that do not exist."""
     return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]
-
-
-def _is_data(record: object) -> bool:
-    return getattr(record, "op", None) == DATASET

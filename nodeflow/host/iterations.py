@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from nodeflow.document.analysis.flow import KINDS
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Node
+from nodeflow.host.protocol import ShownIteration
 from nodeflow.ops.control_flow.iteration import Iteration, watch
 
 
@@ -35,6 +36,21 @@ def iterations(
         if one is not None:
             found[name] = one
     return found
+
+
+def shown_iteration(one: Iteration) -> ShownIteration:
+    """Which iteration it is, for the window."""
+    return ShownIteration(one.number, one.count, one.taken)
+
+
+def inner_values(found: Mapping[str, Iteration]) -> Iterator[tuple[str, np.ndarray]]:
+    """The values inside of iterations, as `NAME/INNER`, and, as `NAME/`, their first outputs."""
+    for name, one in found.items():
+        if one.outputs:
+            yield f"{name}/", np.asarray(one.outputs[0])
+        for inner, ran in one.ran.items():
+            for index, value in enumerate(ran.outputs):
+                yield f"{name}/{inner}:{index}" if index else f"{name}/{inner}", np.asarray(value)
 
 
 def _look(

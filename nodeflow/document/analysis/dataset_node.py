@@ -161,3 +161,8 @@ def _folder(path: Path) -> str:
 
 DATASET_DECLARATION = DatasetDeclaration()
 """The declaration before a source is chosen: what the palette shows."""
+
+
+def is_dataset(record: object) -> bool:
+    """Whether a record of a document is that of a data set node."""
+    return getattr(record, "op", None) == DATASET

@@ -71,6 +71,16 @@ class Build:
         """Name of each replaced instance -> output port -> (id, port) of its value, or None."""
         return self.flat.instances
 
+    def instance_outputs(self) -> dict[str, Tensor]:
+        """The outputs of subgraphs, under the names of the instances."""
+        found: dict[str, Tensor] = {}
+        for name, ports in self.instances.items():
+            for index, source in enumerate(ports.values()):
+                tensor = self.tensors.get(source) if source is not None else None
+                if tensor is not None:
+                    found[f"{name}:{index}" if index else name] = tensor
+        return found
+
     @cached_property
     def settings(self) -> TrainingSettings:
         """How to train."""

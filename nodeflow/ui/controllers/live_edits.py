@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
+from nodeflow.host.protocol import FollowEdits
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine_link import EngineLink
@@ -21,11 +22,11 @@ class LiveEdits(QObject):
         actions.bind({"follow_edits": Binding(self._toggle)})
         self._show()
         if not settings.edits_reach_training:
-            link.follow_edits(False)
+            link.set(FollowEdits(False))
 
     def _toggle(self) -> None:
         self._settings.edits_reach_training = not self._settings.edits_reach_training
-        self._link.follow_edits(self._settings.edits_reach_training)
+        self._link.set(FollowEdits(self._settings.edits_reach_training))
         self._show()
 
     def _show(self) -> None:

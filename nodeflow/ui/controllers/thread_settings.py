@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
 
+from nodeflow.host.protocol import SetThreads
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine_link import EngineLink
@@ -27,7 +28,7 @@ class ThreadSettings(QObject):
         super().__init__(window)
         self._window, self._link, self._settings = window, link, settings
         if settings.threads is not None:
-            link.set_threads(settings.threads)
+            link.set(SetThreads(settings.threads))
         actions.bind({"threads": Binding(self.ask)})
 
     def ask(self) -> None:
@@ -38,7 +39,7 @@ class ThreadSettings(QObject):
 
     def _on_accepted(self) -> None:
         self._settings.threads = self.dialog.threads
-        self._link.set_threads(self.dialog.threads)
+        self._link.set(SetThreads(self.dialog.threads))
 
 
 class ThreadsDialog(QDialog):

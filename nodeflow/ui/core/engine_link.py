@@ -316,13 +316,9 @@ class EngineLink(QObject, EngineRequests):
             self._watch = self._next()
             self._send(p.WatchViews(self._watched, self._watch))
 
-    def set_threads(self, threads: int | None) -> None:
-        """Let the engine compute with so many threads (None: as many as cores), now and later."""
-        self._send_lasting(p.SetThreads(threads))
-
-    def follow_edits(self, on: bool) -> None:
-        """Let edits of an optimizer's numbers reach the training that runs, or not."""
-        self._send_lasting(p.FollowEdits(on))
+    def set(self, setting: p.SetThreads | p.FollowEdits) -> None:
+        """Give the engine a setting, now and whenever it is started."""
+        self._send_lasting(setting)
 
     def measure(self, of: str) -> None:
         """Let previews come with a measure from now on; empty for none."""

@@ -16,8 +16,8 @@ from tests.document.flow_mutations import composed, mutant
 from tests.volumes import is_nightly
 
 MEGABYTES = 57 if is_nightly() else 12
-MOST_TIMES = 10.5
-"""Of the file's size, what opening it may take."""
+MOST_TIMES = {"chain": 11.2, "table": 10.0}
+"""Of the file's size, what opening it may take; no node is shorter than those of the chain."""
 CHILD = """
 import os, resource, sys
 import nodeflow.ops
@@ -67,7 +67,7 @@ def test_opening_takes_ten_times_the_size_of_a_file(tmp_path, content):
     child = subprocess.run(
         [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, check=True
     )
-    assert float(child.stdout) < MOST_TIMES
+    assert float(child.stdout) < MOST_TIMES[content.__name__]
 
 
 def outcome(text: str) -> str:

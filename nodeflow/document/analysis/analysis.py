@@ -110,7 +110,7 @@ class Analysis:
         self._ancestors: tuple[int, str, set[str]] | None = None
         self._snapshots: Snapshots[_Snapshot] = Snapshots(doc.state)
         self.stamp = object()
-        self._propagate(set(doc.nodes))
+        self._propagate(doc.nodes)
         self._update_training()
 
     # ---- reading ----------------------------------------------------------------------------

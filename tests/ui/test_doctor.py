@@ -65,3 +65,13 @@ def test_a_new_training_and_another_document_forget(window, panel) -> None:
     assert dock_title(panel) == "Doctor (1)"
     window.workspace.replaced.emit()
     assert dock_title(panel) == "Doctor" and panel.hints == ()
+
+
+def test_the_step_of_a_finding_is_visited(window, panel, qtbot) -> None:
+    hint = Hint("vanishing_gradients", "Gradients vanish", "In layer.", step=7)
+    window.link.training.emit(Hints((SLOW, hint)))
+    past = window.link.past
+    past.first, past.last = 1, 20
+    assert [each.text() for each in panel.step_buttons] == ["Show step 7"]
+    qtbot.mouseClick(panel.step_buttons[0], Qt.MouseButton.LeftButton)
+    assert past.step == 7

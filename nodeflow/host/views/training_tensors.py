@@ -1,77 +1,21 @@
-"""What an optimizer derives for a tensor: its gradient, and a variable's next value."""
+"""What an optimizer derives for a tensor, found once while the graph stays."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.graph.graph import Tensor
+from nodeflow.train.derived_tensors import gradient, next_value
 
 if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource
 
-GRADIENTS = "gradients/"
-
 
 def gradient_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
     """The gradient of the loss with respect to a tensor; None where training derives none."""
-    return source.memo(("gradient", tensor), lambda: _gradient(source.task.graph, tensor))
+    return source.memo(("gradient", tensor), lambda: gradient(source.task.graph, tensor))
 
 
 def next_value_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
     """What the next step of a training would assign to a variable; None where it has none."""
-    return source.memo(("next value", tensor), lambda: _next_value(source.task.graph, tensor))
-
-
-def _optimizers(graph: Graph) -> list[Node]:
-    return [node for node in graph.nodes if isinstance(node.op, Optimizer)]
-
-
-def _next_value(graph: Graph, tensor: Tensor) -> Tensor | None:
-    for optimizer in _optimizers(graph):
-        for assign in optimizer.control_inputs:
-            if assign.op.id == "assign" and assign.inputs[0] is tensor:
-                return assign.inputs[1]
-    return None
-
-
-def _gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
-    """Of a variable what its update reads of the gradients, of others what their rule reads."""
-    value = _next_value(graph, tensor)
-    if value is not None:
-        return _read_by_update(value, tensor)
-    return _read_by_rule(graph, tensor)
-
-
-def _read_by_update(value: Tensor, variable: Tensor) -> Tensor | None:
-    """The gradient among what a variable's next value is computed from, beyond which is no look.
-
-    Clipping by the norm of all gradients reads all of them; that of another variable may have the
-    same shape, so the nearest is taken.
-    """
-    level, seen = [value.node], {value.node}
-    while level:
-        further = []
-        for node in level:
-            for given in node.inputs:
-                above = given.node
-                if "_grad/" in above.name or above.name.startswith(GRADIENTS):
-                    if given.shape == variable.shape:
-                        return given
-                elif above.derived_from is not None and above not in seen:
-                    seen.add(above)
-                    further.append(above)
-        level = further
-    return None
-
-
-def _read_by_rule(graph: Graph, tensor: Tensor) -> Tensor | None:
-    inside = f"/{tensor.node.name}_grad/"
-    for node in graph.nodes:
-        if node.derived_from is None or inside not in node.name:
-            continue
-        for given in node.inputs:
-            is_from_above = given.node.derived_from is not None and inside not in given.node.name
-            if is_from_above and given.shape == tensor.shape and given.dtype == tensor.dtype:
-                return given
-    return None
+    return source.memo(("next value", tensor), lambda: next_value(source.task.graph, tensor))

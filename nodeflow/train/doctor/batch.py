@@ -26,7 +26,7 @@ _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
 def check_batch(training: Training, run: Run) -> Iterator[Hint]:
     """Runs the activations of hidden layers on a batch of training rows."""
     hidden = _hidden(needed_nodes(training))
-    feeds = _feeds(training, hidden)
+    feeds = feeds_of(training, hidden)
     if not hidden or feeds is None:
         return
     values = run([node.outputs[0] for node in hidden], feeds)
@@ -49,7 +49,7 @@ def _hidden(needed: list[Node]) -> list[Node]:
     return [node for node in needed if node.op.id in activations and node in inside]
 
 
-def _feeds(training: Training, nodes: list[Node]) -> dict[Tensor, Any] | None:
+def feeds_of(training: Training, nodes: list[Node], rows: int = BATCH) -> dict[Tensor, Any] | None:
     """The first rows of the training split; None if there are none."""
     bindings = training.used_bindings(nodes)
     used = ancestors(nodes)
@@ -58,7 +58,7 @@ def _feeds(training: Training, nodes: list[Node]) -> dict[Tensor, Any] | None:
         column = binding.dataset.splits.get("train", {}).get(binding.column)
         if column is None:
             return None
-        feeds[tensor] = column.rows(slice(0, BATCH))
+        feeds[tensor] = column.rows(slice(0, rows))
     return feeds
 
 

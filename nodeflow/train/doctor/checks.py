@@ -10,6 +10,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.train.doctor.batch import Run, check_batch
 from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
+from nodeflow.train.doctor.gradients import check_gradients
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps
 from nodeflow.train.hints import Hint
@@ -28,6 +29,8 @@ class Doctor:
         self._curves = Curves()
         self._lasting: list[Hint] = []
         self._step = 0
+        self._since: dict[tuple[str, str], int] = {}
+        """The step after which the finding of a batch was first seen, by its key."""
 
     def examined(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, and `Hints` after those that show something new.
@@ -75,5 +78,9 @@ class Doctor:
         found = [*self._lasting, *check_curves(self._training, self._curves)]
         if self._run is not None:
             with suppress(NodeflowError):  # the training itself reports what does not run
-                found += check_batch(self._training, self._run)
+                found += map(self._dated, check_batch(self._training, self._run))
+                found += map(self._dated, check_gradients(self._training, self._run))
         return tuple(found)
+
+    def _dated(self, hint: Hint) -> Hint:
+        return replace(hint, step=self._since.setdefault(hint.key, self._step))

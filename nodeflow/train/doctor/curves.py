@@ -178,11 +178,18 @@ def fixes(
     if edits:
         yield Hint(DIVERGING, "The learning rate is too large", "", fix=text, edits=edits)
     yield from (hint for hint in lasting if hint.kind == "unscaled" and hint.edits)
+    text, edits = clip_edit(training)
+    if edits:
+        yield Hint(DIVERGING, "The gradients are too large", "", fix=text, edits=edits)
+
+
+def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
+    """Clips the gradients, if they are not: what the button says, and what it does."""
     attrs = training.optimizer.attrs
-    if "clip_norm" in attrs and attrs["clip_norm"] is None:
-        edit = Edit("attribute", training.optimizer.name, "clip_norm", CLIP_NORM)
-        text = f"Clip the gradients to a norm of {CLIP_NORM:g}"
-        yield Hint(DIVERGING, "The gradients are too large", "", fix=text, edits=(edit,))
+    if "clip_norm" not in attrs or attrs["clip_norm"] is not None:
+        return "", ()
+    edit = Edit("attribute", training.optimizer.name, "clip_norm", CLIP_NORM)
+    return f"Clip the gradients to a norm of {CLIP_NORM:g}", (edit,)
 
 
 def _bound(culprit: Culprit) -> Hint | None:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.edit.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
+from nodeflow.number_text import count
 from nodeflow.train.events import Event, Hints, Started
 from nodeflow.train.hints import Hint
 from nodeflow.ui.actions.binding import Binding
@@ -39,11 +40,13 @@ class DoctorPanel(QWidget):
 
     Signals:
         node_requested(path): show this node.
+        step_requested(number): show this step of the training.
         failed(text): a fix could not be applied.
         applied(text): one was.
     """
 
     node_requested = Signal(str)
+    step_requested = Signal(int)
     failed = Signal(str)
     applied = Signal(str)
 
@@ -55,6 +58,7 @@ class DoctorPanel(QWidget):
         self.hints: tuple[Hint, ...] = ()
         self.fix_buttons: list[QPushButton] = []
         self.node_buttons: list[QPushButton] = []
+        self.step_buttons: list[QPushButton] = []
         self._rows = QVBoxLayout()
         self._rows.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         self._rows.setSpacing(SPACE[2])
@@ -104,7 +108,7 @@ class DoctorPanel(QWidget):
 
     def _draw(self) -> None:
         clear(self._rows)
-        self.fix_buttons, self.node_buttons = [], []
+        self.fix_buttons, self.node_buttons, self.step_buttons = [], [], []
         for index, hint in enumerate(self.hints):
             self._rows.addWidget(self._card(index, hint))
         self._pages.setCurrentIndex(1 if self.hints else 0)
@@ -140,6 +144,12 @@ class DoctorPanel(QWidget):
             show.setProperty("hint", index)
             self.node_buttons.append(show)
             buttons.addWidget(show)
+        if hint.step:
+            visit = button(f"Show step {count(hint.step)}", "link", self._on_step)
+            visit.setToolTip("The step after which this was first seen")
+            visit.setProperty("hint", index)
+            self.step_buttons.append(visit)
+            buttons.addWidget(visit)
         if buttons.count():
             buttons.addStretch(1)
             texts.addLayout(buttons)
@@ -160,6 +170,9 @@ class DoctorPanel(QWidget):
         self._show(tuple(each for each in self.hints if each.key != hint.key))
         self.applied.emit(f"{hint.fix}: done. Train again to see its effect.")
 
+    def _on_step(self) -> None:
+        self.step_requested.emit(self.hints[self.sender().property("hint")].step)
+
     def _on_node(self) -> None:
         path = self._workspace.find(self.hints[self.sender().property("hint")].node)
         if path:
@@ -171,6 +184,7 @@ def _make(context: PanelContext) -> DoctorPanel:
     context.link.training.connect(panel.on_event)
     context.workspace.replaced.connect(panel.forget)
     panel.node_requested.connect(context.navigator.show_path)
+    panel.step_requested.connect(context.link.past.show)
     panel.failed.connect(context.messages.show_status)
     panel.applied.connect(context.messages.show_status)
     context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})

@@ -1,0 +1,64 @@
+"""What an optimizer derives for a tensor: its gradient, and a variable's next value."""
+
+from __future__ import annotations
+
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.ops.macro_ops import Optimizer
+
+GRADIENTS = "gradients/"
+
+
+def next_value(graph: Graph, tensor: Tensor) -> Tensor | None:
+    """What the next step of a training would assign to a variable; None where it has none."""
+    for optimizer in graph.nodes:
+        if not isinstance(optimizer.op, Optimizer):
+            continue
+        for assign in optimizer.control_inputs:
+            if assign.op.id == "assign" and assign.inputs[0] is tensor:
+                return assign.inputs[1]
+    return None
+
+
+def gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
+    """The gradient of the loss with respect to a tensor; None where training derives none.
+
+    Of a variable what its update reads of the gradients, of others what their rule reads.
+    """
+    value = next_value(graph, tensor)
+    if value is not None:
+        return _read_by_update(value, tensor)
+    return _read_by_rule(graph, tensor)
+
+
+def _read_by_update(value: Tensor, variable: Tensor) -> Tensor | None:
+    """The gradient among what a variable's next value is computed from, beyond which is no look.
+
+    Clipping by the norm of all gradients reads all of them; that of another variable may have the
+    same shape, so the nearest is taken.
+    """
+    level, seen = [value.node], {value.node}
+    while level:
+        further = []
+        for node in level:
+            for given in node.inputs:
+                above = given.node
+                if "_grad/" in above.name or above.name.startswith(GRADIENTS):
+                    if given.shape == variable.shape:
+                        return given
+                elif above.derived_from is not None and above not in seen:
+                    seen.add(above)
+                    further.append(above)
+        level = further
+    return None
+
+
+def _read_by_rule(graph: Graph, tensor: Tensor) -> Tensor | None:
+    inside = f"/{tensor.node.name}_grad/"
+    for node in graph.nodes:
+        if node.derived_from is None or inside not in node.name:
+            continue
+        for given in node.inputs:
+            is_from_above = given.node.derived_from is not None and inside not in given.node.name
+            if is_from_above and given.shape == tensor.shape and given.dtype == tensor.dtype:
+                return given
+    return None

@@ -1,0 +1,97 @@
+"""Gradients that vanish or explode on their way from the loss to the first layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.number_text import number
+from nodeflow.train.derived_tensors import gradient
+from nodeflow.train.doctor.batch import Run, feeds_of
+from nodeflow.train.doctor.curves import clip_edit
+from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
+from nodeflow.train.hints import Hint
+from nodeflow.train.training import Training
+
+FEWEST_LAYERS = 4
+ROWS = 32
+"""Few, because the way back costs twice the way there."""
+FACTOR = 1000.0
+"""A gradient so many times smaller, or larger, than in the layers behind it has vanished, or
+exploded. In sound trainings of the examples the factor is below 20."""
+
+
+def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
+    """Compares the gradients of weights, relative to the weights, from the loss back."""
+    layers = _layers(training)
+    if len(layers) < FEWEST_LAYERS:
+        return
+    targets = [tensor for _, weights, slope in layers for tensor in (weights, slope)]
+    feeds = feeds_of(training, [tensor.node for tensor in targets], ROWS)
+    if feeds is None:
+        return
+    values = run(targets, feeds)
+    sizes = [_relative(values[i], values[i + 1]) for i in range(0, len(values), 2)]
+    names = [placed(node).name for node, _, _ in layers]
+    known = [(name, size) for name, size in zip(names, sizes, strict=True) if np.isfinite(size)]
+    if len(known) < FEWEST_LAYERS:
+        return
+    yield from _compare(training, known[::-1])
+
+
+def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint]:
+    """The first layer from the loss back whose gradient is out of proportion."""
+    last, first = back[0], back[-1]
+    for place, (name, size) in enumerate(back[1:], 1):
+        nearer = [other for _, other in back[:place] if other > 0]
+        if not nearer:
+            return
+        figures = (
+            f"Relative to the weights, the gradient is {number(last[1], 2)} in {last[0]} and "
+            f"{number(first[1], 2)} in {first[0]}."
+        )
+        if size * FACTOR < max(nearer) and first[1] * FACTOR < max(nearer):
+            yield Hint(
+                "vanishing_gradients",
+                f"Gradients vanish from {name} on, on their way back from the loss",
+                f"{figures} So the first layers hardly train.",
+                "Use ReLU instead of sigmoid or tanh, initialize with he_normal or glorot_uniform, "
+                "or add batch normalization or paths around layers.",
+                name,
+            )
+            return
+        if size > FACTOR * min(nearer) and first[1] > FACTOR * min(nearer):
+            text, edits = clip_edit(training)
+            yield Hint(
+                "exploding_gradients",
+                f"Gradients explode from {name} on, on their way back from the loss",
+                f"{figures} So a step that suits the last layers is too large for the first.",
+                "Start with smaller weights, add batch normalization, or clip the gradients.",
+                name,
+                text,
+                edits,
+            )
+            return
+
+
+def _layers(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
+    """Ops with trained weights, the weights, and their gradients, in the graph's order."""
+    found, seen = [], set()
+    for node in needed_nodes(training):
+        for port in WEIGHTS.get(node.op.id, ()):
+            weights = node.inputs[[p.name for p in node.op.inputs].index(port)]
+            if weights.node.op.id != "variable" or weights in seen:
+                continue
+            seen.add(weights)
+            slope = gradient(weights.graph, weights)
+            if slope is not None:
+                found.append((node, weights, slope))
+    return found
+
+
+def _relative(weights: np.ndarray, slope: np.ndarray) -> float:
+    """Norm of the gradient by that of the weights; NaN for weights of 0."""
+    size = float(np.linalg.norm(np.asarray(weights, np.float64)))
+    return float(np.linalg.norm(np.asarray(slope, np.float64))) / size if size else float("nan")

@@ -296,15 +296,12 @@ class RunStore:
         if not runs:
             raise UnknownRun("no run is kept yet", hint="Train a graph first.")
         known = suggest(text, [n for r in runs for n in (r.id, r.name)])
-        raise UnknownRun(
-            f"there is no run {text!r}",
-            hint=known
-            or SurfaceText(
-                "nf.runs() lists them.",
-                cli="nodeflow runs list prints them.",
-                window="The runs panel lists them.",
-            ),
+        listed = SurfaceText(
+            "nf.runs() lists them.",
+            cli="nodeflow runs list prints them.",
+            window="The runs panel lists them.",
         )
+        raise UnknownRun(f"there is no run {text!r}", hint=known or listed)
 
     def get(self, id: str) -> Run | None:
         """The run with an id, if there is one."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.errors import SurfaceText
 from nodeflow.sweeps.specs import Spec, SpecProblem
 
 MOST = 100_000
@@ -36,7 +37,12 @@ def trials(specs: Sequence[Spec], count: int | None = None, seed: int = 1) -> li
     """
     if not specs:
         raise SpecProblem(
-            "nothing varies in this sweep", hint="Give a list or range: --set train.rate=0.1..0.5."
+            "nothing varies in this sweep",
+            hint=SurfaceText(
+                "Give a list or a range, such as 0.1..0.5.",
+                cli="Give a list or a range: --set train.rate=0.1..0.5.",
+                window="Give a list or a range, such as 0.1..0.5.",
+            ),
         )
     names = [spec.name for spec in specs]
     twice = {name for name in names if names.count(name) > 1}
@@ -49,12 +55,16 @@ def trials(specs: Sequence[Spec], count: int | None = None, seed: int = 1) -> li
     for spec, values in zip(specs, every, strict=True):
         if values is None:
             raise SpecProblem(
-                f"{spec.name} has no end of values", hint="Say how many are drawn: --trials 30."
+                f"{spec.name} has no end of values", hint=_draw("Say how many are drawn")
             )
     size = 1
     for values in every:
         size *= len(values or ())
     if size > MOST:
-        raise SpecProblem(f"these are {size} combinations", hint="Draw some: --trials 100.")
+        raise SpecProblem(f"these are {size} combinations", hint=_draw("Draw some"))
     combined = itertools.product(*(values or () for values in every))
     return [Trial(n, dict(zip(names, values, strict=True))) for n, values in enumerate(combined, 1)]
+
+
+def _draw(text: str) -> SurfaceText:
+    return SurfaceText(f"{text}: count=100.", cli=f"{text}: --trials 100.", window=f"{text}.")

@@ -24,6 +24,7 @@ GOOD = {
     "node": "n1",
     "metrics": [{"node": "n1", "split": "train", "every": "epoch"}],
     "monitor": {"node": "n1", "split": "test", "goal": "max"},
+    "plots": {"x": "seconds", "unknown": [1]},
 }
 BAD = {
     "int": [1.5, True, "7", LARGEST + 1],
@@ -32,6 +33,7 @@ BAD = {
     "node": [1, ["n1"]],
     "metrics": [{"node": "n1"}, [{"split": "test"}], [{"node": 1}]],
     "monitor": ["n1", {"split": "test"}, {"node": "n1", "goal": "up"}],
+    "plots": ["seconds", [], 1],
 }
 
 
@@ -44,7 +46,13 @@ def test_the_fields_of_a_file():
         *("epochs", "batch_size", "seed", "shuffle", "use_averages", "allow_nonfinite"),
         *("patience", "min_change", "restore_best"),
     ]
-    assert [s.name for s in ALL[len(PLAIN) :]] == ["optimizer", "loss", "metrics", "monitor"]
+    assert [s.name for s in ALL[len(PLAIN) :]] == [
+        "optimizer",
+        "loss",
+        "metrics",
+        "monitor",
+        "plots",
+    ]
 
 
 @named(ALL)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -23,7 +23,7 @@ from nodeflow.run_store import recording, writer
 from nodeflow.run_store.database import Database
 from nodeflow.run_store.digests import listing_digest
 from nodeflow.run_store.store import RunStore
-from nodeflow.train.events import Done, RunKept, Started, Steps
+from nodeflow.train.events import Done, Epoch, RunKept, Started, Steps
 from tests.own_data import flowers
 from tests.run_store.lines import fitted_line, truth
 
@@ -313,23 +313,33 @@ def test_a_store_that_cannot_be_made_is_one_notice_and_training_goes_on(
 
 
 def test_a_disk_that_is_full_for_a_while_is_one_notice_and_no_gap(folder: Path, line, monkeypatch):
+    """It is full until the notice has come, and the training waits for the first failure."""
     monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.0)
-    real, calls = Database.run, itertools.count()
+    real, failed, noticed = Database.run, threading.Event(), threading.Event()
 
     def full(self, statement: str, values=()):
-        if "losses" in statement and next(calls) < 1:
+        if "losses" in statement and not noticed.is_set():
+            failed.set()
             raise sqlite3.OperationalError("database or disk is full")
         return real(self, statement, values)
 
     monkeypatch.setattr(Database, "run", full)
     graph, data = line
+    losses, epochs = [], []
     with pytest.warns(UserWarning, match="disk is full") as said:
-        history = nf.train.fit(graph, data=data, epochs=30, **PLAIN)
+        for event in nf.train.train(graph, data=data, epochs=300, **PLAIN):
+            if isinstance(event, Steps):
+                losses.append(event.losses)
+                assert failed.wait(30)
+            elif isinstance(event, Epoch):
+                epochs.append(event.loss)
+            elif isinstance(event, RunKept) and event.problem:
+                noticed.set()
     assert len(said) == 1
     run = only(folder)
-    assert run.losses.tobytes() == history.steps.tobytes() and run.status == "done"
-    assert run.curves["epoch loss"].values.tolist() == history.loss
+    assert run.losses.tobytes() == np.concatenate(losses).tobytes() and run.status == "done"
+    assert run.curves["epoch loss"].values.tolist() == epochs
 
 
 def test_a_store_that_is_deleted_meanwhile_harms_nothing(folder: Path, line):
@@ -390,6 +400,7 @@ def test_a_training_that_ends_before_its_run_has_begun_names_it(folder: Path, li
 def test_the_reference_tier_loads_no_compiler(folder: Path):
     code = """
 import sys
+import threading
 import numpy as np
 import nodeflow as nf
 from tests.run_store.lines import fitted_line

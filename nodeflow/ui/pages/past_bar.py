@@ -21,6 +21,7 @@ class PastBar(QFrame):
         self.setObjectName("pastBar")
         self.setAccessibleName("The past is shown")
         self._sign = QLabel()
+        self._sign.setAccessibleName("The past")
         self.text = ElidedLabel("", "strong")
         self.now = button("Back to now", "", past.back)
         layout = QHBoxLayout(self)

@@ -123,6 +123,24 @@ def test_cards_and_wires_are_drawn_in_the_colours_of_the_legend(line, qtbot, the
     assert wanted in around
 
 
+def test_the_colours_stay_those_of_the_scale_under_the_pointer(line, qtbot):
+    choose(line, qtbot, "Share of zeros")
+    qtbot.waitUntil(has(line, "product"))
+    canvas = line.canvas
+    card = canvas.viewport.node_rect(node(line, "x")).center().toPoint()
+    qtbot.mouseMove(canvas, card - QPoint(3, 3))
+    qtbot.mouseMove(canvas, card)
+    qtbot.waitUntil(lambda: bool(canvas.highlight.parts))
+    hovered = canvas.grab().toImage()
+    canvas.highlight.follow("")
+    assert canvas.grab().toImage() == hovered
+    canvas.renderer.set_tints(None)
+    plain = canvas.grab().toImage()
+    canvas.highlight.node = node(line, "x")
+    canvas.highlight.show()
+    assert canvas.grab().toImage() != plain, "without colours there is a highlight"
+
+
 def test_where_there_is_no_number_a_node_stays_plain_and_its_tip_says_why(line, qtbot):
     choose(line, qtbot, "Saturation")
     qtbot.waitUntil(has(line, "relu"))
@@ -281,3 +299,25 @@ def test_times_are_given_up_after_an_edit(profiled, qtbot):
     document = window.workspace.document
     commands.connect(document, node(window, "one"), "out", node(window, "two"), "x")
     assert tints(window).scale is None and window.colors.legend.measure.isVisible()
+
+
+# ---- subgraphs ----------------------------------------------------------------------------------
+
+
+def test_a_subgraph_and_what_is_inside_have_the_colours_of_their_values(line, qtbot):
+    document = line.workspace.document
+    line.canvas.selection.select([node(line, "relu"), node(line, "product")])
+    line.actions_.trigger("subgraph")
+    (instance,) = (r for r in document.nodes.values() if r.op == "subgraph")
+    choose(line, qtbot, "Magnitude")
+    product = np.array([0.0, 0.0, 2.0, 4.0]) * 0.001
+    expected = pytest.approx(np.sqrt((product**2).mean()))
+    qtbot.waitUntil(has(line, instance.name))
+    assert value(line, instance.name).value == expected
+    line.canvas.selection.select([instance.id])
+    line.actions_.trigger("expand")
+    qtbot.waitUntil(lambda: line.workspace.path != ())
+    assert value(line, "product").value == expected
+    assert line.colors.legend.isVisible()
+    line.actions_.trigger("leave")
+    assert value(line, instance.name).value == expected

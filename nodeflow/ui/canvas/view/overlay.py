@@ -60,7 +60,8 @@ class Overlay:
         if lifted is not None:
             self._paint_lifted(painter, lifted)
         elif gesture is None:
-            self._highlight.paint(painter, theme)
+            if self._renderer.tints is None:  # its colours would look like values of the scale
+                self._highlight.paint(painter, theme)
             self._paint_hover(painter, theme, self._mouse.hover)
         self._conversions.paint(painter, theme)
         if lifted is None:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -215,14 +216,18 @@ def soak(cycles: int, minutes: float, seed: int) -> int:
     found: list[Held] = []
     end = time.monotonic() + minutes * 60
     while len(found) < cycles or time.monotonic() < end:
-        session.cycle()
+        try:
+            session.cycle()
+        except Exception:  # the hooks of the window would log it where nobody looks
+            session.wrong.append(traceback.format_exc())
+            break
         found.append(held(temporary))
         if len(found) % 10 == 0:
             print(f"cycle {len(found)}: {astuple(found[-1])}", flush=True)
         if session.wrong:
             break
     session.close()
-    wrong = [*session.wrong, *judged(found), *left_after(threads)]
+    wrong = [*session.wrong, *(judged(found) if found else []), *left_after(threads)]
     print(f"{len(found)} cycles, seed {seed}")
     for line in wrong:
         print(line)

@@ -55,16 +55,17 @@ def trials(specs: Sequence[Spec], count: int | None = None, seed: int = 1) -> li
     for spec, values in zip(specs, every, strict=True):
         if values is None:
             raise SpecProblem(
-                f"{spec.name} has no end of values", hint=_draw("Say how many are drawn")
+                f"{spec.name} has no end of values", hint=_draw("Say how many are drawn", 30)
             )
     size = 1
     for values in every:
         size *= len(values or ())
     if size > MOST:
-        raise SpecProblem(f"these are {size} combinations", hint=_draw("Draw some"))
+        raise SpecProblem(f"these are {size} combinations", hint=_draw("Draw some", 100))
     combined = itertools.product(*(values or () for values in every))
     return [Trial(n, dict(zip(names, values, strict=True))) for n, values in enumerate(combined, 1)]
 
 
-def _draw(text: str) -> SurfaceText:
-    return SurfaceText(f"{text}: count=100.", cli=f"{text}: --trials 100.", window=f"{text}.")
+def _draw(text: str, count: int) -> SurfaceText:
+    cli = f"{text}: --trials {count}."
+    return SurfaceText(f"{text}: count={count}.", cli=cli, window=f"{text}.")

@@ -192,7 +192,8 @@ def test_an_answer_of_the_document_before_is_not_shown(qtbot, spirals, engine):
 
 
 def test_each_view_that_the_engine_computes_can_be_drawn():
-    assert set(discover_kinds()) - set(discover_views()) == {"predictions"}  # a panel
+    others = {"predictions", "measures"}  # a panel, and colours of nodes
+    assert set(discover_kinds()) - set(discover_views()) == others
     assert set(discover_views()) <= set(discover_kinds())
 
 

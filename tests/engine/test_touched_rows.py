@@ -201,6 +201,14 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
         np.testing.assert_allclose(s.variables[table.node.name], expected, rtol=1e-10)
 
 
+def test_tensorflows_lazy_adam_is_the_same():
+    words = Words(nf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
+    assert len(labels(words.train)) == 2
+    other = Words(lazily("adam"))
+    ours, theirs = words.trained(), other.trained()
+    assert [v.tobytes() for v in ours.values()] == [v.tobytes() for v in theirs.values()]
+
+
 def test_rows_touched_means_all_rows_where_the_gradient_is_dense():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [2, ROWS])

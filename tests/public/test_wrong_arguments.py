@@ -108,7 +108,7 @@ METHODS = [
 INTERNAL = {
     "Graph.apply", "Graph.add_node", "Graph.deriving", "Graph.discard_since", "Graph.reserve",
     "Graph.occupy", "Graph.unique_name", "Graph.as_tensor", "Session.stream_of", "Session.team",
-    "Session.stepper", "Session.forget_plans", "Session.profile", "Session.explain",
+    "Session.stepper", "Session.look", "Session.forget_plans", "Session.profile", "Session.explain",
 }  # fmt: skip
 """Methods that nodeflow itself calls, with arguments of its own."""
 

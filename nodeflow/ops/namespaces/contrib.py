@@ -1,11 +1,12 @@
-"""`nf.contrib`: the layers of `tf.contrib` that old programs are full of, with its arguments.
+"""`nf.contrib`: what of `tf.contrib` old programs are full of, with its arguments.
 
-Only layers, as `nf.contrib.layers`, and what has its place elsewhere; the table of names answers
-the rest.
+Layers, as `nf.contrib.layers`, and optimizers, as `nf.contrib.opt`; the table of names answers the
+rest.
 """
 
 from __future__ import annotations
 
 from nodeflow.ops.namespaces import contrib_layers as layers
+from nodeflow.ops.namespaces import contrib_opt as opt
 
-__all__ = ["layers"]
+__all__ = ["layers", "opt"]

@@ -27,7 +27,7 @@ class Optimizer:
     The learning rate and other numbers may be tensors, read anew in each step, or functions that
     return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and
     ``use_locking`` are accepted for TensorFlow 1; a step always sees all variables as they were
-    before it. ``rows="touched"`` leaves alone the rows of a table that a step did not look up.
+    before it.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
@@ -287,10 +287,8 @@ class MomentumOptimizer(Optimizer):
         use_locking: bool = False,
         name: str = "Momentum",
         use_nesterov: bool = False,
-        *,
-        rows: str = "all",
     ) -> None:
-        super().__init__(learning_rate, name, momentum=momentum, nesterov=use_nesterov, rows=rows)
+        super().__init__(learning_rate, name, momentum=momentum, nesterov=use_nesterov)
 
 
 class AdamOptimizer(Optimizer):
@@ -307,10 +305,8 @@ class AdamOptimizer(Optimizer):
         epsilon: Any = 1e-08,
         use_locking: bool = False,
         name: str = "Adam",
-        *,
-        rows: str = "all",
     ) -> None:
-        super().__init__(learning_rate, name, beta1=beta1, beta2=beta2, epsilon=epsilon, rows=rows)
+        super().__init__(learning_rate, name, beta1=beta1, beta2=beta2, epsilon=epsilon)
 
 
 class RMSPropOptimizer(Optimizer):
@@ -328,15 +324,12 @@ class RMSPropOptimizer(Optimizer):
         use_locking: bool = False,
         centered: bool = False,
         name: str = "RMSProp",
-        *,
-        rows: str = "all",
     ) -> None:
         settings = {
             "rho": decay,
             "momentum": momentum,
             "epsilon": epsilon,
             "centered": centered,
-            "rows": rows,
         }
         super().__init__(learning_rate, name, **settings)
 
@@ -370,10 +363,8 @@ class AdadeltaOptimizer(Optimizer):
         epsilon: Any = 1e-08,
         use_locking: bool = False,
         name: str = "Adadelta",
-        *,
-        rows: str = "all",
     ) -> None:
-        super().__init__(learning_rate, name, rho=rho, epsilon=epsilon, rows=rows)
+        super().__init__(learning_rate, name, rho=rho, epsilon=epsilon)
 
 
 class FtrlOptimizer(Optimizer):

@@ -85,6 +85,7 @@ def test_the_viewer_shows_regions_of_a_node_without_a_view(window, qtbot):
 
 def test_the_viewer_shows_how_gradients_are_distributed_over_the_steps(window, qtbot):
     window.files.open_example(example("spirals"))
+    commands.set_training(window.workspace.document, epochs=100_000)
     window.docking.show("viewer")
     window.canvas.selection.select([window.workspace.document.node_named("W2").id])
     viewer = window.panels["viewer"]

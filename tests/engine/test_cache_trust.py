@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.cli.doctor import collect
 from nodeflow.engine.compiler import cache, trust
+from nodeflow.host.machine_facts import collect
 from tests.engine.test_cache import STORE, compiled_meanwhile, run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes of POSIX")

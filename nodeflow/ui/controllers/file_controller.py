@@ -137,7 +137,7 @@ class FileController(QObject):
     def _reload_blocked(self) -> Blocked | None:
         if self._workspace.root.path is None:
             return Blocked("The graph has no file yet.", "save_as")
-        if not self.shared.is_changed and not self._workspace.root.is_modified:
+        if not self.shared.looks_changed and not self._workspace.root.is_modified:
             return Blocked("The file has not changed since it was read.")
         return None
 

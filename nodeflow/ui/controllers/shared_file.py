@@ -111,6 +111,17 @@ class SharedFile(QObject):
         """Whether somebody else changed the file since it was read or written here."""
         return self._known is not None and self._known.state() == "changed"
 
+    @property
+    def looks_changed(self) -> bool:
+        """As `is_changed`, without reading a large file: of that, what a thread has found."""
+        known = self._known
+        if known is None:
+            return False
+        state = known.glance()
+        if state is None and known.size > AT_ONCE:
+            return bool(self._told)
+        return (state or known.state()) == "changed"
+
     @Slot()
     def _on_change(self) -> None:
         if not self._timer.isActive():

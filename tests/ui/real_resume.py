@@ -71,7 +71,7 @@ class Driver:
 
     def tell(self) -> bool:
         if self.record.losses.count:
-            self.target.write_bytes(self.record.losses.raw.tobytes())
+            self.target.write_bytes(self.record.losses.values.tobytes())
         return False
 
     # ---- resume -------------------------------------------------------------------------------
@@ -81,10 +81,10 @@ class Driver:
         from PySide6.QtWidgets import QApplication, QMessageBox
 
         box = QApplication.activeModalWidget()
-        if not isinstance(box, QMessageBox):
-            return False
-        if box.objectName() == "recover":  # what was learned lies beside a journal
+        if box is not None and box.objectName() == "recover":  # learned values lie beside a journal
             self._click(box, "Restore")
+            return False
+        if not isinstance(box, QMessageBox):
             return False
         self.report["question"] = f"{box.text()} {box.informativeText()}"
         self._click(box, "Resume")
@@ -92,7 +92,10 @@ class Driver:
 
     @staticmethod
     def _click(box, text: str) -> None:
-        next(b for b in box.buttons() if b.text().replace("&", "") == text).click()
+        from PySide6.QtWidgets import QPushButton
+
+        buttons = box.findChildren(QPushButton)
+        next(b for b in buttons if b.text().replace("&", "") == text).click()
 
     def goes_on(self) -> bool:
         """Some hundred steps after it was resumed, and a state was kept."""
@@ -120,7 +123,7 @@ class Driver:
         self.report |= {
             "resumed": self.resumed,
             "step": self.record.last_step,
-            "losses": self.record.losses.raw.tolist(),
+            "losses": self.record.losses.values.tolist(),
             "title": self.window.workspace.title,
         }
         return True

@@ -46,7 +46,9 @@ def main() -> None:
     page = window.pages.comparison
     wait(lambda: page.is_ready)
     pause(0.5)
-    number = next(i for i, d in enumerate(page.found.differences) if d.name == LOOKED_AT)
+    found = page.found
+    assert found is not None
+    number = next(i for i, d in enumerate(found.differences) if d.name == LOOKED_AT)
     page.go_to(number)
     window.actions_.trigger("fit")
     pause(0.5)

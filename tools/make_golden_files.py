@@ -33,6 +33,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import dtype_name
+from nodeflow.ops.layers import api
 
 FIGURES = Path(__file__).resolve().parents[1] / "tests/document/golden_figures.py"
 SAMPLES = 2
@@ -285,11 +286,11 @@ def layers(folder: Path) -> Document:
     """Layers with variables inside, with initial values that are random."""
     with nf.Graph() as graph:
         x = nf.constant(np.linspace(-1, 1, 128).reshape(2, 8, 8, 1), dtype="float32", name="x")
-        y = nf.layers.conv2d(x, 4, 3, activation="relu", name="conv")
-        y = nf.layers.batch_normalization(y, name="norm")
-        y = nf.layers.max_pooling2d(y, 2, 2, name="pool")
-        y = nf.layers.dropout(nf.layers.flatten(y), 0.3, name="drop")
-        y = nf.layers.dense(y, 5, activation="tanh", name="dense")
+        y = api.conv2d(x, 4, 3, activation="relu", name="conv")
+        y = api.batch_normalization(y, name="norm")
+        y = api.max_pooling2d(y, 2, 2, name="pool")
+        y = api.dropout(api.flatten(y), 0.3, name="drop")
+        y = api.dense(y, 5, activation="tanh", name="dense")
         labels = nf.constant([1, 3], name="labels")
         losses = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y)
         loss = nf.reduce_mean(losses, name="loss")

@@ -50,6 +50,8 @@ def _list(document: Document, arguments: argparse.Namespace, environment: Enviro
     found = conflicts_of(document)
     if arguments.json:
         environment.print(json_line([one.item for one in found]))
+    elif not found:
+        environment.message(f"nodeflow: {arguments.file} has no conflicts")
     for conflict in [] if arguments.json else found:
         sides = values_in_words(document, conflict).items()
         words = ", ".join(f"{side} {value}" for side, value in sides)

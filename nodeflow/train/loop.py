@@ -25,7 +25,7 @@ from nodeflow.train.checkpoints import Checkpoints
 from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Diverged, Done, Event, Hit, NumberChanged, Started, Steps
+from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
 from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of, put_back
 from nodeflow.train.first_bad import FirstBad, find_first_bad
 from nodeflow.train.identity import identity_of
@@ -426,9 +426,7 @@ class _Loop:
                 continue  # whoever sets it checks it first
             if change is not None:
                 self.numbers.feed(stepper, self.at.step)
-                yield NumberChanged(
-                    change.step, change.node, change.attr, change.value, change.before
-                )
+                yield change
 
     def _steps_to_keep(self) -> int:
         """How many steps may run before a state is to be kept."""

@@ -7,7 +7,6 @@ has the bits that it has in a training which has that number from the start.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from nodeflow.errors import AttributeProblem, suggest
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.events import NumberChanged
 
 
 class Fed(Protocol):
@@ -23,23 +23,6 @@ class Fed(Protocol):
 
     def feed(self, tensor: Tensor, array: np.ndarray, /) -> None:
         """Give a tensor that is fed to all steps another value, from the next step on."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A number that a training has from a step on.
-
-    Attributes:
-        step: the last step with the number before.
-        node, attr: the optimizer, and which of its attributes.
-        value, before: from then on, and until then.
-    """
-
-    step: int
-    node: str
-    attr: str
-    value: float
-    before: float
 
 
 class Numbers:
@@ -56,7 +39,7 @@ class Numbers:
     """
 
     def __init__(self, optimizer: Node, values: Mapping[str, float] | None = None) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[NumberChanged] = []
         self.optimizers = {n.name: n for n in ancestors([optimizer]) if isinstance(n.op, Optimizer)}
         self._tensors: dict[tuple[str, str], list[Tensor]] = {}
         for node in ancestors([optimizer]):
@@ -86,7 +69,7 @@ class Numbers:
             )
         return float(self.optimizers[node].op.attr(attr).check(value))
 
-    def set(self, step: int, node: str, attr: str, value: Any) -> Change | None:
+    def set(self, step: int, node: str, attr: str, value: Any) -> NumberChanged | None:
         """Note a number that all steps after ``step`` have; None where they have it already.
 
         Raises:
@@ -96,7 +79,7 @@ class Numbers:
         before = self.after(step)[node, attr]
         if value == before:
             return None
-        change = Change(step, node, attr, value, before)
+        change = NumberChanged(step, node, attr, value, before)
         self.changes.append(change)
         return change
 

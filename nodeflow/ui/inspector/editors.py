@@ -58,6 +58,14 @@ class QuietCombo(QComboBox):
             event.ignore()
 
 
+def fitting_combo(name: str) -> QuietCombo:
+    """A combo box as wide as the longest of its items; its name is for screen readers."""
+    combo = QuietCombo()
+    combo.setAccessibleName(name)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    return combo
+
+
 class ChoiceEditor(Editor):
     """One of several; dtypes carry their colour."""
 

@@ -30,7 +30,7 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.point_canvas import PointCanvas
@@ -110,9 +110,7 @@ class PointsPanel(QWidget):
         self._show_neighbours()
 
     def _combo(self, name: str) -> QuietCombo:
-        combo = QuietCombo()
-        combo.setAccessibleName(name)
-        combo.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
+        combo = fitting_combo(name)
         combo.activated.connect(self._on_choice)
         return combo
 

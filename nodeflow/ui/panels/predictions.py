@@ -30,7 +30,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.array_views import number
 from nodeflow.ui.panels.parts.in_front import InFront
@@ -145,9 +145,7 @@ class PredictionsPanel(QWidget):
         self._forget()
 
     def _combo(self, name: str) -> QuietCombo:
-        combo = QuietCombo()
-        combo.setAccessibleName(name)
-        combo.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
+        combo = fitting_combo(name)
         combo.activated.connect(self._on_choice)
         return combo
 

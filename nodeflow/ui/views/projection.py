@@ -91,11 +91,11 @@ def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]
 
 
 def axes_words(data: ProjectionData) -> str:
-    """``components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
+    """``Components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
     if not data.explained:
         return f"t-SNE of {count(data.dims)} dimensions"
-    shares = " and ".join(f"{share:.0%}" for share in data.explained[:2])
-    return f"components 1 and 2: {shares} of the variance of {count(data.dims)} dimensions"
+    shares = " and ".join(f"{100 * share:.0f} %" for share in data.explained[:2])
+    return f"Components 1 and 2: {shares} of the variance of {count(data.dims)} dimensions"
 
 
 def title(data: ProjectionData, index: int) -> str:

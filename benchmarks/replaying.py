@@ -24,8 +24,8 @@ from nodeflow.graph.graph import ancestors
 from nodeflow.resources import example
 from nodeflow.train.events import Event, Steps
 from nodeflow.train.loop import train
-from nodeflow.train.replay import Past, Replay
-from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
 
 

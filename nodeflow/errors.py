@@ -293,8 +293,8 @@ class NonFiniteError(RunError):
 
     Attributes:
         step: the step that did, from 1; 0 if it was in none.
-        inputs: what the op was given, as `nodeflow.train.culprit.Operand`: name, dtype, shape, low,
-            high, and the element (``at``, ``value``) from which the value comes.
+        inputs: what the op was given, as `nodeflow.train.diagnosis.culprit.Operand`: name, dtype,
+            shape, low, high, and the element (``at``, ``value``) from which the value comes.
         watched: name of the loss or variable that is not finite.
     """
 

@@ -238,7 +238,7 @@ def frames_and_flags(folder: Path) -> Document:
 
 def with_weights(folder: Path) -> Document:
     """Learned variables in a file beside it."""
-    from nodeflow.train.weights import save_weights
+    from nodeflow.train.saving.weights import save_weights
 
     with nf.Graph() as graph:
         x = nf.constant(np.linspace(0, 1, 8).reshape(2, 4), dtype="float32", name="x")

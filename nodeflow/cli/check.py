@@ -14,7 +14,7 @@ from nodeflow.document.diff.problems import conflict_problems
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem, said
-from nodeflow.train.weights import load_saved
+from nodeflow.train.saving.weights import load_saved
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:

@@ -17,7 +17,7 @@ from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.engine.session import Session
-from nodeflow.train.weights import check_writable
+from nodeflow.train.saving.weights import check_writable
 
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
 

@@ -8,7 +8,7 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, show_notices, value_text, write_trace
 from nodeflow.errors import FetchError
-from nodeflow.train.weights import check_writable
+from nodeflow.train.saving.weights import check_writable
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> None:

@@ -32,8 +32,8 @@ from nodeflow.run_store.about import About
 from nodeflow.run_store.recording import Recording, recording
 from nodeflow.run_store.resuming import resumed_from, states_of
 from nodeflow.train.control import Control
+from nodeflow.train.diagnosis.hints import DIVERGING, Hint
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.elsewhere import write_somewhere
 from nodeflow.train.events import (
     CheckpointWritten,
     Diverged,
@@ -47,13 +47,13 @@ from nodeflow.train.events import (
     Steps,
     as_json,
 )
-from nodeflow.train.hints import DIVERGING, Hint
 from nodeflow.train.interrupts import stops_on_signals
 from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.loop import explain, profile
+from nodeflow.train.saving.elsewhere import write_somewhere
+from nodeflow.train.saving.weights import check_writable, save_weights
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.training import Training
-from nodeflow.train.weights import check_writable, save_weights
 
 LOSS, MONITOR = "loss", "training.monitor"
 

@@ -48,14 +48,14 @@ from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
-from nodeflow.train.branching import branch
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
 from nodeflow.train.keeping import train_keeping
-from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.rewind.branching import branch
+from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.saving.weights import load_saved, save_weights
 from nodeflow.train.training import Training
-from nodeflow.train.weights import load_saved, save_weights
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""

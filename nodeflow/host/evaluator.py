@@ -36,8 +36,8 @@ from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.views.kept_source import KeptSource
 from nodeflow.host.views.source import ViewSource
+from nodeflow.train.saving.weights import Match, Saved, match
 from nodeflow.train.settings import TrainingSettings
-from nodeflow.train.weights import Match, Saved, match
 
 MOST_FAILURES = 8
 """After this many failed nodes a run stops."""

@@ -25,7 +25,7 @@ from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
 from nodeflow.host.values import ViewSpec as ViewSpec
 from nodeflow.train.events import Event
-from nodeflow.train.weights import Match
+from nodeflow.train.saving.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p
 from nodeflow.host.measures import measure
 from nodeflow.host.previews import make_preview
-from nodeflow.train.replay import Past, Replay
+from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0
 """A training that runs for so long gets the kernels compiled with which a step is looked at."""

@@ -9,9 +9,9 @@ from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.views.source import ViewSource
-from nodeflow.train.checkpoints import Every
 from nodeflow.train.doctor.batch import Run
 from nodeflow.train.keeping import Keeping
+from nodeflow.train.resume.checkpoints import Every
 
 NICENESS = 5
 KEPT = 2

@@ -33,8 +33,8 @@ from nodeflow.run_store.text import table
 from nodeflow.train import api
 from nodeflow.train.events import Event, RunKept
 from nodeflow.train.keeping import Keeping
+from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.training import Training
-from nodeflow.train.weights import load_weights
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,9 +10,9 @@ from nodeflow.errors import SurfaceText
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
 from nodeflow.run_store.store import FINAL, RunStore
-from nodeflow.train.checkpoint_state import checkpoint_exists
 from nodeflow.train.keeping import Keeping
-from nodeflow.train.resuming import has_checkpoint
+from nodeflow.train.resume.resuming import has_checkpoint
+from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 
 
 def states_of(keeping: Keeping) -> Mapping[str, Any]:

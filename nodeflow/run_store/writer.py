@@ -22,9 +22,9 @@ from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
 from nodeflow.run_store.records import RUNNING, Run, RunEvent
 from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore
 from nodeflow.train.events import Resumed
-from nodeflow.train.identity import machine, versions
+from nodeflow.train.resume.identity import machine, versions
+from nodeflow.train.saving.weights import save_weights
 from nodeflow.train.training import Training
-from nodeflow.train.weights import save_weights
 
 FLUSH_SECONDS = 0.4
 """What comes in is written so soon."""

@@ -27,14 +27,6 @@ from nodeflow.ops.training.optimizers import ProximalGradientDescentOptimizer as
 from nodeflow.ops.training.optimizers import RMSPropOptimizer as RMSPropOptimizer
 from nodeflow.run_store.api import fit as fit
 from nodeflow.run_store.api import train as train
-from nodeflow.train.checkpoint_state import CheckpointReader as CheckpointReader
-from nodeflow.train.checkpoint_state import CheckpointState as CheckpointState
-from nodeflow.train.checkpoint_state import checkpoint_exists as checkpoint_exists
-from nodeflow.train.checkpoint_state import get_checkpoint_state as get_checkpoint_state
-from nodeflow.train.checkpoint_state import latest_checkpoint as latest_checkpoint
-from nodeflow.train.checkpoint_state import list_variables as list_variables
-from nodeflow.train.checkpoint_state import load_checkpoint as load_checkpoint
-from nodeflow.train.checkpoint_state import load_variable as load_variable
 from nodeflow.train.control import Control as Control
 from nodeflow.train.events import CheckpointWritten as CheckpointWritten
 from nodeflow.train.events import Done as Done
@@ -44,7 +36,15 @@ from nodeflow.train.events import RunKept as RunKept
 from nodeflow.train.events import Started as Started
 from nodeflow.train.events import Steps as Steps
 from nodeflow.train.history import History as History
-from nodeflow.train.saver import Saver as Saver
+from nodeflow.train.saving.checkpoint_state import CheckpointReader as CheckpointReader
+from nodeflow.train.saving.checkpoint_state import CheckpointState as CheckpointState
+from nodeflow.train.saving.checkpoint_state import checkpoint_exists as checkpoint_exists
+from nodeflow.train.saving.checkpoint_state import get_checkpoint_state as get_checkpoint_state
+from nodeflow.train.saving.checkpoint_state import latest_checkpoint as latest_checkpoint
+from nodeflow.train.saving.checkpoint_state import list_variables as list_variables
+from nodeflow.train.saving.checkpoint_state import load_checkpoint as load_checkpoint
+from nodeflow.train.saving.checkpoint_state import load_variable as load_variable
+from nodeflow.train.saving.saver import Saver as Saver
 from nodeflow.train.training import Metric as Metric
 from nodeflow.train.training import Monitor as Monitor
 

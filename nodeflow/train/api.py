@@ -17,16 +17,16 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
-from nodeflow.train.checkpoints import KEEP
 from nodeflow.train.control import Control
-from nodeflow.train.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
 from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.loop import train as events
-from nodeflow.train.rows import Rows, bound
+from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
+from nodeflow.train.stepping.datasets import bound_data, measured_rows, train_data
+from nodeflow.train.stepping.rows import Rows, bound
 from nodeflow.train.training import Binding, ElementStream, Metric, Monitor, Training, metric_keys
 
 Target = str | Tensor | Node

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.train.causes import cause_of
-from nodeflow.train.culprit import Culprit
-from nodeflow.train.hints import Hint
+from nodeflow.train.diagnosis.causes import cause_of
+from nodeflow.train.diagnosis.culprit import Culprit
+from nodeflow.train.diagnosis.hints import Hint
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from nodeflow.engine.session import Session
 from nodeflow.errors import SurfaceText
-from nodeflow.train.checkpoint import CheckpointProblem
-from nodeflow.train.checkpoints import KEEP, Checkpoints, Every, existing
 from nodeflow.train.control import Control
 from nodeflow.train.events import Event
 from nodeflow.train.loop import train
-from nodeflow.train.replay import Past
-from nodeflow.train.resuming import Resumption, has_checkpoint, resume
-from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.resume.checkpoints import KEEP, Checkpoints, Every, existing
+from nodeflow.train.resume.resuming import Resumption, has_checkpoint, resume
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.saving.checkpoint import CheckpointProblem
 from nodeflow.train.training import Training
 
 

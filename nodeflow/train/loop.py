@@ -21,22 +21,22 @@ from nodeflow.errors import AttributeProblem, DataError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.breakpoints import Breakpoints
-from nodeflow.train.checkpoints import Checkpoints
 from nodeflow.train.control import Control
+from nodeflow.train.divergence.finite import FiniteGuard, Found, diverged, error_of, put_back
+from nodeflow.train.divergence.first_bad import FirstBad, find_first_bad
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
-from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of, put_back
-from nodeflow.train.first_bad import FirstBad, find_first_bad
-from nodeflow.train.identity import identity_of
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
-from nodeflow.train.replay import Past
-from nodeflow.train.resuming import Resumption
-from nodeflow.train.snapshots import Snapshots
-from nodeflow.train.steppers import order_of, stepper_of
-from nodeflow.train.stream_stepper import StreamStepper
+from nodeflow.train.resume.checkpoints import Checkpoints
+from nodeflow.train.resume.identity import identity_of
+from nodeflow.train.resume.resuming import Resumption
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.stepping.steppers import order_of, stepper_of
+from nodeflow.train.stepping.stream_stepper import StreamStepper
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.training_state import TrainingState
 from nodeflow.train.weight_averaging import Averages

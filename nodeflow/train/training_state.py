@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import SurfaceText
-from nodeflow.train.checkpoint import (
+from nodeflow.train.events import Epoch
+from nodeflow.train.saving.checkpoint import (
     CheckpointProblem,
     LoopParts,
     Manifest,
@@ -24,8 +25,7 @@ from nodeflow.train.checkpoint import (
     read_manifest,
     write_checkpoint,
 )
-from nodeflow.train.events import Epoch
-from nodeflow.train.weights import load_weights
+from nodeflow.train.saving.weights import load_weights
 
 BEST, MEASURED, BEST_MEASURED, LOSSES = "best/", "measured/", "best_measured/", "losses"
 

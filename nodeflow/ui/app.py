@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication
 
 from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
-from nodeflow.ui.controllers.resume_offer import offer_resume
-from nodeflow.ui.controllers.theme_actions import chosen_theme
-from nodeflow.ui.core.engine_client import ClientFactory, engine_client
+from nodeflow.ui.controllers.training.resume_offer import offer_resume
+from nodeflow.ui.controllers.viewing.theme_actions import chosen_theme
+from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, crash_file
 from nodeflow.ui.core.gui_gc import collect_here
 from nodeflow.ui.core.settings import Settings

@@ -8,7 +8,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.resources import example
-from nodeflow.train.weights import load_weights
+from nodeflow.train.saving.weights import load_weights
 
 
 def id_of(doc, name):

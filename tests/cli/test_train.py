@@ -14,8 +14,8 @@ from nodeflow.cli.definition import build_parser
 from nodeflow.cli.train import from_options
 from nodeflow.cli.values import parse_setting
 from nodeflow.resources import example
+from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.settings import TrainingSettings, declared
-from nodeflow.train.weights import load_weights
 
 SPIRALS = example("spirals.flow")
 LINEAR = example("linear_regression.flow")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from nodeflow.resources import examples
-from nodeflow.train.checkpoints import existing
+from nodeflow.train.resume.checkpoints import existing
+from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.training_state import load_state
-from nodeflow.train.weights import load_weights
 
 SPIRALS = next(path for path in examples() if path.stem == "spirals")
 TIMELESS = ("event", "epoch", "loss", "metrics", "steps")

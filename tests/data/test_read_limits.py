@@ -33,7 +33,7 @@ from nodeflow.file_reading import (
     read_bytes,
 )
 from nodeflow.graph.types import TensorType
-from nodeflow.train.weights import load_weights, save_weights
+from nodeflow.train.saving.weights import load_weights, save_weights
 
 GB = 1 << 30
 MOST_TAKEN = 100 << 20

@@ -29,7 +29,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.graph.types import TensorType
-from nodeflow.train.weights import load_saved, save_weights
+from nodeflow.train.saving.weights import load_saved, save_weights
 from tests.data.byte_mutations import mutant
 from tests.volumes import is_nightly, seeds
 

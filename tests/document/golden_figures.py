@@ -107,7 +107,7 @@ def _use_weights(task: Any, session: Any, path: Path) -> None:
     if hasattr(task, "use_saved_weights"):
         task.use_saved_weights(session)
     else:  # the programs of the first version
-        from nodeflow.train.weights import load_weights
+        from nodeflow.train.saving.weights import load_weights
 
         for name, value in load_weights(path.parent / task.document.weights).items():
             session.variables[name] = value

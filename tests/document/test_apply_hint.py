@@ -14,7 +14,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import example
-from nodeflow.train.hints import Edit
+from nodeflow.train.diagnosis.hints import Edit
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import LiteralError
 from nodeflow.graph.types import COMPLEX, DTYPES, HALVES, INTEGERS, numpy_dtype
 from nodeflow.host.previews import make_preview
-from nodeflow.train.weights import load_weights, save_weights
+from nodeflow.train.saving.weights import load_weights, save_weights
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 both_tiers = pytest.mark.parametrize("tier", ["reference", "compiled"])

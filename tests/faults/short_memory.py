@@ -26,8 +26,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.io.journal import Journal, recover
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
-from nodeflow.train.checkpoint import read_checkpoint, write_checkpoint
-from nodeflow.train.weights import load_weights, save_weights
+from nodeflow.train.saving.checkpoint import read_checkpoint, write_checkpoint
+from nodeflow.train.saving.weights import load_weights, save_weights
 
 MEGABYTE = 1 << 20
 MOST_MEGABYTES = 200

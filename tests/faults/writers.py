@@ -29,15 +29,15 @@ from nodeflow.engine.compiler import cache, trust
 from nodeflow.engine.compiler.object_code import ObjectCode
 from nodeflow.ops.user import folder as plugin_folder
 from nodeflow.resources import example
-from nodeflow.train.checkpoint import (
+from nodeflow.train.saving.checkpoint import (
     MANIFEST,
     LoopParts,
     read_checkpoint,
     read_manifest,
     write_checkpoint,
 )
-from nodeflow.train.checkpoint_state import get_checkpoint_state
-from nodeflow.train.weights import save_weights
+from nodeflow.train.saving.checkpoint_state import get_checkpoint_state
+from nodeflow.train.saving.weights import save_weights
 from tests.summary.wire import records
 
 Act = Callable[[Path], Any]

@@ -14,7 +14,7 @@ from nodeflow import resources
 from nodeflow.cli.main import main
 from nodeflow.data.shuffling import epoch_order
 from nodeflow.errors import DataError, FeedError, GraphError, NodeflowError
-from nodeflow.train.weights import load_weights
+from nodeflow.train.saving.weights import load_weights
 
 RNG = np.random.default_rng(5)
 ROWS = RNG.normal(size=(60, 3)).astype("float32")

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-from nodeflow.train.checkpoints import Checkpoints, read_tiers
+from nodeflow.train.resume.checkpoints import Checkpoints, read_tiers
 
 
 def test_a_switch_of_tier_is_recorded_while_a_checkpoint_is_being_written(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Graph
+from nodeflow.train.diagnosis.hints import Hint, percent
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.events import Diverged, Done, Hints
-from nodeflow.train.hints import Hint, percent
 from nodeflow.train.loop import train
 from nodeflow.train.training import Binding, Metric, Training
 

@@ -9,10 +9,10 @@ import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
+from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.doctor.gradients import FACTOR, check_gradients
 from nodeflow.train.events import Hints
-from nodeflow.train.hints import Hint
 from nodeflow.train.loop import train
 from nodeflow.train.training import Binding, Training
 

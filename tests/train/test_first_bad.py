@@ -19,10 +19,10 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Tensor
-from nodeflow.train.causes import cause_of
+from nodeflow.train.diagnosis.causes import cause_of
 from nodeflow.train.events import Diverged, Done, Steps, as_json
 from nodeflow.train.loop import train
-from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Binding, Training
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])

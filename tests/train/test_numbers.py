@@ -11,14 +11,14 @@ import nodeflow as nf
 from nodeflow.engine.plan import plan as planning
 from nodeflow.engine.session import Session
 from nodeflow.errors import AttributeProblem
-from nodeflow.train.checkpoints import Checkpoints, Every
 from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, NumberChanged, Steps, as_json
 from nodeflow.train.loop import train
 from nodeflow.train.numbers import Numbers
-from nodeflow.train.replay import Past, Replay
-from nodeflow.train.resuming import Resumption
-from nodeflow.train.snapshots import Snapshots
+from nodeflow.train.resume.checkpoints import Checkpoints, Every
+from nodeflow.train.resume.resuming import Resumption
+from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import load_state
 

@@ -22,8 +22,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.resources import examples
 from nodeflow.train import loop
-from nodeflow.train.checkpoints import existing, read_tiers
 from nodeflow.train.events import Event, Resumed, Steps
+from nodeflow.train.resume.checkpoints import existing, read_tiers
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import load_state
 

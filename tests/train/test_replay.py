@@ -19,9 +19,9 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps
 from nodeflow.train.loop import train
-from nodeflow.train.replay import Past, Replay
-from nodeflow.train.snapshots import Snapshots
-from nodeflow.train.steppers import order_of
+from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.stepping.steppers import order_of
 from nodeflow.train.training import Training
 
 RNG = np.random.default_rng(5)

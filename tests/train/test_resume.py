@@ -16,11 +16,12 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError, NonFiniteError
-from nodeflow.train import api, identity, loop
-from nodeflow.train.checkpoint import CheckpointProblem
-from nodeflow.train.checkpoints import Every, existing
+from nodeflow.train import api, loop
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
-from nodeflow.train.resuming import ChangedProblem
+from nodeflow.train.resume import identity
+from nodeflow.train.resume.checkpoints import Every, existing
+from nodeflow.train.resume.resuming import ChangedProblem
+from nodeflow.train.saving.checkpoint import CheckpointProblem
 from nodeflow.train.training_state import load_state
 
 RNG = np.random.default_rng(7)

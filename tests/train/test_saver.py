@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 import nodeflow as nf
 from nodeflow import atomic_write
 from nodeflow.errors import FileProblem, GraphError, NonFiniteError, NotInitialized, UnknownName
-from nodeflow.train.checkpoint import MANIFEST, WEIGHTS, CheckpointProblem
+from nodeflow.train.saving.checkpoint import MANIFEST, WEIGHTS, CheckpointProblem
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_checkpoint_that_another_saver_wrote_again_is_kept(session, tmp_path: 
 
 def test_one_checkpoint_is_kept_for_every_so_many_hours(session, tmp_path, monkeypatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("nodeflow.train.saver.time.time", lambda: now[0])
+    monkeypatch.setattr("nodeflow.train.saving.saver.time.time", lambda: now[0])
     saver = nf.train.Saver(max_to_keep=1, keep_checkpoint_every_n_hours=1)
     kept = []
     for step in range(6):  # every half hour

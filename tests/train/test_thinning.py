@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodeflow.train.thinning import AGE, SHARE, Pace, is_due, superfluous
+from nodeflow.train.rewind.thinning import AGE, SHARE, Pace, is_due, superfluous
 
 
 def thinned(gaps: list[int], most: int) -> list[list[int]]:

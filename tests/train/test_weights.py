@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nodeflow.errors import FileProblem, NonFiniteError
-from nodeflow.train.weights import load_saved, load_weights, match, save_weights
+from nodeflow.train.saving.weights import load_saved, load_weights, match, save_weights
 
 VARIABLES = {
     "layer/W": np.arange(6, dtype="float32").reshape(2, 3).T,

@@ -148,7 +148,7 @@ STEPS = {
 def main() -> int:
     import nodeflow.ui  # noqa: F401
     from nodeflow.ui import app
-    from nodeflow.ui.controllers import unfinished_training
+    from nodeflow.ui.controllers.training import unfinished_training
 
     unfinished_training.EVERY = "0.5s"
     what, *paths = sys.argv[1:]

@@ -54,7 +54,7 @@ def test_a_file_is_attached(hungry, tmp_path, monkeypatch):
     document = hungry.workspace.document
     commands.set_attr(document, document.node_named("x").id, "shape", [None, 2])
     monkeypatch.setattr(
-        "nodeflow.ui.controllers.attach_data.QFileDialog.getOpenFileName",
+        "nodeflow.ui.controllers.data.attach_data.QFileDialog.getOpenFileName",
         lambda *_: (str(path), ""),
     )
     choose(hungry, "A file…")

@@ -12,7 +12,7 @@ from thread_engine import ThreadClient
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Diverged
-from nodeflow.train.weights import load_weights
+from nodeflow.train.saving.weights import load_weights
 
 LEFT = Qt.MouseButton.LeftButton
 

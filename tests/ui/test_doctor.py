@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget
 
 from nodeflow.document.edit import commands
+from nodeflow.train.diagnosis.hints import Edit, Hint
 from nodeflow.train.events import Hints, Started
-from nodeflow.train.hints import Edit, Hint
 
 SLOW = Hint(
     "slow",

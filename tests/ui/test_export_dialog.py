@@ -40,7 +40,7 @@ def export(window, tmp_path, monkeypatch, qtbot):
 
         monkeypatch.setattr(ExportDialog, "exec", accept)
         monkeypatch.setattr(
-            "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+            "nodeflow.ui.controllers.files.file_controller.QFileDialog.getSaveFileName",
             lambda *a: (str(path), ""),
         )
         window.actions_.trigger("export")

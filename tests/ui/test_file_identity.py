@@ -16,7 +16,7 @@ from nodeflow.document.io import backups, flow
 from nodeflow.document.io.backups import backups_of
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
-from nodeflow.ui.controllers import shared_file
+from nodeflow.ui.controllers.files import shared_file
 from nodeflow.ui.popups.differences_dialog import DifferencesDialog
 from nodeflow.ui.popups.versions_dialog import VersionsDialog
 

@@ -16,7 +16,7 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.paths import journal_folder
 from nodeflow.train.events import Done
-from nodeflow.train.weights import Match, load_saved, save_weights
+from nodeflow.train.saving.weights import Match, load_saved, save_weights
 from nodeflow.ui.popups import dialogs, recovery_dialog
 
 

@@ -15,8 +15,8 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.host import protocol as p
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.ops.user import PLUGINS
-from nodeflow.ui.controllers.engine_notices import RESTART, SAFE
-from nodeflow.ui.core.engine_client import engine_client
+from nodeflow.ui.controllers.engine.engine_notices import RESTART, SAFE
+from nodeflow.ui.core.engine.client import engine_client
 
 SECONDS = 120_000
 GOOD = """
@@ -61,7 +61,7 @@ def test_a_file_that_ends_its_process_is_a_problem_and_no_more(
     plugin_files, open_window, qtbot, text, monkeypatch
 ):
     quick = partial(Prober, import_seconds=5.0)
-    monkeypatch.setattr("nodeflow.ui.controllers.plugin_watcher.Prober", quick)
+    monkeypatch.setattr("nodeflow.ui.controllers.engine.plugin_watcher.Prober", quick)
     (plugin_files / "bad.py").write_text(f"import ctypes, os\n{text}\n")
     (plugin_files / "good.py").write_text(GOOD)
     window = open_window(engine_client)

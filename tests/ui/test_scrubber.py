@@ -16,7 +16,7 @@ from nodeflow.host.protocol import SetBudget
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Resumed
 from nodeflow.train.loop import train
-from nodeflow.ui.controllers.live_value_settings import LiveValuesDialog
+from nodeflow.ui.controllers.engine.live_value_settings import LiveValuesDialog
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -14,7 +14,7 @@ from nodeflow.document.edit import commands, library
 from nodeflow.document.edit.definitions import add_instance, rename_definition
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.ui.controllers.view_history import View
+from nodeflow.ui.controllers.viewing.view_history import View
 from nodeflow.ui.panels.op_palette import OP_ROLE
 
 # what the offscreen platform says of popups

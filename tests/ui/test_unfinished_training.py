@@ -14,11 +14,11 @@ from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.host import protocol as p
 from nodeflow.paths import trainings_folder
 from nodeflow.resources import example
-from nodeflow.train.checkpoints import existing
 from nodeflow.train.events import Done, Resumed
+from nodeflow.train.resume.checkpoints import existing
 from nodeflow.train.training_state import load_state
-from nodeflow.ui.controllers import unfinished_training
-from nodeflow.ui.controllers.resume_offer import offer_resume
+from nodeflow.ui.controllers.training import unfinished_training
+from nodeflow.ui.controllers.training.resume_offer import offer_resume
 from nodeflow.ui.popups import dialogs
 
 PATIENCE = 60000

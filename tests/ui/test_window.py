@@ -174,7 +174,7 @@ def test_save_as_and_open_again(window, tmp_path, monkeypatch, qtbot):
     assert window.windowTitle().startswith("• ")
     path = tmp_path / "a.flow"
     monkeypatch.setattr(
-        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        "nodeflow.ui.controllers.files.file_controller.QFileDialog.getSaveFileName",
         lambda *a: (str(path), ""),
     )
     window.actions_.trigger("save")
@@ -419,7 +419,7 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     assert journal.path.exists(), "it stays until the work is safe elsewhere"
     target = tmp_path / "safe.flow"
     monkeypatch.setattr(
-        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        "nodeflow.ui.controllers.files.file_controller.QFileDialog.getSaveFileName",
         lambda *a: (str(target), ""),
     )
     window.actions_.trigger("save")
@@ -430,7 +430,7 @@ def test_saving_elsewhere_keeps_what_variables_learned(window, engine, tmp_path,
     build_expression(window.workspace.document)
     path = tmp_path / "a.flow"
     monkeypatch.setattr(
-        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        "nodeflow.ui.controllers.files.file_controller.QFileDialog.getSaveFileName",
         lambda *a: (str(path), ""),
     )
     window.actions_.trigger("save")

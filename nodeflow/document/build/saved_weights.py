@@ -11,7 +11,7 @@ from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
-from nodeflow.train.weights import load_saved, match
+from nodeflow.train.saving.weights import load_saved, match
 
 
 def weights_path(document: Document, folder: DocumentFolder | None = None) -> Path | None:

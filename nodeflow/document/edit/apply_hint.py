@@ -14,7 +14,7 @@ from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
-from nodeflow.train.hints import Edit
+from nodeflow.train.diagnosis.hints import Edit
 
 ROOM = 224.0
 """How far nodes move to the right for one that is inserted."""

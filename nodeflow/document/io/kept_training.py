@@ -24,7 +24,7 @@ from nodeflow.document.io.known_file import KnownFile, digest_of
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.paths import trainings_folder
-from nodeflow.train.checkpoints import existing, step_of
+from nodeflow.train.resume.checkpoints import existing, step_of
 
 LOCK, ABOUT, DOCUMENT, STATES = "lock", "about.json", "document.flow", "states"
 BEGUN_SECONDS = 60.0

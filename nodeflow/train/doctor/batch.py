@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.diagnosis.hints import Edit, Hint, percent
 from nodeflow.train.doctor.curves import rate_edit
 from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
-from nodeflow.train.hints import Edit, Hint, percent
 from nodeflow.train.training import Training
 
 Run = Callable[[Sequence[Tensor], Mapping[Tensor, Any]], Sequence[np.ndarray]]

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from nodeflow.errors import NodeflowError
+from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.batch import Run, check_batch
 from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.gradients import check_gradients
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps
-from nodeflow.train.hints import Hint
 from nodeflow.train.training import Training
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from nodeflow.graph.graph import Node
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.train.causes import cause_of
-from nodeflow.train.culprit import Culprit
-from nodeflow.train.hints import DIVERGING, Edit, Hint
+from nodeflow.train.diagnosis.causes import cause_of
+from nodeflow.train.diagnosis.culprit import Culprit
+from nodeflow.train.diagnosis.hints import DIVERGING, Edit, Hint
 from nodeflow.train.training import Training
 
 FEWEST_EPOCHS = 3

@@ -9,10 +9,10 @@ import numpy as np
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.number_text import number
 from nodeflow.train.derived_tensors import gradient
+from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.batch import Run, feeds_of
 from nodeflow.train.doctor.curves import clip_edit
 from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
-from nodeflow.train.hints import Hint
 from nodeflow.train.training import Training
 
 FEWEST_LAYERS = 4

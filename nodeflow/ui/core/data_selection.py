@@ -11,7 +11,7 @@ from nodeflow.data.data_splits import SPLITS
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count as step_number
 from nodeflow.train.settings import TrainingSettings
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
 
 

@@ -16,7 +16,7 @@ from nodeflow.document.layout.layered import Position
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label

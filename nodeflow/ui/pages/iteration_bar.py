@@ -9,7 +9,7 @@ from nodeflow.document.analysis.flow import ELSE, PRED, is_flow, is_loop
 from nodeflow.document.analysis.paths import at_path, instances_in
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.core.workspace import Workspace

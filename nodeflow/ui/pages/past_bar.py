@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from nodeflow.number_text import count
-from nodeflow.ui.core.shown_step import ShownStep
+from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button

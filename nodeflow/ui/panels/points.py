@@ -25,7 +25,7 @@ from nodeflow.host.views.projection import ProjectionData
 from nodeflow.number_text import count, number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, column, label, row

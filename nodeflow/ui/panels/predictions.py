@@ -24,7 +24,7 @@ from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionData
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager

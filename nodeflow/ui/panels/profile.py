@@ -32,7 +32,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, counted, rounded
 from nodeflow.paths import home
-from nodeflow.ui.core.kernel_totals import Total, totals
+from nodeflow.ui.core.engine.kernel_totals import Total, totals
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager

@@ -35,8 +35,8 @@ from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.events import Done, Event, RunKept
+from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.run_library import RunLibrary
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row

@@ -36,7 +36,7 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from nodeflow.document.edit.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count
+from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.events import Event, Hints, Started
-from nodeflow.train.hints import Hint
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.messages import plain

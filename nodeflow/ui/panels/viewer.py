@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
 from nodeflow.host import protocol as p
 from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count
-from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.heat import HeatScale
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.plain_tips import plain_tip

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
-from nodeflow.train.weights import Match
+from nodeflow.train.saving.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.messages import in_window, listed
 from nodeflow.ui.core.shown_text import brief, in_title

@@ -27,41 +27,41 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.controllers.attach_data import AttachData
-from nodeflow.ui.controllers.column_reading import ColumnReading
-from nodeflow.ui.controllers.compare_actions import CompareActions
-from nodeflow.ui.controllers.conflicts import Conflicts
-from nodeflow.ui.controllers.context_menu import ContextMenu
-from nodeflow.ui.controllers.data_actions import DataActions
-from nodeflow.ui.controllers.data_consent import DataConsent
-from nodeflow.ui.controllers.divergence import ADVICE, Divergence
-from nodeflow.ui.controllers.edit_actions import EditActions
-from nodeflow.ui.controllers.engine_notices import EngineNotices
-from nodeflow.ui.controllers.engine_settings import add_engine_settings
-from nodeflow.ui.controllers.expand_actions import ExpandActions
-from nodeflow.ui.controllers.file_controller import FileController
-from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
-from nodeflow.ui.controllers.key_actions import KeyActions
-from nodeflow.ui.controllers.node_colors import NodeColors
-from nodeflow.ui.controllers.node_navigator import NodeNavigator
-from nodeflow.ui.controllers.own_data import OwnData
-from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
-from nodeflow.ui.controllers.popup_actions import PopupActions
-from nodeflow.ui.controllers.predict_actions import PredictActions
+from nodeflow.ui.controllers.data.attach_data import AttachData
+from nodeflow.ui.controllers.data.column_reading import ColumnReading
+from nodeflow.ui.controllers.data.data_actions import DataActions
+from nodeflow.ui.controllers.data.own_data import OwnData
+from nodeflow.ui.controllers.editing.context_menu import ContextMenu
+from nodeflow.ui.controllers.editing.edit_actions import EditActions
+from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
+from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
+from nodeflow.ui.controllers.editing.key_actions import KeyActions
+from nodeflow.ui.controllers.editing.popup_actions import PopupActions
+from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
+from nodeflow.ui.controllers.engine.engine_notices import EngineNotices
+from nodeflow.ui.controllers.engine.engine_settings import add_engine_settings
+from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
+from nodeflow.ui.controllers.files.compare_actions import CompareActions
+from nodeflow.ui.controllers.files.conflicts import Conflicts
+from nodeflow.ui.controllers.files.data_consent import DataConsent
+from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
-from nodeflow.ui.controllers.run_controller import RunController
-from nodeflow.ui.controllers.shared_file import COMPARE, OPEN
-from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
-from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
-from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
-from nodeflow.ui.controllers.view_actions import ViewActions
-from nodeflow.ui.controllers.view_history import ViewHistory
-from nodeflow.ui.controllers.view_watcher import ViewWatcher, view_actions
+from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
+from nodeflow.ui.controllers.training.predict_actions import PredictActions
+from nodeflow.ui.controllers.training.run_controller import RunController
+from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
+from nodeflow.ui.controllers.viewing.node_colors import NodeColors
+from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_theme
+from nodeflow.ui.controllers.viewing.view_actions import ViewActions
+from nodeflow.ui.controllers.viewing.view_history import ViewHistory
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.breakpoints import Breakpoints
 from nodeflow.ui.core.data_files import dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine_client import ClientFactory, engine_client
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.engine.client import ClientFactory, engine_client
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.problem_list import ProblemList

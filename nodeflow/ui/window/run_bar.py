@@ -9,8 +9,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QToolBar
 
 from nodeflow.ui.actions.action_set import ActionSet, add_button
-from nodeflow.ui.controllers.unfinished_training import UnfinishedTraining
-from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
 
 LONG_MS = 400

@@ -17,9 +17,9 @@ from nodeflow.document.starters.catalog import StarterMisfit
 from nodeflow.document.starters.choices import Choices
 from nodeflow.document.starters.sizing import batch_size, epochs, for_pictures, for_table
 from nodeflow.engine.session import Session
+from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Epoch, Hints, Steps
-from nodeflow.train.hints import Hint
 from nodeflow.train.loop import train
 from tests import own_data
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.number_text import count
-from nodeflow.ui.core.shown_step import ShownStep
+from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label

@@ -1,0 +1,1 @@
+"""Where a bad value comes from, and what may help."""

@@ -1,0 +1,1 @@
+"""Ends a training at its first bad value."""

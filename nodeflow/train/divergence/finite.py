@@ -1,0 +1,167 @@
+"""Ends a training that diverges, at the step that does, with the variables from before it.
+
+The loss of every step is looked at, and the variables once per chunk of steps. That costs a
+thousandth of a step, so it is always on unless the setting ``allow_nonfinite`` says otherwise.
+`first_bad` replays the chunk to find the step; where it cannot, the variables become those of the
+last epoch that was finite.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.engine.variables import Variables
+from nodeflow.errors import NonFiniteError, SurfaceText
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import number_kind
+from nodeflow.train.diagnosis.causes import cause_of, headline, operand_line
+from nodeflow.train.diagnosis.culprit import Culprit
+from nodeflow.train.events import Diverged
+from nodeflow.train.rewind.snapshots import assigned_variables
+from nodeflow.train.saving.weights import is_finite
+from nodeflow.train.training import Training
+
+SHARE = 0.005
+"""Of the time of a training, what looking at variables may take."""
+ADVICE = "Lower the learning rate, scale the inputs, or clip the gradients"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is not finite.
+
+    Attributes:
+        node: the loss, or a variable.
+        count: how many of the steps looked at ran up to it.
+        value: the loss; a variable has one element that is not finite.
+    """
+
+    node: str
+    count: int
+    value: float
+
+
+class FiniteGuard:
+    """Watches the loss and the variables that a training changes.
+
+    A variable that is not finite before the first step is left alone: it is meant to be so.
+
+    Args:
+        epoch: the last one before the training; its variables are kept first.
+    """
+
+    def __init__(self, variables: Variables, training: Training, epoch: int) -> None:
+        self._variables = variables
+        self._loss = training.loss.node.name
+        self.nodes = [n for n in assigned_variables(training.optimizer) if self._is_watched(n)]
+        self._good = {n: variables.read(n).copy() for n in self.nodes}
+        self._latest = {n: array.copy() for n, array in self._good.items()}
+        self._good_epoch = self._latest_epoch = epoch
+        self._steps, self._seconds, self._cost = 0, 0.0, 0.0
+
+    def _is_watched(self, node: Node) -> bool:
+        array = self._variables.held(node)
+        return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
+
+    def look(self, losses: np.ndarray, seconds: float) -> Found | None:
+        """What a chunk of steps shows: the first loss that is not finite, or a variable."""
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad):
+            first = int(bad[0])
+            return Found(self._loss, first + 1, float(losses[first]))
+        self._steps += len(losses)
+        self._seconds += seconds
+        if self._cost > SHARE * self._seconds:  # steps of microseconds stay cheap
+            return None
+        return self.look_at_variables(len(losses))
+
+    def end_epoch(self, epoch: int, is_last: bool) -> Found | None:
+        """Keep the variables of an epoch, once they are known to be finite."""
+        for node, kept in self._latest.items():
+            np.copyto(kept, self._variables.read(node))
+        self._latest_epoch = epoch
+        if not is_last and self._steps:  # not looked at since the last step: see `restore`
+            return None
+        found = self.look_at_variables(0)
+        if found is None:
+            self._good, self._latest = self._latest, self._good
+            self._good_epoch = epoch
+        return found
+
+    def look_at_variables(self, count: int) -> Found | None:
+        """What variables show after so many steps; nothing new where none ran since."""
+        if not self._steps and count:
+            return None
+        started = time.thread_time()
+        found = first_not_finite(self._variables, self.nodes)
+        self._steps, self._seconds = 0, 0.0
+        self._cost = time.thread_time() - started
+        return None if found is None else Found(found[0], count, found[1])
+
+    def restore(self) -> int:
+        """Set the variables to those of the last epoch that was finite; returns the epoch."""
+        if self._latest_epoch > self._good_epoch and all(map(is_finite, self._latest.values())):
+            self._good, self._good_epoch = self._latest, self._latest_epoch
+        for node, array in self._good.items():
+            self._variables.put(node, array)
+        return self._good_epoch
+
+
+def first_not_finite(variables: Variables, nodes: Sequence[Node]) -> tuple[str, float] | None:
+    """The first of these variables that is not finite, and an element that is not."""
+    for node in nodes:
+        array = variables.read(node)
+        if not is_finite(array):
+            return node.name, float(array[~np.isfinite(array)].flat[0])
+    return None
+
+
+def diverged(
+    found: Found, step: int, epoch: int, kept_epoch: int, first_epoch: int, resumed: int | None
+) -> Diverged:
+    """The event that ends a training whose steps cannot be replayed; ``resumed`` is the step whose
+    variables it went on from, if these are the ones that are kept."""
+    if resumed is not None:
+        kept = f"those of step {resumed}"
+    elif kept_epoch >= first_epoch:
+        kept = f"those of epoch {kept_epoch}"
+    else:
+        kept = "those from before this training" if first_epoch > 1 else "the initial ones"
+    return Diverged(step, epoch, found.node, found.value, kept_epoch, kept)
+
+
+def put_back(variables: Variables, before: Mapping[Node, np.ndarray]) -> None:
+    """Set variables to what they were before a step."""
+    for node, array in before.items():
+        variables.put(node, array)
+
+
+def error_of(event: Diverged) -> NonFiniteError:
+    """The error that tells Python and the command line of it."""
+    culprit, text = event.culprit, f"{event.what}; the weights are {event.kept}"
+    if culprit is None:
+        hint = _hint(f"{ADVICE} (clip_norm)")
+        return NonFiniteError(text, node=event.node, step=event.step, hint=hint)
+    return NonFiniteError(
+        f"{headline(culprit)}; so {event.node} is {text}",
+        node=culprit.node,
+        step=event.step,
+        hint=_hint(cause_of(culprit).advice, culprit),
+        inputs=culprit.inputs,
+        watched=event.node,
+    )
+
+
+def _hint(advice: str, culprit: Culprit | None = None) -> SurfaceText:
+    """What to do, and what the culprit was given."""
+    lines = [f"\n  {operand_line(operand)}" for operand in culprit.inputs] if culprit else []
+    advice, given = advice.rstrip("."), "".join(lines)
+    return SurfaceText(
+        f"{advice}; allow_nonfinite=True goes on regardless.{given}",
+        cli=f"{advice}; --allow-nonfinite goes on regardless.{given}",
+        window=f"{advice}.{given}",
+    )

@@ -1,0 +1,92 @@
+"""Where the first value that is not finite came from: steps are replayed until one shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.engine.runtime.context import Tier
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Node
+from nodeflow.train.diagnosis.culprit import Culprit, find_culprit
+from nodeflow.train.divergence.finite import first_not_finite
+from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.rewind.snapshots import assigned_variables
+
+
+@dataclass(frozen=True)
+class FirstBad:
+    """The first step that is not finite.
+
+    Attributes:
+        step: its number, from 1.
+        node: the loss, or the variable that its update makes so.
+        value: of the loss, or of one element.
+        before: the variables that steps change, from before this one.
+        culprit: the op where it began; None if that cannot be found.
+    """
+
+    step: int
+    node: str
+    value: float
+    before: Mapping[Node, np.ndarray]
+    culprit: Culprit | None
+
+
+def find_first_bad(past: Past, last: int, watched: Sequence[Node]) -> FirstBad | None:
+    """Replay the steps since the newest copy, up to ``last``, which or one before which is bad.
+
+    Args:
+        watched: the variables that have to stay finite.
+
+    Returns:
+        None where there is no copy, or where the replay shows nothing.
+    """
+    copied = past.snapshots.before(last - 1)
+    if copied is None:
+        return None
+    replay = Replay(past)
+    try:
+        replay.go_to(copied + 1)
+        found = _first(replay, last, watched)
+        if found is None:
+            return None
+        step, node, value = found
+        replay.go_to(step)
+        variables = replay.session.variables
+        changing = assigned_variables(past.training.optimizer)
+        before = {n: variables.read(n).copy() for n in changing}
+        return FirstBad(step, node, value, before, _culprit(replay, watched))
+    except NodeflowError:  # the training reports what it has seen itself
+        return None
+    finally:
+        replay.close()
+
+
+def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str, float] | None:
+    """The first bad step, and the loss or variable that shows it."""
+    variables = replay.session.variables
+    while (step := replay.step) <= last:
+        loss = float(replay.advance()[0, 0])
+        if not np.isfinite(loss):
+            return step, replay.past.training.loss.node.name, loss
+        found = first_not_finite(variables, watched)
+        if found is not None:
+            return step, *found
+    return None
+
+
+def _culprit(replay: Replay, watched: Sequence[Node]) -> Culprit | None:
+    """By reference, which needs no kernels; where that shows nothing, in the tier that ran."""
+    schedule = replay.stepper.schedule
+    loss = next(slot for slot in schedule.fetches if slot is not None)
+    updates = [slot for node, slot in schedule.writes.items() if node in watched]
+    tiers: list[Tier] = ["reference", *(["compiled"] if replay.session.tier == "compiled" else [])]
+    for tier in tiers:
+        values = replay.every_value(tier)
+        for slots in ([loss], updates):
+            if (found := find_culprit(schedule, values, slots)) is not None:
+                return found
+    return None

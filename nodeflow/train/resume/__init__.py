@@ -1,0 +1,1 @@
+"""Goes on from a checkpoint, with the same bits."""

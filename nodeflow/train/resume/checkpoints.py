@@ -1,0 +1,272 @@
+"""The checkpoints that a training writes while it goes on: when, where, and how many stay.
+
+The training hands over a copy of its state between two steps; a thread writes it. A checkpoint is a
+folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json`` with
+the switches of tier since the newest one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.atomic_write import write_atomically
+from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
+from nodeflow.graph.types import number_kind
+from nodeflow.train.events import CheckpointWritten
+from nodeflow.train.saving.checkpoint import (
+    MANIFEST,
+    CheckpointProblem,
+    delete_checkpoint,
+    read_manifest,
+)
+from nodeflow.train.saving.checkpoint_state import get_checkpoint_state, write_state
+from nodeflow.train.saving.elsewhere import write_somewhere
+from nodeflow.train.saving.weights import is_finite
+from nodeflow.train.training_state import TrainingState
+
+EVERY_SECONDS, KEEP = 60.0, 3
+"""How often a checkpoint is written, and how many stay, unless the user says otherwise."""
+TIERS = "tiers.json"
+_NAME = re.compile(r"step-(\d+)")
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often: after so many steps, or else after so many seconds."""
+
+    steps: int | None = None
+    seconds: float = EVERY_SECONDS
+
+    @staticmethod
+    def of(value: int | str | Every | None) -> Every:
+        """What a user gave: ``500`` or ``"500"`` steps, ``"30s"`` seconds.
+
+        Raises:
+            CheckpointProblem: it is neither.
+
+        >>> Every.of("500").steps, Every.of("2.5s").seconds
+        (500, 2.5)
+        """
+        if value is None or isinstance(value, Every):
+            return value or Every()
+        text = str(value).strip()
+        with contextlib.suppress(ValueError):
+            if text.endswith("s") and 0 < float(text[:-1]) < float("inf"):
+                return Every(None, float(text[:-1]))
+            if int(text) > 0 and not isinstance(value, (bool, float)):
+                return Every(int(text))
+        raise CheckpointProblem(
+            f"a checkpoint is written every so many steps or seconds, not {value!r:.40}",
+            hint=SurfaceText(
+                'Give steps, every=500, or seconds, every="30s".',
+                cli="Give steps, --every 500, or seconds, --every 30s.",
+                window="Give a number of steps, or of seconds such as 30s.",
+            ),
+        )
+
+
+class Checkpoints:
+    """Writes the states of one training to a folder.
+
+    Args:
+        folder: made if it is not there.
+        every: how often one is due.
+        keep: how many stay, the newest ones; 0 is all.
+        borrowed: another process owns the folder around it, and may remove that at any time: it is
+            not made, and the last state is not kept elsewhere.
+
+    Raises:
+        CheckpointProblem: the folder cannot be made, or ``keep`` is negative.
+    """
+
+    def __init__(
+        self, folder: Path, every: Every | None = None, keep: int = KEEP, borrowed: bool = False
+    ) -> None:
+        if keep < 0:
+            raise CheckpointProblem(f"so many checkpoints cannot stay: {keep}", hint="0 is all.")
+        self.folder = folder
+        self._every, self._keep, self._borrowed = every or Every(), keep, borrowed
+        try:
+            folder.mkdir(parents=not borrowed, exist_ok=True)
+        except OSError as error:
+            raise CheckpointProblem(f"cannot make {folder}: {error.strerror}") from None
+        self._kept = existing(folder)
+        self._identity: Callable[[], Mapping[str, Any]] = dict
+        self._finite: frozenset[str] = frozenset()
+        self._last_step = self._last_time = 0.0
+        self._written = -1
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nodeflow checkpoints")
+        self._writing: Future[None] | None = None
+        self._events: list[CheckpointWritten] = []
+        self._failed = False
+
+    def begin(
+        self,
+        step: int,
+        variables: Mapping[str, np.ndarray],
+        identity: Callable[[], Mapping[str, Any]],
+        written: bool = False,
+    ) -> None:
+        """Count from this step; what is finite now must be so in every checkpoint.
+
+        Args:
+            identity: is called once, when it is first needed, on the thread that writes.
+            written: whether the folder has a checkpoint of this step, from which it goes on.
+        """
+        known: list[Mapping[str, Any]] = []
+
+        def once() -> Mapping[str, Any]:
+            if not known:
+                known.append(identity())
+            return known[0]
+
+        self._identity = once
+        self._finite = frozenset(n for n, a in variables.items() if _finite(a))
+        self._last_step, self._last_time = step, time.monotonic()
+        self._written = step if written else -1
+
+    # ---- when ---------------------------------------------------------------------------------
+
+    def steps_left(self, step: int) -> int | None:
+        """How many steps may run before one is due; None where time decides."""
+        steps = self._every.steps
+        return None if steps is None else max(1, steps - step % steps)
+
+    def is_due(self, step: int) -> bool:
+        """Whether to hand over the state after this step: later, while another one is written."""
+        if self._writing is not None and not self._writing.done():
+            return False
+        if self._every.steps is not None:
+            return step // self._every.steps > self._last_step // self._every.steps
+        return time.monotonic() - self._last_time >= self._every.seconds
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def take(self, state: TrainingState) -> None:
+        """Let a state be written while the training goes on."""
+        self._last_step, self._last_time = state.step, time.monotonic()
+        self._writing = self._thread.submit(self._write, state)
+
+    def finish(self, state: TrainingState) -> None:
+        """Write the last state, and wait for it; where the folder does not take it, elsewhere."""
+        self._thread.submit(self._write, state, last=True).result()
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._thread.shutdown()
+
+    def events(self) -> list[CheckpointWritten]:
+        """What was written since the last call."""
+        found, self._events = self._events, []
+        return found
+
+    def note_tiers(self, since: Mapping[str, int]) -> None:
+        """Record the switches of tier before the step that begins with them.
+
+        A checkpoint may come later than a kill, so this does not wait for one that is being
+        written. There are few: one for each plan.
+        """
+        text = json.dumps(dict(since), sort_keys=True) + "\n"
+        with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
+            write_atomically(self.folder / TIERS, text.encode())
+
+    def _write(self, state: TrainingState, last: bool = False) -> None:
+        if state.step == self._written and not self._failed:
+            return
+        started = time.perf_counter()
+        path = self.folder / f"step-{state.step}"
+        event = CheckpointWritten(state.step, state.epoch, str(path))
+        try:
+            self._check_finite(state)
+            state = replace(state, identity=self._identity())
+            if last and not self._borrowed:
+                where, problem = write_somewhere(path, state.save)
+            else:
+                where, problem = path, None
+                state.save(path)
+            self._failed = problem is not None
+            if problem is None:
+                self._list(path, state.step)
+            seconds = time.perf_counter() - started
+            said = "" if problem is None else problem.message
+            event = replace(event, path=str(where), seconds=seconds, problem=said)
+        except NodeflowError as error:
+            if self._failed and not last:
+                return  # said once
+            self._failed = True
+            event = replace(event, path="", problem=error.message)
+        self._events.append(event)
+
+    def _check_finite(self, state: TrainingState) -> None:
+        """Raises NonFiniteError: a variable that was finite at the beginning is not any more."""
+        for name in sorted(self._finite):
+            if name in state.variables and not _finite(state.variables[name]):
+                raise NonFiniteError(
+                    f"{name} is not finite at step {state.step}: the checkpoints from before stay",
+                    node=name,
+                )
+
+    def _list(self, path: Path, step: int) -> None:
+        """Add a checkpoint to the list of the folder, and then delete the oldest ones."""
+        self._written = step
+        self._kept = [one for one in self._kept if one != path] + [path]
+        old = self._kept[: -self._keep] if self._keep else []
+        kept = self._kept[len(old) :]
+        write_state(self.folder, None, [(str(p), _time(p)) for p in kept])
+        self._kept = kept
+        for oldest in old:
+            with contextlib.suppress(FileProblem):
+                delete_checkpoint(oldest, read_manifest(oldest).stamp)
+
+
+def existing(folder: Path) -> list[Path]:
+    """The checkpoints of a training in a folder, the newest last: the list of the folder says it,
+    and what it does not list yet was written after it."""
+    found = [p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and _has_manifest(p)]
+    try:
+        state = get_checkpoint_state(folder)
+    except FileProblem:
+        state = None
+    listed = [Path(p) for p in state.all_model_checkpoint_paths] if state else []
+    rank = {path.name: number for number, path in enumerate(listed)}
+    return sorted(found, key=lambda p: (rank.get(p.name, len(rank)), step_of(p)))
+
+
+def read_tiers(folder: Path) -> dict[str, int]:
+    """The switches of tier that a folder records; empty if none are."""
+    try:
+        content = json.loads((folder / TIERS).read_bytes())
+        return {str(label): int(step) for label, step in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _has_manifest(path: Path) -> bool:
+    return (path / MANIFEST).is_file()
+
+
+def step_of(path: Path) -> int:
+    """The step that the name of a checkpoint of a training says; 0 if it says none."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0
+
+
+def _time(path: Path) -> float:
+    try:
+        return (path / MANIFEST).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _finite(array: np.ndarray) -> bool:
+    return number_kind(array.dtype) == "f" and is_finite(array)

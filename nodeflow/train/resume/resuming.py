@@ -1,0 +1,130 @@
+"""Where a training goes on: the state that a folder of checkpoints holds, if it still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nodeflow.engine.session import Session
+from nodeflow.errors import FileProblem, SurfaceText
+from nodeflow.train.resume.checkpoints import existing, read_tiers
+from nodeflow.train.resume.identity import differences, identity_of
+from nodeflow.train.saving.checkpoint import CheckpointProblem
+from nodeflow.train.saving.checkpoint_state import checkpoint_exists
+from nodeflow.train.saving.weights import Saved, match
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import TrainingState, load_state
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A training that goes on.
+
+    Attributes:
+        state: where; what has changed is adapted.
+        folder: where the checkpoint lies; None where it lies in memory.
+        identity: of the training that goes on; None where it is not known yet.
+        notices: what the user has to know.
+    """
+
+    state: TrainingState
+    folder: Path | None
+    identity: Mapping[str, Any] | None
+    notices: tuple[str, ...] = ()
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether its checkpoint lies in a folder."""
+        return self.folder is not None and self.folder.resolve() == folder.resolve()
+
+
+class ChangedProblem(CheckpointProblem):
+    """The training is not the one that a checkpoint is of, so it would not go on to the bit.
+
+    Remedy: Undo the change, or allow it with --resume-changed.
+    """
+
+
+def resume(
+    session: Session, training: Training, path: Path, *, changed: bool = False
+) -> Resumption:
+    """Find where a training goes on.
+
+    Args:
+        path: a folder of checkpoints, of which the newest one that is whole counts, or one of them.
+        changed: go on although graph, data, settings or machine are not the same.
+
+    Raises:
+        CheckpointProblem: there is no checkpoint of a training.
+        ChangedProblem: something is not the same; names all of it.
+    """
+    found, state, notices = _newest(path)
+    identity = identity_of(session, training)
+    differing = differences(state.identity, identity)
+    if differing and not changed:
+        raise ChangedProblem(
+            f"this is not the training of {found}; what has changed: {', '.join(differing)}",
+            hint=SurfaceText(
+                "resume_changed=True goes on from there regardless, to other bits.",
+                cli="--resume-changed goes on from there regardless, to other bits.",
+                window="Undo the change, or train afresh.",
+            ),
+        )
+    if differing:
+        notices = [*notices, f"resumed although it has changed: {', '.join(differing)}"]
+        state = _adapted(session, state, identity, notices)
+    else:
+        later = {k: s for k, s in read_tiers(found.parent).items() if s >= state.counted}
+        state = replace(state, tiers={**later, **state.tiers})
+    return Resumption(state, found.parent, identity, tuple(notices))
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether there is something to go on from."""
+    return checkpoint_exists(path) or bool(existing(path))
+
+
+def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
+    """The newest checkpoint that is whole, its state, and what is wrong with newer ones."""
+    if checkpoint_exists(path):
+        return path, load_state(path), []
+    candidates = existing(path)
+    if not candidates:
+        raise CheckpointProblem(
+            f"there is no checkpoint of a training in {path}",
+            hint=SurfaceText(
+                "nf.train.train(graph, checkpoint=folder) writes them.",
+                cli="nodeflow train FILE --checkpoint DIR writes them.",
+                window="Train first.",
+            ),
+        )
+    wrong: list[str] = []
+    for candidate in reversed(candidates):
+        try:
+            return candidate, load_state(candidate), wrong
+        except FileProblem as error:
+            wrong.append(f"{candidate.name} is left out: {error.message}")
+    raise CheckpointProblem(f"no checkpoint in {path} can be read: {'; '.join(wrong)}")
+
+
+def _adapted(
+    session: Session, state: TrainingState, identity: Mapping[str, Any], notices: list[str]
+) -> TrainingState:
+    """The state for a training that has changed: what variables still fit, the epoch from its
+    beginning where its steps are other ones."""
+    here = dict(session.variables.items())
+    fitting = match(Saved(state.variables, {}), here)
+    for what, names in (("has no value for", fitting.missing), ("does not fit", fitting.other)):
+        if names:
+            notices.append(f"the checkpoint {what} {', '.join(names)}: the initial value stays")
+    variables = {name: state.variables[there] for name, there in fitting.found.items()}
+    best = state.best
+    if best is not None and any(best[n].shape != here[n].shape for n in best if n in here):
+        best = None
+    before, keys = state.identity, ("batch_size", "seed", "row_seed", "shuffle", "steps_per_epoch")
+    settings, old = identity["settings"], before.get("settings", {})
+    same_rows = before.get("data") == identity["data"]
+    if same_rows and all(old.get(key) == settings[key] for key in keys):
+        return replace(state, variables=variables, best=best, tiers={})
+    return replace(state, variables=variables, best=best, tiers={}, done=0, total=0.0, where=None)

@@ -1,0 +1,1 @@
+"""Any earlier step again: copies of the variables, and replay from them."""

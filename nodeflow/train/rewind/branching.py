@@ -1,0 +1,77 @@
+"""A training that begins at a step of another one, with whatever was edited in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nodeflow.engine.session import Session
+from nodeflow.train.resume.resuming import Resumption
+from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import TrainingState
+
+
+def state_before(past: Past, step: int) -> TrainingState:
+    """Where a training stood before one of its steps, counted from 1.
+
+    Raises:
+        RunError: there is no copy from before the step.
+    """
+    replay = Replay(past)
+    try:
+        replay.go_to(step)
+        replay.begin_epoch()
+        progress, made = past.progress, step - 1 - past.progress.before
+        losses = progress.recorded()[:made]
+        copied = past.snapshots.state(step - 1)
+        in_epoch = losses[made - replay.done :] if replay.done else losses[:0]
+        return replace(
+            copied,
+            variables=dict(replay.session.variables.items()),
+            losses=losses,
+            epochs=tuple(epoch for epoch in list(progress.epochs) if epoch.steps <= made),
+            epoch=replay.epoch,
+            done=replay.done,
+            counted=step - 1,
+            total=float(np.add.accumulate(in_epoch)[-1]) if len(in_epoch) else 0.0,
+            tiers=dict(past.tiers.since),
+            numbers=past.numbers.values(step - 1),
+        )
+    finally:
+        replay.close()
+
+
+def branch(past: Past, step: int, session: Session, training: Training) -> Resumption:
+    """Let a training go on from before a step of another one.
+
+    Variables that have another shape now, or are new, keep their initial values. Where batches,
+    seed or order of the rows are others, the epoch begins anew.
+
+    Args:
+        session: of the new training; its variables are initialized.
+
+    Raises:
+        RunError: there is no copy from before the step.
+    """
+    state, notices = state_before(past, step), []
+    here = dict(session.variables.items())
+    fitting = {
+        name: value
+        for name, value in state.variables.items()
+        if name in here and (here[name].shape, here[name].dtype) == (value.shape, value.dtype)
+    }
+    if others := sorted(here.keys() - fitting.keys()):
+        notices.append(f"The initial value stays: {', '.join(others)}")
+    state = replace(state, variables=fitting)
+    old = past.training
+    same_rows = all(
+        getattr(old, name) == getattr(training, name)
+        for name in ("batch_size", "seed", "row_seed", "shuffle")
+    )
+    if not same_rows:
+        state = replace(state, done=0, total=0.0)
+    if others or not same_rows:
+        state = replace(state, tiers={}, best=None, watch=None)
+    return Resumption(state, None, None, tuple(notices))

@@ -1,0 +1,238 @@
+"""Any step of a training once more: from the copy before it, in the same kernels, to the bit.
+
+A replay has a session of its own, so the training can go on or stay paused meanwhile: neither its
+variables nor its random numbers are touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nodeflow.engine.incremental import ACTING
+from nodeflow.engine.runtime.context import Tier
+from nodeflow.engine.session import Session
+from nodeflow.engine.step_values import StepValues
+from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.tier_record import TierRecord
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.numbers import Numbers
+from nodeflow.train.progress import Progress
+from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.stepping.steppers import order_of, stepper_of
+from nodeflow.train.training import Training
+
+Report = Callable[[int, int], None]
+"""Takes how many steps are made, of how many."""
+ALL_KNOWN = 2**62
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a training leaves behind, from which its steps can be computed again.
+
+    Attributes:
+        session: the one that trains, or trained; only its settings are used.
+        training: what is trained.
+        probes: scalars that are recorded beside the loss.
+        rows: of the training split; None without data.
+        steps_per_epoch: whole batches of an epoch.
+        snapshots: copies of the variables.
+        tiers: since which step what ran compiled.
+        numbers: those of the optimizers, with their changes.
+        progress: what the training has counted and seen so far.
+    """
+
+    session: Session
+    training: Training
+    probes: tuple[Tensor, ...]
+    rows: int | None
+    steps_per_epoch: int
+    snapshots: Snapshots
+    tiers: TierRecord
+    numbers: Numbers
+    progress: Progress
+
+
+class Replay:
+    """Goes to steps of a training.
+
+    A step's values are those during the step: variables from before its updates, its batch, its
+    random numbers. Steps are counted from 1, as in the events of a training.
+
+    Attributes:
+        differs_from: the first step whose loss has other bits than the recorded one, as on another
+            processor, or where the data give other values; None if there is none.
+
+    Raises (`go_to`):
+        RunError: there is no copy from before the step.
+        Cancelled: `cancelled` said so.
+    """
+
+    def __init__(self, past: Past, cancelled: Callable[[], bool] = lambda: False) -> None:
+        live = past.session
+        self.past = past
+        self.cancelled = cancelled
+        self.session = Session(
+            live.graph, tier=live.wanted, threads=live.threads, seed=live.seed, without=live.without
+        )
+        self._stepper: Stepper | None = None
+        self._epoch = self._done = 0
+        self._looks: dict[tuple[Tensor, ...], StepValues] = {}
+        self._recorded = np.zeros(0)
+        self.differs_from: int | None = None
+
+    @property
+    def step(self) -> int:
+        """The step whose values can be looked at; 0 before the first `go_to`."""
+        return 0 if self._stepper is None else self._stepper.step + 1
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it belongs to."""
+        return self._epoch
+
+    @property
+    def done(self) -> int:
+        """How many steps of that epoch come before it."""
+        return self._done
+
+    @property
+    def stepper(self) -> Stepper:
+        """It stands before the step."""
+        assert self._stepper is not None
+        return self._stepper
+
+    def go_to(self, step: int, report: Report = lambda done, total: None) -> None:
+        """Compute the variables from before a step."""
+        copied = self.past.snapshots.before(step - 1)
+        if copied is None:
+            raise RunError(
+                f"step {step} cannot be computed again: there is no copy from before it",
+                hint="Only the training that runs, or ran last, can be looked back at.",
+            )
+        self.session.tiers = TierRecord(self.past.tiers.since, ALL_KNOWN)
+        if not copied <= self.step - 1 <= step - 1:
+            self._restore(step - 1)
+        self._recorded = self.past.progress.recorded()
+        total = step - self.step
+        while (left := step - self.step) > 0:
+            if self.cancelled():
+                raise Cancelled("the replay was stopped")
+            self.advance(min(left, self.stepper.chunker.size))
+            report(total - (step - self.step), total)
+
+    def advance(self, count: int = 1) -> np.ndarray:
+        """Make steps, at most to the end of the epoch; what they recorded, float64 (steps, 1 +
+        probes)."""
+        stepper = self.stepper
+        self.begin_epoch()
+        left = self._per_epoch - self._done
+        numbers = self.past.numbers
+        numbers.feed(stepper, stepper.step)
+        count = min(count, numbers.steps_to_change(stepper.step) or count)
+        first = self.step
+        done, scalars = stepper.run(min(count, left))
+        self._done += done
+        self._compare(first, scalars[:, 0])
+        return scalars
+
+    def values(
+        self, tensors: Sequence[Tensor], wanted: Collection[Tensor] | None = None
+    ) -> dict[Tensor, np.ndarray]:
+        """The values of tensors during the step, as copies.
+
+        Args:
+            tensors: what one plan computes; `everything` needs no other plan for what is wanted.
+            wanted: some of them; None for all.
+
+        Raises:
+            RunError: an op fails in this step.
+        """
+        self._stand_before()
+        return self._look(tensors).values(self.stepper.tier_of_next(), wanted)
+
+    def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
+        """As `Stepper.every_value`, during the step."""
+        self._stand_before()
+        return self.stepper.every_value(tier)
+
+    def is_ready(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether `values` waits for no compiler; starts compiling in the background."""
+        return self._look(tensors).is_ready(self.stepper.tier_of_next())
+
+    @cached_property
+    def everything(self) -> tuple[Tensor, ...]:
+        """All tensors that have values in a step: without what assigns, prints, or needs a
+        placeholder that nothing feeds."""
+        training, found, left_out = self.past.training, [], set[Node]()
+        fed = {t.node for t in (*self.stepper.columns, *self.stepper.fixed)}
+        runs = ancestors([training.optimizer, training.loss.node])
+        for node in self.session.graph.nodes:
+            sources = (t.node for t in (*node.inputs, *node.alias) if t is not None)
+            acts = node.op.id in ACTING or (node.op.stateful and node.op.id != "variable")
+            is_left_out = acts or not left_out.isdisjoint(sources)
+            if node.op.id == "placeholder":
+                is_left_out = node not in fed and node.attrs["sample"] is None
+            if is_left_out and node not in runs:
+                left_out.add(node)
+            elif node.op.id not in ACTING and not node.op.macro:
+                found += node.outputs
+        return tuple(found)
+
+    def close(self) -> None:
+        """Give its memory back."""
+        self.session.close()
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    @property
+    def _per_epoch(self) -> int:
+        return self.past.steps_per_epoch
+
+    def _restore(self, step: int) -> None:
+        past = self.past
+        found = past.snapshots.restore(step, self.session.variables)
+        if found is None:
+            raise RunError(f"step {step + 1} cannot be computed again: its copy is gone")
+        if self._stepper is None:
+            self._stepper = stepper_of(
+                self.session, past.training, past.probes, found.step, past.numbers
+            )
+        self._stepper.step = found.step
+        self._epoch, self._done = found.state.epoch, found.state.done
+        self._start_epoch()
+
+    def _compare(self, first: int, losses: np.ndarray) -> None:
+        """Note the first loss that is another than the recorded one."""
+        start = first - 1 - self.past.progress.before
+        known = self._recorded[start : start + len(losses)]
+        other = known.view(np.int64) != losses[: len(known)].copy().view(np.int64)
+        if other.any():
+            found = first + int(np.argmax(other))
+            self.differs_from = min(found, self.differs_from or found)
+
+    def _stand_before(self) -> None:
+        """Let the stepper have all that the step has."""
+        self.begin_epoch()
+        self.past.numbers.feed(self.stepper, self.stepper.step)
+
+    def begin_epoch(self) -> None:
+        """Go on in the next epoch, where one has ended."""
+        if self._done == self._per_epoch:
+            self._epoch, self._done = self._epoch + 1, 0
+            self._start_epoch()
+
+    def _start_epoch(self) -> None:
+        order = order_of(self.past.training, self.past.rows or 0, self._epoch)
+        self.stepper.start_epoch(order, self._done)
+
+    def _look(self, tensors: Sequence[Tensor]) -> StepValues:
+        key = tuple(tensors)
+        if key not in self._looks:
+            self._looks[key] = self.session.look(self.stepper, key)
+        return self._looks[key]

@@ -1,0 +1,1 @@
+"""Steps of a training, and the rows that they take."""

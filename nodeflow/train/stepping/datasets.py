@@ -1,0 +1,123 @@
+"""`nf.data` sets as the data of a training.
+
+One that is plain (rows, shuffled, in batches) becomes columns, whose batches the engine gathers;
+any other one is walked over, an element for each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nodeflow.data.pipeline.dataset import Dataset
+from nodeflow.data.pipeline.elements import Elements
+from nodeflow.data.pipeline.iterators import connections
+from nodeflow.data.pipeline.plain import endless, plain, whole_columns
+from nodeflow.data.pipeline.structure import paths
+from nodeflow.errors import DataError
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.train.stepping.rows import Rows
+from nodeflow.train.training import ElementStream
+
+Places = Mapping[int, Tensor]
+"""Number of a component -> the placeholder that it feeds."""
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """What a training takes its steps from.
+
+    Attributes:
+        rows: placeholder -> column, if the data are plain.
+        stream: the elements, if they are not.
+        settings: those that the data set decides.
+        places: which placeholders a data set feeds; None without one.
+    """
+
+    rows: Rows | None = None
+    stream: ElementStream | None = None
+    settings: Mapping[str, Any] | None = None
+    places: Places | None = None
+
+
+def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainData:
+    """The data of a training as they are given.
+
+    Raises:
+        DataError: a data set that cannot feed placeholders.
+    """
+    if not isinstance(data, Dataset):
+        return TrainData(data)
+    return of_stage(data.stage, by_name(data.stage, graph), steps_per_epoch)
+
+
+def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -> TrainData:
+    """The data set that an iterator or `Dataset.bind` has connected to the placeholders that the
+    targets depend on, if one has."""
+    needed = ancestors(targets)
+    found = [
+        connection
+        for connection in connections(graph)
+        if any(place.node in needed for place in connection.places.values())
+    ]
+    if not found:
+        return TrainData()
+    if len(found) > 1:
+        raise DataError(
+            "a training takes its steps from one data set, and several feed this graph",
+            hint="Join them by Dataset.zip.",
+        )
+    if len(found[0].stages) != 1:
+        raise DataError(
+            "the iterator of this graph has no data set of its own, or several",
+            hint="Give the one to train with: nf.train.train(graph, data=dataset).",
+        )
+    places = {i: t for i, t in found[0].places.items() if t.node in needed}
+    return of_stage(found[0].stages[0], places, steps_per_epoch)
+
+
+def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:
+    """A data set whose components feed placeholders."""
+    if stage.captured:
+        raise DataError(
+            "the data set is made from tensors of the graph, whose values are not known here",
+            hint="Give arrays: nf.train.train(graph, data={placeholder: array}).",
+        )
+    if steps_per_epoch is None and endless(stage):
+        raise DataError(
+            "the data set has no end", hint="Give the steps of an epoch: steps_per_epoch=100."
+        )
+    found = None if steps_per_epoch else plain(stage)
+    if found is None or not found.whole:
+        return TrainData(stream=ElementStream(stage, places, steps_per_epoch), places=places)
+    settings: dict[str, Any] = {"shuffle": found.seed is not None}
+    if found.seed is not None:
+        settings["row_seed"] = found.seed
+    if found.batch_size is not None:
+        settings["batch_size"] = found.batch_size
+    columns = {place: found.rows.columns[index] for index, place in places.items()}
+    return TrainData(columns, settings=settings, places=places)
+
+
+def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows | None:
+    """Rows to measure with, as columns by placeholder."""
+    if not isinstance(data, Dataset):
+        return data
+    columns = whole_columns(data.stage)
+    chosen = by_name(data.stage, graph) if places is None else places
+    return {place: columns[index] for index, place in chosen.items()}
+
+
+def by_name(stage: Elements, graph: Graph) -> Places:
+    """The placeholders that are called like the components of a data set."""
+    names = paths(stage.template)
+    known = {p.name: p for p in graph.placeholders}
+    places = {i: known[name] for i, name in enumerate(names) if name in known}
+    if not places:
+        named = ", ".join(name or "(one without a name)" for name in names)
+        raise DataError(
+            f"no placeholder is called like a component of the data set: {named}",
+            hint="Bind it: dataset.bind({x: 'image', y: 'label'}), or dataset.bind(x, y).",
+        )
+    return places

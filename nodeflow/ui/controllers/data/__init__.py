@@ -1,0 +1,1 @@
+"""Data sets, and wiring them to a graph."""

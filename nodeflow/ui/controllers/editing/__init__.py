@@ -1,0 +1,1 @@
+"""Edits of the graph, by menu, key and popup."""

@@ -1,0 +1,1 @@
+"""What the engine process reports, and its settings."""

@@ -1,0 +1,21 @@
+"""What the user chooses of the engine, each in a file of its own."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.controllers.engine.live_value_settings import LiveValueSettings
+from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
+from nodeflow.ui.controllers.training.live_edits import LiveEdits
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.settings import Settings
+
+
+def add_engine_settings(
+    window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
+) -> None:
+    """Let the window ask for them, and give the engine what was chosen before."""
+    ThreadSettings(window, link, settings, actions)
+    LiveValueSettings(window, link, settings, actions)
+    LiveEdits(window, link, settings, actions)

@@ -1,0 +1,153 @@
+"""What a crash leaves behind: the journal of the open document, and those of windows that died.
+
+Work that is opened again keeps its old journal until it is safe elsewhere; meanwhile no other
+window offers it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import BinaryIO
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.document.io import journal
+from nodeflow.document.io.known_file import KnownFile
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
+from nodeflow.ui.controllers.files.shared_file import SharedFile
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs, recovery_dialog
+
+log = logging.getLogger("nodeflow")
+
+SAVE = "save"
+
+
+class CrashRecovery(QObject):
+    """Keeps the journal of the open document, and brings back what others hold.
+
+    Signals:
+        journal_begun(Journal): the open document has another journal.
+        recovered(document, known, weights): work to be shown; what is known of its file (None: it
+            is as on disk), and the file of weights that were not saved, or None.
+    """
+
+    journal_begun = Signal(object)
+    recovered = Signal(object, object, object)
+    _failed = Signal(object)
+
+    def __init__(
+        self, window: QWidget, workspace: Workspace, shared: SharedFile, messages: Messages
+    ) -> None:
+        super().__init__(window)
+        self._window, self._shared, self._messages = window, shared, messages
+        self.journal: journal.Journal | None = None
+        self._item: journal.Recoverable | None = None
+        """What was opened again and is not safe elsewhere yet."""
+        self._held: BinaryIO | None = None
+        workspace.edited.connect(self._on_edit)
+        self._failed.connect(self._on_failure, Qt.ConnectionType.QueuedConnection)
+
+    # ---- the open document ------------------------------------------------------------------
+
+    def keep_journal(self, document: Document) -> None:
+        """Record the changes of a document that is opened, in place of the one before."""
+        self.close()
+        self.journal = journal.Journal(
+            document, on_failure=self._failed.emit, digest=lambda: self._shared.digest
+        )
+        self.journal_begun.emit(self.journal)
+
+    def saved(self) -> None:
+        """The document is safe in its file."""
+        if self.journal is not None:
+            self.journal.saved()
+        self._forget()
+
+    def close(self) -> None:
+        """Nothing is left to recover of the document."""
+        if self.journal is not None:
+            self.journal.close()
+            self.journal = None
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._held is not None:
+            self._held.close()  # Windows removes no open file
+            self._held = None
+        if self._item is not None:
+            self._item.discard()
+            self._item = None
+
+    @Slot()
+    def _on_edit(self) -> None:
+        """The journal that was restored is not needed once the new one holds all of it."""
+        item, journal = self._item, self.journal
+        if item is not None and journal is not None and journal.is_on_disk and not item.weights:
+            self._forget()
+
+    @Slot(object)
+    def _on_failure(self, error: NodeflowError | None) -> None:
+        if error is None:
+            self._messages.message_retracted.emit(SAVE)
+            self._messages.show_status("Edits are kept for recovery again")
+            return
+        log.warning("%s", error)
+        self._messages.show(sentence(error), "warning", SAVE, "Save")
+
+    # ---- what crashes left ------------------------------------------------------------------
+
+    def offer(self) -> None:
+        """Ask about what crashes left behind, if anything."""
+        while found := journal.pending():
+            answer, chosen = recovery_dialog.ask_recover(self._window, found)
+            if answer == dialogs.SAVE:
+                return self.recover(chosen[0])
+            if answer != dialogs.DISCARD:
+                return None
+            for item in chosen:
+                item.discard_unless_held()
+        return None
+
+    def recover(self, item: journal.Recoverable) -> None:
+        """Open what a journal holds; what it cannot give back stays in it."""
+        held = item.hold()
+        if held is None:
+            self._messages.show("Another window has restored this work by now.", "info")
+            return
+        try:
+            found = item.recover()
+        except NodeflowError as error:
+            held.close()
+            dialogs.show_problem(self._window, "This work cannot be recovered", error)
+            return
+        known = _known_then(item, found)
+        self.recovered.emit(found.document, known, item.weights)
+        self._item, self._held = item, held
+        self._messages.show_status("Recovered unsaved work; save it to keep it")
+        if found.missing:
+            self._messages.show(
+                f"Recovered, except for the last {counted(found.missing, 'edit')}: the record of "
+                f"unsaved work is damaged. Save it to keep it.",
+                "warning",
+                SAVE,
+                "Save",
+            )
+        elif known is not None:
+            self._shared.look()
+
+
+def _known_then(item: journal.Recoverable, found: journal.Recovered) -> KnownFile | None:
+    """What was known of the file of recovered work; None: it is as on disk."""
+    path = found.document.path
+    if path is None or not path.exists():
+        return None
+    if found.says_digest:
+        return KnownFile(path, found.digest)
+    if path.stat().st_mtime <= item.modified:  # version 1: a file that is newer counts as changed
+        return None
+    return KnownFile(path, None)

@@ -1,0 +1,139 @@
+"""Versions of the open document's file: lists, compares, opens and restores them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.document.io import backups, flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.controllers.files.shared_file import SharedFile
+from nodeflow.ui.core.moments import moment
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs, versions_dialog
+from nodeflow.ui.popups.differences_dialog import DifferencesDialog, ShowOnCanvas
+from nodeflow.ui.popups.versions_dialog import VersionsDialog
+
+
+class EarlierVersions(QObject):
+    """What File > Earlier versions does, and comparisons of the open document with another version.
+
+    Attributes:
+        on_canvas: draws a comparison on the canvas; None where nothing can. The text offers it.
+
+    Signals:
+        copy_wanted(document, title): a version is to be opened beside its file.
+        restore_wanted(document, text): a version is to be shown as that of the file; what to say.
+    """
+
+    copy_wanted = Signal(object, str)
+    restore_wanted = Signal(object, str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        shared: SharedFile,
+        settings: Settings,
+        themes: ThemeManager,
+        actions: ActionSet,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._shared = window, workspace, shared
+        self._settings, self._themes = settings, themes
+        self.on_canvas: ShowOnCanvas | None = None
+        actions.bind({"versions": Binding(self.show, self._blocked)})
+
+    def _blocked(self) -> Blocked | None:
+        if self._workspace.root.path is None:
+            return Blocked("The graph has no file yet.", "save_as")
+        return None
+
+    def show(self) -> None:
+        """List the versions of the file until the user has chosen what to do with one, or none."""
+        path = self._workspace.root.path
+        assert path is not None
+        self._shared.wait_for_backups()
+        while True:
+            dialog = VersionsDialog(
+                self._window,
+                path.name,
+                backups.backups_of(path),
+                self._shared.digest,
+                self._settings.backups,
+                self._keep,
+            )
+            dialog.exec()
+            answer, chosen = dialog.answer, dialog.chosen
+            dialog.deleteLater()
+            if answer == versions_dialog.CLOSE or chosen is None:
+                return
+            document = self._read(chosen)
+            if document is None:
+                continue
+            when = moment(chosen.time)
+            if answer == versions_dialog.COMPARE:
+                if self.compare(document, f"of {when}"):
+                    return
+                continue
+            if answer == versions_dialog.COPY:
+                self.copy_wanted.emit(document, f"{path.stem} {when}")
+            else:
+                text = f"This is the version of {when}. Save it to make it that of the file."
+                self.restore_wanted.emit(document, text)
+            return
+
+    def _keep(self, most: int) -> None:
+        self._settings.backups = most
+
+    def _read(self, version: backups.Backup) -> Document | None:
+        try:
+            return version.document()
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "This version cannot be opened", error)
+            return None
+
+    def open_copy(self, file: Path, title: str) -> None:
+        """Open the version in a file that a message named."""
+        version = backups.backup_in(file)
+        document = None if version is None else self._read(version)
+        if document is not None:
+            self.copy_wanted.emit(document, title)
+
+    # ---- comparing --------------------------------------------------------------------------
+
+    def compare_with_disk(self) -> bool:
+        """Show what differs between the file and this window; True if the canvas shows it."""
+        path = self._workspace.root.path
+        assert path is not None
+        try:
+            theirs = flow.load(path)
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, f"{path.name} cannot be compared", error)
+            return False
+        return self.compare(theirs, "on disk")
+
+    def compare(self, other: Document, title: str) -> bool:
+        """Show what differs between another version and this window's; True if the canvas shows it.
+
+        Args:
+            title: what the other is called, such as ``on disk``.
+        """
+        mine = self._workspace.root
+        titles = title, "in this window"
+        dialog = DifferencesDialog(
+            self._window, other, mine, titles, self._themes.theme, self.on_canvas
+        )
+        dialog.exec()
+        wants_canvas = dialog.wants_canvas
+        dialog.deleteLater()
+        if wants_canvas and self.on_canvas is not None:
+            self.on_canvas(other, mine, *titles)
+        return wants_canvas

@@ -1,0 +1,451 @@
+"""Opening and saving: files, recent files, examples, unsaved changes, recovery after a crash.
+
+A document is replaced only after the new one is read completely, and unsaved changes are discarded
+only with the user's consent. A bundled example opens as a copy without a file, so that Save opens a
+file dialog.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit.clipboard import excerpt
+from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.io import flow
+from nodeflow.document.io.consents import remembered
+from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.io.journal import Journal
+from nodeflow.document.io.known_file import KnownFile
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowRead
+from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
+from nodeflow.resources import examples
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
+from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
+from nodeflow.ui.controllers.files.shared_file import SharedFile, not_a_file, obstacle
+from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
+from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.example_titles import example_order, title_of
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.shown_text import on_button
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.export_dialog import ExportDialog
+
+log = logging.getLogger("nodeflow")
+
+FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
+OPEN_FILTER = (
+    f"Graphs and data (*.flow *.png *.svg {' '.join(f'*{e}' for e in DATA_ENDINGS)});;{FILTER}"
+)
+
+
+class FileController(QObject):
+    """What the File menu does.
+
+    Signals:
+        opened: a document was opened or begun, to be shown.
+        data_chosen(path): a data file is to become a graph.
+    """
+
+    opened = Signal()
+    data_chosen = Signal(object)
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        canvas: CanvasView,
+        link: EngineLink,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+        themes: ThemeManager,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._canvas = window, workspace, canvas
+        self._settings, self._messages = settings, messages
+        self.shared = SharedFile(workspace, messages, settings)
+        self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
+        self.versions.copy_wanted.connect(self.begin_with)
+        self.versions.restore_wanted.connect(self._on_restore)
+        self.recovery = CrashRecovery(window, workspace, self.shared, messages)
+        self.weights = LearnedWeights(
+            window, workspace, link, settings, messages, actions, lambda: self.title, self.save
+        )
+        self.recovery.journal_begun.connect(self._on_journal)
+        self.recovery.recovered.connect(self._on_recovered)
+        self.recovery.keep_journal(workspace.root)
+        actions.bind(
+            {
+                "new": Binding(self.new),
+                "open": Binding(self.open),
+                "save": Binding(self.save),
+                "save_as": Binding(self.save_as),
+                "reload": Binding(self.reload, self._reload_blocked),
+                "export": Binding(self.export_picture, self._export_blocked),
+            }
+        )
+
+    # ---- actions ----------------------------------------------------------------------------
+
+    def new(self) -> None:
+        if self.may_leave():
+            self.begin_empty()
+
+    def open(self) -> None:
+        folder = str(self._settings.last_folder())
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open", folder, OPEN_FILTER)
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def save(self) -> bool:
+        """Save, under a name that the user chooses if there is none; True if it is saved."""
+        if self._workspace.root.path is None:
+            return self.save_as()
+        return self._save(self._workspace.root.path)
+
+    def save_as(self) -> bool:
+        document = self._workspace.root
+        start = document.path or self._settings.last_folder() / f"{self._suggested_name()}.flow"
+        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save the graph", str(start), FILTER)
+        if not chosen:
+            return False
+        path = Path(chosen)
+        path = path if path.suffix else path.with_suffix(".flow")
+        over = path != document.path and self.shared.is_elsewhere(path)
+        # the file dialog has asked whether to replace it, not whether somebody works with it
+        if over and not dialogs.ask_open_elsewhere(self._window, path.name):
+            return False
+        return self._save(path, over)
+
+    def _reload_blocked(self) -> Blocked | None:
+        if self._workspace.root.path is None:
+            return Blocked("The graph has no file yet.", "save_as")
+        if not self.shared.looks_changed and not self._workspace.root.is_modified:
+            return Blocked("The file has not changed since it was read.")
+        return None
+
+    def reload(self) -> None:
+        """Show the file as it is on disk, or do what else the user wants about two versions."""
+        document = self._workspace.root
+        assert document.path is not None
+        answer = dialogs.RELOAD
+        if document.is_modified and self.shared.is_changed:
+            answer = self._ask_changed(document.path, saving=False)
+        elif document.is_modified:
+            answer = dialogs.ask_revert(self._window, document.path.name)
+        self._settle_versions(answer)
+
+    def _ask_changed(self, path: Path, saving: bool) -> str:
+        """Whose version counts; the user may look at the differences first."""
+        while True:
+            answer = dialogs.ask_changed(self._window, path.name, saving)
+            if answer != dialogs.COMPARE:
+                return answer
+            if self.versions.compare_with_disk():
+                return dialogs.CANCEL
+
+    def _settle_versions(self, answer: str) -> bool:
+        """Do what the user wants about two versions; True if this window's one is saved."""
+        document = self._workspace.root
+        path = document.path
+        assert path is not None
+        if answer == dialogs.COPY:
+            return self.save_as()
+        if answer == dialogs.OVERWRITE:
+            return self._save(path, over=True)
+        if answer == dialogs.RELOAD and self.weights.may_leave():
+            self._reload(document, path)
+        return False
+
+    def _reload(self, document: Document, path: Path) -> None:
+        """Show what is in the file; the version that was shown is kept."""
+        shown = self._workspace.path
+        if self.load(path):
+            try:
+                self.shared.keep_own(document)
+            except NodeflowError as error:
+                dialogs.show_problem(self._window, "Your version was not kept", error)
+            self._workspace.go_to(shown)
+
+    def begin_empty(self) -> None:
+        """An empty document, without a question."""
+        self._show(Document())
+
+    def _export_blocked(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is nothing to draw.")
+        return None
+
+    def export_picture(self) -> None:
+        """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
+        document, canvas = self._workspace.document, self._canvas
+        borders = document.borders.values()
+        ids = [i for i in canvas.selection.with_contents() if i not in borders]
+        count = sum(i in document.nodes for i in ids)
+        whole = f"The subgraph {document.scope}" if document.scope else "The whole graph"
+        dialog = ExportDialog(
+            self._window,
+            canvas.renderer.theme.name,
+            canvas.renderer.export_rect().size(),
+            canvas.renderer.export_rect(ids).size() if ids else None,
+            (whole, f"The selection ({counted(count, 'node')})"),
+        )
+        if not dialog.exec():
+            return
+        options = dialog.options
+        start = document.path or self._settings.last_folder() / self._suggested_name()
+        name = f"{start.stem}-{document.scope}" if document.scope else start.stem
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window,
+            "Export picture",
+            str(start.with_name(f"{name}{options.suffix}")),
+            f"Pictures (*{options.suffix})",
+        )
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix.lower() not in (*PICTURES, ".pdf"):
+            path = path.with_name(path.name + options.suffix)
+        shown, analysis = document, self._workspace.analysis
+        if options.selection_only:
+            shown = excerpt(document, ids)
+            analysis = _analysis_of_excerpt(shown, document, analysis)
+        values = {document.nodes[i].name: canvas.node_state.value_of(i) for i in document.nodes}
+        views = canvas.node_state.views()
+        try:
+            render_file(
+                shown,
+                path,
+                scale=options.scale,
+                theme=options.theme,
+                values={name: value for name, value in values.items() if value},
+                views={document.nodes[i].name: v for i, v in views.items() if i in document.nodes},
+                analysis=analysis,
+            )
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "The picture was not written", error)
+        else:
+            self._messages.show_status(f"Wrote {path.name}")
+
+    # ---- opening ----------------------------------------------------------------------------
+
+    def open_path(self, path: Path) -> bool:
+        """Open a file unless the user keeps unsaved changes; True if it is open."""
+        if is_data(path):
+            self._offer_data(path)
+            return False
+        return self.may_leave() and self.load(path)
+
+    def _offer_data(self, path: Path) -> None:
+        if dialogs.ask_use_data(self._window, path.name):
+            self.data_chosen.emit(path)
+
+    def begin_with(self, document: Document, title: str) -> bool:
+        """Show a new document that is not saved yet; False if the user keeps the one before."""
+        if not self.may_leave():
+            return False
+        allowed = document.allowed
+        document = flow.loads(flow.dumps(document))  # without the steps that made it
+        document.allowed = allowed
+        document.mark_modified()
+        self._show(document, title)
+        return True
+
+    def load(self, path: Path, as_copy: bool = False) -> bool:
+        """Read a file and show it; on a problem show that, and keep what is open.
+
+        ``as_copy`` leaves the document without a file, so that Save asks for one; so does
+        opening a picture with a graph in it.
+        """
+        if is_data(path):
+            self._offer_data(path)
+            return False
+        if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
+            dialogs.show_problem(self._window, f"{path.name} cannot be opened", FlowRead(why))
+            return False
+        as_copy = as_copy or _is_picture(path)
+        known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
+        try:
+            document = load_picture(path) if _is_picture(path) else flow.load(path)
+        except NodeflowError as error:
+            log.warning("not opened: %s", error)
+            dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
+            return False
+        if as_copy:
+            document.path = None
+        else:
+            self._settings.add_recent(path)
+        self._show(document, path.stem if as_copy else "", known)
+        self._messages.show_status(f"Opened {path.name}")
+        return True
+
+    def load_quietly(self, path: Path) -> bool:
+        """Read a file and show it; False, and no message, where that fails."""
+        if _is_picture(path) or is_data(path) or not_a_file(path):
+            return False
+        known = KnownFile.read(path)
+        try:
+            document = flow.load(path)
+        except NodeflowError:
+            return False
+        self._settings.add_recent(path)
+        self._show(document, known=known)
+        return True
+
+    def open_example(self, path: Path) -> bool:
+        """Open a bundled example as a copy."""
+        return self.may_leave() and self.load(path, as_copy=True)
+
+    def may_leave(self) -> bool:
+        """Ask about unsaved changes and weights; False if the user wants to stay."""
+        return self._may_leave_document() and self.weights.may_leave()
+
+    def _may_leave_document(self) -> bool:
+        document = self._workspace.root
+        if not document.is_modified:
+            return True
+        answer = dialogs.ask_unsaved(self._window, self.title)
+        if answer == dialogs.SAVE:
+            return self.save()
+        return answer == dialogs.DISCARD
+
+    @property
+    def title(self) -> str:
+        """What the open document is called."""
+        return self._workspace.title
+
+    def open_recovered(
+        self, document: Document, title: str, known: KnownFile | None = None
+    ) -> bool:
+        """Open a document that a crash left behind; False if the user keeps the present one.
+
+        Args:
+            known: its file as it was before the crash; None if it counts as it is.
+        """
+        if not self.may_leave():
+            return False
+        self._show(document, title, known)
+        self.shared.look()
+        return True
+
+    def close(self) -> None:
+        """The window closes on purpose: nothing is left to recover."""
+        self.recovery.close()
+        self.weights.journal = None
+        self.shared.close()
+
+    # ---- menus ------------------------------------------------------------------------------
+
+    def fill_recent(self, menu: QMenu) -> None:
+        """Fill the menu of recent files."""
+        menu.clear()
+        paths = self._settings.recent_files()
+        for path in paths:
+            action = menu.addAction(on_button(path.name), partial(self.open_path, path))
+            action.setToolTip(plain_tip(str(path)))
+        if not paths:
+            menu.addAction("No recent files").setEnabled(False)
+
+    def fill_examples(self, menu: QMenu) -> None:
+        """Fill the menu of examples."""
+        menu.clear()
+        for path in sorted(examples(), key=example_order):
+            menu.addAction(title_of(path.stem), partial(self.open_example, path))
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _show(self, document: Document, title: str = "", known: KnownFile | None = None) -> None:
+        self.recovery.keep_journal(document)
+        if document.path is not None:
+            known_before = (*document.allowed, *remembered(document.path))
+            document.allowed = tuple(dict.fromkeys(known_before))
+        self._workspace.open(document, given_title=title)
+        self.opened.emit()
+        self.shared.opened(document.path, known)
+
+    def _save(self, path: Path, over: bool = False) -> bool:
+        document = self._workspace.root
+        if why := obstacle(path):
+            return dialogs.ask_blocked_save(self._window, why) and self.save_as()
+        before = document.path
+        moves = before is None or before.parent != path.parent
+        anchored = moves and reanchor(document, path.parent)
+        try:
+            saved = self.shared.write(path, over)
+        except (NodeflowError, OSError) as error:
+            if anchored:
+                document.undo()
+            dialogs.show_problem(self._window, "The graph was not saved", error)
+            return False
+        if not saved:
+            return self._settle_versions(self._ask_changed(path, saving=True))
+        self.recovery.saved()
+        self._settings.add_recent(path)
+        if moves:
+            self._workspace.reanalyse()
+        self._workspace.saved.emit()
+        self._messages.show_status(f"Saved {path.name}")
+        return True
+
+    @Slot(object, str)
+    def _on_restore(self, document: Document, text: str) -> None:
+        """Show another version of the file, to be saved; that of this window is kept."""
+        before = self._workspace.root
+        if not self.weights.may_leave():
+            return
+        try:
+            if before.is_modified:
+                self.shared.keep_own(before)
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "Your version was not kept", error)
+            return
+        document.path = before.path
+        document.mark_modified()
+        self._show(document, known=self.shared.known)
+        self._messages.show(text, "info", "save", "Save")
+
+    @Slot(object)
+    def _on_journal(self, journal: Journal) -> None:
+        self.weights.journal = journal
+
+    @Slot(object, object, object)
+    def _on_recovered(
+        self, document: Document, known: KnownFile | None, weights: Path | None
+    ) -> None:
+        self._show(document, known=known)
+        if weights is not None:
+            self.weights.recover(weights)
+
+    def _suggested_name(self) -> str:
+        return self._workspace.given_title or "graph"
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES
+
+
+def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:
+    """What is known of nodes whose sources are not among them is taken from where they are."""
+    known = {}
+    for record in shown.nodes.values():
+        old = document.node_named(record.name)
+        if old is not None and len(document.wires_into(old.id)) > len(shown.wires_into(record.id)):
+            known[record.id] = analysis.out_types(old.id) or {}
+    return Analysis(shown, known=known)

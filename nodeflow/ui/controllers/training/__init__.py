@@ -1,0 +1,1 @@
+"""Trainings, predictions, and what they learned."""

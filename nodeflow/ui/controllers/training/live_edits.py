@@ -1,0 +1,33 @@
+"""Whether edits of an optimizer's numbers reach the training that runs: the user's choice."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from nodeflow.host.protocol import FollowEdits
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.settings import Settings
+
+
+class LiveEdits(QObject):
+    """Gives the engine the choice, at the start and whenever it changes."""
+
+    def __init__(
+        self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet
+    ) -> None:
+        super().__init__(parent)
+        self._link, self._settings, self._actions = link, settings, actions
+        actions.bind({"follow_edits": Binding(self._toggle)})
+        self._show()
+        if not settings.edits_reach_training:
+            link.set(FollowEdits(False))
+
+    def _toggle(self) -> None:
+        self._settings.edits_reach_training = not self._settings.edits_reach_training
+        self._link.set(FollowEdits(self._settings.edits_reach_training))
+        self._show()
+
+    def _show(self) -> None:
+        self._actions["follow_edits"].setChecked(self._settings.edits_reach_training)

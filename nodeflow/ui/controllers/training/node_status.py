@@ -1,0 +1,142 @@
+"""The states of nodes while something runs: running, done, out of date, stopped at a breakpoint.
+
+Short states are not shown: a run that answers at once shows no `running`, and a value that follows
+an edit at once is never `stale`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from nodeflow.document.model.records import Change
+from nodeflow.host import protocol as p
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.workspace import Workspace
+
+SHOWN_AFTER_MS = 150
+STALE_AFTER_MS = 400
+
+
+class NodeStatus(QObject):
+    """Sets the states of nodes on the canvas."""
+
+    def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
+        super().__init__(canvas)
+        self._workspace, self._link, self._canvas = workspace, link, canvas
+        self._wanted: list[str] = []
+        self._edited: set[str] = set()
+        self._hit: list[str] = []
+        self._soon = QTimer(self, singleShot=True, interval=SHOWN_AFTER_MS)
+        self._soon.timeout.connect(self._show_running)
+        self._late = QTimer(self, singleShot=True, interval=STALE_AFTER_MS)
+        self._late.timeout.connect(self._show_stale)
+        workspace.changed.connect(self._on_changed)
+        workspace.entered.connect(self._forget)
+        workspace.replaced.connect(self._forget)
+        link.previews.connect(self._on_previews)
+        link.state_changed.connect(self._on_state)
+        link.died.connect(self._forget)
+
+    # ---- a run that was asked for -----------------------------------------------------------
+
+    def begin(self, node_ids: list[str]) -> None:
+        """These nodes of the shown graph are to be computed."""
+        self._clear("done", "running")
+        self._wanted = node_ids
+        self._soon.start()
+
+    def end(self, names: set[str]) -> None:
+        """They were; names of those with a value, as the shown graph has them."""
+        nodes = self._workspace.document.nodes
+        wanted, self._wanted = self._wanted, []
+        self._soon.stop()
+        here = [i for i in wanted if i in nodes]
+        self._canvas.node_state.set_status(
+            {i: "done" if nodes[i].name in names else "" for i in here}
+        )
+
+    # ---- a training -------------------------------------------------------------------------
+
+    def hit(self, nodes: tuple[str, ...]) -> None:
+        """A training stopped at the breakpoints of these nodes (full names)."""
+        paths = [path for path in map(self._workspace.find, nodes) if path is not None]
+        self._hit = [i for i in map(self._here, paths) if i]
+        self._canvas.node_state.set_status(dict.fromkeys(self._hit, "hit"))
+
+    @Slot(str)
+    def _on_state(self, state: str) -> None:
+        if state != "paused" and self._hit:
+            self._canvas.node_state.set_status(dict.fromkeys(self._hit, ""))
+            self._hit = []
+        if state in ("training", "paused"):
+            self._clear("done")
+            self._canvas.node_state.set_status(dict.fromkeys(self._trained(), "running"))
+        elif state == "idle":
+            self._clear("running")
+
+    def _trained(self) -> list[str]:
+        """The optimizer that trains, if it is in the shown graph."""
+        workspace = self._workspace
+        chosen = workspace.root.training.get("optimizer")
+        paths = [str(chosen)] if chosen else workspace.optimizers[:1]
+        return [i for i in map(self._here, paths) if i in workspace.document.nodes]
+
+    def _here(self, path: str) -> str:
+        """The id of a node at a path, if it is in the shown graph; else nothing."""
+        *steps, node = path.split("/")
+        return node if tuple(steps) == self._workspace.path else ""
+
+    # ---- edits ------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        if change.only_moves:
+            return
+        self._edited.update(record.id for record in change.nodes_added)
+        self._edited.update(after.id for _, after in change.nodes_changed)
+        self._edited.update(wire.target for wire in change.wires_added)
+        self._edited.update(wire.target for wire in change.wires_removed)
+        self._late.start()
+        self._clear("done")
+
+    @Slot(object)
+    def _on_previews(self, message: p.Previews) -> None:
+        if message.watch or message.step is not None:
+            self._edited.clear()
+            self._late.stop()
+
+    def _show_stale(self) -> None:
+        """New values are late: those shown are of before the edit."""
+        document, waiting = self._workspace.document, list(self._edited)
+        self._edited.clear()
+        seen: set[str] = set()
+        while waiting:
+            node = waiting.pop()
+            if node not in seen and node in document.nodes:
+                seen.add(node)
+                waiting += [wire.target for wire in document.wires_out_of(node)]
+        shown = [i for i in seen if self._canvas.node_state.value_of(i) is not None]
+        self._canvas.node_state.set_status(dict.fromkeys(shown, "stale"))
+
+    # ---- together ---------------------------------------------------------------------------
+
+    def _show_running(self) -> None:
+        self._canvas.node_state.set_status(dict.fromkeys(self._wanted, "running"))
+
+    def _clear(self, *states: str) -> None:
+        """Take these states from the nodes that have them."""
+        known = self._canvas.node_state.statuses()
+        self._canvas.node_state.set_status({i: "" for i, state in known.items() if state in states})
+
+    def _forget(self, *_: Any) -> None:
+        """Another graph is shown, or nothing runs any more."""
+        self._soon.stop()
+        self._late.stop()
+        self._wanted, self._hit = [], []
+        self._edited.clear()
+        self._clear("running", "hit", "done", "stale")
+        if self._link.is_training:
+            self._on_state(self._link.state)

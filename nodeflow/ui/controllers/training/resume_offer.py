@@ -1,0 +1,46 @@
+"""Asks at the start about a training that a crash interrupted, and goes on with it."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.document.io import flow
+from nodeflow.document.io.kept_training import Unfinished, unfinished
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.training.run_controller import RunController
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
+
+
+def offer_resume(
+    window: QWidget, workspace: Workspace, files: FileController, run: RunController
+) -> None:
+    """Ask about the newest training that can go on; the others wait for the next start."""
+    found = unfinished()
+    if not found:
+        return
+    answer = dialogs.ask_resume(window, found[0].name, found[0].step)
+    if answer == dialogs.DISCARD:
+        found[0].discard()
+    elif answer == dialogs.YES:
+        _resume(window, workspace, files, run, found[0])
+
+
+def _resume(
+    window: QWidget,
+    workspace: Workspace,
+    files: FileController,
+    run: RunController,
+    found: Unfinished,
+) -> None:
+    try:
+        document = found.document()
+    except NodeflowError as error:
+        dialogs.show_problem(window, "This training cannot go on", error)
+        return
+    is_open = flow.dumps(document) == flow.dumps(workspace.root)
+    if not is_open and not files.open_recovered(document, found.title, found.known):
+        return
+    if run.unfinished.take(found):
+        run.go_on()

@@ -1,0 +1,527 @@
+"""The Run menu: runs and trainings, and how their results reach canvas and panels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document.analysis.paths import scoped_name, walk
+from nodeflow.document.analysis.traversal import levels
+from nodeflow.document.edit import commands
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import Change, NodeRecord
+from nodeflow.engine.feeds import feed_hint
+from nodeflow.errors import NonFiniteError
+from nodeflow.host import protocol as p
+from nodeflow.number_text import counted
+from nodeflow.train.events import Event, Hit
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.training.node_status import NodeStatus
+from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.problem_list import ProblemList
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+OPTIMIZER = "gradient_descent"
+NOTHING_RUNS = Blocked(
+    "This subgraph is shown by itself, not inside an instance, so nothing in it runs."
+)
+FEW, MOST_SHOWN = 200, 2000
+"""All values of a document with at most so many nodes are live; of a larger one those in sight."""
+NO_VALUE = ("error", "deferred")
+LOSS_WORDS = ("loss", "cost", "entropy", "error")
+
+
+class RunController(QObject):
+    """Starts runs and trainings, and shows what comes back.
+
+    Signals:
+        values_changed(names): these tensors have new values.
+        feeds_missing(names): placeholders without a feed, that live values wait for.
+        notices_changed(texts): what the user has to know about the data.
+        notices_requested: the user wants to read them.
+        training_started: a training was asked for.
+        profile_started: measuring was asked for.
+        profile_failed: it could not be measured.
+        download_started: the full data set was asked for.
+    """
+
+    values_changed = Signal(object)
+    feeds_missing = Signal(object)
+    notices_changed = Signal(object)
+    notices_requested = Signal()
+    training_started = Signal()
+    profile_started = Signal()
+    profile_failed = Signal()
+    download_started = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        canvas: CanvasView,
+        problems: ProblemList,
+        messages: Messages,
+        actions: ActionSet,
+        unfinished: UnfinishedTraining,
+    ) -> None:
+        super().__init__(canvas)
+        self.unfinished = unfinished
+        self._workspace, self._link, self._canvas = workspace, link, canvas
+        self._problems, self._messages, self._actions = problems, messages, actions
+        self.shows_order = False
+        self.target: str | None = None
+        self.data_notices: tuple[str, ...] = ()
+        self.waiting_for: tuple[str, ...] = ()
+        self._run = -1
+        self._last: p.Previews | None = None
+        self.states = NodeStatus(workspace, link, canvas)
+        link.previews.connect(self._on_previews)
+        link.failed.connect(self._on_failed)
+        link.done.connect(self._on_done)
+        link.training.connect(self._on_training)
+        link.state_changed.connect(self._on_state)
+        workspace.changed.connect(self._on_changed)
+        workspace.entered.connect(self._on_entered)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.selected.connect(self._on_selected)
+        link.show(self._shown_names)
+        canvas.viewport.changed.connect(link.look)
+        workspace.selected.connect(link.look)
+        workspace.entered.connect(link.look)
+
+        actions.bind(self._bindings())
+        actions.refreshing.connect(self._check_order)
+
+    def _bindings(self) -> dict[str, Binding]:
+        link = self._link
+        return {
+            "run": Binding(self._run_all, self._run_blocked),
+            "run_to": Binding(self._run_to, self._run_to_blocked),
+            "undim": Binding(self._undim),
+            "order": Binding(self._toggle_order, self._order_blocked),
+            "train": Binding(partial(self._begin, resume=False), self._train_blocked),
+            "continue": Binding(partial(self._begin, resume=True), self._continue_blocked),
+            "resume_training": Binding(self.go_on, self._go_on_blocked),
+            "pause": Binding(self._pause, self._pause_blocked),
+            "step": Binding(link.step, self._step_blocked),
+            "stop": Binding(link.stop, self._stop_blocked),
+            "profile": Binding(self._profile, self._run_blocked),
+            "initialise": Binding(link.initialise, self._initialise_blocked),
+            "fetch_data": Binding(self._fetch_data),
+            "add_optimizer": Binding(self._add_optimizer),
+        }
+
+    # ---- run --------------------------------------------------------------------------------
+
+    def _run_blocked(self) -> Blocked | None:
+        if not self._workspace.root.nodes:
+            return Blocked("The graph is empty: there is nothing to run.", "tutorial")
+        return self._engine_blocked() or self._busy()
+
+    def _run_all(self) -> None:
+        self._undim()
+        self._start(None)
+
+    def _run_to_blocked(self) -> Blocked | None:
+        if len(self._workspace.selection) != 1:
+            return Blocked("Select one node to compute it and what it depends on.")
+        if self._workspace.is_apart:
+            return NOTHING_RUNS
+        return self._run_blocked()
+
+    def _run_to(self) -> None:
+        record = self._workspace.document.nodes[self._workspace.selection[0]]
+        self.target = record.id
+        self._dim()
+        self._start(tuple(self._names_of(record)))
+        text = f"Computed {record.name} and what it depends on; the rest is dimmed."
+        self._messages.show(text, "info", "undim", "Show everything")
+
+    def _undim(self) -> None:
+        if self.target is not None:
+            self.target = None
+            self._canvas.node_state.set_dimmed(None)
+            self._messages.message_retracted.emit("undim")
+
+    def _toggle_order(self) -> None:
+        self.shows_order = not self.shows_order
+        self._number()
+        if self.shows_order:
+            self._messages.show_status("Nodes with the same number can run at the same time")
+
+    def _order_blocked(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is no order to show.")
+        return None
+
+    # ---- train ------------------------------------------------------------------------------
+
+    def _train_blocked(self) -> Blocked | None:
+        found = self._workspace.optimizers
+        if not found:
+            return Blocked("To train, connect an optimizer to the loss.", "add_optimizer")
+        conflicts = [p for p in self._workspace.conflicts if p.severity == "error"]
+        if conflicts:
+            count = counted(len(conflicts), "conflict")
+            return Blocked(f"A merge left {count} in this file to decide.", "show_problems")
+        broken = [path for path in found if path.split("/")[0] in self._broken()]
+        if broken:
+            name = scoped_name(self._workspace.root, min(broken))
+            text = f"{name} cannot run because of an error in the graph."
+            return Blocked(text, "show_problems")
+        return self._engine_blocked() or self._busy()
+
+    def _continue_blocked(self) -> Blocked | None:
+        blocked = self._train_blocked()
+        if blocked is None and not self._link.has_trained:
+            return Blocked("No trained weights to continue from.", "train")
+        return blocked
+
+    def _go_on_blocked(self) -> Blocked | None:
+        blocked = self._train_blocked()
+        if blocked is None and not self.unfinished.step:
+            return Blocked("No training was interrupted.", "train")
+        return blocked
+
+    def go_on(self) -> None:
+        """Go on with the training that was stopped or interrupted, to the bit."""
+        self._prepare_training()
+        self._link.train(keep=self.unfinished.go_on())
+
+    def _pause_blocked(self) -> Blocked | None:
+        return None if self._link.is_training else Blocked("No training is running.")
+
+    def _pause(self) -> None:
+        if self._link.state == "paused":
+            self._link.resume()
+        else:
+            self._link.pause()
+
+    def _step_blocked(self) -> Blocked | None:
+        if self._link.state == "paused":
+            return None
+        if self._link.state == "training":
+            return Blocked("Pause first, then go step by step.", "pause")
+        return Blocked("No training is running.")
+
+    def _stop_blocked(self) -> Blocked | None:
+        if self._link.is_training or self._link.state == "running":
+            return None
+        return Blocked("Nothing is running.")
+
+    def _profile(self) -> None:
+        self._problems.set_run_problems([])
+        self._messages.dismissed.emit()
+        self.profile_started.emit()
+        self._link.profile()
+
+    def _initialise_blocked(self) -> Blocked | None:
+        if not self._workspace.has_variables:
+            return Blocked("The graph has no variables.")
+        return self._engine_blocked() or self._busy()
+
+    def _fetch_data(self) -> None:
+        self.download_started.emit()
+        self._link.start_download("mnist")
+
+    def _add_optimizer(self) -> None:
+        """Add an optimizer, wired to what looks like the loss, as one undo step."""
+        document = self._workspace.document
+        loss = self._likely_loss()
+        with document.transaction("Add an optimizer"):
+            x, y = loss.pos if loss else (0, 0)
+            new = commands.add_node(document, OPTIMIZER, (x + 280, y))
+            if loss is not None:
+                port = next(iter(self._workspace.analysis.out_types(loss.id) or {}), "out")
+                commands.connect(document, loss.id, port, new, "loss")
+        self._canvas.selection.select([new])
+        self._canvas.viewport.center_on(new)
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _broken(self) -> Set[str]:
+        """Nodes that cannot run, found once per state of the document."""
+        document = self._workspace.root
+        if self._broken_at != (document, document.revision):
+            self._broken_at = (document, document.revision)
+            self._broken_nodes = self._workspace.root_analysis.broken()
+        return self._broken_nodes
+
+    _broken_at: tuple[object, int] | None = None
+    _broken_nodes: Set[str] = frozenset()
+
+    def _engine_blocked(self) -> Blocked | None:
+        if not self._link.is_up and self._link.ever_ready:
+            return Blocked("The engine is not running.", "restart_engine")
+        return None
+
+    def _busy(self) -> Blocked | None:
+        if self._link.is_training:
+            return Blocked("A training is running.", "stop")
+        return None
+
+    def _start(self, names: tuple[str, ...] | None) -> None:
+        self._problems.set_run_problems([])
+        workspace, target = self._workspace, self.target
+        nodes = workspace.document.nodes
+        wanted = nodes if target is None else workspace.analysis.ancestors(target)
+        self.states.begin(list(wanted))
+        self._run = self._link.run(names)
+
+    def _begin(self, resume: bool) -> None:
+        self._prepare_training()
+        self._link.train(resume, self.unfinished.begin())
+
+    def branch(self, step: int) -> None:
+        """Train on from before a step of the last training, with what was edited since."""
+        blocked = self._train_blocked()
+        if blocked is not None:
+            self._messages.show(blocked.reason, "warning")
+            return
+        self._prepare_training()
+        self._link.train(keep=self.unfinished.begin(), branch=step)
+
+    def _prepare_training(self) -> None:
+        self._undim()
+        self._problems.set_run_problems([])
+        self._messages.dismissed.emit()
+        self.training_started.emit()
+
+    def _names_of(self, record: NodeRecord) -> list[str]:
+        """Names of a node's tensors; the node's own name if it has none."""
+        count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
+        name = self._workspace.full_name(record.name)
+        return [name, *(f"{name}:{i}" for i in range(1, count))]
+
+    def _likely_loss(self) -> NodeRecord | None:
+        """A float scalar that nothing consumes, by preference one called like a loss."""
+        document, analysis = self._workspace.document, self._workspace.analysis
+        found = []
+        for record in document.nodes.values():
+            first = next(iter((analysis.out_types(record.id) or {}).values()), None)
+            if first is None or first.shape != () or not first.is_float:
+                continue
+            if document.wires_into(record.id) and not document.wires_out_of(record.id):
+                found.append(record)
+        named = [r for r in found if any(word in r.name.lower() for word in LOSS_WORDS)]
+        return next(iter(named or found), None)
+
+    def _dim(self) -> None:
+        document = self._workspace.document
+        if self.target is None or self.target not in document.nodes:
+            self._undim()
+            return
+        needed = self._workspace.analysis.ancestors(self.target)
+        self._canvas.node_state.set_dimmed(set(document.nodes) - needed)
+
+    def _number(self) -> None:
+        shown = levels(self._workspace.document) if self.shows_order else None
+        self._canvas.node_state.set_order(shown)
+
+    # ---- what comes back --------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_previews(self, message: p.Previews) -> None:
+        self._keep(message)
+        self._show_values(message)
+        self.values_changed.emit(tuple(message.values))
+        if message.missing != self.waiting_for:
+            self.waiting_for = message.missing
+            self.feeds_missing.emit(message.missing)
+        if message.step is None and message.notices != self.data_notices:
+            self.data_notices = message.notices
+            self.notices_changed.emit(message.notices)
+        if message.request == self._run and not message.watch:
+            self._run = -1
+            self.states.end(self._values_here(message))
+            self._report(message)
+
+    @property
+    def values(self) -> Mapping[str, p.Preview]:
+        """The previews that came last, by tensor name."""
+        return {} if self._last is None else self._last.values
+
+    def _shown_names(self) -> tuple[str, ...] | None:
+        """The nodes whose values are drawn at this zoom, and all outputs of the selected ones;
+        None for all of a small document."""
+        workspace = self._workspace
+        if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
+            return None
+        if workspace.is_apart:
+            return ()
+        document, names = workspace.document, []
+        canvas = self._canvas
+        visible: Iterable[str] = ()
+        if canvas.renderer.draws_values or canvas.renderer.tints is not None:
+            visible = islice(canvas.viewport.visible_ids(), MOST_SHOWN)
+        for node_id in dict.fromkeys([*visible, *workspace.selection]):
+            record = document.nodes.get(node_id)
+            if record is None:
+                continue
+            name = workspace.full_name(record.name)
+            names.append(name)
+            if node_id in workspace.selection:
+                count = len(workspace.analysis.out_types(node_id) or ())
+                names += [f"{name}:{index}" for index in range(1, count)]
+        return tuple(names)
+
+    def _keep(self, message: p.Previews) -> None:
+        """Remember the values; those of a training come without the ones that it never changes,
+        others without what was not asked for. Values of two steps do not mix."""
+        mixes = self._last is not None and self._last.past == message.past
+        if (
+            self._last is not None
+            and mixes
+            and (message.step is not None or message.names is not None)
+        ):
+            asked = set(message.names or ()) if message.step is None else set()
+            last = {n: value for n, value in self._last.values.items() if n not in asked}
+            message = replace(message, values={**last, **message.values})
+        self._last = message
+
+    def _show_values(self, message: p.Previews) -> None:
+        """Give the nodes that are shown their values: those of the instance that is entered."""
+        document, scope = self._workspace.document, self._workspace.scope
+        values = dict(message.values)
+        for name in message.iterations:  # a loop shows what the chosen iteration gives
+            if f"{name}/" in values:
+                values[name] = values.pop(f"{name}/")
+        if scope:
+            inside = [name for name in values if name.startswith(scope)]
+            values = {name[len(scope) :]: values[name] for name in inside}
+        self._canvas.node_state.set_values(values)
+        is_whole = message.step is None or message.past is not None
+        if is_whole and not message.pending and (message.watch or self.target is None):
+            have = {name.partition(":")[0] for name in values}
+            if message.names is None:
+                asked: Iterable[str] = document.names
+            else:
+                asked = (n.removeprefix(scope) for n in message.names if n.startswith(scope))
+            records = (document.node_named(name) for name in asked if name not in have)
+            stale = [record.id for record in records if record is not None]
+            self._canvas.node_state.clear_values(stale)
+
+    def _values_here(self, message: p.Previews) -> set[str]:
+        """Names of the shown graph's nodes that have a value."""
+        scope = self._workspace.scope
+        good = (name for name, value in message.values.items() if value.kind not in NO_VALUE)
+        return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
+
+    @Slot()
+    def _on_entered(self) -> None:
+        """Another graph is shown: with the values that came last."""
+        self._undim()
+        if self._last is not None:
+            self._show_values(self._last)
+        if self.shows_order:
+            self._number()
+
+    def _report(self, message: p.Previews) -> None:
+        """Say how a run that the user asked for went."""
+        problems = [self._missing_problem(name) for name in message.missing]
+        for name, value in message.values.items():
+            if value.kind == "error":
+                problems.append(Problem(name.partition(":")[0], None, value.text))
+        self._problems.set_run_problems(problems)
+        if problems:
+            self._tell(problems[0])
+            return
+        count = len(message.values)
+        self._messages.show_status(f"Computed {counted(count, 'tensor')}")
+
+    def _missing_problem(self, name: str) -> Problem:
+        place = self._workspace.find(name)
+        *path, node = (place or "").split("/")
+        inside = self._workspace.root_analysis.at(path) if place else None
+        kind = inside.type_of(node, "out") if inside is not None else None
+        return Problem(
+            name,
+            "feed",
+            f"this placeholder has no data yet{f'; it takes {kind}' if kind else ''}",
+            feed_hint(name, kind) if kind else None,
+            kind="MissingFeed",
+        )
+
+    def _tell(self, problem: Problem) -> None:
+        place = self._workspace.find(problem.node) if problem.node else None
+        fix, text = (f"node:{place}", "Show the node") if place else ("", "")
+        self._messages.show(sentence(problem), "error", fix, text)
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        error = message.error
+        log.warning("%s failed: %s", message.what, error)
+        if message.what == "LoadWeights":
+            text = f"{sentence(error)} Variables have their initial values."
+            self._messages.show(text, "warning", "", "")
+            return
+        if message.what == "Profile":
+            self.profile_failed.emit()
+        problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
+        if message.what == "FetchTensor":
+            return  # the viewer shows it
+        if message.what == "Evaluate" and message.request != self._run:
+            self._messages.show_status(f"No live values: {sentence(error)}")
+            return
+        self.states.end(set())
+        self._problems.set_run_problems([problem])
+        if error.kind != NonFiniteError.__name__:  # `Divergence` tells of it, with what may help
+            self._tell(problem)
+
+    @Slot(object)
+    def _on_training(self, event: Event) -> None:
+        if not isinstance(event, Hit):
+            return
+        self.states.hit(event.nodes)
+        first = self._workspace.find(event.nodes[0])
+        text = f"Breakpoint: {event.reason}. Paused after step {event.step}."
+        fix, words = (f"node:{first}", "Show the node") if first else ("", "")
+        self._messages.show(text, "warning", fix, words)
+
+    @Slot(object)
+    def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.VariablesInitialized):
+            self._messages.show_status(f"Initialised {message.count} variables")
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        if change.only_moves:
+            return
+        if self.shows_order:
+            self._number()
+        if self.target is not None:
+            self._dim()
+
+    @Slot(str)
+    def _on_state(self, state: str) -> None:
+        self._actions.refresh_soon()
+
+    def _check_order(self) -> None:
+        self._actions["order"].setChecked(self.shows_order)
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.target = None
+        self.shows_order = False
+        self._last = None
+        self.waiting_for = self.data_notices = ()
+        self.feeds_missing.emit(())
+        self.notices_changed.emit(())
+        self._problems.set_run_problems([])
+
+    @Slot(object)
+    def _on_selected(self, ids: tuple[str, ...]) -> None:
+        if not ids:
+            self._undim()

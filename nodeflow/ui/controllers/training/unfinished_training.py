@@ -1,0 +1,129 @@
+"""The training of the open document that can go on: after a stop, or when the engine or the window
+died.
+
+While a training runs the engine writes its state to a folder of the user's. The folder goes when
+the training is done, when another one begins, and when the document is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document.io.kept_training import KeptTraining, Unfinished
+from nodeflow.errors import FileProblem
+from nodeflow.host import protocol as p
+from nodeflow.number_text import count
+from nodeflow.train.events import CheckpointWritten, Diverged, Done, Event, Resumed
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+EVERY = "15s"
+"""How often the engine writes the state of a training."""
+
+
+class UnfinishedTraining(QObject):
+    """Where the training is kept, and from which step it can go on.
+
+    Attributes:
+        step: the step; 0 if there is nothing to go on from.
+
+    Signals:
+        changed: there is something to go on from, or there no longer is.
+    """
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace, link: EngineLink, messages: Messages) -> None:
+        super().__init__(link)
+        self._workspace, self._link, self._messages = workspace, link, messages
+        self._kept: KeptTraining | None = None
+        self._runs = False
+        self.step = 0
+        link.training.connect(self._on_event)
+        link.failed.connect(self._on_failed)
+        link.state_changed.connect(self._on_state)
+        workspace.replaced.connect(self.discard)
+
+    @property
+    def text(self) -> str:
+        """What the button says."""
+        return f"Resume at step {count(self.step)}" if self.step else "Resume the training"
+
+    def begin(self) -> p.Keep | None:
+        """A training begins: where the engine keeps it; None where that cannot be written."""
+        self.discard()
+        try:
+            self._kept = KeptTraining.begin(self._workspace.root, self._workspace.title)
+        except FileProblem as error:
+            log.warning("the training is not kept for a crash: %s", error)
+            return None
+        self._runs = True
+        return p.Keep(str(self._kept.states), EVERY)
+
+    def go_on(self) -> p.Keep | None:
+        """The training goes on: from where."""
+        if self._kept is None:
+            return None
+        self._runs = True
+        self._set_step(0)
+        return p.Keep(str(self._kept.states), EVERY, go_on=True)
+
+    def take(self, found: Unfinished) -> bool:
+        """Own a training that a crash left behind; False if another window does."""
+        self.discard()
+        self._kept = found.take()
+        if self._kept is not None:
+            self._set_step(self._kept.step)
+        return self._kept is not None
+
+    @Slot()
+    def discard(self) -> None:
+        """There is nothing to go on from any more."""
+        if self._kept is not None:
+            self._kept.discard()
+            self._kept = None
+        self._runs = False
+        self._set_step(0)
+
+    def _set_step(self, step: int) -> None:
+        if step != self.step:
+            self.step = step
+            self.changed.emit()
+
+    def look(self) -> bool:
+        """See what was written before the training ended, or the engine did; returns whether the
+        training ran and can go on."""
+        ran, self._runs = self._runs, False
+        self._set_step(self._kept.step if self._kept is not None else 0)
+        return ran and self.step > 0
+
+    @Slot(object)
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Resumed):
+            self._messages.show_status(f"Resumed after step {count(event.step)}")
+            for notice in event.notices:
+                log.info("%s", notice)
+        elif isinstance(event, CheckpointWritten) and event.problem:
+            log.warning("the training is not kept for a crash: %s", event.problem)
+        elif isinstance(event, Diverged):
+            self.discard()
+        elif isinstance(event, Done):
+            if event.stopped:
+                self.look()
+            else:
+                self.discard()
+
+    @Slot(str)
+    def _on_state(self, state: str) -> None:
+        if state == "starting":  # another engine, after the user's wish
+            self.look()
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        if message.what == "Train" and self._runs:
+            self.look()

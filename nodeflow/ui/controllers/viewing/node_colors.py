@@ -1,0 +1,187 @@
+"""Colours nodes and wires by what the user chooses, with the numbers that the engine sends."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+
+from PySide6.QtCore import QObject, Slot
+
+from nodeflow.document.model.records import Change
+from nodeflow.host import protocol as p
+from nodeflow.host.values import OF_TRAINING, OF_VALUES, TIME, Measured
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.scene.tints import Tints
+from nodeflow.ui.canvas.view.color_legend import ColorLegend
+from nodeflow.ui.controllers.training.run_controller import RunController
+from nodeflow.ui.controllers.viewing.node_navigator import place_of
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
+from nodeflow.ui.core.colorings import COLORINGS, Coloring
+from nodeflow.ui.core.engine.kernel_totals import totals
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+
+VIEW = "measures"
+NOT_MEASURED = "measure the time first"
+
+
+class NodeColors(QObject):
+    """The actions of the menu Colour by, and the legend."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        canvas: CanvasView,
+        run: RunController,
+        views: ViewWatcher,
+        settings: Settings,
+        themes: ThemeManager,
+        actions: ActionSet,
+    ) -> None:
+        super().__init__(canvas)
+        self._workspace, self._link, self._canvas = workspace, link, canvas
+        self._run, self._settings, self._actions = run, settings, actions
+        self.legend = ColorLegend(canvas, canvas.renderer)
+        self.legend.chosen.connect(self.choose)
+        self.legend.measure_requested.connect(partial(actions.trigger, "profile"))
+        self._views = views
+        self._derived: p.ViewValue | None = None
+        self._times: dict[str, Measured] = {}
+        """By the path of the node."""
+        themes.changed.connect(self.legend.set_theme)
+        actions.bind(
+            {f"color_{i or 'none'}": Binding(partial(self.choose, i)) for i in ("", *COLORINGS)}
+        )
+        actions.refreshing.connect(self._check)
+        run.values_changed.connect(self._follow)
+        views.arrived.connect(self._on_view)
+        link.profiled.connect(self._on_profile)
+        workspace.entered.connect(self._follow)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.edited.connect(self._on_edit)
+        self.choose(settings.color_by)
+
+    def choose(self, coloring: str) -> None:
+        """Colour by this from now on; an empty id is nothing."""
+        known = coloring if coloring in COLORINGS else ""
+        self._settings.color_by = known
+        self._link.measure(known if known in OF_VALUES else "")
+        self._watch()
+        self._follow()
+        self._actions.refresh_soon()
+
+    def _watch(self) -> None:
+        """Let the engine compute what training derives, while that is chosen."""
+        self._derived = None
+        chosen = self._settings.color_by
+        spec = p.ViewSpec(VIEW, "", (("of", chosen),))
+        self._views.ask((spec,) if chosen in OF_TRAINING else (), VIEW)
+
+    def _check(self) -> None:
+        chosen = self._settings.color_by
+        for each in ("", *COLORINGS):
+            self._actions[f"color_{each or 'none'}"].setChecked(each == chosen)
+
+    @Slot()
+    def _follow(self, *_: object) -> None:
+        """Colour with the numbers that there are now."""
+        coloring = COLORINGS.get(self._settings.color_by)
+        tints = None
+        if coloring is not None:
+            tints = self._tints(coloring)
+        self._canvas.renderer.set_tints(tints)
+        needs_measuring = coloring is not None and coloring.id == TIME and not self._times
+        self.legend.show_tints(tints, needs_measuring)
+
+    def _tints(self, coloring: Coloring) -> Tints:
+        if coloring.id == TIME:
+            why = "it has no kernel of its own" if self._times else NOT_MEASURED
+            return Tints.of(coloring, self._times_here(), why)
+        if coloring.id in OF_VALUES:
+            return Tints.of(coloring, self._here(self._measured(coloring.id)))
+        view = self._derived
+        if view is None or view.error or view.data.of != coloring.id:
+            error = view.error if view is not None else ""
+            why = error[:1].lower() + error[1:].rstrip(".") if error else "it is being computed"
+            return Tints.of(coloring, {}, why)
+        return Tints.of(coloring, self._here(view.data.values))
+
+    # ---- what comes ---------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_view(self, message: p.ViewValue) -> None:
+        if message.spec.kind == VIEW:
+            self._derived = message
+            self._follow()
+
+    @Slot(object)
+    def _on_profile(self, message: p.Profiled) -> None:
+        self._times = kernel_times(self._workspace, message)
+        self._follow()
+
+    @Slot(object)
+    def _on_edit(self, change: Change) -> None:
+        if self._times and not change.only_moves:
+            self._times = {}
+            self._follow()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self._times = {}
+        self._watch()
+        self._follow()
+
+    # ---- by node ------------------------------------------------------------------------------
+
+    def _times_here(self) -> dict[str, dict[int, Measured]]:
+        """The times of the shown graph's nodes; of an instance of a subgraph, of what is inside."""
+        depth, found = len(self._workspace.path), dict[str, Measured]()
+        for path, time in self._times.items():
+            steps = tuple(path.split("/"))
+            if steps[:depth] == self._workspace.path:
+                node, inside = steps[depth], len(steps) > depth + 1
+                so_far = found.get(node)
+                total = (time.value or 0.0) + (so_far.value or 0.0 if so_far is not None else 0.0)
+                why = "" if inside else time.why or (so_far.why if so_far is not None else "")
+                found[node] = Measured(TIME, total, why)
+        return {node: {0: time} for node, time in found.items()}
+
+    def _measured(self, of: str) -> dict[str, Measured]:
+        """What is known, by tensor name."""
+        values = self._run.values
+        found = {name: preview.measured for name, preview in values.items()}
+        return {name: m for name, m in found.items() if m is not None and m.of == of}
+
+    def _here(self, measured: Mapping[str, Measured]) -> dict[str, dict[int, Measured]]:
+        """What is of the shown graph, by node id and number of the output."""
+        document, scope = self._workspace.document, self._workspace.scope
+        found: dict[str, dict[int, Measured]] = defaultdict(dict)
+        for name, each in measured.items():
+            node, _, index = name.removeprefix(scope).partition(":")
+            record = document.node_named(node) if name.startswith(scope) else None
+            if record is not None and (index.isdecimal() or not index):
+                found[record.id][int(index or 0)] = each
+        return dict(found)
+
+
+def kernel_times(workspace: Workspace, message: p.Profiled) -> dict[str, Measured]:
+    """Microseconds by the path of the node; of a kernel that fuses several, each has all."""
+    times: dict[str, float] = defaultdict(float)
+    shared: set[str] = set()
+    for total in totals(message.trace, message.times):
+        places = {place for name in total.nodes if (place := place_of(workspace, name))}
+        for place in places:
+            times[place] += total.micros
+        if len(places) > 1:
+            shared |= places
+    why = "in part of kernels shared with other nodes"
+    return {
+        place: Measured(TIME, micros, why if place in shared else "")
+        for place, micros in times.items()
+    }

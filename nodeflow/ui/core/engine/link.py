@@ -1,0 +1,598 @@
+"""The window's end of the engine process.
+
+One thread reads the pipe and hands every message to one slot on the GUI thread through a queued
+connection. Everything else here runs on the GUI thread: it keeps the engine's mirror of the
+document in step, requests live values after edits, and starts the engine again when it dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from nodeflow.document.analysis.outside_data import outside_weights
+from nodeflow.document.io import flow
+from nodeflow.document.model.records import Change
+from nodeflow.engine.events import CompileFailure
+from nodeflow.errors import EngineBusy, EngineDied
+from nodeflow.host import protocol as p
+from nodeflow.train import events
+from nodeflow.ui.core.engine.client import Client, ClientFactory, Inbox, engine_client
+from nodeflow.ui.core.engine.requests import EngineRequests
+from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.engine.watch import EngineWatch
+from nodeflow.ui.core.thread_signal import ThreadSignal
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+DEBOUNCE_MS = 40
+"""Pause after an edit before values are asked for: a drag of a slider is one question."""
+LOOK_MS = 30
+"""Pause after the view has moved before the values that have come into sight are asked for."""
+PATIENCE_MS = 4000
+"""An answer that took longer no longer holds back the next question."""
+CRASHES, CRASH_WINDOW = 3, 60.0
+"""So many crashes within so many seconds, and the engine is not started again by itself."""
+
+
+def _everything() -> None:
+    """All nodes are shown."""
+    return None
+
+
+def _is_first_batch(data: p.ShowData) -> bool:
+    """Whether data are what an engine shows without being asked for others."""
+    return not data.feeds and data == p.ShowData()
+
+
+class EngineLink(QObject, EngineRequests):
+    """Sends requests to the engine and turns its messages into signals.
+
+    ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``; ``watch``
+    says whether the engine shows signs of life. Nothing here waits for the engine.
+    """
+
+    arrived = Signal(int, object)
+    state_changed = Signal(str)
+    previews = Signal(object)
+    derived = Signal(object)
+    """Previews of derived nodes, which `ask_derived` asked for."""
+    tensor = Signal(object)
+    view = Signal(object)
+    """A ViewValue of `watch_views`."""
+    profiled = Signal(object)
+    training = Signal(object)
+    """The events of a training (`nodeflow.train.events`), in their order."""
+    download = Signal(object)
+    """DownloadProgress, Downloaded, and Failed of a download."""
+    predictions = Signal(object)
+    """PredictedRows, Predicted, and Failed of predictions."""
+    done = Signal(object)
+    """VariablesInitialized, WeightsSaved, WeightsChecked and WeightsLoaded."""
+    failed = Signal(object)
+    died = Signal(object, bool)
+    """Died, and whether the engine is being started again."""
+    restarted = Signal()
+    """Another engine has been started instead of one that ended; it has the document."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        factory: ClientFactory = engine_client,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._factory = factory
+        self._client: Client | None = None
+        self._generation = 0
+        self._inbox = ThreadSignal(self, "arrived")
+        self._request = 0
+        self._oldest = 0
+        self._asked: tuple[int, float] | None = None
+        self._trainings: list[int] = []
+        """The numbers of the trainings that were asked for and have not ended."""
+        self._elsewhere: set[int] = set()
+        """Those of them that are of a document which is no longer open."""
+        self._watch = 0
+        self._watched: tuple[p.ViewSpec, ...] = ()
+        self._predicting = -2  # no request has this number
+        self._quiet: set[int] = set()
+        self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
+        self._crashes: list[float] = []
+        self.state = "off"
+        self.tier = ""
+        self.threads = 0
+        self.has_trained = False
+        self.ever_ready = False
+        self.watch = EngineWatch(self._pulse, self._is_busy, self)
+        self.past = ShownStep(self._show_step, self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._ask)
+        self.arrived.connect(self._on_message, Qt.ConnectionType.QueuedConnection)
+        workspace.edited.connect(self._on_change)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.saved.connect(self._on_saved)
+        workspace.allowed.connect(self._on_allowed)
+        self._waits_for_weights = False
+        self._folder = workspace.base_dir
+        self._lasting: dict[type, p.Request] = {}
+        """What every engine gets when it starts: the latest request of each kind."""
+        self._shown: Callable[[], tuple[str, ...] | None] = _everything
+        self._current: set[str] | None = None  # names with values of now; None after an edit
+        self._iterations: dict[str, int | None] = {}
+        self._data = p.ShowData()
+        self._has_data = True  # whether the engine knows which data to show
+
+    # ---- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start an engine process and give it the document; returns at once."""
+        self.close()
+        self._generation += 1
+        self._client = self._factory(Inbox(self._inbox, self._generation))
+        self._set_state("starting")
+        self._client.start()
+        for request in self._lasting.values():
+            self._send(request)
+        self.sync()
+
+    def restart(self) -> None:
+        """Start again by the user's wish: earlier crashes are forgiven."""
+        self._crashes.clear()
+        self.close(at_once=True)
+        self._forget_engine()
+        self.start()
+        self.restarted.emit()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the engine process, if there is one, within 2 seconds."""
+        client, self._client = self._client, None
+        self._generation += 1
+        self._timer.stop()
+        at_once = at_once or self.watch.is_silent
+        self.watch.forget()
+        if client is not None:
+            client.close(at_once=at_once)
+        self._set_state("off")
+
+    def _forget_engine(self) -> None:
+        """What was asked of an engine that has ended is not answered any more."""
+        self._asked = None
+        self.has_trained = False
+        self.past.forget()
+        self._trainings.clear()
+        self._elsewhere.clear()
+
+    def _pulse(self) -> Any:
+        return self._client.pulse if self._client is not None else None
+
+    def _is_busy(self) -> bool:
+        return self._asked is not None or self.state in ("running", "training")
+
+    @property
+    def crashes(self) -> int:
+        """How often engines have ended lately, since the user started one."""
+        return len(self._crashes)
+
+    @property
+    def is_up(self) -> bool:
+        return self._client is not None
+
+    @property
+    def is_training(self) -> bool:
+        return self.state in ("training", "paused")
+
+    # ---- requests ---------------------------------------------------------------------------
+
+    def sync(self, keep: bool = False) -> None:
+        """Send the whole document; answers to earlier questions no longer count.
+
+        ``keep``: it is the one that the engine has, so variables keep what they learned.
+        """
+        document = self._workspace.root
+        self._folder = self._workspace.base_dir
+        self._oldest = self._request + 1
+        self._asked = None
+        text, folder = flow.dumps(document), self._folder
+        request = p.SyncDocument(text, document.revision, folder.path or None, keep, folder.allowed)
+        self._send(request)
+        self._watch_again()
+        self._has_data = self._has_data if keep else _is_first_batch(self._data)
+        if not keep:
+            self._load_named_weights()
+        self.refresh_soon()
+
+    def _load_named_weights(self) -> None:
+        """Load the variables that the document names, once it may read them."""
+        document = self._workspace.root
+        self._waits_for_weights = outside_weights(document) is not None
+        if document.weights and document.path and not self._waits_for_weights:
+            self.load_weights(str(document.path.parent / document.weights))
+
+    @Slot()
+    def _on_allowed(self) -> None:
+        if self._client is not None:
+            self.sync(keep=True)
+            if self._waits_for_weights:
+                self._load_named_weights()
+
+    def load_plugins(self, folder: str, skip: tuple[tuple[str, str], ...] = ()) -> None:
+        """Let the engine load the user's own ops, now and when it starts; old answers are void.
+
+        Args:
+            folder: empty for none.
+            skip: (file, why) of those that are left out.
+        """
+        if folder:
+            self._send_lasting(p.LoadPlugins(folder, skip))
+        else:
+            self._lasting.pop(p.LoadPlugins, None)
+        self._oldest = self._request + 1
+        self._asked = None
+        self._watch_again()
+        self.refresh_soon()
+
+    def show(self, names: Callable[[], tuple[str, ...] | None]) -> None:
+        """Ask for live values of the tensors that a function names; None stands for all."""
+        self._shown = names
+
+    @Slot()
+    def look(self) -> None:
+        """Ask soon for the values of what has come into sight."""
+        if self._client is not None and self._current is not None and not self._timer.isActive():
+            self._timer.start(LOOK_MS)
+
+    def refresh_soon(self) -> None:
+        """Ask for live values when the edits pause."""
+        self._current = None
+        if self._client is not None:
+            self._timer.start(DEBOUNCE_MS)
+
+    def show_data(self, data: p.ShowData) -> None:
+        """Ask soon for values of other data.
+
+        While a question is unanswered only the last choice is kept, so whoever draws never waits
+        for what is out of date.
+        """
+        if self._has_data and _is_first_batch(data) and _is_first_batch(self._data):
+            return
+        self._data, self._has_data, self._current = data, False, None
+        if self._client is not None and not self._timer.isActive():
+            self._timer.start(LOOK_MS)
+
+    def show_iterations(self, numbers: Mapping[str, int | None]) -> None:
+        """Ask soon for values inside loops: name of each -> iteration, None for the last."""
+        if numbers != self._iterations:
+            self._iterations, self._current = dict(numbers), None
+            self._send_lasting(p.ShowIterations(self._iterations))
+            if self._client is not None and not self._timer.isActive():
+                self._timer.start(LOOK_MS)
+
+    def _send_data(self) -> None:
+        if not self._has_data:
+            self._has_data = True
+            self._send(self._data)
+
+    def run(self, names: tuple[str, ...] | None = None) -> int:
+        """Compute tensors (None: all) now, reporting what is missing as a failure."""
+        self.past.back()
+        self._send_data()
+        request = self._next()
+        revision = self._workspace.root.revision
+        self._send(p.Evaluate(revision, request, names, watch=False))
+        return request
+
+    def _show_step(self, step: int | None) -> int:
+        """Let the engine answer with values of a step, None for now, and ask for them."""
+        request = self._next()
+        self._send(p.ShowStep(step, request))
+        self._asked = self._current = None
+        if self._client is not None:
+            self._timer.start(0)
+        return request
+
+    def ask_derived(self, names: tuple[str, ...]) -> None:
+        """Ask for previews of derived nodes; ``derived`` answers."""
+        self._derived = self._next()
+        revision = self._workspace.root.revision
+        self._send(p.Evaluate(revision, self._derived, names))
+
+    def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
+        """Let the engine compute these views whenever values change; ``view`` brings them."""
+        if specs != self._watched:
+            self._watched = specs
+            self._watch_again()
+
+    def _watch_again(self) -> None:
+        """Ask for the watched views with a number that answers to come count for."""
+        if self._watched or self._watch:
+            self._watch = self._next()
+            self._send(p.WatchViews(self._watched, self._watch))
+
+    def set(self, setting: p.SetThreads | p.FollowEdits) -> None:
+        """Give the engine a setting, now and whenever it is started."""
+        self._send_lasting(setting)
+
+    def measure(self, of: str) -> None:
+        """Let previews come with a measure from now on; empty for none."""
+        if p.Measure(of) != self._lasting.get(p.Measure, p.Measure()):
+            self._send_lasting(p.Measure(of))
+            self.refresh_soon()
+
+    def set_budget(self, budget: p.SetBudget) -> None:
+        """Let live values take so much, now and later."""
+        self._send_lasting(budget)
+        self.refresh_soon()
+
+    def train(
+        self, resume: bool = False, keep: p.Keep | None = None, branch: int | None = None
+    ) -> int:
+        """Train; ``keep`` says where the state is kept, and whether it goes on from there,
+        ``branch`` from before which step of the last training."""
+        request = self._next()
+        self._trainings.append(request)
+        path = self._workspace.root.path
+        file = str(path.resolve()) if path else ""
+        self._send(p.Train(request, resume, keep, file, branch))
+        return request
+
+    def keep_weights(self, path: str) -> None:
+        """Write the variables for recovery; nothing is said of it, whether it works or not."""
+        self._quiet.add(self.save_weights(path))
+
+    def predict(self, source: str, path: str | None = None) -> int:
+        """Ask for predictions for another file, as rows or (``path``) written as CSV."""
+        self._predicting = self._next()
+        self._send(p.Predict(source, self._predicting, path))
+        return self._predicting
+
+    def start_download(self, name: str) -> int:
+        self._download = self._next()
+        self._send(p.DownloadData(name, self._download))
+        return self._download
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _next(self) -> int:
+        self._request += 1
+        return self._request
+
+    def _send_lasting(self, request: p.Request) -> None:
+        """Send to this engine, and to each that is started after it."""
+        self._lasting[type(request)] = request
+        self._send(request)
+
+    def _send(self, request: p.Request) -> None:
+        """Send if there is an engine; the reading thread reports its death, once."""
+        if self._client is None:
+            return
+        what = type(request).__name__
+        try:
+            self._client.send(request)
+        except EngineDied as error:
+            log.info("not sent, %s: %s", what, error)
+        except EngineBusy as error:
+            refused = p.Failed(getattr(request, "request", -1), what, p.ErrorData.of(error))
+            self.arrived.emit(self._generation, refused)
+        self.watch.expect()
+
+    @Slot()
+    def _ask(self) -> None:
+        """Ask for live values, one question at a time."""
+        now = time.monotonic()
+        if self._asked and now - self._asked[1] < PATIENCE_MS / 1000:
+            self._timer.start(DEBOUNCE_MS)
+            return
+        if self._client is None or not self._workspace.root.nodes:
+            return
+        names = self._shown()
+        if self._current is not None and self._current.issuperset(names or ()):
+            return
+        self._send_data()
+        request = self._next()
+        self._asked = (request, now)
+        self._current = set(names or ())
+        self._send(p.Evaluate(self._workspace.root.revision, request, names, follow=True))
+
+    @Slot(object)
+    def _on_change(self, change: Change) -> None:
+        if self._client is not None:
+            self._send(p.SyncChange(change.text, change.revision))
+        if not change.only_moves:
+            self.refresh_soon()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.has_trained = False
+        self.past.forget()
+        self._watched, self._watch = (), 0
+        if self._client is not None:
+            self._elsewhere |= {*self._trainings}
+            if self.is_training:
+                self.stop()
+            self.sync()
+
+    @Slot()
+    def _on_saved(self) -> None:
+        if self._workspace.base_dir != self._folder and self._client is not None:
+            self.sync(keep=True)
+
+    @Slot(int, object)
+    def _on_message(self, generation: int, message: p.Message) -> None:
+        if generation != self._generation:
+            return
+        handler = _HANDLERS.get(type(message))
+        if handler is None:
+            log.warning("the engine said something unknown: %s", type(message).__name__)
+        else:
+            handler(self, message)
+
+    def _on_ready(self, message: p.Ready) -> None:
+        self.threads = message.threads
+        self.ever_ready = True
+        if self.state == "starting":
+            self._set_state("idle")
+        elif self.state == "idle":
+            self.state_changed.emit("idle")  # with another number of threads
+
+    def _on_resync(self, message: p.Resync) -> None:
+        log.info("the engine asks for the whole document: %s", message.reason)
+        self.sync(keep=True)
+
+    def _on_state(self, message: p.State) -> None:
+        self.tier = message.tier or self.tier
+        self._set_state(message.state)
+
+    def _on_previews(self, message: p.Previews) -> None:
+        if self._asked and message.request == self._asked[0]:
+            self._asked = None
+            if not self._has_data and self._timer.isActive():
+                self._timer.start(0)  # something else was drawn meanwhile
+        if message.past != self.past.step:
+            return
+        self.past.on_arrived(message.notices)
+        if message.request == self._derived:
+            self.derived.emit(message)
+            return
+        if message.step is not None:
+            if self._current is not None and message.names is not None:
+                self._current &= set(message.names)
+            if not self._muted:
+                self.previews.emit(message)
+            return
+        stale = message.watch and message.revision < self._workspace.root.revision
+        if message.request >= self._oldest and not stale:
+            self.previews.emit(message)
+
+    def _on_tensor(self, message: p.TensorValue) -> None:
+        if message.request >= self._oldest:
+            self.tensor.emit(message)
+
+    def _on_view(self, message: p.ViewValue) -> None:
+        is_old = message.request < self._watch and message.spec not in self._watched
+        if message.request >= self._oldest and not is_old and not self._muted:
+            self.view.emit(message)
+
+    def _on_profiled(self, message: p.Profiled) -> None:
+        if message.request >= self._oldest:
+            self.profiled.emit(message)
+
+    @property
+    def _muted(self) -> bool:
+        """Whether what comes from a training is of a document that is no longer open."""
+        return bool(self._trainings) and self._trainings[0] in self._elsewhere
+
+    def _end_training(self, request: int) -> None:
+        self._trainings.remove(request)
+        self._elsewhere.discard(request)
+
+    def _on_training(self, message: Any) -> None:
+        muted = self._muted
+        if isinstance(message, events.Done) and self._trainings:
+            self._end_training(self._trainings[0])
+        if muted:
+            if isinstance(message, events.Started):
+                self.stop()  # it had not begun when the other document was opened
+            return
+        self.past.on_event(message)
+        if isinstance(message, events.Done):
+            self.has_trained = True
+        if isinstance(message, events.Diverged) and message.kept_epoch:
+            self.has_trained = True
+        self.training.emit(message)
+
+    def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.WeightsSaved) and message.request in self._quiet:
+            self._quiet.discard(message.request)
+            return
+        if isinstance(message, p.VariablesInitialized):
+            self.has_trained = False
+        if isinstance(message, p.WeightsLoaded):
+            self.has_trained = True
+        self.done.emit(message)
+        if not isinstance(message, (p.WeightsSaved, p.WeightsChecked)):
+            self.refresh_soon()
+
+    def _on_predictions(self, message: Any) -> None:
+        if message.request == self._predicting:
+            self.predictions.emit(message)
+
+    def _on_download(self, message: Any) -> None:
+        self.download.emit(message)
+        if isinstance(message, p.Downloaded):
+            self.sync(keep=True)
+
+    def _on_failed(self, message: p.Failed) -> None:
+        if self._asked and message.request == self._asked[0]:
+            self._asked = None
+        if self.state == "running":
+            self._set_state("idle")
+        if message.request in self._trainings:
+            self._end_training(message.request)
+        if message.request in self._quiet:
+            self._quiet.discard(message.request)
+            log.warning("not kept for recovery: %s", message.error)
+        elif message.request == self._download:
+            self.download.emit(message)
+        elif message.request == self._predicting:
+            self.predictions.emit(message)
+        elif not message.request or message.request >= self._oldest:
+            self.failed.emit(message)
+
+    def _on_compile_failure(self, message: CompileFailure) -> None:
+        log.warning("%s", message)
+
+    def _on_printed(self, message: p.Printed) -> None:
+        log.info("%s", message.text)
+
+    def _on_died(self, message: p.Died) -> None:
+        self._client = None
+        self.watch.forget()
+        now = time.monotonic()
+        self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW] + [now]
+        again = len(self._crashes) < CRASHES
+        log.error("the engine ended unexpectedly, exit code %s", message.exit_code)
+        self._set_state("off")
+        self.died.emit(message, again)
+        self._forget_engine()
+        if again:
+            self.start()
+            self.restarted.emit()
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+_HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
+    p.Ready: EngineLink._on_ready,
+    p.Resync: EngineLink._on_resync,
+    p.State: EngineLink._on_state,
+    p.Previews: EngineLink._on_previews,
+    p.PastSteps: lambda link, message: link.past.on_steps(message),
+    p.PastProgress: lambda link, message: link.past.on_progress(message),
+    p.TensorValue: EngineLink._on_tensor,
+    p.ViewValue: EngineLink._on_view,
+    p.Profiled: EngineLink._on_profiled,
+    **dict.fromkeys(get_args(events.Event), EngineLink._on_training),
+    p.VariablesInitialized: EngineLink._on_done,
+    p.WeightsSaved: EngineLink._on_done,
+    p.WeightsChecked: EngineLink._on_done,
+    p.WeightsLoaded: EngineLink._on_done,
+    p.PredictedRows: EngineLink._on_predictions,
+    p.Predicted: EngineLink._on_predictions,
+    p.DownloadProgress: EngineLink._on_download,
+    p.Downloaded: EngineLink._on_download,
+    p.Failed: EngineLink._on_failed,
+    CompileFailure: EngineLink._on_compile_failure,
+    p.Printed: EngineLink._on_printed,
+    p.Died: EngineLink._on_died,
+}

@@ -416,6 +416,21 @@ COMMANDS = (
                 (RUN, option("--csv", help="file to write instead", metavar="FILE"), JSON),
             ),
             Command(
+                "at",
+                "compute a step of a run again and print its tensors: variables from before the "
+                "step, its batch, gradients",
+                "nodeflow.cli.runs:at",
+                (
+                    RUN,
+                    option("step", help="counted from 1", type=whole_number(1), metavar="STEP"),
+                    FETCH,
+                    DATA_DIR,
+                    ALLOW_DATA,
+                    THREADS,
+                    JSON,
+                ),
+            ),
+            Command(
                 "diff",
                 "print what changed between two runs: settings, data, versions and graph; exit "
                 "status 1 if anything did",

@@ -8,7 +8,8 @@ from typing import Any
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.output import json_line
+from nodeflow.cli.output import json_line, show_notices, value_text
+from nodeflow.cli.progress import Progress
 from nodeflow.document.diff.text import as_json as difference_json
 from nodeflow.document.diff.text import lines
 from nodeflow.errors import FileProblem
@@ -17,7 +18,9 @@ from nodeflow.run_store.changes import changes
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.export import as_json, curve_json, curves_csv, export
 from nodeflow.run_store.limits import bytes_of, limit, set_limit, used_bytes
+from nodeflow.run_store.past import open_past
 from nodeflow.run_store.records import RUNNING, Run, dumps
+from nodeflow.run_store.run_step import RunStep
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.run_store.text import aligned, figure, table
 
@@ -113,6 +116,45 @@ def curves(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.print(json_line({name: curve_json(c) for name, c in found.items()}))
     elif arguments.csv is None:
         environment.stdout.write(curves_csv(found).replace("\r\n", "\n"))
+
+
+def at(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print tensors of a step of a run, by default its loss.
+
+    Raises:
+        UnknownRun, RunStoreProblem, DataError; RunError: there is no such step.
+    """
+    allowed = [environment.path(path) for path in arguments.allowed_data]
+    with _reading() as store:
+        run = store.find(arguments.run)
+        found = open_past(
+            store,
+            run,
+            data_dir=arguments.data_dir and environment.path(arguments.data_dir),
+            allow_data=allowed,
+            threads=arguments.threads,
+        )
+    names = arguments.fetches or [run.settings["loss"]]
+    progress, began = Progress(environment), False
+
+    def report(done: int, total: int) -> None:
+        nonlocal began
+        if not began:
+            began = True
+            progress.start(total)
+        progress.advance(done, f"to step {arguments.step}")
+
+    with RunStep(found) as step:
+        step.go_to(arguments.step, report)
+        values = step.run(names)
+        progress.clear()
+        show_notices(step.notices, environment)
+        said = {"run": run.id, "step": step.step, "epoch": step.epoch, "notices": step.notices}
+    if arguments.json:
+        environment.print(json_line({**said, "fetches": dict(zip(names, values, strict=True))}))
+        return
+    for name, value in zip(names, values, strict=True):
+        environment.print(value_text(name, value))
 
 
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:

@@ -87,9 +87,11 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
         doctor = Doctor(training, session.run)
-        events = train_keeping(session, training, control, keeping)
         kept_as = _recording(arguments, environment, task, keeping)
-        if kept_as is not None:
+        if kept_as is None:
+            events = train_keeping(session, training, control, keeping)
+        else:
+            events = train_keeping(session, training, control, keeping, **kept_as.copying())
             events = kept_as.watch(session, training, events)
             ending.callback(events.close)
         kept, lost, written = 0, "", None

@@ -53,6 +53,7 @@ from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
 from nodeflow.train.keeping import train_keeping
 from nodeflow.train.rewind.branching import branch
+from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.weights import load_saved, save_weights
 from nodeflow.train.training import Training
@@ -463,6 +464,11 @@ class Engine:
         session, keeping = self._session, keeping_of(request)
         step, past = request.branch, self._rewinder.past
         branched = branch(past, step, session, training) if step is not None and past else None
+
+        def remember(past: Past) -> None:
+            self._rewinder.remember(past, task)
+            self._runs.remember(past)
+
         events = train_keeping(
             session,
             training,
@@ -470,7 +476,7 @@ class Engine:
             keeping,
             first_epoch,
             snapshots=Snapshots(self._history or None),
-            remember=lambda past: self._rewinder.remember(past, task),
+            remember=remember,
             branched=branched,
         )
         events = self._runs.watch(session, training, events, task, request, keeping)

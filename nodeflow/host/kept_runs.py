@@ -16,6 +16,7 @@ from nodeflow.run_store.recording import Recording
 from nodeflow.run_store.resuming import states_of
 from nodeflow.train.events import Event
 from nodeflow.train.keeping import Keeping
+from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
 
 
@@ -57,6 +58,11 @@ class KeptRuns:
         self._recording = Recording(folder, about)
         self._events = self._recording.watch(session, training, events)
         return self._events
+
+    def remember(self, past: Past) -> None:
+        """Keep copies of the variables with the run, from which its steps are computed again."""
+        if self._recording is not None:
+            self._recording.remember(past)
 
     def note(self, kind: str) -> None:
         """Something happens to the training: it pauses, goes on, or makes a step."""

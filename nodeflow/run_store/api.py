@@ -6,13 +6,14 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.document.build.additions import with_additions
 from nodeflow.document.build.api import graph_of
 from nodeflow.document.build.from_graph import from_graph
@@ -25,15 +26,20 @@ from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.past import open_past
 from nodeflow.run_store.recording import recording
 from nodeflow.run_store.records import Run, RunEvent
 from nodeflow.run_store.resuming import states_of
+from nodeflow.run_store.run_step import RunStep
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.run_store.text import table
 from nodeflow.train import api
+from nodeflow.train.api import training_on
 from nodeflow.train.events import Event, RunKept
 from nodeflow.train.keeping import Keeping
+from nodeflow.train.rewind.kept_past import KeptPast
 from nodeflow.train.saving.weights import load_weights
+from nodeflow.train.stepping.rows import Rows
 from nodeflow.train.training import Training
 
 P = ParamSpec("P")
@@ -98,6 +104,48 @@ class KeptRun(Run):
         """
         path = self._read(lambda store: store.weights(self, BEST if best else FINAL))
         return load_weights(path)
+
+    def at(
+        self,
+        step: int,
+        *,
+        graph: Graph | None = None,
+        data: Rows | Dataset | None = None,
+        feeds: Mapping[Any, Any] | None = None,
+        allow_data: Iterable[str | os.PathLike[str]] = (),
+        threads: int | None = None,
+    ) -> RunStep:
+        """A step of the run, computed again: ``run.at(700).run("dense/kernel")``.
+
+        Args:
+            step: counted from 1.
+            graph, data, feeds: as they were given to `nf.train.train`; needed only for data that
+                are in no file.
+            allow_data: as of `nf.load`.
+            threads: of the session; the values do not depend on it.
+
+        Raises:
+            RunStoreProblem: the run still trains, kept no copies of its variables, or its data were
+                given in Python and are not given here.
+            FileProblem: its copies are damaged.
+            DataError: its data are not there.
+            RunError: the run has no such step, or the graph has other variables.
+        """
+
+        def training(kept: KeptPast) -> Training:
+            about = kept.about
+            whole = graph or self.graph(allow_data)
+            names = about["optimizer"], about["loss"]
+            found = training_on(whole, data, feeds, *names, about["settings"])
+            return replace(found, row_seed=about["row_seed"])
+
+        given = None if graph is None and data is None and feeds is None else training
+        found = self._read(
+            lambda store: open_past(
+                store, self, training=given, allow_data=map(Path, allow_data), threads=threads
+            )
+        )
+        return RunStep(found).go_to(step)
 
     def _read(self, read: Callable[[RunStore], R]) -> R:
         with RunStore(self.folder, write=False) as store:
@@ -177,7 +225,7 @@ def recorded(
     session: Session,
     training: Training,
     keeping: Keeping,
-    events: Iterator[Event],
+    begin: Callable[..., Iterator[Event]],
     name: str | None,
 ) -> Iterator[Event]:
     """The events of a training of Python, which is kept as a run."""
@@ -192,7 +240,9 @@ def recorded(
         **states_of(keeping),
     )
     found = recording(about)
-    return events if found is None else _warning(found.watch(session, training, events))
+    if found is None:
+        return begin()
+    return _warning(found.watch(session, training, begin(**found.copying())))
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:

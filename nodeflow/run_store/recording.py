@@ -47,6 +47,9 @@ from nodeflow.train.events import (
     Started,
     Steps,
 )
+from nodeflow.train.rewind.kept_past import MOST, KeptPast
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
 
 BEGIN_SECONDS, LAST_SECONDS = 0.5, 10.0
@@ -82,6 +85,7 @@ class Recording:
         self._metrics: dict[str, float] = {}
         self._tier = ""
         self._writer = Writer(folder, about, self._take)
+        self._past: Past | None = None
         self._reported = self._ended = False
         self._problem = ""
 
@@ -119,6 +123,14 @@ class Recording:
                 close()
             self._end(session, best)
             self._writer.finish()
+
+    def copying(self) -> dict[str, Any]:
+        """What `train` takes so that copies of the variables are made and kept."""
+        return {"snapshots": Snapshots(most=MOST), "remember": self.remember}
+
+    def remember(self, past: Past) -> None:
+        """Keep some copies of the variables at the end, from which steps are computed again."""
+        self._past = past
 
     def note(self, kind: str, **data: Any) -> None:
         """Keep an event, such as a pause; any thread may call this."""
@@ -206,7 +218,8 @@ class Recording:
             self._change(status=STOPPED, ending="stopped")
         self._change(best=best.facts)
         final = dict(session.variables.items())
-        self._writer.end(Weights(final, best.variables if best.epoch else {}))
+        past = KeptPast.of(self._past) if self._past is not None else None
+        self._writer.end(Weights(final, best.variables if best.epoch else {}, past))
 
     # ---- the writing thread -------------------------------------------------------------------
 

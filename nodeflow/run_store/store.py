@@ -47,8 +47,9 @@ from nodeflow.train.events import Epoch
 
 LATEST = "latest"
 FINAL, BEST = "final.safetensors", "best.safetensors"
-STATES = "states"
-"""In the folder of a run: its weights, and the states to go on from."""
+PAST, STATES = "past.safetensors", "states"
+"""In the folder of a run: its weights, what its steps are computed again from, and the states to go
+on from."""
 LARGEST_PIECE = 4096
 """Losses are added to the last piece until it has so many."""
 LARGEST_ARRAY = 1 << 20
@@ -361,7 +362,7 @@ class RunStore:
         return [(row["first"], row["tier"]) for row in rows]
 
     def file(self, run: Run, name: str) -> Path | None:
-        """A file of weights of a run, ``FINAL`` or ``BEST``, if it has it."""
+        """A file of a run, ``FINAL``, ``BEST`` or ``PAST``, if it has it."""
         path = self.folder / run.id / name
         return path if path.is_file() else None
 

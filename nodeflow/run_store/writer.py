@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.run_store.about import About
 from nodeflow.run_store.curves import Piece, joined
 from nodeflow.run_store.digests import Fed, described, digesting, fed_by
 from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
 from nodeflow.run_store.records import RUNNING, Run, RunEvent
-from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore
+from nodeflow.run_store.store import BEST, FINAL, PAST, Batch, RunStore
 from nodeflow.train.events import Resumed
 from nodeflow.train.resume.identity import machine, versions
+from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past
 from nodeflow.train.saving.weights import save_weights
 from nodeflow.train.training import Training
 
@@ -42,10 +43,12 @@ MOST_WAITING = 8_000_000
 
 @dataclass(frozen=True)
 class Weights:
-    """What a training ended with, and had in its best epoch, if it knows that."""
+    """What a training ended with, and had in its best epoch, if it knows that, and what its steps
+    are computed again from."""
 
     final: Mapping[str, np.ndarray]
     best: Mapping[str, np.ndarray] = field(default_factory=dict)
+    past: KeptPast | None = None
 
     @property
     def differ(self) -> bool:
@@ -240,7 +243,19 @@ class Writer:
             folder.mkdir(exist_ok=True)
             (folder / name).unlink(missing_ok=True)
             save_weights(folder / name, arrays, ids, slots)
+        self._save_past(folder, weights.past, most)
         return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+    def _save_past(self, folder: Path, past: KeptPast | None, most: int) -> None:
+        """Write the copies that the steps are computed again from, as many as there is room for."""
+        if past is None or not past.steps:
+            return
+        with contextlib.suppress(FileProblem):
+            past = past.after(load_past(folder / PAST))
+        fitting = most // max(1, past.bytes_of_one)
+        if fitting:
+            folder.mkdir(exist_ok=True)
+            past.thinned(min(MOST, fitting)).save(folder / PAST)
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
         """Finds out what the data are, a little at each step."""

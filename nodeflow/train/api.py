@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from nodeflow.data.pipeline.dataset import Dataset
@@ -49,14 +50,17 @@ class Task(Protocol):
 
 
 class Recorder(Protocol):
-    """Keeps the trainings of Python as runs (`run_store.api`)."""
+    """Keeps the trainings of Python as runs (`run_store.api`).
+
+    ``begin`` takes the ``snapshots`` and ``remember`` of `loop.train`, or neither.
+    """
 
     def __call__(
         self,
         session: Session,
         training: Training,
         keeping: Keeping,
-        events: Iterator[Event],
+        begin: Callable[..., Iterator[Event]],
         name: str | None,
     ) -> Iterator[Event]: ...
 
@@ -180,6 +184,19 @@ def fit(graph: Graph | None = None, **arguments: Any) -> History:
     return history
 
 
+def training_on(
+    graph: Graph,
+    data: Rows | Dataset | None,
+    feeds: Mapping[Any, Any] | None,
+    optimizer: Target,
+    loss: str | Tensor,
+    settings: Mapping[str, Any],
+) -> Training:
+    """What `train` trains with the same arguments, with nothing measured; raises as it does."""
+    training = _training(graph, optimizer, loss, feeds, settings)
+    return replace(_with_data(training, graph, {"train": data}, None, settings), metrics=())
+
+
 def _graph(graph: Graph | None, session: Session | None) -> Graph:
     if graph is not None and not isinstance(graph, Graph):
         raise GraphError(
@@ -221,7 +238,11 @@ def _training(
     node = None if optimizer is None else _node(graph, optimizer)
     value = None if loss is None else _tensor(graph, loss)
     plain = {name: v for name, v in settings.items() if v is not None}
-    if task is not None and (task.trains or node is not None) and (value or _has_loss(node)):
+    if (
+        task is not None
+        and (task.trains or node is not None)
+        and (value is not None or _has_loss(node))
+    ):
         base = task.training(optimizer=node, loss=value)
         bindings = {t: b for t, b in base.bindings.items() if t not in fixed}
         return replace(base, bindings=bindings, feeds={**base.feeds, **fixed}, **plain)
@@ -243,7 +264,8 @@ def _with_data(
         found = bound_data(graph, targets, steps_per_epoch)
     else:
         found = train_data(splits["train"], graph, steps_per_epoch)
-    rows = {s: measured_rows(splits[s], graph, found.places) for s in ("validation", "test")}
+    measured = {split: rows for split, rows in splits.items() if split != "train"}
+    rows = {s: measured_rows(given, graph, found.places) for s, given in measured.items()}
     bindings = {**training.bindings, **bound(graph, {"train": found.rows, **rows})}
     decided = {n: v for n, v in (found.settings or {}).items() if settings.get(n) is None}
     training = replace(training, bindings=bindings, stream=found.stream, **decided)
@@ -432,11 +454,13 @@ def _events(
 ) -> Iterator[Event]:
     control = control or Control()
     if keeping:
-        found = train_keeping(session, training, control, keeping, first_epoch)
+        begin = partial(train_keeping, session, training, control, keeping, first_epoch)
     else:
-        found = events(session, training, control, first_epoch=first_epoch)
+        begin = partial(events, session, training, control, first_epoch=first_epoch)
     if record.recorder is not None:
-        found = record.recorder(session, training, keeping, found, record.name)
+        found = record.recorder(session, training, keeping, begin, record.name)
+    else:
+        found = begin()
     if not keeping:
         return found
     return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))

@@ -237,3 +237,22 @@ def test_doctor_says_where_runs_are_and_how_writes_are_made_safe(nodeflow, kept:
     assert state == "1 runs, rollback journal: memory is not shared there"
     monkeypatch.setenv("NODEFLOW_RUNS", "off")
     assert nodeflow("doctor", "--json").json["runs"] == {"NODEFLOW_RUNS": "off"}
+
+
+def test_a_step_of_a_run_is_computed_again(nodeflow, kept: Path):
+    train(nodeflow, "--run-name", "first")
+    (run,) = nf.runs()
+    found = nodeflow("runs", "at", "first", 5, "--json").json
+    loss = run.settings["loss"]
+    assert (found["run"], found["step"], found["epoch"], found["notices"]) == (run.id, 5, 1, [])
+    assert found["fetches"] == {loss: run.losses[4]}
+    variable = next(iter(run.weights()))
+    result = nodeflow("runs", "at", "first", run.steps, "--fetch", variable)
+    assert result.code == 0 and result.out.startswith(f"{variable} = ")
+
+
+def test_a_step_that_a_run_has_not_made_is_an_error(nodeflow, kept: Path):
+    train(nodeflow)
+    result = nodeflow("runs", "at", "latest", 10**6)
+    assert result.code == 1 and "has no step" in result.err and "Traceback" not in result.err
+    assert nodeflow("runs", "at", "latest", 0).code == 2

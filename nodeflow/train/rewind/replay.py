@@ -211,7 +211,9 @@ class Replay:
         """Note the first loss that is another than the recorded one."""
         start = first - 1 - self.past.progress.before
         known = self._recorded[start : start + len(losses)]
-        other = known.view(np.int64) != losses[: len(known)].copy().view(np.int64)
+        made = losses[: len(known)].copy()
+        other = known.view(np.int64) != made.view(np.int64)
+        other &= ~(np.isnan(known) & np.isnan(made))
         if other.any():
             found = first + int(np.argmax(other))
             self.differs_from = min(found, self.differs_from or found)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,6 +134,38 @@ class Snapshots:
         self._since = 0.0
         self._cost = time.thread_time() - started
         self.spent += self._cost
+
+    # ---- for a run that is kept ---------------------------------------------------------------
+
+    @classmethod
+    def of(
+        cls, copies: Sequence[Snapshot], changing: Sequence[Node], still: Mapping[Node, np.ndarray]
+    ) -> Snapshots:
+        """Copies that were kept, by step.
+
+        Args:
+            changing: the variables of `Snapshot.arrays`.
+            still: those that no step changes.
+        """
+        found = cls(0)
+        found._kept, found._changing, found._still = list(copies), list(changing), dict(still)
+        return found
+
+    @property
+    def copies(self) -> list[Snapshot]:
+        """All of them; while the training goes on, their arrays are written again."""
+        with self._lock:
+            return list(self._kept)
+
+    @property
+    def changing(self) -> list[Node]:
+        """The variables of `Snapshot.arrays`."""
+        return list(self._changing)
+
+    @property
+    def still(self) -> dict[Node, np.ndarray]:
+        """The variables that no step changes."""
+        return dict(self._still)
 
     # ---- for replays --------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 SHARE = 0.01
 """Of the time of a training, what copying may take."""
 AGE = 0.25
@@ -72,3 +74,24 @@ def superfluous(steps: Sequence[int], most: int) -> int | None:
     over = [after - before for before, after in zip(steps, steps[2:], strict=False)]
     found = next((i for i, gap in enumerate(over) if gap <= limit), None)
     return 1 + (over.index(min(over)) if found is None else found)
+
+
+def spread(steps: Sequence[int], most: int) -> list[int]:
+    """The indices of the copies that stay when a training is over and ``most`` of them are kept:
+    the first, the newest, and those nearest to even places between.
+
+    Args:
+        steps: of the copies, ascending.
+
+    >>> spread([0, 10, 20, 90, 95, 100], 3)
+    [0, 2, 5]
+    """
+    if len(steps) <= most:
+        return list(range(len(steps)))
+    if most < 2:
+        return [0][:most]
+    places = np.linspace(steps[0], steps[-1], most)
+    after = np.clip(np.searchsorted(steps, places), 1, len(steps) - 1)
+    known = np.asarray(steps)
+    nearer = places - known[after - 1] <= known[after] - places
+    return sorted({int(index) for index in np.where(nearer, after - 1, after)})

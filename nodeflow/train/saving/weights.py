@@ -89,8 +89,6 @@ def save_weights(
         NonFiniteError: a variable is not finite, and it is in the file that is there.
         FileProblem: the file cannot be written.
     """
-    from safetensors.numpy import save
-
     path = Path(path)
     _keep_finite(keep or path, variables)
     metadata = None
@@ -98,7 +96,21 @@ def save_weights(
         known = {name: list(ids[name]) for name in variables if name in ids}
         content = {"version": 1, "ids": known, "slots": sorted(set(slots) & known.keys())}
         metadata = {META: json.dumps(content, sort_keys=True)}
-    arrays = {name: np.asarray(value, order="C") for name, value in variables.items()}
+    write_arrays(path, variables, metadata)
+
+
+def write_arrays(
+    path: Path, named: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write arrays by name, atomically, and words beside them.
+
+    Raises:
+        FileProblem: the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    metadata = None if metadata is None else dict(metadata)
+    arrays = {name: np.asarray(value, order="C") for name, value in named.items()}
     pairs = sorted(name for name, array in arrays.items() if array.dtype.kind == "c")
     if pairs:
         metadata = {**(metadata or {}), PAIRS: json.dumps(pairs)}
@@ -174,10 +186,21 @@ def load_saved(path: str | Path) -> Saved:
         ReadRefused: it is no regular file, or takes more memory than the limit.
         FileProblem: the file is missing, unreadable or damaged.
     """
+    arrays, metadata = read_arrays(path)
+    return Saved(arrays, *_described(metadata))
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read arrays by name, and the words beside them.
+
+    Raises:
+        ReadRefused: it is no regular file, or takes more memory than the limit.
+        FileProblem: the file is missing, unreadable or damaged.
+    """
     try:
         with within_memory(f"the file of weights {path}"):
             data = read_bytes(Path(path), copies=2)  # of the file, and of each array
-            return Saved(_arrays(data), *_described(data))
+            return _arrays(data), _metadata(data)
     except NodeflowError:
         raise
     except OSError as error:
@@ -255,9 +278,9 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def _described(data: bytes) -> tuple[dict[str, Id], frozenset[str]]:
+def _described(metadata: Mapping[str, str]) -> tuple[dict[str, Id], frozenset[str]]:
     """Ids and slots from the metadata; nothing where another program wrote the file."""
-    text = _metadata(data).get(META)
+    text = metadata.get(META)
     try:
         content = json.loads(text) if text else {}
         ids = {str(name): (str(i), str(stream)) for name, (i, stream) in content["ids"].items()}

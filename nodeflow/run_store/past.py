@@ -1,0 +1,251 @@
+"""The steps of a run that is over, to be computed again: from its graph, its data, and the copies
+of the variables that it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.data_splits import DataSplits
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.document.io.consents import remembered
+from nodeflow.errors import SurfaceText
+from nodeflow.graph.graph import Tensor
+from nodeflow.number_text import counted
+from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
+from nodeflow.run_store.digests import described, digesting, fed_by
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.store import PAST, RunStore
+from nodeflow.train.events import Epoch
+from nodeflow.train.progress import Progress
+from nodeflow.train.resume.identity import machine, versions
+from nodeflow.train.rewind.kept_past import KeptPast, load_past
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.training import Training
+
+IN_PYTHON = SurfaceText(
+    "Give the data that it was trained with: run.at(step, data=...).",
+    cli="Read it in Python: nf.runs(RUN)[0].at(step, data=...).",
+    window="Its steps can be seen in Python: nf.runs(RUN)[0].at(step, data=...).",
+)
+
+
+@dataclass(frozen=True)
+class RunPast:
+    """A run whose steps can be computed again.
+
+    Attributes:
+        run: the run.
+        past: what `Replay` takes.
+        task: the document that was trained, built; None where a training was given.
+        differing: what is not as it was, in words: ``the data of x``, ``the version of numpy``.
+    """
+
+    run: Run
+    past: Past
+    task: Task | None
+    differing: tuple[str, ...]
+
+    @property
+    def first(self) -> int:
+        """The first step that can be computed again, counted from 1."""
+        return self.past.snapshots.steps[0] + 1
+
+    @property
+    def last(self) -> int:
+        """The last step that was made."""
+        return self.run.steps
+
+    def notices(self, differs_from: int | None) -> tuple[str, ...]:
+        """What has to be known of values that were computed again.
+
+        Args:
+            differs_from: the first step whose loss is not the recorded one, see `Replay`.
+        """
+        return tuple(_notices(self.differing, differs_from))
+
+
+def _notices(differing: tuple[str, ...], differs_from: int | None) -> Iterator[str]:
+    what = ", ".join(differing)
+    if differs_from is not None:
+        why = f": {what} {_are(differing)} not as it was" if differing else ""
+        yield f"From step {differs_from:,} on, the loss differs from the recorded one{why}."
+    elif differing:
+        yield f"{what[0].upper()}{what[1:]} {_are(differing)} not as it was."
+
+
+def _are(differing: tuple[str, ...]) -> str:
+    return "is" if len(differing) == 1 else "are"
+
+
+def open_past(
+    store: RunStore,
+    run: Run,
+    *,
+    training: Callable[[KeptPast], Training] | None = None,
+    opened: dict[Any, DataSplits] | None = None,
+    data_dir: Path | None = None,
+    allow_data: Iterable[str | Path] = (),
+    threads: int | None = None,
+) -> RunPast:
+    """Find what the steps of a run are computed again from; reads its data.
+
+    Args:
+        training: gives what is trained, instead of the run's text.
+        opened, data_dir: as of `Task`.
+        allow_data: what its document may read outside its folder.
+
+    Raises:
+        RunStoreProblem: it goes on, keeps no copies, or its data were given in Python.
+        FileProblem: its copies are damaged.
+        DataError: its data are not there.
+        RunError: the graph that is given has other variables.
+    """
+    kept = _kept(store, run)
+    task = None
+    if training is None:
+        task = _task(store, run, allow_data, opened=opened, data_dir=data_dir)
+        trained = _training(task, kept)
+        _check_fed(run, trained)
+    else:
+        trained = training(kept)
+    session = kept.session(trained.loss.graph, threads)
+    past = kept.past(session, trained, _progress(store, run, kept))
+    return RunPast(run, past, task, tuple(_differing(store, run, trained)))
+
+
+def _kept(store: RunStore, run: Run) -> KeptPast:
+    path = store.file(run, PAST)
+    if run.status == RUNNING:
+        raise RunStoreProblem(
+            f"the run {run.id} still trains", hint="Its steps are kept at its end."
+        )
+    if path is None:
+        raise RunStoreProblem(
+            f"the steps of the run {run.id} cannot be computed again: it kept no copies of its "
+            "variables",
+            hint="It was interrupted, is of an earlier version, or its variables are too large.",
+        )
+    return load_past(path)
+
+
+def _task(store: RunStore, run: Run, allow_data: Iterable[str | Path], **how: Any) -> Task:
+    """The graph of the run; its data are found from where its file was."""
+    document = flow.loads(store.graph_text(run))
+    if run.file:
+        document.path = Path(run.file)
+        document.allowed = remembered(document.path)
+    document.allow(*allow_data)
+    return Task(document, **how)
+
+
+def _training(task: Task, kept: KeptPast) -> Training:
+    """The training as it was: other settings may have been given than the file's."""
+    about = kept.about
+    if about["stream"]:
+        raise RunStoreProblem(
+            "the steps of this run cannot be computed again: a Python program made its batches",
+            hint=IN_PYTHON,
+        )
+    optimizer, loss = task.fetchable(about["optimizer"]), task.tensor(about["loss"])
+    node = optimizer.node if isinstance(optimizer, Tensor) else optimizer
+    training = task.training(optimizer=node, loss=loss)
+    plain = {name: v for name, v in about["settings"].items() if name in training.plain()}
+    return replace(training, metrics=(), **plain, row_seed=about["row_seed"])
+
+
+def _check_fed(run: Run, training: Training) -> None:
+    """Raises where placeholders were fed that nothing feeds now."""
+    fed = {t.name for t in (*training.bindings, *training.feeds)}
+    missing = [name for name in run.data if name not in fed]
+    if missing:
+        raise RunStoreProblem(
+            f"the data of {', '.join(missing)} were given in Python, and are not kept",
+            hint=IN_PYTHON,
+        )
+
+
+def _progress(store: RunStore, run: Run, kept: KeptPast) -> Progress:
+    """The losses and epochs that were recorded."""
+    curves = store.curves(run)
+    losses = curves[LOSS]
+    state = kept.states[0]
+    before = int(losses.step[0]) - 1 if len(losses) else state["before"]
+    progress = Progress(state["first_epoch"], before, state["runs"])
+    progress.count(_without_gaps(losses))
+    ends = curves.get(EPOCH_LOSS)
+    if ends is not None:
+        progress.epochs = [
+            Epoch(int(epoch), float(value), {}, int(step) - before, float(seconds))
+            for epoch, value, step, seconds in zip(
+                ends.epoch, ends.values, ends.step, ends.seconds, strict=True
+            )
+        ]
+    return progress
+
+
+def _without_gaps(losses: Curve) -> np.ndarray:
+    """The losses up to the first step that is missing, as of a run that could not be written."""
+    gaps = np.flatnonzero(np.diff(losses.step) != 1)
+    return losses.values[: gaps[0] + 1] if len(gaps) else losses.values
+
+
+# ---- what differs -------------------------------------------------------------------------------
+
+
+def _differing(store: RunStore, run: Run, training: Training) -> Iterator[str]:
+    """What is not as it was when the run trained."""
+    changed = [name for name, said in _fed(store, training).items() if _differs(run, name, said)]
+    if changed:
+        yield f"the data of {', '.join(changed)}"
+    for what, before, now in (
+        ("version of", run.versions, versions()),
+        ("", run.machine, machine() if run.machine else {}),
+    ):
+        names = [name for name, value in now.items() if before.get(name, value) != value]
+        if names:
+            yield f"the {what}{' ' if what else ''}{_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {counted(len(names) - 1, 'other')}"
+
+
+def _fed(store: RunStore, training: Training) -> dict[str, Mapping[str, Any]]:
+    """What the data are now, by placeholder."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for fed in fed_by(training):
+        stamp = fed.stamp
+        digest, weak = (store.digest(stamp) if stamp else None), False
+        if digest is None:
+            try:
+                digest, weak = _run_out(digesting(fed))
+            except OSError:
+                digest = ""
+        found |= dict.fromkeys(fed.names, described(fed, digest, weak))
+    return found
+
+
+def _run_out(steps: Any) -> tuple[str, bool]:
+    """The result of a computation in pieces."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _differs(run: Run, name: str, now: Mapping[str, Any]) -> bool:
+    before = run.data.get(name)
+    if before is None:
+        return False
+    if before.get("rows") != now["rows"]:
+        return True
+    return bool(before.get("digest") and now["digest"]) and before["digest"] != now["digest"]

@@ -1,0 +1,240 @@
+"""What a run keeps of a training so that its steps can be computed again when it is over: some
+copies of the variables, and what else the steps depend on, in one file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.session import Session
+from nodeflow.engine.tier_record import TierRecord
+from nodeflow.errors import FileProblem, RunError
+from nodeflow.graph.graph import Graph, Node
+from nodeflow.graph.types import type_of_array
+from nodeflow.train.events import NumberChanged
+from nodeflow.train.numbers import Numbers
+from nodeflow.train.progress import NO_LOSSES, Progress
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.rewind.snapshots import Snapshot, Snapshots
+from nodeflow.train.rewind.thinning import spread
+from nodeflow.train.saving.weights import read_arrays, write_arrays
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import TrainingState
+
+MOST = 16
+"""Copies that a run keeps."""
+META, VERSION = "nodeflow_past", 1
+STILL = "still"
+"""What stands before the names of variables that no step changes; before others, their step."""
+_STATE = ("first_epoch", "epoch", "done", "before", "counted", "total", "seconds", "runs", "where")
+_NUMBERS = ("total", "seconds")
+_ABOUT = (
+    *("optimizer", "loss", "settings", "row_seed", "tier", "seed", "without", "per_epoch"),
+    *("stream", "tiers", "numbers", "changes"),
+)
+
+
+@dataclass(frozen=True)
+class KeptPast:
+    """The content of such a file.
+
+    Attributes:
+        about: names of ``optimizer`` and ``loss``, plain ``settings``, ``row_seed``, the session's
+            ``tier``, ``seed`` and ``without``, steps ``per_epoch``, whether a ``stream`` feeds it,
+            ``tiers``, ``numbers`` at the first copy, and their ``changes``.
+        still: variables that no step changes, by name.
+        states: of each copy: its step, and where the loop stood.
+        arrays: of each copy: the variables that change, by name.
+    """
+
+    about: Mapping[str, Any]
+    still: Mapping[str, np.ndarray]
+    states: Sequence[Mapping[str, Any]]
+    arrays: Sequence[Mapping[str, np.ndarray]]
+
+    @classmethod
+    def of(cls, past: Past) -> KeptPast:
+        """What is to be kept of a training that is over."""
+        training, copies = past.training, past.snapshots.copies
+        names = [node.name for node in past.snapshots.changing]
+        first = copies[0].step if copies else 0
+        about = {
+            "optimizer": training.optimizer.name,
+            "loss": training.loss.name,
+            "settings": training.plain(),
+            "row_seed": training.row_seed,
+            "tier": past.session.wanted,
+            "seed": past.session.seed,
+            "without": sorted(past.session.without),
+            "per_epoch": past.steps_per_epoch,
+            "stream": training.stream is not None,
+            "tiers": dict(past.tiers.since),
+            "numbers": past.numbers.values(first),
+            "changes": [vars(change) for change in past.numbers.changes],
+        }
+        return cls(
+            about,
+            {node.name: array for node, array in past.snapshots.still.items()},
+            [{"step": copy.step, **_plain_state(copy.state)} for copy in copies],
+            [dict(zip(names, copy.arrays, strict=True)) for copy in copies],
+        )
+
+    @property
+    def steps(self) -> list[int]:
+        """After which steps the copies were made."""
+        return [state["step"] for state in self.states]
+
+    @property
+    def bytes_of_one(self) -> int:
+        """Bytes of one copy."""
+        return sum(array.nbytes for array in self.arrays[0].values()) if self.arrays else 0
+
+    def thinned(self, most: int = MOST) -> KeptPast:
+        """The same with at most so many copies."""
+        chosen = spread(self.steps, most)
+        states, arrays = ([of[i] for i in chosen] for of in (self.states, self.arrays))
+        return replace(self, states=states, arrays=arrays)
+
+    def after(self, earlier: KeptPast) -> KeptPast:
+        """The past of a training that goes on, with that of its earlier part."""
+        first = self.steps[0] if self.steps else math.inf
+        known = [i for i, step in enumerate(earlier.steps) if step < first]
+        changes = [c for c in earlier.about["changes"] if c["step"] < first]
+        if not known or earlier.arrays[0].keys() != self.arrays[0].keys():
+            return self
+        about = {
+            **self.about,
+            "numbers": earlier.about["numbers"],
+            "changes": [*changes, *self.about["changes"]],
+        }
+        return replace(
+            self,
+            about=about,
+            states=[*(earlier.states[i] for i in known), *self.states],
+            arrays=[*(earlier.arrays[i] for i in known), *self.arrays],
+        )
+
+    # ---- on disk ------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write it; raises FileProblem where that is not possible."""
+        arrays = {f"{STILL}/{name}": array for name, array in self.still.items()}
+        for step, copy in zip(self.steps, self.arrays, strict=True):
+            arrays |= {f"{step}/{name}": array for name, array in copy.items()}
+        content = {"version": VERSION, "about": self.about, "states": list(self.states)}
+        write_arrays(path, arrays, {META: json.dumps(content, sort_keys=True)})
+
+    # ---- to be computed again -----------------------------------------------------------------
+
+    def session(self, graph: Graph, threads: int | None = None) -> Session:
+        """A session as the one that trained."""
+        about = self.about
+        return Session(
+            graph,
+            tier=about["tier"],
+            threads=threads,
+            seed=about["seed"],
+            without=about["without"],
+        )
+
+    def past(self, session: Session, training: Training, progress: Progress) -> Past:
+        """What `Replay` needs.
+
+        Args:
+            session: of the same graph; only its settings are used.
+            progress: with the losses that were recorded.
+
+        Raises:
+            RunError: the graph has other variables.
+        """
+        changing = [_variable(session, name) for name in (self.arrays[0] if self.arrays else ())]
+        still = {_variable(session, name): array for name, array in self.still.items()}
+        for node in changing:
+            _check_shape(node, self.arrays[0][node.name])
+        for node, array in still.items():
+            _check_shape(node, array)
+        copies = [
+            Snapshot(state["step"], _state(state), tuple(copy[node.name] for node in changing))
+            for state, copy in zip(self.states, self.arrays, strict=True)
+        ]
+        numbers = Numbers(training.optimizer, self.about["numbers"])
+        numbers.changes += [NumberChanged(**change) for change in self.about["changes"]]
+        used = training.used_bindings([training.optimizer, training.loss.node])
+        return Past(
+            session,
+            training,
+            (),
+            None if training.stream else training.rows(used, "train"),
+            self.about["per_epoch"],
+            Snapshots.of(copies, changing, still),
+            TierRecord(self.about["tiers"]),
+            numbers,
+            progress,
+        )
+
+
+def load_past(path: Path) -> KeptPast:
+    """Read what a run keeps of its past.
+
+    Raises:
+        FileProblem: the file is missing or damaged.
+    """
+    arrays, metadata = read_arrays(path)
+    try:
+        content = json.loads(metadata[META])
+        states = content["states"]
+        prefixes = [f"{state['step']}/" for state in states]
+        for state in states:
+            _state(state)
+        about = content["about"]
+        for name in _ABOUT:
+            _ = about[name]
+        return KeptPast(
+            about,
+            _named(arrays, f"{STILL}/"),
+            states,
+            [_named(arrays, prefix) for prefix in prefixes],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileProblem(f"{path} is damaged: {error!r}") from None
+
+
+def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
+
+
+def _plain_state(state: TrainingState) -> dict[str, Any]:
+    values = {name: getattr(state, name) for name in _STATE}
+    return {**values, **{name: str(values[name]) for name in _NUMBERS}}
+
+
+def _state(values: Mapping[str, Any]) -> TrainingState:
+    known = {name: values[name] for name in _STATE}
+    known |= {name: float(values[name]) for name in _NUMBERS}
+    return TrainingState(identity={}, variables={}, losses=NO_LOSSES, epochs=(), **known)
+
+
+def _variable(session: Session, name: str) -> Node:
+    if name not in session.graph or session.graph.node(name).op.id != "variable":
+        raise RunError(
+            f"the graph has no variable {name!r}, which the run trained",
+            hint="Give the graph that was trained.",
+        )
+    return session.graph.node(name)
+
+
+def _check_shape(node: Node, array: np.ndarray) -> None:
+    if not node.outputs[0].type.accepts(type_of_array(array)):
+        raise RunError(
+            f"the run trained {node.name} as {array.dtype} {list(array.shape)}, and in this graph "
+            f"it is {node.outputs[0].type}",
+            node=node.name,
+            hint="Give the graph that was trained.",
+        )

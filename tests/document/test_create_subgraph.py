@@ -479,7 +479,7 @@ def test_renaming_a_port_renames_it_at_every_instance(layers):
     subgraph_ports.rename_port(layers.definition("layer"), INPUTS, "x", "batch")
     subgraph_ports.rename_port(layers.definition("layer"), OUTPUTS, "h", "hidden")
     ids = [layers.node_named(n).id for n in ("layer", "layer_1")]
-    assert [list(layers.incoming[i]) for i in ids] == [["batch"], ["batch"]]
+    assert [[w.target_port for w in layers.incoming.at(i)] for i in ids] == [["batch"], ["batch"]]
     assert value(layers, "loss") == loss
     for bad in ("hidden", "9", "done", "a/b"):
         with pytest.raises(BadPort):

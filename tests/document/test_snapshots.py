@@ -219,7 +219,7 @@ def test_inside_a_subgraph_edits_are_not_undone_along_with_a_deletion(all_kept):
     reduce = commands.add_node(definition, "reduce_sum", (0, 0))
     commands.connect(definition, inner, "out", reduce, "x")
     outputs = next(i for i, n in definition.nodes.items() if n.op == "subgraph_outputs")
-    port = next(iter(definition.incoming[outputs]))
+    port = next(iter(definition.incoming.at(outputs))).target_port
     commands.connect(definition, reduce, "out", outputs, port)
     assert str(analysis.type_of(user, "out")) == "float32 ()"
     commands.remove(doc, [instance])

@@ -428,7 +428,7 @@ class Analysis:
         found = self._cache.get(key)
         if found is None:
             found = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
-            self._cache.put(key, record, found)
+            found = self._cache.put(key, record, found)
         return found
 
     def _infer_border(self, record: NodeRecord) -> Inferred:

@@ -17,6 +17,7 @@ from nodeflow.document.analysis.port_names import DONE
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, Json, NodeRecord, mode_of
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.types import TensorType
 
 MOST = 50_000
 """Results that are cached; beyond it the cache is cleared."""
@@ -27,28 +28,36 @@ CacheKey = tuple
 
 
 class InferenceCache:
-    """Results without problems, by key. Problems contain names, so they are not cached."""
+    """Results without problems, by key. Problems contain names, so they are not cached.
+
+    Equal results are one object: a large graph has few different ones.
+    """
 
     def __init__(self) -> None:
         self._found: dict[CacheKey, tuple[dict[str, Json], Inferred]] = {}
+        self._equal: dict[tuple[tuple[str, TensorType], ...], Inferred] = {}
 
     def get(self, key: CacheKey) -> Inferred | None:
         """Returns the cached result, or None."""
         found = self._found.get(key)
         return None if found is None else found[1]
 
-    def put(self, key: CacheKey, record: NodeRecord, result: Inferred) -> None:
-        """Caches the result of a node, unless it has problems."""
+    def put(self, key: CacheKey, record: NodeRecord, result: Inferred) -> Inferred:
+        """Caches the result of a node, unless it has problems; returns the one to be used."""
         if result.problems:
-            return
+            return result
         if len(self._found) >= MOST:
-            self._found.clear()
+            self.clear()
+        if result.out is not None and not result.passes and not result.kinds:
+            result = self._equal.setdefault(tuple(result.out.items()), result)
         # Holding the attributes keeps their id from being reused.
         self._found[key] = (record.attrs, result)
+        return result
 
     def clear(self) -> None:
         """Drops all results."""
         self._found.clear()
+        self._equal.clear()
 
 
 def cache_key(
@@ -63,8 +72,7 @@ def cache_key(
     if op is None or names_others(op) or mode_of(record):
         return None
     wired = []
-    for port, wire in doc.incoming.get(record.id, _NO_WIRES).items():
-        source, source_port = wire.source, wire.source_port
+    for source, source_port, _, port in doc.incoming.at(record.id):
         if doc.nodes[source].op in _CARRY or source_port == DONE:
             return None
         out = out_types(source)
@@ -81,9 +89,6 @@ def cache_key(
 def names_others(op: NodeDeclaration) -> bool:
     """Returns whether an attribute of the op names other nodes."""
     return any(attr.kind == "names" for attr in op.attrs)
-
-
-_NO_WIRES: dict = {}
 
 
 def _port(wired: tuple) -> str:

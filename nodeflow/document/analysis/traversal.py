@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
@@ -20,7 +19,7 @@ def downstream(doc: Document, ids: Iterable[str]) -> set[str]:
     outgoing, seen = doc.outgoing, set(ids)
     stack = list(seen)
     while stack:
-        for wire in outgoing.get(stack.pop(), _NONE).values():
+        for wire in outgoing.at(stack.pop()):
             if wire.target not in seen:
                 seen.add(wire.target)
                 stack.append(wire.target)
@@ -32,7 +31,7 @@ def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
     incoming, seen = doc.incoming, set(ids)
     stack = list(seen)
     while stack:
-        for wire in incoming.get(stack.pop(), _NONE).values():
+        for wire in incoming.at(stack.pop()):
             if wire.source not in seen:
                 seen.add(wire.source)
                 stack.append(wire.source)
@@ -49,22 +48,19 @@ def closes_loop(doc: Document, wire: Wire) -> bool:
     if wire.target == wire.source:
         return True
     while forward and backward:
-        for onward in doc.outgoing.get(forward.pop(), _NONE).values():
+        for onward in doc.outgoing.at(forward.pop()):
             if onward.target in behind:
                 return True
             if onward.target not in ahead:
                 ahead.add(onward.target)
                 forward.append(onward.target)
-        for before in doc.incoming.get(backward.pop(), _NONE).values():
+        for before in doc.incoming.at(backward.pop()):
             if before.source in ahead:
                 return True
             if before.source not in behind:
                 behind.add(before.source)
                 backward.append(before.source)
     return False
-
-
-_NONE: dict[Any, Wire] = {}
 
 
 def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
@@ -86,7 +82,7 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
     """Returns the nodes in order, and those that cannot be ordered: loops and what follows them."""
     incoming, outgoing = doc.incoming, doc.outgoing
     waiting = {
-        node: len([w for w in incoming.get(node, _NONE).values() if w.source in among])
+        node: len([w for w in incoming.at(node) if w.source in among])
         for node in among
         if node not in ignored
     }
@@ -95,7 +91,7 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
     while ready:
         node = ready.pop()
         order.append(node)
-        for wire in outgoing.get(node, _NONE).values():
+        for wire in outgoing.at(node):
             target = wire.target
             if target in waiting:
                 waiting[target] -= 1

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 from nodeflow.document.io.validation import DEEPEST, check_tree, read_node, read_wire
@@ -17,6 +18,8 @@ FORMAT = "nodeflow"
 VERSION = 2
 LARGE = 1 << 23
 CHUNK = 1 << 20
+SHORT = 5
+"""Characters of a number that takes several times as much memory as they do."""
 
 
 def decoded(content: bytes) -> str:
@@ -143,17 +146,31 @@ def _refuse_constant(name: str) -> Json:
     raise FlowSyntax(f"{name} is not JSON", hint=f'Write it as the string "{name}"')
 
 
-def _finite(text: str) -> float:
+def _read_float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
         raise FlowSyntax(f"the number {text[:40]} is too large")
     return value
 
 
+_shared_float = lru_cache(maxsize=1 << 14)(_read_float)
+_shared_int = lru_cache(maxsize=1 << 14)(int)
+
+
+def _float(text: str) -> float:
+    """The number; short ones, of which a large table has each many times, are one object."""
+    return _shared_float(text) if len(text) <= SHORT else _read_float(text)
+
+
+def _int(text: str) -> int:
+    return _shared_int(text) if len(text) <= SHORT else int(text)
+
+
 _HOOKS: Any = {
     "object_pairs_hook": _object,
     "parse_constant": _refuse_constant,
-    "parse_float": _finite,
+    "parse_float": _float,
+    "parse_int": _int,
 }
 _RECORDS: dict[str, Any] = {"nodes": read_node, "wires": read_wire}
 _SPACE: Any = re.compile(r"[ \t\n\r]*")

@@ -25,6 +25,7 @@ from nodeflow.document.model.records import (
     stream_of,
     to_text,
 )
+from nodeflow.document.model.wire_index import WireIndex
 
 _ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
 
@@ -55,8 +56,7 @@ class GraphTables(ABC):
         self.wires: dict[tuple[str, str], Wire] = {}
         self.frames: dict[str, FrameRecord] = {}
         self.subgraphs = shared.subgraphs
-        self.incoming: dict[str, dict[str, Wire]] = {}  # node id -> port -> wire
-        self.outgoing: dict[str, dict[tuple[str, str], Wire]] = {}  # node id -> wire's key -> wire
+        self.incoming, self.outgoing = WireIndex(), WireIndex()  # by target, by source
         self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
         self.slashed: set[str] = set()  # names with a scope in them
         self.streams: dict[str, str] = {}  # of nodes with the field `stream`: id -> stream
@@ -123,11 +123,11 @@ class GraphTables(ABC):
 
     def wires_into(self, node_id: str) -> list[Wire]:
         """Returns the wires that end at a node, feeds included."""
-        return list(self.incoming.get(node_id, {}).values())
+        return list(self.incoming.at(node_id))
 
     def wires_out_of(self, node_id: str) -> list[Wire]:
         """Returns the wires that start at a node."""
-        return list(self.outgoing.get(node_id, {}).values())
+        return list(self.outgoing.at(node_id))
 
     def fresh_name(self, base: str) -> str:
         """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
@@ -135,7 +135,7 @@ class GraphTables(ABC):
 
     def has_wires(self, node_id: str) -> bool:
         """Returns whether any wire starts or ends at a node."""
-        return bool(self.incoming.get(node_id) or self.outgoing.get(node_id))
+        return node_id in self.incoming or node_id in self.outgoing
 
     # ---- writing ----------------------------------------------------------------------------
 
@@ -159,20 +159,20 @@ class GraphTables(ABC):
             come = 0 if after is None else item_hash(name, key, after)
             shared.digest = (shared.digest + come - gone) % HASHES
         if table == "wire":
-            self._index_wire(key, before, after)
+            self._index_wire(before, after)
         elif table == "node":
             self._index_name(before, after)
             self._index_stream(key, after)
         if before is None and table in ("node", "frame"):
             self._count_id(key)
 
-    def _index_wire(self, key: tuple[str, str], before: Wire | None, after: Wire | None) -> None:
+    def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
         if before is not None:
-            self.incoming[before.target].pop(before.target_port, None)
-            self.outgoing[before.source].pop(key, None)
+            self.incoming.remove(before.target, before)
+            self.outgoing.remove(before.source, before)
         if after is not None:
-            self.incoming.setdefault(after.target, {})[after.target_port] = after
-            self.outgoing.setdefault(after.source, {})[key] = after
+            self.incoming.add(after.target, after)
+            self.outgoing.add(after.source, after)
 
     def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
         if before and after and (before.name, before.op) == (after.name, after.op):

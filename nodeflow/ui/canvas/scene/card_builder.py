@@ -26,7 +26,7 @@ from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.layout.card_size import Label, card_width, folds
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.host.protocol import ViewValue
 from nodeflow.number_text import number
@@ -68,11 +68,6 @@ class _Sides(NamedTuple):
     left: tuple[Label, ...]
     right: tuple[Label, ...]
     fold: str
-
-
-def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wire]:
-    found = index.get(node_id)
-    return () if found is None else found.values()
 
 
 class CardBuilder:
@@ -178,8 +173,8 @@ class CardBuilder:
         special = op is None or record.op in _SPECIAL or node_id in document.outer
         if special or self._problems(node_id):  # which may be at a port
             return self._make_sides(record, op)
-        into = _wires(document.incoming, node_id)
-        out = _wires(document.outgoing, node_id)
+        into = document.incoming.at(node_id)
+        out = document.outgoing.at(node_id)
         known = self.analysis.out_types(node_id)
         key = (
             op,

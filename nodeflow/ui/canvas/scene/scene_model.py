@@ -35,7 +35,6 @@ FEED_STYLE = 100
 SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 """Theme colour of a node by its number in `SceneModel.severity`."""
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
-_NO_WIRES: dict[Any, Wire] = {}
 
 _COLUMNS = (
     *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "order"),
@@ -256,7 +255,7 @@ class SceneModel:
         self._stamp = self._known
         wanted = {i for i in node_ids if i in self.nodes}
         outgoing = self.document.outgoing
-        followers = {w.target for i in wanted for w in outgoing.get(i, _NO_WIRES).values()}
+        followers = {w.target for i in wanted for w in outgoing.at(i)}
         slots = {s for s in map(self.nodes.get, wanted | followers) if s is not None}
         if not slots:
             return
@@ -474,8 +473,8 @@ class SceneModel:
         """The wires that touch nodes, each once."""
         ids = dict.fromkeys(map(self.nodes.key, slots))
         for node_id in ids:
-            yield from self.document.incoming.get(node_id, _NO_WIRES).values()
-            for wire in self.document.outgoing.get(node_id, _NO_WIRES).values():
+            yield from self.document.incoming.at(node_id)
+            for wire in self.document.outgoing.at(node_id):
                 if wire.target not in ids:
                     yield wire
 

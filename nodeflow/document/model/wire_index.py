@@ -1,0 +1,60 @@
+"""The wires at one side of each node, in little memory: most nodes have one or two."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TypeAlias
+
+from nodeflow.document.model.records import Wire
+
+FEW = 8
+"""Up to this many wires at a node are a tuple, of a quarter of a dict's size."""
+_Kept: TypeAlias = Wire | tuple[Wire, ...] | dict[tuple[str, str], Wire]
+
+
+class WireIndex:
+    """Wires by the id of the node at which they start, or end; each by its key."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}  # a single wire is kept as it is
+
+    def at(self, node_id: str) -> Collection[Wire]:
+        """Returns the wires at a node, in the order in which they were added."""
+        found = self._kept.get(node_id)
+        if found is None:
+            return ()
+        if type(found) is Wire:
+            return (found,)
+        return found.values() if type(found) is dict else found  # type: ignore[return-value]
+
+    def __contains__(self, node_id: str) -> bool:
+        return node_id in self._kept
+
+    def add(self, node_id: str, wire: Wire) -> None:
+        """Adds a wire, which must not be there."""
+        found = self._kept.get(node_id)
+        if found is None:
+            self._kept[node_id] = wire
+        elif type(found) is dict:
+            found[wire.key] = wire
+        else:
+            wires = (*self.at(node_id), wire)
+            self._kept[node_id] = wires if len(wires) <= FEW else {w.key: w for w in wires}
+
+    def remove(self, node_id: str, wire: Wire) -> None:
+        """Removes a wire, if it is there."""
+        found = self._kept.get(node_id)
+        if type(found) is dict:
+            found.pop(wire.key, None)
+            if not found:
+                del self._kept[node_id]
+            return
+        left = tuple([w for w in self.at(node_id) if w != wire])
+        if len(left) > 1:
+            self._kept[node_id] = left
+        elif left:
+            self._kept[node_id] = left[0]
+        else:
+            self._kept.pop(node_id, None)

@@ -1,11 +1,14 @@
-"""How fast the engine is, beside its peers: JSON lines, then a table.
+"""How fast the engine is, beside its peers and the machine's own limits: JSON lines, then a table.
 
-    python benchmarks/engine.py [--case NAME]... [--threads N] [--peers PYTHON] [--rounds N]
+    python benchmarks/engine.py [--case NAME]... [--peers PYTHON] [--cpu avx2] [--threads N]
+                                [--rounds N] [--seconds S] [--load N]
 
-Every case is a graph built through the public API, as users build it. With ``--peers`` (a Python
-with tensorflow-cpu, torch and jax) the same work runs in those too: all are started and warm, their
-results are compared, and then they take turns, one at a time, so that a ratio is of the same
-minutes. A ratio is nodeflow's time divided by the peer's: below 1, nodeflow is faster.
+NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
+through the public API, as users build it. With ``--peers`` (a Python with tensorflow-cpu, torch,
+jax and onnxruntime) the same work runs in those too: all are started and warm, their results are
+compared, and then they take turns, one at a time, so that a ratio is of the same minutes. A ratio
+is nodeflow's time divided by the peer's: below 1, nodeflow is faster. The limit is the time in
+which the machine moves the least bytes and makes the least operations of the case (limits.py).
 """
 
 from __future__ import annotations
@@ -13,153 +16,183 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import local_cases
+import model_workloads as models
+import pinning
 import workloads
+from limits import Limits
+from turns import Busy, Failed, Worker, ratio, take_turns
 
-HERE = Path(__file__).resolve().parent
-LIBRARIES = ("numpy", "torch", "tensorflow", "jax", "jaxscan")
+LIBRARIES = ("numpy", "torch", "tensorflow", "jax", "jaxscan", "onnxruntime")
 STEPWISE = ("torch", "tensorflow", "jax")
-SECONDS = 0.7
+SECONDS = 0.4
 """How long each library computes in its turn."""
 TOLERANCE = 2e-3
 """Results of float32 sums of millions of terms in another order agree to about this."""
+GROUPS = ("matmul", "elementwise", "infer")
+"""Cases that share the processes of their libraries."""
+MODELS = (*models.TRAINED, *models.INFER, *models.PRODUCTS, *models.FORMULAS)
 
 
 def main() -> None:
-    names = [*workloads.TRAINING, *workloads.OTHERS, *local_cases.CASES]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", action="append", choices=names, default=None)
+    names = [*workloads.TRAINING, *workloads.OTHERS, *MODELS, *local_cases.CASES]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--case", action="append", default=None)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--peers", metavar="PYTHON", default=None)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cpu", choices=("avx2",), default=None)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--load", type=int, default=0, help="busy processes beside it")
     options = parser.parse_args()
+    for wanted in options.case or ():
+        if not chosen([wanted], names):
+            parser.error(f"no case begins with {wanted!r}; there are {', '.join(names)}")
+    os.environ.update(pinning.environment(options.cpu))  # for the cases in this process, too
+    about = {"processor": pinning.processor(options.cpu), "load": options.load}
+    print(json.dumps(about), flush=True)
     table = []
-    for name in options.case or names:
-        for result in run_case(name, options):
-            print(json.dumps({"case": name, **result}), flush=True)
-            table.append({"case": name, **result})
+    with Busy(options.load):
+        for case, result in results(chosen(options.case, names), options):
+            print(json.dumps({"case": case, **result}), flush=True)
+            table.append({"case": case, **result})
     print_table(table)
 
 
-def run_case(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    if name in local_cases.CASES:
-        yield from local_cases.CASES[name](options.threads)
-    else:
-        yield compare(name, options)
+def chosen(wanted: list[str] | None, names: list[str]) -> list[str]:
+    """Cases of these names, or that begin with one of them and an underscore."""
+    if wanted is None:
+        return names
+    exact = [w for w in wanted if w in names]
+    return [
+        n
+        for n in names
+        if n in exact or any(n.startswith(f"{w}_") for w in wanted if w not in exact)
+    ]
 
 
-# ---- taking turns -------------------------------------------------------------------------------
-
-
-class Worker:
-    """A process with one case in one library (see worker.py)."""
-
-    def __init__(self, python: str, library: str, case: str, threads: int | None) -> None:
-        self.library = library
-        command = [python, str(HERE / "worker.py"), library, case]
-        self.process = subprocess.Popen(
-            [*command, str(threads)] if threads else command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.ready = self._answer()
-        self.times: list[list[float]] = []
-        self.peak_mb = 0.0
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            assert self.process.stderr is not None
-            raise RuntimeError(f"{self.library} failed:\n{self.process.stderr.read()[-2000:]}")
-        return json.loads(line)
-
-    def run(self, seconds: float) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        answer = self._answer()
-        self.times.append(answer["us"])
-        self.peak_mb = answer["peak_mb"]
-
-    @property
-    def median(self) -> float:
-        """Of all calls, those of the first turn left out."""
-        return statistics.median([t for turn in self.times[1:] for t in turn])
-
-    @property
-    def best(self) -> float:
-        return min(t for turn in self.times[1:] for t in turn)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-def compare(case: str, options: argparse.Namespace) -> dict[str, Any]:
-    """One case in all libraries, taking turns."""
-    workers = [Worker(sys.executable, "nodeflow", case, options.threads)]
+def results(names: list[str], options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Results in the order of the cases; processes live as long as a group."""
+    limits, workers, group = Limits(), list[Worker](), ""
+    if options.peers and any(n not in local_cases.CASES for n in names):
+        probes = start(("nodeflow", "torch", "jax", "tensorflow"), options)
+        limits.measure(probes)
+        close(probes)
+        print(json.dumps({"limits": rates(limits)}), flush=True)
     try:
-        if case == "wide":
-            workers.append(Worker(sys.executable, "nodeflow", case, 1))
-            workers[-1].library = "one_thread"
-        if options.peers:
-            for library in LIBRARIES:
-                lacks = {
-                    "jaxscan": case not in (*workloads.TRAINING, "rnn"),
-                    "numpy": case in ("cnn", *workloads.WORDS),
-                }
-                if not lacks.get(library):
-                    workers.append(Worker(options.peers, library, case, options.threads))
-        for worker in workers[1:]:
-            check_equal(case, worker, workers[0])
-        for _ in range(options.rounds + 1):
-            for worker in workers:
-                worker.run(SECONDS)
-        return summary(workers)
+        for name in names:
+            if name in local_cases.CASES:
+                yield from ((name, result) for result in local_cases.CASES[name](options.threads))
+                continue
+            own = name.split("_")[0]
+            if own not in GROUPS or own != group:
+                close(workers)
+                workers, group = start(libraries_of(name), options), own
+            try:
+                yield name, compare(name, workers, options, limits)
+            except Failed as error:
+                yield name, {"failed": str(error)}
+                close(workers)
+                workers, group = [], ""
     finally:
-        for worker in workers:
-            worker.close()
+        close(workers)
+
+
+def start(libraries: tuple[str, ...], options: argparse.Namespace) -> list[Worker]:
+    """nodeflow first, then the peers, if any are wanted."""
+    environment = pinning.environment(options.cpu)
+    found = [Worker(sys.executable, "nodeflow", options.threads, environment)]
+    for library in libraries:
+        if library == "one_thread":
+            found.append(Worker(sys.executable, "nodeflow", 1, environment))
+            found[-1].library = library
+        elif library != "nodeflow" and options.peers:
+            found.append(Worker(options.peers, library, options.threads, environment))
+    return found
+
+
+def close(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.close()
+
+
+def libraries_of(case: str) -> tuple[str, ...]:
+    """Who computes a case besides nodeflow."""
+    if case in models.INFER:
+        return (*STEPWISE, "onnxruntime")
+    if case in MODELS:
+        return STEPWISE
+    lacks = {
+        "jaxscan": case not in (*workloads.TRAINING, "rnn"),
+        "numpy": case in ("cnn", *workloads.WORDS),
+        "onnxruntime": True,
+    }
+    more = ("one_thread",) if case == "wide" else ()
+    return (*more, *(library for library in LIBRARIES if not lacks.get(library)))
+
+
+def compare(
+    case: str, workers: list[Worker], options: argparse.Namespace, limits: Limits
+) -> dict[str, Any]:
+    """One case in all libraries, taking turns."""
+    for worker in workers:
+        worker.prepare(case)
+    for worker in workers[1:]:
+        check_equal(case, worker, workers[0])
+    take_turns(case, workers, options.rounds, options.seconds)
+    for worker in workers:
+        if case in models.PRODUCTS:
+            limits.learn(case, worker.median(case))
+    return summary(case, workers, options.cpu, limits)
 
 
 def check_equal(case: str, peer: Worker, ours: Worker) -> None:
     """Whoever computes something else is not worth timing."""
-    theirs, own = peer.ready["result"], ours.ready["result"]
+    theirs, own = peer.ready[case]["result"], ours.ready[case]["result"]
     worst = max(
         (abs(a - b) / max(abs(a), abs(b), 1e-2) for a, b in zip(theirs, own, strict=True)),
         default=0.0,
     )
-    if worst > TOLERANCE:
+    if not worst <= TOLERANCE:
         raise RuntimeError(f"{case}: {peer.library} and nodeflow differ by {worst:.2g}")
 
 
-def summary(workers: list[Worker]) -> dict[str, Any]:
-    ours = workers[0]
+def rates(limits: Limits) -> dict[str, Any]:
+    return {
+        "gflops": {k: round(v / 1e3, 1) for k, v in limits.flops.items()},
+        "copy_gb_per_s": {str(k): round(v / 1e3, 1) for k, v in limits.copies.items()},
+    }
+
+
+def summary(case: str, workers: list[Worker], cpu: str | None, limits: Limits) -> dict[str, Any]:
+    ours, peers = workers[0], workers[1:]
+    limit = limits.us(case)
     result: dict[str, Any] = {
-        "median_us": round(ours.median, 1),
-        "best_us": round(ours.best, 1),
-        "first_s": round(ours.ready["first_s"], 3),
+        "median_us": round(ours.median(case), 1),
+        "best_us": round(ours.best(case), 1),
+        "first_s": round(ours.ready[case]["first_s"], 3),
         "peak_mb": round(ours.peak_mb),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
     }
-    if len(workers) > 1:
-        result["peers_us"] = {w.library: round(w.median, 1) for w in workers[1:]}
-        result["peers_first_s"] = {w.library: round(w.ready["first_s"], 3) for w in workers[1:]}
-        ratios = {w.library: ours.median / w.median for w in workers[1:]}
-        best = {w.library: ours.best / w.best for w in workers[1:]}
-        stepwise = [w for w in workers if w.library in STEPWISE]
+    if limit is not None:
+        result["limit_us"] = round(limit, 1)
+        result["of_limit"] = round(ours.median(case) / limit, 2)
+    if peers:
+        result["peers_us"] = {w.library: round(w.median(case), 1) for w in peers}
+        result["peers_first_s"] = {w.library: round(w.ready[case]["first_s"], 3) for w in peers}
+        divisors = [w for w in peers if w.library not in pinning.UNPINNED.get(cpu or "", ())]
+        ratios = {w.library: ratio(case, ours, [w]) for w in divisors}
+        best = {w.library: ours.best(case) / w.best(case) for w in divisors}
+        stepwise = [w for w in peers if w.library in STEPWISE]
         if stepwise:
-            ratios["best_stepwise"] = ours.median / min(w.median for w in stepwise)
-            best["best_stepwise"] = ours.best / min(w.best for w in stepwise)
+            ratios["best_stepwise"] = ratio(case, ours, stepwise)
+            best["best_stepwise"] = ours.best(case) / min(w.best(case) for w in stepwise)
         result["ratios"] = {k: round(v, 3) for k, v in ratios.items()}
         result["ratios_of_best"] = {k: round(v, 3) for k, v in best.items()}
     return result
@@ -168,23 +201,24 @@ def summary(workers: list[Worker]) -> dict[str, Any]:
 # ---- output -------------------------------------------------------------------------------------
 
 
-def print_table(results: list[dict[str, Any]]) -> None:
+def print_table(rows: list[dict[str, Any]]) -> None:
     """Markdown: one row a case, ratios of medians and, in brackets, of the best calls."""
-    compared = [r for r in results if "ratios" in r]
+    compared = [r for r in rows if "ratios" in r]
     names = [n for n in ("one_thread", *LIBRARIES, "best_stepwise")
              if any(n in r["ratios"] for r in compared)]  # fmt: skip
     print()
-    print("| case | us (best) | first s | " + "".join(f"/ {n} | " for n in names))
+    print("| case | us (best) | of the limit | " + "".join(f"/ {n} | " for n in names))
     print("| --- " * (3 + len(names)) + "|")
-    for r in results:
+    for r in rows:
         if "median_us" in r:
             cells = [
                 f"{r['ratios'][n]:.2f} ({r['ratios_of_best'][n]:.2f})" if n in r["ratios"] else "-"
                 for n in names
             ] if "ratios" in r else ["-"] * len(names)  # fmt: skip
-            row = [r["case"], f"{r['median_us']:,} ({r['best_us']:,})", str(r["first_s"]), *cells]
+            limit = str(r.get("of_limit", "-"))
+            row = [r["case"], f"{r['median_us']:,} ({r['best_us']:,})", limit, *cells]
             print("| " + " | ".join(row) + " |")
-    for r in results:
+    for r in rows:
         if "median_us" not in r:
             print("  ".join(f"{k} {v}" for k, v in r.items()))
 

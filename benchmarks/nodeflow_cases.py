@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import model_workloads
+import nodeflow_models
 import numpy as np
 import workloads
 from workloads import Work
@@ -25,6 +27,10 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return reduction(case.removeprefix("reduce_"), threads)
     if case in workloads.WORDS:
         return words(case, threads)
+    if case.startswith("copy_"):
+        return copy(int(case.removeprefix("copy_")), threads)
+    if case in model_workloads.CASES:
+        return nodeflow_models.prepare(case, threads)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case](threads)
 
 
@@ -205,3 +211,15 @@ def _reduce(kind: str, x: Any, axis: int | None) -> Any:
     if kind == "argmax":
         return nf.argmax(x, axis=axis)
     return getattr(nf, f"reduce_{kind}")(x, axis=axis)
+
+
+def copy(size: int, threads: int | None) -> Work:
+    """``size`` bytes moved: half of them read, half written."""
+    values = np.random.default_rng(0).random((16 if size < 1 << 21 else 1, size // 8))
+    with nf.Graph():
+        xs = [nf.variable(v.astype("float32")) for v in values]
+        keep = nf.group(*(nf.assign(nf.variable(np.zeros_like(v, "float32")), nf.identity(x))
+                          for x, v in zip(xs, values, strict=True)))  # fmt: skip
+    session = nf.Session(keep.graph, tier="compiled", threads=threads)
+    session.initialize()
+    return Work(lambda: [0.0], lambda: session.run(keep), len(xs))

@@ -1,10 +1,10 @@
-"""One case in one library, in a process of its own that waits to be told to run.
+"""Cases in one library, in a process of its own that waits to be given work.
 
-    python worker.py LIBRARY CASE [THREADS]
+    python worker.py LIBRARY [THREADS]
 
-It answers with one JSON line after its first call (seconds, memory, result), then one for each line
-on standard input, which says for how many seconds to run. So several libraries take turns, each
-warm, and are compared in the same seconds.
+Each line on standard input is a case and how many seconds to run it; 0 prepares it and computes
+once. Each is answered by one JSON line. So several libraries take turns, each warm, and are
+compared in the same seconds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "peers"), str(HERE.parent)]
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["NODEFLOW_RUNS"] = "off"
 
 import numpy as np  # noqa: E402
 
@@ -29,22 +30,27 @@ MODULES = {
     "tensorflow": "tensorflow_cases",
     "jax": "jax_cases",
     "jaxscan": "jax_cases",
+    "onnxruntime": "onnxruntime_cases",
 }
 
 
 def main() -> None:
-    library, case = sys.argv[1:3]
-    threads = int(sys.argv[3]) if len(sys.argv) > 3 else None
-    module = importlib.import_module(MODULES[library])
-    work = module.prepare(case, threads, library)
+    library = sys.argv[1]
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
     answer = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is not an answer
-    started = time.perf_counter()
-    result = work.first()
-    first = time.perf_counter() - started
-    say(answer, first_s=first, result=digest(result), peak_mb=peak_mb())
+    module = importlib.import_module(MODULES[library])
+    works = {}
     for line in sys.stdin:
-        say(answer, us=time_work(work, float(line)), peak_mb=peak_mb())
+        case, seconds = line.split()
+        if case in works:
+            say(answer, us=time_work(works[case], float(seconds)), peak_mb=peak_mb())
+            continue
+        works[case] = work = module.prepare(case, threads, library)
+        started = time.perf_counter()
+        result = work.first()
+        first = time.perf_counter() - started
+        say(answer, first_s=first, result=digest(result), peak_mb=peak_mb())
 
 
 def time_work(work, seconds: float) -> list[float]:

@@ -7,6 +7,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import jax_models
+import model_workloads
 import numpy as np
 import workloads
 from workloads import Work
@@ -19,6 +21,8 @@ def prepare(case: str, threads: int | None, library: str) -> Work:
         return reduction(case.removeprefix("reduce_"))
     if case in workloads.WORDS:
         return words(case)
+    if case in model_workloads.CASES:
+        return jax_models.prepare(case)
     return {
         "elem": elem,
         "chain": chain,

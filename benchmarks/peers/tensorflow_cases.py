@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import model_workloads
 import tensorflow.compat.v1 as tf
+import tensorflow_models
 import workloads
 from workloads import Work
 
@@ -16,6 +18,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return reduction(case.removeprefix("reduce_"))
     if case in workloads.WORDS:
         return words(case)
+    if case in model_workloads.CASES:
+        return tensorflow_models.prepare(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 

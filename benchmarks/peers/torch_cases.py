@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import model_workloads
 import numpy as np
 import torch
+import torch_models
 import workloads
 from workloads import Work
 
@@ -17,6 +19,10 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return reduction(case.removeprefix("reduce_"))
     if case in workloads.WORDS:
         return words(case)
+    if case.startswith("copy_"):
+        return copy(int(case.removeprefix("copy_")))
+    if case in model_workloads.CASES:
+        return torch_models.prepare(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 
@@ -182,3 +188,15 @@ def reduction(kind: str) -> Work:
         return [np.asarray(reduce(a)) for a in axes]
 
     return Work(compute, compute)
+
+
+def copy(size: int) -> Work:
+    """``size`` bytes moved: half of them read, half written."""
+    xs = [torch.rand(size // 8) for _ in range(16 if size < 1 << 21 else 1)]
+    ys = [torch.empty_like(x) for x in xs]
+
+    def compute():
+        for x, y in zip(xs, ys, strict=True):
+            y.copy_(x)
+
+    return Work(lambda: [0.0], compute, len(xs))

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.atomic_write import opened
+from nodeflow.engine import processor as target
 from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
 from nodeflow.engine.compiler.trust import (
     Untrusted,
@@ -194,9 +195,7 @@ def kernel_key(source: str) -> str:
 
 def processor() -> str:
     """The kind of processor that kernels are compiled for."""
-    import llvmlite.binding as llvm
-
-    return f"{platform.machine()} {llvm.get_host_cpu_name()}"
+    return f"{platform.machine()} {target.name()}"
 
 
 @lru_cache(maxsize=1)
@@ -204,10 +203,8 @@ def _environment() -> bytes:
     """Digest of the compilers, the processor and the engine's helper modules."""
     from importlib.metadata import version
 
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features().flatten()
-    parts = [sys.version, sys.platform, llvm.get_host_cpu_name(), features]
+    features = ",".join(sorted(target.features()))
+    parts = [sys.version, sys.platform, target.name(), features]
     parts += [
         f"{package} {version(package)}" for package in ("numba", "llvmlite", "numpy", "scipy")
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine import processor
 from nodeflow.graph.types import numpy_dtype
 
 
@@ -20,14 +21,12 @@ class TileShape:
 @cache
 def vector_registers() -> tuple[int, int]:
     """Bytes of a vector register, and how many there are."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    features = processor.features()
+    if "avx512f" in features:
         return 64, 32
-    if features.get("avx2"):
+    if "avx2" in features:
         return 32, 16
-    return 16, 32 if features.get("neon") else 16
+    return 16, 32 if "neon" in features else 16
 
 
 @cache

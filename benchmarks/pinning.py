@@ -1,0 +1,64 @@
+"""What makes each library compute as a lesser processor would, and what processor this is.
+
+Everything is an environment variable that is set before a process starts. It does not imitate small
+caches or fewer ports: a table made with it names the processor and its second cache.
+
+- nodeflow compiles for what numba's variables say; its BLAS is OpenBLAS, as numpy's is.
+- PyTorch: `ATEN_CPU_CAPABILITY` for its own kernels, `ONEDNN_MAX_CPU_ISA` for convolutions and
+  recurrent layers, `MKL_ENABLE_INSTRUCTIONS` and `MKL_DEBUG_CPU_TYPE` for products.
+- TensorFlow: its kernels are compiled for AVX or AVX2 at most; oneDNN as above.
+- JAX: `--xla_cpu_max_isa`. Its products come from Eigen, compiled for AVX2 at most.
+- onnxruntime asks the processor, and nothing stops it: shown without a ratio.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+UNPINNED = {"avx2": ("onnxruntime",)}
+"""Libraries that cannot be pinned: shown without a ratio."""
+_BEYOND_AVX2 = re.compile(r"avx512|avx10|amx|avxvnni|avxifma|avxneconvert|evex")
+
+
+def environment(cpu: str | None) -> dict[str, str]:
+    """Variables for every process; none where all that the processor has is measured."""
+    if cpu is None:
+        return {}
+    return {
+        "NUMBA_CPU_NAME": "x86-64-v3",
+        "NUMBA_CPU_FEATURES": _features(),
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    }
+
+
+@cache
+def _features() -> str:
+    """All that this processor can do up to AVX2, in LLVM's words."""
+    text = "import llvmlite.binding as l; print(l.get_host_cpu_features().flatten())"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    parts = done.stdout.strip().split(",")
+    return ",".join("-" + p[1:] if _BEYOND_AVX2.match(p[1:]) else p for p in parts)
+
+
+def processor(cpu: str | None) -> str:
+    """Its name, cores and second cache, and whether it is held back."""
+    name, cores, cache_size = platform.processor() or platform.machine(), 1, "unknown"
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        name = re.findall(r"model name\s*: (.*)", text)[0]
+        family, model = (re.findall(rf"{k}\s*: (\d+)", text)[0] for k in ("cpu family", "model"))
+        name += f" (family {family}, model {model})"
+        cores = len(re.findall(r"^processor", text, re.MULTILINE))
+        cache_size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+    except (OSError, IndexError):  # not on Linux
+        pass
+    return f"{name}, {cores} cores, second cache {cache_size}" + (f", as {cpu}" if cpu else "")

@@ -266,6 +266,14 @@ class Stepper:
             return "compiled" if self.step >= since else "reference"
         return "auto"  # what runs step by step follows the record by its own label
 
+    def is_ready(self) -> bool:
+        """Whether the next step waits for no compiler; starts compiling in the background."""
+        if self._wanted == "reference":
+            return True
+        with self._context.exclusive():
+            self._compilation.poll()
+            return not self._compilation.is_pending
+
     def stop(self) -> None:
         """Make a `run` in another thread return after its current step."""
         self._stop = True

@@ -1,12 +1,19 @@
-"""Pause, single-step and stop a training that runs in another thread."""
+"""Pause, single-step, stop and edit a training that runs in another thread."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 WAIT_SECONDS = 0.02
+
+
+class Offered(Protocol):
+    """An edit, ready to take effect (`edits.variant`)."""
+
+    at_epoch: bool
 
 
 class Control:
@@ -23,6 +30,8 @@ class Control:
         self._stopped = False
         self._steps = 0
         self._numbers: deque[tuple[str, str, float]] = deque()
+        self._variant: Offered | None = None
+        self._held = False
 
     def set_number(self, node: str, attr: str, value: float) -> None:
         """Give an optimizer another number from the next step on (see `numbers.Numbers`); one that
@@ -33,6 +42,32 @@ class Control:
         """The numbers that were set since the last call, in order; for the loop."""
         while self._numbers:
             yield self._numbers.popleft()
+
+    def offer(self, variant: Offered | None) -> None:
+        """Let the training go on with an edit at the next boundary of steps that suits it; it
+        replaces one that was not taken. None takes that back."""
+        with self._condition:
+            self._variant = variant
+            self._condition.notify_all()
+
+    def take_variant(self, begins: bool) -> Any:
+        """What was offered last, if it suits this boundary, else None; for the loop.
+
+        Args:
+            begins: whether an epoch begins here.
+        """
+        with self._condition:
+            found = self._variant
+            if not self._suits(begins):
+                return None
+            self._variant = None
+            return found
+
+    def hold(self, on: bool) -> None:
+        """Let no step begin, or let them: the one after a pause waits for an edit made in it."""
+        with self._condition:
+            self._held = on
+            self._condition.notify_all()
 
     def pause(self) -> None:
         with self._condition:
@@ -64,17 +99,32 @@ class Control:
     def stopped(self) -> bool:
         return self._stopped
 
-    def allow(self, wanted: int) -> int:
-        """How many of ``wanted`` steps may run now; blocks while paused; 0 once stopped."""
+    def allow(self, wanted: int, begins: bool = False) -> int:
+        """How many of ``wanted`` steps may run now; blocks while paused.
+
+        0 once stopped, or where an edit is to be taken before.
+
+        Args:
+            begins: whether an epoch begins with them.
+        """
         while (granted := self._grant(wanted)) is None:
             self._idle()
+            if self._suits(begins):
+                return 0
         return granted
+
+    def _suits(self, begins: bool) -> bool:
+        found = self._variant
+        return found is not None and (begins or not found.at_epoch)
 
     def _grant(self, wanted: int) -> int | None:
         """The steps that may run, or None if the training is still paused after a short wait."""
         with self._condition:
             if self._stopped:
                 return 0
+            if self._held:
+                self._condition.wait(WAIT_SECONDS)
+                return None
             if not self._paused:
                 return wanted
             if not self._steps:

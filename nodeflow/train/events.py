@@ -1,9 +1,9 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
 `train` yields Started, Resumed where it goes on from a checkpoint, RunKept where the training is
-kept as a run, then Steps, Hit, Epoch and CheckpointWritten as they happen, and at the end Done, or
-Diverged before it raises. The host pickles them as they are; `as_json` is what ``nodeflow train
---json`` prints.
+kept as a run, then Steps, Hit, NumberChanged, Edited, Epoch and CheckpointWritten as they happen,
+and at the end Done, or Diverged before it raises. The host pickles them as they are; `as_json` is
+what ``nodeflow train --json`` prints.
 """
 
 from __future__ import annotations
@@ -119,6 +119,29 @@ class NumberChanged:
     attr: str
     value: float
     before: float
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The training goes on with an edit from the next step on.
+
+    Attributes:
+        step: the last step before it.
+        epoch, done: the epoch of the next step, and how many steps of it were made.
+        what: the edit in words, a line each; empty where nothing that is learned depends on it.
+        notices: what the user has to know: which variables start anew.
+        epochs, steps_per_epoch, shares, measured: from then on, as in `Started`.
+    """
+
+    step: int
+    epoch: int
+    done: int
+    what: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+    epochs: int = 0
+    steps_per_epoch: int = 0
+    shares: tuple[str, ...] = ()
+    measured: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,6 +264,7 @@ Event = (
     | Steps
     | Hit
     | NumberChanged
+    | Edited
     | Epoch
     | CheckpointWritten
     | RunKept
@@ -263,6 +287,9 @@ def as_json(event: Event) -> dict[str, Any] | None:
         }
     if isinstance(event, NumberChanged):
         return {"event": "changed", **vars(event)}
+    if isinstance(event, Edited):
+        found = {"event": "edited", "step": event.step, "what": list(event.what)}
+        return {**found, "notices": list(event.notices)}
     if isinstance(event, Resumed):
         return {"event": "resumed", "step": event.step, "epoch": event.epoch}
     if isinstance(event, CheckpointWritten):

@@ -17,7 +17,7 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
-from nodeflow.errors import AttributeProblem, DataError
+from nodeflow.errors import AttributeProblem, DataError, NodeflowError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.breakpoints import Breakpoints
@@ -25,8 +25,10 @@ from nodeflow.train.control import Control
 from nodeflow.train.divergence.finite import FiniteGuard, Found, diverged, error_of, put_back
 from nodeflow.train.divergence.first_bad import FirstBad, find_first_bad
 from nodeflow.train.early_stopping import Watch
+from nodeflow.train.edits.hand_over import handed_over
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Diverged, Done, Event, Hit, Started, Steps
+from nodeflow.train.events import Diverged, Done, Edited, Event, Hit, Started, Steps
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
@@ -56,8 +58,12 @@ def train(
     tiers: Mapping[str, int] | None = None,
     snapshots: Snapshots | None = None,
     remember: Callable[[Past], None] = lambda past: None,
+    variant: Variant | None = None,
+    taken: Callable[[Variant], None] = lambda variant: None,
 ) -> Iterator[Event]:
     """Train, yielding Started, then Steps, Hit (at breakpoints) and Epoch, and Done at the end.
+
+    Where `Control.offer` gives it an edit, it goes on in the session of that, and yields Edited.
 
     The variables of the session must be initialized. Whenever an event is yielded, they hold the
     values after the last step.
@@ -69,7 +75,11 @@ def train(
         tiers: since which step what runs compiled, to repeat a training in the tier ``auto``.
         snapshots: takes copies of the variables; by default the newest one stays, unless
             ``allow_nonfinite`` is on.
-        remember: is called before the first step with that from which steps can be replayed.
+        remember: is called before the first step, and the first one after an edit, with that from
+            which steps can be replayed.
+        variant: says which variable is which, so that they are found again after an edit; its
+            session and training are these.
+        taken: is called when an edit takes effect.
 
     Raises:
         DataError: there is no data, or fewer rows than one batch.
@@ -80,10 +90,27 @@ def train(
     """
     if resumption is not None:
         first_epoch = resumption.state.first_epoch
-    loop = _Loop(session, training, control or Control(), first_epoch, resumption)
+    begun = variant or Variant(session, training)
+    loop = _Loop(begun, control or Control(), first_epoch, resumption)
     if snapshots is None and not training.allow_nonfinite:
         snapshots = Snapshots(most=1)
-    return loop.kept(checkpoints, tiers, snapshots, remember)
+    return _through_edits(loop, checkpoints, tiers, snapshots, remember, taken)
+
+
+def _through_edits(
+    loop: _Loop,
+    checkpoints: Checkpoints | None,
+    tiers: Mapping[str, int] | None,
+    snapshots: Snapshots | None,
+    remember: Callable[[Past], None],
+    taken: Callable[[Variant], None],
+) -> Iterator[Event]:
+    """The events of a training, in one loop after another."""
+    yield from loop.kept(checkpoints, tiers, snapshots, remember)
+    while loop.next is not None:
+        loop = loop.next
+        taken(loop.variant)
+        yield from loop.kept(checkpoints, None, snapshots, remember)
 
 
 def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:
@@ -95,23 +122,29 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
     Raises:
         DataError, RunError: as `train`.
     """
-    return _Loop(session, training, Control(), 1).profile(steps)
+    return _Loop(Variant(session, training), Control(), 1).profile(steps)
 
 
 def explain(session: Session, training: Training) -> str:
     """The optimized plan of a training step and its code, as text."""
-    return _Loop(session, training, Control(), 1)._stepper().explain()
+    return _Loop(Variant(session, training), Control(), 1)._stepper().explain()
 
 
 class _Loop:
+    """A training up to its end, or to an edit, after which another loop goes on."""
+
     def __init__(
         self,
-        session: Session,
-        training: Training,
+        variant: Variant,
         control: Control,
         first_epoch: int,
         resumption: Resumption | None = None,
+        edited: bool = False,
+        earlier: Past | None = None,
     ) -> None:
+        self.variant, self.edited, self.earlier = variant, edited, earlier
+        self.next: _Loop | None = None
+        session, training = variant.session, variant.training
         self.resumption = resumption
         state = self.state = None if resumption is None else resumption.state
         self.checkpoints: Checkpoints | None = None
@@ -137,6 +170,9 @@ class _Loop:
             session.variables.update(state.variables)
             session.count_steps(self.optimizers, state.counted)
         self.numbers = Numbers(training.optimizer, state.numbers if state is not None else None)
+        self.end = first_epoch + training.epochs
+        if edited and self.at.done:
+            self.end = max(self.end, self.at.epoch + 1)  # what has begun is finished
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         self.probes = (*self.breakpoints.probes, *probes(training.plotted))
@@ -150,11 +186,12 @@ class _Loop:
         stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if stops_early else None
         if self.watch:
-            self.watch.start(first_epoch)
+            self.watch.start(self.at.epoch if edited else first_epoch)
         if self.watch and state is not None and state.watch is not None:
             self.watch.go_on(state.watch, state.best)
-        for metric in training.measured():  # raises here for a missing split, not after an epoch
-            training.rows(training.used_bindings([metric.tensor.node]), metric.split)
+        # Raises here for a missing split, not after an epoch.
+        self.measured = tuple((m.key, m.split, self._measured_rows(m)) for m in training.measured())
+        self.shares = tuple(m.key for m in training.measured() if m.is_share)
 
     def _count_steps(self) -> int:
         if self.training.stream:
@@ -173,28 +210,43 @@ class _Loop:
         bindings = self.training.used_bindings([metric.tensor.node])
         return self.training.rows(bindings, metric.split) or 0
 
+    def _beginning(self, notices: tuple[str, ...]) -> Iterator[Event]:
+        """What is said before the first step, or the first one after an edit."""
+        training, at = self.training, self.at
+        if self.edited:
+            yield Edited(
+                at.step,
+                at.epoch,
+                at.done,
+                self.variant.what,
+                self.resumption.notices if self.resumption else (),
+                training.epochs,
+                self.steps_per_epoch,
+                self.shares,
+                self.measured,
+            )
+            return
+        begun = (training.epochs, self.steps_per_epoch, self.first_epoch)
+        yield Started(*begun, notices, self.shares, self.measured)
+        if self.resumption is not None:
+            yield at.resumed(self.resumption.notices)
+
     def events(self) -> Iterator[Event]:
-        training = self.training
+        training, at = self.training, self.at
         notices = tuple(
             dict.fromkeys(b.dataset.notice for b in training.bindings.values() if b.dataset.notice)
         )
-        shares = tuple(m.key for m in training.measured() if m.is_share)
-        measured = tuple((m.key, m.split, self._measured_rows(m)) for m in training.measured())
-        yield Started(
-            training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares, measured
-        )
-        at = self.at
-        if self.resumption is not None:
-            yield at.resumed(self.resumption.notices)
+        yield from self._beginning(notices)
         source = self.source = self._stream_stepper() if training.stream else self._stepper()
-        end = self.first_epoch + training.epochs
-        while at.epoch < end and not (self.watch and self.watch.exhausted):
+        while at.epoch < self.end and not (self.watch and self.watch.exhausted):
             source.start_epoch(self._order(at.epoch), at.done)
             yield from self._steps(source)
+            if self.next is not None:
+                return
             if self.control.stopped:
                 break
             if self.guard and self.found is None:
-                found = self.guard.end_epoch(at.epoch, at.epoch == end - 1)
+                found = self.guard.end_epoch(at.epoch, at.epoch == self.end - 1)
                 if found:
                     self._stop_at(self.guard, found)
             if self.guard and self.found:
@@ -268,6 +320,8 @@ class _Loop:
             is_there = self.resumption is not None and self.resumption.is_in(checkpoints.folder)
             variables = dict(self.session.variables.items())
             checkpoints.begin(self.at.step, variables, self._identity(), is_there)
+            if self.edited:  # the earlier ones are of another graph
+                checkpoints.take(self._state())
         self.record = record
         if checkpoints is not None or state is not None or tiers is not None:
             self.session.tiers = record  # else evaluations switch whenever they can
@@ -281,7 +335,7 @@ class _Loop:
             raise
         finally:
             self.session.tiers = None
-            if checkpoints is not None:
+            if checkpoints is not None and self.next is None:
                 checkpoints.close()
 
     def _begin_snapshots(self, snapshots: Snapshots, record: TierRecord) -> Past:
@@ -299,6 +353,8 @@ class _Loop:
             record,
             self.numbers,
             self.at,
+            self.at.step,
+            self.earlier,
         )
         return self.past
 
@@ -337,7 +393,11 @@ class _Loop:
             self.session.variables.update(before)
 
     def _stepper(self) -> Stepper:
-        return stepper_of(self.session, self.training, self.probes, self.at.step, self.numbers)
+        prepared = self.variant.stepper
+        if prepared is None:
+            return stepper_of(self.session, self.training, self.probes, self.at.step, self.numbers)
+        prepared.step = self.at.step
+        return prepared
 
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
@@ -385,9 +445,14 @@ class _Loop:
         at = self.at
         left = (self.steps_per_epoch or WITHOUT_END) - at.done
         while left:
-            allowed = self.control.allow(min(stepper.chunker.size, left, self._steps_to_keep()))
-            if allowed == 0:
+            if self._takes_edit():
                 return
+            wanted = min(stepper.chunker.size, left, self._steps_to_keep())
+            allowed = self.control.allow(wanted, not at.done)
+            if allowed == 0:
+                if self.control.stopped:
+                    return
+                continue
             yield from self._change_numbers(stepper)
             started = time.perf_counter()
             done, scalars = self._run(stepper, allowed)
@@ -416,6 +481,19 @@ class _Loop:
                 yield from self.checkpoints.events()
             if self.found or (ended and not hit):
                 return
+
+    def _takes_edit(self) -> bool:
+        """Whether an edit takes effect here; `next` goes on with it then."""
+        variant: Variant | None = self.control.take_variant(not self.at.done)
+        if variant is None or self.training.stream is not None:
+            return False
+        state, notices = handed_over(self.variant, variant, self._state())
+        going_on = Resumption(state, None, None, notices)
+        try:
+            self.next = _Loop(variant, self.control, self.first_epoch, going_on, True, self.past)
+        except NodeflowError as error:  # a split that is not there, for example
+            variant.refused(error)
+        return self.next is not None
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """Take the numbers that were set since the last step."""
@@ -473,12 +551,9 @@ class _Loop:
         return {key: scalars[:, first + i] for i, key in enumerate(self.training.plotted)}
 
     def _due(self, epoch: int) -> Sequence[Metric]:
-        training = self.training
-        last = self.first_epoch + training.epochs - 1
-        watched = training.watched
-        return [
-            m for m in training.measured() if epoch % m.every == 0 or epoch == last or m is watched
-        ]
+        last, watched = self.end - 1, self.training.watched
+        measured = self.training.measured()
+        return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
 
     def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
         """The metrics that are due after an epoch, by key; the watch takes the monitored one."""

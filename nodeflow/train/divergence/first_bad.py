@@ -44,7 +44,7 @@ def find_first_bad(past: Past, last: int, watched: Sequence[Node]) -> FirstBad |
     Returns:
         None where there is no copy, or where the replay shows nothing.
     """
-    copied = past.snapshots.before(last - 1)
+    copied = past.copied_before(last)
     if copied is None:
         return None
     replay = Replay(past)

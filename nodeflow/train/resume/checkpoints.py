@@ -155,11 +155,11 @@ class Checkpoints:
     def take(self, state: TrainingState) -> None:
         """Let a state be written while the training goes on."""
         self._last_step, self._last_time = state.step, time.monotonic()
-        self._writing = self._thread.submit(self._write, state)
+        self._writing = self._thread.submit(self._write, state, self._identity)
 
     def finish(self, state: TrainingState) -> None:
         """Write the last state, and wait for it; where the folder does not take it, elsewhere."""
-        self._thread.submit(self._write, state, last=True).result()
+        self._thread.submit(self._write, state, self._identity, last=True).result()
 
     def close(self) -> None:
         """Wait for what is being written."""
@@ -180,7 +180,9 @@ class Checkpoints:
         with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
             write_atomically(self.folder / TIERS, text.encode())
 
-    def _write(self, state: TrainingState, last: bool = False) -> None:
+    def _write(
+        self, state: TrainingState, identity: Callable[[], Mapping[str, Any]], last: bool = False
+    ) -> None:
         if state.step == self._written and not self._failed:
             return
         started = time.perf_counter()
@@ -188,7 +190,7 @@ class Checkpoints:
         event = CheckpointWritten(state.step, state.epoch, str(path))
         try:
             self._check_finite(state)
-            state = replace(state, identity=self._identity())
+            state = replace(state, identity=identity())
             if last and not self._borrowed:
                 where, problem = write_somewhere(path, state.save)
             else:

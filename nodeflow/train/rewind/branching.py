@@ -19,6 +19,7 @@ def state_before(past: Past, step: int) -> TrainingState:
     Raises:
         RunError: there is no copy from before the step.
     """
+    past = past.at(step)
     replay = Replay(past)
     try:
         replay.go_to(step)
@@ -65,7 +66,7 @@ def branch(past: Past, step: int, session: Session, training: Training) -> Resum
     if others := sorted(here.keys() - fitting.keys()):
         notices.append(f"The initial value stays: {', '.join(others)}")
     state = replace(state, variables=fitting)
-    old = past.training
+    old = past.at(step).training
     same_rows = all(
         getattr(old, name) == getattr(training, name)
         for name in ("batch_size", "seed", "row_seed", "shuffle")

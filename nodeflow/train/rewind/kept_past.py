@@ -22,7 +22,7 @@ from nodeflow.train.events import NumberChanged
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.progress import NO_LOSSES, Progress
 from nodeflow.train.rewind.replay import Past
-from nodeflow.train.rewind.snapshots import Snapshot, Snapshots
+from nodeflow.train.rewind.snapshots import Held, Snapshot, Snapshots
 from nodeflow.train.rewind.thinning import spread
 from nodeflow.train.saving.weights import read_arrays, write_arrays
 from nodeflow.train.training import Training
@@ -62,8 +62,9 @@ class KeptPast:
     @classmethod
     def of(cls, past: Past) -> KeptPast:
         """What is to be kept of a training that is over."""
-        training, copies = past.training, past.snapshots.copies
-        names = [node.name for node in past.snapshots.changing]
+        training, copies = past.training, past.snapshots.copies(past.session.graph)
+        held = copies[0].held if copies else Held()
+        names = [node.name for node in held.changing]
         first = copies[0].step if copies else 0
         about = {
             "optimizer": training.optimizer.name,
@@ -81,7 +82,7 @@ class KeptPast:
         }
         return cls(
             about,
-            {node.name: array for node, array in past.snapshots.still.items()},
+            {node.name: array for node, array in held.still.items()},
             [{"step": copy.step, **_plain_state(copy.state)} for copy in copies],
             [dict(zip(names, copy.arrays, strict=True)) for copy in copies],
         )
@@ -160,8 +161,11 @@ class KeptPast:
             _check_shape(node, self.arrays[0][node.name])
         for node, array in still.items():
             _check_shape(node, array)
+        held = Held(session.graph, tuple(changing), still)
         copies = [
-            Snapshot(state["step"], _state(state), tuple(copy[node.name] for node in changing))
+            Snapshot(
+                state["step"], _state(state), held, tuple(copy[node.name] for node in changing)
+            )
             for state, copy in zip(self.states, self.arrays, strict=True)
         ]
         numbers = Numbers(training.optimizer, self.about["numbers"])
@@ -173,7 +177,7 @@ class KeptPast:
             (),
             None if training.stream else training.rows(used, "train"),
             self.about["per_epoch"],
-            Snapshots.of(copies, changing, still),
+            Snapshots.of(copies),
             TierRecord(self.about["tiers"]),
             numbers,
             progress,

@@ -45,6 +45,8 @@ class Past:
         tiers: since which step what ran compiled.
         numbers: those of the optimizers, with their changes.
         progress: what the training has counted and seen so far.
+        start: the last step before these: 0, or the one after which an edit took effect.
+        earlier: the steps up to there, where it is an edit.
     """
 
     session: Session
@@ -56,10 +58,25 @@ class Past:
     tiers: TierRecord
     numbers: Numbers
     progress: Progress
+    start: int = 0
+    earlier: Past | None = None
+
+    def at(self, step: int) -> Past:
+        """The part of the training that made a step, counted from 1."""
+        past = self
+        while step <= past.start and past.earlier is not None:
+            past = past.earlier
+        return past
+
+    def copied_before(self, step: int) -> int | None:
+        """The step after which the newest copy from before a step was made; None if there is
+        none."""
+        found = self.snapshots.before(step - 1)
+        return found if found is not None and found >= self.start else None
 
 
 class Replay:
-    """Goes to steps of a training.
+    """Goes to steps of a training, between two edits (`Past.at`).
 
     A step's values are those during the step: variables from before its updates, its batch, its
     random numbers. Steps are counted from 1, as in the events of a training.
@@ -109,7 +126,7 @@ class Replay:
 
     def go_to(self, step: int, report: Report = lambda done, total: None) -> None:
         """Compute the variables from before a step."""
-        copied = self.past.snapshots.before(step - 1)
+        copied = self.past.copied_before(step)
         if copied is None:
             raise RunError(
                 f"step {step} cannot be computed again: there is no copy from before it",

@@ -11,13 +11,13 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nodeflow.engine.memory import total_memory
 from nodeflow.engine.variables import Variables
-from nodeflow.graph.graph import Node, ancestors
+from nodeflow.graph.graph import Graph, Node, ancestors
 from nodeflow.ops.composed import resolve
 from nodeflow.train.rewind.thinning import Pace, is_due, superfluous
 from nodeflow.train.training_state import TrainingState
@@ -49,12 +49,35 @@ class Snapshot:
     Attributes:
         step: number of the last step that was made.
         state: where it stands, without variables and losses.
-        arrays: of the variables that change, in the order of `Snapshots`.
+        held: the variables that it is of.
+        arrays: of the variables that change.
+        begins: whether it is the first one of its graph, which its steps need.
     """
 
     step: int
     state: TrainingState
+    held: Held
     arrays: tuple[np.ndarray, ...]
+    begins: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The variables of one graph, of which there are copies.
+
+    Attributes:
+        graph: a training has another one after an edit.
+        changing: the variables that steps change, in the order of the copied arrays.
+        still: the others.
+    """
+
+    graph: Graph | None = None
+    changing: tuple[Node, ...] = ()
+    still: Mapping[Node, np.ndarray] = field(default_factory=dict)
 
 
 class Snapshots:
@@ -74,8 +97,7 @@ class Snapshots:
         self._wanted = most
         self._most = 0
         self._lock = threading.Lock()
-        self._changing: list[Node] = []
-        self._still: dict[Node, np.ndarray] = {}
+        self._held = Held()
         self._kept: list[Snapshot] = []
         self._since = 0.0
         self._cost = 0.0
@@ -84,25 +106,23 @@ class Snapshots:
     # ---- for the training ---------------------------------------------------------------------
 
     def begin(self, variables: Variables, optimizer: Node, state: TrainingState, step: int) -> None:
-        """Copy a training before it goes on; forgets an earlier one.
+        """Copy a training before it goes on, at its beginning or with another graph.
 
         Args:
             state: without variables and losses, as in `take`.
         """
         with self._lock:
-            self._changing = [
-                n for n in assigned_variables(optimizer) if variables.held(n) is not None
-            ]
-            changing = set(self._changing)
-            others = (n for n in variables.nodes() if n not in changing)
-            self._still = {n: variables.read(n) for n in others}  # no step writes to them
-            size = sum(variables.read(n).nbytes for n in self._changing)
-            most = self._budget // max(1, size)
+            assigned = assigned_variables(optimizer)
+            changing = tuple(n for n in assigned if variables.held(n) is not None)
+            known = set(changing)
+            others = (n for n in variables.nodes() if n not in known)
+            still = {n: variables.read(n) for n in others}  # no step writes to them
+            self._held = Held(optimizer.graph, changing, still)
+            sizes = [sum(variables.read(n).nbytes for n in changing), 1]
+            most = self._budget // max(*sizes, *(kept.nbytes for kept in self._kept))
             self._most = most if self._wanted is None else min(most, self._wanted)
-            self._kept = []
-        self.spent = self.elapsed = 0.0
         if self._most:
-            self.take(variables, state, step)
+            self.take(variables, state, step, begins=True)
 
     def ran(self, seconds: float) -> None:
         """Take that steps ran for so long."""
@@ -117,55 +137,53 @@ class Snapshots:
         pace = Pace(steps, since, self._since, self.elapsed, self.spent, self._cost)
         return is_due(pace, self._most)
 
-    def take(self, variables: Variables, state: TrainingState, step: int) -> None:
-        """Copy the training after this step."""
+    def take(
+        self, variables: Variables, state: TrainingState, step: int, begins: bool = False
+    ) -> None:
+        """Copy the training after this step.
+
+        Args:
+            begins: it is the first copy of this graph.
+        """
         started = time.thread_time()  # what a busy machine adds is no cost of the copy
-        live = [variables.read(node) for node in self._changing]
+        live = [variables.read(node) for node in self._held.changing]
         with self._lock:
-            steps = [kept.step for kept in self._kept]
-            gone = superfluous([*steps, step], self._most)
-            if gone is None:
-                arrays = tuple(array.copy() for array in live)
-            else:
-                arrays = self._kept.pop(gone).arrays
+            gone = self._leaving(step)
+            if gone is not None and gone.held is self._held:
+                arrays = gone.arrays
                 for array, value in zip(arrays, live, strict=True):
                     np.copyto(array, value)
-            self._kept.append(Snapshot(step, state, arrays))
+            else:
+                arrays = tuple(array.copy() for array in live)
+            self._kept.append(Snapshot(step, state, self._held, arrays, begins))
         self._since = 0.0
         self._cost = time.thread_time() - started
         self.spent += self._cost
 
+    def _leaving(self, step: int) -> Snapshot | None:
+        """Take the copies out that one after this step leaves no room for; returns the last."""
+        gone = None
+        while True:
+            found = superfluous([*(kept.step for kept in self._kept), step], self._most)
+            if found is None:
+                return gone
+            free = [i for i, kept in enumerate(self._kept) if not kept.begins]
+            at = min(free, key=lambda i, near=found: abs(i - near), default=0)  # an old graph's
+            gone = self._kept.pop(at)
+
     # ---- for a run that is kept ---------------------------------------------------------------
 
     @classmethod
-    def of(
-        cls, copies: Sequence[Snapshot], changing: Sequence[Node], still: Mapping[Node, np.ndarray]
-    ) -> Snapshots:
-        """Copies that were kept, by step.
-
-        Args:
-            changing: the variables of `Snapshot.arrays`.
-            still: those that no step changes.
-        """
+    def of(cls, copies: Sequence[Snapshot]) -> Snapshots:
+        """Copies that were kept, by step."""
         found = cls(0)
-        found._kept, found._changing, found._still = list(copies), list(changing), dict(still)
+        found._kept = list(copies)
         return found
 
-    @property
-    def copies(self) -> list[Snapshot]:
-        """All of them; while the training goes on, their arrays are written again."""
+    def copies(self, graph: Graph) -> list[Snapshot]:
+        """Those of one graph; while the training goes on, their arrays are written again."""
         with self._lock:
-            return list(self._kept)
-
-    @property
-    def changing(self) -> list[Node]:
-        """The variables of `Snapshot.arrays`."""
-        return list(self._changing)
-
-    @property
-    def still(self) -> dict[Node, np.ndarray]:
-        """The variables that no step changes."""
-        return dict(self._still)
+            return [kept for kept in self._kept if kept.held.graph is graph]
 
     # ---- for replays --------------------------------------------------------------------------
 
@@ -182,7 +200,7 @@ class Snapshots:
     def nbytes(self) -> int:
         """Bytes that the copies take."""
         with self._lock:
-            return sum(array.nbytes for kept in self._kept for array in kept.arrays)
+            return sum(kept.nbytes for kept in self._kept)
 
     def before(self, step: int) -> int | None:
         """The step after which the newest copy up to ``step`` was made; None if there is none."""
@@ -197,9 +215,9 @@ class Snapshots:
             if not at:
                 return None
             found = self._kept[at - 1]
-            for node, array in zip(self._changing, found.arrays, strict=True):
+            for node, array in zip(found.held.changing, found.arrays, strict=True):
                 variables.put(node, array)
-            for node, array in self._still.items():
+            for node, array in found.held.still.items():
                 variables.exchange(node, array)
             return found
 

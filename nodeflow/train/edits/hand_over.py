@@ -1,0 +1,71 @@
+"""Carries the state of a training over an edit: what still fits goes on, the rest begins anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from nodeflow.train.edits.variant import Variant
+from nodeflow.train.saving.weights import Saved, match
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import TrainingState
+
+LISTED = 4
+"""Variables that a notice names."""
+
+
+def handed_over(
+    old: Variant, new: Variant, state: TrainingState
+) -> tuple[TrainingState, tuple[str, ...]]:
+    """The state of a training after an edit, and what the user has to know about it.
+
+    A variable keeps its value where the document has it still, or else one of its name and shape.
+    So do the variables of optimizers, but for an optimizer of another kind.
+
+    Args:
+        state: of the training before, between two steps.
+    """
+    here = dict(new.session.variables.items())
+    kinds, kinds_before = new.kinds(), old.kinds()
+    saved = Saved(state.variables, old.ids, frozenset(kinds_before))
+    fitting = match(saved, here, new.ids, kinds)
+    found = {
+        name: there
+        for name, there in fitting.found.items()
+        if kinds.get(name) == kinds_before.get(there)
+    }
+    variables = {name: state.variables[there] for name, there in found.items()}
+    notices = [*_starts_anew(fitting.missing, fitting.other), *_other_optimizer(old, new)]
+    best, watch = state.best, state.watch
+    if best is not None and len(found) == len(here) and best.keys() >= set(found.values()):
+        best = {name: best[there] for name, there in found.items()}
+    elif best is not None:
+        best = watch = None
+    if _watched(old.training) != _watched(new.training):
+        best = watch = None
+    return (
+        replace(
+            state, variables=variables, best=best, watch=watch, numbers={}, tiers={}, identity={}
+        ),
+        (*new.notices, *notices),
+    )
+
+
+def _watched(training: Training) -> tuple[str, str] | None:
+    """What early stopping compares from epoch to epoch."""
+    if training.patience is None:
+        return None
+    return training.monitor.title, training.monitor.goal
+
+
+def _starts_anew(missing: Iterable[str], other: Mapping[str, str]) -> Iterable[str]:
+    names = sorted([*missing, *other])
+    if names:
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        yield f"{', '.join(names[:LISTED])}{more}: from the initial value"
+
+
+def _other_optimizer(old: Variant, new: Variant) -> Iterable[str]:
+    before, now = old.training.optimizer.op.id, new.training.optimizer.op.id
+    if before != now:
+        yield f"{now} instead of {before}: its state starts anew"

@@ -1,0 +1,81 @@
+"""What a training has from one edit to the next: a graph of its own, prepared beside the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from nodeflow.engine.session import Session
+from nodeflow.engine.stepper import Stepper
+from nodeflow.errors import NodeflowError
+from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.breakpoints import Breakpoints
+from nodeflow.train.numbers import Numbers
+from nodeflow.train.plotted import probes
+from nodeflow.train.saving.weights import Id
+from nodeflow.train.stepping.steppers import stepper_of
+from nodeflow.train.training import Training
+
+
+@dataclass(eq=False)
+class Variant:
+    """A training between two edits.
+
+    Attributes:
+        session: of this graph alone; its variables are initialized.
+        training: what is trained.
+        ids: what its variables are, by name, where a document says so.
+        what: the edit that led here, in words; empty where nothing that is learned depends on it.
+        notices: what the user has to know about it.
+        text: the .flow file, for who keeps it.
+        at_epoch: takes effect where an epoch begins: needed unless both have `same_batches`.
+        refused: is called where it cannot take effect.
+        stepper: makes its steps, where `is_ready` has made it.
+    """
+
+    session: Session
+    training: Training
+    ids: Mapping[str, Id] = field(default_factory=dict)
+    what: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    text: str = ""
+    at_epoch: bool = False
+    refused: Callable[[NodeflowError], None] = lambda error: None
+    stepper: Stepper | None = None
+
+    def is_ready(self) -> bool:
+        """Whether its steps wait for no compiler; plans and starts compiling at first.
+
+        Raises:
+            NodeflowError: its steps cannot run.
+        """
+        if self.stepper is None:
+            training = self.training
+            recorded = [*Breakpoints(training.breakpoints).probes, *probes(training.plotted)]
+            numbers = Numbers(training.optimizer)
+            self.stepper = stepper_of(self.session, training, recorded, 0, numbers)
+        return self.stepper.is_ready()
+
+    def kinds(self) -> dict[str, str]:
+        """Name of each variable that an optimizer keeps for itself -> the optimizer's op."""
+        graph = self.session.graph
+        owners = {n.name: n for n in graph.nodes if isinstance(n.op, Optimizer)}
+        return {
+            node.name: owners[node.derived_from].op.id
+            for node in (tensor.node for tensor in graph.variables)
+            if node.derived_from in owners
+        }
+
+
+BATCHES = ("batch_size", "seed", "row_seed", "shuffle")
+"""The settings that decide which rows a step takes, beside the data."""
+
+
+def same_batches(one: Training, other: Training) -> bool:
+    """Whether two trainings take the same rows in each step of an epoch."""
+    columns = [
+        {t.name: (b.dataset, b.column) for t, b in training.bindings.items()}
+        for training in (one, other)
+    ]
+    settings = [[getattr(training, name) for name in BATCHES] for training in (one, other)]
+    return columns[0] == columns[1] and settings[0] == settings[1]

@@ -355,7 +355,8 @@ COMMANDS = (
             option(
                 "--set",
                 help="what is tried: a list [1, 2, 3], a range 0.1..0.5, log:1e-4..1e-1 or "
-                "int:1..8; a single value is set in all trials; may be repeated",
+                "int:1..8; a single value is set in all trials; may be repeated (default: what "
+                "the file varies)",
                 metavar="NODE.ATTR=SPEC",
                 action="append",
                 default=[],
@@ -363,22 +364,31 @@ COMMANDS = (
             ),
             option(
                 "--trials",
-                help="draw so many trials at random (default: every combination)",
+                help="draw so many trials (default: every combination)",
                 type=whole_number(1),
                 metavar="N",
+            ),
+            option(
+                "--sampler",
+                help="grid tries every combination, random draws, optuna learns from the trials "
+                "before (default: grid; random with --trials)",
+                choices=("grid", "random", "optuna"),
+            ),
+            option(
+                "--prune",
+                help="let Optuna end trials whose epochs promise less than those of the others",
+                action="store_true",
             ),
             option(
                 "--parallel",
                 help="trials that train at once, which share the cores (default: 1)",
                 type=whole_number(1),
-                default=1,
                 metavar="N",
             ),
             option(
                 "--draw-seed",
                 help="seed of the draws: the same one gives the same trials (default: 1)",
                 type=int,
-                default=1,
                 metavar="N",
             ),
             option("--name", help="of the sweep, the tag of its runs", metavar="NAME"),

@@ -1,79 +1,102 @@
 """``nodeflow sweep``: train a graph with many values of attributes and settings, several at once.
 
-Each trial is ``nodeflow train`` in a process of its own, and a run. What fails is reported, and the
-rest goes on.
+Each trial is a run. What fails is reported, and the rest goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import duration, json_line, plural
-from nodeflow.cli.values import split_assignment
-from nodeflow.errors import NodeflowError
+from nodeflow.cli.values import ArgumentProblem, split_assignment
+from nodeflow.document.analysis.dataset_node import allow_source
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.sweep_settings import spec_texts, sweep_of
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.records import DIVERGED, FAILED, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.run_store.text import aligned, figure
-from nodeflow.sweeps.results import Result, correlations, ranked
+from nodeflow.sweeps.checks import check_spec
+from nodeflow.sweeps.kept import free_name
+from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, Plan
+from nodeflow.sweeps.results import CANCELLED, FAILED, PRUNED, Result, correlations, ranked
+from nodeflow.sweeps.setup import Setup
+from nodeflow.sweeps.sources import source_of
 from nodeflow.sweeps.specs import Spec, spec_of
-from nodeflow.sweeps.trials import Trial, trials
+from nodeflow.sweeps.sweep import Sweep, threads_each
 
 SHOWN = 10
 """Trials in the table at the end."""
 
 
 def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train all trials and print the best; Ctrl-C ends those that run.
+    """Train all trials and print the best; Ctrl-C ends those that train.
 
     Raises:
-        RunStoreProblem: runs are switched off.
-        SpecProblem: a value cannot be understood, or nothing varies.
+        RunStoreProblem: runs are switched off, or cannot be written.
+        SpecProblem: a value cannot be understood, nothing varies, or Optuna is not installed.
         FileProblem, UnknownName, AttributeProblem: in the file, or a name.
     """
     specs, fixed = _parted(arguments.settings)
-    found = trials(specs, arguments.trials, arguments.draw_seed)
+    arguments.settings = fixed
+    document = load_document(arguments, environment)
+    specs = specs or [spec for spec in map(_spec, spec_texts(document).items()) if spec]
+    for spec in specs:
+        check_spec(document, spec)
+        if spec.name.endswith(".source"):  # who writes a path into the command agrees to it
+            for value in spec.values:
+                allow_source(document, str(value))
+    plan = _plan(arguments, document, specs)
+    source_of(plan)  # says now what is wrong with it
     if runs_folder() is None:
         raise RunStoreProblem(
             "a sweep keeps its trials as runs, and NODEFLOW_RUNS is off", hint="Unset it."
         )
-    arguments.settings = [*fixed, *_settings(found[0])]
-    document = load_document(arguments, environment)  # a wrong name is said once, and now
-    name = arguments.name or f"sweep {document.path.stem if document.path else ''}".strip()
-    command = _command(arguments, fixed, environment)
-    pool = _Pool(command, name, min(arguments.parallel, len(found)), environment)
-    results: list[Result] = []
-    try:
-        for result in pool.results(found):
-            results.append(result)
-            _report(result, len(found), arguments.json, environment)
-    except KeyboardInterrupt:
-        pool.stop()
-        _finish(results, arguments.json, environment)
-        return INTERRUPTED
+    said: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+    found = Sweep(plan, _setup(arguments, document, environment, plan.parallel), said.put)
+    thread = threading.Thread(target=_run, args=(found, said), name="nodeflow-sweep", daemon=True)
+    thread.start()
+    interrupted = False
+    while True:
+        try:
+            result = said.get()
+            if result is None:
+                break
+            if result.is_over:
+                _report(result, found.count, arguments.json, environment)
+        except KeyboardInterrupt:
+            found.kill() if interrupted else found.cancel()
+            interrupted = True
+    results = list(found.results.values())
     _finish(results, arguments.json, environment)
-    return PROBLEM if any(result.problem for result in results) else DONE
+    if interrupted:
+        return INTERRUPTED
+    if found.problem:
+        environment.message(f"nodeflow: the sweep is not kept: {found.problem}")
+    return PROBLEM if any(result.state == FAILED for result in results) else DONE
+
+
+def _run(found: Sweep, said: queue.SimpleQueue[Result | None]) -> None:
+    try:
+        found.run()
+    finally:
+        said.put(None)
 
 
 def _parted(settings: Sequence[str]) -> tuple[list[Spec], list[str]]:
     """What varies, and what is set in all trials."""
     specs, fixed = [], []
     for text in settings:
-        name, value = split_assignment(text, "NODE.ATTR=SPEC")
-        spec = spec_of(name, value)
+        spec = _spec(split_assignment(text, "NODE.ATTR=SPEC"))
         if spec is None:
             fixed.append(text)
         else:
@@ -81,126 +104,60 @@ def _parted(settings: Sequence[str]) -> tuple[list[Spec], list[str]]:
     return specs, fixed
 
 
-def _settings(trial: Trial) -> list[str]:
-    return [f"{name}={json.dumps(value)}" for name, value in trial.values.items()]
+def _spec(named: tuple[str, str]) -> Spec | None:
+    return spec_of(*named)
 
 
-def _command(
-    arguments: argparse.Namespace, fixed: Sequence[str], environment: Environment
-) -> list[str]:
-    """The command that all trials have in common."""
-    command = [sys.executable, "-m", "nodeflow", "train", str(environment.path(arguments.file))]
-    command += ["--json", "--tier", arguments.tier]
-    for text in fixed:
-        command += ["--set", text]
-    for option, value in (
-        ("--epochs", arguments.epochs),
-        ("--seed", arguments.seed),
-        ("--data-dir", arguments.data_dir),
-        ("--plugins", arguments.plugins),
-    ):
-        command += [option, str(value)] if value is not None else []
-    for option, values in (
-        ("--dataset", arguments.datasets),
-        ("--allow-data", arguments.allowed_data),
-    ):
-        command += [part for value in values for part in (option, value)]
-    cores = arguments.threads or max(1, (os.cpu_count() or 1) // arguments.parallel)
-    return [*command, "--threads", str(cores)]
-
-
-class _Pool:
-    """Trains some trials at once.
-
-    Args:
-        name: of the sweep, which its runs have as a tag.
-    """
-
-    def __init__(
-        self, command: list[str], name: str, workers: int, environment: Environment
-    ) -> None:
-        self._command, self._name, self._workers = command, name, workers
-        self._folder = environment.folder
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = threading.Event()
-
-    def results(self, found: Sequence[Trial]) -> Iterator[Result]:
-        """The results, as they come."""
-        waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-        ready: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        for trial in found:
-            waiting.put(trial)
-
-        def work() -> None:
-            while not self._stopped.is_set():
-                try:
-                    trial = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                ready.put(self._train(trial))
-
-        for number in range(self._workers):
-            threading.Thread(target=work, name=f"nodeflow-sweep-{number}", daemon=True).start()
-        for _ in found:
-            yield ready.get()
-
-    def stop(self) -> None:
-        """End the trials that run, as Ctrl-C does."""
-        self._stopped.set()
-        for process in list(self._running):
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
-        for process in list(self._running):
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-    def _train(self, trial: Trial) -> Result:
-        command = [*self._command, "--run-name", f"{self._name} #{trial.number}"]
-        for text in _settings(trial):
-            command += ["--set", text]
-        started = time.monotonic()
-        process = subprocess.Popen(
-            command,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spec]) -> Plan:
+    """What the options say, and the file where they say nothing."""
+    kept = sweep_of(document)
+    sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
+    if arguments.prune and sampler != OPTUNA:
+        raise ArgumentProblem("--prune is Optuna's", hint="Add --sampler optuna.")
+    if sampler != GRID and not arguments.trials and "trials" not in kept:
+        raise ArgumentProblem(
+            f"--sampler {sampler} has no end", hint="Say how many are drawn: --trials 30."
         )
-        self._running.add(process)
-        try:
-            out, err = process.communicate()
-        finally:
-            self._running.discard(process)
-        return self._result(trial, process.returncode, out, err, time.monotonic() - started)
-
-    def _result(self, trial: Trial, code: int, out: str, err: str, seconds: float) -> Result:
-        said = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-        ids = [one["run"] for one in said if one.get("event") == "run" and one["run"]]
-        try:
-            run, problem = self._kept(ids), ""
-        except NodeflowError as error:
-            run, problem = None, error.message
-        if code != DONE and not problem:
-            problem = run.ending if run and run.status in (DIVERGED, FAILED) else _said(err)
-        return Result(trial, run, problem, seconds)
-
-    def _kept(self, ids: Sequence[str]) -> Run | None:
-        """The run of a trial, which has the sweep as a tag from now on."""
-        if not ids:
-            return None
-        with RunStore() as store:
-            store.edit(ids[:1], tags=(self._name,))
-            return store.get(ids[0])
+    if sampler == GRID and arguments.trials:
+        raise ArgumentProblem(
+            "--sampler grid tries every combination, so --trials says nothing",
+            hint="Leave one of them out.",
+        )
+    draw_seed, parallel = arguments.draw_seed, arguments.parallel
+    return Plan(
+        tuple(specs),
+        sampler,
+        arguments.trials or kept.get("trials", 1),
+        kept.get("seed", 1) if draw_seed is None else draw_seed,
+        parallel or max(1, kept.get("parallel", 1)),
+        arguments.prune or (sampler == OPTUNA and bool(kept.get("prune"))),
+    )
 
 
-def _said(err: str) -> str:
-    """What a command has said of its failure."""
-    lines = [line.removeprefix("nodeflow: ") for line in err.splitlines() if line.strip()]
-    errors = [line for line in lines if not line.startswith(("hint:", "note:", "warning:"))]
-    return (errors or lines or ["it said nothing"])[0]
+def _setup(
+    arguments: argparse.Namespace, document: Document, environment: Environment, parallel: int
+) -> Setup:
+    """What all trials have in common."""
+    for name in ("epochs", "seed"):
+        if getattr(arguments, name) is not None:
+            commands.set_training(document, **{name: getattr(arguments, name)})
+    stem = document.path.stem if document.path else ""
+    with RunStore() as store:
+        name = free_name(store, arguments.name or f"sweep {stem}".strip())
+    data_dir, plugins = (
+        str(environment.path(given)) if given else None
+        for given in (arguments.data_dir, arguments.plugins)
+    )
+    return Setup(
+        flow.dumps(document),
+        name,
+        file=str(document.path.resolve()) if document.path else "",
+        allowed=document.allowed,
+        tier=arguments.tier,
+        threads=arguments.threads or threads_each(parallel),
+        data_dir=data_dir,
+        plugins=plugins,
+    )
 
 
 def _report(result: Result, count: int, as_json: bool, environment: Environment) -> None:
@@ -209,7 +166,9 @@ def _report(result: Result, count: int, as_json: bool, environment: Environment)
         environment.print(json_line({"event": "trial", **_plain(result)}))
         return
     values = "  ".join(f"{name} {_text(value)}" for name, value in result.trial.values.items())
-    outcome = result.problem or f"{result.key} {figure(result.value)}"
+    outcome = result.problem or f"{result.key} {figure(result.value)}".strip()
+    if result.state in (PRUNED, CANCELLED):
+        outcome = f"{result.state} after epoch {result.epoch}, {outcome}"
     place = f"trial {result.trial.number} of {count}"
     environment.print(f"{place}  {values}  {outcome}  {duration(result.seconds)}")
 
@@ -230,8 +189,8 @@ def _finish(results: Sequence[Result], as_json: bool, environment: Environment) 
         (
             str(one.trial.number),
             *(_text(one.trial.values[name]) for name in names),
-            "failed" if one.problem else figure(one.value),
-            one.run.id if one.run else "",
+            "failed" if one.state == FAILED else figure(one.value),
+            one.run,
         )
         for one in best[:SHOWN]
     ]
@@ -240,20 +199,20 @@ def _finish(results: Sequence[Result], as_json: bool, environment: Environment) 
         environment.print(line)
     for name, value in related.items():
         environment.print(f"rank correlation of {name} with {key}: {value:+.2f}")
-    failed = sum(bool(one.problem) for one in best)
+    failed = sum(one.state == FAILED for one in best)
     if failed:
         environment.print(f"{plural(failed, 'trial')} failed")
 
 
 def _plain(result: Result) -> dict[str, Any]:
-    run = result.run
     return {
         "trial": result.trial.number,
         "values": dict(result.trial.values),
-        "run": run.id if run else None,
+        "state": result.state,
+        "run": result.run or None,
         "key": result.key or None,
         "value": None if result.value != result.value else result.value,
-        "epoch": run.best.get("epoch") if run else None,
+        "epoch": result.best_epoch or None,
         "seconds": round(result.seconds, 3),
         **({"problem": result.problem} if result.problem else {}),
     }

@@ -24,6 +24,7 @@ class About:
         resumes: the training goes on from such a state.
         anew: it is a run of its own even then, since something has changed.
         parent, parent_step: the run that it branches from.
+        tags: that the run has from its beginning.
     """
 
     text: str = ""
@@ -36,3 +37,4 @@ class About:
     anew: bool = False
     parent: str = ""
     parent_step: int | None = None
+    tags: tuple[str, ...] = ()

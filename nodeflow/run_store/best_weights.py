@@ -18,12 +18,25 @@ SHARE, FREE_SECONDS = 0.005, 0.02
 """Part of the training's time that copies may take, beside so many seconds."""
 
 
-class BestWeights:
-    """Copies the variables after epochs that are better than all before.
+def deciding(training: Training) -> tuple[str, float]:
+    """What says which epoch is the best: its key, and 1 where the lower is better, else -1.
 
-    The first metric on rows that are not trained on decides: the higher is better for accuracies
-    and their like, the lower for all else. Without one, the training loss decides. Where copies
-    would take too much time, fewer epochs are looked at.
+    It is what early stopping watches, or the first metric on rows that are not trained on: the
+    higher is better for accuracies and their like, the lower for all else. Without one, the
+    training loss decides.
+    """
+    measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
+    watched = training.watched
+    if watched:
+        return watched.key, -1.0 if training.monitor.goal == "max" else 1.0
+    chosen = next(iter(measured), None)
+    return (chosen.key, -1.0 if chosen.is_share else 1.0) if chosen else (EPOCH_LOSS, 1.0)
+
+
+class BestWeights:
+    """Copies the variables after epochs that are better than all before (`deciding`).
+
+    Where copies would take too much time, fewer epochs are looked at.
 
     Attributes:
         variables: of the best of these epochs; empty before one was seen.
@@ -32,12 +45,7 @@ class BestWeights:
     """
 
     def __init__(self, training: Training) -> None:
-        measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
-        chosen = training.watched or next(iter(measured), None)
-        self.key = chosen.key if chosen else EPOCH_LOSS
-        self._sign = -1.0 if chosen and chosen.is_share else 1.0
-        if training.watched:
-            self._sign = -1.0 if training.monitor.goal == "max" else 1.0
+        self.key, self._sign = deciding(training)
         self.variables: dict[str, np.ndarray] = {}
         self.epoch, self.value = 0, np.nan
         self._taken = 0.0

@@ -12,7 +12,7 @@ from nodeflow.run_store.store import RunStore
 
 SETTING, USUAL_BYTES = "limit", 2 * 10**9
 SHORT_SECONDS, SHORT_KEPT = 2.0, 20
-"""Of trainings that are shorter, so many of each file stay."""
+"""Of trainings that are shorter, so many of each file stay, beside those with a tag."""
 SHARE_OF_ONE = 4
 """Weights of a run that take more than this part of the limit are not kept."""
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -81,6 +81,6 @@ def too_short(runs: Sequence[Run]) -> list[Run]:
     """The short trainings that are too many for their file."""
     by_file: dict[str, list[Run]] = defaultdict(list)
     for run in runs:  # the newest come first
-        if run.seconds < SHORT_SECONDS and not stays(run):
+        if run.seconds < SHORT_SECONDS and not stays(run) and not run.tags:
             by_file[run.file].append(run)
     return [run for short in by_file.values() for run in short[SHORT_KEPT:]]

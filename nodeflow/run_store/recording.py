@@ -154,6 +154,7 @@ class Recording:
             parent=about.parent,
             parent_step=about.parent_step,
             checkpoint=str(about.states.resolve()) if about.states else "",
+            tags=about.tags,
         )
 
     def _waits_for_resumed(self, event: Event) -> bool:

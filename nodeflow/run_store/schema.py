@@ -80,5 +80,15 @@ FIRST = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST,)
+SWEEPS = (
+    """CREATE TABLE sweeps (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,  -- a tag of its runs
+        file TEXT NOT NULL,
+        created REAL NOT NULL,
+        data TEXT NOT NULL  -- JSON, see nodeflow.sweeps.kept
+    ) WITHOUT ROWID""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SWEEPS)
 """The statements that lead from each version of the schema to the next one."""

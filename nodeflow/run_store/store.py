@@ -406,6 +406,22 @@ class RunStore:
                 (MOST_DIGESTS,),
             )
 
+    # ---- sweeps -------------------------------------------------------------------------------
+
+    def sweeps(self) -> list[Any]:
+        """What is kept of each sweep, the newest first: rows as `keep_sweep` wrote them."""
+        return self._rows("SELECT * FROM sweeps ORDER BY created DESC, id")
+
+    def keep_sweep(self, id: str, fields: Sequence[Any], most: int) -> None:
+        """Keep name, file, time and data of a sweep; the oldest go that are more than ``most``."""
+        with self.database.writing():
+            self.database.run("REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)", (id, *fields))
+            self.database.run(
+                "DELETE FROM sweeps WHERE id NOT IN "
+                "(SELECT id FROM sweeps ORDER BY created DESC LIMIT ?)",
+                (most,),
+            )
+
     # ---- settings of the store ----------------------------------------------------------------
 
     def setting(self, name: str) -> str | None:

@@ -3,53 +3,66 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from nodeflow.run_store.records import Run
 from nodeflow.sweeps.trials import Trial
+
+WAITING, TRAINING, DONE = "waiting", "training", "done"
+FAILED, PRUNED, CANCELLED = "failed", "pruned", "cancelled"
+"""What becomes of a trial; one is pruned whose epochs promise less than those of the others."""
+OVER = (DONE, FAILED, PRUNED, CANCELLED)
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a trial ended.
+    """What is known of a trial.
 
     Attributes:
-        run: that it is kept as; None where it did not get so far.
+        state: ``waiting``, ``training``, ``done``, ``failed``, ``pruned`` or ``cancelled``.
+        value: what is compared: that of its best epoch; NaN where there is none yet.
+        key: what that is: a metric, or the loss of an epoch.
+        higher: whether more of it is better.
+        best_epoch: the epoch with that value; 0 where there is none.
+        epoch, epochs: how many have ended, and how many there are.
+        part: of the training that is done, 0 to 1.
+        run: the id that it is kept as; empty where it did not get so far.
         problem: why it failed, in words; empty if it did not.
-        seconds: that it took.
+        seconds: that it took so far.
     """
 
     trial: Trial
-    run: Run | None = None
+    state: str = WAITING
+    value: float = math.nan
+    key: str = ""
+    higher: bool = False
+    best_epoch: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    part: float = 0.0
+    run: str = ""
     problem: str = ""
     seconds: float = 0.0
 
     @property
-    def value(self) -> float:
-        """What is compared: that of its best epoch; NaN where there is none."""
-        return float(self.run.best["value"]) if self.run and self.run.best else math.nan
+    def is_over(self) -> bool:
+        return self.state in OVER
 
     @property
-    def key(self) -> str:
-        """What that is: a metric, or the loss."""
-        return str(self.run.best["by"]) if self.run and self.run.best else ""
+    def loss(self) -> float:
+        """The value, or its negative where more is better: the lower the better."""
+        return -self.value if self.higher else self.value
 
 
-def higher_is_better(results: Iterable[Result]) -> bool:
-    """Whether the compared value is a share, such as an accuracy."""
-    return any(r.run is not None and r.key in r.run.shares for r in results)
-
-
-def ranked(results: Sequence[Result]) -> list[Result]:
+def ranked(results: Iterable[Result]) -> list[Result]:
     """The results, the best first; those without a value come last."""
-    sign = -1.0 if higher_is_better(results) else 1.0
 
     def place(result: Result) -> tuple[bool, float, int]:
         unknown = math.isnan(result.value)
-        return unknown, 0.0 if unknown else sign * result.value, result.trial.number
+        return unknown, 0.0 if unknown else result.loss, result.trial.number
 
     return sorted(results, key=place)
 
@@ -82,3 +95,18 @@ def ranks(values: Sequence[float]) -> np.ndarray:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]
+
+
+def plain(result: Result) -> dict[str, Any]:
+    """A result as JSON keeps it."""
+    fields = asdict(result)
+    trial = fields.pop("trial")
+    return {"number": trial["number"], "values": dict(result.trial.values), **fields}
+
+
+def result_of(fields: Mapping[str, Any]) -> Result:
+    """What `plain` made of a result."""
+    rest = {name: value for name, value in fields.items() if name not in ("number", "values")}
+    if isinstance(rest.get("value"), str):  # NaN and infinities are text there
+        rest["value"] = float(rest["value"].replace("Infinity", "inf"))
+    return Result(Trial(fields["number"], fields["values"]), **rest)

@@ -55,6 +55,26 @@ class Spec:
             return tuple(range(int(self.low), int(self.high) + 1))
         return None
 
+    @property
+    def text(self) -> str:
+        """As a user writes it, see `spec_of`."""
+        if self.kind == "list":
+            return json.dumps(list(self.values))
+        low, high = ((f"{n:.0f}" if self.kind == "int" else f"{n:.17g}") for n in self.ends)
+        return f"{low}..{high}" if self.kind == "range" else f"{self.kind}:{low}..{high}"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of a range."""
+        return self.low, self.high
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that fit where all others do."""
+        if self.kind == "list":
+            return self.values
+        return tuple(map(int, self.ends)) if self.kind == "int" else self.ends
+
     def draw(self, seed: int, trial: int) -> Any:
         """The value of a trial."""
         part = _uniform(f"{seed}\0{trial}\0{self.name}")

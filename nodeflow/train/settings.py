@@ -36,7 +36,7 @@ class Setting:
 
     Attributes:
         kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes, ``monitor`` names
-            what early stopping watches, ``plots`` is the window's own.
+            what early stopping watches, ``plots`` is the window's own, ``sweep`` that of sweeps.
         default: its value where a document has none; None leaves it off.
         label: its name in the inspector.
         help: what it means, as one sentence.
@@ -178,4 +178,7 @@ class TrainingSettings(PlainSettings):
     )
     plots: dict[str, Any] | None = setting(
         None, "Plots", "How the window arranges its plots.", kind="plots", section=""
+    )
+    sweep: dict[str, Any] | None = setting(
+        None, "Sweep", "Which values a sweep tries, and how.", kind="sweep", section=""
     )

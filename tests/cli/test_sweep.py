@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import nodeflow as nf
+from nodeflow.document.edit.sweep_settings import vary
+from nodeflow.document.io import flow
 from nodeflow.resources import example
 
 LINE = example("linear_regression")
@@ -76,12 +78,39 @@ def test_a_trial_that_fails_is_reported_and_the_rest_goes_on(nodeflow, kept: Pat
     [
         (("--set", "training.epochs=2"), "nothing varies"),
         (("--set", "nothing.here=[1, 2]"), "nothing"),
-        (("--set", "training.epochs=0..1"), "Say how many are drawn: --trials 30."),
+        (("--set", "training.epochs=[3, 0]"), "epochs must be at least 1, not 0"),
+        (("--set", "training.epochs=1..3", "--trials", 3), "int:1..3"),
+        (("--set", f"{RATE}=[1, 2]", "--prune"), "Add --sampler optuna."),
+        (("--set", f"{RATE}=[1, 2]", "--sampler", "random"), "Say how many are drawn"),
+        (("--set", f"{RATE}=[1, 2]", "--sampler", "grid", "--trials", 2), "Leave one of them out"),
+        (("--set", "train.learning_rate=0..1"), "Say how many are drawn: --trials 30."),
     ],
 )
 def test_what_cannot_be_swept_is_said_before_anything_trains(nodeflow, kept: Path, options, said):
     result = nodeflow("sweep", LINE, *options)
     assert result.code == 1 and said in result.err and not kept.exists()
+
+
+def test_without_options_the_sweep_of_the_file_is_made(nodeflow, kept: Path, tmp_path: Path):
+    document = flow.load(LINE)
+    train = document.node_named("train")
+    vary(document, train.id, "learning_rate", "[0.01, 0.1]")
+    vary(document, "training", "epochs", "[1, 2]")
+    path = tmp_path / "line.flow"
+    flow.save(document, path)
+    result = nodeflow("sweep", path, "--tier", "reference", "--json")
+    assert result.code == 0, result.err
+    tried = [line["values"] for line in result.lines[:-1]]
+    assert tried == [{RATE: a, "training.epochs": n} for a in (0.01, 0.1) for n in (1, 2)]
+
+
+def test_optuna_on_the_command_line(nodeflow, kept: Path):
+    options = ("--sampler", "optuna", "--prune", "--trials", 8, "--json")
+    result = nodeflow("sweep", LINE, *QUICK, "--set", f"{RATE}=log:1e-4..1", *options)
+    assert result.code == 0, result.err
+    *each, done = result.lines
+    assert [line["trial"] for line in each] == list(range(1, 9))
+    assert {line["state"] for line in each} <= {"done", "pruned"} and len(done["trials"]) == 8
 
 
 def test_a_sweep_needs_runs(nodeflow):

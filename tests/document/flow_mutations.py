@@ -269,10 +269,11 @@ def _border(data: dict, random: Random) -> None:
 def _training(data: dict, random: Random) -> None:
     names = [
         "optimizer", "loss", "metrics", "monitor", "epochs", "batch_size", "seed", "shuffle",
-        "use_averages", "patience",
+        "use_averages", "patience", "sweep",
     ]  # fmt: skip
     node = _node(data, random)["id"]
     value = [weird(random), node, f"n6/{node}", [{"node": node}], [{"node": f"{node}/x"}], 1]
+    value.append({"vary": {node: {"x": random.choice(["[1]", "0..", 3])}}})
     data["training"][random.choice(names)] = random.choice(value)
 
 

@@ -25,6 +25,7 @@ GOOD = {
     "metrics": [{"node": "n1", "split": "train", "every": "epoch"}],
     "monitor": {"node": "n1", "split": "test", "goal": "max"},
     "plots": {"x": "seconds", "unknown": [1]},
+    "sweep": {"vary": {"n1": {"rate": "0..1"}}, "trials": 3, "unknown": [1]},
 }
 BAD = {
     "int": [1.5, True, "7", LARGEST + 1],
@@ -34,6 +35,7 @@ BAD = {
     "metrics": [{"node": "n1"}, [{"split": "test"}], [{"node": 1}]],
     "monitor": ["n1", {"split": "test"}, {"node": "n1", "goal": "up"}],
     "plots": ["seconds", [], 1],
+    "sweep": ["0..1", [], {"trials": 0}, {"seed": -1}, {"parallel": 0}, {"vary": {"n1": "0..1"}}],
 }
 
 
@@ -52,6 +54,7 @@ def test_the_fields_of_a_file():
         "metrics",
         "monitor",
         "plots",
+        "sweep",
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -127,27 +126,21 @@ def test_what_has_no_rows_is_refused():
 
 def test_tsne_says_how_to_get_it_where_it_is_not(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    with pytest.raises(ViewProblem, match="scikit-learn") as refused:
+    with pytest.raises(ViewProblem) as refused:
         points(evaluator("spirals"), "hidden2", method="tsne")
-    assert "pip install scikit-learn" in refused.value.hint
+    text = refused.value.text("window")
+    assert "t-SNE needs scikit-learn" in text and "pip install 'nodeflow[tsne]'" in text
 
 
-def test_tsne_is_that_of_scikit_learn_and_waits_for_the_end_of_a_training(monkeypatch):
-    asked = {}
-
-    class TSNE:
-        def __init__(self, **options):
-            asked.update(options)
-
-        def fit_transform(self, rows):
-            return rows[:, :2] * 3
-
-    module = types.ModuleType("sklearn.manifold")
-    module.TSNE = TSNE
-    monkeypatch.setitem(sys.modules, "sklearn", types.ModuleType("sklearn"))
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", module)
-    data = points(evaluator("spirals"), "hidden2", method="tsne")
+def test_tsne_keeps_neighbours_together_and_waits_for_the_end_of_a_training():
+    engine = evaluator("spirals")
+    data = points(engine, "hidden2", method="tsne")
     assert data.method == "tsne" and data.explained == () and data.points.shape[1] == 2
-    assert asked["random_state"] == 0 and asked["n_components"] == 2
+    away = np.linalg.norm(data.points[:, None] - data.points[None], axis=2)
+    places = away.argsort(axis=1).argsort(axis=1)  # 0 is the row itself
+    nearest = places[np.arange(len(places)), data.near[:, 0]]
+    assert np.mean(nearest <= 10) > 0.9, "the nearest row in all dimensions is near in the picture"
+    again = points(engine, "hidden2", method="tsne")
+    assert np.array_equal(data.points, again.points)
     with pytest.raises(ViewProblem, match="too long"):
-        points(evaluator("spirals"), "hidden2", step=3, method="tsne")
+        points(engine, "hidden2", step=3, method="tsne")

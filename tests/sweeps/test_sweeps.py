@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nodeflow.run_store.records import Run
-from nodeflow.sweeps.results import Result, correlations, ranked, ranks
+from nodeflow.run_store.records import dumps
+from nodeflow.sweeps.results import DONE, Result, correlations, plain, ranked, ranks, result_of
 from nodeflow.sweeps.specs import SpecProblem, spec_of
 from nodeflow.sweeps.trials import Trial, trials
 
@@ -49,6 +50,11 @@ def test_what_cannot_be_tried_is_said(text: str, said: str):
     with pytest.raises(SpecProblem, match=said) as caught:
         spec_of("train.rate", text)
     assert "train.rate" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0.1..0.5", "log:1e-4..1", "int:-1..8", '[1, "two", [3], null]'])
+def test_a_spec_is_written_as_it_is_read(text: str):
+    assert spec_of("a.b", spec(text).text) == spec(text)
 
 
 @pytest.mark.parametrize(
@@ -98,9 +104,8 @@ def test_a_grid_needs_an_end():
 
 
 def result(number: int, value: float | None, share: bool = False, **values) -> Result:
-    best = {} if value is None else {"epoch": 1, "by": "m", "value": value}
-    run = Run(f"r{number}", "", best=best, shares=("m",) if share else ())
-    return Result(Trial(number, values), run)
+    found = math.nan if value is None else value
+    return Result(Trial(number, values), DONE, found, key="m", higher=share)
 
 
 def test_the_best_come_first_and_what_failed_last():
@@ -125,3 +130,11 @@ def test_ranks_and_correlations_are_those_of_scipy():
     assert correlations(results[:2]) == {}
     assert correlations([result(n, 1.0, x=n) for n in range(5)]) == {}
     assert ranks([3, 1, 3]).tolist() == [2.5, 1.0, 2.5]
+
+
+def test_results_are_read_as_they_were_written():
+    for value in (0.25, math.inf, -math.inf):
+        kept = result(3, value, True, rate=0.1, shape=[1, 2])
+        assert result_of(json.loads(dumps(plain(kept)))) == kept
+    nothing = result_of(json.loads(dumps(plain(result(1, None)))))
+    assert math.isnan(nothing.value)

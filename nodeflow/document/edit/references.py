@@ -33,9 +33,21 @@ def rewrite_training(
     if settings.get("monitor"):
         node = _rewritten(settings["monitor"]["node"], change)
         settings["monitor"] = None if node is None else {**settings["monitor"], "node": node}
+    if (settings.get("sweep") or {}).get("vary"):
+        settings["sweep"] = _rewritten_sweep(settings["sweep"], change)
     settings = {key: value for key, value in settings.items() if value is not None}
     if not same(settings, doc.root.training):
         t.set_training(settings)
+
+
+def _rewritten_sweep(sweep: Json, change: Callable[[Steps], Steps | None]) -> Json:
+    """What a sweep varies, with other paths; ``training`` stands for the settings themselves."""
+    found = {
+        (path if path == "training" else _rewritten(path, change)): attrs
+        for path, attrs in sweep["vary"].items()
+    }
+    found.pop(None, None)
+    return {**sweep, "vary": found}
 
 
 def _rewritten(path: str, change: Callable[[Steps], Steps | None]) -> str | None:

@@ -13,6 +13,7 @@ from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.io.validation import read_training
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, UnknownName, suggest, suggest_or_list
+from nodeflow.graph.declaration import Attr
 from nodeflow.train.settings import TrainingSettings, declared
 
 
@@ -25,14 +26,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
     """
     if node == "training" and document.node_named("training") is None:
-        kinds = {setting.name: setting.kind for setting in declared(TrainingSettings)}
-        if attr not in kinds:
-            raise AttributeProblem(
-                f"training has no setting {attr!r}",
-                port=f"training.{attr}",
-                hint=suggest(attr, kinds) or f"Its settings are {', '.join(kinds)}.",
-            )
-        settings = {attr: _resolve_names(document, kinds[attr], value)}
+        settings = {attr: _resolve_names(document, training_attr(attr).kind, value)}
         commands.set_training(document, **read_training(settings))
         return
     found = find_name(document, node)
@@ -54,6 +48,18 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         record = graph.node_named(found[-1].name)
         assert record is not None
         commands.set_attr(graph, record.id, attr, value)
+
+
+def training_attr(name: str) -> Attr:
+    """The declaration of a training setting as an attribute; raises AttributeProblem."""
+    known = {setting.name: setting.attr for setting in declared(TrainingSettings)}
+    if name not in known:
+        raise AttributeProblem(
+            f"training has no setting {name!r}",
+            port=f"training.{name}",
+            hint=suggest(name, known) or f"Its settings are {', '.join(known)}.",
+        )
+    return known[name]
 
 
 def _unknown(document: Document, name: str) -> UnknownName:

@@ -247,6 +247,22 @@ def _plots(value: Json, place: str) -> None:
     expect(value, dict, place)
 
 
+def _sweep(value: Json, place: str) -> None:
+    expect(value, dict, place)
+    kinds = {"sampler": str, "trials": int, "seed": int, "parallel": int, "prune": bool}
+    least = {"trials": 1, "seed": 0, "parallel": 1}
+    for name, kind in kinds.items():
+        if name not in value:
+            continue
+        found = expect(value[name], kind, f"{place}.{name}")
+        if name in least and not least[name] <= found <= LARGEST:
+            text = f"expected at least {least[name]}, got {_short(found)}"
+            raise flow_error(FlowContent, text, f"{place}.{name}")
+    for node, attrs in expect(value.get("vary", {}), dict, f"{place}.vary").items():
+        for attr, text in expect(attrs, dict, f"{place}.vary.{node}").items():
+            expect(text, str, f"{place}.vary.{node}.{attr}")
+
+
 def _monitor(value: Json, place: str) -> None:
     _measured(value, place)
     if value.get("goal") not in (None, "min", "max"):
@@ -261,6 +277,7 @@ _NAMING: dict[str, Callable[[Json, str], Any]] = {
     "metrics": _metrics,
     "monitor": _monitor,
     "plots": _plots,
+    "sweep": _sweep,
 }
 
 

@@ -259,8 +259,8 @@ def _tsne(source: ViewSource, rows: np.ndarray) -> np.ndarray:
         from sklearn.manifold import TSNE as Embedding  # type: ignore[import-not-found]
     except ImportError:
         raise ViewProblem(
-            "t-SNE needs the package scikit-learn",
-            hint="Install it with `pip install scikit-learn`, and restart the engine.",
+            "t-SNE needs scikit-learn, which is not installed",
+            hint="pip install 'nodeflow[tsne]' brings it; then restart the engine.",
         ) from None
     if source.step is not None:
         raise ViewProblem(

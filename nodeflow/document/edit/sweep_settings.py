@@ -1,0 +1,115 @@
+"""The sweep of a document: which attributes and settings vary, and how they are tried.
+
+It is the training setting ``sweep``, so it is saved, undone and merged as the others are::
+
+    {"vary": {"n20": {"learning_rate": "log:1e-4..1"}, "training": {"batch_size": "[50, 100]"}},
+     "sampler": "random", "trials": 30, "seed": 1, "parallel": 2, "prune": false}
+
+Nodes are named by id, or by path inside subgraphs; what is tried is text, as in ``nodeflow sweep``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.paths import at_path, find_name, scoped_name
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_by_name import set_value, training_attr
+from nodeflow.document.model.document import Document
+from nodeflow.errors import AttributeProblem, UnknownName
+from nodeflow.graph.declaration import Attr
+
+TRAINING = "training"
+"""Stands for the training settings where a node's path would."""
+
+
+def sweep_of(doc: Document) -> Mapping[str, Any]:
+    """The setting as it is kept; empty where there is none."""
+    return doc.root.training.get("sweep") or {}
+
+
+def varied(doc: Document) -> dict[tuple[str, str], str]:
+    """(path of a node or ``training``, attribute) -> what is tried, of nodes that are there."""
+    return {
+        (path, attr): text
+        for path, attrs in (sweep_of(doc).get("vary") or {}).items()
+        for attr, text in attrs.items()
+        if name_of(doc, path) is not None
+    }
+
+
+def name_of(doc: Document, path: str) -> str | None:
+    """The name of a node as users write it; None if it is gone."""
+    return TRAINING if path == TRAINING else scoped_name(doc.root, path)
+
+
+def spec_texts(doc: Document) -> dict[str, str]:
+    """``NODE.ATTRIBUTE`` or ``training.SETTING`` -> what is tried."""
+    return {f"{name_of(doc, path)}.{attr}": text for (path, attr), text in varied(doc).items()}
+
+
+def vary(doc: Document, path: str, attr: str, text: str | None) -> None:
+    """Let an attribute vary, as one undo step; None gives it one value again."""
+    root, kept = doc.root, dict(sweep_of(doc))
+    found = {p: dict(attrs) for p, attrs in (kept.get("vary") or {}).items()}
+    if text is None:
+        found.get(path, {}).pop(attr, None)
+    else:
+        found.setdefault(path, {})[attr] = text
+    kept["vary"] = {p: attrs for p, attrs in found.items() if attrs}
+    if not kept["vary"]:
+        del kept["vary"]
+    name = f"{name_of(doc, path) or path}.{attr}"
+    with root.transaction(f"Vary {name}" if text is not None else f"No longer vary {name}"):
+        commands.set_training(root, sweep=kept or None)
+
+
+def set_sweep(doc: Document, **fields: Any) -> None:
+    """Set how a sweep tries: ``sampler``, ``trials``, ``seed``, ``parallel``, ``prune``."""
+    root = doc.root
+    with root.transaction("Change the sweep", merge=("sweep", *fields)):
+        commands.set_training(root, sweep={**sweep_of(doc), **fields})
+
+
+def set_values(doc: Document, values: Mapping[str, Any]) -> None:
+    """Set attributes by name, as one undo step.
+
+    Raises:
+        UnknownName, AttributeProblem: a node or attribute is not there, or a value does not fit.
+    """
+    with doc.root.transaction("Use the values of a trial"):
+        for name, value in values.items():
+            node, _, attr = name.rpartition(".")
+            set_value(doc.root, node, attr, value)
+
+
+def attr_named(doc: Document, name: str) -> Attr:
+    """The declaration of ``NODE.ATTRIBUTE`` or ``training.SETTING``.
+
+    Raises:
+        UnknownName, AttributeProblem: there is none.
+    """
+    node, _, attr = name.rpartition(".")
+    if node == TRAINING and doc.root.node_named(TRAINING) is None:
+        return training_attr(attr)
+    found = find_name(doc.root, node)
+    if found is None:
+        raise UnknownName(f"there is no node {node!r}")
+    op = declaration(found[-1], doc.root)
+    if op is None:
+        raise AttributeProblem(f"the op of {node} is not known")
+    return op.attr(attr)
+
+
+def value_at(doc: Document, path: str, attr: str) -> Any:
+    """What an attribute is set to, or its default."""
+    if path == TRAINING:
+        known = doc.root.training.get(attr)
+        return training_attr(attr).default if known is None else known
+    found = at_path(doc.root, path)
+    if found is None:
+        return None
+    op = declaration(found[1], doc.root)
+    return found[1].attrs.get(attr, op.attr(attr).default if op is not None else None)

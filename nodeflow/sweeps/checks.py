@@ -1,0 +1,32 @@
+"""Whether what a sweep is to try fits the graph: said once, before anything trains."""
+
+from __future__ import annotations
+
+from nodeflow.document.edit.sweep_settings import TRAINING, attr_named
+from nodeflow.document.model.document import Document
+from nodeflow.errors import AttributeProblem
+from nodeflow.sweeps.specs import Spec, SpecProblem
+
+WHOLE = ("int", "ints", "sizes", "shape", "axes")
+"""Kinds of attributes that take no fractions."""
+
+
+def check_spec(doc: Document, spec: Spec) -> None:
+    """Check that an attribute is there and takes all values that are to be tried.
+
+    Raises:
+        UnknownName, AttributeProblem: it is not there, or a value does not fit.
+        SpecProblem: it takes whole numbers, and the range has others.
+    """
+    attr = attr_named(doc, spec.name)
+    if attr.kind in WHOLE and spec.kind in ("range", "log"):
+        raise SpecProblem(
+            f"{spec.name} takes whole numbers",
+            hint=f"Write int:{spec.low:g}..{spec.high:g}, or a list.",
+        )
+    node = spec.name.rpartition(".")[0]
+    for value in spec.extremes:
+        try:
+            attr.check(value)
+        except AttributeProblem as error:
+            raise error if node == TRAINING else error.at(node) from None

@@ -1,0 +1,82 @@
+"""Sweeps as they are kept in the store of runs: what was tried, in which order, what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.run_store.records import dumps
+from nodeflow.run_store.store import RunStore
+from nodeflow.sweeps.results import Result, plain, result_of
+
+MOST_KEPT = 200
+
+
+@dataclass(frozen=True)
+class KeptSweep:
+    """One sweep.
+
+    Attributes:
+        id: that of its table row.
+        name: its runs have it as a tag.
+        file: of the graph.
+        created: seconds since 1970.
+        plan: what was to be tried, as `Plan.plain`.
+        results: of the trials that began.
+        order: what happened in which order, as ``("ask", 3)`` and ``("tell", 3)``.
+        ended: whether it is over.
+    """
+
+    id: str
+    name: str
+    file: str = ""
+    created: float = 0.0
+    plan: dict[str, Any] = field(default_factory=dict)
+    results: tuple[Result, ...] = ()
+    order: tuple[tuple[str, int], ...] = ()
+    ended: bool = False
+
+
+def keep(store: RunStore, sweep: KeptSweep) -> None:
+    """Write a sweep as it is now; the oldest go where there are many."""
+    data = {
+        "plan": sweep.plan,
+        "results": [plain(result) for result in sweep.results],
+        "order": sweep.order,
+        "ended": sweep.ended,
+    }
+    store.keep_sweep(sweep.id, (sweep.name, sweep.file, sweep.created, dumps(data)), MOST_KEPT)
+
+
+def kept_sweeps(store: RunStore) -> list[KeptSweep]:
+    """The sweeps, the newest first."""
+    return [_sweep_of(row) for row in store.sweeps()]
+
+
+def _sweep_of(row: Any) -> KeptSweep:
+    data = json.loads(row["data"])
+    return KeptSweep(
+        row["id"],
+        row["name"],
+        row["file"],
+        row["created"],
+        data["plan"],
+        tuple(map(result_of, data["results"])),
+        tuple((kind, number) for kind, number in data["order"]),
+        data["ended"],
+    )
+
+
+def free_name(store: RunStore, wanted: str) -> str:
+    """A name that no sweep and no tag has: runs are found by it.
+
+    Sweeps of one graph are counted: ``sweep net``, ``sweep net 2``.
+    """
+    used = {sweep["name"] for sweep in store.sweeps()}
+    used.update(tag for run in store.runs() for tag in run.tags)
+    name, number = wanted, 1
+    while name in used:
+        number += 1
+        name = f"{wanted} {number}"
+    return name

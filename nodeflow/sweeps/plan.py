@@ -1,0 +1,46 @@
+"""What a sweep is to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nodeflow.sweeps.specs import Spec
+
+GRID, RANDOM, OPTUNA = "grid", "random", "optuna"
+SAMPLERS = (GRID, RANDOM, OPTUNA)
+USUAL_TRIALS = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep tries.
+
+    Attributes:
+        specs: what varies.
+        sampler: ``grid`` tries every combination, ``random`` draws, ``optuna`` learns from the
+            trials before.
+        count: of trials; without meaning for a grid.
+        seed: of the draws.
+        parallel: trials that train at once.
+        prune: end trials that promise less than the others; by Optuna alone.
+    """
+
+    specs: tuple[Spec, ...]
+    sampler: str = GRID
+    count: int = USUAL_TRIALS
+    seed: int = 1
+    parallel: int = 1
+    prune: bool = False
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return {
+            "values": {spec.name: spec.text for spec in self.specs},
+            "sampler": self.sampler,
+            "trials": self.count,
+            "seed": self.seed,
+            "parallel": self.parallel,
+            "prune": self.prune,
+        }

@@ -1,0 +1,138 @@
+"""The processes that train the trials of a sweep: one for each that trains at a time.
+
+What they say comes through a queue, so that the program that started them waits for none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nodeflow
+from nodeflow.sweeps.setup import Setup
+from nodeflow.sweeps.trials import Trial
+
+Said = tuple["Process", Mapping[str, Any]]
+GONE = "gone"
+"""The event of a process that has ended; it has ``code`` and ``said``, its last words."""
+LAST_WORDS = 20
+"""Lines of standard error that are kept."""
+
+
+class Process:
+    """One process; it starts with the first trial.
+
+    Args:
+        inbox: takes what it says, from a thread of this object.
+
+    Attributes:
+        number: of the trial that it trains; None where it waits for one.
+    """
+
+    def __init__(self, setup: Setup, inbox: queue.SimpleQueue[Said | None]) -> None:
+        self._setup, self._inbox = setup, inbox
+        self._process: subprocess.Popen[str] | None = None
+        self.number: int | None = None
+
+    def give(self, trial: Trial) -> None:
+        """Let it train a trial."""
+        self.number = trial.number
+        if self._process is None:
+            try:
+                self._start()
+            except OSError as error:
+                self._inbox.put((self, {"event": GONE, "code": 1, "said": str(error)}))
+                return
+            self._write(self._setup.dumps())
+        self._write(json.dumps({"trial": trial.number, "values": dict(trial.values)}))
+
+    def stop(self) -> None:
+        """Let it end its trial after the current step."""
+        self._write(json.dumps({"stop": self.number}))
+
+    def kill(self) -> None:
+        """End it at once; what its run has so far is kept."""
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self, seconds: float) -> None:
+        """Let it end, by force if that takes longer."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            assert process.stdin is not None
+            process.stdin.close()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    # ---- its ends -----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        root = str(Path(nodeflow.__file__).parents[1])
+        before = os.environ.get("PYTHONPATH")
+        paths = root if not before else os.pathsep.join((root, before))
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-m", "nodeflow.sweeps.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONPATH": paths},
+            start_new_session=os.name == "posix",  # Ctrl-C is for the program that started it
+        )
+        last: deque[str] = deque(maxlen=LAST_WORDS)
+        errors = threading.Thread(target=_keep, args=(process.stderr, last), daemon=True)
+        errors.start()
+        reader = threading.Thread(
+            target=self._read, args=(process, errors, last), name="nodeflow-sweep", daemon=True
+        )
+        reader.start()
+
+    def _write(self, line: str) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):  # it has ended, which the reader says
+                process.stdin.write(f"{line}\n")
+                process.stdin.flush()
+
+    def _read(
+        self, process: subprocess.Popen[str], errors: threading.Thread, last: deque[str]
+    ) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):
+                self._inbox.put((self, json.loads(line)))
+        code = process.wait()
+        errors.join(1)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.close()
+        self._process = None
+        self._inbox.put((self, {"event": GONE, "code": code, "said": _said(last)}))
+
+
+def _keep(stream: Any, last: deque[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        for line in stream:
+            if line.strip():
+                last.append(line.rstrip())
+
+
+def _said(last: deque[str]) -> str:
+    return last[-1] if last else ""

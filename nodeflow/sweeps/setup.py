@@ -1,0 +1,51 @@
+"""What all trials of a sweep have in common, as it goes to the processes that train them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from nodeflow.errors import Surface
+
+if TYPE_CHECKING:
+    from nodeflow.engine.runtime.context import Tier
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A graph that is trained with many values.
+
+    Attributes:
+        text: the graph as .flow text.
+        name: of the sweep, which its runs have as a tag.
+        file: that the graph belongs to; empty where it has none.
+        allowed: what it may read outside that file's folder.
+        surface: ``window``, ``cli`` or ``python``, where the sweep was started.
+        tier: of execution.
+        threads: of each process.
+        data_dir: folder with MNIST's files; None for the usual places.
+        plugins: folder with the user's own ops; None for the usual one.
+        nice: how much lower the priority of the processes is.
+    """
+
+    text: str
+    name: str
+    file: str = ""
+    allowed: tuple[str, ...] = ()
+    surface: Surface = "cli"
+    tier: Tier = "compiled"
+    threads: int = 1
+    data_dir: str | None = None
+    plugins: str | None = None
+    nice: int = 0
+
+    def dumps(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def setup_of(line: str) -> Setup:
+    """What `Setup.dumps` wrote."""
+    fields = json.loads(line)
+    return Setup(**{**fields, "allowed": tuple(fields["allowed"])})

@@ -1,0 +1,212 @@
+"""A sweep with real processes: the same trials however many train at once, failures, cancelling."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.document.build.task import Task
+from nodeflow.document.edit.sweep_settings import set_values
+from nodeflow.document.io import flow
+from nodeflow.resources import example
+from nodeflow.run_store.store import RunStore
+from nodeflow.sweeps.kept import free_name, kept_sweeps
+from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, Plan
+from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, PRUNED, TRAINING, Result
+from nodeflow.sweeps.setup import Setup
+from nodeflow.sweeps.sources import source_of
+from nodeflow.sweeps.specs import SpecProblem, spec_of
+from nodeflow.sweeps.sweep import Sweep
+from nodeflow.train.events import Steps
+from nodeflow.train.loop import train
+
+LINE = example("linear_regression")
+RATE = "train.learning_rate"
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def setup(name: str = "mine", epochs: int = 2, text: str = "") -> Setup:
+    document = flow.load(LINE) if not text else flow.loads(text)
+    set_values(document, {"training.epochs": epochs})
+    return Setup(flow.dumps(document), name, str(LINE), tier="reference")
+
+
+def plan(text: str, sampler: str = RANDOM, **fields) -> Plan:
+    found = spec_of(RATE, text)
+    assert found is not None
+    return Plan((found,), sampler, **fields)
+
+
+def outcome(results: list[Result]) -> list[tuple]:
+    return [(r.trial.number, dict(r.trial.values), r.value, r.best_epoch, r.state) for r in results]
+
+
+@pytest.mark.parametrize("wanted", [plan("log:1e-3..0.1", count=4), plan("[0.01, 0.1, 0.3]", GRID)])
+def test_the_same_trials_with_any_number_of_workers(wanted: Plan):
+    found = []
+    for parallel in (1, 3):
+        again = Plan(wanted.specs, wanted.sampler, wanted.count, parallel=parallel)
+        found.append(outcome(Sweep(again, setup(f"with {parallel}")).run()))
+    assert found[0] == found[1] and {state for *_, state in found[0]} == {DONE}
+    ours = [nf.runs(tag=f"with {parallel}") for parallel in (1, 3)]
+    losses = [{run.name.split("#")[1]: run.losses.tobytes() for run in runs} for runs in ours]
+    assert losses[0] == losses[1] and len(set(losses[0].values())) == len(found[0])
+
+
+def test_a_trial_is_the_training_with_these_values():
+    (result,) = Sweep(plan("[0.07]", GRID), setup()).run()
+    run = nf.runs(tag="mine")[0]
+    assert run.id == result.run and run.name == "mine #1" and run.surface == "cli"
+    assert flow.loads(run.text).node_named("train").attrs["learning_rate"] == 0.07
+    assert result.value == run.curves[result.key].values.min() and result.key == "loss"
+    document = flow.load(LINE)
+    set_values(document, {RATE: 0.07, "training.epochs": 2})
+    task = Task(document)
+    with nf.Session(task.graph, tier="reference", seed=1) as session:
+        session.initialize()
+        steps = [e.losses for e in train(session, task.training()) if isinstance(e, Steps)]
+    assert run.losses.tolist() == np.concatenate(steps).tolist()
+
+
+def test_what_fails_is_kept_and_the_rest_goes_on(kept: Path):
+    results = Sweep(plan("[1e30, 0.1, -1.0]", GRID), setup(epochs=5)).run()
+    assert [r.state for r in results] == [FAILED, DONE, FAILED]
+    assert "loss is inf" in results[0].problem and "learning_rate" in results[2].problem
+    assert results[0].run and results[1].run and not results[2].run
+    with RunStore() as store:
+        (sweep,) = kept_sweeps(store)
+        assert sweep.name == "mine" and sweep.ended
+        assert [r.problem for r in sweep.results] == [r.problem for r in results]
+        assert free_name(store, "mine") == "mine 2" and free_name(store, "other") == "other"
+
+
+def long_sweep(changed, parallel: int = 1) -> Sweep:
+    return Sweep(plan("[0.01, 0.02]", GRID, parallel=parallel), setup(epochs=10**6), changed)
+
+
+def test_one_trial_or_all_can_be_cancelled():
+    seen: list[Result] = []
+
+    def changed(result: Result) -> None:
+        seen.append(result)
+        if result.epoch > 3 and result.state == TRAINING:
+            sweep.cancel(1 if result.trial.number == 1 else None)
+
+    sweep = long_sweep(changed)
+    results = sweep.run()
+    assert [r.state for r in results] == [CANCELLED, CANCELLED]
+    assert all(r.epoch > 3 and np.isfinite(r.value) for r in results)
+    assert {run.status for run in nf.runs(tag="mine")} == {"stopped"}
+
+
+def test_a_process_that_dies_is_a_failed_trial(monkeypatch: pytest.MonkeyPatch):
+    killed = []
+
+    def changed(result: Result) -> None:
+        if result.trial.number == 1 and result.run and not killed:
+            process = sweep._processes[0]._process
+            assert process is not None
+            killed.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+        if result.trial.number == 2 and result.epoch:
+            sweep.cancel(2)
+
+    sweep = long_sweep(changed)
+    first, second = sweep.run()
+    assert first.state == FAILED and first.problem == "its process ended with signal 9"
+    assert second.state == CANCELLED and second.epoch and len(killed) == 1
+
+
+def test_killing_ends_at_once_and_leaves_no_process():
+    began = threading.Event()
+    sweep = long_sweep(lambda result: began.set() if result.epoch else None, parallel=2)
+    thread = threading.Thread(target=sweep.run)
+    thread.start()
+    assert began.wait(60)
+    sweep.kill()
+    thread.join(30)
+    assert not thread.is_alive() and all(p._process is None for p in sweep._processes)
+
+
+# ---- Optuna -------------------------------------------------------------------------------------
+
+
+def test_optuna_is_repeatable_with_one_worker_and_its_order_is_kept():
+    wanted = plan("log:1e-4..1", OPTUNA, count=10, seed=3, prune=True)
+    found = [outcome(Sweep(wanted, setup(f"{n}", epochs=5)).run()) for n in range(2)]
+    assert found[0] == found[1]
+    states = [state for *_, state in found[0]]
+    assert PRUNED in states and states.count(DONE) >= 5, "the first five are never pruned"
+    with RunStore() as store:
+        orders = {sweep.order for sweep in kept_sweeps(store)}
+    assert orders == {tuple((kind, n) for n in range(1, 11) for kind in ("ask", "tell"))}
+    other = source_of(plan("log:1e-4..1", OPTUNA, count=1, seed=4)).next()
+    assert other is not None and other.values != found[0][0][1]
+
+
+def test_optuna_learns_what_random_does_not():
+    """In a smooth valley, later trials lie nearer to its ground."""
+
+    def away(sampler: str) -> float:
+        source, found = source_of(plan("-10.0..10.0", sampler, count=60)), []
+        while (trial := source.next()) is not None:
+            found.append(abs(trial.values[RATE] - 3))
+            source.ended(Result(trial, DONE, found[-1] ** 2))
+        return float(np.median(found[30:]))
+
+    assert away(OPTUNA) < 1.5 < 3 < away(RANDOM)
+
+
+def test_more_is_better_where_the_value_is_a_share():
+    source = source_of(plan("-10.0..10.0", OPTUNA, count=40))
+    late = []
+    while (trial := source.next()) is not None:
+        x = trial.values[RATE]
+        late.append(x)
+        source.ended(Result(trial, DONE, -((x - 3) ** 2), higher=True))
+    assert abs(np.median(late[20:]) - 3) < 2
+
+
+@pytest.mark.parametrize(
+    "text, fits",
+    [
+        ("int:1..3", lambda v: v in (1, 2, 3) and type(v) is int),
+        ('["a", null, true]', lambda v: v in ("a", None, True)),
+        ("[[3, 3], [5]]", lambda v: v in ([3, 3], [5])),
+        ("0.5..0.75", lambda v: 0.5 <= v <= 0.75),
+    ],
+)
+def test_optuna_draws_each_kind_of_values(text: str, fits):
+    source = source_of(plan(text, OPTUNA, count=8))
+    drawn = []
+    while (trial := source.next()) is not None:
+        drawn.append(trial.values[RATE])
+        source.ended(Result(trial, DONE, float(len(drawn))))
+    assert len(drawn) == 8 and all(map(fits, drawn)) and len({json.dumps(v) for v in drawn}) > 1
+
+
+def test_one_line_says_how_to_get_optuna(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SpecProblem) as caught:
+        source_of(plan("0..1", OPTUNA, count=3))
+    text = caught.value.text("cli")
+    assert text == "Optuna is not installed. pip install 'nodeflow[sweep]' brings it."
+
+
+def test_only_optuna_prunes():
+    with pytest.raises(SpecProblem, match="only Optuna ends trials early"):
+        source_of(plan("0..1", RANDOM, count=3, prune=True))

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.cli.environment import SYNTAX
-from nodeflow.data.array_files import opened_npz, read_npy
-from nodeflow.data.errors import DataFormatError
-from nodeflow.errors import FeedError, FileProblem, NodeflowError
-from nodeflow.file_reading import check_regular
-from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
+from nodeflow.data.feed_files import read_array
+from nodeflow.errors import FeedError, NodeflowError
+from nodeflow.graph.types import TensorType, literal
 
 
 class ArgumentProblem(NodeflowError):
@@ -74,7 +72,7 @@ def read_feed(
         if not text.startswith("@"):
             return literal(_parse_json(text), type_.dtype)
         path, key = _file_and_key(folder, text[1:])
-        return _read_file(path, key, type_, invert, prepare)
+        return read_array(path, type_, key, invert=invert, prepare=prepare)
     except NodeflowError as error:
         raise error.at(name) from None
 
@@ -93,116 +91,3 @@ def _file_and_key(folder: Path, text: str) -> tuple[Path, str | None]:
     if colon and path.lower().endswith(".npz"):
         return folder / path, key
     return folder / text, None
-
-
-def _read_file(
-    path: Path, key: str | None, type_: TensorType, invert: bool, prepare: str
-) -> np.ndarray:
-    ending = path.suffix.lower()
-    try:
-        if path.is_dir():
-            raise FileProblem(f"{path} is a folder, so it is not a regular file")
-        check_regular(path)
-        if ending == ".npy":
-            return read_npy(path)
-        if ending == ".npz":
-            return _read_npz(path, key)
-        if ending == ".csv":
-            return _read_csv(path, type_)
-        if ending in (".png", ".jpg", ".jpeg", ".bmp", ".gif"):
-            return read_picture(path, type_, invert, prepare)
-    except DataFormatError as error:
-        raise FileProblem(error.message, hint=error.hint) from None
-    except FileNotFoundError:
-        raise FileProblem(f"there is no file {path}") from None
-    except (ValueError, OSError) as error:
-        raise FileProblem(f"cannot read {path}: {error}") from None
-    raise FileProblem(f"{path.name} cannot be fed", hint="Use .npy, .npz, .csv or a picture.")
-
-
-def _read_npz(path: Path, key: str | None) -> np.ndarray:
-    with opened_npz(path) as archive:
-        names = archive.keys
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key is None or key not in names:
-            raise FileProblem(
-                f"{path.name} has no array {key!r}" if key else f"{path.name} has several arrays",
-                hint=f"Use @{path.name}:KEY with {', '.join(names)}.",
-            )
-        return archive.read([key])[key]
-
-
-def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
-    """Read numbers, with or without a header line; a single column fits (n,) or (n, 1)."""
-    from nodeflow.data.tables.table import read_table
-
-    table = read_table(path)
-    for index, column in enumerate(table.columns):
-        wrong = np.isnan(column.values)
-        for row in np.flatnonzero(wrong).tolist():
-            if (text := column.text_at(row)).lower() != "nan":
-                what = f"{text!r} is not a number" if text else "the value is missing"
-                raise table.bad_cell(row, index, what, "Feed numbers alone.")
-    values = np.stack([column.values for column in table.columns], axis=1)
-    if type_.ndims == 1 and 1 in values.shape:
-        values = values.ravel()
-    return literal(values.tolist(), type_.dtype) if type_.dtype in FLOATS else _whole(values, type_)
-
-
-def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
-    """Convert floats to integers; a fraction is an error."""
-    whole = table.astype(np.int64)
-    return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
-
-
-def read_picture(
-    path: Path, type_: TensorType, invert: bool = False, prepare: str = "plain"
-) -> np.ndarray:
-    """Read a picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
-
-    The result is light on dark, as in MNIST; ``invert`` inverts a picture that is dark on light.
-    Accepted shapes are (?, n) with a square n, (?, h, w), (?, h, w, 1), and the same without the
-    batch axis.
-
-    Args:
-        prepare: ``mnist`` does what MNIST did to its digits (`preparation.prepare_mnist`), and
-            inverts what looks like ink on paper by itself.
-
-    Raises:
-        FeedError: the shape of the placeholder does not fit a picture.
-        FileProblem: it is not a picture.
-    """
-    from PIL import Image, ImageOps
-
-    from nodeflow.data.pictures import preparation
-    from nodeflow.data.pictures.opening import allow_pixels, opened_picture
-
-    size = preparation.picture_size(type_)
-    if size is None:
-        raise FeedError(
-            f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
-            hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
-        )
-    height, width, shape = size
-    try:
-        with opened_picture(path) as image:
-            allow_pixels(image, path)
-            flat = ImageOps.exif_transpose(image).convert("RGBA")
-    except NodeflowError:
-        raise
-    except Exception as error:  # a decoder raises anything at damaged content
-        raise FileProblem(f"{path} is damaged or not a picture") from error
-    if prepare == "mnist":
-        grey = preparation.grey_of(np.asarray(flat))
-        values = preparation.prepare_mnist(
-            preparation.light_on_dark(grey, invert or None), height, width
-        )
-        return values.reshape(shape).astype(numpy_dtype(type_.dtype))
-    ground = Image.new("RGBA", flat.size, "white" if invert else "black")
-    grey = Image.alpha_composite(ground, flat).convert("L")
-    grey = grey.resize((width, height), Image.Resampling.LANCZOS)
-    values = np.asarray(grey, np.float64) / 255.0
-    if invert:
-        values = 1.0 - values
-    return values.reshape(shape).astype(numpy_dtype(type_.dtype))

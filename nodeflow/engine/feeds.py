@@ -83,36 +83,41 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
     Raises:
         FeedError: it does not fit.
     """
-    dtype = numpy_dtype(tensor.type.dtype)
+    return fitted(tensor.node.name, tensor.type, value)
+
+
+def fitted(name: str, kind: TensorType, value: Any) -> np.ndarray:
+    """As `as_array`, for a tensor of this type at the node of a name."""
+    dtype = numpy_dtype(kind.dtype)
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype == dtype:
         array = np.asarray(value)
     else:
-        array = _array_of(tensor, value)
+        array = _array_of(name, kind, value)
         if array.dtype != dtype:
-            array = _converted(tensor, array)
-    if not compatible(tensor.type.shape, array.shape):
-        came = f"{tensor.dtype} {shape_text(array.shape)}"
-        raise _misfit(tensor, came, _shape_hint(tensor.type, array.shape))
+            array = _converted(name, kind, array)
+    if not compatible(kind.shape, array.shape):
+        came = f"{kind.dtype} {shape_text(array.shape)}"
+        raise _misfit(name, kind, came, _shape_hint(kind, array.shape))
     return array
 
 
 _RUN_FIRST = "Feed a value, not a tensor: run it first."
 
 
-def _array_of(tensor: Tensor, value: Any) -> np.ndarray:
+def _array_of(name: str, kind: TensorType, value: Any) -> np.ndarray:
     """An array of numbers or bools, of whatever dtype the value has."""
     if isinstance(value, (Tensor, Node)):
-        raise _misfit(tensor, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
+        raise _misfit(name, kind, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
-        raise _misfit(tensor, "a list with a tensor", _RUN_FIRST)
+        raise _misfit(name, kind, "a list with a tensor", _RUN_FIRST)
     try:
         array = plain_array(value)
     except LiteralError as error:
-        raise _misfit(tensor, error.message, f"Feed {tensor.type}.") from None
+        raise _misfit(name, kind, error.message, f"Feed {kind}.") from None
     if number_kind(array.dtype) not in "biufc":
         is_array = isinstance(value, np.ndarray) and array.dtype != object
-        kind = f"{array.dtype} {shape_text(array.shape)}" if is_array else a_type(value)
-        raise _misfit(tensor, kind, "Feed numbers, bools or arrays of them.")
+        came = f"{array.dtype} {shape_text(array.shape)}" if is_array else a_type(value)
+        raise _misfit(name, kind, came, "Feed numbers, bools or arrays of them.")
     return array
 
 
@@ -122,7 +127,7 @@ def _holds_tensor(items: Any) -> bool:
     )
 
 
-def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
+def _converted(name: str, kind: TensorType, array: np.ndarray) -> np.ndarray:
     """The array in the tensor's dtype, where that changes no value but for rounding to a float.
 
     Any number or bool becomes a complex number, any but complex ones a float; integers and bools
@@ -132,29 +137,28 @@ def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     Raises:
         FeedError: names the first value for which that is not so.
     """
-    if array.dtype.kind == "c" and not tensor.type.is_complex:
+    if array.dtype.kind == "c" and not kind.is_complex:
         came = f"{array.dtype} {shape_text(array.shape)}"
-        raise _misfit(tensor, came, "Feed its real part, its magnitude, or change the dtype.")
+        raise _misfit(name, kind, came, "Feed its real part, its magnitude, or change the dtype.")
     with np.errstate(all="ignore"):
-        cast = array.astype(tensor.dtype)
+        cast = array.astype(kind.dtype)
     if (
-        tensor.type.is_complex
+        kind.is_complex
         or number_kind(cast.dtype) == "f"
         or (wrong := first_changed(array, cast)) is None
     ):
         return cast
-    rule = "0 and 1 become bools" if tensor.dtype == "bool" else "only values that fit are taken"
+    rule = "0 and 1 become bools" if kind.dtype == "bool" else "only values that fit are taken"
     raise _misfit(
-        tensor,
+        name,
+        kind,
         f"{array.dtype} {shape_text(array.shape)}",
-        f"{wrong} is not {a_dtype(tensor.dtype)}; {rule}.",
+        f"{wrong} is not {a_dtype(kind.dtype)}; {rule}.",
     )
 
 
-def _misfit(tensor: Tensor, came: str, hint: str) -> FeedError:
-    return FeedError(
-        f"expected {tensor.type}, but {came} was fed", node=tensor.node.name, hint=hint
-    )
+def _misfit(name: str, kind: TensorType, came: str, hint: str) -> FeedError:
+    return FeedError(f"expected {kind}, but {came} was fed", node=name, hint=hint)
 
 
 def _shape_hint(expected: TensorType, shape: tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ A session runs its fetches as a whole. Here the value of each node is kept; afte
 depends on it is computed again, and only where it is wanted. The values are those of
 `Session.run` in the reference tier, bit for bit: the same references on the same types, and
 logarithms of probabilities stabilised. Nothing is assigned: nodes that act are left out, with what
-depends on them.
+depends on them. Any tensor can be given another value, as a feed gives it in a run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.feeds import as_array
 from nodeflow.engine.interpreter import Interpreter, call_quietly, check_values
 from nodeflow.engine.left_behind import Attempt, overdue
 from nodeflow.engine.memory import Budget, size_of
@@ -68,6 +69,8 @@ class IncrementalRun:
         outcomes: what is known; nodes that are not in it were forgotten or never needed.
         cancelled: set from another thread to end a computation that is going on.
         budget: what one node may take; None for any amount.
+        overrides: arrays that tensors have instead of what would be computed; whoever changes it
+            forgets the nodes. Tensors that stand for others (`resolve_alias`) are none of them.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class IncrementalRun:
         self._users = users
         self._feed, self._read, self._stream_of = feed, read, stream_of
         self.budget: Budget | None = None
+        self.overrides: Mapping[Tensor, np.ndarray] = {}
         self._slow: dict[str, tuple[Any, Attempt]] = {}
         self._bytes = 0  # at least what is kept: `forget` does not count
         self._trimmed: set[Node] = set()
@@ -170,7 +174,7 @@ class IncrementalRun:
                     continue
                 needs = opened.pop(node, None)
                 if needs is None:
-                    needs = _needs(node)
+                    needs = [] if self._is_given(node) else _needs(node)
                     missing = [other for other in needs if other not in outcomes]
                     if missing:
                         opened[node] = needs
@@ -227,13 +231,13 @@ class IncrementalRun:
 
     def _outcome(self, node: Node, needs: list[Node]) -> Outcome:
         outcomes = self.outcomes
-        if node.op.id in ACTING:
+        if node.op.id in ACTING and not self._is_given(node):
             return BLOCKED
         for other in needs:
             if type(outcomes[other]) is not tuple:
                 return BLOCKED
         try:
-            return self._values(node)
+            return self._values(node) if not self.overrides else self._overridden(node)
         except MissingFeed:
             self.unfed.add(node)
             return BLOCKED
@@ -262,6 +266,25 @@ class IncrementalRun:
         """What the time that a node takes depends on."""
         shapes = [self._value(tensor).shape for tensor in node.inputs]
         return node.op, repr(sorted(node.attrs.items())), shapes
+
+    def _is_given(self, node: Node) -> bool:
+        """Whether nothing of a node has to be computed."""
+        overrides = self.overrides
+        return bool(overrides and node.outputs) and all(t in overrides for t in node.outputs)
+
+    def _overridden(self, node: Node) -> Values | _Blocked:
+        """The values of a node's outputs, with those that are given."""
+        given = [self.overrides.get(tensor) for tensor in node.outputs]
+        if any(array is None for array in given) or not given:
+            computed = self._values(node)
+            if not isinstance(computed, tuple):
+                return computed
+        else:
+            computed = (None,) * len(given)
+        return tuple(
+            known if array is None else as_array(tensor, array)
+            for tensor, array, known in zip(node.outputs, given, computed, strict=True)
+        )
 
     def _values(self, node: Node) -> Values | _Blocked:
         op = node.op
@@ -302,7 +325,7 @@ class IncrementalRun:
 
     def _stabilised(self, node: Node) -> np.ndarray:
         """The value of what is stabilised together with the nodes around it."""
-        schedule = _region(node)
+        schedule = _region(node, self.overrides)
         given = {slot: self._value(tensor) for tensor, slot in schedule.feeds.items()}
         types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
         rewritten, types = rewrite_schedule(schedule, types, frozenset())
@@ -341,7 +364,7 @@ def _needs(node: Node) -> list[Node]:
 # ---- what is stabilised -------------------------------------------------------------------------
 
 _STABILISED = frozenset(("log", "multiply"))
-_PATTERN = frozenset(
+PATTERN = frozenset(
     "log multiply softmax sigmoid identity subtract constant reduce_sum add negative divide".split()
 )
 """The ops that the rewrite looks at (`schedule/stabilise.py`); it looks through no others."""
@@ -360,8 +383,9 @@ def _may_be_stabilised(node: Node) -> bool:
     return made.op.id == "softmax" or (node.op.id == "log" and made.op.id == "sigmoid")
 
 
-def _region(node: Node) -> Schedule:
-    """A schedule of a node and of what the rewrite looks at before it; the rest is fed."""
+def _region(node: Node, overrides: Collection[Tensor]) -> Schedule:
+    """A schedule of a node and of what the rewrite looks at before it; the rest is fed, and so is
+    what has a value of its own."""
     schedule = Schedule()
     slots: dict[Tensor, int] = {}
 
@@ -371,12 +395,15 @@ def _region(node: Node) -> Schedule:
             schedule.slots.append(tensor)
         return slots[tensor]
 
+    def is_fed(tensor: Tensor) -> bool:
+        return tensor.node.op.id not in PATTERN or tensor in overrides
+
     done: set[Node] = set()
     stack = [node]
     while stack:
         made = stack[-1]
         sources = [resolve_alias(tensor) for tensor in made.inputs]
-        inner = [t.node for t in sources if t.node.op.id in _PATTERN and t.node not in done]
+        inner = [t.node for t in sources if not is_fed(t) and t.node not in done]
         if made not in done and inner:
             stack += inner
             continue
@@ -385,7 +412,7 @@ def _region(node: Node) -> Schedule:
             continue
         done.add(made)
         for tensor in sources:
-            if tensor.node.op.id not in _PATTERN:
+            if is_fed(tensor):
                 schedule.feeds[tensor] = slot_of(tensor)
         inputs = tuple(slot_of(tensor) for tensor in sources)
         schedule.steps.append(Step(made, inputs, tuple(slot_of(t) for t in made.outputs)))

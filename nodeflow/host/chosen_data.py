@@ -1,4 +1,4 @@
-"""Which data the nodes show: rows of a split, or arrays that were made by hand."""
+"""Which data the nodes show: rows of a split, unless placeholders have rows of their own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 from nodeflow.document.build.task import Task, row_range, split_shown
 from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.host.overriding import Overriding
 from nodeflow.host.protocol import ShowData, ShownData, ShownRows
-
-BY_HAND = ShownRows("")
 
 
 class ChosenData:
@@ -21,29 +20,32 @@ class ChosenData:
 
     Attributes:
         request: the choice.
+        overriding: says which placeholders have rows of their own.
     """
 
-    def __init__(self, request: ShowData | None = None) -> None:
+    def __init__(self, request: ShowData | None, overriding: Overriding) -> None:
         self.request = request or ShowData()
+        self.overriding = overriding
         self._of_data: dict[Node, bool] = {}
 
     def choose(self, request: ShowData, task: Task) -> list[Node]:
-        """Makes another choice; returns the placeholders that it feeds or fed."""
-        names = {*task.build.bindings, *self.request.feeds, *request.feeds}
+        """Makes another choice; returns the placeholders that it feeds."""
         self.request = request
         self._of_data.clear()
-        return [task.graph.node(name) for name in names if name in task.graph]
+        return self.bound(task)
+
+    def bound(self, task: Task) -> list[Node]:
+        """The placeholders that data sets feed."""
+        return [task.graph.node(name) for name in task.build.bindings if name in task.graph]
 
     def feed(self, task: Task, node: Node) -> np.ndarray | None:
         """The value of a placeholder, or None if it has none.
 
         Raises:
-            FeedError: what was made by hand, or the sample, does not fit.
+            FeedError: the sample does not fit.
             DataError: a data set is not there or has no such split.
         """
         (tensor,) = node.outputs
-        if node.name in self.request.feeds:
-            return as_array(tensor, self.request.feeds[node.name])
         if self.leaves_out(task, node):
             return None
         feeds = self._from_rows(task, [tensor])
@@ -51,22 +53,17 @@ class ChosenData:
 
     def feeds(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
         """What a run of these targets is fed with; placeholders with a sample are left out."""
-        nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
-        if not self.request.feeds:
-            return self._from_rows(task, nodes)
-        found = {}
-        for node in ancestors(nodes):
-            if node.op.id == "placeholder" and node.name in self.request.feeds:
-                found[node.outputs[0]] = self.request.feeds[node.name]
-        return found
+        return self._from_rows(task, [t.node if isinstance(t, Tensor) else t for t in targets])
 
     def leaves_out(self, task: Task, node: Node) -> bool:
-        """Whether a placeholder has no value because another one is fed by hand."""
-        feeds = self.request.feeds
-        return bool(feeds) and node.name not in feeds and node.name in task.build.bindings
+        """Whether a placeholder has no value because another one has rows of its own."""
+        rows = self.overriding.rows
+        return bool(rows) and node.name not in rows and node.name in task.build.bindings
 
     def shown(self, task: Task) -> ShownData | None:
-        """The data that nodes show; None if no data set feeds anything and nothing is by hand."""
+        """The data that nodes show; None if no data set feeds anything and no placeholder has
+        rows of its own."""
+        own = self.own_rows
         columns, found = {}, None
         for name, (_, column) in task.build.bindings.items():
             try:
@@ -78,25 +75,31 @@ class ChosenData:
             found = bound.dataset
             columns[column] = name
         if found is None:
-            return ShownData(BY_HAND) if self.request.feeds else None
+            return ShownData(own) if own else None
         splits = {name: found.size(name) for name in found.splits}
-        if self.request.feeds:
-            rows = BY_HAND
+        if own:
+            rows = own
         else:
             split = split_shown(found, self.request.split)
             start, stop = row_range(*self._asked(task), splits.get(split, 0))
             rows = ShownRows(split, start, stop - start)
         return ShownData(rows, found.name, splits, dict(found.classes), columns)
 
+    @property
+    def own_rows(self) -> ShownRows | None:
+        """What the rows are called that are none of the data."""
+        rows = self.overriding.rows
+        return ShownRows("", called=next(iter(rows.values()))) if rows else None
+
     def is_of_data(self, task: Task, node: Node) -> bool:
-        """Whether a node's value depends on rows or on what was made by hand."""
+        """Whether a node's value depends on rows, of the data or of its own."""
         known, stack = self._of_data, [node]
         while stack:
             at = stack[-1]
             if at in known:
                 stack.pop()
             elif at.op.id == "placeholder":
-                known[at] = at.name in self.request.feeds or at.name in task.build.bindings
+                known[at] = at.name in self.overriding.rows or at.name in task.build.bindings
             else:
                 sources = [] if at.op.id == "variable" else [t.node for t in at.inputs]
                 sources += [t.node for t in at.alias or () if t is not None]

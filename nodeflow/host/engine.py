@@ -98,6 +98,7 @@ class Engine:
         self._runs = KeptRuns()
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
+        self._override = p.Override()
         self._iterations: dict[str, int | None] = {}
         self._measure = ""
         self._step: int | None = None
@@ -114,6 +115,7 @@ class Engine:
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
             p.ShowData: self._show_data,
+            p.Override: self._override_values,
             p.ShowIterations: self._show_iterations,
             p.Measure: self._measure_as,
             p.FetchTensor: self._fetch_tensor,
@@ -259,6 +261,7 @@ class Engine:
         else:
             self._rewinder.forget()
             self._evaluator = self._followed = self._choice = None
+            self._override = self._rewinder.override = p.Override()
             self._epochs_done = 0
             self._views.forget()
             self._runs.forget()
@@ -298,6 +301,7 @@ class Engine:
                 threads=self._threads,
                 choice=self._choice,
                 budget=self._budget,
+                override=self._override,
             )
             self._evaluator.iterations = self._iterations
             self._evaluator.measure_as(self._measure)
@@ -338,7 +342,7 @@ class Engine:
         )
         if not request.watch and self._control is None:
             self._send(p.State("idle"))
-        self._views.refresh(self._current().state, self._choice)
+        self._views.refresh(self._current().state, (self._choice, self._override))
 
     def _watch_views(self, request: p.WatchViews) -> None:
         if request.request == self._newest_watch:  # else another one has come in the meantime
@@ -357,6 +361,11 @@ class Engine:
         self._choice = request
         if self._evaluator is not None:
             self._evaluator.choose(request)
+
+    def _override_values(self, request: p.Override) -> None:
+        self._override = self._rewinder.override = request
+        if self._evaluator is not None:
+            self._evaluator.override(request)
 
     def _show_iterations(self, request: p.ShowIterations) -> None:
         self._iterations = request.numbers

@@ -19,7 +19,7 @@ from nodeflow.document.analysis.dataset_node import is_dataset
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
+from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun, Values
@@ -31,19 +31,20 @@ from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
 from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.iterations import inner_values, iterations, shown_iteration
 from nodeflow.host.measures import measure
+from nodeflow.host.overriding import Overriding
 from nodeflow.host.previews import Evaluation, make_preview, no_value
-from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
+from nodeflow.host.protocol import Override, Preview, ShowData, ShownRows, TensorValue
 from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
+from nodeflow.host.variable_access import VariableAccess
 from nodeflow.host.views.kept_source import KeptSource
 from nodeflow.host.views.source import ViewSource
-from nodeflow.train.saving.weights import Match, Saved, match
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
 """After this many failed nodes a run stops."""
 
 
-class Evaluator:
+class Evaluator(VariableAccess):
     """Evaluates a document for previews; variables keep their values while the graph changes.
 
     Call `follow` after each change of the document. A variable whose declaration stays the same
@@ -56,6 +57,7 @@ class Evaluator:
         version: increases whenever nodes are added or removed.
         iterations: the loops to look into: name -> iteration, None for the last.
         measured_as: the measure that previews have, see `measure_as`.
+        overriding: what has another value than what is computed.
     """
 
     def __init__(
@@ -67,9 +69,11 @@ class Evaluator:
         threads: int | None = None,
         choice: ShowData | None = None,
         budget: Budget | None = None,
+        override: Override | None = None,
     ) -> None:
         self._document = document
-        self._data = ChosenData(choice)
+        self.overriding = Overriding(override)
+        self._data = ChosenData(choice, self.overriding)
         self._base_dir = base_dir
         self._opened: dict[Any, DataSplits] = {} if opened is None else opened
         self._threads = threads
@@ -100,6 +104,23 @@ class Evaluator:
     def choose(self, choice: ShowData) -> None:
         """Shows other data from now on."""
         self._forget(self._data.choose(choice, self.task))
+
+    def override(self, request: Override) -> None:
+        """Shows other values than what is computed from now on, and what follows from them."""
+        other_rows = self.overriding.rows.keys() != request.rows.keys()
+        self.overriding.request = request
+        if other_rows:
+            self._forget(self._data.bound(self.task))
+            self._data.forget()
+        self._find_overridden(self._tensor)
+
+    def _find_overridden(self, tensor_of: Callable[[str], Tensor]) -> None:
+        """Looks for what is overridden in the graph as it is."""
+        if not self.overriding and not self.overriding.tensors:
+            return
+        changed = self.overriding.find(tensor_of)
+        self._run.overrides = self.overriding.tensors
+        self._forget(changed)
 
     def measure_as(self, of: str) -> None:
         """Gives previews this measure of `host.measures` from now on; empty for none."""
@@ -152,6 +173,7 @@ class Evaluator:
         self._initialise(self._variables.declared_anew(patch.changed))
         if self._bound != self.task.build.bindings:
             self._use_data_again()
+        self._find_overridden(self.task.tensor)
 
     def _start_session(self) -> None:
         self._variables.keep_all()
@@ -175,6 +197,7 @@ class Evaluator:
         self._named_ids: tuple[int, dict[str, VariableId]] = (-1, {})
         self._initials = InitialDraws(built.graph.nodes, self._live.users)
         self._use_data_again()
+        self._find_overridden(self.task.tensor)
         self._initialise([v.node for v in built.graph.variables])
         self._kept.clear()
 
@@ -215,48 +238,6 @@ class Evaluator:
             nodes = [n for n in nodes if n not in patch.removed]
         if nodes:
             self._variables.initialise(nodes, self.ids())
-
-    def initialize(self) -> int:
-        """Resets every variable to its initial value; returns their number."""
-        self.settle()
-        return self._variables.reset()
-
-    def variables(self) -> dict[str, np.ndarray]:
-        """Returns copies of all values, those of derived variables included."""
-        self.settle()
-        self._initialise_large()
-        return dict(self.session.variables.items())
-
-    def ids(self) -> dict[str, VariableId]:
-        """Returns what each variable of the graph is, by name."""
-        if self._named_ids[0] != self.version:
-            self._named_ids = self.version, variable_ids(self._live.build)
-        return self._named_ids[1]
-
-    def slots(self) -> set[str]:
-        """Returns the names of the variables that optimizers keep for themselves."""
-        return slot_names(self._live.build)
-
-    def match(self, saved: Saved) -> Match:
-        """Returns what of a file of weights fits which variable."""
-        return match(saved, self.variables(), self.ids(), self.slots())
-
-    def take_variables(
-        self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None
-    ) -> None:
-        """Sets variables to trained values, by what they are, where shapes match.
-
-        Args:
-            ids: what each value belongs to, by name; default: the variable of that name.
-        """
-        self.settle()
-        self._initialise_large()
-        variables = self.session.variables
-        names = {known: name for name, known in self.ids().items()}
-        for name, value in values.items():
-            here = name if ids is None else names.get(ids[name])
-            if here is not None and here in variables and variables[here].shape == value.shape:
-                variables[here] = value
 
     def _initialise_large(self) -> None:
         """Sets the variables that are above the budget; live values have them from now on."""
@@ -325,7 +306,12 @@ class Evaluator:
             still: include what no training changes, such as constants and the preview batch.
         """
         if effects:
-            return self._run_once(names)
+            overridden = self.overriding.request
+            self.override(Override())  # a run has none
+            try:
+                return self._run_once(names)
+            finally:
+                self.override(overridden)
         result = Evaluation()
         self._draw_for(step)
         wanted = self._named(names)
@@ -420,7 +406,9 @@ class Evaluator:
     ) -> Preview:
         image_shape, column_shape = (self.task.image_shape(tensor, axis) for axis in (-1, 0))
         found = measure(self.measured_as, tensor, value)
-        return make_preview(value, image_shape, step, self._of(tensor, rows), column_shape, found)
+        made = make_preview(value, image_shape, step, self._of(tensor, rows), column_shape, found)
+        is_what_if = self.overriding.reaches(tensor.node, self._live.users)
+        return replace(made, is_what_if=True) if is_what_if else made
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
         """The rows that a tensor's value is of; None if it depends on none."""
@@ -479,6 +467,7 @@ class Evaluator:
             step if moves else None,
             data=self._of(tensor, shown.rows if shown is not None else None),
             column_shape=self.task.image_shape(tensor, 0),
+            is_what_if=self.overriding.reaches(tensor.node, self._live.users),
         )
 
     def _run_for(self, tensor: Tensor) -> np.ndarray:
@@ -486,7 +475,8 @@ class Evaluator:
         self.settle()
         before = dict(self.session.variables.items())
         try:
-            return np.asarray(self.session.run(tensor, self._data.feeds(self.task, [tensor])))
+            feeds = {**self._data.feeds(self.task, [tensor]), **self.overriding.tensors}
+            return np.asarray(self.session.run(tensor, feeds))
         finally:
             self.session.variables.update(before)
 
@@ -495,7 +485,7 @@ class Evaluator:
     @property
     def state(self) -> object:
         """Another one whenever a view may have changed."""
-        return self.version, self.session.variables.version, self.task
+        return self.version, self.session.variables.version, self.task, self.overriding.version
 
     def view_source(self, trained: Mapping[str, np.ndarray] | None = None) -> ViewSource:
         """What views are computed from.
@@ -509,7 +499,15 @@ class Evaluator:
         def make() -> ViewSource:
             stream_of = self.session.stream_of("run", 0)
             users = self._live.users
-            return ViewSource(self.task, self._viewable, read, stream_of, users, self._feed)
+            return ViewSource(
+                self.task,
+                self._viewable,
+                read,
+                stream_of,
+                users,
+                self._feed,
+                self.overriding,
+            )
 
         return self._views.source((self.version, self.task), make, read, trained)
 

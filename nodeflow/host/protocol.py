@@ -15,6 +15,7 @@ import numpy as np
 from nodeflow.engine.events import CompileFailure
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.error_data import ErrorData as ErrorData
+from nodeflow.host.override_messages import Override as Override
 from nodeflow.host.step_messages import PastProgress as PastProgress
 from nodeflow.host.step_messages import PastSteps as PastSteps
 from nodeflow.host.step_messages import ShowStep as ShowStep
@@ -98,14 +99,11 @@ class ShowData:
         split: of every data set; one that lacks it shows what it has.
         first: the first row, from 0.
         count: how many rows; None means the training's batch size.
-        feeds: arrays by name of placeholder, which win over data sets and samples. Other
-            placeholders that a data set feeds are then without a value.
     """
 
     split: str = "test"
     first: int = 0
     count: int | None = None
-    feeds: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -327,6 +325,7 @@ Request = (
     | SyncChange
     | Evaluate
     | ShowData
+    | Override
     | ShowIterations
     | Measure
     | FetchTensor
@@ -409,6 +408,8 @@ class Previews:
 
 @dataclass(frozen=True)
 class TensorValue:
+    """The whole value of a tensor; ``is_what_if``: it follows from what is overridden."""
+
     request: int
     name: str
     array: np.ndarray
@@ -418,6 +419,7 @@ class TensorValue:
     data: ShownRows | None = None
     column_shape: tuple[int, int] | None = None
     past: int | None = None
+    is_what_if: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p
 from nodeflow.host.measures import measure
-from nodeflow.host.previews import make_preview
+from nodeflow.host.previews import make_preview, no_value
+from nodeflow.host.what_if import WhatIf
 from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0
@@ -37,6 +39,7 @@ class Rewinder:
         step: the one that is shown, counted from 1; None is now.
         variables: their values at the step that was computed last.
         measure: the one that previews have, of `host.measures`; empty for none.
+        override: what tensors have instead of their values.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Rewinder:
         self.step: int | None = None
         self.variables: Mapping[str, np.ndarray] | None = None
         self.measure = ""
+        self.override = p.Override()
 
     # ---- for the engine's threads -------------------------------------------------------------
 
@@ -194,7 +198,11 @@ class Rewinder:
         named = named_tensors(task, asked.names)
         known = set(replay.everything)
         wanted = {name: tensor for name, tensor in named.items() if tensor in known}
-        values = replay.values(replay.everything, set(wanted.values()))
+        what_if = WhatIf(replay, task, self.override) if self.override.values else None
+        if what_if is None:
+            values = replay.values(replay.everything, set(wanted.values()))
+        else:
+            values = what_if.values(set(wanted.values()))
         if replay.cancelled():
             raise Cancelled("another step is shown")
         previews = {
@@ -206,10 +214,14 @@ class Rewinder:
                     column_shape=task.image_shape(tensor, 0),
                     measured_as=measure(self.measure, tensor, values[tensor]),
                 ),
-                tier=replay.session.tier,
+                **_how(replay, what_if, tensor),
             )
             for name, tensor in wanted.items()
+            if tensor in values
         }
+        if what_if is not None:
+            for node, error in what_if.failures.items():
+                previews[node.name] = no_value(node, error)
         self._send(
             p.Previews(
                 asked.revision,
@@ -231,17 +243,38 @@ class Rewinder:
                 node=asked.name,
                 hint="It was added later, or nothing in the training feeds it.",
             )
-        value = replay.values(replay.everything, {tensor})[tensor]
+        what_if = WhatIf(replay, task, self.override) if self.override.values else None
+        if what_if is None:
+            value = replay.values(replay.everything, {tensor})[tensor]
+        else:
+            found = what_if.values({tensor})
+            if tensor not in found:
+                raise what_if.failures.get(tensor.node) or _no_value(asked.name)
+            value = found[tensor]
         return p.TensorValue(
             asked.request,
             asked.name,
             value,
             task.image_shape(tensor),
             step,
-            replay.session.tier,
             column_shape=task.image_shape(tensor, 0),
             past=step,
+            **_how(replay, what_if, tensor),
         )
+
+
+def _how(replay: Replay, what_if: WhatIf | None, tensor: Tensor) -> dict[str, Any]:
+    """The tier that computed a tensor, and whether it follows from an override."""
+    is_what_if = what_if is not None and tensor.node in what_if.reached
+    return {"tier": "reference" if is_what_if else replay.session.tier, "is_what_if": is_what_if}
+
+
+def _no_value(name: str) -> RunError:
+    return RunError(
+        "this node has no value with what is overridden",
+        node=name,
+        hint="It needs rows of the data, and other rows were put in their place.",
+    )
 
 
 def notices_of(replay: Replay) -> tuple[str, ...]:

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
+SKETCH = "sketch pad"
+"""What is drawn by hand is called so, where rows are named."""
+
 
 @dataclass(frozen=True)
 class ShownRows:
     """Which rows a value is of: ``count`` rows of a split from ``first`` (from 0).
 
-    An empty split stands for what is fed by hand, as from the sketch pad.
+    An empty split stands for rows that are none of the data; ``called`` says what they are.
     """
 
     split: str
     first: int = 0
     count: int = 1
+    called: str = SKETCH
 
     def __str__(self) -> str:
         """``test rows 1–100``, ``training row 7`` or ``sketch pad``; rows count from 1."""
         if not self.split:
-            return "sketch pad"
+            return self.called
         split = SPLIT_WORDS.get(self.split, self.split)
         if self.count == 1:
             return f"{split} row {self.first + 1}"
@@ -32,7 +36,7 @@ class ShownRows:
     def short(self) -> str:
         """The same where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
         if not self.split:
-            return "sketch"
+            return "sketch" if self.called == SKETCH else self.called
         last = f"–{self.first + self.count}" if self.count > 1 else ""
         return f"{self.split} {self.first + 1}{last}"
 
@@ -106,6 +110,7 @@ class Preview:
         arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
             several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
         measured: what `Measure` asks for; None where nothing does.
+        is_what_if: whether it follows from what is overridden.
     """
 
     kind: str
@@ -122,6 +127,7 @@ class Preview:
     arrangement: str = ""
     limits: tuple[float, float] | None = None
     measured: Measured | None = None
+    is_what_if: bool = False
 
 
 @dataclass(frozen=True)

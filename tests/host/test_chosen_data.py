@@ -97,24 +97,31 @@ def test_other_rows_are_shown_everywhere(evaluator, choice, rows, text):
     assert str(run.values["mean"].data) == text
 
 
+def drawn(**values: np.ndarray) -> p.Override:
+    """Rows of their own for placeholders."""
+    return p.Override(values, dict.fromkeys(values, "sketch pad"))
+
+
 def test_a_value_by_hand_wins_and_its_label_is_not_made_up(evaluator):
     mine = np.array([[1, 2, 3]], np.float32)
-    evaluator.choose(p.ShowData(feeds={"x": mine}))
-    for effects in (False, True):
-        evaluation = evaluator.previews(effects=effects)
-        assert evaluation.values["mean"].array == pytest.approx(2.0)
-        assert "largest" not in evaluation.values and "y" not in evaluation.values
-        assert evaluation.missing == (), "no feed is asked for"
-        assert str(evaluation.values["mean"].data) == "sketch pad"
+    evaluator.override(drawn(x=mine))
+    evaluation = evaluator.previews()
+    assert evaluation.values["mean"].array == pytest.approx(2.0)
+    assert "largest" not in evaluation.values and "y" not in evaluation.values
+    assert evaluation.missing == (), "no feed is asked for"
+    assert str(evaluation.values["mean"].data) == "sketch pad"
     assert evaluation.data.splits["test"] == 20, "what else could be shown is still known"
-    evaluator.choose(p.ShowData(feeds={"x": mine, "y": np.array([3])}))
+    run = evaluator.previews(effects=True)
+    assert run.values["mean"].array == pytest.approx(mean_of(ROWS[80:90]), rel=1e-5)
+    assert run.values["largest"].array == LABELS[80:90].max(), "a run has no override"
+    evaluator.override(drawn(x=mine, y=np.array([3])))
     assert evaluator.previews().values["largest"].text == "3"
-    evaluator.choose(p.ShowData())
+    evaluator.override(p.Override())
     assert evaluator.previews().values["mean"].array == pytest.approx(mean_of(ROWS[80:90]))
 
 
 def test_a_value_by_hand_that_does_not_fit_is_an_error_at_its_placeholder(evaluator):
-    evaluator.choose(p.ShowData(feeds={"x": np.zeros((1, 4), np.float32)}))
+    evaluator.override(drawn(x=np.zeros((1, 4), np.float32)))
     values = evaluator.previews().values
     assert values["x"].kind == "error" and "mean" not in values
     with pytest.raises(FeedError, match=r"\(1, 4\)"):
@@ -159,7 +166,7 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     while not isinstance(talk.inbox.get(timeout=60), Steps):
         pass
     mine = np.array([[1, 2, 3]], np.float32)
-    talk.send(p.ShowData(feeds={"x": mine}))
+    talk.send(drawn(x=mine))
     talk.send(p.Evaluate(document.revision, 3))
     while (previews := talk.wait_for(p.Previews)).request != 3:
         pass
@@ -173,7 +180,7 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     talk.send(p.InitializeVariables())
     commands.set_training(document, epochs=3)
     talk.sync(document, folder)
-    talk.send(p.ShowData(feeds={"x": mine}))
+    talk.send(drawn(x=mine))
     talk.send(p.Train(4))
     again = talk.wait_for(Done)
     assert again.steps == expected.steps and again.metrics == expected.metrics

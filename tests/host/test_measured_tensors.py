@@ -178,7 +178,8 @@ def test_without_a_loss_there_is_no_gradient():
 def test_gradients_are_of_the_rows_that_are_shown():
     evaluator = Evaluator(network())
     whole = measured(network(), "gradient", evaluator)["y"].value
-    evaluator.choose(p.ShowData(feeds={"x": X[:1], "y": Y[:1] + 3}))
+    rows = {"x": "sketch pad", "y": "sketch pad"}
+    evaluator.override(p.Override({"x": X[:1], "y": Y[:1] + 3}, rows))
     one = measured(network(), "gradient", evaluator)["y"].value
     error = forward()["out"][:1] - (Y[:1] + 3)
     assert one == pytest.approx(rms(2 * error / error.size)) != whole

@@ -48,6 +48,7 @@ class FakeClient:
         self.started = self.closed = False
         self.computes = True
         self.shows: p.ShownData | None = None  # what it says of the data
+        self.rows = p.ShownRows("test", 0, 100)
         self.pulse = FakePulse()
         FakeClient.made.append(self)
 
@@ -66,8 +67,12 @@ class FakeClient:
         elif isinstance(request, p.SyncChange):
             self.document.apply_change(Change.from_text(request.change))
         elif isinstance(request, p.ShowData) and self.shows is not None:
-            rows = p.ShownRows(request.split, request.first, request.count or 100)
-            self.shows = replace(self.shows, rows=p.ShownRows("") if request.feeds else rows)
+            self.rows = p.ShownRows(request.split, request.first, request.count or 100)
+            self.shows = replace(self.shows, rows=self.rows)
+        elif isinstance(request, p.Override) and self.shows is not None:
+            own = next(iter(request.rows.values()), None)
+            rows = self.rows if own is None else p.ShownRows("", called=own)
+            self.shows = replace(self.shows, rows=rows)
         elif isinstance(request, p.SaveWeights):
             self.on_message(p.WeightsSaved(request.request, request.path))
         elif isinstance(request, p.Evaluate) and self.computes:

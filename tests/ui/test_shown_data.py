@@ -88,8 +88,10 @@ def test_what_is_made_by_hand_is_shown_until_it_ends(window, qtbot, engine, data
     data.show_row("test", 3)
     feeds = {"x": np.zeros((1, 784), np.float32)}
     data.show_by_hand(feeds)
-    qtbot.waitUntil(lambda: data.text == "Sketch pad")
-    assert asked(engine)[-1].feeds.keys() == feeds.keys()
+    assert data.text == "Sketch pad"
+    qtbot.waitUntil(lambda: bool(engine.requests(p.Override)))
+    assert engine.requests(p.Override)[-1].values.keys() == feeds.keys()
+    assert engine.requests(p.Override)[-1].rows == {"x": "sketch pad"}
     assert not data.can_step(1)
     with qtbot.waitSignal(data.left_by_hand):
         data.end_by_hand()

@@ -83,8 +83,8 @@ def shows_by_hand(window) -> bool:
     return shown is not None and shown.rows.split == ""
 
 
-def fed(engine) -> list[p.ShowData]:
-    return [request for request in engine.requests(p.ShowData) if request.feeds]
+def fed(engine) -> list[p.Override]:
+    return [request for request in engine.requests(p.Override) if request.rows]
 
 
 def answer(window, panel, engine, values) -> None:
@@ -109,10 +109,10 @@ def test_a_line_drawn_with_the_mouse_feeds_the_placeholder_while_it_is_drawn(
     expected = prepare_mnist(drawn).reshape(1, 784)
 
     def newest():
-        return np.array_equal(fed(engine)[-1].feeds["x"], expected)
+        return np.array_equal(fed(engine)[-1].values["x"], expected)
 
     qtbot.waitUntil(newest)
-    assert fed(engine)[-1].feeds["x"].dtype == np.float32
+    assert fed(engine)[-1].values["x"].dtype == np.float32
     assert window.data.is_by_hand and window.data.text == "Sketch pad"
     np.testing.assert_array_equal(panel.prepared.picture.reshape(1, 784), expected)
 
@@ -299,11 +299,11 @@ def test_the_preparation_can_be_switched_off(window, qtbot, engine, panel):
 
 def test_with_the_right_answer_the_labels_are_fed_too(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
-    assert "y" not in window.data.choice.feeds
+    assert window.overrides.of("y") is None
     panel.label_choice.setCurrentIndex(panel.label_choice.findText("7"))
     panel.label_choice.activated.emit(8)
-    np.testing.assert_array_equal(window.data.choice.feeds["y"], np.eye(10, dtype="float32")[[7]])
-    assert window.data.choice.feeds["y"].dtype == np.float32
+    np.testing.assert_array_equal(window.overrides.of("y").array, np.eye(10, dtype="float32")[[7]])
+    assert window.overrides.of("y").array.dtype == np.float32
 
 
 def test_other_rows_end_the_drawing_and_it_can_be_shown_again(window, qtbot, engine, panel):
@@ -398,4 +398,4 @@ def test_of_several_placeholders_the_selected_one_is_fed(window, qtbot, engine, 
     window.actions_.trigger("sketch")
     assert panel.input.name == "other" and panel.input_choice.isVisible()
     draw(qtbot, panel.pad, *ONE)
-    assert window.data.choice.feeds["other"].shape == (1, 16, 16, 1)
+    assert window.overrides.of("other").array.shape == (1, 16, 16, 1)

@@ -145,9 +145,10 @@ def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
     values = source.run(targets, feeds)
     sample = _sample(values, of)
     course = source.courses.setdefault(("distribution", spec.name, of), Course())
-    if source.step is not None:
+    is_what_if = source.is_what_if(targets, feeds)
+    if source.step is not None and not is_what_if:
         course.add(source.step, sample)
-    shown = course if course.steps else _single(sample)
+    shown = course if course.steps and not is_what_if else _single(sample)
     return _data(of, choices, shown, sample.elements, rows)
 
 

@@ -112,7 +112,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> PlotData:
 def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | None) -> PlotData:
     other = _named(source, x)
     tensors = [tensor] if other is None else [tensor, other.tensor]
-    feeds = source.task.feeds(tensors)
+    feeds = source.feeds(tensors)
     values = source.run(tensors, feeds)
     value = values[0]
     if value.ndim == 0 and other is None:
@@ -134,7 +134,8 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
 def _course(source: ViewSource, tensor: Tensor, value: np.ndarray, style: str | None) -> PlotData:
     """A single number over the steps of the training so far."""
     course = source.courses.setdefault(tensor.name, [])
-    if source.step is not None and (not course or course[-1][0] < source.step):
+    is_new = source.step is not None and (not course or course[-1][0] < source.step)
+    if source.step is not None and is_new and not source.is_what_if([tensor]):
         course.append((source.step, float(value)))
         if len(course) > MOST_POINTS:
             del course[1:-1:2]

@@ -192,7 +192,7 @@ def _of_data(
 
 
 def _of_matrix(source: ViewSource, tensor: Tensor) -> tuple[np.ndarray, _Shown]:
-    value = source.run([tensor], source.task.feeds([tensor]))[0]
+    value = source.run([tensor], source.feeds([tensor]))[0]
     if value.ndim < 2:
         raise ViewProblem("it has no rows")
     rows = _flat(value[:MOST_ROWS])

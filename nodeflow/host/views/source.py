@@ -6,7 +6,7 @@ so that looking at a graph never changes what it computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
-from nodeflow.engine.feeds import sample_of
+from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.engine.incremental import ACTING
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -22,6 +22,7 @@ from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule, resolve_alias
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import numpy_dtype, type_of_array
+from nodeflow.host.overriding import Overriding, tensors_of
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.train.training import Binding
 
@@ -39,6 +40,7 @@ class ViewSource:
         stream_of: the random stream of a node.
         users: node -> the nodes that read it.
         shown: what a placeholder has in the previews; None for nothing.
+        overriding: says what tensors have instead of what is computed, unless they are fed.
 
     Attributes:
         step: of the training that the values are of; None outside one.
@@ -54,11 +56,13 @@ class ViewSource:
         stream_of: Callable[[Node], Stream],
         users: Mapping[Node, Iterable[Node]],
         shown: Callable[[Node], np.ndarray | None] = lambda node: None,
+        overriding: Overriding | None = None,
     ) -> None:
         self.task, self.users = task, users
         self.tensor = tensor
         self.read = read
-        self.shown = shown
+        self._shown = shown
+        self._overriding = Overriding() if overriding is None else overriding
         self.step: int | None = None
         self.courses: dict[Hashable, Any] = {}
         self._stream_of = stream_of
@@ -78,8 +82,36 @@ class ViewSource:
             lambda node: self.read(here(node)),
             self._stream_of,
             {},
-            lambda node: self.shown(here(node)),
+            lambda node: self._shown(here(node)),
+            self._overriding,
         )
+
+    # ---- what is shown instead ------------------------------------------------------------------
+
+    def shown(self, placeholder: Node) -> np.ndarray | None:
+        """What a placeholder has in the previews; None for nothing."""
+        (tensor,) = placeholder.outputs
+        overridden = self._overridden().get(tensor)
+        return self._shown(placeholder) if overridden is None else as_array(tensor, overridden)
+
+    def feeds(self, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
+        """Rows of the data for the placeholders of tensors, but for those that are overridden."""
+        overridden = self._overridden()
+        return {t: rows for t, rows in self.task.feeds(tensors).items() if t not in overridden}
+
+    def is_what_if(self, tensors: Iterable[Tensor], feeds: Collection[Tensor] = ()) -> bool:
+        """Whether tensors follow from what is overridden, so that they are none of the training.
+
+        Args:
+            feeds: what is fed, which counts instead.
+        """
+        changed = {tensor.node for tensor in self._overridden() if tensor not in feeds}
+        return bool(changed) and not changed.isdisjoint(ancestors(t.node for t in tensors))
+
+    def _overridden(self) -> Mapping[Tensor, np.ndarray]:
+        if not self._overriding:
+            return {}
+        return tensors_of(self._overriding.request, self.task.tensor)
 
     # ---- data -----------------------------------------------------------------------------------
 
@@ -132,10 +164,11 @@ class ViewSource:
             ViewProblem: a placeholder has no value, or something would have to be assigned.
             NodeflowError: an op failed.
         """
-        fed = {
-            resolve_alias(tensor): np.asarray(value, numpy_dtype(tensor.dtype))
+        fed = {tensor: as_array(tensor, value) for tensor, value in self._overridden().items()}
+        fed.update(
+            (resolve_alias(tensor), np.asarray(value, numpy_dtype(tensor.dtype)))
             for tensor, value in (feeds or {}).items()
-        }
+        )
         schedule = self._schedule(tuple(tensors), fed)
         given = {slot: self._fed(tensor, fed) for tensor, slot in schedule.feeds.items()}
         for variable, slot in schedule.reads.items():

@@ -12,6 +12,7 @@ from nodeflow.host import protocol as p
 from nodeflow.number_text import count as step_number
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.overrides import Overrides, drawn
 from nodeflow.ui.core.workspace import Workspace
 
 
@@ -31,12 +32,19 @@ class DataSelection(QObject):
     changed = Signal()
     left_by_hand = Signal()
 
-    def __init__(self, workspace: Workspace, link: EngineLink, parent: QObject | None = None):
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        overrides: Overrides,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._workspace, self._link = workspace, link
+        self._workspace, self._link, self._overrides = workspace, link, overrides
         self.choice = p.ShowData()
         self.shown: p.ShownData | None = None
-        self._rows = self.choice  # what to come back to from what is made by hand
+        self._by_hand: dict[str, str] = {}
+        overrides.changed.connect(self._on_overrides)
         workspace.replaced.connect(self._on_replaced)
         link.previews.connect(self._on_previews)
         link.past.chosen.connect(self.changed)
@@ -52,13 +60,12 @@ class DataSelection(QObject):
         self._choose(p.ShowData(split, max(0, row), 1))
 
     def show_by_hand(self, feeds: Mapping[str, np.ndarray]) -> None:
-        """Show what is made by hand: arrays by name of placeholder."""
-        self._choose(p.ShowData(self._rows.split, feeds=dict(feeds)))
+        """Show what is drawn: arrays by name of placeholder, which override what they are fed."""
+        self._overrides.set_many(*drawn(feeds))
 
     def end_by_hand(self) -> None:
         """Show the rows again that were shown before."""
-        if self.is_by_hand:
-            self._choose(self._rows)
+        self._overrides.take_back_rows()
 
     def step(self, direction: int) -> None:
         """Show the next batch or row, or the one before."""
@@ -78,7 +85,8 @@ class DataSelection(QObject):
 
     @property
     def is_by_hand(self) -> bool:
-        return bool(self.choice.feeds)
+        """Whether placeholders have rows of their own, as from the sketch pad."""
+        return bool(self._by_hand)
 
     @property
     def is_single(self) -> bool:
@@ -108,17 +116,20 @@ class DataSelection(QObject):
     def split(self) -> str:
         """The split whose rows are shown, or were before something was made by hand."""
         rows = self.shown.rows if self.shown is not None else None
-        return rows.split if rows is not None and rows.split else self._rows.split
+        return rows.split if rows is not None and rows.split else self.choice.split
 
     @property
     def text(self) -> str:
         """What is shown, as ``Test rows 1–100``; nothing where it depends on no data."""
-        if self._link.past.step is not None:
-            return f"Batch of step {step_number(self._link.past.step)}"
-        if self.shown is None:
-            return ""
-        text = str(self.shown.rows)
-        return f"{text[0].upper()}{text[1:]}"
+        step, by_hand = self._link.past.step, next(iter(self._by_hand.values()), "")
+        if step is not None and not by_hand:
+            return f"Batch of step {step_number(step)}"
+        if by_hand or self.shown is None:
+            text = by_hand
+        else:
+            text = str(self.shown.rows)
+        text = f"{text[:1].upper()}{text[1:]}"
+        return text if step is None else f"{text}, step {step_number(step)}"
 
     def class_names(self, count: int) -> tuple[str, ...]:
         """The names of so many classes: those of the data, else their numbers."""
@@ -132,16 +143,19 @@ class DataSelection(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _choose(self, choice: p.ShowData) -> None:
-        left = self.is_by_hand and not choice.feeds
-        goes_on = self.is_by_hand and choice.feeds.keys() == self.choice.feeds.keys()
         self.choice = choice
-        if not choice.feeds:
-            self._rows = choice
         self._link.past.back()
         self._link.show_data(choice)
-        if not goes_on:
+        self._overrides.take_back_rows()
+        self.changed.emit()
+
+    @Slot()
+    def _on_overrides(self) -> None:
+        """What placeholders are fed with is another, or of the data again."""
+        before, self._by_hand = self._by_hand, self._overrides.rows
+        if self._by_hand.keys() != before.keys():
             self.changed.emit()
-        if left:
+        if before and not self._by_hand:
             self.left_by_hand.emit()
 
     @Slot(object)

@@ -64,6 +64,7 @@ from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.shown_text import in_title
@@ -138,7 +139,8 @@ class MainWindow(QMainWindow):
         self.plugins = PluginWatcher(self, self.messages, safe=safe)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
-        self.data = DataSelection(self.workspace, self.link, self)
+        self.overrides = Overrides(self.workspace, self.link.override, self)
+        self.data = DataSelection(self.workspace, self.link, self.overrides, self)
         self._make_canvas()
         self._make_pages()
         self._make_actions()

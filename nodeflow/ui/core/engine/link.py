@@ -24,6 +24,7 @@ from nodeflow.train import events
 from nodeflow.ui.core.engine.client import Client, ClientFactory, Inbox, engine_client
 from nodeflow.ui.core.engine.requests import EngineRequests
 from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.engine.told import Told
 from nodeflow.ui.core.engine.watch import EngineWatch
 from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.workspace import Workspace
@@ -43,11 +44,6 @@ CRASHES, CRASH_WINDOW = 3, 60.0
 def _everything() -> None:
     """All nodes are shown."""
     return None
-
-
-def _is_first_batch(data: p.ShowData) -> bool:
-    """Whether data are what an engine shows without being asked for others."""
-    return not data.feeds and data == p.ShowData()
 
 
 class EngineLink(QObject, EngineRequests):
@@ -127,8 +123,7 @@ class EngineLink(QObject, EngineRequests):
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
         self._iterations: dict[str, int | None] = {}
-        self._data = p.ShowData()
-        self._has_data = True  # whether the engine knows which data to show
+        self._told = Told()
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -204,7 +199,8 @@ class EngineLink(QObject, EngineRequests):
         request = p.SyncDocument(text, document.revision, folder.path or None, keep, folder.allowed)
         self._send(request)
         self._watch_again()
-        self._has_data = self._has_data if keep else _is_first_batch(self._data)
+        if not keep:
+            self._told.begin_again()
         if not keep:
             self._load_named_weights()
         self.refresh_soon()
@@ -261,9 +257,16 @@ class EngineLink(QObject, EngineRequests):
         While a question is unanswered only the last choice is kept, so whoever draws never waits
         for what is out of date.
         """
-        if self._has_data and _is_first_batch(data) and _is_first_batch(self._data):
+        self._tell_soon(data)
+
+    def override(self, override: p.Override) -> None:
+        """Ask soon for values with other values in place of some; as `show_data`."""
+        self._tell_soon(override)
+
+    def _tell_soon(self, request: p.ShowData | p.Override) -> None:
+        if not self._told.say(request):
             return
-        self._data, self._has_data, self._current = data, False, None
+        self._current = None
         if self._client is not None and not self._timer.isActive():
             self._timer.start(LOOK_MS)
 
@@ -276,9 +279,8 @@ class EngineLink(QObject, EngineRequests):
                 self._timer.start(LOOK_MS)
 
     def _send_data(self) -> None:
-        if not self._has_data:
-            self._has_data = True
-            self._send(self._data)
+        for request in self._told.take():
+            self._send(request)
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
         """Compute tensors (None: all) now, reporting what is missing as a failure."""
@@ -453,7 +455,7 @@ class EngineLink(QObject, EngineRequests):
     def _on_previews(self, message: p.Previews) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
-            if not self._has_data and self._timer.isActive():
+            if self._told and self._timer.isActive():
                 self._timer.start(0)  # something else was drawn meanwhile
         if message.past != self.past.step:
             return

@@ -17,8 +17,13 @@ class EngineRequests:
     def _send(self, request: p.Request) -> None:
         raise NotImplementedError
 
+    def _send_data(self) -> None:
+        """Let the engine know what is shown before it is asked for a value."""
+        raise NotImplementedError
+
     def fetch(self, name: str) -> int:
         """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
+        self._send_data()
         request = self._next()
         self._send(p.FetchTensor(name, request))
         return request

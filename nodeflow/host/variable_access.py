@@ -1,0 +1,72 @@
+"""What an evaluator says of its variables, and how they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
+from nodeflow.engine.session import Session
+from nodeflow.host.remembered import HeldVariables
+from nodeflow.train.saving.weights import Match, Saved, match
+
+
+class VariableAccess:
+    """Base of `Evaluator`: reads and sets variables by what they are."""
+
+    session: Session
+    version: int
+    _live: LiveBuild
+    _variables: HeldVariables
+    _named_ids: tuple[int, dict[str, VariableId]]
+
+    def settle(self) -> None:
+        """Updates the derived nodes."""
+        raise NotImplementedError
+
+    def _initialise_large(self) -> None:
+        raise NotImplementedError
+
+    def initialize(self) -> int:
+        """Resets every variable to its initial value; returns their number."""
+        self.settle()
+        return self._variables.reset()
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """Returns copies of all values, those of derived variables included."""
+        self.settle()
+        self._initialise_large()
+        return dict(self.session.variables.items())
+
+    def ids(self) -> dict[str, VariableId]:
+        """Returns what each variable of the graph is, by name."""
+        if self._named_ids[0] != self.version:
+            self._named_ids = self.version, variable_ids(self._live.build)
+        return self._named_ids[1]
+
+    def slots(self) -> set[str]:
+        """Returns the names of the variables that optimizers keep for themselves."""
+        return slot_names(self._live.build)
+
+    def match(self, saved: Saved) -> Match:
+        """Returns what of a file of weights fits which variable."""
+        return match(saved, self.variables(), self.ids(), self.slots())
+
+    def take_variables(
+        self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None
+    ) -> None:
+        """Sets variables to trained values, by what they are, where shapes match.
+
+        Args:
+            ids: what each value belongs to, by name; default: the variable of that name.
+        """
+        self.settle()
+        self._initialise_large()
+        variables = self.session.variables
+        names = {known: name for name, known in self.ids().items()}
+        for name, value in values.items():
+            here = name if ids is None else names.get(ids[name])
+            if here is not None and here in variables and variables[here].shape == value.shape:
+                variables[here] = value

@@ -1,0 +1,123 @@
+"""Values of an earlier step as they would have been with overridden tensors.
+
+What an override reaches is computed by reference from the values of the step; all else is the step
+itself, to the bit. Rows that are none of the data are no batch of a training: what follows from
+them is what the network of that step would have predicted, so dropout and its like rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from nodeflow.document.build.task import Task
+from nodeflow.engine.feeds import sample_of
+from nodeflow.engine.incremental import PATTERN, IncrementalRun
+from nodeflow.engine.schedule.schedule import resolve_alias
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Node, Tensor, descendants
+from nodeflow.host.override_messages import Override
+from nodeflow.host.overriding import tensors_of
+from nodeflow.ops.training_mode import training_feeds
+from nodeflow.train.rewind.replay import Replay
+
+
+class WhatIf:
+    """One step of a training with overrides.
+
+    Args:
+        replay: stands at the step.
+        task: what was trained.
+
+    Attributes:
+        reached: the nodes whose values follow from an override, or have none because of it.
+        failures: why nodes have no value.
+    """
+
+    def __init__(self, replay: Replay, task: Task, request: Override) -> None:
+        self._replay, graph = replay, task.graph
+        self._overrides = tensors_of(request, task.tensor)
+        self._unfed: set[Node] = set()
+        changed = {tensor.node for tensor in self._overrides}
+        if request.rows:
+            bound = {graph.node(name) for name in task.build.bindings if name in graph}
+            self._unfed = {node for node in bound if node.name not in request.rows}
+            for flag in training_feeds(graph):
+                said = sample_of(flag)
+                if said is not None:
+                    self._overrides.setdefault(flag, said)
+                    changed.add(flag.node)
+        self._users = _users(graph.nodes)
+        self.reached = descendants(changed | self._unfed, self._users)
+        self.failures: Mapping[Node, NodeflowError] = {}
+
+    def values(self, wanted: Collection[Tensor]) -> dict[Tensor, np.ndarray]:
+        """The values of tensors, as far as they have any.
+
+        Raises:
+            RunError: an op fails in this step.
+        """
+        replay, read = self._replay, self._read_by_reached()
+        exact = {tensor for tensor in wanted if tensor.node not in self.reached}
+        exact.update(t for node in read for t in _worked_out(node) if t is not None)
+        found = replay.values(replay.everything, exact & set(replay.everything))
+        run = IncrementalRun(
+            self._users,
+            self._fed,
+            replay.session.variables.read,
+            replay.session.stream_of("", replay.stepper.step),
+        )
+        run.overrides = self._overrides
+        for node in read:
+            values = tuple(None if t is None else found.get(t) for t in _worked_out(node))
+            if any(value is not None for value in values):
+                run.outcomes[node] = values
+        run.compute({tensor.node for tensor in wanted if tensor.node in self.reached})
+        self.failures = run.failures
+        for tensor in wanted:
+            outcome = run.outcomes.get(tensor.node)
+            if tensor.node in self.reached and type(outcome) is tuple:
+                value = outcome[tensor.index]
+                if value is not None:
+                    found[tensor] = value
+        return {tensor: found[tensor] for tensor in wanted if tensor in found}
+
+    def _read_by_reached(self) -> set[Node]:
+        """The nodes that what is reached reads, and that are not; of what is stabilised together
+        with other nodes, those that come before all of them."""
+        found: set[Node] = set()
+        waiting = [source for node in self.reached for source in _sources(node)]
+        while waiting:
+            node = waiting.pop()
+            if node not in self.reached and node not in found:
+                found.add(node)
+                if node.op.id in PATTERN:
+                    waiting += _sources(node)
+        return found
+
+    def _fed(self, placeholder: Node) -> np.ndarray | None:
+        """What a placeholder has that has no value in the steps of the training."""
+        return None if placeholder in self._unfed else sample_of(placeholder.outputs[0])
+
+
+def _sources(node: Node) -> list[Node]:
+    """What a node reads or waits for."""
+    found = [tensor.node for tensor in (*node.inputs, *node.alias) if tensor is not None]
+    return [*found, *node.control_inputs]
+
+
+def _worked_out(node: Node) -> list[Tensor | None]:
+    """A node's outputs, by the tensors that they stand for; None for a gradient that is none."""
+    if not node.alias:
+        return list(node.outputs)
+    return [None if t is None else resolve_alias(t) for t in node.alias]
+
+
+def _users(nodes: Collection[Node]) -> dict[Node, list[Node]]:
+    """Node -> the nodes that read it or wait for it."""
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for source in _sources(node):
+            users.setdefault(source, []).append(node)
+    return users

@@ -1,0 +1,229 @@
+"""Values that the user puts in place of computed ones: kept here, and nowhere else.
+
+No document, file, history or run has them; they end with the window, or when another document is
+opened. What belongs to a node stays with it through renaming, and goes with it: undoing its
+deletion does not bring it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document.analysis.flow import is_flow
+from nodeflow.document.analysis.paths import at_path, scoped_name
+from nodeflow.document.model.records import Change
+from nodeflow.engine.feeds import fitted
+from nodeflow.graph.types import TensorType
+from nodeflow.host import protocol as p
+from nodeflow.host.values import SKETCH
+from nodeflow.ui.core.workspace import Workspace
+
+DERIVED = "="
+"""Stands before the names of generated nodes, which have no ids."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tensor: the path of ids of its node, or `DERIVED` and its name, and which output."""
+
+    node: str
+    output: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A value in place of a computed one.
+
+    Attributes:
+        how: where it comes from, as ``typed``, ``drawn`` or the name of a file.
+        rows: what its rows are called, where it is fed and they are none of the data.
+    """
+
+    array: np.ndarray
+    how: str
+    rows: str = ""
+
+
+class Overrides(QObject):
+    """What is overridden in the open document.
+
+    Args:
+        send: takes the whole set whenever it has changed.
+
+    Signals:
+        changed(): something is overridden, or no longer, or by another value.
+        dropped(name): a node is gone, and what it was overridden with.
+    """
+
+    changed = Signal()
+    dropped = Signal(str)
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        send: Callable[[p.Override], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._send = workspace, send
+        self._given: dict[Place, Given] = {}
+        self._names: dict[Place, str] = {}
+        workspace.replaced.connect(self._on_replaced)
+        workspace.edited.connect(self._on_edited)
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        return bool(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @property
+    def by_name(self) -> dict[str, Given]:
+        """All of them, by name of tensor, in the order in which they came."""
+        return {self._names[place]: given for place, given in self._given.items()}
+
+    @property
+    def rows(self) -> dict[str, str]:
+        """By placeholder with rows of its own, what those are called."""
+        return {name: given.rows for name, given in self.by_name.items() if given.rows}
+
+    def of(self, name: str) -> Given | None:
+        """What a tensor is overridden with."""
+        place = self._place(name)
+        return None if place is None else self._given.get(place)
+
+    def path_of(self, name: str) -> str:
+        """The path of ids of the node of an overridden tensor; empty for generated nodes."""
+        place = self._place(name)
+        return "" if place is None or place.node.startswith(DERIVED) else place.node
+
+    def shown_here(self) -> dict[str, list[str]]:
+        """The overridden nodes of the graph that is shown: id -> names of their tensors."""
+        prefix = "".join(f"{step}/" for step in self._workspace.path)
+        found: dict[str, list[str]] = {}
+        for place, name in self._names.items():
+            node = place.node.removeprefix(prefix)
+            if place.node.startswith(prefix) and node in self._workspace.document.nodes:
+                found.setdefault(node, []).append(name)
+        return found
+
+    def type_of(self, name: str) -> TensorType | None:
+        """The type of a tensor of the document, as far as it is known."""
+        node, _, output = name.partition(":")
+        path = self._workspace.find(node)
+        if path is None:
+            return None
+        *steps, last = path.split("/")
+        analysis = self._workspace.root_analysis.at(steps)
+        types = list((analysis.out_types(last) or {}).values()) if analysis is not None else []
+        index = int(output or 0)
+        return types[index] if index < len(types) else None
+
+    def why_not(self, name: str) -> str:
+        """Why a tensor cannot be overridden; nothing where it can."""
+        path = self._workspace.find(name.partition(":")[0])
+        if path is None:
+            return ""  # generated
+        steps = path.split("/")
+        for depth in range(1, len(steps)):
+            found = at_path(self._workspace.root, "/".join(steps[:depth]))
+            if found is not None and is_flow(found[1]):
+                return "Values inside a loop or branch are those of one iteration."
+        return ""
+
+    # ---- changing ---------------------------------------------------------------------------
+
+    def set(self, name: str, value: object, how: str, rows: str = "") -> None:
+        """Put a value in place of that of a tensor.
+
+        Raises:
+            FeedError: it does not have the dtype and shape of the tensor.
+        """
+        self.set_many({name: value}, how, rows)
+
+    def set_many(self, values: Mapping[str, object], how: str, rows: str = "") -> None:
+        """The same for several at once; raises as `set`, and then nothing has changed.
+
+        Args:
+            rows: with it, these placeholders alone have rows of their own.
+        """
+        new = {}
+        for name, value in values.items():
+            place, kind = self._place(name), self.type_of(name)
+            if place is not None:
+                array = np.array(value) if kind is None else fitted(name, kind, value)
+                new[place] = Given(np.array(array), how, rows)
+        if rows:
+            kept = {c: given for c, given in self._given.items() if not given.rows or c in new}
+            self._given = kept
+        self._given.update(new)
+        self._tell()
+
+    def take_back(self, *names: str) -> None:
+        """Show these tensors as they are again."""
+        places = {place for name in names if (place := self._place(name)) in self._given}
+        if places:
+            self._given = {c: given for c, given in self._given.items() if c not in places}
+            self._tell()
+
+    def take_back_all(self) -> None:
+        """Show everything as it is again."""
+        self.take_back(*self.by_name)
+
+    def take_back_rows(self) -> None:
+        """Feed placeholders with the rows of the data again."""
+        self.take_back(*self.rows)
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _place(self, name: str) -> Place | None:
+        node, _, output = name.partition(":")
+        if output and not output.isdecimal():
+            return None
+        path = self._workspace.find(node)
+        return Place(f"{DERIVED}{node}" if path is None else path, int(output or 0))
+
+    def _name(self, place: Place) -> str | None:
+        """The name of a tensor as it is now; None where its node is gone."""
+        if place.node.startswith(DERIVED):
+            name: str | None = place.node.removeprefix(DERIVED)
+        else:
+            name = scoped_name(self._workspace.root, place.node)
+        return f"{name}:{place.output}" if name and place.output else name
+
+    def _tell(self) -> None:
+        self._names = {place: name for place in self._given if (name := self._name(place))}
+        arrays = {name: self._given[place].array for place, name in self._names.items()}
+        self._send(p.Override(arrays, self.rows))
+        self.changed.emit()
+
+    @Slot(object)
+    def _on_edited(self, change: Change) -> None:
+        if not self._given or change.only_moves:
+            return
+        now = {place: self._name(place) for place in self._given}
+        gone = [place for place, name in now.items() if name is None]
+        for place in gone:
+            del self._given[place]
+        if gone or now != self._names:
+            lost = [self._names[place] for place in gone]
+            self._tell()
+            for name in lost:
+                self.dropped.emit(name)
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        if self._given:
+            self._given = {}
+            self._tell()
+
+
+def drawn(values: Mapping[str, object]) -> tuple[Mapping[str, object], str, str]:
+    """What `Overrides.set_many` takes for what is drawn on the sketch pad."""
+    return values, "drawn", SKETCH

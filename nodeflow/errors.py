@@ -318,6 +318,38 @@ class NonFiniteError(RunError):
         return make, (kind, message, state), more
 
 
+class OutOfBoundsError(RunError):
+    """A value left the bounds that are set on its node, which ends a training.
+
+    Remedy: Look at what computes the value, lower the learning rate, or set other bounds; the
+    message names the node, step and element.
+
+    Attributes:
+        step: the step in which it did, from 1.
+        value: the element that is farthest out.
+        index: of that element; None where that is not known.
+        bounds: the lower and the upper one; None where there is none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: int = 0,
+        value: float = 0.0,
+        index: tuple[int, ...] | None = None,
+        bounds: tuple[float | None, float | None] = (None, None),
+        **place: Any,
+    ) -> None:
+        super().__init__(message, **place)
+        self.step, self.value, self.index, self.bounds = step, value, index, bounds
+
+    def __reduce__(self) -> tuple:
+        make, (kind, message, state) = super().__reduce__()
+        more = {"step": self.step, "value": self.value, "index": self.index, "bounds": self.bounds}
+        return make, (kind, message, state), more
+
+
 class Cancelled(RunError):
     """The user stopped the run.
 

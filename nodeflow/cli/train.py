@@ -26,7 +26,7 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
-from nodeflow.errors import NonFiniteError
+from nodeflow.errors import NonFiniteError, OutOfBoundsError
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.recording import Recording, recording
@@ -101,7 +101,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
                 kept = event.kept_epoch if isinstance(event, Diverged) else kept
                 if isinstance(event, CheckpointWritten):
                     lost, written = event.problem, event if event.path else written
-        except NonFiniteError:
+        except (NonFiniteError, OutOfBoundsError):
             if arguments.save_weights and kept:  # an hour's work, up to where it went wrong
                 _save(arguments, environment, session, task.build)
             raise

@@ -196,7 +196,7 @@ class Recording:
             for epoch in event.epochs:
                 self._metrics.update(epoch.metrics)
         elif isinstance(event, Diverged):
-            self._change(status=DIVERGED)
+            self._change(status=DIVERGED, ending=str(event.crossing or ""))
         elif isinstance(event, Done):
             status = STOPPED if event.stopped else DONE
             self._metrics.update(event.metrics)

@@ -18,6 +18,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.bounds import Bounded, can_bound
 from nodeflow.train.control import Control
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
@@ -76,6 +77,7 @@ def train(
     feeds: Mapping[Any, Any] | None = None,
     metrics: Target | Metric | Sequence[Target | Metric] | None = None,
     monitor: str | Tensor | Metric | Monitor | None = None,
+    bounds: Mapping[Any, tuple[float | None, float | None]] | None = None,
     session: Session | None = None,
     control: Control | None = None,
     first_epoch: int = 1,
@@ -114,6 +116,8 @@ def train(
             on validation, else on the training rows; a `Metric` names its split.
         monitor: what early stopping watches if ``patience`` is given; by default the loss on the
             validation split, or the training loss without one.
+        bounds: tensor -> the least and the greatest value that its elements may have, or None for
+            no bound; by default those of the graph's file. A training ends where one leaves them.
         session: where the variables are: they keep their values, and those that have none get
             their initial ones. By default a session of its own, which starts afresh.
         control: pauses and stops the training from another thread.
@@ -140,6 +144,7 @@ def train(
         GraphError: there is no optimizer or no scalar loss, or a setting is unknown.
         FeedError, DataError: rows that do not fit their placeholders, or each other.
         NonFiniteError: the loss or a variable is not finite any more.
+        OutOfBoundsError: a value left its bounds.
         RunError: a step failed; the variables keep the values from before it.
         CheckpointProblem: there is nothing to go on from, it is not the same training, or the
             folder has checkpoints of another one.
@@ -151,6 +156,8 @@ def train(
     splits = {"train": data, "validation": validation, "test": test}
     training = _with_data(training, graph, splits, steps_per_epoch, settings)
     training = _measured(training, graph, metrics, monitor)
+    if bounds is not None:
+        training = replace(training, bounds=_bounded(graph, bounds))
     record = _Recording(recorder if keep_run else None, run_name)
     if session is None:
         session = Session(graph, tier=tier, threads=threads, seed=training.seed)
@@ -316,6 +323,25 @@ def _tensor(graph: Graph, target: Any) -> Tensor:
     if isinstance(found, Node):
         raise UnknownName(f"{found.name} has no value", node=found.name, hint="Give a tensor.")
     return found
+
+
+def _bounded(graph: Graph, bounds: Mapping[Any, Any]) -> tuple[Bounded, ...]:
+    found = []
+    for target, ends in bounds.items():
+        tensor = _tensor(graph, target)
+        is_pair = isinstance(ends, (tuple, list)) and len(ends) == 2
+        if not is_pair or not all(e is None or isinstance(e, (int, float)) for e in ends):
+            raise GraphError(
+                f"bounds are a pair of numbers, not {ends!r:.60}",
+                node=tensor.node.name,
+                hint="Give (low, high), with None where there is no bound.",
+            )
+        if not can_bound(tensor.type):
+            raise GraphError(
+                f"values of type {tensor.type} have no order, so no bounds", node=tensor.node.name
+            )
+        found.append(Bounded(tensor, *ends))
+    return tuple(found)
 
 
 # ---- what to measure ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.train.diagnosis.causes import cause_of
+from nodeflow.train.diagnosis.crossing import Crossing
 from nodeflow.train.diagnosis.culprit import Culprit
 from nodeflow.train.diagnosis.hints import Hint
 
@@ -200,9 +201,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The end of a training whose loss or weights are not finite any more.
+    """The end of a training whose loss or weights are not finite any more, or in which a value
+    leaves the bounds of its node.
 
-    It is the last event; then `train` raises a NonFiniteError that says the same.
+    It is the last event; then `train` raises a NonFiniteError or OutOfBoundsError that says the
+    same.
 
     Attributes:
         step, epoch: the step whose loss or update is not finite; counted as in `Steps` and `Epoch`.
@@ -212,6 +215,7 @@ class Diverged:
             ``kept`` says in words which these are.
         fixes: what may help; each has the text of a button and edits.
         culprit: the op with which it began; None if that is not known.
+        crossing: how a value left its bounds; None if it is not that.
     """
 
     step: int
@@ -222,6 +226,7 @@ class Diverged:
     kept: str
     fixes: tuple[Hint, ...] = ()
     culprit: Culprit | None = None
+    crossing: Crossing | None = None
 
     @property
     def what(self) -> str:
@@ -313,6 +318,7 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "value": event.value,
             "kept_epoch": event.kept_epoch,
             **({"culprit": _culprit_json(event.culprit)} if event.culprit else {}),
+            **({"bounds": _crossing_json(event.crossing)} if event.crossing else {}),
         }
     if isinstance(event, Hints):
         return {"event": "hints", "hints": [_hint_json(hint) for hint in event.hints]}
@@ -327,6 +333,15 @@ def as_json(event: Event) -> dict[str, Any] | None:
             **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
         }
     return None
+
+
+def _crossing_json(crossing: Crossing) -> dict[str, Any]:
+    return {
+        "min": crossing.low,
+        "max": crossing.high,
+        "left": "max" if crossing.is_high else "min",
+        "at": None if crossing.at is None else list(crossing.at),
+    }
 
 
 def _culprit_json(culprit: Culprit) -> dict[str, Any]:

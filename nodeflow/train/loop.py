@@ -22,13 +22,13 @@ from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
-from nodeflow.train.divergence.finite import FiniteGuard, Found, diverged, error_of, put_back
-from nodeflow.train.divergence.first_bad import FirstBad, find_first_bad
+from nodeflow.train.divergence.ending import Ending
+from nodeflow.train.divergence.finite import error_of
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Diverged, Done, Edited, Event, Hit, Started, Steps
+from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
@@ -87,12 +87,13 @@ def train(
         NonFiniteError: the loss, an update or a variable is not finite any more; the variables
             have the values from before that step, or, where steps cannot be replayed, those of the
             last epoch that was finite. It does not come if the setting ``allow_nonfinite`` is on.
+        OutOfBoundsError: a value left the bounds of its node; the variables as above.
     """
     if resumption is not None:
         first_epoch = resumption.state.first_epoch
     begun = variant or Variant(session, training)
     loop = _Loop(begun, control or Control(), first_epoch, resumption)
-    if snapshots is None and not training.allow_nonfinite:
+    if snapshots is None and (training.bounds or not training.allow_nonfinite):
         snapshots = Snapshots(most=1)
     return _through_edits(loop, checkpoints, tiers, snapshots, remember, taken)
 
@@ -175,14 +176,13 @@ class _Loop:
             self.end = max(self.end, self.at.epoch + 1)  # what has begun is finished
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
-        self.probes = (*self.breakpoints.probes, *probes(training.plotted))
-        """What is recorded beside the loss: what breakpoints watch, then what is plotted."""
-        self.found: Found | None = None
-        self.bad: FirstBad | None = None
-        ended = self.at.epoch - 1
-        self.guard = (
-            None if training.allow_nonfinite else FiniteGuard(session.variables, training, ended)
+        self.ending = Ending(
+            session.variables, training, self.at, first_epoch, self.steps_per_epoch, state
         )
+        plotted = probes(training.plotted)
+        self.probes = (*self.breakpoints.probes, *plotted, *self.ending.probes)
+        """What is recorded beside the loss: what breakpoints watch, what is plotted, what is
+        bounded."""
         stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if stops_early else None
         if self.watch:
@@ -245,12 +245,9 @@ class _Loop:
                 return
             if self.control.stopped:
                 break
-            if self.guard and self.found is None:
-                found = self.guard.end_epoch(at.epoch, at.epoch == self.end - 1)
-                if found:
-                    self._stop_at(self.guard, found)
-            if self.guard and self.found:
-                yield (event := self._diverged(self.guard, self.found))
+            self.ending.end_epoch(at.epoch, at.epoch == self.end - 1)
+            if self.ending.is_here:
+                yield (event := self.ending.event())
                 raise error_of(event)
             if not at.done:
                 raise DataError("the data set has no elements for an epoch")
@@ -260,47 +257,6 @@ class _Loop:
             self.checkpoints.finish(self._state())
             yield from self.checkpoints.events()
         yield self._finish(at.epoch - 1, notices)
-
-    def _look(self, guard: FiniteGuard, losses: np.ndarray, seconds: float) -> Found | None:
-        """What a chunk of steps shows; variables are looked at before they are copied."""
-        found = guard.look(losses, seconds)
-        if found is None and self.snapshots and self.snapshots.is_due(self.at.step + len(losses)):
-            found = guard.look_at_variables(len(losses))
-        return found
-
-    def _stop_at(self, guard: FiniteGuard, found: Found) -> int:
-        """Replay to find the first bad step; returns how many of the latest steps lead up to it."""
-        self.found, step = found, self.at.step + found.count
-        if self.past is not None:
-            self.bad = find_first_bad(self.past, step, guard.nodes)
-        return found.count if self.bad is None else max(0, self.bad.step - self.at.step)
-
-    def _diverged(self, guard: FiniteGuard, found: Found) -> Diverged:
-        if (bad := self.bad) is not None:
-            put_back(self.session.variables, bad.before)
-            epoch = self._epoch_of(bad.step)
-            first = bad.step == 1
-            kept = "the initial ones" if first else f"those from before step {bad.step}"
-            return Diverged(
-                bad.step,
-                epoch,
-                bad.node,
-                bad.value,
-                epoch - 1,
-                kept,
-                culprit=bad.culprit,
-            )
-        kept, state = guard.restore(), self.state
-        resumed = state.step if state is not None and kept == state.epoch - 1 else None
-        return diverged(found, self.at.step, self.at.epoch, kept, self.first_epoch, resumed)
-
-    def _epoch_of(self, step: int) -> int:
-        """The epoch of a step of this one or an earlier one."""
-        at = self.at
-        earlier = at.step - at.done - step  # how many steps before the last epoch's end
-        if earlier < 0:
-            return at.epoch
-        return at.epoch - 1 - earlier // max(1, self.steps_per_epoch)
 
     # ---- its state ----------------------------------------------------------------------------
 
@@ -330,7 +286,7 @@ class _Loop:
         try:
             yield from self.events()
         except GeneratorExit:  # the caller has seen enough
-            if checkpoints is not None and self.found is None:
+            if checkpoints is not None and not self.ending.is_here:
                 checkpoints.finish(self._state())
             raise
         finally:
@@ -343,7 +299,7 @@ class _Loop:
         state = self._state(copied=False)
         snapshots.begin(self.session.variables, self.training.optimizer, state, self.at.step)
         self.snapshots = snapshots
-        self.past = Past(
+        self.past = self.ending.past = Past(
             self.session,
             self.training,
             self.probes,
@@ -462,8 +418,8 @@ class _Loop:
             first = at.step + 1
             if self.snapshots:
                 self.snapshots.ran(elapsed)
-            if self.guard and (found := self._look(self.guard, scalars[:, 0], elapsed)):
-                done = self._stop_at(self.guard, found)  # the steps after it are taken back
+            copies = self.snapshots is not None and self.snapshots.is_due(at.step + done)
+            done = self.ending.look(scalars, elapsed, copies)  # steps after it are taken back
             at.count(scalars[:done, 0])
             left -= done
             hit = self._hits(scalars[done - 1]) if done else ()
@@ -475,11 +431,11 @@ class _Loop:
                 yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier, plotted)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
-                if self.found:
+                if self.ending.is_here:
                     self.control.allow(1)  # what is not finite can be looked at first
             if self.checkpoints:
                 yield from self.checkpoints.events()
-            if self.found or (ended and not hit):
+            if self.ending.is_here or (ended and not hit):
                 return
 
     def _takes_edit(self) -> bool:
@@ -513,10 +469,10 @@ class _Loop:
 
     def _keep(self) -> None:
         """Keep the state, if that is due."""
-        if self.snapshots and self.found is None and self.snapshots.is_due(self.at.step):
+        if self.snapshots and not self.ending.is_here and self.snapshots.is_due(self.at.step):
             state = self._state(copied=False)
             self.snapshots.take(self.session.variables, state, self.at.step)
-        if self.checkpoints and self.found is None and self.checkpoints.is_due(self.at.step):
+        if self.checkpoints and not self.ending.is_here and self.checkpoints.is_due(self.at.step):
             self.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
@@ -528,8 +484,9 @@ class _Loop:
             self.session.tiers = before
 
     def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""
-        if not self.breakpoints:
+        """As `Stepper.run`, but with breakpoints step by step, up to the first hit; so, too, with
+        bounds where steps cannot be taken back."""
+        if not self.breakpoints and not self.ending.takes_single_steps:
             return stepper.run(count)
         parts: list[np.ndarray] = []
         while len(parts) < count:
@@ -537,7 +494,7 @@ class _Loop:
             if not done:
                 break
             parts.append(scalars)
-            if self._hits(scalars[0]):
+            if self._hits(scalars[0]) or self.ending.crossed(scalars) is not None:
                 break
         return len(parts), np.concatenate(parts or [np.zeros((0, 1 + len(self.probes)))])
 

@@ -12,6 +12,7 @@ from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.ops.summaries.ops import ScalarSummary
+from nodeflow.train.bounds import Bounded
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
 
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
@@ -103,6 +104,7 @@ class Training(PlainSettings):
         feeds: constant values for other placeholders.
         monitor: what early stopping watches if ``patience`` switches it on.
         breakpoints: tensors that pause the training, see `Breakpoints`.
+        bounds: tensors that end it where their values leave a range, see `Bounds`.
         plotted: tensors of one number, by the names of their curves: their value of each step is
             in `Steps`.
         stream: where batches come from, instead of the bindings' rows of the train split.
@@ -119,6 +121,7 @@ class Training(PlainSettings):
     feeds: Mapping[Tensor, Any] = field(default_factory=dict)
     monitor: Monitor = Monitor()
     breakpoints: tuple[Tensor, ...] = ()
+    bounds: tuple[Bounded, ...] = ()
     plotted: Mapping[str, Tensor] = field(default_factory=dict)
     stream: ElementStream | None = None
     row_seed: int | None = None

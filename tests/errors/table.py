@@ -47,6 +47,13 @@ def locked() -> None:
     commands.add_node(document, "constant", (0, 0))
 
 
+def out_of_bounds() -> None:
+    with nf.Graph() as own:
+        w = nf.variable(1.0, name="w")
+        nf.gradient_descent(nf.square(w, name="loss"), learning_rate=1.5)
+    nf.train.fit(own, epochs=9, keep_run=False, bounds={w: (-4, 4)})
+
+
 def bad_value() -> None:
     document, node = with_node()
     commands.set_attr(document, node, "value", {1, 2})
@@ -194,6 +201,7 @@ TABLE: dict[str, Provocation] = {
     "NotInitialized": Provocation(call=uninitialised),
     "OutOfRangeError": Provocation(call=out_of_range),
     "AssignOrderError": Provocation(call=two_assigns),
+    "OutOfBoundsError": Provocation(call=out_of_bounds),
     "NonFiniteError": Provocation(("train", "a.flow", "--no-run"), {"a.flow": DIVERGING}),
     "RunError": Provocation(
         ("run", "a.flow"),

@@ -3,17 +3,24 @@
 They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
 shown), `unfolded` (ports that only override settings are shown, too), `mode` (see `passthrough`),
 `breakpoint` (a training in the window pauses when the value is not finite, or true), `hidden`
-(names of in-ports whose wires are drawn as stubs), `view` (what is drawn in place of the value:
+(names of in-ports whose wires are drawn as stubs), `bounds` (`[low, high]`, either may be null: a
+training ends where a value leaves them), `view` (what is drawn in place of the value:
 `{"kind": "plot"}` and choices), and `device` (where the node is to be computed: `/device:GPU:0`).
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
 from typing import Any
 
+from nodeflow.document.model.errors import BadValue
 from nodeflow.document.model.records import Json, NodeRecord
 from nodeflow.graph.devices import lawful_device
+from nodeflow.number_text import plain
+
+LARGEST = sys.float_info.max
 
 
 def is_collapsed(record: NodeRecord) -> bool:
@@ -29,6 +36,67 @@ def is_unfolded(record: NodeRecord) -> bool:
 def has_breakpoint(record: NodeRecord) -> bool:
     """Returns whether a node has a breakpoint."""
     return record.extra.get("breakpoint") is True
+
+
+def bounds_of(record: NodeRecord) -> tuple[float | None, float | None]:
+    """Returns the lower and the upper bound of a node's values; None where there is none."""
+    found = record.extra.get("bounds") if record.extra else None
+    if not isinstance(found, list) or len(found) != 2:
+        return None, None
+    low, high = (float(n) if is_number(n) else None for n in found)
+    is_empty = low is not None and high is not None and low > high
+    return (None, None) if is_empty else (low, high)
+
+
+def is_bounded(record: NodeRecord) -> bool:
+    """Returns whether a node's values have bounds."""
+    return bool(record.extra) and bounds_of(record) != (None, None)
+
+
+def bounds_text(record: NodeRecord) -> str:
+    """Returns the bounds of a node in words: `at least 0`, `-1 to 1`; empty without any."""
+    low, high = bounds_of(record)
+    if low is None:
+        return "" if high is None else f"at most {high:.15g}"
+    return f"at least {low:.15g}" if high is None else f"{low:.15g} to {high:.15g}"
+
+
+EDGES = (
+    *(("at least", False), (">=", False), ("≥", False)),
+    *(("at most", True), ("<=", True), ("≤", True)),
+)
+"""How one bound is typed, and whether it is the upper one."""
+
+
+def read_bounds(text: str) -> tuple[float | None, float | None]:
+    """Returns bounds as people type them: `-1 to 1`, `>= 0`, `at most 5`; none for an empty text.
+
+    Raises:
+        BadValue: it is none of these.
+    """
+    typed = plain(text.strip()).lower()
+    if not typed:
+        return None, None
+    words, is_high = next((edge for edge in EDGES if typed.startswith(edge[0])), ("", False))
+    parts = [typed.removeprefix(words)] if words else re.split(r"to|\.\.|…|,|;", typed)
+    try:
+        found = [float(part) for part in parts]
+    except ValueError:
+        found = []
+    if words and len(found) == 1:
+        return (None, found[0]) if is_high else (found[0], None)
+    if len(found) != 2:
+        raise BadValue(f"{text!r} are no bounds", hint="Write -1 to 1, at least 0, or at most 100.")
+    return found[0], found[1]
+
+
+def is_number(value: Json) -> bool:
+    """Returns whether a value of a file is a finite number."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and -LARGEST <= value <= LARGEST
+    )
 
 
 def is_plotted(record: NodeRecord) -> bool:

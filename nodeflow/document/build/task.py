@@ -6,7 +6,7 @@ Command line and engine process share this one road. Data sets are opened when f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ import numpy as np
 from nodeflow.data.catalog import all_rows, open_dataset
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import document_folder, options_of, source_of
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_plotted
+from nodeflow.document.analysis.node_flags import (
+    bounds_of,
+    has_breakpoint,
+    is_bounded,
+    is_plotted,
+)
 from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,
@@ -38,6 +43,7 @@ from nodeflow.errors import (
 from nodeflow.file_reading import current_limit, limited
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.summaries.ops import ScalarSummary
+from nodeflow.train.bounds import Bounded
 from nodeflow.train.plotted import plotted_by_key
 from nodeflow.train.settings import TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
@@ -280,6 +286,7 @@ class Task:
         watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if breakpoints else ()
         plotted = plotted_by_key(self._plotted(loss), keys)
+        bounded = self._bounded(loss)
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         recorded = [n for n in self.graph.nodes if isinstance(n.op, ScalarSummary)]
         nodes = [optimizer, loss.node, *measured, *recorded]
@@ -291,6 +298,7 @@ class Task:
             feeds=self._feeds,
             monitor=monitor,
             breakpoints=broken,
+            bounds=bounded,
             plotted=plotted,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
@@ -322,14 +330,25 @@ class Task:
 
     def _plotted(self, loss: Tensor) -> list[Tensor]:
         """What comes out of plotted nodes, as far as a step has the data that they need."""
+        return [node.outputs[0] for _, node in self._in_steps(loss, is_plotted) if node.outputs]
+
+    def _bounded(self, loss: Tensor) -> tuple[Bounded, ...]:
+        """What comes out of nodes with bounds, as far as a step has the data that they need."""
+        found = self._in_steps(loss, is_bounded)
+        return tuple(Bounded(t, *bounds_of(record)) for record, node in found for t in node.outputs)
+
+    def _in_steps(
+        self, loss: Tensor, wanted: Callable[[NodeRecord], bool]
+    ) -> list[tuple[NodeRecord, Node]]:
+        """The nodes of some records for which a training step has the data."""
         records = self.build.document.nodes.values()
-        nodes = [self.build.nodes.get(r.id) for r in records if is_plotted(r)]
+        nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]
         fed = {*ancestors([loss.node]), *(tensor.node for tensor in self._feeds)}
         found = []
-        for node in nodes:
+        for record, node in nodes:
             needed = [] if node is None else ancestors([node])
             if node is not None and all(n in fed or n.op.id != "placeholder" for n in needed):
-                found += node.outputs[:1]
+                found.append((record, node))
         return found
 
     def _monitor(

@@ -11,6 +11,7 @@ from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op
+from nodeflow.document.edit.set_flags import set_bounds
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
@@ -58,6 +59,8 @@ def _apply(root: Document, edit: Edit) -> None:
         replace_op(graph, record.id, op)
     elif edit.kind == "bound":
         insert_bound(graph, record, edit.name, edit.value)
+    elif edit.kind == "unbound":
+        set_bounds(graph, [record.id])
     else:
         assert edit.kind == "normalize", edit.kind
         insert_normalize(graph, record, edit.name, edit.value)

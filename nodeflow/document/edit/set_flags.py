@@ -84,6 +84,23 @@ def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) ->
     _set(doc, verb, [node_id], "slider", list(ends) if ends else None)
 
 
+def set_bounds(
+    doc: Document, ids: Iterable[str], low: float | None = None, high: float | None = None
+) -> None:
+    """Bounds the values of nodes (see `node_flags.bounds_of`); without numbers, removes the bounds.
+
+    Raises:
+        BadValue: the lower bound is greater than the upper one, or one is not finite.
+    """
+    if not all(edge is None or math.isfinite(edge) for edge in (low, high)):
+        raise BadValue("a bound is a finite number", hint="Leave out what bounds nothing.")
+    if low is not None and high is not None and low > high:
+        raise BadValue("the lower bound is greater than the upper one", hint="Write -10 to 10.")
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    bounds = None if low is None and high is None else [low, high]
+    _set(doc, "Set the bounds of" if bounds else "Remove the bounds of", ids, "bounds", bounds)
+
+
 def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
     """Says where nodes are to be computed (see `node_flags.device_of`); "" says nothing.
 

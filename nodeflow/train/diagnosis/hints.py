@@ -19,8 +19,9 @@ class Edit:
     Attributes:
         kind: ``attribute`` (of a node), ``setting`` (of the training), ``op`` (replace a node's
             op by ``value``), ``normalize`` (insert a Normalize node behind a node's output;
-            ``value`` has its attributes), or ``bound`` (insert a Clip by value node before a
-            node's input; ``value`` has its attributes).
+            ``value`` has its attributes), ``bound`` (insert a Clip by value node before a
+            node's input; ``value`` has its attributes), or ``unbound`` (remove the bounds of a
+            node's values).
         node: the node's name; empty for a setting.
         name: of the attribute, setting, output or input.
         value: the new one, as JSON.

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import NonFiniteError, SurfaceText
+from nodeflow.errors import NonFiniteError, RunError, SurfaceText
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import number_kind
 from nodeflow.train.diagnosis.causes import cause_of, headline, operand_line
 from nodeflow.train.diagnosis.culprit import Culprit
+from nodeflow.train.divergence.out_of_bounds import error_of_crossing
 from nodeflow.train.events import Diverged
 from nodeflow.train.rewind.snapshots import assigned_variables
 from nodeflow.train.saving.weights import is_finite
@@ -140,9 +141,11 @@ def put_back(variables: Variables, before: Mapping[Node, np.ndarray]) -> None:
         variables.put(node, array)
 
 
-def error_of(event: Diverged) -> NonFiniteError:
+def error_of(event: Diverged) -> RunError:
     """The error that tells Python and the command line of it."""
     culprit, text = event.culprit, f"{event.what}; the weights are {event.kept}"
+    if event.crossing is not None:
+        return error_of_crossing(event.crossing, event.step, event.epoch, event.kept)
     if culprit is None:
         hint = _hint(f"{ADVICE} (clip_norm)")
         return NonFiniteError(text, node=event.node, step=event.step, hint=hint)

@@ -45,9 +45,8 @@ class Doctor:
                 if found != shown:
                     yield Hints(found)
             if isinstance(event, Diverged):
-                event = replace(
-                    event, fixes=tuple(fixes(self._training, self._lasting, event.culprit))
-                )
+                found = fixes(self._training, self._lasting, event.culprit, event.crossing)
+                event = replace(event, fixes=tuple(found))
             yield event
             if isinstance(event, Started):
                 self._curves.first_epoch = event.first_epoch

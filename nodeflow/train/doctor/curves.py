@@ -10,6 +10,7 @@ import numpy as np
 from nodeflow.graph.graph import Node
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.train.diagnosis.causes import cause_of
+from nodeflow.train.diagnosis.crossing import Crossing
 from nodeflow.train.diagnosis.culprit import Culprit
 from nodeflow.train.diagnosis.hints import DIVERGING, Edit, Hint
 from nodeflow.train.training import Training
@@ -163,7 +164,10 @@ def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]
 
 
 def fixes(
-    training: Training, lasting: Iterable[Hint], culprit: Culprit | None = None
+    training: Training,
+    lasting: Iterable[Hint],
+    culprit: Culprit | None = None,
+    crossing: Crossing | None = None,
 ) -> Iterator[Hint]:
     """What may keep a training from diverging: a bound where it began, a smaller rate, scaled
     inputs, clipped gradients.
@@ -171,6 +175,7 @@ def fixes(
     Args:
         lasting: what graph and data show.
         culprit: the op where it began.
+        crossing: how a value left its bounds.
     """
     if culprit is not None and (bound := _bound(culprit)) is not None:
         yield bound
@@ -181,6 +186,16 @@ def fixes(
     text, edits = clip_edit(training)
     if edits:
         yield Hint(DIVERGING, "The gradients are too large", "", fix=text, edits=edits)
+    if crossing is not None:
+        node = crossing.node.partition(":")[0]
+        yield Hint(
+            DIVERGING,
+            "The bounds are too narrow",
+            "",
+            node=node,
+            fix=f"Remove the bounds of {node}",
+            edits=(Edit("unbound", node),),
+        )
 
 
 def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:

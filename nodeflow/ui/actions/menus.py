@@ -115,7 +115,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "step",
                 "stop",
             ),
-            *("breakpoint", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
+            *("breakpoint", "bounds", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
             *(("Engine", ENGINE), "fetch_data"),
         ),
     ),
@@ -140,7 +140,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
-        *("rename", "replace", "run_to", "breakpoint", SEPARATOR),
+        *("rename", "replace", "run_to", ("Watch", ("breakpoint", "bounds")), SEPARATOR),
         *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
         ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
         ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),

@@ -273,6 +273,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         on_canvas=True,
     ),
     _a(
+        "bounds",
+        "Set bounds…",
+        "",
+        "ruler",
+        "A training ends at the step in which the value leaves them",
+    ),
+    _a(
         "plot_node",
         "Plot over steps",
         "",

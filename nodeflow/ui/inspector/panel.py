@@ -28,6 +28,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
+from nodeflow.ui.inspector.bounds_section import BoundsSection
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.dataset_section import DatasetSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
@@ -119,7 +120,10 @@ class NodePage(Page):
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
         self.place: DeviceSection | None = None
+        self.bounds: BoundsSection | None = None
         if self.op is not None and self.op.computes and record.op not in (DATASET, *BORDER):
+            self.bounds = BoundsSection(workspace, record.id, theme)
+            self.body.addWidget(self.bounds)
             self.place = DeviceSection(workspace, record.id, theme)
             self.body.addWidget(self.place)
         self.body.addWidget(self.ports)
@@ -172,6 +176,8 @@ class NodePage(Page):
             self.subgraph.refresh()
         if self.place is not None:
             self.place.show_record(record)
+        if self.bounds is not None:
+            self.bounds.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
 

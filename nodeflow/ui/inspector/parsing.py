@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+from nodeflow.document.analysis.node_flags import read_bounds
+from nodeflow.document.model.errors import BadValue
 from nodeflow.errors import GraphError
 from nodeflow.graph.devices import device_name, parse_device
 from nodeflow.graph.types import complex_number, complex_text
@@ -57,6 +59,24 @@ def device(text: str) -> str:
         return device_name(parse_device(text))
     except GraphError:
         raise ValueError("Write gpu:0, cpu:0, or /job:worker/task:0/device:GPU:0") from None
+
+
+def bounds(text: str) -> str:
+    """Bounds of values in the same words; nothing for none.
+
+    >>> bounds("0 .. 1"), bounds(">= -3")
+    ('0 .. 1', '>= -3')
+
+    Raises:
+        ValueError: the text has no bounds; the message is for people.
+    """
+    try:
+        low, high = read_bounds(text)
+    except BadValue as error:
+        raise ValueError(error.hint) from None
+    if low is not None and high is not None and low > high:
+        raise ValueError("The lower bound is greater than the upper one")
+    return text.strip()
 
 
 def literal(text: str) -> Any:

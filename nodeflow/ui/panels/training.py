@@ -325,7 +325,8 @@ class TrainingPanel(QWidget):
         if self._state == "training":
             return "Training" if self.record.has_stepped else "Preparing…"
         if self.record.diverged is not None:
-            return f"Diverged at step {count(self.record.diverged.step)}"
+            what = "Out of bounds" if self.record.diverged.crossing else "Diverged"
+            return f"{what} at step {count(self.record.diverged.step)}"
         if done is not None:
             word = "Stopped early" if done.reason else "Stopped" if done.stopped else "Done"
             return f"{word} after {duration(done.seconds)}"
@@ -338,7 +339,8 @@ class TrainingPanel(QWidget):
         restyle(self.headline, "role", "strong" if diverged is None else "alarm")
         if diverged is not None:
             what = f"{diverged.node} is {number(diverged.value)}"
-            text = f"{what[0].upper()}{what[1:]}. The weights are {diverged.kept}."
+            what = str(diverged.crossing) if diverged.crossing else f"{what[0].upper()}{what[1:]}"
+            text = f"{what}. The weights are {diverged.kept}."
             self.ending.setText(text)
             self.ending.show()
             return

@@ -68,11 +68,13 @@ def node_state(card: CardData) -> str:
 
 
 def _states(card: CardData) -> list[str]:
-    """What holds of a node now, and whether it has a breakpoint, a plot or a device."""
+    """What holds of a node now, and whether it has a breakpoint, a plot, bounds or a device."""
     stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
     plotted = "plotted over steps" if card.is_plotted else ""
+    bounds = f"bounds {card.bounds}" if card.bounds else ""
     device = f"device {card.device}" if card.device else ""
-    return [words for words in (STATES.get(card.status, ""), stops, plotted, device) if words]
+    found = (STATES.get(card.status, ""), stops, plotted, bounds, device)
+    return [words for words in found if words]
 
 
 def value_words(card: CardData) -> str:

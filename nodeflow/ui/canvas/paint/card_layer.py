@@ -38,6 +38,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     _paint_rings(painter, context, slots)
     _paint_breakpoints(painter, context, slots)
     _paint_plotted(painter, context, slots)
+    _paint_bounded(painter, context, slots)
     if context.level != "block":
         _paint_order(painter, context, slots)
 
@@ -214,6 +215,26 @@ def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) 
         painter.drawEllipse(QPointF(x, y), radius, radius)
         painter.setPen(QPen(theme.color("on_accent"), radius / 4.5))
         painter.drawPolyline([QPointF(x + radius * a, y + radius * b) for a, b in CURVE])
+
+
+def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
+    """Discs with two bars on the lower left corners of nodes whose values have bounds."""
+    bounded = slots[context.scene.bounded[slots]]
+    if not len(bounded):
+        return
+    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    rects = view_rects(context, bounded)
+    corners = rects[:, :2] + np.stack([np.zeros(len(rects)), rects[:, 3]], axis=1)
+    corners += [radius / 2, -radius / 2]
+    theme, arm, gap = context.theme, radius * 0.5, radius * 0.36
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for x, y in corners.tolist():
+        painter.setPen(QPen(theme.color("canvas"), max(1.0, radius / 4)))
+        painter.setBrush(theme.color("warning"))
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+        painter.setPen(QPen(theme.color("canvas"), radius / 4.5))
+        for bar in (y - gap, y + gap):
+            painter.drawLine(QPointF(x - arm, bar), QPointF(x + arm, bar))
 
 
 def outlines(rects: np.ndarray, thick: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.flow import is_loop
 from nodeflow.document.analysis.node_flags import (
+    bounds_text,
     device_of,
     has_breakpoint,
     is_collapsed,
@@ -154,6 +155,7 @@ class CardBuilder:
             status=self._status(record.id),
             stops=bool(record.extra) and has_breakpoint(record),
             is_plotted=is_plotted(record),
+            bounds=bounds_text(record) if record.extra else "",
             shows_value=sides.shows_value,
             value=value,
             value_serial=serial,

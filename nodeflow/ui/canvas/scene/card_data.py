@@ -55,8 +55,8 @@ class PortData:
 class CardData:
     """All that a card shows. Equal cards look equal at the same zoom in the same theme.
 
-    ``stops``: it has a breakpoint, ``is_plotted``: a training plots it; the signs of both lie over
-    the card (`paint.card_layer`).
+    ``stops``: it has a breakpoint, ``is_plotted``: a training plots it, ``bounds``: its values have
+    bounds, which these words say; the signs of all three lie over the card (`paint.card_layer`).
     ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
     output that a bypassed node joins.
     """
@@ -72,6 +72,7 @@ class CardData:
     status: str = ""
     stops: bool = False
     is_plotted: bool = False
+    bounds: str = ""
     shows_value: bool = True
     value: Any = None
     value_serial: int = 0

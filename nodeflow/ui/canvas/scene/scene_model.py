@@ -37,7 +37,7 @@ SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 
 _COLUMNS = (
-    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "order"),
+    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded", "order"),
     *("category", "severity"),
 )
 """The arrays of `SceneModel` with a row for each node."""
@@ -102,6 +102,8 @@ class SceneModel:
         """Nodes with a breakpoint."""
         self.plotted = np.zeros(0, bool)
         """Nodes whose values a training plots."""
+        self.bounded = np.zeros(0, bool)
+        """Nodes whose values have bounds."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
@@ -489,6 +491,7 @@ class SceneModel:
         self._sizes[slots] = [(card.width, card.height) for card in found]
         self.stops[slots] = [card.stops for card in found]
         self.plotted[slots] = [card.is_plotted for card in found]
+        self.bounded[slots] = [bool(card.bounds) for card in found]
         self.off[slots] = [card.status in ("muted", "inactive") for card in found]
         self.severity[slots] = [_SEVERITY.get(card.severity, 0) for card in found]
         self.category[slots] = [places[card.category] for card in found]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from nodeflow.document.analysis.node_flags import bounds_text, read_bounds
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.node_value import set_value, value_of
-from nodeflow.document.edit.set_flags import set_slider
+from nodeflow.document.edit.set_flags import set_bounds, set_slider
 from nodeflow.document.model.errors import BadValue
 from nodeflow.graph.types import FLOATS
 from nodeflow.number_text import number, plain
@@ -20,6 +21,9 @@ from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.core import theme
+
+BOUNDS_WIDTH = 240
+"""Of the editor of bounds, in pixels: what may be typed is shown in it."""
 
 
 class InlineEditor(QLineEdit):
@@ -181,6 +185,24 @@ class Rename:
         self.editor.setText(_range_text(low, high))
         self.editor.selectAll()
         self.editor.setAccessibleName("Slider from and to")
+
+    def bounds(self, node_ids: Sequence[str]) -> None:
+        """Edit the bounds of nodes on the first one's card; an empty text removes them."""
+        document = self._scene.document
+        if self._refuses():
+            return
+        shown = bounds_text(document.nodes[node_ids[0]])
+
+        def accept(text: str) -> None:
+            with self._signals.reporting():
+                set_bounds(document, node_ids, *read_bounds(text))
+
+        area = self._viewport.header_rect(node_ids[0])
+        area.setWidth(max(area.width(), BOUNDS_WIDTH))
+        self._open(area, shown, accept)
+        assert self.editor is not None
+        self.editor.setPlaceholderText("-1 to 1, at least 0, at most 100")
+        self.editor.setAccessibleName("Bounds")
 
     def frame(self, frame_id: str) -> None:
         """Edit a frame's title."""

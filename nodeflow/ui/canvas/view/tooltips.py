@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from nodeflow.document.analysis.node_flags import (
+    bounds_text,
     device_of,
     has_breakpoint,
     is_plotted,
@@ -80,6 +81,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
         lines.append(_STATES["breakpoint"])
     if is_plotted(record):
         lines.append(_STATES["plotted"])
+    if bounds := bounds_text(record):
+        lines.append(f"Bounds {escape(bounds)}: a training ends where a value leaves them.")
     if device := device_of(record):
         lines.append(f"Device: {escape(device)}")
     for problem in _problems(scene, node_id):

@@ -14,6 +14,7 @@ from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
+    is_bounded,
     is_collapsed,
     is_plotted,
     is_unfolded,
@@ -23,6 +24,7 @@ from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.train.bounds import can_bound
 from nodeflow.train.breakpoints import can_hit
 from nodeflow.train.plotted import can_plot
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
@@ -45,6 +47,7 @@ NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NOTHING_FOLDS = Blocked("No port of this only overrides a setting.")
 NEVER_PLOTTED = Blocked("This is no single number: reduce it, and plot that.")
+NEVER_BOUNDED = Blocked("Its values are no numbers in an order, so they have no bounds.")
 NEVER_HIT = Blocked(
     "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
 )
@@ -85,6 +88,7 @@ class ContextMenu(QObject):
             "collapse": Binding(canvas.edits.toggle_collapsed, self._no_targets),
             "unfold": Binding(canvas.edits.toggle_unfolded, self._unfold_blocked),
             "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
+            "bounds": Binding(self._edit_bounds, self._bounds_blocked),
             "plot_node": Binding(self._toggle_plotted, self._plot_blocked),
             "hide_wires": Binding(canvas.edits.toggle_wire_hidden, self._hiding_blocked),
             "add_dot": Binding(self._add_dot, self._no_wire),
@@ -139,6 +143,8 @@ class ContextMenu(QObject):
         every = bool(nodes) and all(has_breakpoint(node) for node in nodes)
         words = "Remove the breakpoint" if every else "Set a breakpoint"
         self._actions.set_text("breakpoint", words)
+        every = bool(nodes) and all(is_bounded(node) for node in nodes)
+        self._actions.set_text("bounds", "Change the bounds…" if every else "Set bounds…")
         every = bool(nodes) and all(is_plotted(node) for node in nodes)
         self._actions.set_text("plot_node", "Do not plot" if every else "Plot over steps")
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
@@ -191,6 +197,21 @@ class ContextMenu(QObject):
             node
             for node in self._workspace.selection
             if any(map(can_hit, (analysis.out_types(node) or {}).values()))
+        ]
+
+    def _bounds_blocked(self) -> Blocked | None:
+        if not self._workspace.selection:
+            return self._locked() or NO_SELECTION
+        return self._locked() or (None if self._boundable() else NEVER_BOUNDED)
+
+    def _boundable(self) -> list[str]:
+        """The selected nodes that have bounds or could have them, as far as types are known."""
+        nodes, analysis = self._workspace.document.nodes, self._workspace.analysis
+        return [
+            node
+            for node in self._workspace.selection
+            if is_bounded(nodes[node])
+            or any(map(can_bound, (analysis.out_types(node) or {}).values()))
         ]
 
     def _plot_blocked(self) -> Blocked | None:
@@ -246,6 +267,9 @@ class ContextMenu(QObject):
                 toggle_breakpoint(document, chosen)
             else:
                 toggle_breakpoint(document, self._breakable())
+
+    def _edit_bounds(self) -> None:
+        self._canvas.rename.bounds(self._boundable())
 
     def _toggle_plotted(self) -> None:
         with self._canvas.signals.reporting():

@@ -1,5 +1,5 @@
-"""Says in red that a training met a value that is not finite: where it began, with what inputs, and
-what may help."""
+"""Says in red that a training met a value that is not finite or out of bounds: where it began, with
+what inputs, and what may help."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Divergence(QObject):
         choices = [(f"{ADVICE}{i}", hint.fix) for i, hint in enumerate(self._fixes)]
         if self._link.past.is_possible:
             choices.append((SHOW_STEP, f"Show step {count(event.step)}"))
-        if event.culprit is not None:
+        if event.crossing is not None:
+            self.found.emit([event.crossing.node.partition(":")[0]])
+        elif event.culprit is not None:
             self.found.emit([event.culprit.node])
         self._messages.show(told(event), "error", choices=choices)
 
@@ -74,6 +76,8 @@ def told(event: Diverged) -> str:
     'The training diverged: loss is ∞ at step 57, in epoch 3. The weights are those of epoch 2.'
     """
     where = f"at step {count(event.step)}, in epoch {count(event.epoch)}"
+    if event.crossing is not None:
+        return f"The training stopped {where}: {event.crossing}. The weights are {event.kept}."
     what = f"{event.node} is {number(event.value)}"
     kept = f"The weights are {event.kept}."
     culprit = event.culprit

@@ -17,7 +17,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.engine.feeds import feed_hint
-from nodeflow.errors import NonFiniteError
+from nodeflow.errors import NonFiniteError, OutOfBoundsError
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted
 from nodeflow.train.events import Event, Hit
@@ -477,7 +477,8 @@ class RunController(QObject):
             return
         self.states.end(set())
         self._problems.set_run_problems([problem])
-        if error.kind != NonFiniteError.__name__:  # `Divergence` tells of it, with what may help
+        broken = (NonFiniteError.__name__, OutOfBoundsError.__name__)
+        if error.kind not in broken:  # `Divergence` tells of it, with what may help
             self._tell(problem)
 
     @Slot(object)

@@ -25,6 +25,7 @@ FIRST_PART = 0.02
 """Part of the whole course whose peak may be cut off, so that the rest is readable."""
 THIS = "this training"
 KEY_ZOOM, KEY_PAN = 1.5, 0.2
+NOT_FINITE = "not finite"
 
 
 class CurvePlot(pg.PlotWidget):
@@ -61,7 +62,7 @@ class CurvePlot(pg.PlotWidget):
         self.readout = Readout(self.viewport())
         self.cross = pg.InfiniteLine(angle=90)
         options = {"position": 0.86, "anchors": [(1.05, 0.5), (1.05, 0.5)]}  # left of the line
-        self.line = pg.InfiniteLine(angle=90, label="not finite", labelOpts=options)
+        self.line = pg.InfiniteLine(angle=90, label=NOT_FINITE, labelOpts=options)
         self.cursor_line = pg.InfiniteLine(angle=90)
         """The step that is looked at."""
         for line in (self.cross, self.line, self.cursor_line):
@@ -177,8 +178,9 @@ class CurvePlot(pg.PlotWidget):
         for item in self.items_.values():
             item.set_axes(axis, log_x, log_y)
 
-    def mark(self, x: float | None) -> None:
-        """Draw a line where the loss is not finite for the first time; None takes it away."""
+    def mark(self, x: float | None, words: str = NOT_FINITE) -> None:
+        """Draw a line where a training ended, with words; None takes it away."""
+        self.line.label.setFormat(words)
         self._place(self.line, x)
 
     def show_changes(self, changes: list[tuple[float, str]]) -> None:

@@ -20,6 +20,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
 from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
+from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
 
 MARGIN = 0.01
@@ -56,6 +57,7 @@ class PlotGrid(QWidget):
         self.span: tuple[float, float] | None = None
         """The stretch that the user chose, in numbers of the view; None shows all."""
         self._mark: int | None = None
+        self._mark_words = NOT_FINITE
         self._changes: list[tuple[int, str]] = []
         self._cursor: int | None = None
         self._is_over = True
@@ -104,12 +106,12 @@ class PlotGrid(QWidget):
             cell.plot.forget_height()
         self.point(None)
 
-    def mark(self, step: int | None) -> None:
-        """Draw a line at the step whose loss is not finite; None takes it away."""
-        self._mark = step
+    def mark(self, step: int | None, words: str = NOT_FINITE) -> None:
+        """Draw a line at the step that ends a training, with words; None takes it away."""
+        self._mark, self._mark_words = step, words
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
-            cell.plot.mark(placed if LOSS in cell.place.curves else None)
+            cell.plot.mark(placed if LOSS in cell.place.curves else None, words)
 
     def show_changes(self, changes: list[tuple[int, str]]) -> None:
         """Draw a line where something was changed while it trained: (step, what) of each."""
@@ -183,7 +185,7 @@ class PlotGrid(QWidget):
             self._layout.setColumnStretch(column, 1 if column < min(columns, len(places)) else 0)
         for row in range(self._layout.rowCount()):
             self._layout.setRowStretch(row, 1 if row * columns < len(places) else 0)
-        self.mark(self._mark)
+        self.mark(self._mark, self._mark_words)
         self.show_changes(self._changes)
         self.show_cursor(self._cursor)
 

@@ -19,6 +19,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
 from nodeflow.ui.panels.parts.training_history import TrainingRecord
 from nodeflow.ui.panels.plots.arrangement import Arrangement
+from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
 from nodeflow.ui.panels.plots.plot_bar import PlotBar
 from nodeflow.ui.panels.plots.plot_grid import PlotGrid
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
@@ -118,7 +119,8 @@ class TrainingPlots(QWidget):
         is_over = record.done is not None or record.diverged is not None
         self.grid.show_curves(record.curves)
         self.grid.refresh(is_over)
-        self.grid.mark(record.mark)
+        left = record.diverged is not None and record.diverged.crossing is not None
+        self.grid.mark(record.mark, "out of bounds" if left else NOT_FINITE)
         self.grid.show_changes(record.changes)
         self._write_note()
         self._draw_tables(record)

@@ -1,0 +1,172 @@
+"""What ends a training before its time: a value that is not finite, or out of its bounds.
+
+Every chunk of steps is looked at. The first step that shows such a value is the last that counts;
+the variables become those from before it, where steps can be computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodeflow.engine.variables import Variables
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.train.bounds import Bounds
+from nodeflow.train.diagnosis.crossing import Crossing
+from nodeflow.train.divergence.finite import FiniteGuard, Found, diverged, put_back
+from nodeflow.train.divergence.first_bad import FirstBad, find_first_bad
+from nodeflow.train.divergence.out_of_bounds import locate
+from nodeflow.train.events import Diverged
+from nodeflow.train.progress import Progress
+from nodeflow.train.rewind.replay import Past
+from nodeflow.train.training import Training
+from nodeflow.train.training_state import TrainingState
+
+
+class Ending:
+    """Watches the steps of a training.
+
+    Attributes:
+        past: from which its steps can be computed again; None where they cannot.
+        probes: scalars to record beside the loss, after all others.
+    """
+
+    def __init__(
+        self,
+        variables: Variables,
+        training: Training,
+        at: Progress,
+        first_epoch: int,
+        steps_per_epoch: int,
+        resumed: TrainingState | None,
+    ) -> None:
+        """
+        Args:
+            at: how far the training is; it is followed.
+            resumed: the state in which it goes on.
+        """
+        self.past: Past | None = None
+        self._variables, self._at, self._resumed = variables, at, resumed
+        self._first_epoch, self._per_epoch = first_epoch, steps_per_epoch
+        allowed = training.allow_nonfinite
+        self._guard = None if allowed else FiniteGuard(variables, training, at.epoch - 1)
+        self._bounds = Bounds(training.bounds, training.optimizer)
+        self.probes = self._bounds.probes
+        self._found: Found | None = None
+        self._bad: FirstBad | None = None
+        self._crossing: Crossing | None = None
+        self._crossed_at = 0
+        self._before: Mapping[Node, np.ndarray] | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a value ends the training."""
+        return self._found is not None or self._crossing is not None
+
+    @property
+    def takes_single_steps(self) -> bool:
+        """Whether steps that leave bounds cannot be taken back, so that each is looked at."""
+        return bool(self._bounds) and self.past is None
+
+    def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
+        """Look at a chunk of steps; returns how many of them count.
+
+        Args:
+            scalars: what was recorded of them, float64 (steps, scalars).
+            seconds: that they took.
+            copies: whether variables are to be copied after them, so they are looked at first.
+        """
+        crossed = self.crossed(scalars)
+        done = len(scalars)
+        if self._guard is not None:
+            found = self._guard.look(scalars[:, 0], seconds)
+            if found is None and copies:
+                found = self._guard.look_at_variables(done)
+            if found is not None:
+                done = self._find(self._guard, found)
+        return done if crossed is None else self._leave(*crossed, done)
+
+    def crossed(self, scalars: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
+        """The first of some steps that leaves bounds; ``scalars`` are what was recorded of them."""
+        if not self._bounds or not len(scalars):
+            return None
+        return self._bounds.crossed(scalars[:, -len(self.probes) :])
+
+    def end_epoch(self, epoch: int, is_last: bool) -> None:
+        """Look at the variables, and keep them."""
+        if self._guard is None or self.is_here:
+            return
+        found = self._guard.end_epoch(epoch, is_last)
+        if found is not None:
+            self._find(self._guard, found)
+
+    def event(self) -> Diverged:
+        """Set the variables to those that are kept, and say how the training ends."""
+        if self._crossing is not None:
+            return self._out_of_bounds(self._crossing)
+        assert self._guard is not None and self._found is not None
+        return self._not_finite(self._guard, self._found)
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    def _find(self, guard: FiniteGuard, found: Found) -> int:
+        """Replay to find the first bad step; returns how many of the latest steps lead up to it."""
+        self._found, step = found, self._at.step + found.count
+        if self.past is not None:
+            self._bad = find_first_bad(self.past, step, guard.nodes)
+        return found.count if self._bad is None else max(0, self._bad.step - self._at.step)
+
+    def _leave(self, index: int, crossing: Crossing, tensor: Tensor, done: int) -> int:
+        """End at a step that leaves bounds, unless one before it is not finite.
+
+        Args:
+            index: which of the latest steps it is.
+            done: how many of them lead up to what is not finite; all where nothing is.
+        """
+        step = self._at.step + index + 1
+        if self._found is not None:
+            bad = self._at.step + done
+            if bad < step or (bad == step and not np.isfinite(crossing.value)):
+                return done
+        located = None if self.past is None else locate(self.past, step, crossing, tensor)
+        self._crossing, self._before = located if located is not None else (crossing, None)
+        self._crossed_at = step
+        return index + 1
+
+    def _out_of_bounds(self, crossing: Crossing) -> Diverged:
+        step = self._crossed_at
+        epoch, kept_epoch = self._epoch_of(step), 0
+        if self._before is not None:
+            put_back(self._variables, self._before)
+            kept, kept_epoch = _before(step), epoch - 1
+        elif self._guard is not None:
+            kept_epoch = self._guard.restore()
+            kept = f"those of epoch {kept_epoch}" if kept_epoch else "the initial ones"
+        else:
+            kept = f"those after step {self._at.step}"
+        name, value = crossing.node, crossing.value
+        return Diverged(step, epoch, name, value, kept_epoch, kept, crossing=crossing)
+
+    def _not_finite(self, guard: FiniteGuard, found: Found) -> Diverged:
+        if (bad := self._bad) is not None:
+            put_back(self._variables, bad.before)
+            epoch, kept = self._epoch_of(bad.step), _before(bad.step)
+            node, value = bad.node, bad.value
+            return Diverged(bad.step, epoch, node, value, epoch - 1, kept, culprit=bad.culprit)
+        kept_epoch, state = guard.restore(), self._resumed
+        resumed = state.step if state is not None and kept_epoch == state.epoch - 1 else None
+        at = self._at
+        return diverged(found, at.step, at.epoch, kept_epoch, self._first_epoch, resumed)
+
+    def _epoch_of(self, step: int) -> int:
+        """The epoch of a step of this one or an earlier one."""
+        at = self._at
+        earlier = at.step - at.done - step  # how many steps before the last epoch's end
+        if earlier < 0:
+            return at.epoch
+        return at.epoch - 1 - earlier // max(1, self._per_epoch)
+
+
+def _before(step: int) -> str:
+    return "the initial ones" if step == 1 else f"those from before step {step}"

@@ -1,0 +1,48 @@
+"""The row of the inspector that bounds a node's values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.document.analysis.node_flags import bounds_text, is_bounded, read_bounds
+from nodeflow.document.edit.set_flags import set_bounds
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.graph.declaration import Attr
+from nodeflow.train.bounds import can_bound
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector import parsing
+from nodeflow.ui.inspector.attribute_row import AttrRow
+from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.text_editors import TextEditor
+
+BOUNDS = Attr(
+    "bounds", "string", "",
+    "A training ends at the step in which a value leaves them: -1 to 1, at least 0, at most 100.",
+)  # fmt: skip
+
+
+class BoundsSection(Section):
+    """The bounds of a node's values; not there where values have no order."""
+
+    def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
+        super().__init__()
+        self._workspace, self._node = workspace, node
+        self.row = AttrRow(BOUNDS, theme, TextEditor(BOUNDS, theme, parsing.bounds, empty="none"))
+        self.row.edited.connect(self._on_edited)
+        self.row.reset.connect(self._on_reset)
+        self.add(self.row)
+        self.setEnabled(not workspace.document.locked)
+
+    def show_record(self, record: NodeRecord) -> None:
+        """Follow the node."""
+        types = (self._workspace.analysis.out_types(self._node) or {}).values()
+        self.setVisible(is_bounded(record) or any(map(can_bound, types)))
+        self.row.set_value(bounds_text(record), is_bounded(record))
+
+    def _on_edited(self, _: str, value: Any) -> None:
+        if self._node in self._workspace.document.nodes:
+            set_bounds(self._workspace.document, [self._node], *read_bounds(value))
+
+    def _on_reset(self, _: str) -> None:
+        self._on_edited("", "")

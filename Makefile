@@ -4,7 +4,8 @@
 #             what tests/volumes.py lists: 100 000 sequences of edits, 10 000 kills, a long session
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
 #                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
-#                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0
+#                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0; and event files in
+#                    TensorBoard; TENSORBOARD_PYTHON=a python with tensorboard and tensorboardX
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
 # make lock   write requirements-dev.lock again; UPGRADE=1 takes new versions
@@ -48,9 +49,10 @@ test-nightly: .venv/.ready-test
 	  -rP -o faulthandler_timeout=7200 $(NIGHTLY_ALONE)
 
 test-peers: .venv/.ready-test
-	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)$(ONNX_PYTHON)" || \
-	  { echo "give PEERS_PYTHON=a python that has jax, TENSORFLOW_PYTHON or ONNX_PYTHON"; exit 1; }
+	@test -n "$(PEERS_PYTHON)$(TENSORFLOW_PYTHON)$(ONNX_PYTHON)$(TENSORBOARD_PYTHON)" || \
+	  { echo "give PEERS_PYTHON, TENSORFLOW_PYTHON, ONNX_PYTHON or TENSORBOARD_PYTHON"; exit 1; }
 	PEERS_PYTHON=$(PEERS_PYTHON) TENSORFLOW_PYTHON=$(TENSORFLOW_PYTHON) ONNX_PYTHON=$(ONNX_PYTHON) \
+	  TENSORBOARD_PYTHON=$(TENSORBOARD_PYTHON) \
 	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers
 
 # Warnings are errors: a broken reference or an unknown option fails.

@@ -152,6 +152,11 @@ COMMANDS = (
             ),
             option("--run-name", help="name of the run (default: file and time)", metavar="NAME"),
             option("--no-run", help="do not keep the training as a run", action="store_true"),
+            option(
+                "--tensorboard",
+                help="write event files for TensorBoard, into a new folder in this one",
+                metavar="DIR",
+            ),
             PROFILE,
             WEIGHTS,
             INIT,
@@ -405,7 +410,7 @@ COMMANDS = (
     ),
     Command(
         "runs",
-        "list, look at, compare, export and delete the trainings that were kept",
+        "list, look at, compare, export, import and delete trainings that were kept",
         "",
         commands=(
             Command(
@@ -460,6 +465,28 @@ COMMANDS = (
                     option("-o", "--output", help="folder to make", metavar="DIR", required=True),
                     JSON,
                 ),
+            ),
+            Command(
+                "tensorboard",
+                "write runs as event files for TensorBoard, a folder each",
+                "nodeflow.cli.runs:write_event_files",
+                (
+                    option("runs", help="runs to write", metavar="RUN", nargs="+"),
+                    option(
+                        "-o",
+                        "--output",
+                        help="folder, for tensorboard --logdir",
+                        metavar="DIR",
+                        required=True,
+                    ),
+                    JSON,
+                ),
+            ),
+            Command(
+                "import",
+                "keep the event files of other programs as runs, a run for each folder",
+                "nodeflow.cli.runs:import_runs",
+                (option("folder", help="as given to TensorBoard", metavar="DIR"), READ_LIMIT, JSON),
             ),
             Command(
                 "delete",

@@ -34,6 +34,7 @@ from nodeflow.run_store.resuming import resumed_from, states_of
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import DIVERGING, Hint
 from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.event_files import EventFiles, folder_for, watched
 from nodeflow.train.events import (
     CheckpointWritten,
     Diverged,
@@ -93,6 +94,11 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         else:
             events = train_keeping(session, training, control, keeping, **kept_as.copying())
             events = kept_as.watch(session, training, events)
+            ending.callback(events.close)
+        if arguments.tensorboard:
+            folder = environment.path(arguments.tensorboard)
+            name = arguments.run_name or environment.path(arguments.file).stem
+            events = watched(session, training, events, EventFiles(folder_for(folder, name)))
             ending.callback(events.close)
         kept, lost, written = 0, "", None
         try:

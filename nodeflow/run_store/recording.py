@@ -21,7 +21,6 @@ from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.best_weights import BestWeights
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.facts import settings_of
 from nodeflow.run_store.records import (
     DIVERGED,
     DONE,
@@ -51,6 +50,7 @@ from nodeflow.train.rewind.kept_past import MOST, KeptPast
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
+from nodeflow.train.training_facts import settings_of
 
 BEGIN_SECONDS, LAST_SECONDS = 0.5, 10.0
 """How long a training waits at most to hear that its run has begun: at its beginning, and before it

@@ -17,6 +17,8 @@ from typing import Any
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 DIVERGED, FAILED, INTERRUPTED = "diverged", "failed", "interrupted"
 """What became of a run; one is interrupted whose process has ended without a word."""
+EVENT_FILES = "event files"
+"""The surface of a run that another program trained, and whose event files were read."""
 SILENT_SECONDS = 30.0
 """A run that goes on is written more often than this, paused or not."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -30,7 +32,7 @@ class Run:
         id: ``r`` and eight letters or digits; never another run's.
         name: the user's, or the file and the time.
         file: the .flow file, or the program that trained; empty where there is none.
-        surface: ``window``, ``cli`` or ``python``.
+        surface: ``window``, ``cli``, ``python``, or ``event files`` of another program.
         graph_digest: of the graph, which runs of one graph share.
         status: ``running``, ``done``, ``stopped``, ``diverged``, ``failed`` or ``interrupted``.
         ending: how it ended, in words.

@@ -31,6 +31,7 @@ from nodeflow.run_store.curves import (
 from nodeflow.run_store.database import Database, read_database
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
 from nodeflow.run_store.records import (
+    EVENT_FILES,
     FACTS,
     RUNNING,
     Run,
@@ -336,7 +337,7 @@ class RunStore:
         losses = [np.nan if row["loss"] is None else row["loss"] for row in rows]
         ends = _ends(EPOCH_LOSS, rows, losses)
         found = {LOSS: loss_curve(self._pieces(run.id), ends, run.steps_per_epoch)}
-        if len(ends):
+        if len(ends) and run.surface != EVENT_FILES:  # those have no epochs
             found[ends.name] = ends
         for key in dict.fromkeys(key for one in metrics for key in one):
             both = zip(rows, metrics, strict=True)

@@ -11,6 +11,7 @@ import itertools
 import os
 import socket
 import time
+from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +109,24 @@ class FileWriter:
         """Write a serialized Event as it is."""
         self._put(event)
 
+    def add_summaries(self, summaries: Iterable[tuple[int, float, bytes]]) -> None:
+        """Write many summaries at once: step, time in seconds since 1970, and serialized Summary.
+
+        Raises:
+            FileProblem: the file cannot be written.
+        """
+        if self._file is None:
+            self.reopen()
+        self._waiting.append(
+            framed(
+                *(
+                    pb.double(1, time) + pb.integer(2, step) + pb.message(5, summary)
+                    for step, time, summary in summaries
+                )
+            )
+        )
+        self._flush_if_due()
+
     def _add(self, content: bytes, global_step: int | None) -> None:
         step = 0 if global_step is None else int(np.asarray(global_step).reshape(()))
         self._put(pb.double(1, time.time()) + pb.integer(2, step) + content)
@@ -116,6 +135,9 @@ class FileWriter:
         if self._file is None:
             self.reopen()
         self._waiting.append(framed(event))
+        self._flush_if_due()
+
+    def _flush_if_due(self) -> None:
         late = time.monotonic() - self._flushed > self._flush_secs
         if len(self._waiting) >= self._max_queue or late:
             self.flush()

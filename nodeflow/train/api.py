@@ -20,6 +20,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_gra
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.bounds import Bounded, can_bound
 from nodeflow.train.control import Control
+from nodeflow.train.event_files import EventFiles, folder_for, watched
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
@@ -91,6 +92,7 @@ def train(
     resume_changed: bool = False,
     keep_run: bool = True,
     run_name: str | None = None,
+    tensorboard: str | os.PathLike[str] | None = None,
     recorder: Recorder | None = None,
     **settings: Any,
 ) -> Iterator[Event]:
@@ -136,6 +138,7 @@ def train(
         resume_changed: go on although graph, data, settings or machine are not the same.
         keep_run: keep the training as a run, see `nodeflow.runs`.
         run_name: what the run is called; by default the file and the time.
+        tensorboard: write event files into a new folder in this one, which TensorBoard is given.
         recorder: what keeps runs: that of the user, if it is not given.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
             ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
@@ -158,7 +161,7 @@ def train(
     training = _measured(training, graph, metrics, monitor)
     if bounds is not None:
         training = replace(training, bounds=_bounded(graph, bounds))
-    record = _Recording(recorder if keep_run else None, run_name)
+    record = _Recording(recorder if keep_run else None, run_name, tensorboard)
     if session is None:
         session = Session(graph, tier=tier, threads=threads, seed=training.seed)
         return _in_own_session(session, training, control, first_epoch, keeping, record)
@@ -451,10 +454,12 @@ def _goal(tensor: Tensor) -> str:
 
 @dataclass(frozen=True)
 class _Recording:
-    """What keeps the training as a run, if anything does, and under which name."""
+    """What keeps the training as a run, if anything does, under which name, and where event files
+    go."""
 
     recorder: Recorder | None
     name: str | None
+    event_files: str | os.PathLike[str] | None
 
 
 def _in_own_session(
@@ -487,6 +492,9 @@ def _events(
         found = record.recorder(session, training, keeping, begin, record.name)
     else:
         found = begin()
+    if record.event_files is not None:
+        files = EventFiles(folder_for(record.event_files, record.name or ""))
+        found = watched(session, training, found, files)
     if not keeping:
         return found
     return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))

@@ -10,6 +10,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
+from nodeflow.summary.reading import event_folders
 
 from .provocations import (
     ONE_COLUMN,
@@ -133,6 +134,7 @@ TABLE: dict[str, Provocation] = {
     ),
     "JournalError": Provocation(call=lambda: journal_of("nothing\n")),
     "MissingResource": Provocation(call=lambda: resources.example("mnits")),
+    "EventFileProblem": Provocation(call=lambda: event_folders(".")),
     "CheckpointProblem": Provocation(RESUMED, {"a.flow": DIVERGING}),
     # ---- data
     "UnknownSource": dataset("nothing"),

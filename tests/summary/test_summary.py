@@ -256,34 +256,3 @@ def test_summaries_are_kept_in_files(tmp_path: Path) -> None:
     feeds = {"x": np.arange(5, dtype="float32")}
     with nf.Session(graph) as one, nf.Session(loaded) as two:
         assert one.run("merge", feeds) == two.run("merge", feeds) != b""
-
-
-def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    with nf.Graph() as graph:
-        x = nf.placeholder("float32", [None, 4, 4, 1], name="x")
-        nf.summary.scalar("mean", nf.reduce_mean(x))
-        nf.summary.histogram("values", x)
-        nf.summary.image("picture", x, max_outputs=1)
-        nf.summary.text("note", "hello")
-        merged = nf.summary.merge_all()
-    values = np.random.default_rng(2).random((2, 4, 4, 1), "float32")
-    with nf.Session(graph) as session, nf.summary.FileWriter(tmp_path, graph) as writer:
-        for step in range(3):
-            writer.add_summary(session.run(merged, {x: values + step}), step)
-    read = accumulator.EventAccumulator(str(tmp_path), {"histograms": 0, "images": 0, "tensors": 0})
-    read.Reload()
-    tags = read.Tags()
-    assert tags["graph"] and len(read.Graph().node) == len(graph.nodes)
-    scalars = {e.step: e for e in _series(read, "mean", "scalars", "tensors")}
-    assert set(scalars) == {0, 1, 2}
-    assert "values" in {*tags["histograms"], *tags["tensors"]}
-    assert any(tag.startswith("picture/image") for tag in {*tags["images"], *tags["tensors"]})
-    assert any(tag.startswith("note") for tag in tags["tensors"])
-
-
-def _series(read, tag: str, *kinds: str) -> list:
-    for kind in kinds:
-        if tag in read.Tags()[kind]:
-            return {"scalars": read.Scalars, "tensors": read.Tensors}[kind](tag)
-    raise AssertionError(f"no {tag} in {read.Tags()}")

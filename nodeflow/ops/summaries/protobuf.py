@@ -7,7 +7,7 @@ value. As proto3 does, a plain field with its default value is left out.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -62,3 +62,54 @@ def doubles(number: int, values: Iterable[float]) -> bytes:
     """A repeated, packed field of doubles."""
     data = b"".join(struct.pack("<d", value) for value in values)
     return message(number, data) if data else b""
+
+
+class Malformed(ValueError):
+    """Bytes that are no message."""
+
+
+def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message in order: number, and a whole number or the bytes of the value.
+
+    Raises:
+        Malformed: the data end within a field, or have one that this format does not know.
+    """
+    view = memoryview(data)
+    place = 0
+    while place < len(view):
+        key, place = _varint_at(view, place)
+        number, wire = key >> 3, key & 7
+        if wire == VARINT:
+            value, place = _varint_at(view, place)
+            yield number, value
+            continue
+        if wire == BYTES:
+            length, place = _varint_at(view, place)
+        elif wire in (FIXED64, FIXED32):
+            length = 8 if wire == FIXED64 else 4
+        else:
+            raise Malformed(f"a field of type {wire}")
+        if place + length > len(view):
+            raise Malformed("the data end within a field")
+        yield number, view[place : place + length]
+        place += length
+
+
+def varints(data: memoryview) -> Iterator[int]:
+    """The whole numbers of a packed field."""
+    place = 0
+    while place < len(data):
+        value, place = _varint_at(data, place)
+        yield value
+
+
+def _varint_at(view: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(view) and shift < 70:
+        byte = view[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+    raise Malformed("the data end within a number")

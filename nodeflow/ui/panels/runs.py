@@ -30,10 +30,12 @@ from nodeflow.errors import NodeflowError
 from nodeflow.number_text import bytes_text, counted
 from nodeflow.paths import home
 from nodeflow.run_store.changes import Changes, changes
+from nodeflow.run_store.event_files import import_event_files
 from nodeflow.run_store.export import export
 from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.messages import Messages
@@ -74,7 +76,7 @@ WIDTHS = {
     TAGS: 100,
 }
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
-EXPORT, LIMIT = "export", "limit"
+EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
 """Keys of what is asked of the library."""
 
 
@@ -199,7 +201,9 @@ class RunsPanel(QWidget):
             ("weights", "Load the weights", "", self._load_weights),
             ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
             ("export", "Export…", "", self._export),
+            ("tensorboard", "Write for TensorBoard…", "", self._write_event_files),
             ("delete", "Delete…", "Del", self._delete),
+            ("import", "Read event files…", "", self._import),
             ("limit", "Room for all runs…", "", self._ask_limit),
         ):
             action = self.actions_[name] = QAction(text, self)
@@ -214,7 +218,7 @@ class RunsPanel(QWidget):
             chosen = self.colors.addAction(swatch(color), color or "None")
             chosen.triggered.connect(_without_arguments(partial(self._set_color, color)))
         for name, action in self.actions_.items():
-            if name in ("changed", "graph", "export", "delete", "limit"):
+            if name in ("changed", "graph", "export", "delete", "import"):
                 self.menu.addSeparator()
             self.menu.addAction(action)
             if name == "tags":
@@ -341,6 +345,10 @@ class RunsPanel(QWidget):
             self.weights_wanted.emit(result)
         elif kind == EXPORT:
             self._messages.show_status(f"Written to {ids[0]}: {', '.join(result)}")
+        elif kind == EVENT_FILES:
+            self._messages.show_status(f"Written to {ids[0]}: {counted(result, 'run')}")
+        elif kind == IMPORT:
+            self._messages.show_status(f"Read from {ids[0]}: {counted(result, 'run')}")
         elif kind == LIMIT and result is not None:
             self._set_limit(*result)
 
@@ -350,6 +358,8 @@ class RunsPanel(QWidget):
             GRAPH: "The graph cannot be opened",
             WEIGHTS: "The weights cannot be loaded",
             EXPORT: "The run was not exported",
+            EVENT_FILES: "The runs were not written",
+            IMPORT: "The event files cannot be read",
         }
         dialogs.show_problem(self, titles.get(key[0], "The runs cannot be used"), error)
 
@@ -363,7 +373,7 @@ class RunsPanel(QWidget):
         some = "" if chosen else "Select a run."
         one = "" if only is not None else "Select one run."
         trains = any(run.status == RUNNING for run in chosen)
-        blocked: dict[str, str] = dict.fromkeys(("plot", "star"), some)
+        blocked: dict[str, str] = dict.fromkeys(("plot", "star", "tensorboard"), some)
         blocked |= dict.fromkeys(("rename", "note", "tags", "export"), one)
         blocked["changed"] = two
         blocked["graph"] = one or ("" if only and only.graph_digest else "It has no graph.")
@@ -444,6 +454,19 @@ class RunsPanel(QWidget):
         if chosen:
             path = Path(chosen)
             self._library.ask((EXPORT, chosen), lambda store: export(store, run, path))
+
+    def _write_event_files(self) -> None:
+        runs = self.selected()
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for TensorBoard", str(home()))
+        if chosen:
+            self._library.ask((EVENT_FILES, chosen), lambda store: write_runs(store, runs, chosen))
+
+    def _import(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder with event files", str(home()))
+        if chosen:
+            self._library.change(
+                (IMPORT, chosen), lambda store: len(list(import_event_files(store, chosen)))
+            )
 
     def _delete(self) -> None:
         chosen = self.selected()

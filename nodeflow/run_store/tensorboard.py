@@ -1,0 +1,84 @@
+"""Runs that were kept as event files, which TensorBoard shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from nodeflow.document.build.api import graph_of
+from nodeflow.document.io import flow
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Graph
+from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
+from nodeflow.run_store.records import DONE, RUNNING, STOPPED, Run
+from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.summary import hparams
+from nodeflow.train import event_files
+from nodeflow.train.event_files import EventFiles
+from nodeflow.train.saving.weights import load_weights
+
+TAGS = {LOSS: event_files.LOSS, EPOCH_LOSS: event_files.EPOCH_LOSS}
+STATUS = {DONE: hparams.SUCCESS, STOPPED: hparams.SUCCESS, RUNNING: hparams.RUNNING}
+
+
+def write_runs(store: RunStore, runs: Iterable[Run], folder: str | os.PathLike[str]) -> int:
+    """Write runs to the folder that TensorBoard is given, each to one of its own; returns how many.
+
+    Raises:
+        FileProblem: they cannot be written.
+        RunStoreProblem: the store cannot be read.
+    """
+    written = 0
+    for written, run in enumerate(runs, start=1):  # noqa: B007  their number is the answer
+        _write(store, run, Path(folder))
+    return written
+
+
+def _write(store: RunStore, run: Run, folder: Path) -> None:
+    place = folder / f"{_file_name(run.name)} {run.id}"
+    for old in place.glob("events.out.tfevents.*"):
+        old.unlink()  # the same run, written before
+    files = EventFiles(place)
+    curves = store.curves(run)
+    settings = {**run.settings, "seed": run.seed}
+    files.begin(run.name, run.created, settings, (k for k in curves if k not in (LOSS, EPOCH_LOSS)))
+    graph = _graph_of(store, run)
+    if graph is not None:
+        files.graph(graph)
+    for name, curve in curves.items():
+        when = run.created + curve.seconds
+        columns = (curve.step.tolist(), when.tolist(), curve.values.tolist())
+        files.scalars(TAGS.get(name, name), zip(*columns, strict=True))
+    ends = _ends(curves)
+    for name, found in store.tables(run).items():
+        for epoch, table in found:
+            files.tables(ends.get(epoch, epoch), run.created + run.seconds, {name: table})
+    for name, step in ((BEST, ends.get(run.best.get("epoch", -1), 0)), (FINAL, run.steps)):
+        path = store.file(run, name)
+        if path is not None:
+            files.variables(step, run.created + run.seconds, load_weights(path))
+    files.end(STATUS.get(run.status, hparams.FAILURE), run.updated)
+
+
+def _ends(curves: Mapping[str, Curve]) -> dict[int, int]:
+    """Epoch -> its last step."""
+    if EPOCH_LOSS not in curves:
+        return {}
+    curve = curves[EPOCH_LOSS]
+    return dict(zip(curve.epoch.astype(int).tolist(), curve.step.tolist(), strict=True))
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " -_.=" else "_" for c in name).strip(" .") or "run"
+
+
+def _graph_of(store: RunStore, run: Run) -> Graph | None:
+    """The graph of a run, if it can be built without reading data that nobody allowed."""
+
+    try:
+        document = flow.loads(store.graph_text(run))
+        document.path = Path(run.file) if run.file else None
+        return graph_of(document)
+    except NodeflowError:
+        return None

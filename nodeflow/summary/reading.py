@@ -1,0 +1,194 @@
+"""Reads event files: those of `FileWriter`, and those of TensorFlow, PyTorch, Keras and others.
+
+Scalars are read in both of their forms: the number itself (TensorFlow 1, PyTorch) and a tensor with
+metadata (TensorFlow 2); settings in the form that TensorBoard's table of hyperparameters reads. All
+else is skipped. Every checksum is verified.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from nodeflow.errors import FileProblem
+from nodeflow.file_reading import damaged_as, read_bytes
+from nodeflow.ops.summaries import protobuf as pb
+from nodeflow.summary.hparams import Setting, settings_in
+from nodeflow.summary.records import DamagedRecord, unframed
+
+PATTERN = "*tfevents*"
+VERSION = b"brain.Event:"
+COPIES = 4.0
+"""What a file takes in memory, in its sizes."""
+DTYPES = {
+    1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8"),
+    14: np.dtype(ml_dtypes.bfloat16), 19: np.dtype("<f2"),
+}  # fmt: skip
+"""Number of a DataType -> dtype of a scalar."""
+FLOATS, WHOLE = {5: "<f4", 6: "<f8"}, (7, 10)
+"""Fields of a TensorProto that hold numbers."""
+
+
+class EventFileProblem(FileProblem):
+    """An event file is damaged, or no event file, or a folder has none.
+
+    Remedy: Name the folder that TensorBoard is given, or write the file again.
+    """
+
+
+@dataclass
+class Scalars:
+    """The values of one tag, in the order in which they were written.
+
+    Attributes:
+        steps, times, values: one length; the times are seconds since 1970.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
+@dataclass
+class EventLog:
+    """What the event files of a folder say.
+
+    Attributes:
+        scalars: tag -> values.
+        settings: hyperparameters by name.
+        began, ended: times of the first and of the last event; 0 where there is none.
+        skipped: what was left out: pictures, histograms, texts and the like, counted.
+    """
+
+    scalars: dict[str, Scalars] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
+    began: float = 0.0
+    ended: float = 0.0
+    skipped: int = 0
+
+
+def event_folders(folder: str | os.PathLike[str]) -> list[Path]:
+    """The folder and those below it that hold event files: a training each, as in TensorBoard.
+
+    Raises:
+        EventFileProblem: there is none.
+    """
+    root = Path(folder)
+    if root.is_file():
+        raise EventFileProblem(f"{root} is a file", hint=f"Name its folder: {root.parent}")
+    found = {path.parent for path in root.rglob(PATTERN) if path.is_file()}
+    if not found:
+        if not root.is_dir():
+            raise EventFileProblem(f"there is no folder {root}")
+        named = f"Their names contain {PATTERN.strip('*')}."
+        raise EventFileProblem(f"{root} has no event files", hint=named)
+    return sorted(found)
+
+
+def read_folder(folder: str | os.PathLike[str]) -> EventLog:
+    """What the event files right in a folder say, in the order of their names.
+
+    A record that is not whole yet, at the end of a file that is still written, is left out.
+
+    Raises:
+        EventFileProblem: a file is damaged, or no event file; the message says where.
+        ReadRefused: it is no regular file, or larger than the limit.
+    """
+    log = EventLog()
+    for path in sorted(Path(folder).glob(PATTERN)):
+        if path.is_file():
+            _read(path, log)
+    return log
+
+
+def _read(path: Path, log: EventLog) -> None:
+    with damaged_as(EventFileProblem, path, "an event file"):
+        data = read_bytes(path, COPIES)
+        try:
+            records = unframed(data)
+        except DamagedRecord as error:
+            raise EventFileProblem(
+                f"{path} is damaged at byte {error.place} of {len(data)}"
+                if error.place
+                else f"{path} is no event file: its first record has no valid checksum",
+                hint="Move it out of the folder, or write it again.",
+            ) from None
+        for place, record in enumerate(records):
+            _take_event(record, log, is_first=place == 0)
+
+
+def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
+    """Take an Event: wall_time 1, step 2, file_version 3, graph_def 4, summary 5."""
+    time, step, summaries = 0.0, 0, []
+    for number, value in pb.fields(record):
+        if number == 1 and isinstance(value, memoryview) and len(value) == 8:
+            (time,) = struct.unpack("<d", value)
+        elif number == 2 and isinstance(value, int):
+            step = _signed(value)
+        elif number == 3 and is_first and bytes(value)[:12] != VERSION:  # type: ignore[arg-type]
+            raise pb.Malformed("another format of events")
+        elif number == 5 and isinstance(value, memoryview):
+            summaries.append(value)
+    if time:
+        log.began = min(log.began or time, time)
+        log.ended = max(log.ended, time)
+    for summary in summaries:
+        for number, value in pb.fields(summary):
+            if number == 1 and isinstance(value, memoryview):
+                _take_value(value, step, time, log)
+
+
+def _take_value(data: memoryview, step: int, time: float, log: EventLog) -> None:
+    """Take a Summary.Value: tag 1, simple_value 2, tensor 8, metadata 9."""
+    tag, number = "", None
+    for field_number, value in pb.fields(data):
+        if not isinstance(value, memoryview):
+            continue
+        if field_number == 1:
+            tag = bytes(value).decode(errors="replace")
+        elif field_number == 2 and len(value) == 4:
+            (number,) = struct.unpack("<f", value)
+        elif field_number == 8:
+            number = _number_of(value)
+        elif field_number == 9 and (settings := settings_in(value)) is not None:
+            log.settings.update(settings)
+            return
+    if number is None:
+        log.skipped += not tag.startswith("_hparams_/")
+        return
+    scalars = log.scalars.setdefault(tag, Scalars())
+    scalars.steps.append(step)
+    scalars.times.append(time)
+    scalars.values.append(number)
+
+
+def _number_of(tensor: memoryview) -> float | None:
+    """The value of a TensorProto that is one number, else None: dtype 1, tensor_shape 2,
+    tensor_content 4, float_val 5, double_val 6, int_val 7, int64_val 10, half_val 13."""
+    dtype, content, found = 0, None, []
+    for number, value in pb.fields(tensor):
+        if number == 1 and isinstance(value, int):
+            dtype = value
+        elif number == 2 and isinstance(value, memoryview) and len(value):
+            return None  # it has dimensions
+        elif number == 4 and isinstance(value, memoryview):
+            content = value
+        elif number in FLOATS and isinstance(value, memoryview):
+            found += np.frombuffer(value, FLOATS[number]).tolist()
+        elif number in WHOLE:
+            found += map(_signed, [value] if isinstance(value, int) else pb.varints(value))
+    kind = DTYPES.get(dtype)
+    if kind is None:
+        return None
+    if content is not None and len(content) == kind.itemsize:
+        return float(np.frombuffer(content, kind)[0])
+    return float(found[0]) if len(found) == 1 else None
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value

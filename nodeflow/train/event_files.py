@@ -1,0 +1,141 @@
+"""Trainings as event files, which TensorBoard shows.
+
+The loss of every step and the metrics of every epoch are scalars, variables are histograms, tables
+such as a confusion matrix are pictures, settings are hyperparameters, and the graph is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Graph
+from nodeflow.ops.summaries import messages
+from nodeflow.summary import hparams
+from nodeflow.summary.writer import FileWriter
+from nodeflow.train.events import Diverged, Epoch, Event, Resumed, Started, Steps
+from nodeflow.train.training import Training
+from nodeflow.train.training_facts import settings_of
+
+LOSS, EPOCH_LOSS = "loss", "loss_of_epoch"
+"""Tags of the loss of each step and of each epoch; metrics are called by their keys."""
+FLUSH_SECONDS = 2.0
+"""What a live training writes is on disk after so many seconds."""
+MOST_WAITING = 1 << 16
+LARGEST_HISTOGRAM = 1 << 22
+"""Elements of a variable whose histogram is written; larger ones take long."""
+
+
+class EventFiles:
+    """Writes the event file of one training.
+
+    Args:
+        folder: the training's own, made where it is missing.
+
+    Raises:
+        FileProblem: it cannot be written; so do all methods.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._writer = FileWriter(folder, max_queue=MOST_WAITING, flush_secs=FLUSH_SECONDS)
+
+    def begin(
+        self, name: str, began: float, settings: Mapping[str, Any], metrics: Iterable[str]
+    ) -> None:
+        """Write the settings, and which curves there will be."""
+        plain = hparams.plain_settings(settings)
+        said = hparams.experiment(plain, [LOSS, EPOCH_LOSS, *metrics]) + hparams.session_start(
+            plain, name, began
+        )
+        self._writer.add_summaries([(0, began, said)])
+
+    def graph(self, graph: Graph) -> None:
+        self._writer.add_graph(graph)
+
+    def scalars(self, tag: str, values: Iterable[tuple[int, float, float]]) -> None:
+        """Write (step, time, value) of a curve."""
+        self._writer.add_summaries((s, t, messages.scalar(tag, v)) for s, t, v in values)
+
+    def variables(self, step: int, when: float, variables: Mapping[str, np.ndarray]) -> None:
+        """Write histograms of variables of numbers."""
+        self._writer.add_summaries(
+            (step, when, messages.histogram(f"variables/{name}", array))
+            for name, array in variables.items()
+            if array.dtype.kind in "fiu" and 1 < array.size <= LARGEST_HISTOGRAM
+            and np.isfinite(array).all()
+        )  # fmt: skip
+
+    def tables(self, step: int, when: float, tables: Mapping[str, np.ndarray]) -> None:
+        """Write tables of numbers as grey pictures."""
+        self._writer.add_summaries(
+            (step, when, messages.images(name, np.asarray(table, np.float32)[None, ..., None], 1))
+            for name, table in tables.items()
+            if np.ndim(table) == 2 and np.asarray(table).dtype.kind in "fiub" and np.size(table)
+        )
+
+    def end(self, status: int, ended: float) -> None:
+        """Write how the training ended, a status of `hparams`, and close the file."""
+        self._writer.add_summaries([(0, ended, hparams.session_end(status, ended))])
+        self._writer.close()
+
+
+# ---- a training that goes on --------------------------------------------------------------------
+
+
+def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
+    """A new folder for one training in that which TensorBoard is given."""
+    root = Path(folder)
+    stem = f"{name or 'training'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    while (found := root / (stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return found
+
+
+def watched(
+    session: Session, training: Training, events: Iterator[Event], files: EventFiles
+) -> Generator[Event, None, None]:
+    """The events of a training, written to event files; raises what they raise, and `FileProblem`
+    where those cannot be written."""
+    began, status = time.time(), hparams.SUCCESS
+    try:
+        for event in events:
+            if isinstance(event, Started):
+                metrics = [m.key for m in training.measured()]
+                files.begin(files.folder.name, began, settings_of(session, training), metrics)
+                files.graph(session.graph)
+            elif isinstance(event, Resumed):
+                began -= event.seconds
+            elif isinstance(event, Steps):
+                files.scalars(LOSS, _steps(event, began))
+            elif isinstance(event, Epoch):
+                _write_epoch(files, event, began + event.seconds)
+                variables = dict(session.variables.items())
+                files.variables(event.steps, began + event.seconds, variables)
+            elif isinstance(event, Diverged):
+                status = hparams.FAILURE
+            yield event
+    finally:
+        close = getattr(events, "close", None)
+        if close is not None:
+            close()
+        files.end(status, time.time())
+
+
+def _steps(event: Steps, began: float) -> Iterator[tuple[int, float, float]]:
+    when = began + event.seconds
+    return ((event.first + i, when, float(v)) for i, v in enumerate(event.losses))
+
+
+def _write_epoch(files: EventFiles, epoch: Epoch, when: float) -> None:
+    files.scalars(EPOCH_LOSS, [(epoch.steps, when, epoch.loss)])
+    for key, value in epoch.metrics.items():
+        files.scalars(key, [(epoch.steps, when, value)])
+    files.tables(epoch.steps, when, epoch.tables)

@@ -55,6 +55,7 @@ from nodeflow.train.keeping import train_keeping
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
 from nodeflow.train.training import Training
 
@@ -605,11 +606,12 @@ class Engine:
         self._send(p.WeightsSaved(request.request, request.path))
 
     def _check_weights(self, request: p.CheckWeights) -> None:
-        fitting = self._current().match(load_saved(request.path))
-        self._send(p.WeightsChecked(request.request, request.path, fitting))
+        self._send(self._current().checked(request, load_saved(request.path)))
 
     def _load_weights(self, request: p.LoadWeights) -> None:
         saved, evaluator = load_saved(request.path), self._current()
+        if request.taken is not None:
+            saved = assigned(saved, request.taken, kinds(evaluator.variables()))
         fitting = evaluator.match(saved)
         for name, there in fitting.found.items():
             evaluator.session.variables[name] = saved.arrays[there]

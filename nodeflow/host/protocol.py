@@ -7,6 +7,7 @@ an answer for an older revision than its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
 from nodeflow.host.values import ViewSpec as ViewSpec
 from nodeflow.train.events import Event
+from nodeflow.train.saving.assignment import Kind, Taken
 from nodeflow.train.saving.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
@@ -272,10 +274,14 @@ class CheckWeights:
 
 @dataclass(frozen=True)
 class LoadWeights:
-    """Set the variables that the file has; answered by WeightsLoaded or Failed."""
+    """Set the variables that the file has; answered by WeightsLoaded or Failed.
+
+    ``taken`` says which tensor each variable takes; None leaves that to the names.
+    """
 
     path: str
     request: int
+    taken: Mapping[str, Taken] | None = None
 
 
 @dataclass(frozen=True)
@@ -480,11 +486,20 @@ class WeightsSaved:
 
 @dataclass(frozen=True)
 class WeightsChecked:
-    """What of a file fits the graph; nothing has changed yet."""
+    """What of a file fits the graph; nothing has changed yet.
+
+    Attributes:
+        tensors: of the file, those that an optimizer kept left out.
+        variables: of the graph, those of optimizers left out.
+        suggested: which tensor each variable may take.
+    """
 
     request: int
     path: str
     match: Match
+    tensors: Mapping[str, Kind] = field(default_factory=dict)
+    variables: Mapping[str, Kind] = field(default_factory=dict)
+    suggested: Mapping[str, Taken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import numpy as np
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.engine.session import Session
+from nodeflow.host.protocol import CheckWeights, WeightsChecked
 from nodeflow.host.remembered import HeldVariables
+from nodeflow.train.saving.assignment import kinds, suggestions
 from nodeflow.train.saving.weights import Match, Saved, match
 
 
@@ -53,6 +55,16 @@ class VariableAccess:
     def match(self, saved: Saved) -> Match:
         """Returns what of a file of weights fits which variable."""
         return match(saved, self.variables(), self.ids(), self.slots())
+
+    def checked(self, request: CheckWeights, saved: Saved) -> WeightsChecked:
+        """Returns how a file of weights and the variables fit together."""
+        variables, slots = self.variables(), self.slots()
+        fitting = self.match(saved)
+        tensors = {n: kind for n, kind in kinds(saved.arrays).items() if n not in saved.slots}
+        mine = {n: kind for n, kind in kinds(variables).items() if n not in slots}
+        known = {n: tensor for n, tensor in fitting.found.items() if n in mine}
+        suggested = suggestions(tensors, mine, known)
+        return WeightsChecked(request.request, request.path, fitting, tensors, mine, suggested)
 
     def take_variables(
         self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None

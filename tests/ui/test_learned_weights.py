@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 from test_expand import shown
 from test_subgraph_actions import make, node, shortcut
 from thread_engine import ThreadClient
@@ -16,8 +16,10 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.paths import journal_folder
 from nodeflow.train.events import Done
-from nodeflow.train.saving.weights import Match, load_saved, save_weights
+from nodeflow.train.saving.assignment import Taken
+from nodeflow.train.saving.weights import load_saved, save_weights
 from nodeflow.ui.popups import dialogs, recovery_dialog
+from nodeflow.ui.popups.weights_dialog import WeightsDialog
 
 
 @pytest.fixture
@@ -146,6 +148,28 @@ def test_weights_saved_under_old_names_are_loaded_by_what_they_are(
     assert window.link.has_trained, "Continue goes on from them"
 
 
+def answer(qtbot, act) -> None:
+    """Does something with the next dialog of weights, by real events."""
+
+    def when_open() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, WeightsDialog):
+            QTimer.singleShot(20, when_open)
+            return
+        try:
+            act(dialog)
+        except BaseException:
+            dialog.reject()
+            raise
+
+    QTimer.singleShot(20, when_open)
+
+
+def press(qtbot, dialog: WeightsDialog, text: str) -> None:
+    (found,) = [b for b in dialog.findChildren(QPushButton) if b.text() == text]
+    qtbot.mouseClick(found, Qt.MouseButton.LeftButton)
+
+
 def test_what_does_not_fit_is_listed_before_anything_is_loaded(
     qtbot, window, settled, tmp_path, monkeypatch
 ):
@@ -153,25 +177,55 @@ def test_what_does_not_fit_is_listed_before_anything_is_loaded(
     values = {"W1": np.ones((2, 3), "float32"), "b3": np.full(2, 7, "float32"), "V": np.ones(1)}
     save_weights(path, values)
     choose(monkeypatch, opened=path)
-    asked: list[Match] = []
-    answers = iter([False, True])
-
-    def ask(parent, name, match):
-        asked.append(match)
-        return next(answers)
-
-    monkeypatch.setattr(dialogs, "ask_load_weights", ask)
     before = variables()
+    seen: list[WeightsDialog] = []
+
+    def refuse(dialog: WeightsDialog) -> None:
+        cells = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
+        assert cells == ["W1", "b1", "W2", "b2", "W3", "b3"]
+        assert dialog.taken() == {"b3": Taken("b3")}
+        assert "Not used from the file: V, W1." in {x.text() for x in dialog.findChildren(QLabel)}
+        press(qtbot, dialog, "Cancel")
+        seen.append(dialog)
+
+    answer(qtbot, refuse)
     trigger(qtbot, window, "load_weights", p.WeightsChecked)
-    assert variables() == before, "cancelled"
-    match = asked[0]
-    assert "float32 (2, 3) in the file" in match.other["W1"]
-    assert match.unused == ("V",) and set(match.missing) == {"b1", "W2", "b2", "W3"}
-    lines = "\n".join(dialogs.unmatched(match))
-    assert "Another shape: W1" in lines and "Only in the file: V." in lines
+    assert seen and variables() == before, "cancelled"
+    answer(qtbot, lambda dialog: press(qtbot, dialog, "Load 1 variable"))
     trigger(qtbot, window, "load_weights", p.WeightsLoaded)
     changed = {name for name, value in variables().items() if value != before[name]}
     assert changed == {"b3"}
+
+
+def test_weights_of_another_program_are_assigned(qtbot, window, settled, tmp_path, monkeypatch):
+    """PyTorch's names, matrices the other way round, and float64 in an .npz file."""
+    random = np.random.default_rng(1)
+    evaluator = ThreadClient.made[-1].engine._current()
+    here = evaluator.variables()
+    torch = {}
+    for layer in (1, 2, 3):
+        torch[f"net.{layer}.weight"] = random.normal(size=here[f"W{layer}"].shape[::-1])
+        torch[f"net.{layer}.bias"] = random.normal(size=here[f"b{layer}"].shape)
+    np.savez(tmp_path / "torch.npz", **torch)
+    choose(monkeypatch, opened=tmp_path / "torch.npz")
+
+    def change_mind(dialog: WeightsDialog) -> None:
+        first = dialog.table.cellWidget(1, 2)
+        assert first.currentText() == "net.1.bias  (to float32)"
+        qtbot.keyClick(first, Qt.Key.Key_Home)
+        assert first.currentText() == "Keep the present value"
+        press(qtbot, dialog, "Load 5 variables")
+
+    answer(qtbot, change_mind)
+    trigger(qtbot, window, "load_weights", p.WeightsLoaded)
+    found = evaluator.variables()
+    for layer in (1, 2, 3):
+        wanted = torch[f"net.{layer}.weight"].T.astype("float32")
+        np.testing.assert_array_equal(found[f"W{layer}"], wanted)
+    np.testing.assert_array_equal(found["b1"], here["b1"])
+    np.testing.assert_array_equal(found["b2"], torch["net.2.bias"].astype("float32"))
+    assert window.files.weights.is_unsaved, "only a new file has them by these names"
+    assert window.workspace.root.weights is None
 
 
 def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
-"""Variables on disk, as safetensors: no pickle, readable by other libraries.
+"""Variables on disk, as safetensors: no pickle, readable by other libraries. numpy's .npz is read,
+too.
 
 The metadata may say which variable of a document each tensor is, by the id of its node and its
 stream. So what was saved finds its variable again when that is called otherwise or has moved into
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import math
 import operator
+import re
 import struct
 import tempfile
+import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +23,17 @@ from typing import Any
 import numpy as np
 
 from nodeflow.atomic_write import kind_of, write_atomically
+from nodeflow.data.array_files import opened_npz
+from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
-from nodeflow.file_reading import read_bytes, within_memory
+from nodeflow.file_reading import opened, read_bytes, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 
 Id = tuple[str, str]
 """What identifies a variable in its document: (id, stream)."""
+NPZ = "npz"
+_PICKLE = re.compile(rb"\x80[\x02-\x05]")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 META = "nodeflow"
 """The entry of the metadata, with JSON."""
 PAIRS = "nodeflow_complex"
@@ -199,6 +207,8 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
     """
     try:
         with within_memory(f"the file of weights {path}"):
+            if _format(Path(path)) == NPZ:
+                return _npz(Path(path)), {}
             data = read_bytes(Path(path), copies=2)  # of the file, and of each array
             return _arrays(data), _metadata(data)
     except NodeflowError:
@@ -214,6 +224,50 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
                 window="Choose a file that Save weights wrote.",
             ),
         ) from None
+
+
+def _format(path: Path) -> str:
+    """``npz``, or else ``safetensors``.
+
+    Raises:
+        ReadRefused: it is no regular file.
+        FileProblem: it is in a format that may run code, or of another program.
+    """
+    with opened(path) as file:
+        start = file.read(9)
+        is_zip = start.startswith(b"PK") and zipfile.is_zipfile(file)
+        names = zipfile.ZipFile(file).namelist() if is_zip else []
+    if is_zip and names and all(name.endswith(".npy") for name in names):
+        return NPZ
+    if start[8:] == b"{":  # safetensors: a length, which may begin as anything, and JSON
+        return "safetensors"
+    if _PICKLE.match(start) or any(name.endswith("data.pkl") for name in names):
+        raise _foreign(path, "PyTorch", "safetensors.torch.save_file(model.state_dict(), FILE)")
+    if start.startswith(_HDF5) or any(name.endswith((".h5", "config.json")) for name in names):
+        arrays = "{v.path: v.numpy() for v in model.weights}"
+        raise _foreign(path, "Keras", f"safetensors.numpy.save_file({arrays}, FILE)")
+    return "safetensors"
+
+
+def _npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with opened_npz(path) as archive:
+            found = archive.read(archive.keys)
+    except DataFormatError as error:
+        raise FileProblem(error.message, hint=error.hint) from None
+    for name, array in found.items():
+        native = array.dtype.newbyteorder("=")
+        if str(native) not in _DTYPES.values() and str(native) != "complex128":
+            raise ValueError(f"{name} has the dtype {array.dtype}, which nodeflow lacks")
+        found[name] = array.astype(native, copy=False)
+    return found
+
+
+def _foreign(path: Path, program: str, conversion: str) -> FileProblem:
+    return FileProblem(
+        f"{path.name} is a file of {program}, which can run code when it is read",
+        hint=f"Convert it where it was made: {conversion}",
+    )
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:

@@ -134,7 +134,7 @@ def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
         "openElsewhere",
         "Open in another window",
         f"“{name}” is open in another window.",
-        "Replace it? The other window is told; its version stays there.",
+        "Replace it? The other window shows a notice and keeps its version.",
         {OVERWRITE: ("Replace", GIVE_UP), CANCEL: ("Cancel", BACK)},
         CANCEL,
         is_warning=True,
@@ -184,23 +184,6 @@ def ask_unsaved_weights(parent: QWidget, name: str) -> str:
         {SAVE: ("Save weights…", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
         SAVE,
     )
-
-
-def ask_load_weights(parent: QWidget, name: str, match: Match) -> bool:
-    """Whether to load what fits of a file of weights; lists what does not."""
-    count = len(match.found)
-    load = {YES: (f"Load {counted(count, 'variable')}", DO)} if count else {}
-    answer = _ask(
-        parent,
-        "loadWeights",
-        "Load weights",
-        f"{name} fits this graph only in part." if count else f"Nothing in {name} fits this graph.",
-        "\n\n".join(unmatched(match)),
-        {**load, CANCEL: ("Cancel", BACK)},
-        YES,
-        is_warning=True,
-    )
-    return answer == YES
 
 
 def unmatched(match: Match, most: int = 8) -> list[str]:

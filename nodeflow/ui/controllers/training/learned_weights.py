@@ -21,6 +21,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io.journal import Journal
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
+from nodeflow.number_text import counted
 from nodeflow.train.events import Diverged, Done, Epoch, Event
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -29,11 +30,13 @@ from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.weights_dialog import ask_assign_weights
 
 log = logging.getLogger("nodeflow")
 
 SUFFIX = ".safetensors"
 FILTER = f"Weights (*{SUFFIX})"
+OPEN_FILTER = f"Weights (*{SUFFIX} *.npz)"
 KEEP_SECONDS = 30.0
 """While training, weights are kept for recovery no more often than this."""
 
@@ -69,7 +72,7 @@ class LearnedWeights(QObject):
         self._kept_at = 0.0
         self._saving: dict[int, Path] = {}
         self._checking = -1
-        self._recovering = -1
+        self._recovering = self._assigning = -1
         link.training.connect(self._on_event)
         link.done.connect(self._on_done)
         link.died.connect(self._forget)
@@ -140,7 +143,7 @@ class LearnedWeights(QObject):
         document = self._workspace.root
         folder = document.path.parent if document.path else self._settings.last_folder()
         chosen, _ = QFileDialog.getOpenFileName(
-            self._window, "Load weights", str(folder), f"{FILTER};;All files (*)"
+            self._window, "Load weights", str(folder), f"{OPEN_FILTER};;All files (*)"
         )
         if chosen:
             self.load_from(Path(chosen))
@@ -256,12 +259,15 @@ class LearnedWeights(QObject):
             self._settle(False)
 
     def _on_checked(self, message: p.WeightsChecked) -> None:
-        name = Path(message.path).name
-        fits = message.match.is_complete
-        if fits or dialogs.ask_load_weights(self._window, name, message.match):
+        path = Path(message.path)
+        if message.match.is_complete:
             self._link.load_weights(message.path)
             if self._workspace.root.weights is None:
-                self._remember(Path(message.path))
+                self._remember(path)
+            return
+        taken = ask_assign_weights(self._window, path.name, message)
+        if taken:
+            self._assigning = self._link.load_weights(message.path, taken)
 
     def _on_loaded(self, message: p.WeightsLoaded) -> None:
         count, name = len(message.match.found), Path(message.path).name
@@ -271,8 +277,8 @@ class LearnedWeights(QObject):
             return
         if self._recovering >= 0:
             return  # those of the document's file, which the unsaved ones replace next
-        self._settle(False)
-        self._messages.show_status(f"Loaded the weights from {name}")
+        self._settle(message.request == self._assigning)  # only a new file has them by these names
+        self._messages.show_status(f"Loaded {counted(count, 'variable')} from {name}")
         is_automatic = self._checking < 0 and not message.match.is_complete
         if is_automatic:
             text = " ".join(dialogs.unmatched(message.match))
@@ -290,7 +296,7 @@ class LearnedWeights(QObject):
         """The variables are initial ones: another document is open, or the engine ended."""
         self._unsaved = False
         self._saving.clear()
-        self._checking = self._recovering = -1
+        self._checking = self._recovering = self._assigning = -1
 
     @Slot()
     def _on_document_saved(self) -> None:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nodeflow.host import protocol as p
+from nodeflow.train.saving.assignment import Taken
 
 
 class EngineRequests:
@@ -61,9 +64,9 @@ class EngineRequests:
         self._send(p.CheckWeights(path, request))
         return request
 
-    def load_weights(self, path: str) -> int:
+    def load_weights(self, path: str, taken: Mapping[str, Taken] | None = None) -> int:
         request = self._next()
-        self._send(p.LoadWeights(path, request))
+        self._send(p.LoadWeights(path, request, taken))
         return request
 
     def cancel_predictions(self) -> None:

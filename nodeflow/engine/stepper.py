@@ -17,6 +17,7 @@ import numpy as np
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
 from nodeflow.engine.interpreter import Interpreter, StreamOf
+from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -24,6 +25,7 @@ from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
+from nodeflow.engine.step_order import order_of_step
 from nodeflow.engine.step_values import StepValues
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Node, Tensor
@@ -255,6 +257,16 @@ class Stepper:
             for slot in made:
                 values[slot] = found[slot]
             return values
+
+    def order(self) -> list[tuple[Node, ...]]:
+        """The nodes of the next step in the order in which it computes them: those of a kernel
+        together, and first of all those whose values are there before it begins."""
+        compiled = self._compilation.result if self.tier_of_next() != "reference" else None
+        if compiled is None:
+            return order_of_step(self.schedule)
+        levels = (level for phase in compiled.plan.phases for level in phase.levels)
+        groups = (launch.group for launch in all_launches([*levels]))
+        return order_of_step(self.schedule, [g.names for g in groups if g is not None])
 
     def tier_of_next(self) -> Tier:
         """The tier in which the next step runs, as far as that is recorded."""

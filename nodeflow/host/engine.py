@@ -38,12 +38,14 @@ from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.live_numbers import LiveNumbers
+from nodeflow.host.opened_runs import OpenedRuns
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.rewinding import Rewinder
+from nodeflow.host.side_steps import SideSteps
 from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
@@ -105,7 +107,11 @@ class Engine:
         self._step: int | None = None
         self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
-        self._rewinder = Rewinder(send, lambda step: self.receive(p.StepShown(step)))
+        self._opened_runs = OpenedRuns()
+        self._rewinder = Rewinder(
+            send, self._opened_runs, lambda step: self.receive(p.StepShown(step))
+        )
+        self._beside = SideSteps(send, self._opened_runs, self._rewinder.live)
         self._newest_watch = self._last_step = 0
         self._download = Download(self._send, self._opened)
         self._stop_predicting = threading.Event()
@@ -121,6 +127,10 @@ class Engine:
             p.Measure: self._measure_as,
             p.FetchTensor: self._fetch_tensor,
             p.ShowStep: self._show_step,
+            p.OpenRun: self._open_run,
+            p.FetchStep: self._beside.ask,
+            p.FollowStep: self._beside.ask,
+            p.FetchOrder: self._rewinder.ask,
             p.StepShown: lambda request: self._views.refresh(("past", request.step)),
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
@@ -189,6 +199,7 @@ class Engine:
             with activity.ending():
                 self._handle(request)
         self._rewinder.close()
+        self._beside.close()
 
     def _next_request(self) -> p.Request:
         """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
@@ -358,6 +369,9 @@ class Engine:
         if request.step is None:
             self._views.refresh(("now", request.request))
 
+    def _open_run(self, request: p.OpenRun) -> None:
+        self._beside.open(request, flow.dumps(self._document))
+
     def _show_data(self, request: p.ShowData) -> None:
         self._choice = request
         if self._evaluator is not None:
@@ -473,6 +487,8 @@ class Engine:
         first_epoch = self._epochs_done + 1
         session, keeping = self._session, keeping_of(request)
         step, past = request.branch, self._rewinder.past
+        if request.branch_run:
+            past = self._opened_runs.get(request.branch_run).past
         branched = branch(past, step, session, training) if step is not None and past else None
 
         def remember(past: Past) -> None:

@@ -46,13 +46,14 @@ class KeptRuns:
         step = before.step if before is not None else None
         if request.branch is not None:
             step = request.branch - 1
+        parent = request.branch_run or (before.run.id if before is not None else "")
         about = About(
             text=flow.dumps(task.document),
             file=request.file,
             surface="window",
             ids=(variable_ids(task.build), slot_names(task.build)),
-            parent=before.run.id if before is not None else "",
-            parent_step=step if before is not None else None,
+            parent=parent,
+            parent_step=step if parent else None,
             **states_of(keeping),
         )
         self._recording = Recording(folder, about)

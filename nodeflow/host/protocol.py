@@ -17,10 +17,16 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.override_messages import Override as Override
-from nodeflow.host.step_messages import PastProgress as PastProgress
-from nodeflow.host.step_messages import PastSteps as PastSteps
-from nodeflow.host.step_messages import ShowStep as ShowStep
-from nodeflow.host.step_messages import StepShown as StepShown
+
+# fmt: off
+from nodeflow.host.step_messages import (  # isort: skip
+    FetchOrder as FetchOrder, FetchStep as FetchStep, FollowStep as FollowStep,
+    OpenRun as OpenRun, PastProgress as PastProgress, PastSteps as PastSteps,
+    RunAtStep as RunAtStep, RunOpened as RunOpened, ShowStep as ShowStep,
+    StepMessage as StepMessage, StepOrder as StepOrder, StepRequest as StepRequest,
+    StepShown as StepShown,
+)
+# fmt: on
 from nodeflow.host.values import Measured as Measured
 from nodeflow.host.values import Preview as Preview
 from nodeflow.host.values import ShownData as ShownData
@@ -219,7 +225,8 @@ class Train:
 
     Args:
         file: of the document, by which its run is known; empty where it has none.
-        branch: go on from before this step, from 1, of the training that ran last.
+        branch: go on from before this step, from 1, of the training that ran last, or of
+            ``branch_run``, a kept run.
     """
 
     request: int
@@ -227,6 +234,7 @@ class Train:
     keep: Keep | None = None
     file: str = ""
     branch: int | None = None
+    branch_run: str = ""
 
 
 @dataclass(frozen=True)
@@ -335,7 +343,7 @@ Request = (
     | ShowIterations
     | Measure
     | FetchTensor
-    | ShowStep
+    | StepRequest
     | StepShown
     | WatchViews
     | Profile
@@ -394,8 +402,8 @@ class Previews:
     are those of the request; None means all. ``pending`` values come in a second message with the
     same request number, once derived nodes are up to date. ``data`` says which rows the values are
     of; it is None where no data set feeds anything. ``iterations`` says which iteration values
-    inside a loop are of, by its name. ``past`` is the step that was asked for by `ShowStep`; the
-    values are then of its batch.
+    inside a loop are of, by its name. ``past`` is the step that was asked for by `ShowStep`, of
+    ``run``; the values are then of its batch.
     """
 
     revision: int
@@ -410,6 +418,7 @@ class Previews:
     data: ShownData | None = None
     iterations: dict[str, ShownIteration] = field(default_factory=dict)
     past: int | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -426,6 +435,8 @@ class TensorValue:
     column_shape: tuple[int, int] | None = None
     past: int | None = None
     is_what_if: bool = False
+    run: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -586,8 +597,7 @@ Message = (
     | Resync
     | State
     | Previews
-    | PastSteps
-    | PastProgress
+    | StepMessage
     | TensorValue
     | ViewValue
     | Profiled

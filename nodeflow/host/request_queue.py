@@ -26,8 +26,8 @@ MOST_WAITING = 1000
 """Requests that wait beyond this number are refused."""
 
 _LATEST = (
-    p.FollowEdits, p.LoadPlugins, p.Override, p.SetBudget, p.SetThreads, p.ShowData,
-    p.ShowIterations, p.ShowStep, p.StepShown, p.WatchViews,
+    p.FetchOrder, p.FetchStep, p.FollowEdits, p.FollowStep, p.LoadPlugins, p.OpenRun, p.Override,
+    p.SetBudget, p.SetThreads, p.ShowData, p.ShowIterations, p.ShowStep, p.StepShown, p.WatchViews,
 )  # fmt: skip
 """Requests that replace an older one of their kind."""
 

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nodeflow.document.build.task import Task
-from nodeflow.errors import Cancelled, NodeflowError, RunError
-from nodeflow.graph.graph import Tensor
+from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.host import protocol as p
-from nodeflow.host.measures import measure
-from nodeflow.host.previews import make_preview, no_value
-from nodeflow.host.what_if import WhatIf
+from nodeflow.host.opened_runs import OpenedRuns
+from nodeflow.host.replaying import Replayed, bring_to
 from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0
 """A training that runs for so long gets the kernels compiled with which a step is looked at."""
-REPORT_SECONDS, POLL_SECONDS = 0.1, 0.05
-Asked = p.Evaluate | p.FetchTensor
+REPORT_SECONDS = 0.1
+Asked = p.Evaluate | p.FetchTensor | p.FetchOrder
 
 
 class Rewinder:
@@ -33,6 +30,7 @@ class Rewinder:
 
     Args:
         send: takes the messages, on this object's thread.
+        runs: opens kept runs, whose steps are shown like those of the training.
         shown: is called there with a step whose values have been sent.
 
     Attributes:
@@ -43,9 +41,13 @@ class Rewinder:
     """
 
     def __init__(
-        self, send: Callable[[p.Message], None], shown: Callable[[int], None] = lambda step: None
+        self,
+        send: Callable[[p.Message], None],
+        runs: OpenedRuns,
+        shown: Callable[[int], None] = lambda step: None,
     ) -> None:
-        self._send, self._on_shown = send, shown
+        self._send, self._runs, self._on_shown = send, runs, shown
+        self._run = ""
         self._changed = threading.Condition()
         self._past: Past | None = None
         self._task: Task | None = None
@@ -67,17 +69,18 @@ class Rewinder:
         """The training whose steps can be shown."""
         return self._past
 
+    def live(self) -> tuple[Past, Task] | None:
+        """The same with its document."""
+        with self._changed:
+            return None if self._past is None or self._task is None else (self._past, self._task)
+
     def remember(self, past: Past, task: Task) -> None:
         """Take another training; what was shown of the one before ends."""
         with self._changed:
             self._past, self._task = past, task
             self._forget()
             self._prepare_at = time.monotonic() + PREPARE_SECONDS
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="nodeflow-rewinder", daemon=True
-                )
-                self._thread.start()
+            self._start()
             self._changed.notify()
         self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
 
@@ -93,8 +96,9 @@ class Rewinder:
     def show(self, request: p.ShowStep) -> None:
         """Show another step, or now."""
         with self._changed:
-            self.step, self._request = request.step, request.request
+            self.step, self._run, self._request = request.step, request.run, request.request
             self._asked.clear()
+            self._start()
             if request.step is None:
                 self.variables = None
             self._changed.notify()
@@ -103,6 +107,8 @@ class Rewinder:
         """Answer a request with values of the step that is shown."""
         with self._changed:
             key = f"fetch {request.name}" if isinstance(request, p.FetchTensor) else "previews"
+            if isinstance(request, p.FetchOrder):
+                key = "order"
             if isinstance(request, p.Evaluate) and not request.follow:
                 key = "derived"
             self._asked[key] = request
@@ -115,8 +121,16 @@ class Rewinder:
             self.step = None
             self._changed.notify()
 
+    def _start(self) -> None:
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(
+                target=self._work, name="nodeflow-rewinder", daemon=True
+            )
+            self._thread.start()
+
     def _forget(self) -> None:
         self.step = self.variables = None
+        self._run = ""
         self._asked.clear()
         self._prepare_at = None
 
@@ -129,18 +143,17 @@ class Rewinder:
                     self._changed.wait(self._pause())
                 if self._closed:
                     break
-                past, task, step = self._past, self._task, self.step
+                past, step = self._past, self.step
                 key = next(iter(self._asked), None)
                 asked = None if key is None else self._asked.pop(key)
                 self._prepare_at = None if asked is None else self._prepare_at
-            self._use(past)
-            if past is None or task is None:
-                continue
+            if not self._run:
+                self._use(past)
             try:
                 if asked is None:
                     self._prepare(past)
                 elif step is not None:
-                    self._answer(past, task, step, asked)
+                    self._answer(step, asked)
             except Cancelled:
                 continue
             except NodeflowError as error:
@@ -163,149 +176,65 @@ class Rewinder:
         if self._replay is None and past is not None:
             self._replay = Replay(past)
 
-    def _prepare(self, past: Past) -> None:
+    def _prepare(self, past: Past | None) -> None:
         """Let a compiler begin with the kernels that looking at a step takes."""
         replay = self._replay
-        if replay is not None and past.snapshots:
+        if past is not None and replay is not None and replay.past is past and past.snapshots:
             replay.go_to(past.snapshots.steps[-1] + 1)
             replay.is_ready(replay.everything)
 
-    def _answer(self, past: Past, task: Task, step: int, asked: Asked) -> None:
+    def _answer(self, step: int, asked: Asked) -> None:
+        number, run = self._request, self._run
+        past, task, says = self._of(run, number, step)
+        if past is None or task is None:
+            return
+        self._use(past)
         replay = self._replay
         assert replay is not None
-        replay.cancelled = lambda: self.step != step or self._past is not past
         reported = time.monotonic()
-        number = self._request
 
-        def report(done: int, total: int) -> None:
+        def given_up() -> bool:
+            return (self.step, self._run) != (step, run) or (not run and self._past is not past)
+
+        def report(done: int, total: int, preparing: bool) -> None:
             nonlocal reported
             if time.monotonic() - reported >= REPORT_SECONDS:
                 reported = time.monotonic()
-                self._send(p.PastProgress(number, step, done, total))
+                self._send(p.PastProgress(number, step, done, total, preparing, run))
 
-        replay.go_to(step, report)
-        self.variables = dict(replay.session.variables.items())
-        while not replay.is_ready(replay.everything):
-            if replay.cancelled():
-                raise Cancelled("another step is shown")
-            if time.monotonic() - reported >= REPORT_SECONDS:
-                reported = time.monotonic()
-                self._send(p.PastProgress(number, step, 0, 0, preparing=True))
-            time.sleep(POLL_SECONDS)
+        bring_to(replay, step, given_up, report)
+        found = Replayed(replay, task, step, run, says, self.override)
+        self.variables = found.variables()
         if isinstance(asked, p.FetchTensor):
-            self._send(self._tensor(replay, task, step, asked))
+            self._send(found.tensor(asked.name, asked.request))
             return
-        named = named_tensors(task, asked.names)
-        known = set(replay.everything)
-        wanted = {name: tensor for name, tensor in named.items() if tensor in known}
-        what_if = WhatIf(replay, task, self.override) if self.override.values else None
-        if what_if is None:
-            values = replay.values(replay.everything, set(wanted.values()))
-        else:
-            values = what_if.values(set(wanted.values()))
-        if replay.cancelled():
+        if isinstance(asked, p.FetchOrder):
+            kernels = tuple(tuple(node.name for node in kernel) for kernel in replay.order())
+            self._send(p.StepOrder(asked.request, step, run, kernels))
+            return
+        previews = found.previews(asked.names, self.measure)
+        if given_up():
             raise Cancelled("another step is shown")
-        previews = {
-            name: replace(
-                make_preview(
-                    values[tensor],
-                    task.image_shape(tensor, -1),
-                    step,
-                    column_shape=task.image_shape(tensor, 0),
-                    measured_as=measure(self.measure, tensor, values[tensor]),
-                ),
-                **_how(replay, what_if, tensor),
-            )
-            for name, tensor in wanted.items()
-            if tensor in values
-        }
-        if what_if is not None:
-            for node, error in what_if.failures.items():
-                previews[node.name] = no_value(node, error)
         self._send(
             p.Previews(
                 asked.revision,
                 asked.request,
                 previews,
-                notices=notices_of(replay),
+                notices=found.notices,
                 step=step,
                 names=asked.names,
                 past=step,
+                run=run,
             )
         )
         self._on_shown(step)
 
-    def _tensor(self, replay: Replay, task: Task, step: int, asked: p.FetchTensor) -> p.TensorValue:
-        tensor = named_tensors(task, (asked.name,)).get(asked.name)
-        if tensor is None or tensor not in set(replay.everything):
-            raise RunError(
-                "this node has no value in the steps of the training",
-                node=asked.name,
-                hint="It was added later, or nothing in the training feeds it.",
-            )
-        what_if = WhatIf(replay, task, self.override) if self.override.values else None
-        if what_if is None:
-            value = replay.values(replay.everything, {tensor})[tensor]
-        else:
-            found = what_if.values({tensor})
-            if tensor not in found:
-                raise what_if.failures.get(tensor.node) or _no_value(asked.name)
-            value = found[tensor]
-        return p.TensorValue(
-            asked.request,
-            asked.name,
-            value,
-            task.image_shape(tensor),
-            step,
-            column_shape=task.image_shape(tensor, 0),
-            past=step,
-            **_how(replay, what_if, tensor),
-        )
-
-
-def _how(replay: Replay, what_if: WhatIf | None, tensor: Tensor) -> dict[str, Any]:
-    """The tier that computed a tensor, and whether it follows from an override."""
-    is_what_if = what_if is not None and tensor.node in what_if.reached
-    return {"tier": "reference" if is_what_if else replay.session.tier, "is_what_if": is_what_if}
-
-
-def _no_value(name: str) -> RunError:
-    return RunError(
-        "this node has no value with what is overridden",
-        node=name,
-        hint="It needs rows of the data, and other rows were put in their place.",
-    )
-
-
-def notices_of(replay: Replay) -> tuple[str, ...]:
-    """What the user has to know about a step: whether it may not be what it was."""
-    if replay.differs_from is None:
-        return ()
-    return (f"The loss differs from the recorded one from step {replay.differs_from} on.",)
-
-
-def named_tensors(task: Task, names: Iterable[str] | None) -> dict[str, Tensor]:
-    """The tensors of names, as far as there are; None stands for all that the user sees."""
-    built, found = task.build, dict[str, Tensor]()
-    if names is None:
-        for node in built.graph.nodes:
-            if node.derived_from is None:
-                found.update((t.name, t) for t in node.outputs)
-        for name, ports in built.instances.items():
-            for index, source in enumerate(ports.values()):
-                tensor = built.tensors.get(source) if source is not None else None
-                if tensor is not None:
-                    found[f"{name}:{index}" if index else name] = tensor
-        names = list(found)
-    for name in names:
-        try:
-            tensor = found[name] if name in found else task.tensor(name)
-            while tensor.node.alias:
-                target = tensor.node.alias[tensor.index]
-                if target is None:
-                    break
-                tensor = target
-            found[name] = tensor
-        except NodeflowError:
-            found.pop(name, None)
-    return found
+    def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
+        """What is replayed, and what says whether it is as it was."""
+        if not run:
+            with self._changed:
+                return self._past, self._task, None
+        self._send(p.PastProgress(number, step, 0, 0, preparing=True, run=run))
+        opened = self._runs.get(run)
+        opened.check(step)
+        return opened.past, opened.task, opened.notices

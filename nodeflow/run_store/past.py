@@ -15,9 +15,9 @@ from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
-from nodeflow.errors import SurfaceText
+from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Tensor
-from nodeflow.number_text import counted
+from nodeflow.number_text import count, counted
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
 from nodeflow.run_store.digests import described, digesting, fed_by
 from nodeflow.run_store.errors import RunStoreProblem
@@ -63,6 +63,14 @@ class RunPast:
         """The last step that was made."""
         return self.run.steps
 
+    def check(self, step: int) -> None:
+        """Raises RunError where the run has no such step."""
+        if not self.first <= step <= self.last:
+            raise RunError(
+                f"the run {self.run.name} has no step {count(step)} to go to",
+                hint=f"Its steps are {count(self.first)} to {count(self.last)}.",
+            )
+
     def notices(self, differs_from: int | None) -> tuple[str, ...]:
         """What has to be known of values that were computed again.
 
@@ -76,7 +84,7 @@ def _notices(differing: tuple[str, ...], differs_from: int | None) -> Iterator[s
     what = ", ".join(differing)
     if differs_from is not None:
         why = f": {what} {_are(differing)} not as it was" if differing else ""
-        yield f"From step {differs_from:,} on, the loss differs from the recorded one{why}."
+        yield f"From step {count(differs_from)} on, the loss differs from the recorded one{why}."
     elif differing:
         yield f"{what[0].upper()}{what[1:]} {_are(differing)} not as it was."
 

@@ -10,7 +10,6 @@ from nodeflow.engine.fetches import flatten_fetches
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.graph.query import Query
-from nodeflow.number_text import count
 from nodeflow.public import public_methods
 from nodeflow.run_store.past import RunPast
 from nodeflow.train.rewind.replay import Replay, Report
@@ -43,12 +42,7 @@ class RunStep:
         Raises:
             RunError: the run has no such step, or has no copy from before it.
         """
-        first, last = self._found.first, self._found.last
-        if not first <= step <= last:
-            raise RunError(
-                f"the run {self._found.run.id} has no step {step} to go to",
-                hint=f"Its steps are {count(first)} to {count(last)}.",
-            )
+        self._found.check(step)
         self._replay.go_to(step, report)
         self.step = step
         return self

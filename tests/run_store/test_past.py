@@ -107,7 +107,7 @@ def test_data_that_differ_are_said_and_from_which_step(net):
     with run.at(run.steps) as at:
         assert 1 <= at.differs_from <= run.steps
         (said,) = at.notices
-    assert f"From step {at.differs_from:,} on" in said and "the data of" in said
+    assert f"From step {at.differs_from} on" in said and "the data of" in said
 
 
 def test_versions_that_differ_are_said(net, folder):

@@ -178,6 +178,11 @@ class Replay:
         self._stand_before()
         return self.stepper.every_value(tier)
 
+    def order(self) -> list[tuple[Node, ...]]:
+        """As `Stepper.order`, of the step."""
+        self._stand_before()
+        return self.stepper.order()
+
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
         """Whether `values` waits for no compiler; starts compiling in the background."""
         return self._look(tensors).is_ready(self.stepper.tier_of_next())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
-from nodeflow.number_text import count
+from nodeflow.number_text import count, counted
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -13,7 +13,13 @@ from nodeflow.ui.core.widgets import ElidedLabel, button
 
 
 class PastBar(QFrame):
-    """Hidden while now is shown."""
+    """Hidden while now is shown.
+
+    Signals:
+        graph_requested(run): the graph of this kept run is to be opened.
+    """
+
+    graph_requested = Signal(str)
 
     def __init__(self, past: ShownStep, themes: ThemeManager) -> None:
         super().__init__()
@@ -23,12 +29,15 @@ class PastBar(QFrame):
         self._sign = QLabel()
         self._sign.setAccessibleName("The past")
         self.text = ElidedLabel("", "strong")
-        self.now = button("Back to now", "", past.back)
+        self.graph = button("Open its graph", "", self._on_graph)
+        self.graph.setToolTip("The graph of the run, as a new document")
+        self.now = button("Back to now", "", self._on_now)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[1], SPACE[3], SPACE[1])
         layout.setSpacing(SPACE[2])
         layout.addWidget(self._sign)
         layout.addWidget(self.text, 1)
+        layout.addWidget(self.graph)
         layout.addWidget(self.now)
         past.changed.connect(self.refresh)
         themes.follow(self.set_theme)
@@ -44,10 +53,25 @@ class PastBar(QFrame):
         self.setVisible(step is not None)
         if step is None:
             return
-        epoch = self._past.epoch_of(step)
-        where = f"step {count(step)}{f', in epoch {count(epoch)}' if epoch else ''}"
-        if self._past.is_there:
-            said = " ".join((f"The past: {where}, on the batch of that step.", *self._past.notices))
-            self.text.setText(said)
-        else:
+        past = self._past
+        epoch = past.epoch_of(step)
+        where = f"step {count(step)}{f' of {past.title}' if past.run else ''}"
+        where += f", in epoch {count(epoch)}" if epoch else ""
+        self.graph.setVisible(bool(past.run and past.differences))
+        if not past.is_there:
             self.text.setText(f"Going to {where}…")
+            return
+        said = [f"The past: {where}, on the batch of that step.", *past.notices]
+        if past.run and past.differences:
+            many = counted(past.differences, "difference")
+            said.insert(1, f"It trained another graph ({many}); nodes show what their names had.")
+        self.text.setText(" ".join(said))
+
+    @Slot()
+    def _on_now(self) -> None:
+        self._past.leave_run()
+        self._past.back()
+
+    @Slot()
+    def _on_graph(self) -> None:
+        self.graph_requested.emit(self._past.run)

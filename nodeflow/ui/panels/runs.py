@@ -56,6 +56,7 @@ from nodeflow.ui.panels.parts.run_table import (
     RunModel,
     swatch,
 )
+from nodeflow.ui.panels.parts.scrubber import Scrubber
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.differences_dialog import ShowOnCanvas
 
@@ -75,6 +76,8 @@ WIDTHS = {
     "File": 130,
     TAGS: 100,
 }
+STEPS = "Go through the steps of this run: every value as it was"
+TRAINS = "It still trains; its steps are kept at its end."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
 EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
 """Keys of what is asked of the library."""
@@ -86,10 +89,12 @@ class RunsPanel(QWidget):
     Signals:
         graph_wanted(document, title): a run's graph is to be opened.
         weights_wanted(path): a run's weights are to be loaded into the graph that is open.
+        steps_wanted(id, name): the steps of a run are to be shown.
     """
 
     graph_wanted = Signal(object, str)
     weights_wanted = Signal(object)
+    steps_wanted = Signal(str, str)
 
     def __init__(
         self,
@@ -135,6 +140,7 @@ class RunsPanel(QWidget):
             box.toggled.connect(self._filter)
         self.count = ElidedLabel("", "caption")
         self.compare = button("What changed", "", self._show_changes)
+        self.steps = button("Steps", "", self._show_steps)
         self.more = button("More", "")
         self.table = table = QTableView()
         table.setAccessibleName("Runs")
@@ -179,12 +185,13 @@ class RunsPanel(QWidget):
         top = row(self.search, self.this_file, self.starred, gap=2)
         top.setStretch(0, 1)
         top.addWidget(self.count, 1)
-        for each in (self.compare, self.more):
+        for each in (self.steps, self.compare, self.more):
             top.addWidget(each)
         layout = column(gap=2)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
         layout.addLayout(top)
         layout.addWidget(split, 1)
+        self._layout = layout
         self.setLayout(layout)
 
     def _make_actions(self) -> None:
@@ -197,6 +204,7 @@ class RunsPanel(QWidget):
             ("note", "Edit the note", "", partial(self._edit, NOTE)),
             ("tags", "Edit the tags", "", partial(self._edit, TAGS)),
             ("changed", "What changed", "", self._show_changes),
+            ("steps", "Go through its steps", "", self._show_steps),
             ("graph", "Open the graph", "", self._open_graph),
             ("weights", "Load the weights", "", self._load_weights),
             ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
@@ -376,6 +384,7 @@ class RunsPanel(QWidget):
         blocked: dict[str, str] = dict.fromkeys(("plot", "star", "tensorboard"), some)
         blocked |= dict.fromkeys(("rename", "note", "tags", "export"), one)
         blocked["changed"] = two
+        blocked["steps"] = one or (TRAINS if trains else "")
         blocked["graph"] = one or ("" if only and only.graph_digest else "It has no graph.")
         weights = "" if only and only.bytes else "It has no weights."
         blocked["weights"] = one or weights
@@ -385,6 +394,8 @@ class RunsPanel(QWidget):
             self.actions_[name].setEnabled(not why)
             self.actions_[name].setToolTip(why)
         self.colors.setEnabled(not some)
+        self.steps.setEnabled(not blocked["steps"])
+        self.steps.setToolTip(blocked["steps"] or STEPS)
         self.compare.setEnabled(not two)
         self.compare.setToolTip(two)
         self.menu.setToolTipsVisible(True)
@@ -439,9 +450,24 @@ class RunsPanel(QWidget):
         self.model.set_colors(self._overlays.colors)
         self._refresh_actions()
 
+    def _show_steps(self) -> None:
+        run = self.selected()[0]
+        self.steps_wanted.emit(run.id, run.name)
+
+    def add_scrubber(self, scrubber: Scrubber) -> None:
+        """Place the scrubber of a run's steps under the table."""
+        self.scrubber = scrubber
+        self._layout.addWidget(scrubber)
+
+    def open_graph_of(self, id: str) -> None:
+        """Open the graph of a run as a new document."""
+        run = self._library.run(id)
+        if run is not None:
+            self._library.ask((GRAPH, id), lambda store: (_document(store, run), run.name))
+
     def _open_graph(self) -> None:
         run = self.selected()[0]
-        self._library.ask((GRAPH, run.id), lambda store: (_document(store, run), run.name))
+        self.open_graph_of(run.id)
 
     def _load_weights(self, best: bool = False) -> None:
         run, name = self.selected()[0], BEST if best else FINAL
@@ -517,6 +543,12 @@ def _make(context: PanelContext) -> RunsPanel:
     )
     library.setParent(panel)
     context.link.training.connect(panel.on_event)
+    past = context.link.past
+    scrubber = Scrubber(past, context.link.ops, context.themes, of_runs=True)
+    scrubber.branch_requested.connect(context.run.branch)
+    panel.add_scrubber(scrubber)
+    panel.steps_wanted.connect(past.open)
+    context.pages.past_bar.graph_requested.connect(panel.open_graph_of)
     panel.graph_wanted.connect(context.files.begin_with)
     panel.weights_wanted.connect(context.files.weights.load_from)
     return panel

@@ -26,6 +26,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
+from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
@@ -389,15 +390,24 @@ def _show_metrics(context: PanelContext) -> None:
     context.show_panel("inspector")
 
 
+def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
+    """Go to a step that was clicked in a plot, of the training or else of the first run in it."""
+    if not past.is_possible and plots.runs:
+        past.open(plots.runs[0].id, plots.runs[0].title, step)
+    else:
+        past.show(step)
+
+
 def _make(context: PanelContext) -> TrainingPanel:
     panel = TrainingPanel(context.workspace, context.plots, context.settings, context.themes)
     panel.add_control(EarlyStoppingToggle(context.workspace))
-    scrubber = Scrubber(context.link.past, context.themes)
+    scrubber = Scrubber(context.link.past, context.link.ops, context.themes)
     scrubber.branch_requested.connect(context.run.branch)
     panel.add_scrubber(scrubber)
     past, plots = context.link.past, context.plots
     past.chosen.connect(lambda: plots.show_cursor(past.step))
-    plots.step_chosen.connect(past.show)
+    past.refused.connect(lambda text: context.messages.show(text, "warning"))
+    plots.step_chosen.connect(partial(_go_to, past, plots))
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
     run.training_started.connect(show)

@@ -291,7 +291,8 @@ class RunController(QObject):
             self._messages.show(blocked.reason, "warning")
             return
         self._prepare_training()
-        self._link.train(keep=self.unfinished.begin(), branch=step)
+        run = self._link.past.run
+        self._link.train(keep=self.unfinished.begin(), branch=step, branch_run=run)
 
     def _prepare_training(self) -> None:
         self._undim()
@@ -380,7 +381,8 @@ class RunController(QObject):
     def _keep(self, message: p.Previews) -> None:
         """Remember the values; those of a training come without the ones that it never changes,
         others without what was not asked for. Values of two steps do not mix."""
-        mixes = self._last is not None and self._last.past == message.past
+        of = message.past, message.run
+        mixes = self._last is not None and (self._last.past, self._last.run) == of
         if (
             self._last is not None
             and mixes
@@ -470,7 +472,7 @@ class RunController(QObject):
         if message.what == "Profile":
             self.profile_failed.emit()
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
-        if message.what == "FetchTensor":
+        if message.what in ("FetchTensor", "FetchStep"):
             return  # the viewer shows it
         if message.what == "Evaluate" and message.request != self._run:
             self._messages.show_status(f"No live values: {sentence(error)}")

@@ -24,6 +24,7 @@ from nodeflow.train import events
 from nodeflow.ui.core.engine.client import Client, ClientFactory, Inbox, engine_client
 from nodeflow.ui.core.engine.requests import EngineRequests
 from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.engine.step_ops import StepOps
 from nodeflow.ui.core.engine.told import Told
 from nodeflow.ui.core.engine.watch import EngineWatch
 from nodeflow.ui.core.thread_signal import ThreadSignal
@@ -107,7 +108,8 @@ class EngineLink(QObject, EngineRequests):
         self.has_trained = False
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
-        self.past = ShownStep(self._show_step, self)
+        self.past = ShownStep(self, self)
+        self.ops = StepOps(self.past, self, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._ask)
@@ -291,10 +293,10 @@ class EngineLink(QObject, EngineRequests):
         self._send(p.Evaluate(revision, request, names, watch=False))
         return request
 
-    def _show_step(self, step: int | None) -> int:
+    def show_step(self, step: int | None, run: str = "") -> int:
         """Let the engine answer with values of a step, None for now, and ask for them."""
         request = self._next()
-        self._send(p.ShowStep(step, request))
+        self._send(p.ShowStep(step, request, run))
         self._asked = self._current = None
         if self._client is not None:
             self._timer.start(0)
@@ -334,15 +336,19 @@ class EngineLink(QObject, EngineRequests):
         self.refresh_soon()
 
     def train(
-        self, resume: bool = False, keep: p.Keep | None = None, branch: int | None = None
+        self,
+        resume: bool = False,
+        keep: p.Keep | None = None,
+        branch: int | None = None,
+        branch_run: str = "",
     ) -> int:
         """Train; ``keep`` says where the state is kept, and whether it goes on from there,
-        ``branch`` from before which step of the last training."""
+        ``branch`` from before which step of the last training or of a kept run."""
         request = self._next()
         self._trainings.append(request)
         path = self._workspace.root.path
         file = str(path.resolve()) if path else ""
-        self._send(p.Train(request, resume, keep, file, branch))
+        self._send(p.Train(request, resume, keep, file, branch, branch_run))
         return request
 
     def keep_weights(self, path: str) -> None:
@@ -457,7 +463,8 @@ class EngineLink(QObject, EngineRequests):
             self._asked = None
             if self._told and self._timer.isActive():
                 self._timer.start(0)  # something else was drawn meanwhile
-        if message.past != self.past.step:
+        run = self.past.run if self.past.step is not None else ""
+        if (message.past, message.run) != (self.past.step, run):
             return
         self.past.on_arrived(message.notices)
         if message.request == self._derived:
@@ -538,6 +545,9 @@ class EngineLink(QObject, EngineRequests):
             self._set_state("idle")
         if message.request in self._trainings:
             self._end_training(message.request)
+        if message.what == "OpenRun":
+            self.past.on_failed(message)
+            return
         if message.request in self._quiet:
             self._quiet.discard(message.request)
             log.warning("not kept for recovery: %s", message.error)
@@ -579,8 +589,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.Resync: EngineLink._on_resync,
     p.State: EngineLink._on_state,
     p.Previews: EngineLink._on_previews,
-    p.PastSteps: lambda link, message: link.past.on_steps(message),
-    p.PastProgress: lambda link, message: link.past.on_progress(message),
+    **dict.fromkeys(get_args(p.StepMessage), lambda link, message: link.past.on_message(message)),
     p.TensorValue: EngineLink._on_tensor,
     p.ViewValue: EngineLink._on_view,
     p.Profiled: EngineLink._on_profiled,

@@ -31,6 +31,30 @@ class EngineRequests:
         self._send(p.FetchTensor(name, request))
         return request
 
+    def open_run(self, run: str) -> int:
+        """Prepare to show steps of a kept run; ``past`` hears the answer."""
+        request = self._next()
+        self._send(p.OpenRun(run, request))
+        return request
+
+    def fetch_step(self, name: str, run: str, step: int) -> int:
+        """Ask for the whole value of a tensor in any step; ``tensor`` answers with this number."""
+        request = self._next()
+        self._send(p.FetchStep(name, run, step, request))
+        return request
+
+    def follow_step(self, runs: tuple[str, ...], step: int, name: str) -> int:
+        """Bring other runs to a step; ``run_at_step`` answers for each."""
+        request = self._next()
+        self._send(p.FollowStep(runs, step, name, request))
+        return request
+
+    def fetch_order(self) -> int:
+        """Ask in which order the step that is shown computes its ops; ``step_order`` answers."""
+        request = self._next()
+        self._send(p.FetchOrder(request))
+        return request
+
     def profile(self) -> int:
         """Ask where the time goes; ``profiled`` answers."""
         request = self._next()

@@ -1,53 +1,133 @@
-"""Which step of a training the window shows: now, or one of the past."""
+"""Which step of a training the window shows: now, or one of the past; also one of a kept run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count
 from nodeflow.train.events import Diverged, Event, Resumed, Started, Steps
+from nodeflow.ui.core.messages import sentence
+
+ESTIMATED_AFTER = 0.4
+"""Seconds of computing after which it can be said how long the rest takes."""
+
+
+class Engine(Protocol):
+    """What the engine is asked for; each returns the number of its request."""
+
+    def show_step(self, step: int | None, run: str) -> int:
+        """Values of a step, None for now."""
+        ...
+
+    def open_run(self, run: str) -> int:
+        """The steps of a kept run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Span:
+    """The steps that there are, none where ``first`` is 0, and how they are counted in epochs."""
+
+    first: int = 0
+    last: int = 0
+    per_epoch: int = 0
+    first_epoch: int = 1
 
 
 class ShownStep(QObject):
     """The step that is asked for, and what the engine says of it.
 
-    Args:
-        ask: sends the request for a step, None for now; returns its number.
-
     Signals:
         chosen: another step, or now, is asked for.
         changed: that, or how far it is, or which steps there are.
+        refused(text): the steps of a run cannot be shown.
+        followed(RunAtStep): a run that follows has come to a step.
+        ordered(StepOrder): in which order the step computes its ops.
+        progressed(PastProgress): of any step that is computed, also beside the one that is shown.
 
     Attributes:
         step: what is asked for, counted from 1; None is now.
+        run: id of the kept run whose steps are shown; empty for those of the training.
+        title: what that run is called.
+        opening: id of the run that is being opened; empty for none.
         is_there: whether its values are shown.
         progress: done and total steps of its computation.
-        is_preparing: whether kernels are being compiled for it.
+        is_preparing: whether kernels are being compiled for it, or data are read.
         notices: what the user has to know about its values.
-        first, last: the steps that there are; none where ``first`` is 0.
-        per_epoch, first_epoch: how steps are counted in epochs.
+        differences: of the run's graph and the open one.
     """
 
     chosen = Signal()
     changed = Signal()
+    refused = Signal(str)
+    followed = Signal(object)
+    ordered = Signal(object)
+    progressed = Signal(object)
 
-    def __init__(self, ask: Callable[[int | None], int], parent: QObject | None = None) -> None:
+    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._ask, self._request = ask, 0
+        self._engine, self._request = engine, 0
+        self._live, self._of_run = Span(), Span()
+        self._opening: tuple[int, str, int | None] = (0, "", None)
+        self._title = ""
+        self._computing = 0.0
         self.step: int | None = None
+        self.run = self.title = ""
         self.is_there = False
         self.progress = (0, 0)
         self.is_preparing = False
         self.notices: tuple[str, ...] = ()
-        self.first = self.last = 0
-        self.per_epoch, self.first_epoch = 0, 1
+        self.differences = 0
+
+    @property
+    def span(self) -> Span:
+        """The steps that can be shown now."""
+        return self._of_run if self.run else self._live
+
+    @property
+    def first(self) -> int:
+        return self.span.first
+
+    @property
+    def last(self) -> int:
+        return self.span.last
+
+    @property
+    def per_epoch(self) -> int:
+        return self.span.per_epoch
+
+    @property
+    def opening(self) -> str:
+        return self._opening[1]
 
     @property
     def is_possible(self) -> bool:
         """Whether there are steps to show."""
         return 0 < self.first <= self.last
+
+    @property
+    def has_training(self) -> bool:
+        """Whether the training that runs, or ran last, has steps to show."""
+        return 0 < self._live.first <= self._live.last
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether the values of the step are still to come."""
+        return self.step is not None and not self.is_there
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate; None while there is none."""
+        done, total = self.progress
+        passed = time.monotonic() - self._computing
+        if not self._computing or not done or passed < ESTIMATED_AFTER:
+            return None
+        return passed * (total - done) / done
 
     def epoch_of(self, step: int) -> int:
         """The epoch that a step belongs to; 0 where steps of an epoch are not known."""
@@ -63,12 +143,30 @@ class ShownStep(QObject):
         """Show now."""
         self._choose(None)
 
+    def open(self, run: str, title: str, step: int | None = None) -> None:
+        """Show a step of a kept run, its last one unless it is said; `refused` where that fails."""
+        if run == self.run:
+            self.show(self.last if step is None else step)
+            return
+        self._opening = (self._engine.open_run(run), run, step)
+        self._title = title
+        self.changed.emit()
+
+    def leave_run(self) -> None:
+        """Show now, and the steps of the training again."""
+        self._opening = (0, "", None)
+        if self.run:
+            self._choose(None)
+            self.run = self.title = ""
+            self.differences = 0
+        self.changed.emit()
+
     def _choose(self, step: int | None) -> None:
         if step == self.step:
             return
         self.step, self.is_there = step, False
-        self.progress, self.is_preparing = (0, 0), False
-        self._request = self._ask(step)
+        self.progress, self.is_preparing, self._computing = (0, 0), False, 0.0
+        self._request = self._engine.show_step(step, self.run)
         self.chosen.emit()
         self.changed.emit()
 
@@ -77,21 +175,59 @@ class ShownStep(QObject):
     def forget(self) -> None:
         """There is no training any more, or another one."""
         was = self.step
-        self.first = self.last = 0
+        self._live = replace(self._live, first=0, last=0)
+        self._opening = (0, "", None)
         self.step, self.is_there = None, False
+        self.run = self.title = ""
+        self.differences = 0
         if was is not None:
             self.chosen.emit()
         self.changed.emit()
 
-    def on_steps(self, message: p.PastSteps) -> None:
+    def on_message(self, message: p.StepMessage) -> None:
+        """Something about steps."""
+        if isinstance(message, p.PastSteps):
+            self._on_steps(message)
+        elif isinstance(message, p.RunOpened):
+            self._on_opened(message)
+        elif isinstance(message, p.PastProgress):
+            self._on_progress(message)
+            self.progressed.emit(message)
+        elif isinstance(message, p.RunAtStep):
+            self.followed.emit(message)
+        else:
+            self.ordered.emit(message)
+
+    def _on_steps(self, message: p.PastSteps) -> None:
         """Another training begins, or there is none any more."""
         self.forget()
-        self.first, self.last = message.first, 0
+        self._live = replace(self._live, first=message.first, last=0)
         self.changed.emit()
 
-    def on_progress(self, message: p.PastProgress) -> None:
+    def _on_opened(self, message: p.RunOpened) -> None:
+        """The steps of a kept run can be shown."""
+        request, run, step = self._opening
+        if message.request != request:
+            return
+        self._opening = (0, "", None)
+        self._choose(None)
+        self.run, self.title = run, self._title
+        self._of_run = Span(message.first, message.last, message.per_epoch)
+        self.differences = message.differences
+        self.show(message.last if step is None else step)
+
+    def on_failed(self, message: p.Failed) -> None:
+        """A run cannot be opened."""
+        if message.request == self._opening[0]:
+            self._opening = (0, "", None)
+            self.refused.emit(sentence(message.error))
+            self.changed.emit()
+
+    def _on_progress(self, message: p.PastProgress) -> None:
         """The step that is asked for is being computed."""
         if message.request == self._request and message.step == self.step:
+            if message.total and not self.progress[1]:
+                self._computing = time.monotonic()
             self.progress = message.done, message.total
             self.is_preparing = message.preparing
             self.changed.emit()
@@ -106,9 +242,19 @@ class ShownStep(QObject):
     def on_event(self, event: Event) -> None:
         """The training goes on."""
         if isinstance(event, Started):
-            self.per_epoch, self.first_epoch = event.steps_per_epoch, event.first_epoch
+            self._live = replace(
+                self._live, per_epoch=event.steps_per_epoch, first_epoch=event.first_epoch
+            )
         elif isinstance(event, (Steps, Diverged)):
-            self.last = event.last if isinstance(event, Steps) else event.step
+            last = event.last if isinstance(event, Steps) else event.step
+            self._live = replace(self._live, last=last)
             self.changed.emit()
         elif isinstance(event, Resumed):
-            self.last = event.step
+            self._live = replace(self._live, last=event.step)
+
+
+def left_text(seconds: float) -> str:
+    """How long something takes, roughly: ``3 s left``."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s left"
+    return f"{count(round(seconds / 60))} min left"

@@ -13,7 +13,7 @@ from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.panels.plots.curve import Curve
-from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
 COLORS = ("#D55E00", "#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 """They are told apart in both themes, and by people who see fewer colours."""
@@ -87,8 +87,11 @@ class RunOverlays(QObject):
         self._show()
 
     def _show(self) -> None:
-        drawn = (self._drawn[id][1] for id in self.colors if id in self._drawn)
-        self._plots.show_overlays([curve for curves in drawn for curve in curves])
+        drawn = {id: self._drawn[id] for id in self.colors if id in self._drawn}
+        self._plots.show_overlays(
+            [curve for _, curves in drawn.values() for curve in curves],
+            [DrawnRun(id, run.name, self.colors[id]) for id, (run, _) in drawn.items()],
+        )
 
 
 def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:

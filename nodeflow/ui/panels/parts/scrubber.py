@@ -15,13 +15,15 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.number_text import count
-from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.engine.shown_step import ShownStep, left_text
+from nodeflow.ui.core.engine.step_ops import StepOps
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.widgets import ElidedLabel, button, label
 
 DRAG_MS = 40
 """Pause of a drag before a step is asked for; the one before is given up then."""
+MOST_TITLE = 180
 PLAY_MS = 150
 """Between two steps that are played, at least; the next one waits for the values of the last."""
 
@@ -51,9 +53,15 @@ class Scrubber(QWidget):
 
     branch_requested = Signal(int)
 
-    def __init__(self, past: ShownStep, themes: ThemeManager) -> None:
+    def __init__(
+        self, past: ShownStep, ops: StepOps, themes: ThemeManager, of_runs: bool = False
+    ) -> None:
+        """
+        Args:
+            of_runs: only steps of kept runs are chosen here.
+        """
         super().__init__()
-        self._past = past
+        self._past, self._ops, self._of_runs = past, ops, of_runs
         self._direction = 0
         self.play_back, self.step_back = self._tool("Play backward"), self._tool("One step back")
         self.step_on, self.play_on = self._tool("One step on"), self._tool("Play forward")
@@ -66,6 +74,13 @@ class Scrubber(QWidget):
             tool.clicked.connect(slot)
         for tool in (self.play_back, self.play_on):
             tool.setCheckable(True)
+        self.by_op = self._tool("Op by op: play within the step, in the order of its kernels")
+        self.by_op.setCheckable(True)
+        self.by_op.toggled.connect(self._on_by_op)
+        self.of_run = ElidedLabel("", "strong")
+        self.of_run.setMaximumWidth(MOST_TITLE)
+        self.leave = self._tool("Leave this run: the steps of the training again")
+        self.leave.clicked.connect(past.leave_run)
         self.slider = StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the training")
         self.slider.setToolTip("Show every value as it was at this step")
@@ -77,18 +92,24 @@ class Scrubber(QWidget):
         self.number.valueChanged.connect(self._on_number)
         self.text = label("", "caption")
         self.text.setMinimumWidth(150)
+        self.cancel = button("Cancel", "link", self._on_cancel)
+        self.cancel.setToolTip("Do not compute this step")
         self.branch = button("Train from here", "", self._on_branch)
         self.branch.setToolTip("A new training that goes on from before this step")
         self.now = button("Back to now", "primary", past.back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[1])
-        for widget in (self.play_back, self.step_back, self.step_on, self.play_on):
+        for widget in (
+            *(self.of_run, self.leave),
+            *(self.play_back, self.step_back, self.step_on, self.play_on, self.by_op),
+        ):
             layout.addWidget(widget)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.number)
         layout.addSpacing(SPACE[1])
         layout.addWidget(self.text)
+        layout.addWidget(self.cancel)
         layout.addWidget(self.branch)
         layout.addWidget(self.now)
         self._drag = QTimer(self, singleShot=True, interval=DRAG_MS)
@@ -96,6 +117,7 @@ class Scrubber(QWidget):
         self._play = QTimer(self, interval=PLAY_MS)
         self._play.timeout.connect(self._play_on)
         past.changed.connect(self.refresh)
+        ops.changed.connect(self.refresh)
         themes.follow(self.set_theme)
         self.refresh()
 
@@ -116,12 +138,15 @@ class Scrubber(QWidget):
             drawn = icon(name, theme, "ink", 16)
             forward.setIcon(drawn)
             backward.setIcon(QIcon(drawn.pixmap(QSize(16, 16) * 2).transformed(mirrored)))
+        self.by_op.setIcon(icon("list-ordered", theme, "ink", 16))
+        self.leave.setIcon(icon("x", theme, "ink", 16))
 
     @Slot()
     def refresh(self) -> None:
         """Show which steps there are, and which one is shown."""
         past = self._past
-        self.setVisible(past.is_possible)
+        of_run = bool(past.run or past.opening)
+        self.setVisible(of_run if self._of_runs else past.is_possible or of_run)
         shown = past.last if past.step is None else past.step
         if not self._drag.isActive():
             for widget in (self.slider, self.number):
@@ -130,25 +155,46 @@ class Scrubber(QWidget):
                 widget.setValue(shown)
                 widget.blockSignals(False)
         self.slider.setPageStep(max(1, past.per_epoch))
-        self.now.setVisible(past.step is not None)
-        self.branch.setVisible(past.step is not None)
-        self.step_back.setEnabled(shown > past.first)
-        self.play_back.setEnabled(shown > past.first)
-        self.step_on.setEnabled(past.step is not None and shown < past.last)
-        self.play_on.setEnabled(past.step is not None and shown < past.last)
+        self.of_run.setText(past.title)
+        for widget in (self.of_run, self.leave):
+            widget.setVisible(bool(past.run))
+        is_past = past.step is not None
+        self.now.setVisible(is_past and not past.run)
+        self.branch.setVisible(is_past)
+        self.cancel.setVisible(past.is_computing or bool(past.opening))
+        back = shown > past.first or self._ops.can_move(-1)
+        on = is_past and (shown < past.last or self._ops.can_move(1))
+        for widget, possible in (
+            (self.step_back, back),
+            (self.play_back, back),
+            (self.step_on, on),
+            (self.play_on, on),
+        ):
+            widget.setEnabled(possible and not past.opening)
+        self.by_op.setEnabled(is_past)
+        self.by_op.blockSignals(True)
+        self.by_op.setChecked(self._ops.is_on)
+        self.by_op.blockSignals(False)
         self.text.setText(self._words())
-        if past.step is None:
+        if not is_past:
             self._stop()
 
     def _words(self) -> str:
         past = self._past
+        if past.opening:
+            return "Reading the data…"
         if past.step is None:
-            return f"Now, after {count(past.last)} steps"
+            made = f"after {count(past.last)} steps"
+            return f"Ended {made}" if past.run else f"Now, {made}"
         if past.is_preparing:
             return "Preparing…"
         if not past.is_there:
             done, total = past.progress
-            return f"Computing… {100 * done // total} %" if total else "Computing…"
+            left = past.seconds_left
+            share = f" {100 * done // total} %" if total else ""
+            return f"Computing…{share}{f', {left_text(left)}' if left is not None else ''}"
+        if self._ops.is_on:
+            return self._ops.words
         epoch = past.epoch_of(past.step)
         return f"As it was in epoch {count(epoch)}" if epoch else "As it was"
 
@@ -183,8 +229,25 @@ class Scrubber(QWidget):
         if self._past.step is not None:
             self.branch_requested.emit(self._past.step)
 
+    @Slot()
+    def _on_cancel(self) -> None:
+        if self._past.opening:
+            self._past.leave_run()
+        else:
+            self._past.back()
+
+    @Slot(bool)
+    def _on_by_op(self, on: bool) -> None:
+        self._stop()
+        if on:
+            self._ops.begin()
+        else:
+            self._ops.end()
+
     def _move(self, by: int) -> None:
         past = self._past
+        if self._ops.is_on and self._ops.move(by):
+            return
         past.show((past.last if past.step is None else past.step) + by)
 
     # ---- playing ------------------------------------------------------------------------------
@@ -214,9 +277,11 @@ class Scrubber(QWidget):
     @Slot()
     def _play_on(self) -> None:
         past = self._past
-        if past.step is None or not past.is_there:
+        if past.step is None or not past.is_there or self._ops.is_waiting:
             return
-        if past.first <= past.step + self._direction <= past.last:
+        if self._ops.can_move(self._direction):
+            self._ops.move(self._direction)
+        elif past.first <= past.step + self._direction <= past.last:
             self._move(self._direction)
         else:
             self._stop()

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
+
+
+@dataclass(frozen=True)
+class DrawnRun:
+    """A kept run whose curves are drawn."""
+
+    id: str
+    title: str
+    color: str
 
 
 class SharedPlots(QObject):
@@ -25,11 +35,12 @@ class SharedPlots(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.overlays: tuple[Curve, ...] = ()
+        self.runs: tuple[DrawnRun, ...] = ()
         self.cursor: int | None = None
 
-    def show_overlays(self, curves: Iterable[Curve]) -> None:
+    def show_overlays(self, curves: Iterable[Curve], runs: Iterable[DrawnRun] = ()) -> None:
         """Draw these curves of other runs, each in the plots of its name."""
-        self.overlays = tuple(curves)
+        self.overlays, self.runs = tuple(curves), tuple(runs)
         self.overlays_changed.emit()
 
     def smooth_overlays(self, smoothing: float) -> None:

@@ -4,7 +4,7 @@
 #             what tests/volumes.py lists: 100 000 sequences of edits, 10 000 kills, a long session
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
 #                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
-#                    of single nodes; ONNX_PYTHON=a python with onnx 1.22.0; and event files in
+#                    of nodes; ONNX_PYTHON=a python with onnx 1.22.0; and event files in
 #                    TensorBoard; TENSORBOARD_PYTHON=a python with tensorboard and tensorboardX
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs

@@ -195,6 +195,30 @@ COMMANDS = (
         ),
     ),
     Command(
+        "import",
+        "open a model of another program: a file of ONNX",
+        "nodeflow.cli.import_model:import_model",
+        (
+            option("model", help="the .onnx file", metavar="FILE.onnx"),
+            option(
+                "-o",
+                "--output",
+                help="file to write, its weights beside it (default: the name of the model, with "
+                ".flow)",
+                metavar="OUT.flow",
+            ),
+            option(
+                "--trainable",
+                help="let a training change the weights (default: they are frozen)",
+                action="store_true",
+            ),
+            option("--force", help="overwrite the file and its weights", action="store_true"),
+            READ_LIMIT,
+            ANY_FILE,
+            JSON,
+        ),
+    ),
+    Command(
         "check",
         "list all problems of one or more graphs, with node and port",
         "nodeflow.cli.check:check",

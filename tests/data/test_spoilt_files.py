@@ -27,10 +27,13 @@ from nodeflow.document.io.flow import dumps
 from nodeflow.document.io.journal import Journal, pending, recover
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.exchange.onnx.file import read_model
+from nodeflow.exchange.onnx.reading import graph_of
 from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.graph.types import TensorType
 from nodeflow.train.saving.weights import load_saved, save_weights
 from tests.data.byte_mutations import mutant
+from tests.exchange.onnx.models import branches, with_functions
 from tests.volumes import is_nightly, seeds
 
 USUAL, BATCH = 60, 5_000
@@ -177,6 +180,14 @@ def left(path: Path) -> object:
     return pending(path.parent)
 
 
+def onnx() -> bytes:
+    return with_functions().SerializeToString()
+
+
+def translated(path: Path) -> object:
+    return graph_of(read_model(path))
+
+
 READERS: dict[str, tuple[str, Callable[[], bytes], list[Reader]]] = {
     "npy": ("x.npy", npy, [read_npy, rows("npy"), survey, feed]),
     "npz": ("x.npz", npz, [arrays, rows("npz"), survey, feed]),
@@ -197,6 +208,8 @@ READERS: dict[str, tuple[str, Callable[[], bytes], list[Reader]]] = {
     "webp": ("x.webp", lambda: picture("WEBP", lossless=True), [pixels]),
     "tiff": ("x.tiff", lambda: picture("TIFF"), [pixels]),
     "packed tiff": ("x.tiff", lambda: picture("TIFF", compression="tiff_lzw"), [pixels]),
+    "onnx": ("x.onnx", onnx, [translated]),
+    "onnx of branches": ("x.onnx", lambda: branches().SerializeToString(), [translated]),
     "weights": ("x.safetensors", weights, [load_saved]),
     "graph in png": ("x.png", png_with_graph, [load_picture]),
     "graph in svg": ("x.svg", svg_with_graph, [load_picture]),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from unittest.mock import patch
+
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.data.catalog import open_dataset
@@ -10,6 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
+from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.summary.reading import event_folders
 
 from .provocations import (
@@ -35,6 +39,12 @@ def rename(name: str, taken: bool = False) -> None:
     if taken:
         commands.rename(document, commands.add_node(document, "constant", (0, 0)), name)
     commands.rename(document, node, name)
+
+
+def without_onnx() -> None:
+    """What an import of the package says where it is not installed."""
+    with patch.dict(sys.modules, {"onnx": None}):
+        onnx_package()
 
 
 def formula(text: str) -> None:
@@ -132,6 +142,8 @@ TABLE: dict[str, Provocation] = {
         ("train", "a.flow", "--save-weights", "gone/w.safetensors", "--no-run"),
         {"a.flow": DIVERGING},
     ),
+    "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
+    "OnnxMissing": Provocation(call=without_onnx),
     "JournalError": Provocation(call=lambda: journal_of("nothing\n")),
     "MissingResource": Provocation(call=lambda: resources.example("mnits")),
     "EventFileProblem": Provocation(call=lambda: event_folders(".")),

@@ -11,6 +11,7 @@ from nodeflow.document.analysis.column_types import StillReading
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
 from nodeflow.document.analysis.flow import flow_inputs, flow_outputs
+from nodeflow.document.analysis.foreign import foreign_outputs, foreign_problem, is_foreign
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, bypass_routes, mode_of
 from nodeflow.document.analysis.paths import find_name, find_variable, variables_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
@@ -196,6 +197,9 @@ def _infer(
             "inputs and outputs of a subgraph exist only inside one", hint="Remove the node."
         )
     op = plain_declaration(record.op)
+    if op is None and is_foreign(record):
+        problems.append(foreign_problem(record))
+        return foreign_outputs(record)
     if op is None:
         raise UnknownOp(
             f"there is no op {record.op!r}",

@@ -1,0 +1,61 @@
+"""``nodeflow import``: a model of another program as a ``.flow`` file."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.values import ArgumentProblem
+from nodeflow.exchange.onnx.reading import WEIGHTS_SUFFIX, Opened
+from nodeflow.exchange.onnx.reading import import_model as written
+from nodeflow.number_text import bytes_text
+
+SHOWN = 8
+"""Kinds of nodes without a counterpart that a message names."""
+
+
+def import_model(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write a document and its weights.
+
+    Raises:
+        ArgumentProblem: an output exists.
+        OnnxMissing, FileProblem: the model cannot be read, or a file cannot be written.
+    """
+    source = environment.path(arguments.model)
+    target = environment.path(arguments.output or f"{Path(arguments.model).stem}.flow")
+    for place in (target, target.with_suffix(WEIGHTS_SUFFIX)):
+        if place.exists() and not arguments.force:
+            raise ArgumentProblem(
+                f"{place.name} exists", hint="Choose another name with -o, or use --force."
+            )
+    opened = written(source, target, trainable=arguments.trainable)
+    nodes = sum(n.derived_from is None for n in opened.graph.nodes)
+    size = sum(array.nbytes for array in opened.weights.values())
+    if arguments.json:
+        facts = {
+            "file": str(target),
+            "nodes": nodes,
+            "weights": len(opened.weights),
+            "inputs": {name: str(t.type) for name, t in opened.inputs.items()},
+            "outputs": {name: str(t.type) for name, t in opened.outputs.items()},
+            "missing": dict(opened.missing),
+        }
+        environment.print(json_line(facts))
+        return
+    weights = f", {plural(len(opened.weights), 'array')} of weights ({bytes_text(size)})"
+    environment.print(f"{target.name}: {plural(nodes, 'node')}{weights if size else ''}")
+    _say_missing(opened, environment)
+
+
+def _say_missing(opened: Opened, environment: Environment) -> None:
+    """Name what has no counterpart, each reason once."""
+    reasons = Counter(opened.missing.values())
+    for reason, count in reasons.most_common(SHOWN):
+        first = next(name for name, why in opened.missing.items() if why == reason)
+        more = f" and {count - 1} more" if count > 1 else ""
+        environment.message(f"nodeflow: {first}{more} cannot be computed: {reason}")
+    if len(reasons) > SHOWN:
+        environment.message(f"nodeflow: {len(reasons) - SHOWN} more reasons; --json has all")

@@ -1,0 +1,86 @@
+"""What nodes of an ONNX file are called here: its own names, as far as they are lawful."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nodeflow.document.model.names import LONGEST
+
+_AUTOMATIC = re.compile(
+    r"onnx::\w+|val_\d+|_?\d+|.*[Cc]onstant(_\d+)?(_output_\d+)?|const_?\w*__\d+"
+)
+"""Names that programs give to values which nobody named."""
+_ROLES = {
+    "Conv": ("", "weight", "bias"),
+    "ConvTranspose": ("", "weight", "bias"),
+    "Gemm": ("", "weight", "bias"),
+    "MatMul": ("weight", "weight"),
+    "BatchNormalization": ("", "scale", "offset", "mean", "variance"),
+    "LayerNormalization": ("", "scale", "offset"),
+    "InstanceNormalization": ("", "scale", "offset"),
+    "LSTM": ("", "kernel", "recurrent_kernel", "bias", "", "initial_h", "initial_c"),
+    "GRU": ("", "kernel", "recurrent_kernel", "bias", "", "initial_h"),
+    "RNN": ("", "kernel", "recurrent_kernel", "bias", "", "initial_h"),
+    "Gather": ("table", "indices"),
+    "Add": ("bias", "bias"),
+    "Mul": ("factor", "factor"),
+    "Div": ("", "divisor"),
+    "Pow": ("", "exponent"),
+}
+
+
+def lawful(part: str) -> str:
+    """One part of a name with ``_`` for what a name cannot have."""
+    clean = re.sub(r"[^A-Za-z0-9_]", "_", part)
+    return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"
+
+
+def path(name: str, fallback: str = "node") -> str:
+    """A name in scopes: ``/layers.0/Conv`` is ``layers_0/Conv``."""
+    parts = [lawful(part) for part in re.split(r"/|::", name) if part] or [lawful(fallback)]
+    while len("/".join(parts)) > LONGEST - 20 and len(parts) > 1:
+        parts.pop(0)
+    return "/".join(parts)[-(LONGEST - 20) :].lstrip("/0123456789") or lawful(fallback)
+
+
+def value_name(name: str) -> str:
+    """The name of an input or output of the graph, in no scope."""
+    return lawful(name)[: LONGEST - 20]
+
+
+def is_automatic(name: str) -> bool:
+    """Whether a program, not a person, named a value."""
+    return not name or _AUTOMATIC.fullmatch(name) is not None
+
+
+def belongs(name: str, around: str) -> bool:
+    """Whether the name of a weight puts it into a scope."""
+    parts, scope = _split(name), _split(around)
+    return is_automatic(name) or (len(parts) > len(scope) and parts[: len(scope)] == scope)
+
+
+def weight_name(name: str, raw_reader: str, reader: str, op: str, index: int) -> str:
+    """What a weight is called: in the scope of the node that reads it, if it belongs there.
+
+    Args:
+        raw_reader: the name of that node in the file.
+        reader: its name here.
+        op: its type.
+        index: which of its inputs the weight is.
+    """
+    scope, _, own = reader.rpartition("/")
+    prefix = f"{scope}/" if scope else ""
+    if is_automatic(name):
+        roles = _ROLES.get(op, ())
+        role = roles[index] if index < len(roles) and roles[index] else "value"
+        return f"{prefix}{own}_{role}"
+    parts = _split(name)
+    around = _split(raw_reader)[:-1]
+    if around and parts[: len(around)] == around and len(parts) > len(around):
+        return prefix + lawful("_".join(parts[len(around) :]))
+    return path("/".join(parts))
+
+
+def _split(name: str) -> Sequence[str]:
+    return [part for part in re.split(r"[./]|::", name) if part]

@@ -1,0 +1,77 @@
+"""A node of an ONNX file that has no counterpart: it keeps all that it is, and computes nothing.
+
+Files hold it as a node of the op ``onnx/OPTYPE``, which nobody registers: what depends on it is
+left out of a run, as with any op that is not known, and the node says what is missing. While a
+graph is written as ONNX, `known` lets the op exist, so that the node goes back as it came.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nodeflow.document.analysis.foreign import FOREIGN
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.shapes import UNKNOWN
+from nodeflow.graph.types import TensorType
+
+PREFIX = FOREIGN
+
+
+class Opaque(Op):
+    """All nodes of one type."""
+
+    category = "Internal"
+    hidden = True
+    stateful = True
+    doc = "A node of an ONNX file that nodeflow keeps and cannot compute."
+    inputs = (Port("inputs", "What the node reads.", variadic=True),)
+    outputs = (Port("outs", variadic=True),)
+    attrs = (
+        Attr("missing", "string", "", "Why it cannot be computed."),
+        Attr("types", "json", [], "Dtype and shape of each output.", hidden=True),
+        Attr("node", "string", "", "The node as the file has it.", hidden=True),
+        Attr("opset", "int", 1, "The opset of its domain.", hidden=True),
+    )
+
+    def __init__(self, op_id: str) -> None:
+        self.id = op_id
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        return [
+            TensorType(dtype, UNKNOWN if shape is None else tuple(shape))
+            for dtype, shape in attrs["types"]
+        ]
+
+
+def op_id(domain: str, op_type: str) -> str:
+    """What a document calls the op of such nodes."""
+    return f"{PREFIX}{domain}/{op_type}" if domain else f"{PREFIX}{op_type}"
+
+
+def encoded(node: Any) -> str:
+    """A node as text."""
+    return base64.b64encode(node.SerializeToString(deterministic=True)).decode("ascii")
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of a node."""
+    return base64.b64decode(text, validate=True)
+
+
+@contextmanager
+def known(records: Iterable[NodeRecord]) -> Iterator[None]:
+    """Within the block the ops of these nodes exist."""
+    ids = {r.op for r in records if r.op.startswith(PREFIX) and r.op not in REGISTRY}
+    for one in ids:
+        REGISTRY.put(Opaque(one))
+    try:
+        yield
+    finally:
+        for one in ids:
+            REGISTRY.remove(one)

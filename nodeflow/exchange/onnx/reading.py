@@ -1,0 +1,148 @@
+"""From a file of ONNX to a document and its weights: what ``nodeflow import`` and the window do.
+
+Weights are variables, whose values go into a file of weights beside the document; small arrays are
+constants. Names, scopes and functions are those of the file; what is built alike is folded into
+subgraphs, as with a graph made in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nodeflow as nf
+from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.exchange.onnx import names
+from nodeflow.exchange.onnx.blocks import names_in_blocks
+from nodeflow.exchange.onnx.errors import OnnxFileError
+from nodeflow.exchange.onnx.file import array_of, read_model
+from nodeflow.exchange.onnx.translate import Translator, type_of
+from nodeflow.exchange.onnx.values import Scope
+from nodeflow.file_reading import within_memory
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.train.saving.weights import save_weights
+
+WEIGHTS_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model as a graph.
+
+    Attributes:
+        inputs: name in the file -> placeholder.
+        outputs: name in the file -> tensor.
+        weights: variable -> its values.
+        missing: node that has no counterpart -> why.
+    """
+
+    graph: Graph
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    weights: Mapping[str, np.ndarray]
+    missing: Mapping[str, str]
+
+
+def graph_of(model: Any, *, trainable: bool = False, fold: bool = True) -> Opened:
+    """A model as a graph; its variables hold zeros, and `Opened.weights` their values.
+
+    Args:
+        trainable: whether weights are to be trained; statistics of batches never are.
+        fold: give repeated blocks of nodes without scopes a scope each.
+
+    Raises:
+        OnnxFileError: a node reads what nothing makes, or an array is damaged.
+    """
+    try:
+        with within_memory("the model"):
+            return _graph_of(model, trainable, fold)
+    except NodeflowError:
+        raise
+    except Exception as error:  # names that are no text, among others
+        raise OnnxFileError(f"the model is damaged: {error}") from None
+
+
+def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
+    proto = model.graph
+    graph = Graph()
+    with graph:
+        translator = Translator(model, graph, trainable)
+        scope = Scope(translator.weights)
+        arrays = {t.name: t for t in proto.initializer}
+        inputs: dict[str, Tensor] = {}
+        for value in proto.input:
+            if value.name in arrays or value.name in inputs:
+                continue
+            type_ = type_of(value)
+            if type_ is None:
+                raise OnnxFileError(
+                    f"the input {value.name!r} is no tensor of a dtype that nodeflow has"
+                )
+            shape = list(type_.shape) if type_.has_rank else None
+            tensor = nf.placeholder(type_.dtype, shape, name=names.value_name(value.name))
+            scope.put(value.name, tensor)
+            inputs[value.name] = tensor
+        for name, tensor in arrays.items():
+            scope.put_array(name, array_of(tensor))
+        translator.weights.frozen = _statistics(model)
+        if fold:
+            translator.in_blocks = names_in_blocks(proto)
+        translator.nodes(proto.node, scope)
+        outputs = {o.name: _output(o.name, scope, graph) for o in proto.output}
+        keep = {t.node for t in (*outputs.values(), *inputs.values())}
+        graph.discard_since(0, keep=keep)
+    translator.weights.forget_missing()
+    missing = {n: why for n, why in translator.missing.items() if n in graph}
+    return Opened(graph, inputs, outputs, translator.weights.arrays, missing)
+
+
+def _output(name: str, scope: Scope, graph: Graph) -> Tensor:
+    """An output of the graph, called as in the file."""
+    if scope.holder(name) is None:
+        raise OnnxFileError(f"nothing makes the output {name!r}")
+    made, called = scope.tensor(name), names.value_name(name)
+    if made.node.name == called and made.index == 0:
+        return made
+    with graph.name_scope(None):
+        return nf.identity(made, name=called)
+
+
+def _statistics(model: Any) -> set[str]:
+    found: set[str] = set()
+    for nodes in (model.graph.node, *(f.node for f in model.functions)):
+        for node in nodes:
+            if node.op_type == "BatchNormalization":
+                found.update(node.input[3:5])
+    return found
+
+
+def document_of(opened: Opened) -> Document:
+    """The document of a model, laid out."""
+    return from_graph(opened.graph)
+
+
+def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened:
+    """Writes a file of ONNX as a ``.flow`` file with its weights beside it.
+
+    Raises:
+        OnnxMissing, OnnxFileError, ReadRefused: as `read_model`.
+        FileProblem: the target cannot be written.
+    """
+    opened = graph_of(read_model(path), trainable=trainable)
+    document = document_of(opened)
+    if opened.weights:
+        place = target.with_suffix(WEIGHTS_SUFFIX)
+        save_weights(place, opened.weights)
+        document.fill("weights", "", place.name)
+    flow.save(document, target)
+    return opened
+
+
+__all__ = ["Opened", "document_of", "graph_of", "import_model"]

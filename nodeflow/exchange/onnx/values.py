@@ -1,0 +1,146 @@
+"""What the names of values mean while a file is read: arrays that are known, and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import nodeflow as nf
+from nodeflow.exchange.onnx.errors import OnnxFileError
+from nodeflow.graph.graph import Graph, Tensor, get_default_graph
+from nodeflow.graph.types import dtype_name, number_kind
+
+FEW = 4
+"""Numbers up to which an array is a constant, whose value the file shows; others are variables,
+whose values are in the file of weights."""
+FEW_INTEGERS = 256
+
+
+def is_few(array: np.ndarray) -> bool:
+    """Whether an array becomes a constant."""
+    return array.size <= (FEW if number_kind(array.dtype) == "f" else FEW_INTEGERS)
+
+
+class Weights:
+    """The arrays of a file as nodes, each made where it is first read.
+
+    Attributes:
+        arrays: variable -> its values.
+        trainable: whether numbers are to be trained.
+        frozen: names of values that never are: statistics.
+    """
+
+    def __init__(self, graph: Graph, trainable: bool) -> None:
+        self.graph, self.trainable = graph, trainable
+        self.arrays: dict[str, np.ndarray] = {}
+        self.frozen: set[str] = set()
+        self.name_for: Callable[[str], str] = lambda name: name
+        self._made: dict[Any, Tensor] = {}
+
+    def tensor(self, name: str, array: np.ndarray) -> Tensor:
+        """The node of an array."""
+        key: Any = (name, array.shape, hash(array.tobytes()))
+        make = self._variable
+        if is_few(array):
+            key, make = (*key, get_default_graph()), self._constant
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = make(name, array)
+        return found
+
+    def forget_missing(self) -> None:
+        """Forgets nodes that are in no graph any more."""
+        self._made = {
+            key: t
+            for key, t in self._made.items()
+            if t.node.name in t.graph and t.graph.node(t.node.name) is t.node
+        }
+        self.arrays = {name: a for name, a in self.arrays.items() if name in self.graph}
+
+    def _constant(self, name: str, array: np.ndarray) -> Tensor:
+        graph = get_default_graph()
+        with graph.name_scope(None):
+            return nf.constant(array, name=self.name_for(name))
+
+    def _variable(self, name: str, array: np.ndarray) -> Tensor:
+        trainable = self.trainable and number_kind(array.dtype) == "f" and name not in self.frozen
+        attrs = {
+            "dtype": dtype_name(array.dtype),
+            "shape": list(array.shape),
+            "value": False if array.dtype.kind == "b" else 0,
+            "trainable": trainable,
+        }
+        with get_default_graph().name_scope(None):
+            node = self.graph.add_node("variable", (), attrs, name=self.name_for(name))
+        self.arrays[node.name] = array
+        return node.outputs[0]
+
+
+class Scope:
+    """Names of values in one graph, and in those around it.
+
+    Implements `call.Values`.
+    """
+
+    def __init__(self, weights: Weights, outer: Scope | None = None) -> None:
+        self.weights, self.outer = weights, outer
+        self.arrays: dict[str, tuple[str, np.ndarray]] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.known: dict[Tensor, np.ndarray] = {} if outer is None else outer.known
+
+    def put(self, name: str, value: Tensor) -> None:
+        self.tensors[name] = value
+
+    def put_array(self, name: str, array: np.ndarray, called: str | None = None) -> None:
+        self.arrays[name] = (called or name, array)
+
+    def put_same(self, name: str, of: Scope, other: str) -> None:
+        """A name for what another scope has: an input of a function."""
+        where = of.holder(other)
+        if where is None:
+            return
+        if other in where.tensors:
+            self.tensors[name] = where.tensors[other]
+        else:
+            self.arrays[name] = where.arrays[other]
+
+    def holds_weight(self, name: str) -> bool:
+        """Whether a name is that of an array which becomes a variable."""
+        where = self.holder(name)
+        if where is None or name not in where.arrays:
+            return False
+        return not is_few(where.arrays[name][1])
+
+    def holder(self, name: str) -> Scope | None:
+        """The innermost scope that has a name."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.tensors and name not in scope.arrays:
+            scope = scope.outer
+        return scope
+
+    def tensor(self, name: str) -> Tensor:
+        where = self._holder(name)
+        if name in where.tensors:
+            return where.tensors[name]
+        return self.weights.tensor(*where.arrays[name])
+
+    def array(self, name: str) -> np.ndarray | None:
+        where = self._holder(name)
+        if name in where.arrays:
+            return where.arrays[name][1]
+        tensor = where.tensors[name]
+        found = self.known.get(tensor)
+        return tensor.type.array if found is None else found
+
+    def arranged(self, name: str, array: np.ndarray) -> Tensor:
+        where = self._holder(name)
+        called = where.arrays[name][0] if name in where.arrays else name
+        return self.weights.tensor(called, array)
+
+    def _holder(self, name: str) -> Scope:
+        where = self.holder(name)
+        if where is None:
+            raise OnnxFileError(f"a node reads {name!r}, which nothing makes")
+        return where

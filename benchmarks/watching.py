@@ -1,10 +1,16 @@
 """Training while one looks: how much the window takes from the engine, and how quick it stays.
 
     python benchmarks/watching.py [--seconds 6] [--rounds 2]
+    python benchmarks/watching.py --memory 1000
 
 The MNIST example trains headless (the same engine process, nobody watching) and in the real window
-of 1920 x 1080 with live plots and values, in turns. Meanwhile the window's user pans, sixty
-events a second; a frame is measured from the event being posted to its paint being flushed.
+of 1920 x 1080 with live plots and values, in turns, without and with the views of plots, classes,
+distributions and points on its nodes. Meanwhile the window's user pans, sixty events a second; a
+frame is measured from the event being posted to its paint being flushed.
+
+Beside steps a second stands the processor time of a step, of the window and of all processes: on a
+machine that others use, that one can be compared. With ``--memory`` a small set is trained for so
+many epochs in the window, and the memory of both processes is read as it goes on.
 """
 
 from __future__ import annotations
@@ -16,13 +22,16 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from canvas_desk import Desk, Paints, figures
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPointF, Qt
+from processor_time import Cost, family, resident_bytes
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPointF, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient
@@ -32,6 +41,19 @@ from nodeflow.ui.app import make_window
 from nodeflow.ui.core.settings import Settings
 
 PATIENCE = 60.0
+VIEWS: dict[str, dict[str, str]] = {
+    "W1": {"kind": "distribution"},
+    "W2": {"kind": "distribution", "of": "gradient"},
+    "b1": {"kind": "distribution", "of": "update"},
+    "hidden": {"kind": "distribution"},
+    "logits": {"kind": "projection"},
+    "probabilities": {"kind": "roc"},
+    "p": {"kind": "precision_recall"},
+    "log_p": {"kind": "class_accuracy"},
+}
+"""By node of the example: what is shown on it beside the plots of the training."""
+EACH = 20
+"""How often memory is read in a training."""
 
 
 def handle_events() -> None:
@@ -54,16 +76,32 @@ class Rate:
                 self.compiled.set()
 
 
-def graph(folder: Path) -> Path:
-    """The example, with epochs for longer than anyone looks."""
-    document = flow.load(example("mnist"))
-    commands.set_training(document, epochs=100_000)
-    path = folder / "mnist.flow"
+def graph(folder: Path, views: bool = False, name: str = "mnist", epochs: int = 100_000) -> Path:
+    """An example, with epochs for longer than anyone looks."""
+    document = flow.load(example(name))
+    commands.set_training(document, epochs=epochs)
+    for node, view in VIEWS.items() if views else ():
+        set_view(document, document.node_named(node).id, dict(view))
+    path = folder / f"{name}{'_views' if views else ''}.flow"
     flow.save(document, path)
     return path
 
 
-def headless(path: Path, seconds: float) -> float:
+Measured = tuple[float, float, float]
+"""Steps a second; milliseconds of processor for a step, of this process and of all."""
+
+
+def measured(rate: Rate, wait: Callable[[], object]) -> Measured:
+    """What a training does while something else is done."""
+    cost, begun, start = Cost(), rate.steps, time.perf_counter()
+    wait()
+    steps, seconds = rate.steps - begun, time.perf_counter() - start
+    cost.stop()
+    each = 1000 / max(1, steps)
+    return steps / seconds, cost.own * each, (cost.own + cost.others) * each
+
+
+def headless(path: Path, seconds: float) -> Measured:
     rate = Rate()
     client = EngineClient(rate.take)
     client.start()
@@ -73,9 +111,7 @@ def headless(path: Path, seconds: float) -> float:
         if not rate.compiled.wait(PATIENCE):
             raise SystemExit("the compiled tier did not take over")
         time.sleep(1.0)
-        begun, start = rate.steps, time.perf_counter()
-        time.sleep(seconds)
-        return (rate.steps - begun) / (time.perf_counter() - start)
+        return measured(rate, lambda: time.sleep(seconds))
     finally:
         client.close()
 
@@ -108,35 +144,37 @@ class Watching(Desk):
             time.sleep(0.002)
 
     def idle(self, seconds: float) -> None:
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            handle_events()
-            time.sleep(0.002)
+        loop = QEventLoop()
+        QTimer.singleShot(round(1000 * seconds), loop.quit)
+        loop.exec()
 
-    def pan(self, seconds: float) -> tuple[float, dict[str, float]]:
+    def pan(self, seconds: float) -> tuple[Measured, dict[str, float]]:
         """Steps a second, and the frames' figures, while the middle button drags the view."""
         middle, button = QPointF(self.canvas.rect().center()), Qt.MouseButton.MiddleButton
         self.mouse(QEvent.Type.MouseButtonPress, middle, button)
-        begun, start, wall, tick = self.rate.steps, time.perf_counter(), [], 0
-        while time.perf_counter() - start < seconds:
-            painted, posted = self.paints.count, time.perf_counter()
-            tick += 1
-            self.mouse(QEvent.Type.MouseMove, middle + QPointF(abs(tick % 60 - 30) * 8, 0), button)
-            while self.paints.count == painted and time.perf_counter() - posted < 1:
-                handle_events()
-            wall.append(time.perf_counter() - posted)
-            while time.perf_counter() - posted < 1 / 60:
-                handle_events()
-                time.sleep(0.001)
-        rate = (self.rate.steps - begun) / (time.perf_counter() - start)
-        self.mouse(QEvent.Type.MouseButtonRelease, middle, button)
-        return rate, figures(wall)
+        wall: list[float] = []
 
-    def watch(self, seconds: float) -> float:
+        def drag() -> None:
+            tick, start = 0, time.perf_counter()
+            while time.perf_counter() - start < seconds:
+                painted, posted = self.paints.count, time.perf_counter()
+                tick += 1
+                at = middle + QPointF(abs(tick % 60 - 30) * 8, 0)
+                self.mouse(QEvent.Type.MouseMove, at, button)
+                while self.paints.count == painted and time.perf_counter() - posted < 1:
+                    handle_events()
+                wall.append(time.perf_counter() - posted)
+                while time.perf_counter() - posted < 1 / 60:
+                    handle_events()
+                    time.sleep(0.001)
+
+        found = measured(self.rate, drag)
+        self.mouse(QEvent.Type.MouseButtonRelease, middle, button)
+        return found, figures(wall)
+
+    def watch(self, seconds: float) -> Measured:
         """Steps a second while nobody touches anything."""
-        begun, start = self.rate.steps, time.perf_counter()
-        self.idle(seconds)
-        return (self.rate.steps - begun) / (time.perf_counter() - start)
+        return measured(self.rate, lambda: self.idle(seconds))
 
     def close(self) -> None:
         self.window.link.close()
@@ -146,28 +184,67 @@ class Watching(Desk):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
+def memory(folder: Path, epochs: int) -> None:
+    """Megabytes of the window and of its processes over many epochs of a small set."""
+    desk = Watching(graph(folder, name="spirals", epochs=epochs))
+    done: list[events.Done] = []
+    ended: list[int] = [0]
+
+    def take(message: object) -> None:
+        if isinstance(message, events.Done):
+            done.append(message)
+        elif isinstance(message, events.Epoch):
+            ended[0] = message.epoch
+
+    desk.window.link.training.connect(take)
+    rows: list[tuple[int, float, float]] = []
+    while not done:
+        desk.idle(0.1)
+        if done or ended[0] >= len(rows) * epochs / EACH:
+            own, *others = (resident_bytes(pid) / 1e6 for pid in family(os.getpid()))
+            rows.append((ended[0], own, sum(others)))
+            row = {"case": "memory", "epoch": ended[0]}
+            print(json.dumps({**row, "window_mb": round(own), "engine_mb": round(sum(others))}))
+    half = [row for row in rows if row[0] >= epochs / 2]
+    growth = {"window_mb": half[-1][1] - half[0][1], "engine_mb": half[-1][2] - half[0][2]}
+    shown = {name: round(value, 1) for name, value in growth.items()}
+    print(json.dumps({"case": "growth over the second half", "epochs": epochs, **shown}))
+    desk.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--memory", type=int, default=0, metavar="EPOCHS")
     options = parser.parse_args()
-    rates: dict[str, list[float]] = {"headless": [], "watched": [], "panned": []}
+    found: dict[str, list[Measured]] = {}
     frames: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
         os.environ.update(XDG_STATE_HOME=name, NODEFLOW_RUNS=f"{name}/runs")  # kept, as for users
-        path = graph(Path(name))
+        if options.memory:
+            memory(Path(name), options.memory)
+            return
+        plain, with_views = graph(Path(name)), graph(Path(name), views=True)
         for _ in range(options.rounds):
-            rates["headless"].append(headless(path, options.seconds))
-            desk = Watching(path)
-            rates["watched"].append(desk.watch(options.seconds))
-            rate, found = desk.pan(options.seconds)
-            rates["panned"].append(rate)
-            frames.append(found)
-            desk.close()
-    middle = {case: statistics.median(found) for case, found in rates.items()}
-    for case, found in middle.items():
-        line = {"case": case, "steps_per_s": round(found, 1)}
-        print(json.dumps({**line, "of_headless": round(found / middle["headless"], 3)}))
+            found.setdefault("headless", []).append(headless(plain, options.seconds))
+            for path, cases in ((plain, ("watched", "panned")), (with_views, ("all views",))):
+                desk = Watching(path)
+                for case in cases:
+                    if case == "panned":
+                        values, shown = desk.pan(options.seconds)
+                        frames.append(shown)
+                    else:
+                        values = desk.watch(options.seconds)
+                    found.setdefault(case, []).append(values)
+                desk.close()
+    middle = {case: [statistics.median(column) for column in zip(*rows, strict=True)]
+              for case, rows in found.items()}  # fmt: skip
+    for case, (steps, own, every) in middle.items():
+        line = {"case": case, "steps_per_s": round(steps, 1)}
+        line |= {"of_headless": round(steps / middle["headless"][0], 3)}
+        line |= {"window_ms_per_step": round(own, 4), "all_ms_per_step": round(every, 4)}
+        print(json.dumps(line))
     worst = {key: max(found[key] for found in frames) for key in frames[0]}
     print(json.dumps({"case": "input to paint while training", **worst}))
 

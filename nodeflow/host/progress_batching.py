@@ -12,13 +12,15 @@ from itertools import groupby
 
 import numpy as np
 
+from nodeflow.engine.cores import cores
 from nodeflow.host.protocol import EventBatch
 from nodeflow.train.events import Epoch, Steps
 
-REPORT_SECONDS = 0.08
+REPORT_SECONDS = 0.12
 """Time between two messages with losses and epochs."""
-PREVIEW_SECONDS = 0.3
-PREVIEW_SHARE = 0.05
+PREVIEW_SECONDS = 0.3 if cores() >= 4 else 0.8
+"""Time between two previews: what drawing them takes is missing where there are few cores."""
+PREVIEW_SHARE = 0.03
 """Share of the time that previews may take from a training."""
 
 

@@ -28,7 +28,7 @@ def test_chunks_become_one_message_in_which_every_loss_is(clock):
             events.Steps(first, np.arange(first, first + count) / 2, first / 10, "compiled")
         )
         first += count
-        clock[0] += 0.03
+        clock[0] += 0.05
     reports.flush()
     assert [m.first for m in sent] == [1, 2, 86]
     assert np.concatenate([m.losses for m in sent]).tolist() == [n / 2 for n in range(1, first)]

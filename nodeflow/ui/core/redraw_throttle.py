@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 from nodeflow.engine.cores import cores
 
-SHARE = 0.05
+SHARE = 0.02
 """The part of all cores that the window may take while a training is watched: with two cores a
-tenth of one."""
-FASTEST_MS, SLOWEST_MS = 50, 250
-"""Faster than twenty times a second looks no livelier; slower than four times looks dead."""
+twenty-fifth of one, all of which is missing in each of them."""
+FASTEST_MS, SLOWEST_MS = 70, 300
+"""Faster than fourteen times a second looks no livelier; slower than three times looks dead."""
 
 
 class RedrawThrottle:

@@ -180,7 +180,8 @@ class CurvePlot(pg.PlotWidget):
 
     def mark(self, x: float | None, words: str = NOT_FINITE) -> None:
         """Draw a line where a training ended, with words; None takes it away."""
-        self.line.label.setFormat(words)
+        if words != self.line.label.format:
+            self.line.label.setFormat(words)
         self._place(self.line, x)
 
     def show_changes(self, changes: list[tuple[float, str]]) -> None:
@@ -226,9 +227,10 @@ class CurvePlot(pg.PlotWidget):
             self.box.setXRange(low, high, padding=0)
         pixels = max(2, round(self.box.width()))
         for item in self.items_.values():
-            item.is_fine = fine
-            item.look(low, high, pixels)
-            item.update()
+            known = item.columns
+            if item.look(low, high, pixels) is not known or item.is_fine != fine:
+                item.is_fine = fine
+                item.update()  # what has nothing new is not painted again
         self._fit(low, high, whole)
 
     def _fit(self, low: float, high: float, whole: bool) -> None:

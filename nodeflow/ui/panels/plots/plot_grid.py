@@ -353,12 +353,12 @@ class PlotGrid(QWidget):
 
 
 def round_up(last: float) -> float:
-    """A number up to a sixteenth above: an axis that ends there rarely moves.
+    """A number up to an eighth above: an axis that ends there rarely moves.
 
     >>> round_up(1000), round_up(1001), round_up(0.3)
     (1024.0, 1024.0, 0.3125)
     """
     if last <= 0:
         return last
-    each = 2.0 ** (math.floor(math.log2(last)) - 4)
+    each = 2.0 ** (math.floor(math.log2(last)) - 3)
     return math.ceil(last / each) * each

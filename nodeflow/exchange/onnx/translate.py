@@ -30,6 +30,8 @@ from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import TensorType
 
 _NAMED = ("placeholder", "variable")
+PRODUCER = "nodeflow"
+"""The producer that a file of our own names: its constants are those of a document."""
 MOST_NODES = 100_000
 """Nodes of a file with all its functions written out."""
 DEEPEST = 40
@@ -51,6 +53,7 @@ class Translator:
         self.weights = Weights(graph, trainable)
         self.weights.name_for = self._name_weight
         self.versions = opsets(model)
+        self._made_here = model.producer_name == PRODUCER
         self.functions = {(own_domain(f.domain), f.name): f for f in model.functions}
         self.missing: dict[str, str] = {}
         self.in_blocks: dict[str, str] = {}
@@ -83,6 +86,7 @@ class Translator:
             return
         before = self._reader
         self._reader = (self._around + raw, name, node)
+        self.weights.reader = None if self._made_here else name
         mark = len(get_default_graph().nodes)
         try:
             made = self._translated(node, scope, name)
@@ -191,12 +195,12 @@ class Translator:
             results = results if isinstance(results, (list, tuple)) else [results]
             known.update(zip(node.outputs, map(np.asarray, results), strict=False))
 
-    def _name_weight(self, value: str) -> str:
+    def _name_weight(self, value: str, again: bool) -> str:
         raw, name, node = self._reader
         if node is None:
             return names.path(value)
         index = next((i for i, n in enumerate(node.input) if n == value), 0)
-        block = self._called(node) != ""
+        block = again or self._called(node) != ""
         return names.weight_name("" if block else value, raw, name, node.op_type, index)
 
     def attribute(self, a: Any, scope: Scope) -> Any:

@@ -30,21 +30,25 @@ class Weights:
         arrays: variable -> its values.
         trainable: whether numbers are to be trained.
         frozen: names of values that never are: statistics.
+        reader: the node that reads now; a constant is made for each, so that wires stay short.
+            None: one for all.
     """
 
     def __init__(self, graph: Graph, trainable: bool) -> None:
         self.graph, self.trainable = graph, trainable
         self.arrays: dict[str, np.ndarray] = {}
         self.frozen: set[str] = set()
-        self.name_for: Callable[[str], str] = lambda name: name
+        self.reader: str | None = None
+        self.name_for: Callable[[str, bool], str] = lambda name, again: name
         self._made: dict[Any, Tensor] = {}
+        self._read: set[str] = set()
 
     def tensor(self, name: str, array: np.ndarray) -> Tensor:
         """The node of an array."""
         key: Any = (name, array.shape, hash(array.tobytes()))
         make = self._variable
         if is_few(array):
-            key, make = (*key, get_default_graph()), self._constant
+            key, make = (*key, get_default_graph(), self.reader), self._constant
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = make(name, array)
@@ -62,7 +66,9 @@ class Weights:
     def _constant(self, name: str, array: np.ndarray) -> Tensor:
         graph = get_default_graph()
         with graph.name_scope(None):
-            return nf.constant(array, name=self.name_for(name))
+            again = self.reader is not None and name in self._read
+            self._read.add(name)
+            return nf.constant(array, name=self.name_for(name, again))
 
     def _variable(self, name: str, array: np.ndarray) -> Tensor:
         trainable = self.trainable and number_kind(array.dtype) == "f" and name not in self.frozen
@@ -73,7 +79,7 @@ class Weights:
             "trainable": trainable,
         }
         with get_default_graph().name_scope(None):
-            node = self.graph.add_node("variable", (), attrs, name=self.name_for(name))
+            node = self.graph.add_node("variable", (), attrs, name=self.name_for(name, False))
         self.arrays[node.name] = array
         return node.outputs[0]
 

@@ -75,7 +75,7 @@ def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
 
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
-    _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
+    _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file, a model or data"),
     _a("own_data", "Your data…", "Ctrl+Alt+D", "database", "Make a graph from a file of your own"),
     _a("attach_data", "Attach data…", "", "database", "Feed the placeholders that have no data"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),

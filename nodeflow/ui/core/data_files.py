@@ -1,4 +1,4 @@
-"""Which files and folders are data, by their names."""
+"""Which files and folders are data, or models of other programs, by their names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def is_data(path: Path) -> bool:
     if path.suffix.lower() == ".txt" and path.is_file():
         return source_at(str(path)).startswith("csv:")
     return path.suffix.lower() in DATA_ENDINGS or path.is_dir()
+
+
+MODEL_ENDINGS = (".onnx",)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path is that of a model of another program."""
+    return path.suffix.lower() in MODEL_ENDINGS
 
 
 def dropped_data(mime: QMimeData) -> Path | None:

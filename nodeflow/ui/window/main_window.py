@@ -45,6 +45,7 @@ from nodeflow.ui.controllers.files.compare_actions import CompareActions
 from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.data_consent import DataConsent
 from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
@@ -58,7 +59,7 @@ from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.breakpoints import Breakpoints
-from nodeflow.ui.core.data_files import dropped_data
+from nodeflow.ui.core.data_files import MODEL_ENDINGS, dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
@@ -222,6 +223,7 @@ class MainWindow(QMainWindow):
         self.predict = PredictActions(
             self, workspace, pages, link, self.files, settings, messages, actions
         )
+        self.models = ModelFiles(self, self.files, messages)
         self.own_data = OwnData(
             self,
             workspace,
@@ -581,6 +583,7 @@ class MainWindow(QMainWindow):
         self.settings.sync()
         self.files.close()
         self.columns.close()
+        self.models.close()
         self.plugins.close()
         self.hide()  # the engine may take a moment to end
         self.link.close()
@@ -589,9 +592,9 @@ class MainWindow(QMainWindow):
 
 
 def _dropped_file(event: QDragEnterEvent | QDropEvent) -> Path | None:
-    """The first .flow file (or picture with a graph in it) that is dragged, if there is one."""
+    """The first graph, model or picture with a graph in it that is dragged, if there is one."""
     for url in event.mimeData().urls():
         path = Path(url.toLocalFile())
-        if url.isLocalFile() and path.suffix.lower() in (".flow", *PICTURES):
+        if url.isLocalFile() and path.suffix.lower() in (".flow", *MODEL_ENDINGS, *PICTURES):
             return path
     return None

@@ -35,7 +35,7 @@ from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
 from nodeflow.ui.controllers.files.shared_file import SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
-from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
+from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data, is_model
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages
@@ -51,7 +51,8 @@ log = logging.getLogger("nodeflow")
 
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 OPEN_FILTER = (
-    f"Graphs and data (*.flow *.png *.svg {' '.join(f'*{e}' for e in DATA_ENDINGS)});;{FILTER}"
+    f"Graphs, models and data (*.flow *.onnx *.png *.svg "
+    f"{' '.join(f'*{e}' for e in DATA_ENDINGS)});;Models (*.onnx);;{FILTER}"
 )
 
 
@@ -61,10 +62,12 @@ class FileController(QObject):
     Signals:
         opened: a document was opened or begun, to be shown.
         data_chosen(path): a data file is to become a graph.
+        model_chosen(path): a model of another program is to become one.
     """
 
     opened = Signal()
     data_chosen = Signal(object)
+    model_chosen = Signal(object)
 
     def __init__(
         self,
@@ -251,6 +254,9 @@ class FileController(QObject):
         if is_data(path):
             self._offer_data(path)
             return False
+        if is_model(path):
+            self.model_chosen.emit(path)
+            return False
         return self.may_leave() and self.load(path)
 
     def _offer_data(self, path: Path) -> None:
@@ -277,6 +283,9 @@ class FileController(QObject):
         if is_data(path):
             self._offer_data(path)
             return False
+        if is_model(path):
+            self.model_chosen.emit(path)
+            return False
         if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
             dialogs.show_problem(self._window, f"{path.name} cannot be opened", FlowRead(why))
             return False
@@ -298,7 +307,7 @@ class FileController(QObject):
 
     def load_quietly(self, path: Path) -> bool:
         """Read a file and show it; False, and no message, where that fails."""
-        if _is_picture(path) or is_data(path) or not_a_file(path):
+        if _is_picture(path) or is_data(path) or is_model(path) or not_a_file(path):
             return False
         known = KnownFile.read(path)
         try:

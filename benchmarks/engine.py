@@ -1,7 +1,7 @@
 """How fast the engine is, beside its peers and the machine's own limits: JSON lines, then a table.
 
     python benchmarks/engine.py [--case NAME]... [--peers PYTHON] [--cpu avx2] [--threads N]
-                                [--rounds N] [--seconds S] [--load N]
+                                [--rounds N] [--seconds S] [--load N] [--clock cpu]
 
 NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
 through the public API, as users build it. With ``--peers`` (a Python with tensorflow-cpu, torch,
@@ -49,13 +49,18 @@ def main() -> None:
     parser.add_argument("--cpu", choices=("avx2",), default=None)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it")
     options = parser.parse_args()
     for wanted in options.case or ():
         if not chosen([wanted], names):
             parser.error(f"no case begins with {wanted!r}; there are {', '.join(names)}")
     os.environ.update(pinning.environment(options.cpu))  # for the cases in this process, too
-    about = {"processor": pinning.processor(options.cpu), "load": options.load}
+    about = {
+        "processor": pinning.processor(options.cpu),
+        "load": options.load,
+        "clock": options.clock,
+    }
     print(json.dumps(about), flush=True)
     table = []
     with Busy(options.load):
@@ -107,13 +112,15 @@ def results(names: list[str], options: argparse.Namespace) -> Iterator[tuple[str
 def start(libraries: tuple[str, ...], options: argparse.Namespace) -> list[Worker]:
     """nodeflow first, then the peers, if any are wanted."""
     environment = pinning.environment(options.cpu)
-    found = [Worker(sys.executable, "nodeflow", options.threads, environment)]
+    found = [Worker(sys.executable, "nodeflow", options.threads, environment, options.clock)]
     for library in libraries:
         if library == "one_thread":
-            found.append(Worker(sys.executable, "nodeflow", 1, environment))
+            found.append(Worker(sys.executable, "nodeflow", 1, environment, options.clock))
             found[-1].library = library
         elif library != "nodeflow" and options.peers:
-            found.append(Worker(options.peers, library, options.threads, environment))
+            found.append(
+                Worker(options.peers, library, options.threads, environment, options.clock)
+            )
     return found
 
 

@@ -22,10 +22,15 @@ class Worker:
     """A process in which one library computes cases (see worker.py)."""
 
     def __init__(
-        self, python: str, library: str, threads: int | None, environment: dict[str, str]
+        self,
+        python: str,
+        library: str,
+        threads: int | None,
+        environment: dict[str, str],
+        clock: str = "wall",
     ) -> None:
         self.library = library
-        command = [python, str(HERE / "worker.py"), library]
+        command = [python, str(HERE / "worker.py"), library, clock]
         self.process = subprocess.Popen(
             [*command, str(threads)] if threads else command,
             stdin=subprocess.PIPE,

@@ -1,10 +1,11 @@
 """Cases in one library, in a process of its own that waits to be given work.
 
-    python worker.py LIBRARY [THREADS]
+    python worker.py LIBRARY CLOCK [THREADS]
 
-Each line on standard input is a case and how many seconds to run it; 0 prepares it and computes
-once. Each is answered by one JSON line. So several libraries take turns, each warm, and are
-compared in the same seconds.
+CLOCK is wall or cpu: the processor time of all threads, which says more of one thread's work where
+other processes keep the cores busy. Each line on standard input is a case and how many seconds to
+run it; 0 prepares it and computes once. Each is answered by one JSON line. So several libraries
+take turns, each warm, and are compared in the same seconds.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ MODULES = {
     "jaxscan": "jax_cases",
     "onnxruntime": "onnxruntime_cases",
 }
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def main() -> None:
-    library = sys.argv[1]
-    threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    library, clock = sys.argv[1], CLOCKS[sys.argv[2]]
+    threads = int(sys.argv[3]) if len(sys.argv) > 3 else None
     answer = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is not an answer
     module = importlib.import_module(MODULES[library])
@@ -44,7 +46,7 @@ def main() -> None:
     for line in sys.stdin:
         case, seconds = line.split()
         if case in works:
-            say(answer, us=time_work(works[case], float(seconds)), peak_mb=peak_mb())
+            say(answer, us=time_work(works[case], float(seconds), clock), peak_mb=peak_mb())
             continue
         works[case] = work = module.prepare(case, threads, library)
         started = time.perf_counter()
@@ -53,13 +55,13 @@ def main() -> None:
         say(answer, first_s=first, result=digest(result), peak_mb=peak_mb())
 
 
-def time_work(work, seconds: float) -> list[float]:
+def time_work(work, seconds: float, clock) -> list[float]:
     """Microseconds a unit, for each call that began within ``seconds``."""
     times, end = [], time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
-        started = time.perf_counter()
+        started = clock()
         work.again()
-        times.append((time.perf_counter() - started) / work.units * 1e6)
+        times.append((clock() - started) / work.units * 1e6)
     return times
 
 

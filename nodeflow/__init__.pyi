@@ -6233,6 +6233,69 @@ def tile(x: TensorLike, multiples: TensorLike = (1, 2), *, name: str | None = No
         multiples: Repeats, one number per axis.
     """
 
+def tiled_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    mask: TensorLike | None = None,
+    causal: builtins.bool = False,
+    offset: int = 0,
+    scale: float | None = None,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor]:
+    """softmax(query @ key^T * scale) @ value, in tiles.
+
+    query (..., m, d), key (..., n, d) and value (..., n, e) give `out` (..., m, e). scale is 1 /
+    sqrt(d) if not given. Where a bool mask is false, or with `causal` for keys after the query's
+    own, a score is -1e+30; a query whose scores are all below half of that gets the mean of all
+    values. The scores are made in tiles of 64 queries and 128 keys, from left to right, and scaled
+    to the largest so far. `normalizer` (..., m) is the logarithm of the sum of their exponentials.
+
+    Args:
+        query: Queries.
+        key: Keys.
+        value: Values.
+        mask: True where a query may see a key, or floats that are added to the scores.
+        causal: Queries see no later keys.
+        offset: Keys before the first query's own, if causal.
+        scale: Factor of the scores; none is 1 / sqrt(d).
+    """
+
+def tiled_attention_gradient(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    normalizer: TensorLike,
+    delta: TensorLike,
+    g: TensorLike,
+    mask: TensorLike | None = None,
+    causal: builtins.bool = False,
+    offset: int = 0,
+    scale: float | None = None,
+    *,
+    name: str | None = None,
+) -> builtins.tuple[Tensor, Tensor, Tensor]:
+    """The gradients of attention by queries, keys and values, in the same tiles.
+
+    With w = exp(query @ key^T * scale - normalizer) and s = w * (g @ value^T - delta) * scale they
+    are s @ key, s^T @ query and w^T @ g, with all leading axes. scale is 1 / sqrt(d) if not given.
+    Where a bool mask is false, or with `causal` for keys after the query's own, a score is -1e+30;
+    a query whose scores are all below half of that gets the mean of all values.
+
+    Args:
+        query: Queries.
+        key: Keys.
+        value: Values.
+        normalizer: That of the forward op.
+        delta: For each query the sum of g * out.
+        g: Gradient of the result.
+        mask: True where a query may see a key, or floats that are added to the scores.
+        causal: Queries see no later keys.
+        offset: Keys before the first query's own, if causal.
+        scale: Factor of the scores; none is 1 / sqrt(d).
+    """
+
 def top_k(
     x: TensorLike,
     k: int = 1,

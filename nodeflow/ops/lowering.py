@@ -18,6 +18,10 @@ from nodeflow.ops.sliding_windows import Windows
 
 PRODUCT_BLOCK = 4096
 """Elements of a product that are multiplied one after the other (see `Reduce`)."""
+QUERIES, KEYS = 64, 128
+"""A tile of attention's scores (see `Attend`)."""
+NEVER = -1e30
+"""The score of a key that a query must not see: exp of the difference to any other is 0."""
 
 
 class Lowering:
@@ -72,6 +76,29 @@ class Matmul(Lowering):
 
     transpose_x: bool = False
     transpose_y: bool = False
+
+
+@dataclass(frozen=True)
+class Attend(Lowering):
+    """Attention of queries, keys and values, and perhaps a mask, in tiles of scores.
+
+    Outputs: the result, and the logarithm of the sum of exponentials of each query's scores. See
+    the ``tiled_attention`` op, whose attributes these are.
+    """
+
+    causal: bool
+    offset: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class AttendGradient(Lowering):
+    """The gradients of `Attend` by its first three inputs, of those, its second output, for each
+    query the sum of gradient times result, the gradient, and perhaps the mask."""
+
+    causal: bool
+    offset: int
+    scale: float
 
 
 @dataclass(frozen=True)

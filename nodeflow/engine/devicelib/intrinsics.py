@@ -165,6 +165,25 @@ def local_array(typingctx, n, dtype):
     return array_type(n, dtype), codegen
 
 
+@intrinsic
+def local_memory(typingctx, size):
+    """Address of ``size`` uninitialised bytes on the stack of the *enclosing compiled function*,
+    at a multiple of 64.
+
+    ``size`` is a literal. Only for use in the kernel itself.
+    """
+    if not isinstance(size, types.IntegerLiteral):
+        raise TypingError("local_memory: the size must be a literal")
+    length = size.literal_value
+
+    def codegen(context, builder, sig, args):
+        buffer = cgutils.alloca_once(builder, I8, size=I64(length))
+        buffer.align = 64
+        return builder.ptrtoint(buffer, I64)
+
+    return types.int64(size), codegen
+
+
 # -- atomics on int64 words -----------------------------------------------------------------------
 
 

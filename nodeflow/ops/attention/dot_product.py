@@ -12,12 +12,21 @@ from nodeflow.errors import DtypeError, ShapeError
 from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, compatible, shape_text
+from nodeflow.graph.types import (
+    BOOL,
+    FLOATS,
+    HALVES,
+    TensorType,
+    broadcast_shapes,
+    compatible,
+    shape_text,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops.activations.softmax import impossible_score
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.indexing.slicing import INDICES
+from nodeflow.ops.lowering import KEYS, NEVER, QUERIES
 from nodeflow.ops.norms.batch_and_layer import check_broadcast
 from nodeflow.ops.samples import ROUNDED, values
 
@@ -45,6 +54,9 @@ class Attention(Composed):
         "key gets the mean of all. key_lengths says for each row how many of its keys count, and "
         "`offset` how many keys come before the first query's own, those of the past. `scores` is "
         "what the values are weighed by, or a step on the way to it, to be looked at: (..., m, n). "
+        f"Without a soft_cap the result is computed in tiles of {QUERIES} queries and {KEYS} keys, "
+        "from left to right, and the scores, computed beside it only if they are looked at, are "
+        "never in memory. "
         "Vaswani and others, 2017."
     )
     inputs = (
@@ -135,7 +147,27 @@ class Attention(Composed):
         for mask in allowed:
             scores = F.where(mask, scores, never)
         shown["weights"] = weights = F.softmax(scores, name="weights")
-        return F.matmul(weights, value), shown[attrs["show"]]
+        mask = self.one_mask(inputs)
+        if attrs["soft_cap"] or mask is None:
+            return F.matmul(weights, value), shown[attrs["show"]]
+        own = {name: attrs[name] for name in ("causal", "offset", "scale")}
+        out, _ = F.tiled_attention(query, key, value, *mask, **own, name="tiles")
+        return out, shown[attrs["show"]]
+
+    def one_mask(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        """What mask and lengths of keys say together, if they say anything; None where one tensor
+        cannot say it."""
+        key, given = inputs[1], tuple(inputs[3:4])
+        if len(inputs) < 5:
+            return given
+        rank = max(len(inputs[0].shape), len(key.shape))
+        counts = F.expand_dims(F.cast(inputs[4], dtype="int64"), axis=tuple(range(1, rank)))
+        counted = F.positions(key, axis=-2) < counts
+        if not given[0].type.is_float:
+            return (F.logical_and(given[0], counted),)
+        if given[0].dtype in HALVES:
+            return None
+        return (F.where(counted, given[0], NEVER),)
 
     def allowed(
         self, scores: Tensor, inputs: Sequence[Tensor], attrs: dict[str, Any]

@@ -1,0 +1,345 @@
+"""Attention and its gradients, tile by tile: the scores of all pairs are never in memory.
+
+A tile of scores is a product by BLAS on the thread's own stack, small enough to stay in the second
+cache, and what is made of it goes on from there. Tiles are those of the `tiled_attention` op, whose
+reference adds up in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.abi import float_slot
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
+from nodeflow.engine.kernels.matmul import product_ns
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import KEYS, NEVER, QUERIES, Attend, AttendGradient, Lowering
+
+EXPONENTIAL_NS = 0.5
+"""Of one score: its mask, its exponential, and its share of the sums."""
+
+
+@dataclass(frozen=True)
+class Tiles(Lowering):
+    """`Attend` or, with ``backward``, `AttendGradient`, and as last input a table: for each index
+    of the leading axes the number of the first element of query, key, value and mask.
+
+    Attributes:
+        mask: elements from query to query and from key to key of the mask; None without one.
+    """
+
+    backward: bool
+    causal: bool
+    offset: int
+    scale: float
+    mask: tuple[int, int] | None
+
+
+@handles(Attend)
+class AttendRule(LoweringRule[Attend]):
+    """The tiles, and where their operands begin."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: Attend,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        _add_tiles(actions, node, lowering, inputs, outputs)
+
+
+@handles(AttendGradient)
+class AttendGradientRule(LoweringRule[AttendGradient]):
+    """The tiles, and where their operands begin."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: AttendGradient,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        _add_tiles(actions, node, lowering, inputs, outputs)
+
+
+def _add_tiles(
+    actions: Actions,
+    node: Node,
+    lowering: Attend | AttendGradient,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    backward = isinstance(lowering, AttendGradient)
+    shapes = [sizes_of(actions.types[slot]) for slot in inputs]
+    first, m, n = actions.types[outputs[0]], shapes[0][-2], shapes[1][-2]
+    lead = sizes_of(first)[:-2]
+    operands, mask = shapes[:3], None
+    if len(inputs) > (6 if backward else 3):
+        masked = [*(1,) * (2 - len(shapes[-1])), *shapes[-1]]
+        operands, mask = [*operands, masked], _mask_strides(masked, m, n)
+    columns = [_starts(shape, lead) for shape in operands]
+    table = actions.new_constant(np.stack(columns, axis=1))
+    found = Tiles(backward, lowering.causal, lowering.offset, lowering.scale, mask)
+    actions.add(Action(node, found, (*inputs, table), outputs))
+
+
+def _mask_strides(shape: Sequence[int], m: int, n: int) -> tuple[int, int]:
+    return shape[-1] if shape[-2] == m > 1 else 0, 1 if shape[-1] == n > 1 else 0
+
+
+def _starts(shape: Sequence[int], lead: Sequence[int]) -> np.ndarray:
+    """The first element of the matrix at each index of the leading axes, those of size 1 (or
+    missing) being repeated."""
+    own = [*(1,) * (len(lead) - len(shape) + 2), *shape[:-2]]
+    numbers = np.arange(int(np.prod(own))).reshape(own) * (shape[-2] * shape[-1])
+    return np.broadcast_to(numbers, lead).ravel().astype(np.int64)
+
+
+@handles(Tiles)
+class TilesKernel(CallKernel[Tiles]):
+    """All tiles of some queries are one task; of the gradient, those of all queries and keys."""
+
+    label = "attention"
+
+    def calls(self, lowering: Tiles, types: Sequence[TensorType]) -> list[KernelCall]:
+        (m, d), (n, e) = sizes_of(types[0])[-2:], sizes_of(types[2])[-2:]
+        outputs = 3 if lowering.backward else 2
+        table, dtype = types[len(types) - outputs - 1], types[0].dtype
+        batch = table.shape[0] or 0
+        strides = lowering.mask or (0, 0)
+        args = (
+            blas.gemm_address(dtype), batch, m, n, d, e, *strides, lowering.offset,
+            float_slot(lowering.scale, "float64"), *map(Array, range(len(types))),
+        )  # fmt: skip
+        products = (3, 2) if lowering.backward else (1, 1)
+        work = batch * (
+            products[0] * product_ns(m, n, d, dtype)
+            + products[1] * product_ns(m, e, n, dtype)
+            + m * n * EXPONENTIAL_NS * (1 if dtype == "float32" else 6)
+        )
+        kind = None if lowering.mask is None else types[6 if lowering.backward else 3].dtype
+        source = (gradient_source if lowering.backward else attention_source)(
+            dtype, kind, lowering.causal
+        )
+        units = batch if lowering.backward else batch * -(-m // QUERIES)
+        return [KernelCall(source, args, units, work)]
+
+
+# ---- texts --------------------------------------------------------------------------------------
+
+_HEAD = """import numpy as np
+from nodeflow.engine.devicelib.gemm import gemm
+from nodeflow.engine.devicelib.intrinsics import (
+    interleaved, load, local_memory, slot, slot_f64, store, view1
+)
+from nodeflow.engine.devicelib.math_functions import exp, log
+from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
+
+T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}
+TILE, ROW = {tile}, {row}
+
+
+def kernel(args, task, ntasks):
+    blas, batch, m, n = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    d, e, scale, never = slot(args, 4), slot(args, 5), T(slot_f64(args, 9)), T({never!r})
+    mask_row, mask_column, offset = slot(args, 6), slot(args, 7), slot(args, 8)
+    d_step, e_step = max(d, np.int64(1)), max(e, np.int64(1))
+"""
+
+
+def _head(dtype: str) -> str:
+    size = numpy_dtype(dtype).itemsize
+    return _HEAD.format(
+        dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
+        row=QUERIES * size, never=NEVER,
+    )  # fmt: skip
+
+
+def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
+    """Statements that mask row ``r`` of a tile, ``x``, of ``rows`` from ``top``, ``columns`` from
+    ``left``; ``at`` is the slot of the mask's address."""
+    lines = []
+    if mask is not None:
+        size = numpy_dtype(mask).itemsize
+        lines += [
+            f"here = slot(args, {at}) + {size} * (slot(table, 4 * b + 3)"
+            " + (top + r) * mask_row + left * mask_column)",
+            "if mask_column != 0:",
+            f"    y = view1(here, columns, np.{'uint8' if mask == 'bool' else mask})",
+            "    for i in range(x.size):",
+        ]
+        if mask == "bool":
+            lines += [
+                "        x[i] = x[i] if y[i] else never",
+                "elif load(here, np.uint8) == 0:",
+                "    for i in range(x.size):",
+                "        x[i] = never",
+            ]
+        else:
+            lines += [
+                "        x[i] = T(x[i] + y[i])",
+                "else:",
+                "    each = load(here, T)",
+                "    for i in range(x.size):",
+                "        x[i] = T(x[i] + each)",
+            ]
+    if causal:
+        lines += [
+            "seen = max(min(columns, top + r + offset + 1 - left), np.int64(0))",
+            "for i in range(seen, columns):",
+            "    x[i] = never",
+        ]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+@cache
+def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
+    """Args: BLAS; leading indices, queries, keys, features of both, of values; the mask's
+    elements from query to query and from key to key; keys before the first query's own; scale;
+    query, key, value, perhaps the mask, the table, result, normalizer. A unit is a row of tiles."""
+    after = 14 if mask is not None else 13
+    last = "min(n, top + rows + offset)" if causal and mask is None else "n"
+    text = f"""{_head(dtype)}    table, out = slot(args, {after}), slot(args, {after + 1})
+    normalizer = slot(args, {after + 2})
+    scores, best, total = local_memory(TILE), local_memory(ROW), local_memory(ROW)
+    tiles = (m + QUERIES - 1) // QUERIES
+    units = batch * tiles
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        b = unit // tiles
+        top = (unit - b * tiles) * QUERIES
+        rows = min(np.int64(QUERIES), m - top)
+        query = slot(args, 10) + SIZE * (slot(table, 4 * b) + top * d)
+        result = out + SIZE * ((b * m + top) * e)
+        done = view1(result, rows * e, T)
+        for i in range(done.size):
+            done[i] = T(0)
+        largest, sums = view1(best, rows, T), view1(total, rows, T)
+        for r in range(rows):
+            largest[r] = T(-np.inf)
+            sums[r] = T(0)
+        last = {last}
+        left = np.int64(0)
+        while left < last:
+            columns = min(np.int64(KEYS), n - left)
+            key = slot(args, 11) + SIZE * (slot(table, 4 * b + 1) + left * d)
+            value = slot(args, 12) + SIZE * (slot(table, 4 * b + 2) + left * e)
+            gemm(blas, False, True, rows, columns, d, scale, query, d_step, key, d_step,
+                 T(0), scores, columns)
+            for r in range(rows):
+                at = scores + SIZE * (r * columns)
+                x = view1(at, columns, T)
+{_masked(" " * 16, mask, causal, 13)}                own = max_lanes(at, columns, T)
+                before = largest[r]
+                larger = own if (own > before) | (own != own) else before
+                largest[r] = larger
+                shift = larger if larger != T(-np.inf) else T(0)
+                for i in range(x.size):
+                    x[i] = T(x[i] - shift)
+                if left > 0:
+                    kept = T(exp(T(before - shift)))
+                    sums[r] = T(sums[r] * kept)
+                    z = view1(result + SIZE * (r * e), e, T)
+                    for i in range(z.size):
+                        z[i] = T(z[i] * kept)
+            every = view1(scores, rows * columns, T)
+            for i in range(interleaved(every.size)):
+                every[i] = T(exp(every[i]))
+            for r in range(rows):
+                sums[r] = T(sums[r] + sum_lanes(scores + SIZE * (r * columns), columns, T))
+            gemm(blas, False, False, rows, e, columns, T(1), scores, columns, value, e_step,
+                 T(1), result, e_step)
+            left += KEYS
+        for r in range(rows):
+            store(normalizer + SIZE * (b * m + top + r), T(largest[r] + T(log(sums[r]))))
+            if n > 0:
+                by = sums[r]
+                z = view1(result + SIZE * (r * e), e, T)
+                for i in range(z.size):
+                    z[i] = T(z[i] / by)
+"""
+    return text.replace("4 * b", "3 * b") if mask is None else text
+
+
+@cache
+def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
+    """Args as of `attention_source`, but after value: normalizer, delta, gradient of the result,
+    perhaps the mask, the table, and the gradients of query, key and value. A unit is an index of
+    the leading axes."""
+    after = 17 if mask is not None else 16
+    skip = "top + rows + offset <= left" if causal and mask is None else "False"
+    text = f"""{_head(dtype)}    table, by_query = slot(args, {after}), slot(args, {after + 1})
+    by_key, by_value = slot(args, {after + 2}), slot(args, {after + 3})
+    scores, change = local_memory(TILE), local_memory(TILE)
+    for b in range(batch * task // ntasks, batch * (task + 1) // ntasks):
+        own_query = view1(by_query + SIZE * (b * m * d), m * d, T)
+        own_key = view1(by_key + SIZE * (b * n * d), n * d, T)
+        own_value = view1(by_value + SIZE * (b * n * e), n * e, T)
+        for i in range(own_query.size):
+            own_query[i] = T(0)
+        for i in range(own_key.size):
+            own_key[i] = T(0)
+        for i in range(own_value.size):
+            own_value[i] = T(0)
+        left = np.int64(0)
+        while left < n:
+            columns = min(np.int64(KEYS), n - left)
+            key = slot(args, 11) + SIZE * (slot(table, 4 * b + 1) + left * d)
+            value = slot(args, 12) + SIZE * (slot(table, 4 * b + 2) + left * e)
+            to_key = by_key + SIZE * ((b * n + left) * d)
+            to_value = by_value + SIZE * ((b * n + left) * e)
+            top = np.int64(0)
+            while top < m:
+                rows = min(np.int64(QUERIES), m - top)
+                if {skip}:
+                    top += QUERIES
+                    continue
+                query = slot(args, 10) + SIZE * (slot(table, 4 * b) + top * d)
+                slope = slot(args, 15) + SIZE * ((b * m + top) * e)
+                to_query = by_query + SIZE * ((b * m + top) * d)
+                gemm(blas, False, True, rows, columns, d, scale, query, d_step, key, d_step,
+                     T(0), scores, columns)
+                gemm(blas, False, True, rows, columns, e, T(1), slope, e_step, value, e_step,
+                     T(0), change, columns)
+                for r in range(rows):
+                    x = view1(scores + SIZE * (r * columns), columns, T)
+{_masked(" " * 20, mask, causal, 16)}                    at = SIZE * (b * m + top + r)
+                    by = load(slot(args, 13) + at, T)
+                    for i in range(x.size):
+                        x[i] = T(x[i] - by)
+                every = view1(scores, rows * columns, T)
+                for i in range(interleaved(every.size)):
+                    every[i] = T(exp(every[i]))
+                for r in range(rows):
+                    x = view1(scores + SIZE * (r * columns), columns, T)
+                    z = view1(change + SIZE * (r * columns), columns, T)
+                    at = SIZE * (b * m + top + r)
+                    delta = load(slot(args, 14) + at, T)
+                    if load(slot(args, 13) + at, T) <= never / T(2):
+                        even = T(1) / T(n)
+                        for i in range(z.size):
+                            x[i] = even
+                            z[i] = T(0)
+                    else:
+                        for i in range(z.size):
+                            z[i] = T(x[i] * T(z[i] - delta))
+                gemm(blas, True, False, columns, e, rows, T(1), scores, columns, slope, e_step,
+                     T(1), to_value, e_step)
+                gemm(blas, True, False, columns, d, rows, scale, change, columns, query, d_step,
+                     T(1), to_key, d_step)
+                gemm(blas, False, False, rows, d, columns, scale, change, columns, key, d_step,
+                     T(1), to_query, d_step)
+                top += QUERIES
+            left += KEYS
+"""
+    return text.replace("4 * b", "3 * b") if mask is None else text

@@ -21,7 +21,8 @@ import numpy as np
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import VariableId, variable_ids
+from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.document.diff.facts import copied
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
@@ -33,11 +34,12 @@ from nodeflow.engine.warm_up import warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.graph import activity
+from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.kept_runs import KeptRuns
-from nodeflow.host.live_numbers import LiveNumbers
+from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.opened_runs import OpenedRuns
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
@@ -52,14 +54,14 @@ from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Resumed, Steps
+from nodeflow.train.edits.variant import Variant
+from nodeflow.train.events import Diverged, Done, Edited, Epoch, Event, Hit, Resumed, Steps
 from nodeflow.train.keeping import train_keeping
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
-from nodeflow.train.training import Training
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
@@ -92,7 +94,8 @@ class Engine:
         self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
-        self._live_numbers: LiveNumbers | None = None
+        self._edits: LiveEdits | None = None
+        self._doctor: Doctor | None = None
         self._follows = True
         self._session: Session | None = None
         self._trained: dict[str, VariableId] = {}
@@ -176,6 +179,9 @@ class Engine:
                 self._inbox.put(request)
             except EngineBusy as error:
                 self._refuse(request, error)
+                return
+            if control and self._follows and isinstance(request, (p.SyncChange, p.SyncDocument)):
+                control.prepare(True)  # a step that is asked for later waits for the edit
 
     def _refuse(self, request: p.Request, error: NodeflowError) -> None:
         number = getattr(request, "request", -1)
@@ -250,6 +256,8 @@ class Engine:
             try:
                 request = self._inbox.take(0)
             except queue.Empty:
+                if self._edits is not None:
+                    self._edits.tick(self._document)
                 return
             if isinstance(request, (p.Train, p.Profile, p.LoadWeights)):
                 self._refuse(request, GraphError("a training is running", hint="Stop it first."))
@@ -267,7 +275,7 @@ class Engine:
         self._document = flow.loads(request.text)
         self._folder = DocumentFolder(request.folder or "", request.allowed)
         self._revision = request.revision
-        self._pass_numbers_on()
+        self._pass_edits_on()
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
         else:
@@ -287,7 +295,7 @@ class Engine:
             self._send(p.Resync(str(error)))
             return
         self._revision = request.revision
-        self._pass_numbers_on()
+        self._pass_edits_on(change)
         if self._evaluator is None:
             return
         try:
@@ -300,8 +308,10 @@ class Engine:
         skip = dict(request.skip)
         if self._prober is not None:
             self._prober.use(request.folder, skip)
-        if PLUGINS.load(Path(request.folder), skip=skip) and self._evaluator is not None:
-            self._evaluator.rebuild()
+        if PLUGINS.load(Path(request.folder), skip=skip):
+            self._pass_edits_on()
+            if self._evaluator is not None:
+                self._evaluator.rebuild()
 
     def _current(self) -> Evaluator:
         """The evaluator, which follows the document."""
@@ -423,12 +433,14 @@ class Engine:
 
     def _follow_edits(self, request: p.FollowEdits) -> None:
         self._follows = request.on
-        self._pass_numbers_on()
+        if self._edits is not None and not request.on:
+            self._edits.let_be()
+        self._pass_edits_on()
 
-    def _pass_numbers_on(self) -> None:
-        """Let the training have the numbers of the document, if edits are to reach it."""
-        if self._follows and self._live_numbers is not None:
-            self._live_numbers.follow(self._document)
+    def _pass_edits_on(self, change: Change | None = None) -> None:
+        """Let the training have what the document has, if edits are to reach it."""
+        if self._follows and self._edits is not None:
+            self._edits.follow(self._document, change)
 
     def _initialize(self, request: p.InitializeVariables) -> None:
         self._epochs_done = 0
@@ -438,7 +450,7 @@ class Engine:
 
     def _task(self) -> Task:
         """The current document, built for a run that later edits do not change."""
-        return Task(self._document, base_dir=self._folder, opened=self._opened)
+        return Task(copied(self._document), base_dir=self._folder, opened=self._opened)
 
     def _train(self, request: p.Train) -> None:
         task, evaluator = self._task(), self._current()
@@ -446,38 +458,52 @@ class Engine:
         keep = request.keep
         goes_on = request.resume or (keep is not None and keep.go_on) or request.branch is not None
         variables = evaluator.variables() if request.resume else {}
-        self._trained = variable_ids(task.build)
         if not goes_on:
             self._epochs_done = 0
+        begun = built(task, training, self._make_session)
         self._control = Control(idle=self._while_paused)
-        self._live_numbers = LiveNumbers(task.build, training, self._control)
-        self._session = Session(
-            task.graph,
-            tier="auto",
-            threads=self._threads,
-            seed=training.seed,
-            on_compile_failure=self._send,
-        )
+        self._session, self._trained = begun.session, dict(begun.ids)  # type: ignore[assignment]
+        places = Places(self._folder, self._opened)
+        self._edits = LiveEdits(begun, self._control, self._make_session, places, self._send)
         lower_priority()
         self._views.begin(afresh=not goes_on)
         self._send(p.State("training"))
         try:
-            done = self._run_training(variables, task, training, request)
+            done = self._run_training(variables, begun, request)
         finally:
+            self._edits.close()
             self._runs.end()
             self._progress.flush()
             self._take_variables()
             self._session.close()
-            self._session = self._control = self._live_numbers = self._step = None
+            self._session = self._control = self._edits = self._doctor = self._step = None
             self._send(p.State("idle"))
         self._report(done)
 
+    def _make_session(self, graph: Graph, seed: int) -> Session:
+        """A session that trains a graph."""
+        return Session(
+            graph, tier="auto", threads=self._threads, seed=seed, on_compile_failure=self._send
+        )
+
+    def _take_edit(self, variant: Variant) -> None:
+        """The training goes on with an edit, from the next step on."""
+        assert isinstance(variant, BuiltVariant) and self._edits is not None
+        self._edits.taken(variant, self._document)
+        self._runs.take(variant)
+        if self._doctor is not None:
+            self._doctor.use(variant.training, by_reference(variant.task, variant.session))
+        before, self._session = self._session, variant.session
+        self._trained = dict(variant.ids)  # type: ignore[arg-type]
+        if before is not None:
+            before.close()
+
     def _run_training(
-        self, variables: dict[str, np.ndarray], task: Task, training: Training, request: p.Train
+        self, variables: dict[str, np.ndarray], begun: BuiltVariant, request: p.Train
     ) -> Done:
         """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
-        self._session.initialize()
+        task, training = begun.task, begun.training
         for name, value in variables.items():
             if name in self._session.variables:
                 self._session.variables[name] = value
@@ -492,7 +518,8 @@ class Engine:
         branched = branch(past, step, session, training) if step is not None and past else None
 
         def remember(past: Past) -> None:
-            self._rewinder.remember(past, task)
+            current = self._edits.current if self._edits is not None else begun
+            self._rewinder.remember(past, current.task)
             self._runs.remember(past)
 
         events = train_keeping(
@@ -504,10 +531,12 @@ class Engine:
             snapshots=Snapshots(self._history or None),
             remember=remember,
             branched=branched,
+            variant=begun,
+            taken=self._take_edit,
         )
         events = self._runs.watch(session, training, events, task, request, keeping)
-        doctor = Doctor(training, by_reference(task, self._session))
-        for event in doctor.examined(events):
+        self._doctor = Doctor(training, by_reference(task, self._session))
+        for event in self._doctor.examined(events):
             if isinstance(event, Done):
                 self._progress.flush()
                 self._show_progress(last)  # so that nodes show the final values
@@ -542,8 +571,9 @@ class Engine:
             paused = self._control is not None and self._control.paused
             self._progress.add(event, at_once=paused)
             return
-        if isinstance(event, Hit):
+        if isinstance(event, (Hit, Edited)):
             self._progress.flush()
+        if isinstance(event, Hit):
             self._send(p.State("paused"))
         self._send(event)
 

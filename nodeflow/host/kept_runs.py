@@ -14,6 +14,7 @@ from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.recording import Recording
 from nodeflow.run_store.resuming import states_of
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Event
 from nodeflow.train.keeping import Keeping
 from nodeflow.train.rewind.replay import Past
@@ -64,6 +65,11 @@ class KeptRuns:
         """Keep copies of the variables with the run, from which its steps are computed again."""
         if self._recording is not None:
             self._recording.remember(past)
+
+    def take(self, variant: Variant) -> None:
+        """The training goes on with an edit."""
+        if self._recording is not None:
+            self._recording.take(variant)
 
     def note(self, kind: str) -> None:
         """Something happens to the training: it pauses, goes on, or makes a step."""

@@ -38,7 +38,7 @@ class OpenedRuns:
                 self._found[run] = found
                 while len(self._found) > MOST:
                     _, oldest = self._found.popitem(last=False)
-                    oldest.past.session.close()
+                    oldest.close()
             self._found.move_to_end(run)
             return self._found[run]
 
@@ -54,6 +54,7 @@ class OpenedRuns:
 def differences(found: RunPast, text: str) -> int:
     """In how much the graph of a run and that of a .flow text differ, leaving out where nodes
     stand."""
-    if found.task is None:
+    _, task = found.at(found.last)
+    if task is None:
         return 0
-    return sum(one.kind in COMPARED for one in compare(found.task.document, flow.loads(text)))
+    return sum(one.kind in COMPARED for one in compare(task.document, flow.loads(text)))

@@ -15,6 +15,7 @@ import numpy as np
 
 from nodeflow.engine.events import CompileFailure
 from nodeflow.file_reading import PREVIEW_BYTES
+from nodeflow.host.edit_messages import EditState as EditState
 from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.override_messages import Override as Override
 
@@ -179,7 +180,7 @@ class SetThreads:
 
 @dataclass(frozen=True)
 class FollowEdits:
-    """Set whether edits of an optimizer's numbers reach trainings that run."""
+    """Set whether edits reach trainings that run; answered by EditState as they do."""
 
     on: bool
 
@@ -598,6 +599,7 @@ Message = (
     | State
     | Previews
     | StepMessage
+    | EditState
     | TensorValue
     | ViewValue
     | Profiled

@@ -50,7 +50,7 @@ class Rewinder:
         self._run = ""
         self._changed = threading.Condition()
         self._past: Past | None = None
-        self._task: Task | None = None
+        self._tasks: dict[int, Task] = {}
         self._replay: Replay | None = None
         self._asked: dict[str, Asked] = {}
         self._prepare_at: float | None = None
@@ -69,25 +69,35 @@ class Rewinder:
         """The training whose steps can be shown."""
         return self._past
 
-    def live(self) -> tuple[Past, Task] | None:
-        """The same with its document."""
+    def live(self, step: int) -> tuple[Past, Task] | None:
+        """The part of it that made a step, with its document."""
         with self._changed:
-            return None if self._past is None or self._task is None else (self._past, self._task)
+            past = self._past.at(step) if self._past is not None else None
+            task = self._tasks.get(id(past))
+            return None if past is None or task is None else (past, task)
 
     def remember(self, past: Past, task: Task) -> None:
-        """Take another training; what was shown of the one before ends."""
+        """Take another training; what was shown of the one before ends.
+
+        Where the one before was only edited, its steps go on.
+        """
+        is_edited = past.earlier is not None
         with self._changed:
-            self._past, self._task = past, task
-            self._forget()
+            if not is_edited:
+                self._tasks.clear()
+                self._forget()
+            self._past, self._tasks[id(past)] = past, task
             self._prepare_at = time.monotonic() + PREPARE_SECONDS
             self._start()
             self._changed.notify()
-        self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
+        if not is_edited:
+            self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
 
     def forget(self) -> None:
         """There is no training any more."""
         with self._changed:
-            known, self._past, self._task = self._past, None, None
+            known, self._past = self._past, None
+            self._tasks.clear()
             self._forget()
             self._changed.notify()
         if known is not None:
@@ -194,7 +204,9 @@ class Rewinder:
         reported = time.monotonic()
 
         def given_up() -> bool:
-            return (self.step, self._run) != (step, run) or (not run and self._past is not past)
+            return (self.step, self._run) != (step, run) or (
+                not run and id(past) not in self._tasks
+            )
 
         def report(done: int, total: int, preparing: bool) -> None:
             nonlocal reported
@@ -232,9 +244,10 @@ class Rewinder:
     def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
         """What is replayed, and what says whether it is as it was."""
         if not run:
-            with self._changed:
-                return self._past, self._task, None
+            past, task = self.live(step) or (None, None)
+            return past, task, None
         self._send(p.PastProgress(number, step, 0, 0, preparing=True, run=run))
         opened = self._runs.get(run)
         opened.check(step)
-        return opened.past, opened.task, opened.notices
+        past, task = opened.at(step)
+        return past, task, opened.notices

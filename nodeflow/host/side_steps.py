@@ -17,8 +17,8 @@ from nodeflow.number_text import count
 from nodeflow.train.rewind.replay import Past, Replay
 
 MOST_REPLAYS, REPORT_SECONDS = 6, 0.1
-Live = Callable[[], tuple[Past, Task] | None]
-"""Gives the training that runs or ran last."""
+Live = Callable[[int], tuple[Past, Task] | None]
+"""Gives the part of the training that runs or ran last which made a step, with its document."""
 Asked = p.FetchStep | p.FollowStep
 
 
@@ -156,9 +156,9 @@ class SideSteps:
         if run:
             opened = self._runs.get(run)
             opened.check(step)
-            past, task, notices = opened.past, opened.task, opened.notices
+            (past, task), notices = opened.at(step), opened.notices
         else:
-            live = self._live()
+            live = self._live(step)
             if live is None:
                 raise RunError("there is no training to look back at", hint="Train first.")
             (past, task), notices = live, None

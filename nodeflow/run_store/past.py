@@ -22,7 +22,7 @@ from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
 from nodeflow.run_store.digests import described, digesting, fed_by
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.records import RUNNING, Run
-from nodeflow.run_store.store import PAST, RunStore
+from nodeflow.run_store.store import RunStore, past_file
 from nodeflow.train.events import Epoch
 from nodeflow.train.progress import Progress
 from nodeflow.train.resume.identity import machine, versions
@@ -43,20 +43,39 @@ class RunPast:
 
     Attributes:
         run: the run.
-        past: what `Replay` takes.
-        task: the document that was trained, built; None where a training was given.
+        past: what `Replay` takes; of the newest graph, where the training was edited.
+        tasks: the documents that were trained, built, by `Past.start`; none where a training was
+            given.
         differing: what is not as it was, in words: ``the data of x``, ``the version of numpy``.
     """
 
     run: Run
     past: Past
-    task: Task | None
+    tasks: Mapping[int, Task]
     differing: tuple[str, ...]
 
     @property
     def first(self) -> int:
         """The first step that can be computed again, counted from 1."""
-        return self.past.snapshots.steps[0] + 1
+        return self.parts[0].snapshots.steps[0] + 1
+
+    @property
+    def parts(self) -> list[Past]:
+        """Its steps before, between and after edits."""
+        found = [self.past]
+        while (earlier := found[0].earlier) is not None:
+            found.insert(0, earlier)
+        return found
+
+    def at(self, step: int) -> tuple[Past, Task | None]:
+        """The part that made a step, and its document, built; None where a training was given."""
+        past = self.past.at(step)
+        return past, self.tasks.get(past.start)
+
+    def close(self) -> None:
+        """Give its memory back."""
+        for part in self.parts:
+            part.session.close()
 
     @property
     def last(self) -> int:
@@ -116,37 +135,46 @@ def open_past(
         DataError: its data are not there.
         RunError: the graph that is given has other variables.
     """
-    kept = _kept(store, run)
-    task = None
-    if training is None:
-        task = _task(store, run, allow_data, opened=opened, data_dir=data_dir)
-        trained = _training(task, kept)
-        _check_fed(run, trained)
-    else:
-        trained = training(kept)
-    session = kept.session(trained.loss.graph, threads)
-    past = kept.past(session, trained, _progress(store, run, kept))
-    return RunPast(run, past, task, tuple(_differing(store, run, trained)))
+    past, tasks = None, dict[int, Task]()
+    for after, kept in _kept(store, run).items():
+        if training is None:
+            task = tasks[after] = _task(
+                store, run, after, allow_data, opened=opened, data_dir=data_dir
+            )
+            trained = _training(task, kept)
+            _check_fed(run, trained)
+        else:
+            trained = training(kept)
+        session = kept.session(trained.loss.graph, threads)
+        found = kept.past(session, trained, _progress(store, run, kept))
+        past = replace(found, start=after, earlier=past)
+    assert past is not None
+    return RunPast(run, past, tasks, tuple(_differing(store, run, past.training)))
 
 
-def _kept(store: RunStore, run: Run) -> KeptPast:
-    path = store.file(run, PAST)
+def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
+    """What it keeps, by the step before the first one of each graph."""
+    edits = [0, *store.edits(run)]
+    paths = {after: store.file(run, past_file(after)) for after in edits}
     if run.status == RUNNING:
         raise RunStoreProblem(
             f"the run {run.id} still trains", hint="Its steps are kept at its end."
         )
-    if path is None:
+    found = {after: path for after, path in paths.items() if path is not None}
+    if not found:
         raise RunStoreProblem(
             f"the steps of the run {run.id} cannot be computed again: it kept no copies of its "
             "variables",
             hint="It was interrupted, is of an earlier version, or its variables are too large.",
         )
-    return load_past(path)
+    return {after: load_past(path) for after, path in found.items()}
 
 
-def _task(store: RunStore, run: Run, allow_data: Iterable[str | Path], **how: Any) -> Task:
-    """The graph of the run; its data are found from where its file was."""
-    document = flow.loads(store.graph_text(run))
+def _task(
+    store: RunStore, run: Run, after: int, allow_data: Iterable[str | Path], **how: Any
+) -> Task:
+    """The graph of the run after a step; its data are found from where its file was."""
+    document = flow.loads(store.graph_text(run, after))
     if run.file:
         document.path = Path(run.file)
         document.allowed = remembered(document.path)

@@ -34,9 +34,11 @@ from nodeflow.run_store.records import (
 )
 from nodeflow.run_store.store import Batch
 from nodeflow.run_store.writer import Weights, Writer
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import (
     Diverged,
     Done,
+    Edited,
     Epoch,
     Event,
     Hit,
@@ -85,7 +87,9 @@ class Recording:
         self._metrics: dict[str, float] = {}
         self._tier = ""
         self._writer = Writer(folder, about, self._take)
-        self._past: Past | None = None
+        self._pasts: dict[int, Past] = {}
+        self._variant: Variant | None = None
+        self._best: BestWeights | None = None
         self._reported = self._ended = False
         self._problem = ""
 
@@ -93,16 +97,17 @@ class Recording:
         self, session: Session, training: Training, events: Iterator[Event]
     ) -> Generator[Event, None, None]:
         """The events of a training, which is kept; raises what they raise."""
-        best = BestWeights(training)
+        self._variant = Variant(session, training)
+        best = self._best = BestWeights(training)
         try:
             for event in events:
                 if isinstance(event, Started):
                     self._describe(event, session, training)
                 elif isinstance(event, Epoch):
-                    best.see(event, session)
+                    self._best.see(event, self._variant.session)
                 self._take_in(event)
                 if isinstance(event, Done):  # the last event stays the last
-                    self._end(session, best)
+                    self._end()
                     self._writer.begun.wait(LAST_SECONDS)
                     yield from self._news()
                 yield event
@@ -121,7 +126,7 @@ class Recording:
             close = getattr(events, "close", None)
             if close is not None:
                 close()
-            self._end(session, best)
+            self._end()
             self._writer.finish()
 
     def copying(self) -> dict[str, Any]:
@@ -130,7 +135,12 @@ class Recording:
 
     def remember(self, past: Past) -> None:
         """Keep some copies of the variables at the end, from which steps are computed again."""
-        self._past = past
+        self._pasts[past.start if past.earlier is not None else 0] = past
+
+    def take(self, variant: Variant) -> None:
+        """The training goes on with an edit; the best weights are those since then."""
+        self._variant, self._best = variant, BestWeights(variant.training)
+        self._change(settings=settings_of(variant.session, variant.training))
 
     def note(self, kind: str, **data: Any) -> None:
         """Keep an event, such as a pause; any thread may call this."""
@@ -188,6 +198,8 @@ class Recording:
                 self._metrics.update(event.metrics)
         elif isinstance(event, NumberChanged):
             self.note("changed", **vars(event))
+        elif isinstance(event, Edited):
+            self._edit(event)
         elif isinstance(event, Hit):
             self.note("breakpoint", nodes=list(event.nodes), reason=event.reason)
         elif isinstance(event, Resumed):
@@ -210,17 +222,27 @@ class Recording:
         with self._lock:
             self.run = replace(self.run, **fields)
 
-    def _end(self, session: Session, best: BestWeights) -> None:
+    def _edit(self, event: Edited) -> None:
+        """What the training goes on with is kept, too."""
+        if self._variant is not None and self._variant.text:
+            with self._lock:
+                self._batch.graphs.append((event.step, self._variant.text))
+        if event.what:
+            self.note("edited", what=list(event.what), notices=list(event.notices))
+
+    def _end(self) -> None:
         """Hand over the weights as they are now; once."""
-        if self._ended:
+        if self._ended or self._variant is None or self._best is None:
             return
         self._ended = True
         if self.run.status == RUNNING:
             self._change(status=STOPPED, ending="stopped")
+        best, variant = self._best, self._variant
         self._change(best=best.facts)
-        final = dict(session.variables.items())
-        past = KeptPast.of(self._past) if self._past is not None else None
-        self._writer.end(Weights(final, best.variables if best.epoch else {}, past))
+        final = dict(variant.session.variables.items())
+        pasts = {after: KeptPast.of(past) for after, past in self._pasts.items()}
+        ids = (variant.ids, set(variant.kinds())) if variant.ids else None
+        self._writer.end(Weights(final, best.variables if best.epoch else {}, pasts, ids))
 
     # ---- the writing thread -------------------------------------------------------------------
 

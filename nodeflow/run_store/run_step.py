@@ -23,7 +23,7 @@ class RunStep:
     those of the step. In a ``with`` statement it gives its memory back at the end.
 
     Attributes:
-        graph: the one that was trained.
+        graph: the one that was trained in this step: another one after an edit.
         step: its number, counted from 1; `go_to` shows another one.
     """
 
@@ -43,6 +43,11 @@ class RunStep:
             RunError: the run has no such step, or has no copy from before it.
         """
         self._found.check(step)
+        part, _ = self._found.at(step)
+        if part is not self._replay.past:
+            self._replay.close()
+            self._replay = Replay(part)
+            self.graph = self._replay.session.graph
         self._replay.go_to(step, report)
         self.step = step
         return self
@@ -87,7 +92,7 @@ class RunStep:
     def close(self) -> None:
         """Give its memory back."""
         self._replay.close()
-        self._found.past.session.close()
+        self._found.close()
 
     def __enter__(self) -> Self:
         return self

@@ -90,5 +90,14 @@ SWEEPS = (
     ) WITHOUT ROWID""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST, SWEEPS)
+EDITED = (
+    """CREATE TABLE edited (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        step INTEGER NOT NULL,  -- the last one with the graph before
+        graph TEXT NOT NULL,  -- what it trains from then on
+        PRIMARY KEY (run, step)
+    )""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SWEEPS, EDITED)
 """The statements that lead from each version of the schema to the next one."""

@@ -51,6 +51,13 @@ FINAL, BEST = "final.safetensors", "best.safetensors"
 PAST, STATES = "past.safetensors", "states"
 """In the folder of a run: its weights, what its steps are computed again from, and the states to go
 on from."""
+
+
+def past_file(after: int) -> str:
+    """What the steps after an edit are computed again from; 0: those from the beginning."""
+    return f"past-{after}.safetensors" if after else PAST
+
+
 LARGEST_PIECE = 4096
 """Losses are added to the last piece until it has so many."""
 LARGEST_ARRAY = 1 << 20
@@ -67,6 +74,7 @@ class Batch:
         run: as it is now; its curves are not looked at.
         pieces: losses, in order.
         tiers: (first step, tier) of stretches that begin.
+        graphs: (last step before, text) of graphs that it goes on with, because of an edit.
     """
 
     run: Run
@@ -74,6 +82,7 @@ class Batch:
     epochs: list[Epoch] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
     tiers: list[tuple[int, str]] = field(default_factory=list)
+    graphs: list[tuple[int, str]] = field(default_factory=list)
 
 
 class RunStore:
@@ -128,12 +137,10 @@ class RunStore:
 
     def begin(self, run: Run, text: str = "") -> Run:
         """Keep a new run with the text of its graph; returns it with the digest of the text."""
-        data = text.encode(errors="surrogatepass")
-        digest = blake2b(data, digest_size=16).hexdigest() if text else ""
         columns = {
             **{n: getattr(run, n) for n in _PLAIN},
             "id": run.id,
-            "graph": digest,
+            "graph": _graph_digest(text),
             "status": RUNNING,
             "process": this_process(),
             "facts": _facts(run),
@@ -141,12 +148,17 @@ class RunStore:
         }
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         with self.database.writing():
-            if text:
-                self.database.run(
-                    "INSERT OR IGNORE INTO graphs VALUES (?, ?)", (digest, zlib.compress(data))
-                )
+            self._keep_graph(text)
             self.database.run(f"INSERT INTO runs ({names}) VALUES ({marks})", [*columns.values()])
-        return replace(run, graph_digest=digest)
+        return replace(run, graph_digest=columns["graph"])
+
+    def _keep_graph(self, text: str) -> str:
+        """Keep a text once; returns its digest, which is empty where there is none."""
+        digest = _graph_digest(text)
+        if text:
+            data = zlib.compress(text.encode(errors="surrogatepass"))
+            self.database.run("INSERT OR IGNORE INTO graphs VALUES (?, ?)", (digest, data))
+        return digest
 
     def go_on(self, run: Run, step: int) -> None:
         """Let a run go on after a step: what came later is forgotten, and comes again."""
@@ -163,7 +175,7 @@ class RunStore:
                     kept = step - piece.first + 1
                     marks = piece.marks[piece.marks[:, 0] <= step]
                     self._insert(run.id, Piece(piece.first, piece.losses[:kept], marks))
-            for table, column in (("epochs", "step"), ("events", "step"), ("tiers", "first")):
+            for table, column in _LATER:
                 self.database.run(
                     f"DELETE FROM {table} WHERE run = ? AND {column} > ?", (run.id, step)
                 )
@@ -184,6 +196,9 @@ class RunStore:
                 self._add_epoch(run.id, epoch)
             for step, tier in batch.tiers:
                 self.database.run("REPLACE INTO tiers VALUES (?, ?, ?)", (run.id, step, tier))
+            for step, text in batch.graphs:
+                values = (run.id, step, self._keep_graph(text))
+                self.database.run("REPLACE INTO edited VALUES (?, ?, ?)", values)
             for event in batch.events:
                 self._add_event(run.id, event)
 
@@ -257,7 +272,10 @@ class RunStore:
         with self.database.writing():
             for id in gone:
                 self.database.run("DELETE FROM runs WHERE id = ?", (id,))
-            self.database.run("DELETE FROM graphs WHERE hash NOT IN (SELECT graph FROM runs)")
+            self.database.run(
+                "DELETE FROM graphs WHERE hash NOT IN "
+                "(SELECT graph FROM runs UNION SELECT graph FROM edited)"
+            )
         for id in gone:
             if is_id(id):
                 shutil.rmtree(self.folder / id, ignore_errors=True)
@@ -319,13 +337,25 @@ class RunStore:
 
     # ---- reading ------------------------------------------------------------------------------
 
-    def graph_text(self, run: Run) -> str:
+    def edits(self, run: Run) -> list[int]:
+        """After which steps it went on with another graph."""
+        rows = self._rows("SELECT step FROM edited WHERE run = ? ORDER BY step", run.id)
+        return [row["step"] for row in rows]
+
+    def graph_text(self, run: Run, step: int = 0) -> str:
         """The .flow text of a run's graph.
+
+        Args:
+            step: the last one before those that the graph made; by default it is the first graph.
 
         Raises:
             RunStoreProblem: it could not be written as one.
         """
-        rows = self._rows("SELECT text FROM graphs WHERE hash = ?", run.graph_digest)
+        rows = self._rows(
+            "SELECT text FROM graphs WHERE hash = COALESCE((SELECT graph FROM edited "
+            "WHERE run = ? AND step <= ? ORDER BY step DESC LIMIT 1), ?)",
+            *(run.id, step, run.graph_digest),
+        )
         if not rows:
             raise RunStoreProblem(f"the run {run.id} has no graph that a .flow file can express")
         return zlib.decompress(rows[0]["text"]).decode(errors="surrogatepass")
@@ -363,7 +393,7 @@ class RunStore:
         return [(row["first"], row["tier"]) for row in rows]
 
     def file(self, run: Run, name: str) -> Path | None:
-        """A file of a run, ``FINAL``, ``BEST`` or ``PAST``, if it has it."""
+        """A file of a run, ``FINAL``, ``BEST`` or a `past_file`, if it has it."""
         path = self.folder / run.id / name
         return path if path.is_file() else None
 
@@ -439,6 +469,15 @@ _PLAIN = (
     *("name", "file", "surface", "ending", "created", "updated", "seconds", "steps", "epochs"),
     *("loss", "parent", "parent_step", "checkpoint", "star", "colour", "note", "bytes"),
 )
+
+
+_LATER = (("epochs", "step"), ("events", "step"), ("tiers", "first"), ("edited", "step"))
+"""What a run has after a step: the tables, and their columns with steps."""
+
+
+def _graph_digest(text: str) -> str:
+    data = text.encode(errors="surrogatepass")
+    return blake2b(data, digest_size=16).hexdigest() if text else ""
 
 
 def _facts(run: Run) -> str:

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import FileProblem, NodeflowError
-from nodeflow.run_store.about import About
+from nodeflow.run_store.about import About, Ids
 from nodeflow.run_store.curves import Piece, joined
 from nodeflow.run_store.digests import Fed, described, digesting, fed_by
 from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
 from nodeflow.run_store.records import RUNNING, Run, RunEvent
-from nodeflow.run_store.store import BEST, FINAL, PAST, Batch, RunStore
+from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore, past_file
 from nodeflow.train.events import Resumed
 from nodeflow.train.resume.identity import machine, versions
-from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past
+from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past, thinned_together
 from nodeflow.train.saving.weights import save_weights
 from nodeflow.train.training import Training
 
@@ -43,12 +43,19 @@ MOST_WAITING = 8_000_000
 
 @dataclass(frozen=True)
 class Weights:
-    """What a training ended with, and had in its best epoch, if it knows that, and what its steps
-    are computed again from."""
+    """What a training leaves behind.
+
+    Attributes:
+        final: what it ended with.
+        best: what it had in its best epoch, if it knows that.
+        pasts: what its steps are computed again from, by the step of the edit before them, or 0.
+        ids: which variables these are, where an edit has changed that.
+    """
 
     final: Mapping[str, np.ndarray]
     best: Mapping[str, np.ndarray] = field(default_factory=dict)
-    past: KeptPast | None = None
+    pasts: Mapping[int, KeptPast] = field(default_factory=dict)
+    ids: Ids | None = None
 
     @property
     def differ(self) -> bool:
@@ -82,6 +89,7 @@ class Writer:
         self._waiting: Batch | None = None
         self._facts: dict[str, Any] = {}
         self._written = 0.0
+        self._edited = 0
 
     @property
     def started(self) -> bool:
@@ -133,6 +141,7 @@ class Writer:
         if before is not None and not about.anew and before.status != RUNNING:
             kept = replace(before, updated=time.time())
             store.go_on(kept, resumed.step)
+            self._edited = self._find_graph(store, kept, resumed.step)
             self._keep_best(store, kept)
             self._facts = {n: getattr(kept, n) for n in ("data", "versions", "machine")}
             first = max((p.last for p in store.pieces(kept)), default=resumed.first - 1) + 1
@@ -149,6 +158,14 @@ class Writer:
             branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
             store.note_event(run.parent, branch)
         return store.begin(run, self._about.text)
+
+    def _find_graph(self, store: RunStore, run: Run, step: int) -> int:
+        """After which step a run that goes on had the graph that it has now."""
+        text = self._about.text
+        if not text or store.graph_text(run, step) == text:
+            return max(store.edits(run), default=0)
+        store.add(Batch(run, graphs=[(step, text)]))
+        return step
 
     def _keep_best(self, store: RunStore, run: Run) -> None:
         """Keep the final weights of a run that goes on, where they are the best."""
@@ -203,7 +220,7 @@ class Writer:
         batch = _thinned(replace(batch, run=state))
         if self._waiting is not None:
             batch = _joined(self._waiting, batch)
-        nothing = not (batch.pieces or batch.epochs or batch.events)
+        nothing = not (batch.pieces or batch.epochs or batch.events or batch.graphs)
         if run is None and nothing and now - self._written < QUIET_SECONDS:
             return
         if self._waiting is not None and not again and now - self._written < RETRY_SECONDS:
@@ -236,26 +253,27 @@ class Writer:
         assert self.kept is not None
         files = {FINAL: weights.final, **({BEST: weights.best} if weights.differ else {})}
         most, folder = limit(store) // SHARE_OF_ONE, store.folder / self.kept.id
-        ids, slots = self._about.ids or (None, ())
+        ids, slots = weights.ids or self._about.ids or (None, ())
         for name, arrays in files.items():
             if not arrays or sum(array.nbytes for array in arrays.values()) > most:
                 continue
             folder.mkdir(exist_ok=True)
             (folder / name).unlink(missing_ok=True)
             save_weights(folder / name, arrays, ids, slots)
-        self._save_past(folder, weights.past, most)
+        self._save_pasts(folder, weights.pasts, most)
         return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
-    def _save_past(self, folder: Path, past: KeptPast | None, most: int) -> None:
+    def _save_pasts(self, folder: Path, pasts: Mapping[int, KeptPast], most: int) -> None:
         """Write the copies that the steps are computed again from, as many as there is room for."""
-        if past is None or not past.steps:
-            return
+        found = {after or self._edited: past for after, past in pasts.items() if past.steps}
         with contextlib.suppress(FileProblem):
-            past = past.after(load_past(folder / PAST))
-        fitting = most // max(1, past.bytes_of_one)
-        if fitting:
+            if self._edited in found:
+                earlier = load_past(folder / past_file(self._edited))
+                found[self._edited] = found[self._edited].after(earlier)
+        fitting = most // max([1, *(past.bytes_of_one for past in found.values())])
+        for after, past in thinned_together(found, min(MOST, fitting)).items():
             folder.mkdir(exist_ok=True)
-            past.thinned(min(MOST, fitting)).save(folder / PAST)
+            past.save(folder / past_file(after))
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
         """Finds out what the data are, a little at each step."""
@@ -295,4 +313,5 @@ def _joined(first: Batch, second: Batch) -> Batch:
         first.epochs + second.epochs,
         first.events + second.events,
         first.tiers + second.tiers,
+        first.graphs + second.graphs,
     )

@@ -31,7 +31,7 @@ class Control:
         self._steps = 0
         self._numbers: deque[tuple[str, str, float]] = deque()
         self._variant: Offered | None = None
-        self._held = False
+        self._prepares = self._waits = False
 
     def set_number(self, node: str, attr: str, value: float) -> None:
         """Give an optimizer another number from the next step on (see `numbers.Numbers`); one that
@@ -43,12 +43,13 @@ class Control:
         while self._numbers:
             yield self._numbers.popleft()
 
-    def offer(self, variant: Offered | None) -> None:
-        """Let the training go on with an edit at the next boundary of steps that suits it; it
-        replaces one that was not taken. None takes that back."""
+    def offer(self, variant: Offered | None) -> Any:
+        """Let the training go on with an edit at the next boundary of steps that suits it, or with
+        none; returns what was offered before and not taken."""
         with self._condition:
-            self._variant = variant
+            before, self._variant = self._variant, variant
             self._condition.notify_all()
+            return before
 
     def take_variant(self, begins: bool) -> Any:
         """What was offered last, if it suits this boundary, else None; for the loop.
@@ -63,10 +64,11 @@ class Control:
             self._variant = None
             return found
 
-    def hold(self, on: bool) -> None:
-        """Let no step begin, or let them: the one after a pause waits for an edit made in it."""
+    def prepare(self, on: bool) -> None:
+        """An edit is being prepared, or not any more: the first step after a pause waits for it."""
         with self._condition:
-            self._held = on
+            self._prepares = on
+            self._waits = self._waits and on
             self._condition.notify_all()
 
     def pause(self) -> None:
@@ -75,6 +77,7 @@ class Control:
 
     def resume(self) -> None:
         with self._condition:
+            self._waits = self._paused and self._prepares
             self._paused = False
             self._steps = 0
             self._condition.notify_all()
@@ -107,22 +110,20 @@ class Control:
         Args:
             begins: whether an epoch begins with them.
         """
-        while (granted := self._grant(wanted)) is None:
+        while (granted := self._grant(wanted, begins)) is None:
             self._idle()
-            if self._suits(begins):
-                return 0
         return granted
 
     def _suits(self, begins: bool) -> bool:
         found = self._variant
         return found is not None and (begins or not found.at_epoch)
 
-    def _grant(self, wanted: int) -> int | None:
+    def _grant(self, wanted: int, begins: bool) -> int | None:
         """The steps that may run, or None if the training is still paused after a short wait."""
         with self._condition:
-            if self._stopped:
+            if self._stopped or self._suits(begins):
                 return 0
-            if self._held:
+            if self._prepares and (self._paused or self._waits):
                 self._condition.wait(WAIT_SECONDS)
                 return None
             if not self._paused:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nodeflow.engine.session import Session
 from nodeflow.errors import SurfaceText
 from nodeflow.train.control import Control
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Event
 from nodeflow.train.loop import train
 from nodeflow.train.resume.checkpoints import KEEP, Checkpoints, Every, existing
@@ -104,6 +105,8 @@ def train_keeping(
     snapshots: Snapshots | None = None,
     remember: Callable[[Past], None] = lambda past: None,
     branched: Resumption | None = None,
+    variant: Variant | None = None,
+    taken: Callable[[Variant], None] = lambda variant: None,
 ) -> Iterator[Event]:
     """As `loop.train`, with checkpoints; raises as `Keeping.begin`, too, and before it begins.
 
@@ -121,4 +124,6 @@ def train_keeping(
         resumption=resumption,
         snapshots=snapshots,
         remember=remember,
+        variant=variant,
+        taken=taken,
     )

@@ -105,6 +105,10 @@ class Numbers:
             if value != float(self.optimizers[node].attrs[attr])
         }
 
+    def fed(self) -> dict[Tensor, str]:
+        """The tensors that are fed, with the attribute that each one is."""
+        return {t: attr for (_, attr), tensors in self._tensors.items() for t in tensors}
+
     def feeds(self, step: int) -> dict[Tensor, np.ndarray]:
         """What is fed to the step that follows ``step``."""
         return {

@@ -323,12 +323,19 @@ def test_what_was_offered_last_counts_once():
 
 def test_a_step_after_a_pause_waits_for_an_edit_that_is_being_prepared():
     control = Control()
-    control.hold(True)
+    control.prepare(True)
+    assert control.allow(10) == 10  # it is not paused
+    control.pause()
     control.step(3)
-    assert control._grant(10) is None
-    control.hold(False)
+    assert control._grant(10, False) is None
+    control.prepare(False)
     assert control.allow(10) == 3
-    control.hold(True)
+    control.prepare(True)
+    control.resume()
+    assert control._grant(10, False) is None
+    control.prepare(False)
+    assert control.allow(10) == 10
+    control.prepare(True)
     control.stop()
     assert control.allow(10) == 0
 

@@ -98,6 +98,13 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
     return doc
 
 
+def copied(doc: Document) -> Document:
+    """Returns a copy that later changes of a document do not reach; without its file and undo."""
+    copy = document_of(facts_of(doc), doc.next_id)
+    copy.extra = dict(doc.extra)
+    return copy
+
+
 def same_fact(a: Facts, b: Facts, path: Path) -> bool:
     """Says whether a path has the same value, or none, in both."""
     return (path in a) == (path in b) and same(a.get(path), b.get(path))

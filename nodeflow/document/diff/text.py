@@ -80,6 +80,21 @@ def rows(found: Difference) -> list[tuple[str, str, str]]:
     ]
 
 
+def brief(found: Difference) -> str:
+    """Returns a difference in a few words: ``act: relu -> tanh``; empty for names and notes."""
+    if found.kind in ("frame", "weights", "file"):
+        return ""
+    if found.kind == "wire":
+        return f"wire into {found.name}"
+    if found.change != CHANGED:
+        return f"{found.name} {found.change}"
+    fields = [f for f in found.fields if f.field not in ("name", "stream", *LAYOUT)]
+    if found.kind == "training":
+        return f"{found.name} {_turned(fields[0])}"
+    turned = (f"{'' if f.field == 'op' else f'{f.field} '}{_turned(f)}" for f in fields)
+    return f"{found.name}: {'; '.join(turned)}" if fields else ""
+
+
 def _parts(field: FieldChange) -> Iterator[FieldChange]:
     """The members that differ, where both sides are objects."""
     before, after = field.before, field.after

@@ -32,6 +32,11 @@ class Doctor:
         self._since: dict[tuple[str, str], int] = {}
         """The step after which the finding of a batch was first seen, by its key."""
 
+    def use(self, training: Training, run: Run | None = None) -> None:
+        """The training goes on with an edit."""
+        self._training, self._run = training, run
+        self._lasting = [*check_structure(training), *check_data(training)]
+
     def examined(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, and `Hints` after those that show something new.
 

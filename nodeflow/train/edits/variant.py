@@ -9,6 +9,7 @@ from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train.bounds import Bounds
 from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
@@ -51,7 +52,11 @@ class Variant:
         """
         if self.stepper is None:
             training = self.training
-            recorded = [*Breakpoints(training.breakpoints).probes, *probes(training.plotted)]
+            recorded = [
+                *Breakpoints(training.breakpoints).probes,
+                *probes(training.plotted),
+                *Bounds(training.bounds, training.optimizer).probes,
+            ]  # as the loop has them
             numbers = Numbers(training.optimizer)
             self.stepper = stepper_of(self.session, training, recorded, 0, numbers)
         return self.stepper.is_ready()

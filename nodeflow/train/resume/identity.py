@@ -96,17 +96,17 @@ def node_digest(node: Node) -> str:
     attrs = sorted((name, value) for name, value in node.attrs.items() if value is not None)
     parts = (
         node.op.id,
-        *(part for name, value in attrs for part in (name, _text(value))),
+        *(part for name, value in attrs for part in (name, value_text(value))),
         *(t.name for t in node.inputs),
         *sorted(n.name for n in node.control_inputs),
         node.stream if node.op.random else "",
         *(str(t.type) for t in node.outputs),
-        *_own_code(node),
+        *own_code(node),
     )
-    return _digest(parts)
+    return digest(parts)
 
 
-def _own_code(node: Node) -> Iterator[str]:
+def own_code(node: Node) -> Iterator[str]:
     """The text of an op of the user's own."""
     function = getattr(node.op, "function", None)
     if inspect.isfunction(function):
@@ -130,7 +130,7 @@ def _data(training: Training) -> Iterator[tuple[str, str]]:
             column = binding.dataset.split(watched.split)[binding.column]
             yield f"{watched.split} {tensor.name}", column_digest(column)
     for tensor, value in training.feeds.items():
-        yield tensor.name, _digest([_text(np.asarray(value))])
+        yield tensor.name, digest([value_text(np.asarray(value))])
 
 
 def column_digest(column: Column) -> str:
@@ -139,7 +139,7 @@ def column_digest(column: Column) -> str:
     if isinstance(column, LazyColumn) or column.nbytes > MOST_BYTES:
         rows = column.stored(np.linspace(0, len(column) - 1, min(SAMPLED, len(column)), dtype=int))
     about = (str(column.type), str(column.scale), str(column.depth), str(len(column)))
-    return _digest([*about, _text(np.asarray(rows))])
+    return digest([*about, value_text(np.asarray(rows))])
 
 
 def _stream_digest(stream: ElementStream) -> str:
@@ -147,25 +147,25 @@ def _stream_digest(stream: ElementStream) -> str:
     parts: list[str] = []
     for stage in stages_of(stream.stage):
         parts.append(type(stage).__name__)
-        parts += [f"{name}={_text(value)}" for name, value in sorted(vars(stage).items())
+        parts += [f"{name}={value_text(value)}" for name, value in sorted(vars(stage).items())
                   if name not in ("kept", "inputs", "source")]  # fmt: skip
-    return _digest([*parts, *(f"{i} {t.name}" for i, t in stream.places.items())])
+    return digest([*parts, *(f"{i} {t.name}" for i, t in stream.places.items())])
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value as text: what counts of it, and nothing that differs from process to process."""
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
-            return _digest(map(str, value.ravel()))
+            return digest(map(str, value.ravel()))
         data = np.ascontiguousarray(value)
         content = blake2b(data.reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
         return f"{value.dtype} {value.shape} {content}"
     if isinstance(value, Column):
         return column_digest(value)
     if isinstance(value, Mapping):
-        return str({str(key): _text(one) for key, one in value.items()})
+        return str({str(key): value_text(one) for key, one in value.items()})
     if isinstance(value, (list, tuple)):
-        return str([_text(one) for one in value])
+        return str([value_text(one) for one in value])
     if isinstance(value, (str, bytes, int, float, bool, type(None), np.generic)):
         return repr(value)
     if isinstance(value, Tensor):
@@ -174,11 +174,12 @@ def _text(value: Any) -> str:
     return f"{type(value).__name__} {name or ''}"
 
 
-def _digest(parts: Iterable[str]) -> str:
-    digest = blake2b(digest_size=12)
+def digest(parts: Iterable[str]) -> str:
+    """A digest of texts in order."""
+    found = blake2b(digest_size=12)
     for part in parts:
-        digest.update(part.encode(errors="backslashreplace") + b"\0")
-    return digest.hexdigest()
+        found.update(part.encode(errors="backslashreplace") + b"\0")
+    return found.hexdigest()
 
 
 # ---- what differs -------------------------------------------------------------------------------

@@ -184,6 +184,22 @@ class KeptPast:
         )
 
 
+def thinned_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[int, KeptPast]:
+    """The pasts of a training before, between and after edits, with at most so many copies in all.
+
+    Args:
+        pasts: by the step before the first one of each.
+    """
+    kept = {after: pasts[after] for after in sorted(pasts) if pasts[after].steps}
+    newest = dict([*kept.items()][-most:] if most else ())
+    spans = {after: past.steps[-1] - past.steps[0] for after, past in newest.items()}
+    whole, spare = sum(spans.values()), most - len(newest)
+    return {
+        after: past.thinned(1 + (spare * spans[after] // whole if whole else 0))
+        for after, past in newest.items()
+    }
+
+
 def load_past(path: Path) -> KeptPast:
     """Read what a run keeps of its past.
 

@@ -1,0 +1,278 @@
+"""Edits of the document on their way to the training that runs.
+
+What is edited is copied once it has been quiet for a moment, built and compiled in a thread of its
+own, and offered to the training, which takes it between two steps. Only the last edit counts.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nodeflow.data.data_splits import DataSplits
+from nodeflow.document.build.task import Task
+from nodeflow.document.build.variable_ids import variable_ids
+from nodeflow.document.diff.compare import compare
+from nodeflow.document.diff.facts import copied
+from nodeflow.document.diff.text import brief
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, stream_of
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.host import protocol as p
+from nodeflow.host.live_numbers import LiveNumbers
+from nodeflow.train.control import Control
+from nodeflow.train.edits.content import content_of
+from nodeflow.train.edits.variant import BATCHES, Variant, same_batches
+from nodeflow.train.training import Training
+
+QUIET_SECONDS = 0.15
+"""Edits that follow each other sooner count as one."""
+POLL_SECONDS = 0.02
+
+
+@dataclass(eq=False, kw_only=True)
+class BuiltVariant(Variant):
+    """A variant that is made of a document.
+
+    Attributes:
+        before: the document of the variant that ``what`` is compared with.
+    """
+
+    task: Task
+    before: Document | None = None
+
+
+def built(task: Task, training: Training, make_session: Callable[..., Session]) -> BuiltVariant:
+    """The variant of a training that a document gives; its variables are initialized."""
+    session = make_session(task.graph, seed=training.seed)
+    session.initialize()
+    ids = variable_ids(task.build)
+    return BuiltVariant(session, training, ids, text=flow.dumps(task.document), task=task)
+
+
+@dataclass
+class Places:
+    """Where data are found, as `Task` takes it."""
+
+    folder: str | os.PathLike[str] | None = None
+    opened: dict[Any, DataSplits] = field(default_factory=dict)
+
+
+class LiveEdits:
+    """Follows the document for one training.
+
+    Args:
+        begun: what it began with.
+        control: of the training.
+        make_session: takes a graph and a seed.
+        places: where data are found.
+        send: takes `protocol.EditState` and failures; called from any thread.
+
+    Attributes:
+        current: what is trained now.
+    """
+
+    def __init__(
+        self,
+        begun: BuiltVariant,
+        control: Control,
+        make_session: Callable[..., Session],
+        places: Places,
+        send: Callable[[p.Message], None],
+    ) -> None:
+        self.current = begun
+        self._control, self._make_session, self._places = control, make_session, places
+        self._send = send
+        self._numbers = LiveNumbers(begun.task.build, begun.training, control)
+        self._changed = threading.Condition()
+        self._due: float | None = None
+        self._wanted: Document | None = None
+        self._closed = self._is_busy = False
+        self._thread: threading.Thread | None = None
+        self._state = p.EditState()
+
+    # ---- the engine's thread ------------------------------------------------------------------
+
+    def follow(self, document: Document, change: Change | None = None) -> None:
+        """Take the document as it is now; ``change`` is what happened to it, if that is known."""
+        self._numbers.follow(document)
+        if change is not None and not concerns_training(change):
+            return
+        with self._changed:
+            self._due = time.monotonic() + QUIET_SECONDS
+            self._control.prepare(True)
+
+    def tick(self, document: Document) -> None:
+        """Begin to prepare what was edited, once it is quiet; called whenever no request waits."""
+        if self._due is None:
+            with self._changed:
+                if not self._is_busy and self._wanted is None:
+                    self._control.prepare(False)
+            return
+        if time.monotonic() < self._due:
+            return
+        copy = copied(document)
+        with self._changed:
+            self._due, self._wanted = None, copy
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="nodeflow-live-edits", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify()
+
+    def let_be(self) -> None:
+        """Follow no more: what was not taken is dropped."""
+        with self._changed:
+            self._due = self._wanted = None
+        self._drop(self._control.offer(None))
+        self._control.prepare(False)
+        self._say(p.EditState())
+
+    def taken(self, variant: BuiltVariant, document: Document) -> None:
+        """The training goes on with a variant."""
+        if variant.before is not self.current.task.document:
+            variant.what = described(self.current.task.document, variant.task.document)
+        self.current = variant
+        self._numbers = LiveNumbers(variant.task.build, variant.training, self._control)
+        self._numbers.follow(document)
+        with self._changed:
+            if self._due is None and self._wanted is None:
+                self._due = time.monotonic()  # what waits for the next epoch
+                self._control.prepare(True)
+
+    def close(self) -> None:
+        """The training is over."""
+        with self._changed:
+            self._closed = True
+            self._due = None
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._drop(self._control.offer(None))
+        self._say(p.EditState())
+
+    # ---- its own thread -----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while self._wanted is None and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                document, self._wanted = self._wanted, None
+                self._is_busy = True
+            assert document is not None
+            try:
+                state = self._prepare(document)
+            except NodeflowError as error:
+                state = p.EditState("invalid", p.ErrorData.of(error))
+            except Exception as error:  # the training goes on, whatever it is
+                details = p.ErrorData.of(error, traceback.format_exc())
+                self._send(p.Failed(-1, "LiveEdits", details))
+                state = p.EditState("invalid", details)
+            with self._changed:
+                self._is_busy = False
+                if self._is_overtaken():
+                    continue
+                if state.state == "invalid":
+                    self._drop(self._control.offer(None))
+                self._control.prepare(False)
+            self._say(state)
+
+    def _is_overtaken(self) -> bool:
+        return self._due is not None or self._wanted is not None or self._closed
+
+    def _prepare(self, document: Document) -> p.EditState:
+        """Offer what the document gives, as soon as its kernels are there.
+
+        Raises:
+            NodeflowError: it cannot be trained.
+        """
+        task = Task(document, base_dir=self._places.folder, opened=self._places.opened)
+        training = task.training(breakpoints=True)
+        current = self.current
+        ids = variable_ids(task.build)
+        known = content_of(current.training, current.ids)
+        content = content_of(training, ids)
+        fits = same_batches(current.training, training)
+        if content == known and fits:
+            self._drop(self._control.offer(None))
+            return p.EditState()
+        at_epoch = not fits
+        if content != known and not fits:
+            settings = {name: getattr(current.training, name) for name in BATCHES}
+            first = replace(training, **settings)
+            if same_batches(current.training, first):  # other batches follow with the next epoch
+                training, at_epoch = first, False
+        self._say(p.EditState("preparing"))
+        variant = built(task, training, self._make_session)
+        variant.at_epoch, variant.refused = at_epoch, self._refused
+        variant.before = current.task.document
+        is_seen = content.learned != known.learned or not fits
+        variant.what = described(variant.before, document) if is_seen else ()
+        while not variant.is_ready():
+            if self._is_overtaken():
+                variant.session.close()
+                return p.EditState("preparing")
+            time.sleep(POLL_SECONDS)
+        with self._changed:
+            if self._is_overtaken():
+                variant.session.close()
+            else:
+                self._drop(self._control.offer(variant))
+        return p.EditState("waits" if at_epoch else "preparing")
+
+    def _refused(self, error: NodeflowError) -> None:
+        self._say(p.EditState("invalid", p.ErrorData.of(error)))
+
+    def _drop(self, variant: Variant | None) -> None:
+        if variant is not None:
+            variant.session.close()
+
+    def _say(self, state: p.EditState) -> None:
+        if state != self._state:
+            self._state = state
+            self._send(state)
+
+
+# ---- what an edit is ----------------------------------------------------------------------------
+
+
+def concerns_training(change: Change) -> bool:
+    """Whether a change is more than layout, names, notes and what the window shows."""
+    return any(map(_concerns, change.edits))
+
+
+def _concerns(edit: Edit) -> bool:
+    kind, before, after = kind_of(edit.table), edit.before, edit.after
+    if kind in ("frame", "weights"):
+        return False
+    if kind == "node" and before is not None and after is not None:
+        return _bare(before) != _bare(after)
+    if kind == "training":
+        return _without_plots(before) != _without_plots(after)
+    return True
+
+
+def _bare(record: NodeRecord) -> tuple[Any, ...]:
+    """A node without its name and place."""
+    extra = {name: value for name, value in record.extra.items() if name != "stream"}
+    return record.op, record.attrs, stream_of(record), extra
+
+
+def _without_plots(settings: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (settings or {}).items() if name != "plots"}
+
+
+def described(before: Document, after: Document) -> tuple[str, ...]:
+    """What was edited, in words, without names and notes."""
+    return tuple(text for found in compare(before, after) if (text := brief(found)))

@@ -451,6 +451,7 @@ class ViewValue:
         error: why nothing can be drawn.
         step: training step that it belongs to; None outside training.
         rate: how often per second it was computed lately, while training.
+        is_what_if: whether the tensor follows from what is overridden.
     """
 
     request: int
@@ -459,6 +460,7 @@ class ViewValue:
     error: str = ""
     step: int | None = None
     rate: float | None = None
+    is_what_if: bool = False
 
 
 @dataclass(frozen=True)

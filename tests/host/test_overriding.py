@@ -3,7 +3,9 @@ file or run has them."""
 
 from __future__ import annotations
 
+import queue
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -17,12 +19,14 @@ from nodeflow.engine.incremental import IncrementalRun
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, NodeflowError
 from nodeflow.graph.graph import Tensor
+from nodeflow.host import engine
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.views.watch import view_value
 from nodeflow.resources import example
 from nodeflow.train import events
 from tests.engine.random_graphs import build, inputs, program
+from tests.host.conftest import Talk
 from tests.host.documents import expression, regression
 
 
@@ -224,7 +228,34 @@ def previews(talk, document: Document, number: int) -> p.Previews:
     return answer
 
 
-def test_a_training_has_the_same_bits_with_and_without(talk, tmp_path):
+class Threaded(Talk):
+    """An engine in a thread of this process, which trains in one tier."""
+
+    def __init__(self, tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        pinned = {"tier": tier}  # auto switches at any step, and tiers round otherwise
+        monkeypatch.setattr(engine, "Session", lambda *a, **more: Session(*a, **more | pinned))
+        self.inbox = queue.Queue()
+        self.engine = engine.Engine(self.inbox.put, threads=1)
+        self.thread = threading.Thread(target=self.engine.work)
+        self.thread.start()
+
+    def send(self, request) -> None:
+        self.engine.receive(request)
+
+    def close(self) -> None:
+        self.send(p.Shutdown())
+        self.thread.join(20)
+
+
+@pytest.fixture(params=["reference", "compiled"])
+def threaded(request, monkeypatch):
+    talking = Threaded(request.param, monkeypatch)
+    yield talking
+    talking.close()
+
+
+def test_a_training_has_the_same_bits_with_and_without(threaded, tmp_path):
+    talk = threaded
     document = regression()
     overrides = p.Override({"w": np.array([[7.0]]), "line": np.ones((3, 1))})
     talk.sync(document)

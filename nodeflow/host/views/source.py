@@ -20,6 +20,7 @@ from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule, resolve_alias
+from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import numpy_dtype, type_of_array
 from nodeflow.host.overriding import Overriding, tensors_of
@@ -107,6 +108,13 @@ class ViewSource:
         """
         changed = {tensor.node for tensor in self._overridden() if tensor not in feeds}
         return bool(changed) and not changed.isdisjoint(ancestors(t.node for t in tensors))
+
+    def is_what_if_of(self, name: str) -> bool:
+        """The same of a tensor by name; false where nothing has that name."""
+        try:
+            return bool(self._overriding) and self.is_what_if([self.tensor(name)])
+        except NodeflowError:
+            return False
 
     def _overridden(self) -> Mapping[Tensor, np.ndarray]:
         if not self._overriding:

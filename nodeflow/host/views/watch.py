@@ -157,7 +157,9 @@ def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
     try:
         if kind is None:
             raise ViewProblem(f"this version of nodeflow has no view {spec.kind!r}")
-        return ViewValue(0, spec, kind.compute(source(), spec))
+        at = source()
+        data = kind.compute(at, spec)
+        return ViewValue(0, spec, data, is_what_if=at.is_what_if_of(spec.name))
     except NodeflowError as problem:
         return ViewValue(0, spec, error=_words(problem, spec))
     except Exception as fault:  # a training goes on without the view

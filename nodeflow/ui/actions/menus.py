@@ -37,6 +37,10 @@ DATASET: tuple[Any, ...] = (
     *("attach_data", "show_dataset", "add_placeholders", "locate_data"),
     *("allow_data", "allow_all_data"),
 )
+WHAT_IF: tuple[Any, ...] = (
+    *("override_value", "override_file", SEPARATOR, "take_back", "take_back_all"),
+    *(SEPARATOR, "show_overrides"),
+)
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
     *("unfold", "slider", SEPARATOR),
@@ -115,8 +119,9 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "step",
                 "stop",
             ),
-            *("breakpoint", "bounds", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
-            *(("Engine", ENGINE), "fetch_data"),
+            *(("Watch", ("breakpoint", "bounds")), SEPARATOR),
+            *("predict", "profile", "initialise", SEPARATOR),
+            *(("What if", WHAT_IF), ("Engine", ENGINE), "fetch_data"),
         ),
     ),
     (
@@ -140,7 +145,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
-        *("rename", "replace", "run_to", ("Watch", ("breakpoint", "bounds")), SEPARATOR),
+        *("rename", "replace", ("Values", ("run_to", SEPARATOR, *WHAT_IF))),
+        *(("Watch", ("breakpoint", "bounds")), SEPARATOR),
         *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
         ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
         ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),

@@ -255,6 +255,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "settings",
         "Show a slider for the node's number, between the ends that you type",
     ),
+    _a(
+        "override_value",
+        "Override value…",
+        "Ctrl+Alt+V",
+        "circle-help",
+        "What if it were another value? All that follows is shown; no training has it",
+    ),
+    _a("override_file", "Override from a file…", "", "upload", "An array, a table or a picture"),
+    _a("take_back", "Take back the override", "", "rotate-ccw", "Show the computed value again"),
+    _a("take_back_all", "Take back all overrides", "", "rotate-ccw", "Show what is, not what if"),
     _a("mute", "Mute", "M", "eye-off", "Skip this node and its dependents", on_canvas=True),
     _a(
         "bypass",

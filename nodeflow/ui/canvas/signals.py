@@ -27,6 +27,7 @@ class CanvasSignals(QObject):
         leave_requested(): leave the subgraph, or the document that cannot be edited.
         tutorial_requested(): the link of the empty canvas.
         iteration_requested(node id, part): the slider on a loop was pulled so far, from 0 to 1.
+        take_back_requested(node id): a click on the badge of an override.
     """
 
     message = Signal(str)
@@ -39,6 +40,7 @@ class CanvasSignals(QObject):
     leave_requested = Signal()
     tutorial_requested = Signal()
     iteration_requested = Signal(str, float)
+    take_back_requested = Signal(str)
 
     @contextmanager
     def reporting(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Which files and folders are data, or models of other programs, by their names."""
+"""Which files and folders are data, graphs or models of other programs, by their names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData
 
 from nodeflow.data.catalog import SOURCES, source_at
+from nodeflow.document.io.embedded_graph import PICTURES
 
 DATA_ENDINGS = tuple(
     f".{ending}"
@@ -36,3 +37,10 @@ def dropped_data(mime: QMimeData) -> Path | None:
     """The first data file or folder among what is dragged, if there is one."""
     paths = (Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile())
     return next((path for path in paths if is_data(path)), None)
+
+
+def dropped_graph(mime: QMimeData) -> Path | None:
+    """The first graph, model or picture with a graph in it among what is dragged."""
+    paths = (Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile())
+    endings = (".flow", *MODEL_ENDINGS, *PICTURES)
+    return next((path for path in paths if path.suffix.lower() in endings), None)

@@ -175,7 +175,7 @@ QFrame#infoBar {{ background: {raised}; border: 1px solid {border}; border-radiu
 QFrame#infoBar[level="warning"] {{ background: {warning_soft}; border-color: {warning}; }}
 QFrame#infoBar[level="error"] {{ background: {error_soft}; border-color: {error}; }}
 QFrame#colorLegend {{ background: {raised}; border: 1px solid {border}; border-radius: 8px; }}
-QFrame#pastBar {{ background: {warning_soft}; border: none;
+QFrame#pastBar, QFrame#overrideBar {{ background: {warning_soft}; border: none;
   border-bottom: 1px solid {warning}; }}
 QFrame#card {{ background: {raised}; border: 1px solid {border}; border-radius: 10px; }}
 QFrame#card:hover, QFrame#card:focus {{ border-color: {accent}; }}

@@ -12,6 +12,7 @@ from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
+from nodeflow.ui.pages.override_bar import OverrideBar
 from nodeflow.ui.pages.past_bar import PastBar
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
@@ -21,7 +22,7 @@ class PageStack(QStackedWidget):
     """Shows one of the pages. ``page_changed`` after another one, or the same again, was asked for.
 
     Args:
-        past_bar, breadcrumbs: lie over the canvas, which they share a page with.
+        past_bar, override_bar, breadcrumbs: lie over the canvas, which they share a page with.
     """
 
     page_changed = Signal()
@@ -31,6 +32,7 @@ class PageStack(QStackedWidget):
         workspace: Workspace,
         canvas: CanvasView,
         past_bar: PastBar,
+        override_bar: OverrideBar,
         breadcrumbs: Breadcrumbs,
         welcome: WelcomePage,
         expansion: ExpansionPage,
@@ -40,12 +42,12 @@ class PageStack(QStackedWidget):
     ) -> None:
         super().__init__()
         self._workspace, self._canvas = workspace, canvas
-        self.past_bar = past_bar
+        self.past_bar, self.override_bar = past_bar, override_bar
         self.breadcrumbs, self.welcome, self.expansion = breadcrumbs, welcome, expansion
         self.dataset, self.predictions, self.comparison = dataset, predictions, comparison
         breadcrumbs.hide()
         self._canvas_page = QWidget()
-        layout = column(past_bar, breadcrumbs, gap=0)
+        layout = column(past_bar, override_bar, breadcrumbs, gap=0)
         layout.addWidget(canvas, 1)
         self._canvas_page.setLayout(layout)
         for page in (self._canvas_page, welcome, expansion, dataset, predictions, comparison):

@@ -26,11 +26,13 @@ from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -63,6 +65,8 @@ class PanelContext:
     workspace: Workspace
     link: EngineLink
     data: DataSelection
+    overrides: Overrides
+    what_if: OverrideActions
     canvas: CanvasView
     pages: PageStack
     problems: ProblemList

@@ -28,7 +28,8 @@ from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.heat import HeatScale
-from nodeflow.ui.core.messages import sentence
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -40,6 +41,7 @@ from nodeflow.ui.panels.parts import array_views, picture_ways
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
 from nodeflow.ui.panels.parts.node_views import NodeViews
+from nodeflow.ui.panels.parts.override_tools import ViewerOverrides
 from nodeflow.ui.panels.parts.picture_view import PictureView
 from nodeflow.ui.panels.parts.picture_ways import Way
 from nodeflow.ui.views.drawing import discover_views
@@ -63,9 +65,12 @@ class ViewerPanel(QWidget):
         data: DataSelection,
         themes: ThemeManager,
         views: ViewWatcher,
+        overrides: Overrides,
+        messages: Messages,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._overrides, self._messages = overrides, messages
         self._workspace, self._link, self._data = workspace, link, data
         self._ways: list[Way] = []
         self._shown_rows: p.ShownRows | None = None
@@ -114,6 +119,8 @@ class ViewerPanel(QWidget):
         self.pick.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.pick.valueChanged.connect(self._show_pictures)
         self.table, self.images = array_views.TableView(), PictureView(themes)
+        self.what_if = ViewerOverrides(self.table, self._overrides, themes, self._messages)
+        self.what_if.changed.connect(self._want)
         self.images.opened.connect(self._on_opened)
         self.matrix = LabelledMatrix(themes)
         self._drawings = QStackedWidget()
@@ -146,6 +153,7 @@ class ViewerPanel(QWidget):
         self._side.setFixedWidth(190)
         side = QVBoxLayout(self._side)
         side.setContentsMargins(0, 0, 0, 0)
+        side.addWidget(self.what_if.slider)
         side.addLayout(self._figures)
         side.addStretch(1)
         self._hint = label("", "muted")
@@ -159,6 +167,7 @@ class ViewerPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE[2])
         column.addLayout(head)
+        column.addWidget(self.what_if.note)
         column.addLayout(body, 1)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._hint)
@@ -234,6 +243,7 @@ class ViewerPanel(QWidget):
         self.outputs.addItems(self._names)
         self.outputs.setVisible(len(self._names) > 1)
         self.array = None
+        self.what_if.forget()
         if not self._names:
             self.views.hide()
             self._say(
@@ -353,6 +363,7 @@ class ViewerPanel(QWidget):
         parts = (message.name, str(message.data or ""), step)
         self.title.setText("  ·  ".join(filter(None, parts)))
         self._show_value(is_new)
+        self.what_if.show_value(message.name, message.array, message.is_what_if)
         if self._stale:
             self._want()
 
@@ -420,11 +431,21 @@ class ViewerPanel(QWidget):
         self.way.setVisible(page == IMAGE and self.way.count() > 1)
         self.pick.setVisible(page == IMAGE and self._current_way().count > 1)
         if page == TABLE:
-            self.table.show_array(self.array, self._column_names())
+            if not self.table.is_editing:  # else what is typed would be lost
+                self.table.show_array(self.array, self._column_names())
         elif page == IMAGE:
             self._show_pictures()
         else:
             self.histogram.show_array(measured(self.array))
+
+    # ---- what if ------------------------------------------------------------------------------
+
+    def begin_override(self) -> None:
+        """Let the value be edited."""
+        self._chosen = {True: TABLE, False: TABLE}
+        self._tabs.button(TABLE).setChecked(True)
+        self._on_tab(TABLE)
+        self.what_if.begin()
 
     # ---- pictures ---------------------------------------------------------------------------
 
@@ -501,13 +522,25 @@ class ViewerPanel(QWidget):
 
 def _make(context: PanelContext) -> ViewerPanel:
     panel = ViewerPanel(
-        context.workspace, context.link, context.data, context.themes, context.views
+        context.workspace,
+        context.link,
+        context.data,
+        context.themes,
+        context.views,
+        context.overrides,
+        context.messages,
     )
+    context.what_if.value_requested.connect(partial(_begin_override, context, panel))
     context.run.values_changed.connect(panel.on_values_changed)
     pages = context.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))
     pages.expansion.node_activated.connect(partial(context.show_panel, PANEL.id))
     return panel
+
+
+def _begin_override(context: PanelContext, panel: ViewerPanel) -> None:
+    context.show_panel(PANEL.id)
+    panel.begin_override()
 
 
 PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make)

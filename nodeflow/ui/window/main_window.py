@@ -20,7 +20,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow
 
-from nodeflow.document.io.embedded_graph import PICTURES
 from nodeflow.number_text import counted
 from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet
@@ -54,12 +53,13 @@ from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
 from nodeflow.ui.controllers.viewing.node_colors import NodeColors
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.breakpoints import Breakpoints
-from nodeflow.ui.core.data_files import MODEL_ENDINGS, dropped_data
+from nodeflow.ui.core.data_files import dropped_data, dropped_graph
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
@@ -78,6 +78,7 @@ from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.iteration_bar import IterationBar
+from nodeflow.ui.pages.override_bar import OverrideBar
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.pages.past_bar import PastBar
 from nodeflow.ui.pages.predictions_page import PredictionsPage
@@ -175,6 +176,7 @@ class MainWindow(QMainWindow):
             self.workspace,
             canvas,
             PastBar(self.link.past, themes),
+            OverrideBar(self.overrides, self.link, themes),
             Breadcrumbs(themes, LEAVE_KEYS, ""),
             WelcomePage(self.settings, themes),
             ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
@@ -264,6 +266,7 @@ class MainWindow(QMainWindow):
         self.divergence = Divergence(workspace, link, messages)
         self.data_actions = DataActions(self.data, actions)
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
+        self.what_if = OverrideActions(self, workspace, canvas, self.overrides, messages, actions)
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
         self.divergence.found.connect(self.navigator.show_named)
@@ -299,6 +302,8 @@ class MainWindow(QMainWindow):
             workspace=self.workspace,
             link=self.link,
             data=self.data,
+            overrides=self.overrides,
+            what_if=self.what_if,
             canvas=self.canvas,
             pages=self.pages,
             problems=self.problem_list,
@@ -553,7 +558,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         data = dropped_data(event.mimeData())
-        if _dropped_file(event) is not None or data is not None:
+        if dropped_graph(event.mimeData()) is not None or data is not None:
             event.acceptProposedAction()
         if data is not None:
             has_graph = bool(self.workspace.root.nodes) and not self.pages.shows_welcome
@@ -564,7 +569,7 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.drop_hint.hide()
-        path = _dropped_file(event)
+        path = dropped_graph(event.mimeData())
         if path is not None:
             event.acceptProposedAction()
             self.files.open_path(path)
@@ -589,12 +594,3 @@ class MainWindow(QMainWindow):
         self.link.close()
         self.unfinished.discard()
         event.accept()
-
-
-def _dropped_file(event: QDragEnterEvent | QDropEvent) -> Path | None:
-    """The first graph, model or picture with a graph in it that is dragged, if there is one."""
-    for url in event.mimeData().urls():
-        path = Path(url.toLocalFile())
-        if url.isLocalFile() and path.suffix.lower() in (".flow", *MODEL_ENDINGS, *PICTURES):
-            return path
-    return None

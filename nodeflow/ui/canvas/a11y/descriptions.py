@@ -72,8 +72,9 @@ def _states(card: CardData) -> list[str]:
     stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
     plotted = "plotted over steps" if card.is_plotted else ""
     bounds = f"bounds {card.bounds}" if card.bounds else ""
+    overridden = "overridden" if card.is_overridden else ""
     device = f"device {card.device}" if card.device else ""
-    found = (STATES.get(card.status, ""), stops, plotted, bounds, device)
+    found = (STATES.get(card.status, ""), stops, plotted, bounds, overridden, device)
     return [words for words in found if words]
 
 

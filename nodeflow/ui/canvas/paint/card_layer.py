@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.ui.canvas.paint.card_atlas import Page
 from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene import override_badge
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core import array_painting, text_metrics
@@ -39,6 +40,8 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     _paint_breakpoints(painter, context, slots)
     _paint_plotted(painter, context, slots)
     _paint_bounded(painter, context, slots)
+    if not context.exporting:  # a picture shows what is, not what if
+        _paint_overridden(painter, context, slots)
     if context.level != "block":
         _paint_order(painter, context, slots)
 
@@ -235,6 +238,30 @@ def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) 
         painter.setPen(QPen(theme.color("canvas"), radius / 4.5))
         for bar in (y - gap, y + gap):
             painter.drawLine(QPointF(x - arm, bar), QPointF(x + arm, bar))
+
+
+def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
+    """Badges on the lower edges of nodes that show a value in the place of their own."""
+    overridden = slots[context.scene.overridden[slots]]
+    if not len(overridden):
+        return
+    grown = override_badge.growth(context.scale)
+    size, weight, mono = override_badge.STYLE
+    style = (size * grown, weight, mono)
+    painter.save()
+    context.place(painter)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    theme = context.theme
+    for slot in overridden.tolist():
+        badge = override_badge.badge_rect(context.scene.rect(slot), context.scale)
+        painter.setPen(QPen(theme.color("canvas"), 2.0 * grown))
+        painter.setBrush(theme.color("warning"))
+        painter.drawRoundedRect(badge, badge.height() / 2, badge.height() / 2)
+        at, words = badge.center(), text_metrics.elide(override_badge.WORDS, style, badge.width())
+        baseline = at.y() + style[0] * 0.36
+        ink = theme.color("canvas")
+        text_metrics.draw(painter, at.x(), baseline, words, style, ink, align="center")
+    painter.restore()
 
 
 def outlines(rects: np.ndarray, thick: float) -> np.ndarray:

@@ -87,6 +87,8 @@ class CardBuilder:
         """Problems of nodes that the analysis does not know, such as conflicts of a merge."""
         self.iterations: dict[str, tuple[int, int]] = {}
         """Of loops by id: the iteration that is shown, and how many there are."""
+        self.overridden: frozenset[str] = frozenset()
+        """Nodes that show a value in the place of their own."""
         self.peeked = ""
         """The node that shows all its ports for now: a wire is dragged near it."""
         self._next_serial = 1
@@ -156,6 +158,7 @@ class CardBuilder:
             stops=bool(record.extra) and has_breakpoint(record),
             is_plotted=is_plotted(record),
             bounds=bounds_text(record) if record.extra else "",
+            is_overridden=record.id in self.overridden,
             shows_value=sides.shows_value,
             value=value,
             value_serial=serial,
@@ -232,6 +235,8 @@ class CardBuilder:
     def revalue(self, card: CardData, node_id: str) -> CardData:
         """The same card with the node's value and state as they are now."""
         status, (value, serial) = self._status(node_id), self._value(node_id)
+        if (node_id in self.overridden) != card.is_overridden:
+            card = replace(card, is_overridden=not card.is_overridden)
         if (card.status, card.value_serial) == (status, serial) and card.value is value:
             return card
         return card.showing(value, serial, status)

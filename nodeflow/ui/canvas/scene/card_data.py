@@ -56,7 +56,8 @@ class CardData:
     """All that a card shows. Equal cards look equal at the same zoom in the same theme.
 
     ``stops``: it has a breakpoint, ``is_plotted``: a training plots it, ``bounds``: its values have
-    bounds, which these words say; the signs of all three lie over the card (`paint.card_layer`).
+    bounds, which these words say, ``is_overridden``: it shows a value that was put in the place of
+    its own; the signs of all lie over the card (`paint.card_layer`).
     ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
     output that a bypassed node joins.
     """
@@ -73,6 +74,7 @@ class CardData:
     stops: bool = False
     is_plotted: bool = False
     bounds: str = ""
+    is_overridden: bool = False
     shows_value: bool = True
     value: Any = None
     value_serial: int = 0

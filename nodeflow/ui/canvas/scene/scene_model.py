@@ -37,11 +37,11 @@ SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 
 _COLUMNS = (
-    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded", "order"),
-    *("category", "severity"),
+    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded"),
+    *("overridden", "order", "category", "severity"),
 )
 """The arrays of `SceneModel` with a row for each node."""
-_OF_USER = ("selected", "dimmed", "order")
+_OF_USER = ("selected", "dimmed", "order", "overridden")
 """The arrays among them that do not come from the document."""
 
 Listener = Callable[[set[int], bool], None]
@@ -104,6 +104,8 @@ class SceneModel:
         """Nodes whose values a training plots."""
         self.bounded = np.zeros(0, bool)
         """Nodes whose values have bounds."""
+        self.overridden = np.zeros(0, bool)
+        """Nodes that show a value in the place of their own."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)

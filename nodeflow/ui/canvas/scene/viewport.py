@@ -16,6 +16,7 @@ from nodeflow.document.analysis.flow import is_loop
 from nodeflow.ui.canvas.scene import card_data, wire_table
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
+from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
 
 VISIBLE_MARGIN = 40.0
@@ -146,6 +147,17 @@ class Viewport(QObject):
         if not is_loop(self._scene.document.nodes[node_id]):
             return QRectF()
         return area.adjusted(0, area.height() - SLIDER_HEIGHT * self.camera.scale, 0, 0)
+
+    def overridden_at(self, at: QPointF) -> str:
+        """The node whose badge of an override lies at a point of the view; empty for none."""
+        scene, scale = self._scene, self.camera.scale
+        for node_id in scene.builder.overridden:
+            slot = scene.nodes.get(node_id)
+            if slot is not None:
+                badge = badge_rect(scene.rect(slot), scale)
+                if self.camera.rect_to_view(badge).contains(at):
+                    return node_id
+        return ""
 
     def fold_rect(self, node_id: str) -> QRectF:
         """The place around the arrow of a card that folds and unfolds ports, in view coordinates;

@@ -41,7 +41,7 @@ from nodeflow.ui.canvas.view.empty_state import EmptyState
 from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 from nodeflow.ui.canvas.view.inline_editor import Rename
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
-from nodeflow.ui.canvas.view.tooltips import fold_tip, tooltip
+from nodeflow.ui.canvas.view.tooltips import OVERRIDE_TIP, fold_tip, tooltip
 from nodeflow.ui.core.tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -195,6 +195,9 @@ class Mouse:
             return Pan(self._viewport)
         if self._is_on_link(at):
             self._signals.tutorial_requested.emit()
+            return None
+        if node := self._viewport.overridden_at(at):
+            self._signals.take_back_requested.emit(node)
             return None
         return self._left_gesture(self._viewport.hit_test(at), event.modifiers(), at)
 
@@ -378,7 +381,7 @@ class Mouse:
             shape = self.gesture.cursor
         elif self.is_space_held:
             shape = Qt.CursorShape.OpenHandCursor
-        elif at is not None and (self._is_on_link(at) or self._is_on_fold(self.hover, at)):
+        elif at is not None and self._is_clickable(at):
             shape = Qt.CursorShape.PointingHandCursor
         elif at is not None and self.hover.kind == "body" and self._is_on_value(at):
             shape = Qt.CursorShape.SizeHorCursor
@@ -395,6 +398,10 @@ class Mouse:
         """Whether a click here folds or unfolds ports."""
         return hit.kind == "body" and self._viewport.fold_rect(hit.node).contains(at)
 
+    def _is_clickable(self, at: QPointF) -> bool:
+        on_fold = self._is_on_link(at) or self._is_on_fold(self.hover, at)
+        return on_fold or bool(self._viewport.overridden_at(at))
+
     def _is_on_link(self, at: QPointF) -> bool:
         return self._palette_drag.preview is None and self._empty.is_on_link(at)
 
@@ -402,7 +409,9 @@ class Mouse:
         """Show the tooltip of what lies under the pointer."""
         at = QPointF(event.pos())
         hit = self._viewport.hit_test(at)
-        if self._is_on_fold(hit, at):
+        if self._viewport.overridden_at(at):
+            words = OVERRIDE_TIP
+        elif self._is_on_fold(hit, at):
             words = fold_tip(self._scene, hit)
         else:
             words = tooltip(self._scene, hit, self._renderer.tints)

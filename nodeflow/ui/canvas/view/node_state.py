@@ -37,6 +37,16 @@ class NodeState:
         builder.iterations = dict(shown)
         self._scene.rebuild(changed)
 
+    def set_overridden(self, node_ids: Iterable[str]) -> None:
+        """Mark the nodes that show a value in the place of their own; no others."""
+        now, before = frozenset(node_ids), self._scene.builder.overridden
+        if now != before:
+            self._scene.builder.overridden = now
+            self._scene.refresh_cards(now ^ before)
+        self._scene.set_array(self._scene.overridden, dict.fromkeys(now, True), False)
+        if now or before:
+            self._renderer.repaint_all()
+
     def set_views(self, values: Mapping[str, ViewValue]) -> None:
         """Show views, by the ids of the nodes that they are drawn on."""
         self._scene.builder.set_views(values)

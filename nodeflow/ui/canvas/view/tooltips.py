@@ -31,6 +31,8 @@ _STATES = {
     "hit": "Training paused here: the value is not finite, or true.",
 }
 
+OVERRIDE_TIP = "This value is put in the place of the computed one. Click to take it back."
+
 
 def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
     """The rich text for what lies under the pointer; empty for nothing.
@@ -83,6 +85,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
         lines.append(_STATES["plotted"])
     if bounds := bounds_text(record):
         lines.append(f"Bounds {escape(bounds)}: a training ends where a value leaves them.")
+    if node_id in scene.builder.overridden:
+        lines.append("Overridden: shown only; trainings and runs compute their own value.")
     if device := device_of(record):
         lines.append(f"Device: {escape(device)}")
     for problem in _problems(scene, node_id):
@@ -93,6 +97,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     shown = value_preview.plain_text(value)
     if shown:
         lines.append(escape(shown))
+    if getattr(value, "is_what_if", False) and node_id not in scene.builder.overridden:
+        lines.append("What if: it follows from what is overridden.")
     of = value_preview.origin_text(value)
     if of:
         lines.append(f"Shown: {escape(of)}")

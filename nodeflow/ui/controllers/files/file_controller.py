@@ -238,8 +238,12 @@ class FileController(QObject):
                 path,
                 scale=options.scale,
                 theme=options.theme,
-                values={name: value for name, value in values.items() if value},
-                views={document.nodes[i].name: v for i, v in views.items() if i in document.nodes},
+                values={n: value for n, value in values.items() if value and not value.is_what_if},
+                views={
+                    document.nodes[i].name: view
+                    for i, view in views.items()
+                    if i in document.nodes and not view.is_what_if
+                },
                 analysis=analysis,
             )
         except NodeflowError as error:

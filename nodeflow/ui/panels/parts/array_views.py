@@ -12,6 +12,7 @@ from PySide6.QtCore import (
     QPointF,
     QRectF,
     Qt,
+    Signal,
 )
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
@@ -72,17 +73,31 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
 
 
 class ArrayModel(QAbstractTableModel):
-    """An array as rows and columns; axes beyond two are stacked."""
+    """An array as rows and columns; axes beyond two are stacked.
+
+    Signals:
+        typed(position, text): a cell was edited; its position counts all elements in their order.
+    """
+
+    typed = Signal(int, str)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
+        self.is_editable = False
         self._rows = np.zeros((0, 0))
         self._lead: tuple[int, ...] = ()
+        self._shape: tuple[int, ...] = (0,)
         self._names: tuple[str, ...] = ()
 
     def show(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
+        is_same = names == self._names and array.shape == self._shape
+        if is_same and self._rows.size:  # what is selected stays
+            self._rows = array.reshape(self._rows.shape)
+            last = self.index(self._rows.shape[0] - 1, self._rows.shape[1] - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+            return
         self.beginResetModel()
-        self._names = names
+        self._names, self._shape = names, array.shape
         self._lead = array.shape[:-1]
         if array.ndim <= 1:
             self._rows = array.reshape(-1, 1)
@@ -99,11 +114,27 @@ class ArrayModel(QAbstractTableModel):
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             return number(self._rows[index.row(), index.column()])
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.EditRole):
             return str(self._rows[index.row(), index.column()].item())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
+
+    def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
+        found = super().flags(index)
+        return found | Qt.ItemFlag.ItemIsEditable if self.is_editable else found
+
+    def setData(
+        self,
+        index: QModelIndex | QPersistentModelIndex,
+        value: Any,
+        role: int = Qt.ItemDataRole.EditRole,
+    ) -> bool:
+        text = str(value).strip()
+        if role != Qt.ItemDataRole.EditRole or text == self.data(index, role):
+            return False
+        self.typed.emit(index.row() * self._rows.shape[1] + index.column(), text)
+        return True
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         if role != Qt.ItemDataRole.DisplayRole:
@@ -133,6 +164,11 @@ class TableView(QTableView):
         width = COLUMN_WIDTH * (2 if array.dtype.kind == "c" else 1)
         self.horizontalHeader().setDefaultSectionSize(width)
         self.array_model.show(array, names)
+
+    @property
+    def is_editing(self) -> bool:
+        """Whether a cell is being edited, which other values would end."""
+        return self.state() == self.State.EditingState
 
 
 class HistogramView(QWidget):

@@ -1,0 +1,87 @@
+"""The bar over the graph that says that nodes show what if, with the way back to what is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
+
+from nodeflow.host import protocol as p
+from nodeflow.number_text import counted
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.overrides import Overrides
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import ElidedLabel, button
+
+MOST_NAMES = 3
+
+
+class OverrideBar(QFrame):
+    """Hidden while nothing is overridden.
+
+    Signals:
+        list_requested(): all overrides are to be listed.
+    """
+
+    list_requested = Signal()
+
+    def __init__(self, overrides: Overrides, link: EngineLink, themes: ThemeManager) -> None:
+        super().__init__()
+        self._overrides, self._link = overrides, link
+        self._ran = False
+        self.setObjectName("overrideBar")
+        self.setAccessibleName("What if")
+        self._sign = QLabel()
+        self._sign.setAccessibleName("What if")
+        self.text = ElidedLabel("", "strong")
+        self.list = button("Show overrides", "link", self.list_requested.emit)
+        self.back = button("", "", overrides.take_back_all)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[1], SPACE[3], SPACE[1])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self._sign)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.list)
+        layout.addWidget(self.back)
+        overrides.changed.connect(self._on_changed)
+        link.state_changed.connect(self.refresh)
+        link.previews.connect(self._on_previews)
+        themes.follow(self.set_theme)
+        self.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._sign.setPixmap(icon("circle-help", theme, "warning", 16).pixmap(QSize(16, 16)))
+
+    @Slot()
+    def refresh(self) -> None:
+        """Say what is overridden, and who does not know of it."""
+        overrides = self._overrides
+        self.setVisible(bool(overrides))
+        if not overrides:
+            return
+        self.back.setText("Take back" if len(overrides) == 1 else "Take all back")
+        if self._ran:
+            many = counted(len(overrides), "override")
+            self.text.setText(f"These values are of the run, which has none of the {many}.")
+            return
+        names = list(overrides.by_name)
+        more = len(names) - MOST_NAMES
+        said = [*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]
+        what = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+        verb = "is" if len(names) == 1 else "are"
+        if self._link.is_training:
+            rest = "Nodes show what follows; the training goes on without."
+        else:
+            rest = "Nodes show what follows; trainings and runs go without."
+        self.text.setText(f"What if: {what} {verb} overridden. {rest}")
+
+    @Slot()
+    def _on_changed(self) -> None:
+        self._ran = False
+        self.refresh()
+
+    @Slot(object)
+    def _on_previews(self, message: p.Previews) -> None:
+        if self._ran == message.watch:
+            self._ran = not message.watch
+            self.refresh()

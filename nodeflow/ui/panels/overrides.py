@@ -1,0 +1,120 @@
+"""The overrides panel: all values that are put in place of computed ones, and the way back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+
+from nodeflow.number_text import number
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
+from nodeflow.ui.core.overrides import Given, Overrides
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.widgets import ElidedLabel, button, clear, column, label, row
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+
+NOTHING = (
+    "Nothing is overridden. What if a value were another one? Double-click a number in the "
+    "Viewer's table, drag its slider, draw on the sketch pad, or choose Override value… in the "
+    "menu of a node. All that follows is shown; trainings, runs and files never have it."
+)
+
+
+class OverridesPanel(QWidget):
+    """One line for each override, in the order in which they came.
+
+    Signals:
+        node_requested(name): show the node of this tensor.
+    """
+
+    node_requested = Signal(str)
+
+    def __init__(self, overrides: Overrides, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._overrides = overrides
+        self.node_buttons: dict[str, QPushButton] = {}
+        self.back_buttons: dict[str, QPushButton] = {}
+        self.count = label("", "caption")
+        self.all_back = button("Take all back", "", overrides.take_back_all)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(SPACE[1])
+        inner = QWidget()
+        holder = column(self._rows)
+        holder.addStretch(1)
+        inner.setLayout(holder)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        filled = QWidget()
+        layout = column(row(self.count, None, self.all_back), scroll)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        filled.setLayout(layout)
+        nothing = label(NOTHING, "muted", wrap=True)
+        nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        nothing.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(nothing)
+        self._pages.addWidget(filled)
+        overrides.changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what is overridden now."""
+        found = self._overrides.by_name
+        self._pages.setCurrentIndex(1 if found else 0)
+        if found.keys() != self.back_buttons.keys():
+            clear(self._rows)
+            self.node_buttons.clear()
+            self.back_buttons.clear()
+            self._texts = {name: ElidedLabel("", "caption") for name in found}
+            for name in found:
+                self._rows.addWidget(self._line(name))
+        for name, given in found.items():
+            self._texts[name].setText(value_text(given))
+        self.count.setText("Shown only: trainings, runs and files go without.")
+
+    def _line(self, name: str) -> QWidget:
+        shown = button(name, "link", partial(self.node_requested.emit, name))
+        shown.setToolTip("Show the node")
+        back = button("Take back", "", partial(self._overrides.take_back, name))
+        back.setAccessibleName(f"Take back {name}")
+        self.node_buttons[name], self.back_buttons[name] = shown, back
+        line = row(shown, self._texts[name], back, gap=2)
+        line.setStretch(1, 1)
+        result = QFrame()
+        result.setObjectName("notice")
+        line.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
+        result.setLayout(line)
+        return result
+
+
+def value_text(given: Given) -> str:
+    """What a tensor is overridden with: ``0.5 (typed)`` or ``float32 784 × 300 (W1.npy)``."""
+    array = given.array
+    if array.size == 1:
+        return f"{number(array.reshape(-1)[0])} ({given.how})"
+    sizes = " × ".join(map(str, array.shape))
+    return f"{array.dtype} {sizes} ({given.how})"
+
+
+def _make(context: PanelContext) -> OverridesPanel:
+    panel = OverridesPanel(context.overrides)
+    panel.node_requested.connect(lambda name: context.navigator.show_named([name]))
+    show = partial(context.show_panel, PANEL.id)
+    context.actions.bind({"show_overrides": Binding(show)})
+    context.pages.override_bar.list_requested.connect(show)
+    return panel
+
+
+SHOW = ActionSpec(
+    "show_overrides",
+    "Overrides",
+    (),
+    "circle-help",
+    "All values that are put in place of computed ones",
+)
+PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, (SHOW,))

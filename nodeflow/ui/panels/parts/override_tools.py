@@ -1,0 +1,271 @@
+"""What the Viewer has for overrides: a line that says what if, and a slider for a single number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSlider, QWidget
+
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.types import literal, number_kind
+from nodeflow.number_text import number
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.overrides import Overrides
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.inspector.parsing import literal as parsed
+from nodeflow.ui.panels.parts.array_views import TableView
+
+NOT_IN_TRAINING = "Trainings and runs compute their own value."
+STEPS = 400
+"""Positions of the slider."""
+
+
+def typed_value(text: str, dtype: np.dtype) -> Any:
+    """What a user types as a value of a tensor.
+
+    Raises:
+        ValueError: it is no number of this dtype; the message is for people.
+    """
+    value = parsed(text)
+    if isinstance(value, (list, type(None))):
+        raise ValueError(f"{text.strip()} is not a number")
+    try:
+        return literal(value, str(dtype))
+    except NodeflowError as error:
+        raise ValueError(error.message) from None
+
+
+class OverrideNote(QFrame):
+    """Says that what is shown is overridden, or follows from that, and takes it back."""
+
+    def __init__(self, overrides: Overrides, themes: ThemeManager) -> None:
+        super().__init__()
+        self._overrides, self._name = overrides, ""
+        self.setObjectName("notice")
+        self.setAccessibleName("What if")
+        self._sign = QLabel()
+        self._sign.setAccessibleName("What if")
+        self.text = ElidedLabel("")
+        self.back = button("Take back", "link", self._take_back)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self._sign)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.back)
+        themes.follow(self.set_theme)
+        self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._sign.setPixmap(icon("circle-help", theme, "warning", 14).pixmap(QSize(14, 14)))
+
+    def show_for(self, name: str, is_what_if: bool) -> None:
+        """Show it for a tensor, where there is something to say."""
+        self._name, given = name, self._overrides.of(name) if name else None
+        self.setVisible(given is not None or is_what_if)
+        self.back.setVisible(given is not None)
+        if given is not None:
+            self.text.setText(f"Overridden ({given.how}). {NOT_IN_TRAINING}")
+        elif is_what_if:
+            names = ", ".join(self._overrides.by_name)
+            self.text.setText(f"What if: this follows from {names}. {NOT_IN_TRAINING}")
+
+    @Slot()
+    def _take_back(self) -> None:
+        self._overrides.take_back(self._name)
+
+
+class OverrideSlider(QWidget):
+    """Overrides a single number while it is dragged, or by what is typed.
+
+    Signals:
+        chosen(value, how): this value is wanted.
+        refused(text): what was typed is none.
+    """
+
+    chosen = Signal(object, str)
+    refused = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dtype: np.dtype = np.dtype("float32")
+        self._low, self._high = 0.0, 1.0
+        self._value: Any = 0.0
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, STEPS)
+        self.slider.setAccessibleName("Value to show instead")
+        self.slider.setToolTip("What if it were another number? All that follows is shown.")
+        self.slider.valueChanged.connect(self._on_moved)
+        self.slider.sliderReleased.connect(self._set_ends)
+        self.field = QLineEdit()
+        self.field.setAccessibleName("Number to show instead")
+        self.field.setToolTip("Type a number and press Return")
+        self.field.returnPressed.connect(self._on_typed)
+        self.low, self.high = label("", "caption"), label("", "caption")
+        ends = row(self.low, None, self.high)
+        caption = label("What if it were", "caption")
+        self.setLayout(column(caption, self.field, self.slider, ends, gap=1))
+        self.hide()
+
+    def show_value(self, array: np.ndarray | None) -> None:
+        """Follow a tensor: hidden unless it is a single number."""
+        is_number = array is not None and array.size == 1 and number_kind(array.dtype) in "fiu"
+        self.setVisible(is_number)
+        if not is_number or array is None:
+            return
+        is_other = array.dtype != self._dtype
+        self._dtype, self._value = array.dtype, array.reshape(-1)[0].item()
+        if not self.field.hasFocus() or not self.field.isModified():
+            self.field.setText(str(array.reshape(-1)[0]))
+        if not self.slider.isSliderDown():
+            outside = not self._low <= self._value <= self._high
+            if is_other or outside or self._value == 0 or self.slider.value() in (0, STEPS):
+                self._set_ends()
+            self._place()
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._dtype.kind in "iu"
+
+    def _set_ends(self) -> None:
+        """Let zero and twice the number be in reach."""
+        value = float(self._value) if np.isfinite(self._value) else 0.0
+        reach = 2 * abs(value) or 1.0
+        if self._is_whole:
+            reach = max(10.0, reach)
+        low, high = (-reach, reach) if value == 0 else (min(0.0, 2 * value), max(0.0, 2 * value))
+        if self._dtype.kind == "u":
+            low = 0.0
+        if self._is_whole:
+            known = np.iinfo(self._dtype.name)
+            low, high = max(low, float(known.min)), min(max(high, 10.0), float(known.max))
+        self._low, self._high = low, high
+        self.low.setText(number(low))
+        self.high.setText(number(high))
+        self._place()
+
+    def _place(self) -> None:
+        """Put the handle where the number is, without choosing it."""
+        part = (float(self._value) - self._low) / (self._high - self._low)
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(STEPS * min(max(part, 0.0), 1.0)) if part == part else 0)
+        self.slider.blockSignals(False)
+
+    @Slot(int)
+    def _on_moved(self, position: int) -> None:
+        value = self._low + (self._high - self._low) * position / STEPS
+        if self._is_whole:
+            value = round(value)
+        self._value = value
+        self.field.setText(str(value) if self._is_whole else number(value))
+        self.field.setModified(False)
+        self.chosen.emit(value, "slider")
+
+    @Slot()
+    def _on_typed(self) -> None:
+        try:
+            value = typed_value(self.field.text(), self._dtype)
+        except ValueError as error:
+            self.refused.emit(f"{self.field.text().strip()}: {error}")
+            return
+        self.field.setModified(False)
+        self.chosen.emit(value, "typed")
+
+
+class ViewerOverrides(QObject):
+    """Overrides the tensor that the Viewer shows: by its table, or by the slider.
+
+    Signals:
+        changed(): another value is to be shown.
+
+    Attributes:
+        note: says that what is shown is overridden.
+        slider: for a single number.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, table: TableView, overrides: Overrides, themes: ThemeManager, messages: Messages
+    ) -> None:
+        super().__init__(table)
+        self._table, self._overrides, self._messages = table, overrides, messages
+        self._name, self._is_what_if = "", False
+        self._array: np.ndarray | None = None
+        self._begins = False
+        self.note, self.slider = OverrideNote(overrides, themes), OverrideSlider()
+        table.setToolTip("Double-click a number: what if it were another one?")
+        table.array_model.typed.connect(self._on_typed)
+        self.slider.chosen.connect(self._override)
+        self.slider.refused.connect(self._refuse)
+        overrides.changed.connect(self._on_overrides)
+
+    def show_value(self, name: str, array: np.ndarray, is_what_if: bool) -> None:
+        """Follow the tensor that is shown."""
+        self._name, self._array, self._is_what_if = name, array, is_what_if
+        self._table.array_model.is_editable = number_kind(array.dtype) in "fiub"
+        self.note.show_for(name, is_what_if)
+        self.slider.show_value(array)
+        if self._begins:
+            self.begin()
+
+    def forget(self) -> None:
+        """Another tensor is to be shown, whose value has not come."""
+        self._array, self._begins = None, False
+        self.note.hide()
+
+    def begin(self) -> None:
+        """Let the value be edited: a single number in its field, else the table's current cell."""
+        self._begins = self._array is None
+        if self._begins:
+            return
+        if not self.slider.isHidden():
+            self.slider.field.setFocus()
+            self.slider.field.selectAll()
+            return
+        self._table.setFocus()
+        if not self._table.currentIndex().isValid():
+            self._table.setCurrentIndex(self._table.array_model.index(0, 0))
+
+    @Slot(int, str)
+    def _on_typed(self, position: int, text: str) -> None:
+        """A cell was edited: the tensor is overridden with that one element changed."""
+        if self._array is None:
+            return
+        value = self._array.copy()
+        try:
+            value.reshape(-1)[position] = typed_value(text, value.dtype)
+        except ValueError as error:
+            self._refuse(f"{text}: {error}")
+            return
+        self._put(value, "typed")
+
+    @Slot(object, str)
+    def _override(self, number: float, how: str) -> None:
+        if self._array is not None:
+            self._put(np.full(self._array.shape, number), how)
+
+    def _put(self, value: np.ndarray, how: str) -> None:
+        if reason := self._overrides.why_not(self._name):
+            self._refuse(reason)
+            return
+        given = self._overrides.of(self._name)
+        try:
+            self._overrides.set(self._name, value, how, given.rows if given is not None else "")
+        except NodeflowError as error:
+            self._refuse(sentence(error))
+
+    @Slot(str)
+    def _refuse(self, text: str) -> None:
+        self._messages.show(text, "warning", "", "")
+        self.changed.emit()
+
+    @Slot()
+    def _on_overrides(self) -> None:
+        if self._array is not None:
+            self.note.show_for(self._name, self._is_what_if and bool(self._overrides))
+            self.changed.emit()

@@ -125,6 +125,19 @@ def spec_of(name: str, text: str) -> Spec | None:
     return Spec(name, kind, (), low, high)
 
 
+def words(text: str) -> str:
+    """What is tried, as people read it.
+
+    >>> words("[0.1, 1]"), words("log:0.001..1"), words("int:1..8"), words("0..1")
+    ('0.1, 1', '0.001 to 1, log', '1 to 8, whole', '0 to 1')
+    """
+    if text.startswith("["):
+        return text[1:-1]
+    kind, _, ends = text.rpartition(":")
+    aside = {"log": ", log", "int": ", whole"}.get(kind, "")
+    return " to ".join(ends.split("..")) + aside
+
+
 def _uniform(text: str) -> float:
     """A number from 0 to below 1."""
     digest = blake2b(text.encode(), digest_size=8).digest()

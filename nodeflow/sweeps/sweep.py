@@ -72,6 +72,10 @@ class Sweep:
         """That of the sweep in the store."""
         return self._record.id
 
+    def listen(self, changed: Callable[[Result], None]) -> None:
+        """Let another function take the results, before `run`."""
+        self._changed = changed
+
     # ---- any thread ---------------------------------------------------------------------------
 
     def cancel(self, number: int | None = None) -> None:

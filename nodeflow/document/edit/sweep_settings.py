@@ -25,6 +25,15 @@ TRAINING = "training"
 """Stands for the training settings where a node's path would."""
 
 
+FIXED = ("names", "json")
+"""Kinds of attributes that name things, which no sweep tries."""
+
+
+def can_vary(attr: Attr) -> bool:
+    """Whether an attribute is something to be tried."""
+    return not attr.hidden and attr.kind not in FIXED
+
+
 def sweep_of(doc: Document) -> Mapping[str, Any]:
     """The setting as it is kept; empty where there is none."""
     return doc.root.training.get("sweep") or {}

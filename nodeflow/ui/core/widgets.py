@@ -51,6 +51,17 @@ def button(text: str, kind: str = "", slot: Callable[[], object] | None = None) 
     return result
 
 
+def tool(sign: str, text: str, theme: Theme, role: str = "ink_muted") -> QToolButton:
+    """A small button that is an icon; what it does is its tooltip."""
+    result = QToolButton()
+    result.setIcon(icon(sign, theme, role, 14))
+    result.setIconSize(QSize(14, 14))
+    result.setFixedSize(20, 20)
+    result.setToolTip(plain_tip(text))
+    result.setAccessibleName(text)
+    return result
+
+
 def logo(size: int) -> QPixmap:
     """The program's sign."""
     pixmap = QPixmap(QSize(size, size) * 2)

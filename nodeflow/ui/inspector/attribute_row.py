@@ -10,12 +10,17 @@ from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
 from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import number
+from nodeflow.sweeps.specs import words as words_of
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.widgets import button, label, tool
 from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.editors import make_editor
 
 LABEL_WIDTH = 76
+VARY = "Vary in a sweep…"
+MOST_TEXT = 26
+"""Letters of what is tried that fit below an editor."""
 
 
 class AttrRow(QWidget):
@@ -28,11 +33,13 @@ class AttrRow(QWidget):
         edited(name, value): a valid new value.
         reset(name): back to the default.
         finished: the next edit is another undo step.
+        vary_wanted(name): what a sweep tries for it is to be edited.
     """
 
     edited = Signal(str, object)
     reset = Signal(str)
     finished = Signal()
+    vary_wanted = Signal(str)
 
     def __init__(
         self, attr: Attr, theme: Theme, editor: Editor | None = None, title: str = ""
@@ -65,6 +72,11 @@ class AttrRow(QWidget):
         self._message.hide()
         self._wired = label("", "muted", wrap=True)
         self._wired.hide()
+        self.vary: QToolButton | None = None
+        self.varied = button("", "link", self._on_vary)
+        self.varied.setProperty("flush", "true")
+        self.varied.hide()
+        self._theme = theme
         self._place()
         self.editor.edited.connect(self._on_edited)
         self.editor.refused.connect(self._on_refused)
@@ -97,8 +109,33 @@ class AttrRow(QWidget):
         self._wired.setText(f"Given by {name}. Without the wire it is set here.")
         self._wired.setVisible(bool(name))
 
+    def offer_vary(self) -> None:
+        """Have a button that lets the attribute vary in sweeps."""
+        self.vary = tool("sliders-horizontal", VARY, self._theme, "ink_faint")
+        self.vary.setAccessibleName(f"Vary {self.title}")
+        self.vary.clicked.connect(self._on_vary)
+        if self.editor.wide:
+            self._grid.addWidget(self.vary, 0, 1, Qt.AlignmentFlag.AlignRight)
+        else:
+            self._grid.addWidget(self.vary, 0, 3)
+
+    def show_varied(self, text: str) -> None:
+        """Show what sweeps try; nothing where they leave it alone."""
+        if self.vary is None:
+            return
+        role = "accent" if text else "ink_faint"
+        self.vary.setIcon(icon("sliders-horizontal", self._theme, role, 14))
+        tried = words_of(text)
+        short = tried if len(tried) <= MOST_TEXT else f"{tried[: MOST_TEXT - 1]}…"
+        self.varied.setText(f"Sweep: {short}")
+        self.varied.setToolTip(plain_tip(tried))
+        self.varied.setVisible(bool(text))
+
+    def _on_vary(self) -> None:
+        self.vary_wanted.emit(self.attr.name)
+
     def _place(self) -> None:
-        grid = QGridLayout(self)
+        grid = self._grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(SPACE[1])
         grid.setVerticalSpacing(SPACE[1])
@@ -108,6 +145,7 @@ class AttrRow(QWidget):
             grid.addWidget(self.editor, 1, 0, 1, 2)
             grid.addWidget(self._message, 2, 0, 1, 2)
             grid.addWidget(self._wired, 3, 0, 1, 2)
+            grid.addWidget(self.varied, 4, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
             grid.setColumnStretch(1, 1)
             return
         top = Qt.AlignmentFlag.AlignVCenter
@@ -118,6 +156,7 @@ class AttrRow(QWidget):
         grid.addWidget(self.editor, 0, 2)
         grid.addWidget(self._message, 1, 2)
         grid.addWidget(self._wired, 2, 2)
+        grid.addWidget(self.varied, 3, 0, 1, 4, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(2, 1)
 
     def _on_edited(self, value: Any) -> None:

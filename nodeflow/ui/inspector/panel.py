@@ -62,6 +62,7 @@ class Page(QWidget):
 
     node_requested = Signal(str)
     action_requested = Signal(str)
+    vary_wanted = Signal(str, str)
     signature: tuple
     """What the page was made for: another signature needs another page."""
 
@@ -86,6 +87,7 @@ class NodePage(Page):
         self.name = NameSection(workspace, record, self.op, theme)
         self.problems = ProblemsSection(theme)
         self.attributes = AttributesSection(workspace, record, theme)
+        self.attributes.vary_wanted.connect(self.vary_wanted)
         self.subgraph = self._make_subgraph(record)
         self.source: AttrRow | None = None
         self.training: TrainingSection | None = None
@@ -118,6 +120,7 @@ class NodePage(Page):
             self.body.addWidget(self._make_inside())
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
+            self.training.vary_wanted.connect(self.vary_wanted)
             self.body.addWidget(self.training)
         self.place: DeviceSection | None = None
         self.bounds: BoundsSection | None = None
@@ -323,6 +326,7 @@ class GraphPage(Page):
             self.body.addWidget(self.subgraph)
         if workspace.optimizers:
             self.training = TrainingSection(workspace, theme)
+            self.training.vary_wanted.connect(self.vary_wanted)
             self.body.addWidget(self.training)
         self.body.addStretch(1)
         self.refresh()
@@ -400,11 +404,13 @@ class Inspector(QScrollArea):
     Signals:
         node_requested(id): that node is to be shown.
         action_requested(action id): to be done with the selected node.
+        vary_wanted(path, name): what a sweep tries for an attribute is to be edited.
         leave_requested: Escape was pressed, back to the canvas.
     """
 
     node_requested = Signal(str)
     action_requested = Signal(str)
+    vary_wanted = Signal(str, str)
     leave_requested = Signal()
 
     def __init__(
@@ -463,6 +469,7 @@ class Inspector(QScrollArea):
         self._page = self._make_page()
         self._page.node_requested.connect(self.node_requested)
         self._page.action_requested.connect(self.action_requested)
+        self._page.vary_wanted.connect(self.vary_wanted)
         self.setWidget(self._page)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -27,6 +28,7 @@ from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix
 from nodeflow.document.edit.set_flags import remove_device, set_device
+from nodeflow.document.edit.sweep_settings import can_vary, varied
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
@@ -287,12 +289,18 @@ class DeviceSection(Section):
 
 
 class AttributesSection(Section):
-    """One row per declared attribute, writing to the document as it is edited."""
+    """One row per declared attribute, writing to the document as it is edited.
+
+    ``vary_wanted(path, name)``: what a sweep tries for an attribute is to be edited.
+    """
+
+    vary_wanted = Signal(str, str)
 
     def __init__(self, workspace: Workspace, record: NodeRecord, theme: Theme) -> None:
         super().__init__("ATTRIBUTES")
         self._workspace, self._theme = workspace, theme
         self._node = record.id
+        self._path = "/".join((*workspace.path, record.id))
         self.attr_rows: dict[str, AttrRow] = {}
         self._unknown = label("", "warning", wrap=True)
         self.add(self._unknown)
@@ -322,11 +330,16 @@ class AttributesSection(Section):
         row.edited.connect(self._on_edited)
         row.reset.connect(self._on_reset)
         row.finished.connect(self._on_finished)
+        row.vary_wanted.connect(partial(self.vary_wanted.emit, self._path))
+        if can_vary(attr) and not self._workspace.is_apart and not self._workspace.document.locked:
+            row.offer_vary()
         return row
 
     def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:
         """Show the values of the node as it is, and what is wrong with each."""
+        varies = varied(self._workspace.root)
         for name, row in self.attr_rows.items():
+            row.show_varied(varies.get((self._path, name), ""))
             default = None if row.attr.required else row.attr.default
             row.set_value(record.attrs.get(name, default), name in record.attrs)
             found = [p for p in problems if p.port == name]

@@ -5,8 +5,10 @@ The rows derive from the declarations in `nodeflow.train.settings`; metrics have
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data.data_splits import SPLITS
@@ -14,6 +16,8 @@ from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.sweep_settings import TRAINING as TRAINING_PATH
+from nodeflow.document.edit.sweep_settings import varied
 from nodeflow.document.model.names import natural_key
 from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.train.settings import TRAINING, in_section
@@ -28,7 +32,12 @@ from nodeflow.ui.inspector.sections import Section
 
 
 class TrainingSection(Section):
-    """The settings of a training, its metrics, and early stopping."""
+    """The settings of a training, its metrics, and early stopping.
+
+    ``vary_wanted(path, name)``: what a sweep tries for a setting is to be edited.
+    """
+
+    vary_wanted = Signal(str, str)
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__("TRAINING")
@@ -39,6 +48,8 @@ class TrainingSection(Section):
             row.edited.connect(self._on_edited)
             row.reset.connect(self._on_reset)
             row.finished.connect(self._on_finished)
+            row.vary_wanted.connect(partial(self.vary_wanted.emit, TRAINING_PATH))
+            row.offer_vary()
             self.setting_rows[setting.name] = row
             self.add(row)
         self.add(label("METRICS", "section"))
@@ -60,7 +71,9 @@ class TrainingSection(Section):
         """Show the current settings of the document."""
         settings = training_settings(self._workspace.document)
         stored = self._workspace.document.training
+        varies = varied(self._workspace.root)
         for name, row in self.setting_rows.items():
+            row.show_varied(varies.get((TRAINING_PATH, name), ""))
             row.set_value(getattr(settings, name), name in stored)
         self.stopping.refresh(settings)
         names = [scoped_name(self._workspace.root, m["node"]) for m in settings.metrics]

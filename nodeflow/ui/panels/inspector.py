@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.popups.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
 """The attributes in which a node keeps what it shows."""
@@ -35,6 +36,9 @@ def _make(context: PanelContext) -> InspectorPanel:
     context.workspace.entered.connect(inspector.rebuild)
     inspector.node_requested.connect(context.navigator.show_node)
     inspector.action_requested.connect(context.actions.trigger)
+    inspector.vary_wanted.connect(
+        lambda path, attr: VaryDialog(panel.window(), context.workspace, path, attr).open()
+    )
     inspector.leave_requested.connect(context.canvas.setFocus)
     context.navigator.attribute_requested.connect(inspector.focus_attribute)
     pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))

@@ -38,6 +38,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.popups.tutorial import Tutorial
 
@@ -58,6 +59,7 @@ class PanelContext:
         data: which data the nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
         errors: the handler of failures, if one is installed.
         plots: for whoever draws curves of other runs, or a cursor, in the plots of trainings.
+        overlays: the runs whose curves are drawn; ``overlays.library`` has all of the user's.
         show_panel: brings the panel with an id to the front.
         idle: emitted once, soon after the first paint, so that a panel loads what it will need.
     """
@@ -86,6 +88,7 @@ class PanelContext:
     errors: ErrorHandler | None
     messages: Messages
     plots: SharedPlots
+    overlays: RunOverlays
     show_panel: Callable[[str], None]
     idle: SignalInstance
 

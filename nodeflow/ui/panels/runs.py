@@ -535,13 +535,14 @@ def _without_arguments(slot: Callable[[], object]) -> Callable[[bool], object]:
 
 
 def _make(context: PanelContext) -> RunsPanel:
-    library = RunLibrary()
-    overlays = RunOverlays(library, context.plots, context.settings)
     versions = context.files.versions
     panel = RunsPanel(
-        library, overlays, context.workspace, context.messages, lambda: versions.on_canvas
+        context.overlays.library,
+        context.overlays,
+        context.workspace,
+        context.messages,
+        lambda: versions.on_canvas,
     )
-    library.setParent(panel)
     context.link.training.connect(panel.on_event)
     past = context.link.past
     scrubber = Scrubber(past, context.link.ops, context.themes, of_runs=True)

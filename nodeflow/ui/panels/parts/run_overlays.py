@@ -24,6 +24,10 @@ CURVES = "curves"
 class RunOverlays(QObject):
     """Draws the runs that are chosen, and follows those that still train.
 
+    Attributes:
+        library: that the runs are of.
+        colors: of those that are drawn, by id.
+
     Signals:
         changed(): other runs are drawn, or in other colours.
     """
@@ -32,7 +36,7 @@ class RunOverlays(QObject):
 
     def __init__(self, library: RunLibrary, plots: SharedPlots, settings: Settings) -> None:
         super().__init__(library)
-        self._library, self._plots, self._settings = library, plots, settings
+        self.library, self._plots, self._settings = library, plots, settings
         self.colors: dict[str, str] = {}
         self._drawn: dict[str, tuple[Run, list[Curve]]] = {}
         self._asked: dict[str, Run] = {}
@@ -41,7 +45,7 @@ class RunOverlays(QObject):
 
     def draw(self, id: str, on: bool) -> None:
         """Draw a run, or no longer."""
-        run = self._library.run(id)
+        run = self.library.run(id)
         if on and run is not None and id not in self.colors:
             self.colors[id] = run.colour or self._free_color()
             self._ask(run)
@@ -59,14 +63,14 @@ class RunOverlays(QObject):
     def _ask(self, run: Run) -> None:
         self._asked[run.id] = run
         color, smoothing = self.colors[run.id], self._settings.smoothing
-        self._library.ask((CURVES, run.id), lambda store: curves_of(store, run, color, smoothing))
+        self.library.ask((CURVES, run.id), lambda store: curves_of(store, run, color, smoothing))
 
     @Slot()
     def _follow(self) -> None:
         """Runs are gone, have other names or colours, or have gone on."""
         before = dict(self.colors)
         for id in list(self.colors):
-            run = self._library.run(id)
+            run = self.library.run(id)
             if run is None:
                 self.draw(id, False)
                 continue
@@ -92,6 +96,11 @@ class RunOverlays(QObject):
             [curve for _, curves in drawn.values() for curve in curves],
             [DrawnRun(id, run.name, self.colors[id]) for id, (run, _) in drawn.items()],
         )
+
+
+def overlays_of(window: QObject, plots: SharedPlots, settings: Settings) -> RunOverlays:
+    """Those of a window, with a library of its own."""
+    return RunOverlays(RunLibrary(window), plots, settings)
 
 
 def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:

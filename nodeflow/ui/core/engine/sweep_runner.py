@@ -1,0 +1,101 @@
+"""The sweep of a window: it trains in processes of its own, and the window only listens."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from nodeflow.errors import NodeflowError
+from nodeflow.sweeps.plan import Plan
+from nodeflow.sweeps.results import Result
+from nodeflow.sweeps.setup import Setup
+from nodeflow.sweeps.sweep import Sweep, part_done
+from nodeflow.ui.core.thread_signal import ThreadSignal
+
+
+class SweepRunner(QObject):
+    """Trains one sweep at a time.
+
+    Attributes:
+        sweep: the one that trains, or trained last.
+        results: of it, by number, as of the last change.
+        problem: why it ended early, in words; empty if it did not.
+
+    Signals (on the GUI thread):
+        changed(result): a trial is another now.
+        ended(): no trial trains any more.
+    """
+
+    changed = Signal(object)
+    ended = Signal()
+    _told = Signal(object, object)
+    _over = Signal(object, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.sweep: Sweep | None = None
+        self.results: dict[int, Result] = {}
+        self.problem = ""
+        self._trains = False
+        self._began = 0.0
+        self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        self._over.connect(self._on_over, Qt.ConnectionType.QueuedConnection)
+        self._tell, self._end = ThreadSignal(self, "_told"), ThreadSignal(self, "_over")
+
+    @property
+    def trains(self) -> bool:
+        return self._trains
+
+    @property
+    def part(self) -> float:
+        """What of the sweep is done, 0 to 1."""
+        return 0.0 if self.sweep is None else part_done(self.sweep)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate; None before there is one."""
+        part, taken = self.part, time.monotonic() - self._began
+        return taken * (1 - part) / part if self._trains and part > 0.01 else None
+
+    def start(self, plan: Plan, setup: Setup) -> None:
+        """Begin a sweep.
+
+        Raises:
+            SpecProblem: nothing varies, there is no end of it, or Optuna is not installed.
+        """
+        sweep = Sweep(plan, setup)
+        sweep.listen(lambda result: self._tell.emit(sweep, result))
+        self.sweep, self.results, self.problem = sweep, {}, ""
+        self._trains, self._began = True, time.monotonic()
+
+        def run() -> None:
+            problem = ""
+            try:
+                sweep.run()
+                problem = sweep.problem
+            except NodeflowError as error:
+                problem = error.text("window")
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+            self._end.emit(sweep, problem)
+
+        threading.Thread(target=run, name="nodeflow-sweep", daemon=True).start()
+
+    def cancel(self, number: int | None = None) -> None:
+        """End one trial after its current step, or all of the sweep; returns at once."""
+        if self.sweep is not None and self._trains:
+            self.sweep.cancel(number)
+
+    @Slot(object, object)
+    def _on_told(self, sweep: Sweep, result: Result) -> None:
+        if sweep is self.sweep:
+            self.results[result.trial.number] = result
+            self.changed.emit(result)
+
+    @Slot(object, str)
+    def _on_over(self, sweep: Sweep, problem: str) -> None:
+        if sweep is self.sweep:
+            self._trains, self.problem = False, problem
+            self.ended.emit()

@@ -1,0 +1,217 @@
+"""What a sweep of the document tries, and how: a list of what varies, and a few settings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QVBoxLayout, QWidget
+
+from nodeflow.document.edit.sweep_settings import (
+    name_of,
+    set_sweep,
+    spec_texts,
+    sweep_of,
+    varied,
+    vary,
+)
+from nodeflow.engine.cores import cores
+from nodeflow.errors import NodeflowError
+from nodeflow.number_text import counted
+from nodeflow.sweeps.optuna_source import GET_IT, is_installed
+from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, USUAL_TRIALS, Plan
+from nodeflow.sweeps.specs import Spec, spec_of, words
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, row, tool
+from nodeflow.ui.core.workspace import Workspace
+
+SAMPLERS = {GRID: "Every combination", RANDOM: "At random", OPTUNA: "Optuna"}
+TIPS = {
+    GRID: "Every value of each list with every one of the others.",
+    RANDOM: "Drawn; the same seed gives the same trials.",
+    OPTUNA: "Optuna learns from the trials before. It comes with the extra nodeflow[sweep].",
+}
+EMPTY = "Nothing varies yet. The sliders beside an attribute in the inspector, or Add, let it vary."
+"""The inspector's sign of it is the sliders."""
+
+
+class SweepSettings(QWidget):
+    """The part of the panel that edits the document.
+
+    Signals:
+        vary_wanted(path, attribute): what is tried for it is to be edited.
+        add_wanted(): something else is to vary.
+    """
+
+    vary_wanted = Signal(str, str)
+    add_wanted = Signal()
+
+    def __init__(self, workspace: Workspace, themes: ThemeManager) -> None:
+        super().__init__()
+        self._workspace, self._theme = workspace, themes.theme
+        self.add = button("Add…", "link", self.add_wanted.emit)
+        self.add.setProperty("flush", "true")
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(SPACE[1])
+        self.sampler = QComboBox()
+        self.sampler.setAccessibleName("How trials are chosen")
+        for number, (name, text) in enumerate(SAMPLERS.items()):
+            self.sampler.addItem(text, name)
+            self.sampler.setItemData(number, TIPS[name], 3)
+        self.trials = _spin("Number of trials", 1, 100_000)
+        self.seed = _spin("Seed of the draws", 0, 2**31 - 1)
+        self.parallel = _spin("Trials that train at once", 1, 64)
+        self.parallel.setToolTip(f"They share the {counted(cores(), 'core')} of this computer.")
+        self.prune = QCheckBox("End hopeless trials")
+        self.prune.setToolTip(
+            "End a trial where its epochs promise less than the median of the others."
+        )
+        self._form = QFormLayout()
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setSpacing(SPACE[2])
+        for text, field in (
+            ("Choose", self.sampler),
+            ("Trials", self.trials),
+            ("Seed", self.seed),
+            ("At once", self.parallel),
+            ("", self.prune),
+        ):
+            self._form.addRow(text, field)
+        self.note = label("", "caption", wrap=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[2])
+        layout.addLayout(row(label("VARIES", "section"), None, self.add))
+        layout.addLayout(self._rows)
+        layout.addLayout(self._form)
+        layout.addWidget(self.note)
+        self.sampler.activated.connect(self._on_sampler)
+        self.trials.valueChanged.connect(partial(self._set, "trials"))
+        self.seed.valueChanged.connect(partial(self._set, "seed"))
+        self.parallel.valueChanged.connect(partial(self._set, "parallel"))
+        self.prune.clicked.connect(partial(self._set, "prune"))
+        self._shown: object = None
+        workspace.replaced.connect(self.refresh)
+        workspace.changed.connect(self.refresh)
+        themes.follow(self.set_theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme, self._shown = theme, None
+        self.refresh()
+
+    # ---- what there is ------------------------------------------------------------------------
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """What varies; raises SpecProblem where a file says something else."""
+        found = (spec_of(name, text) for name, text in spec_texts(self._workspace.root).items())
+        return tuple(spec for spec in found if spec is not None)
+
+    @property
+    def varies(self) -> bool:
+        """Whether anything does."""
+        return bool(varied(self._workspace.root))
+
+    @property
+    def plan(self) -> Plan:
+        """The sweep as it would start now; raises SpecProblem."""
+        sampler = self.sampler.currentData()
+        return Plan(
+            self.specs,
+            sampler,
+            self.trials.value(),
+            self.seed.value(),
+            self.parallel.value(),
+            self.prune.isChecked() and sampler == OPTUNA,
+        )
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    @Slot()
+    def refresh(self, _: object = None) -> None:
+        """Show the document's sweep as it is now."""
+        root = self._workspace.root
+        kept, vary_ = sweep_of(root), varied(root)
+        names = {key: f"{name_of(root, key[0])}.{key[1]}" for key in vary_}
+        content = (dict(kept), names, root.locked)
+        if content == self._shown:
+            return
+        self._shown = content
+        clear(self._rows)
+        for (path, attr), text in vary_.items():
+            self._rows.addWidget(self._row(path, attr, names[path, attr], text))
+        if not vary_:
+            self._rows.addWidget(label(EMPTY, "caption", wrap=True))
+        sampler = kept.get("sampler", RANDOM if self._endless() else GRID)
+        fields = (self.sampler, self.trials, self.seed, self.parallel)
+        blockers = [QSignalBlocker(field) for field in fields]
+        self.sampler.setCurrentIndex(max(0, self.sampler.findData(sampler)))
+        self.trials.setValue(kept.get("trials", USUAL_TRIALS))
+        self.seed.setValue(kept.get("seed", 1))
+        self.parallel.setValue(kept.get("parallel", 1))
+        del blockers
+        self.prune.setChecked(bool(kept.get("prune")))
+        for field in (self.trials, self.seed):
+            self._form.setRowVisible(field, sampler != GRID)
+        self._form.setRowVisible(self.prune, sampler == OPTUNA)
+        self.note.setText(self._note(sampler))
+        self.note.setVisible(bool(self.note.text()))
+
+    def _endless(self) -> bool:
+        try:
+            return any(spec.all is None for spec in self.specs)
+        except NodeflowError:
+            return False
+
+    def _note(self, sampler: str) -> str:
+        """What else there is to know: how many combinations, or what is missing."""
+        if sampler == OPTUNA and not is_installed():
+            return f"Optuna is not installed: {GET_IT}"
+        if sampler != GRID:
+            return ""
+        try:
+            counts = [len(spec.all or ()) for spec in self.specs]
+        except NodeflowError as error:
+            return error.text("window")
+        total = 1
+        for each in counts:
+            total *= each
+        if not counts:
+            return ""
+        return counted(total, "trial") if total else "A range has no end: choose At random."
+
+    def _row(self, path: str, attr: str, name: str, text: str) -> QWidget:
+        result = QWidget()
+        edit = button(name, "link", partial(self.vary_wanted.emit, path, attr))
+        edit.setProperty("flush", "true")
+        edit.setToolTip(plain_tip(f"{name}: {text}"))
+        remove = tool("x", f"Do not vary {name}", self._theme)
+        remove.clicked.connect(partial(self._on_remove, path, attr))
+        top = row(edit, None, remove, gap=1)
+        layout = QVBoxLayout(result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(ElidedLabel(words(text), "caption"))
+        return result
+
+    # ---- editing ------------------------------------------------------------------------------
+
+    def _on_remove(self, path: str, attr: str, _: bool = False) -> None:
+        vary(self._workspace.root, path, attr, None)
+
+    def _on_sampler(self, _: int) -> None:
+        self._set("sampler", self.sampler.currentData())
+
+    def _set(self, name: str, value: object) -> None:
+        set_sweep(self._workspace.root, **{name: value})
+
+
+def _spin(name: str, least: int, most: int) -> QSpinBox:
+    result = QSpinBox()
+    result.setAccessibleName(name)
+    result.setToolTip(name)
+    result.setRange(least, most)
+    return result

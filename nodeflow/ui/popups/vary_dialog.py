@@ -1,0 +1,215 @@
+"""The dialog that says which values a sweep tries for an attribute: a list, or a range."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLineEdit,
+    QStackedWidget,
+    QWidget,
+)
+
+from nodeflow.document.edit.sweep_settings import (
+    attr_named,
+    name_of,
+    value_at,
+    varied,
+    vary,
+)
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.declaration import Attr
+from nodeflow.number_text import counted, number
+from nodeflow.sweeps.checks import WHOLE, check_spec
+from nodeflow.sweeps.specs import Spec, spec_of
+from nodeflow.ui.core.messages import remark
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.widgets import column, label, restyle
+from nodeflow.ui.core.workspace import Workspace
+
+LIST, RANGE, LOG, INT = "list", "range", "log", "int"
+KINDS = {
+    LIST: "These values",
+    RANGE: "Any number between two",
+    LOG: "Any number between two, by its logarithm",
+    INT: "Whole numbers between two",
+}
+NUMBERS = ("float", "number", "literal")
+EXAMPLES, WIDTH = 4, 380
+"""Draws that are shown of a range."""
+
+
+class VaryDialog(QDialog):
+    """Asks what is tried for one attribute, and lets the document know.
+
+    Args:
+        path: of the node, or ``training`` for a setting.
+    """
+
+    def __init__(self, parent: QWidget, workspace: Workspace, path: str, attr: str) -> None:
+        super().__init__(parent)
+        self.setObjectName("vary")
+        self._root, self._path, self._attr = workspace.root, path, attr
+        self._name = f"{name_of(self._root, path)}.{attr}"
+        declared = attr_named(self._root, self._name)
+        known = varied(self._root).get((path, attr))
+        self.setWindowTitle(f"Vary {attr.replace('_', ' ')}")
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("How it varies")
+        for kind in kinds_of(declared):
+            self.kind.addItem(KINDS[kind], kind)
+        self.values = QLineEdit()
+        self.values.setAccessibleName("Values")
+        self.values.setPlaceholderText("0.1, 0.5, 1")
+        self.low, self.high = QLineEdit(), QLineEdit()
+        self.low.setAccessibleName("From")
+        self.high.setAccessibleName("To")
+        self.note = label("", "caption", wrap=True)
+        self.note.setMinimumHeight(2 * self.note.fontMetrics().height())
+        self.note.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(_form(("Values", self.values)))
+        self._pages.addWidget(_form(("From", self.low), ("To", self.high)))
+        self.buttons = QDialogButtonBox()
+        self.ok = self.buttons.addButton("Vary", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.ok.setProperty("kind", "primary")
+        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        self.remove = self.buttons.addButton("Do not vary", QDialogButtonBox.ButtonRole.ResetRole)
+        self.remove.setVisible(known is not None)
+        self.remove.clicked.connect(self._on_remove)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        text = label(
+            f"What a sweep tries for {self._name}. The graph keeps its own value.", "", True
+        )
+        self.setLayout(
+            column(text, self.kind, self._pages, self.note, self.buttons, margins=4, gap=3)
+        )
+        self.setMinimumWidth(WIDTH)
+        self._fill(declared, known, value_at(self._root, path, attr))
+        self.kind.currentIndexChanged.connect(self._check)
+        for field in (self.values, self.low, self.high):
+            field.textChanged.connect(self._check)
+        self._check()
+        (self.values if self.kind.currentData() == LIST else self.low).setFocus()
+
+    def _fill(self, attr: Attr, known: str | None, value: Any) -> None:
+        """Begin with what is tried, or else with something near the value."""
+        spec = _understood(self._name, known) or near(self._name, attr, value)
+        self.values.setText(", ".join(json.dumps(one) for one in spec.values))
+        if spec.kind != LIST:
+            low, high = spec.text.split(":")[-1].split("..")
+            self.low.setText(low)
+            self.high.setText(high)
+        self.kind.setCurrentIndex(max(0, self.kind.findData(spec.kind)))
+
+    @property
+    def text(self) -> str:
+        """What is tried, as ``nodeflow sweep`` understands it."""
+        kind = self.kind.currentData()
+        if kind == LIST:
+            return json.dumps(values_of(self.values.text()))
+        low, high = (field.text().strip() for field in (self.low, self.high))
+        return f"{low}..{high}" if kind == RANGE else f"{kind}:{low}..{high}"
+
+    @Slot()
+    def _check(self, _: object = None) -> None:
+        """Say what would be tried, or why it cannot be."""
+        self._pages.setCurrentIndex(0 if self.kind.currentData() == LIST else 1)
+        try:
+            spec = spec_of(self._name, self.text)
+            if spec is not None:
+                check_spec(self._root, spec)
+        except NodeflowError as error:
+            self._say(remark(error).removeprefix(f"{self._name}: "), "error")
+            return
+        if spec is None:
+            self._say("Give two numbers.", "error")
+        elif spec.kind == LIST:
+            self._say(counted(len(spec.values), "value"), "caption")
+        else:
+            drawn = ", ".join(number(spec.draw(1, n), 3) for n in range(1, EXAMPLES + 1))
+            self._say(f"Such as {drawn}", "caption")
+
+    def _say(self, text: str, role: str) -> None:
+        self.note.setText(text[:1].upper() + text[1:])
+        restyle(self.note, "role", role)
+        self.ok.setEnabled(role != "error")
+
+    def accept(self) -> None:
+        if self.ok.isEnabled():
+            vary(self._root, self._path, self._attr, self.text)
+            super().accept()
+
+    @Slot()
+    def _on_remove(self) -> None:
+        vary(self._root, self._path, self._attr, None)
+        self.reject()
+
+
+def kinds_of(attr: Attr) -> tuple[str, ...]:
+    """How an attribute can vary."""
+    if attr.kind in WHOLE:
+        return LIST, INT
+    return (LIST, RANGE, LOG, INT) if attr.kind in NUMBERS else (LIST,)
+
+
+def near(name: str, attr: Attr, value: Any) -> Spec:
+    """Something to begin with: what lies around a value."""
+    if attr.choices:
+        return Spec(name, LIST, attr.choices)
+    if attr.kind == "bool":
+        return Spec(name, LIST, (True, False))
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if attr.kind in WHOLE and is_number and value > 0:
+        return Spec(name, LIST, tuple(dict.fromkeys((max(1, value // 2), value, value * 2))))
+    if attr.kind in NUMBERS and is_number:
+        most = attr.maximum if attr.maximum is not None else float("inf")
+        if value > 0 and value * 10 <= most:
+            return Spec(name, LOG, (value / 10, value, value * 10), value / 10, value * 10)
+        least = attr.minimum if attr.minimum is not None else value - 1
+        high = min(most, value + 1)
+        return Spec(name, RANGE, (least, high), float(least), float(high))
+    return Spec(name, LIST, () if value is None else (value,))
+
+
+def values_of(text: str) -> list[Any]:
+    """Values as a user writes them: JSON, else words.
+
+    >>> values_of("0.1, 1"), values_of("relu, tanh"), values_of("[3, 3], [5, 5]")
+    ([0.1, 1], ['relu', 'tanh'], [[3, 3], [5, 5]])
+    """
+    try:
+        return json.loads(f"[{text}]")
+    except ValueError:
+        return [_value_of(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _value_of(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _understood(name: str, text: str | None) -> Spec | None:
+    try:
+        return None if text is None else spec_of(name, text)
+    except NodeflowError:
+        return None  # a file may say anything
+
+
+def _form(*rows: tuple[str, QWidget]) -> QWidget:
+    result = QWidget()
+    layout = QFormLayout(result)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACE[2])
+    for text, field in rows:
+        layout.addRow(text, field)
+    return result

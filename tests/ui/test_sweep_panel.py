@@ -1,0 +1,302 @@
+"""Sweeps in the window, by mouse and keys: what varies, trials in real processes, what comes of
+them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QDialogButtonBox
+
+from nodeflow.document.edit.sweep_settings import set_sweep, set_values, spec_texts, vary
+from nodeflow.document.io import flow
+from nodeflow.run_store.store import RunStore
+from nodeflow.sweeps.kept import kept_sweeps
+from nodeflow.sweeps.plan import Plan
+from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING
+from nodeflow.sweeps.setup import Setup
+from nodeflow.sweeps.specs import spec_of
+from nodeflow.sweeps.sweep import Sweep
+from nodeflow.ui.panels.parts.trial_table import PROBLEM, RESULT
+from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog
+
+RATE = "train.learning_rate"
+LEFT = Qt.MouseButton.LeftButton
+LONG = 120_000
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def panel(window, qtbot, monkeypatch: pytest.MonkeyPatch):
+    """The panel over the line, with two epochs; trials are computed by the reference tier."""
+    from nodeflow.ui.panels import sweep
+
+    monkeypatch.setattr(sweep, "TIER", "reference")
+    window.files.open_example(flow_example())
+    set_values(window.workspace.root, {"training.epochs": 2})
+    window.docking.show("sweep")
+    qtbot.waitUntil(window.panels["sweep"].isVisible)
+    return window.panels["sweep"]
+
+
+def flow_example() -> Path:
+    from nodeflow.resources import example
+
+    return example("linear_regression")
+
+
+def optimizer(window) -> str:
+    record = window.workspace.root.node_named("train")
+    return record.id
+
+
+def dialog(window, qtbot) -> VaryDialog:
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in window.findChildren(VaryDialog)))
+    return next(d for d in window.findChildren(VaryDialog) if d.isVisible())
+
+
+def choose(combo, qtbot, data: str) -> None:
+    """Goes to an entry of a combo box by keys."""
+    combo.setFocus()
+    qtbot.keyClick(combo, Qt.Key.Key_Home)
+    for _ in range(combo.findData(data)):
+        qtbot.keyClick(combo, Qt.Key.Key_Down)
+    assert combo.currentData() == data
+
+
+def write(field, qtbot, text: str) -> None:
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+
+
+def learning_rate_row(window):
+    window.canvas.selection.select([optimizer(window)])
+    return window.panels["inspector"].outside.page.attributes.attr_rows["learning_rate"]
+
+
+def start(panel, qtbot) -> None:
+    qtbot.mouseClick(panel.start, LEFT)
+    assert not panel.start.isEnabled() and panel.start.toolTip()
+    qtbot.waitUntil(lambda: panel.runner.trains, timeout=LONG)
+
+
+def finish(panel, qtbot) -> None:
+    qtbot.waitUntil(lambda: not panel.runner.trains, timeout=LONG)
+    qtbot.waitUntil(lambda: all(r.is_over for r in panel.model.results))
+
+
+def cells(panel, title: str) -> list[str]:
+    column = panel.model.columns.index(title)
+    return [panel.shown.index(row, column).data() for row in range(panel.shown.rowCount())]
+
+
+def click_row(panel, qtbot, row: int) -> None:
+    index = panel.shown.index(row, 1)
+    panel.table.scrollTo(index)
+    place = panel.table.visualRect(index).center()
+    qtbot.mouseClick(panel.table.viewport(), LEFT, pos=place)
+
+
+# ---- what varies --------------------------------------------------------------------------------
+
+
+def test_an_attribute_varies_from_the_inspector(panel, window, qtbot):
+    row = learning_rate_row(window)
+    before = flow.dumps(window.workspace.root)
+    qtbot.mouseClick(row.vary, LEFT)
+    asked = dialog(window, qtbot)
+    assert asked.kind.currentData() == LOG, "around a number above 0"
+    choose(asked.kind, qtbot, LIST)
+    write(asked.values, qtbot, "0.01, 0.1, 0.3")
+    assert asked.note.text() == "3 values"
+    qtbot.keyClick(asked.values, Qt.Key.Key_Return)
+    assert spec_texts(window.workspace.root) == {RATE: "[0.01, 0.1, 0.3]"}
+    assert row.varied.isVisible() and row.varied.text() == "Sweep: 0.01, 0.1, 0.3"
+    assert panel.settings.note.text() == "3 trials" and panel.start.isEnabled()
+    window.actions_.trigger("undo")
+    assert flow.dumps(window.workspace.root) == before and not row.varied.isVisible()
+    assert not panel.start.isEnabled() and panel.start.toolTip() == "Nothing varies yet."
+
+
+def test_what_varies_is_edited_and_ended(panel, window, qtbot):
+    vary(window.workspace.root, optimizer(window), "learning_rate", "log:1e-3..1")
+    row = learning_rate_row(window)
+    qtbot.mouseClick(row.varied, LEFT)
+    asked = dialog(window, qtbot)
+    assert (asked.low.text(), asked.high.text()) == ("0.001", "1")
+    assert asked.note.text().startswith("Such as 0.")
+    choose(asked.kind, qtbot, RANGE)
+    write(asked.high, qtbot, "0.5")
+    qtbot.mouseClick(asked.ok, LEFT)
+    assert spec_texts(window.workspace.root) == {RATE: "0.001..0.5"}
+    qtbot.mouseClick(row.vary, LEFT)
+    qtbot.mouseClick(dialog(window, qtbot).remove, LEFT)
+    assert spec_texts(window.workspace.root) == {} and not row.varied.isVisible()
+
+
+@pytest.mark.parametrize(
+    "low, high, said",
+    [
+        ("0.5", "0.1", "Begin with the lower end."),
+        ("-1", "1", "at least 0"),
+        ("much", "more", "Write 0.1..0.5"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_at_once(panel, window, qtbot, low, high, said):
+    qtbot.mouseClick(learning_rate_row(window).vary, LEFT)
+    asked = dialog(window, qtbot)
+    choose(asked.kind, qtbot, RANGE)
+    write(asked.low, qtbot, low)
+    write(asked.high, qtbot, high)
+    assert said in asked.note.text() and not asked.ok.isEnabled()
+    qtbot.keyClick(asked.high, Qt.Key.Key_Return)
+    assert asked.isVisible() and spec_texts(window.workspace.root) == {}
+    cancel = asked.buttons.button(QDialogButtonBox.StandardButton.Cancel)
+    qtbot.mouseClick(cancel, LEFT)
+
+
+def test_a_setting_varies_by_its_name(panel, window, qtbot):
+    qtbot.mouseClick(panel.settings.add, LEFT)
+    popup = panel.pick._popup
+    assert popup.isVisible()
+    qtbot.keyClicks(popup.field, "batch size")
+    qtbot.keyClick(popup.field, Qt.Key.Key_Return)
+    asked = dialog(window, qtbot)
+    assert "training.batch_size" in asked.findChild(type(asked.note)).text()
+    write(asked.values, qtbot, "5, 10")
+    qtbot.keyClick(asked.values, Qt.Key.Key_Return)
+    assert spec_texts(window.workspace.root) == {"training.batch_size": "[5, 10]"}
+    qtbot.waitUntil(lambda: any("batch_size" in b.accessibleName() for b in tools(panel.settings)))
+    (remove,) = [b for b in tools(panel.settings) if "batch_size" in b.accessibleName()]
+    qtbot.mouseClick(remove, LEFT)
+    assert spec_texts(window.workspace.root) == {}
+
+
+def tools(widget) -> list:
+    from PySide6.QtWidgets import QToolButton
+
+    return [b for b in widget.findChildren(QToolButton) if b.isVisible()]
+
+
+def test_the_settings_are_the_documents(panel, window, qtbot):
+    vary(window.workspace.root, optimizer(window), "learning_rate", "0.1..0.5")
+    assert panel.settings.sampler.currentData() == "random", "a range has no end"
+    write(panel.settings.trials.lineEdit(), qtbot, "12")
+    qtbot.keyClick(panel.settings.trials, Qt.Key.Key_Return)
+    choose(panel.settings.sampler, qtbot, "optuna")
+    kept = window.workspace.root.training["sweep"]
+    assert kept["trials"] == 12 and kept["sampler"] == "optuna"
+    assert panel.settings.prune.isVisibleTo(panel)
+
+
+def test_optuna_that_is_missing_is_said(panel, window, qtbot, monkeypatch: pytest.MonkeyPatch):
+    from nodeflow.sweeps import optuna_source
+    from nodeflow.ui.panels.parts import sweep_settings
+
+    for module in (optuna_source, sweep_settings):
+        monkeypatch.setattr(module, "is_installed", lambda: False)
+    vary(window.workspace.root, optimizer(window), "learning_rate", "0.1..0.5")
+    set_sweep(window.workspace.root, sampler="optuna")
+    assert panel.settings.note.text() == (
+        "Optuna is not installed: pip install 'nodeflow[sweep]' brings it."
+    )
+    qtbot.mouseClick(panel.start, LEFT)
+    assert "pip install 'nodeflow[sweep]'" in window.info.text and not panel.runner.trains
+
+
+# ---- trials -------------------------------------------------------------------------------------
+
+
+def test_a_sweep_trains_ranks_draws_and_is_used(panel, window, qtbot, kept: Path):
+    root = window.workspace.root
+    vary(root, optimizer(window), "learning_rate", "[0.01, 0.3, 0.1]")
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    assert {r.state for r in panel.model.results} == {DONE}
+    assert cells(panel, RATE) == ["0.3", "0.1", "0.01"], "the best first"
+    assert panel.bars.accessibleDescription() == f"{RATE} -1.00"
+    runs = {r.run for r in panel.model.results}
+    qtbot.waitUntil(lambda: runs <= panel._overlays.colors.keys(), timeout=LONG)
+    qtbot.waitUntil(lambda: len({c.run for c in window.shared_plots.overlays}) == 3, timeout=LONG)
+    header = panel.table.horizontalHeader()
+    section = panel.model.columns.index(RATE)
+    panel.table.horizontalScrollBar().setValue(header.sectionPosition(section))
+    place = QPoint(header.sectionViewportPosition(section) + 20, header.height() // 2)
+    qtbot.mouseClick(header.viewport(), LEFT, pos=place)
+    assert cells(panel, RATE) == ["0.01", "0.1", "0.3"]
+    before = flow.dumps(root)
+    click_row(panel, qtbot, 2)
+    qtbot.mouseClick(panel.use, LEFT)
+    assert root.node_named("train").attrs["learning_rate"] == 0.3
+    window.actions_.trigger("undo")
+    assert flow.dumps(root) == before, "one step takes it back"
+
+
+def test_the_same_sweep_again_has_the_same_trials(panel, window, qtbot):
+    """With two processes in the window, and with one outside it."""
+    root = window.workspace.root
+    vary(root, optimizer(window), "learning_rate", "log:1e-3..0.5")
+    set_sweep(root, sampler="random", trials=4, seed=7, parallel=2)
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    found = {r.trial.number: (dict(r.trial.values), r.value) for r in panel.model.results}
+    spec = spec_of(RATE, "log:1e-3..0.5")
+    assert spec is not None
+    again = Sweep(
+        Plan((spec,), "random", 4, seed=7), Setup(flow.dumps(root), "alone", tier="reference")
+    )
+    assert found == {r.trial.number: (dict(r.trial.values), r.value) for r in again.run()}
+    assert len({value for _, value in found.values()}) == 4
+
+
+def test_what_fails_is_shown_and_kept(panel, window, qtbot):
+    vary(window.workspace.root, optimizer(window), "learning_rate", "[1e30, 0.1]")
+    set_values(window.workspace.root, {"training.epochs": 5})
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    assert [r.state for r in panel.model.results] == [FAILED, DONE]
+    assert "loss is inf" in cells(panel, PROBLEM)[1] and cells(panel, RESULT)[1] == "–"
+    assert "1 failed" in panel.caption.text()
+    with RunStore() as store:
+        (sweep,) = kept_sweeps(store)
+    assert "loss is inf" in sweep.results[0].problem
+
+
+def test_one_trial_and_all_are_cancelled(panel, window, qtbot):
+    root = window.workspace.root
+    set_values(root, {"training.epochs": 10**6})
+    vary(root, optimizer(window), "learning_rate", "[0.01, 0.02, 0.03]")
+    start(panel, qtbot)
+    qtbot.waitUntil(lambda: any(r.epoch for r in panel.model.results), timeout=LONG)
+    assert panel.cancel.isVisible() and panel.bar.isVisible()
+    click_row(panel, qtbot, 0)
+    qtbot.keyClick(panel.table, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: panel.runner.results[1].state == CANCELLED, timeout=LONG)
+    second = panel.runner.results
+    qtbot.waitUntil(lambda: 2 in second and second[2].epoch > 0, timeout=LONG)
+    assert second[2].state == TRAINING
+    qtbot.mouseClick(panel.cancel, LEFT)
+    finish(panel, qtbot)
+    assert [r.state for r in panel.model.results] == [CANCELLED, CANCELLED]
+    assert not panel.cancel.isVisible() and panel.start.isEnabled()
+
+
+def test_an_earlier_sweep_is_shown_again(panel, window, qtbot, open_window):
+    from fake_engine import FakeClient
+
+    vary(window.workspace.root, optimizer(window), "learning_rate", "[0.01, 0.1]")
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    other = open_window(FakeClient, "linear_regression")
+    other.docking.show("sweep")
+    later = other.panels["sweep"]
+    qtbot.waitUntil(lambda: len(later.model.results) == 2)
+    assert cells(later, RATE) == ["0.1", "0.01"] and later.earlier.count() == 1
+    assert later.earlier.currentText().startswith("sweep ")

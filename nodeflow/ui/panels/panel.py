@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QWidget
@@ -30,6 +31,7 @@ from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.overrides import Overrides
@@ -59,7 +61,6 @@ class PanelContext:
         data: which data the nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
         errors: the handler of failures, if one is installed.
         plots: for whoever draws curves of other runs, or a cursor, in the plots of trainings.
-        overlays: the runs whose curves are drawn; ``overlays.library`` has all of the user's.
         show_panel: brings the panel with an id to the front.
         idle: emitted once, soon after the first paint, so that a panel loads what it will need.
     """
@@ -88,9 +89,13 @@ class PanelContext:
     errors: ErrorHandler | None
     messages: Messages
     plots: SharedPlots
-    overlays: RunOverlays
     show_panel: Callable[[str], None]
     idle: SignalInstance
+
+    @cached_property
+    def overlays(self) -> RunOverlays:
+        """The runs whose curves are drawn; ``overlays.library`` has all of the user's."""
+        return RunOverlays(RunLibrary(self.plots), self.plots, self.settings)
 
 
 @dataclass(frozen=True)

@@ -269,7 +269,7 @@ class PredictionsPanel(QWidget):
         self._fill(self.splits, [(s, SPLITS[s]) for s in data.splits], data.split)
         orders = ORDERS if data.names else NUMBER_ORDERS
         self._fill(self.orders, list(orders), self._order or "wrong")
-        self.figures.setText(_figures(data))
+        self.figures.setText(figures(data))
         self.matrix.setVisible(data.matrix is not None)
         if data.matrix is not None:
             self.matrix.show_matrix("confusion", data.matrix, data.names)
@@ -327,7 +327,7 @@ def _cell(text: str) -> tuple[int, int] | None:
     return (int(row), int(column)) if comma else None
 
 
-def _figures(data: PredictionData) -> str:
+def figures(data: PredictionData) -> str:
     """``9 791 of 10 000 right (97.91 %)``, or the error of numbers."""
     seen = number_text.count(data.seen)
     of_all = "" if data.seen == data.total else f" (the first of {number_text.count(data.total)})"

@@ -37,7 +37,7 @@ from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.train.events import Done, Event, RunKept
-from nodeflow.ui.core.engine.run_library import RunLibrary
+from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
@@ -45,7 +45,7 @@ from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_details import RunDetails
-from nodeflow.ui.panels.parts.run_overlays import COLORS, RunOverlays
+from nodeflow.ui.panels.parts.run_overlays import COLORS, CURVES, RunOverlays
 from nodeflow.ui.panels.parts.run_table import (
     NAME,
     NOTE,
@@ -80,7 +80,9 @@ STEPS = "Go through the steps of this run: every value as it was"
 TRAINS = "It still trains; its steps are kept at its end."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
 EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
-"""Keys of what is asked of the library."""
+EDIT, DELETE = "edit", "delete"
+KEYS = (DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT, EVENT_FILES, IMPORT, LIMIT, EDIT, DELETE, CURVES)
+"""Keys of what is asked of the library; other panels have others."""
 
 
 class RunsPanel(QWidget):
@@ -141,6 +143,7 @@ class RunsPanel(QWidget):
         self.count = ElidedLabel("", "caption")
         self.compare = button("What changed", "", self._show_changes)
         self.steps = button("Steps", "", self._show_steps)
+        self.side_by_side = button("Compare results", "", self._compare_results)
         self.more = button("More", "")
         self.table = table = QTableView()
         table.setAccessibleName("Runs")
@@ -185,7 +188,7 @@ class RunsPanel(QWidget):
         top = row(self.search, self.this_file, self.starred, gap=2)
         top.setStretch(0, 1)
         top.addWidget(self.count, 1)
-        for each in (self.steps, self.compare, self.more):
+        for each in (self.steps, self.compare, self.side_by_side, self.more):
             top.addWidget(each)
         layout = column(gap=2)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
@@ -205,6 +208,7 @@ class RunsPanel(QWidget):
             ("tags", "Edit the tags", "", partial(self._edit, TAGS)),
             ("changed", "What changed", "", self._show_changes),
             ("steps", "Go through its steps", "", self._show_steps),
+            ("results", "Compare results", "", self._compare_results),
             ("graph", "Open the graph", "", self._open_graph),
             ("weights", "Load the weights", "", self._load_weights),
             ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
@@ -332,6 +336,9 @@ class RunsPanel(QWidget):
             key = (CHANGES, before.id, after.id)
             self._library.ask(key, lambda store: changes(store, before, after))
 
+    def _compare_results(self) -> None:
+        self._library.compare(tuple(run.id for run in self.selected()))
+
     def _draw_changes(self, found: Changes) -> None:
         chosen = self.selected()
         draw = self._on_canvas()
@@ -362,6 +369,8 @@ class RunsPanel(QWidget):
 
     @Slot(object, object)
     def _on_failed(self, key: Any, error: NodeflowError) -> None:
+        if key[0] not in KEYS:
+            return  # another panel has asked
         titles = {
             GRAPH: "The graph cannot be opened",
             WEIGHTS: "The weights cannot be loaded",
@@ -385,6 +394,8 @@ class RunsPanel(QWidget):
         blocked |= dict.fromkeys(("rename", "note", "tags", "export"), one)
         blocked["changed"] = two
         blocked["steps"] = one or (TRAINS if trains else "")
+        several = f"Select two to {MOST_COMPARED} runs."
+        blocked["results"] = "" if 2 <= len(chosen) <= MOST_COMPARED else several
         blocked["graph"] = one or ("" if only and only.graph_digest else "It has no graph.")
         weights = "" if only and only.bytes else "It has no weights."
         blocked["weights"] = one or weights
@@ -393,6 +404,8 @@ class RunsPanel(QWidget):
         for name, why in blocked.items():
             self.actions_[name].setEnabled(not why)
             self.actions_[name].setToolTip(why)
+        self.side_by_side.setEnabled(not blocked["results"])
+        self.side_by_side.setToolTip(blocked["results"] or "Views of their results, side by side")
         self.colors.setEnabled(not some)
         self.steps.setEnabled(not blocked["steps"])
         self.steps.setToolTip(blocked["steps"] or STEPS)
@@ -430,7 +443,7 @@ class RunsPanel(QWidget):
         self._change([id], **{field: value})
 
     def _change(self, ids: list[str], **fields: Any) -> None:
-        self._library.change(("edit", *ids), lambda store: store.edit(ids, **fields))
+        self._library.change((EDIT, *ids), lambda store: store.edit(ids, **fields))
 
     def _toggle_stars(self) -> None:
         chosen = self.selected()
@@ -500,7 +513,7 @@ class RunsPanel(QWidget):
         if chosen and dialogs.ask_delete_runs(self, [run.name for run in chosen]):
             for id in ids:
                 self._overlays.draw(id, False)
-            self._library.change(("delete", *ids), lambda store: store.delete(ids))
+            self._library.change((DELETE, *ids), lambda store: store.delete(ids))
 
     def _ask_limit(self) -> None:
         self._library.ask((LIMIT,), _room)

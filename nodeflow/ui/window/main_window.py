@@ -85,7 +85,6 @@ from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.inspector import InspectorPanel
 from nodeflow.ui.panels.panel import PanelContext, discover_panels
-from nodeflow.ui.panels.parts.run_overlays import overlays_of
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
@@ -324,7 +323,6 @@ class MainWindow(QMainWindow):
             errors=errors,
             messages=self.messages,
             plots=self.shared_plots,
-            overlays=overlays_of(self, self.shared_plots, self.settings),
             show_panel=self.docking.show,
             idle=self.idle,
         )

@@ -17,6 +17,8 @@ from nodeflow.run_store.database import FILE
 from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
 
+MOST_COMPARED = 6
+"""Runs whose results stand side by side at most."""
 Job = Callable[[RunStore], Any]
 """Runs on the thread; must not touch widgets."""
 
@@ -27,14 +29,17 @@ class RunLibrary(QObject):
     Attributes:
         runs: the newest first, as of the last look.
         problem: why they cannot be read, in words; empty if they can.
+        compared: ids of those whose results stand side by side.
 
     Signals (on the GUI thread):
+        compared_changed(): other runs are to be compared, or the same again.
         changed(): there are other runs, or something about one is another.
         answered(key, result): what a job of `ask` returned.
         failed(key, error): the NodeflowError that it raised.
     """
 
     changed = Signal()
+    compared_changed = Signal()
     answered = Signal(object, object)
     failed = Signal(object, object)
     _looked = Signal(object, str)
@@ -44,6 +49,7 @@ class RunLibrary(QObject):
         super().__init__(parent)
         self.runs: list[Run] = []
         self.problem = ""
+        self.compared: tuple[str, ...] = ()
         jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._jobs = jobs
         self.destroyed.connect(lambda: jobs.put(None))  # a slot of its own would be gone by then
@@ -75,6 +81,11 @@ class RunLibrary(QObject):
         self._do(lambda: self._answer(key, job, write=True))
         self._is_looking = True
         self._do(lambda: self._look(again=True))
+
+    def compare(self, ids: tuple[str, ...]) -> None:
+        """Let the results of these runs stand side by side; of none, nothing."""
+        self.compared = ids[:MOST_COMPARED]
+        self.compared_changed.emit()
 
     # ---- the thread ---------------------------------------------------------------------------
 

@@ -98,11 +98,6 @@ class RunOverlays(QObject):
         )
 
 
-def overlays_of(window: QObject, plots: SharedPlots, settings: Settings) -> RunOverlays:
-    """Those of a window, with a library of its own."""
-    return RunOverlays(RunLibrary(window), plots, settings)
-
-
 def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:
     """The curves of a run for the plots; on any thread."""
     found: Mapping[str, KeptCurve] = store.curves(run)

@@ -24,7 +24,12 @@ RATE_TIP = "While training, views take at most 5 % of its time."
 
 
 class ViewCanvas(QWidget):
-    """Draws a view, and says what is under the pointer."""
+    """Draws a view, and says what is under the pointer.
+
+    ``pointed_at(place)`` where the pointer has moved, or None where it has left.
+    """
+
+    pointed_at = Signal(object)
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -67,13 +72,19 @@ class ViewCanvas(QWidget):
         finally:
             painter.end()
 
+    def point_at(self, place: QPointF | None) -> None:
+        """Say what is at a place, as if the pointer were there."""
+        if place != self._at:
+            self._at = place
+            self.update()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._at = event.position()
-        self.update()
+        self.point_at(event.position())
+        self.pointed_at.emit(self._at)
 
     def leaveEvent(self, event: QEvent) -> None:
-        self._at = None
-        self.update()
+        self.point_at(None)
+        self.pointed_at.emit(None)
         super().leaveEvent(event)
 
 

@@ -1,0 +1,289 @@
+"""The compare panel: one view of several runs side by side, on the same inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QPointF, Qt, Slot
+from PySide6.QtWidgets import QCheckBox, QFrame, QScrollArea, QStackedLayout, QWidget
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.node_flags import view_of
+from nodeflow.document.io import flow
+from nodeflow.document.model.names import natural_key
+from nodeflow.errors import NodeflowError
+from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.run_view_messages import RunView
+from nodeflow.host.views.predictions import PredictionData
+from nodeflow.run_store.records import Run
+from nodeflow.run_store.store import RunStore
+from nodeflow.ui.core.engine.run_library import RunLibrary
+from nodeflow.ui.core.engine.run_views import RunViews
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import button, clear, column, discard, label, row
+from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell
+from nodeflow.ui.panels.parts.run_overlays import RunOverlays
+from nodeflow.ui.panels.predictions import SPLITS
+from nodeflow.ui.views.drawing import Choice, discover_views
+
+EMPTY = (
+    "Select two or more runs in the Runs panel and choose Compare results: the fit, the decision "
+    "regions or the predictions of each stand here side by side, on the same inputs."
+)
+OFFERS = "offers"
+"""The key of what is asked of the library."""
+NEEDS_TRAINING = ("distribution", "projection")
+"""Views that follow the steps of a training, or have a panel of their own."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What can be compared: kinds of views with the names of nodes that have them.
+
+    Attributes:
+        shown: (kind, name) of a view that stands on a node of the graph.
+    """
+
+    nodes: dict[str, tuple[str, ...]]
+    shown: tuple[str, str] | None = None
+
+
+class CompareResults(QWidget):
+    """Asks for one view of the runs that are compared."""
+
+    def __init__(
+        self, library: RunLibrary, overlays: RunOverlays, views: RunViews, themes: ThemeManager
+    ) -> None:
+        super().__init__()
+        self._library, self._overlays, self._views, self._themes = library, overlays, views, themes
+        self._offers = Offers({})
+        self._options: dict[str, Any] = {}
+        self._name = ""
+        self._choices: tuple[Choice, ...] = ()
+        self.cells: dict[str, RunCell] = {}
+        self._make()
+        library.compared_changed.connect(self._on_runs)
+        library.answered.connect(self._on_answered)
+        library.failed.connect(self._on_failed)
+        overlays.changed.connect(self._color)
+        views.arrived.connect(self._on_view)
+        views.failed.connect(self._on_broken)
+
+    def _make(self) -> None:
+        self.kind, self.node = fitting_combo("View"), fitting_combo("Node")
+        self.kind.activated.connect(self._on_kind)
+        self.node.activated.connect(self._on_node)
+        self.best = QCheckBox("Best epoch")
+        self.best.setToolTip("With the weights of the best epoch of each run, not the final ones.")
+        self.best.clicked.connect(self._ask)
+        self._more = row(gap=2)
+        self.close_all = button("Clear", "link", partial(self._library.compare, ()))
+        top = row(self.kind, self.node, gap=2)
+        top.addLayout(self._more)
+        top.addWidget(self.best)
+        top.addStretch(1)
+        top.addWidget(self.close_all)
+        inner = QWidget()
+        self._row = row(gap=3)
+        inner.setLayout(self._row)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        content = QWidget()
+        layout = column(top, gap=2)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[1])
+        layout.addWidget(scroll, 1)
+        content.setLayout(layout)
+        nothing = label(EMPTY, "muted", wrap=True)
+        nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(nothing)
+        self._pages.addWidget(content)
+
+    # ---- the runs -----------------------------------------------------------------------------
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that are compared, as far as they are there."""
+        found = (self._library.run(id) for id in self._library.compared)
+        return [run for run in found if run is not None]
+
+    @Slot()
+    def _on_runs(self) -> None:
+        """Other runs are to be compared."""
+        runs = self.runs
+        self._pages.setCurrentIndex(1 if runs else 0)
+        kept = {run.id for run in runs}
+        for id in [id for id in self.cells if id not in kept]:
+            discard(self.cells.pop(id))
+        for place, run in enumerate(runs):
+            cell = self.cells.get(run.id)
+            if cell is None:
+                cell = self.cells[run.id] = RunCell(self._themes)
+                cell.canvas.pointed_at.connect(self._point)
+            cell.begin(run, self._overlays.colors.get(run.id) or run.colour)
+            self._row.insertWidget(place, cell, 1)
+        if runs:
+            first = runs[0]
+            self._library.ask((OFFERS, first.id), lambda store: offers(store, first))
+
+    def _color(self) -> None:
+        for run in self.runs:
+            if run.id in self.cells:
+                self.cells[run.id].begin(run, self._overlays.colors.get(run.id) or run.colour)
+
+    @Slot(object, object)
+    def _on_answered(self, key: Any, found: Any) -> None:
+        if isinstance(key, tuple) and self.runs and key == (OFFERS, self.runs[0].id):
+            self._offer(found)
+
+    @Slot(object, object)
+    def _on_failed(self, key: Any, error: NodeflowError) -> None:
+        if isinstance(key, tuple) and key[0] == OFFERS:
+            for cell in self.cells.values():
+                cell.say(error.text("window"))
+
+    def _offer(self, found: Offers) -> None:
+        """List the views that the runs have; what was chosen stays where it can."""
+        self._offers = found
+        kind = self.kind.currentData()
+        self.kind.clear()
+        for each in found.nodes:
+            title = "Samples" if each == SAMPLES else discover_views()[each].title
+            self.kind.addItem(title, each)
+        if kind not in found.nodes:
+            kind, self._name = found.shown or (SAMPLES, "")
+        self.kind.setCurrentIndex(max(0, self.kind.findData(kind)))
+        self._list_nodes()
+        self._ask()
+
+    def _list_nodes(self) -> None:
+        """List the nodes that have the view; the one that was chosen stays where it can."""
+        names = self._offers.nodes.get(self.kind.currentData(), ())
+        self.node.clear()
+        for name in names:
+            self.node.addItem(name, name)
+        at = self.node.findData(self._name)
+        self.node.setCurrentIndex(at if at >= 0 else len(names) - 1)
+        self.node.setVisible(bool(names))
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _on_kind(self, _: int) -> None:
+        self._options = {}
+        self._list_nodes()
+        self._ask()
+
+    def _on_node(self, _: int) -> None:
+        self._name = self.node.currentData()
+        self._ask()
+
+    @property
+    def spec(self) -> ViewSpec:
+        """The view that is compared."""
+        options = dict(self._options)
+        if self.kind.currentData() == SAMPLES:
+            options["order"] = "rows"  # the same rows for each run
+        chosen = tuple(sorted(options.items()))
+        return ViewSpec(self.kind.currentData(), self.node.currentData() or "", chosen)
+
+    @Slot()
+    def _ask(self, _: object = None) -> None:
+        runs = tuple(run.id for run in self.runs)
+        if runs and self.kind.currentData():
+            for cell in self.cells.values():
+                cell.await_view(self.kind.currentData())
+            self._views.ask(runs, self.spec, self.best.isChecked())
+
+    @Slot(object)
+    def _on_view(self, answer: RunView) -> None:
+        cell = self.cells.get(answer.run)
+        if cell is None or answer.value.spec != self.spec:
+            return
+        cell.show_view(answer)
+        if answer.run != self.runs[0].id:
+            return
+        data = answer.value.data
+        if isinstance(data, PredictionData):
+            self._name = self._name or data.tensor  # other views begin with what answers
+        if data is not None:
+            self._offer_choices(choices_of(answer))
+
+    @Slot(str)
+    def _on_broken(self, text: str) -> None:
+        for cell in self.cells.values():
+            cell.say(f"The process that computes the views has ended: {text}")
+
+    def _offer_choices(self, choices: tuple[Choice, ...]) -> None:
+        if choices == self._choices:
+            return
+        self._choices = choices
+        clear(self._more)
+        for choice in choices:
+            combo: QuietCombo = fitting_combo(choice.title)
+            for value, title in choice.values:
+                combo.addItem(title, value)
+            combo.setCurrentIndex(combo.findData(choice.current))
+            combo.activated.connect(partial(self._on_choice, choice.option, combo))
+            self._more.addWidget(combo)
+
+    def _on_choice(self, option: str, combo: QuietCombo, _: int) -> None:
+        self._options[option] = combo.currentData()
+        self._ask()
+
+    @Slot(object)
+    def _point(self, place: QPointF | None) -> None:
+        """Say of every run what is at the place that the pointer is at in one."""
+        for cell in self.cells.values():
+            cell.canvas.point_at(place)
+
+
+def choices_of(answer: RunView) -> tuple[Choice, ...]:
+    """What can be chosen for a view."""
+    kind, data = answer.value.spec.kind, answer.value.data
+    if isinstance(data, PredictionData):
+        splits = tuple((split, SPLITS[split]) for split in data.splits)
+        return (Choice("split", "Rows", splits, data.split),) if len(splits) > 1 else ()
+    return discover_views()[kind].choices(data)
+
+
+def offers(store: RunStore, run: Run) -> Offers:
+    """What can be compared of a run, on any thread; raises NodeflowError where it has no graph."""
+    document = flow.loads(store.graph_text(run))
+    analysis = Analysis(document)
+    found: dict[str, tuple[str, ...]] = {SAMPLES: ()}
+    shown = None
+    for kind, drawing in discover_views().items():
+        if kind in NEEDS_TRAINING:
+            continue
+        names = [
+            record.name
+            for record in document.nodes.values()
+            if analysis.out_types(record.id) and not drawing.fits(document, analysis, record.id)
+        ]
+        if names:
+            found[kind] = tuple(sorted(names, key=natural_key))
+    for record in document.nodes.values():
+        view = view_of(record)
+        if view is not None and record.name in found.get(str(view["kind"]), ()):
+            shown = shown or (str(view["kind"]), record.name)
+    return Offers(found, shown)
+
+
+def _make(context: PanelContext) -> CompareResults:
+    library, views = context.overlays.library, RunViews()
+    panel = CompareResults(library, context.overlays, views, context.themes)
+    views.setParent(panel)
+    library.compared_changed.connect(
+        lambda: context.show_panel(PANEL.id) if library.compared else None
+    )
+    return panel
+
+
+PANEL = PanelSpec("results", "Compare", Place.BOTTOM, 23, _make)

@@ -495,7 +495,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Edits reach the running training",
         "",
         "",
-        "A learning rate that you change counts from the next step on; off: from the next Train",
+        "Whatever you change counts as soon as it is compiled; off: from the next Train",
         checkable=True,
     ),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),

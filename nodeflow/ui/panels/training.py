@@ -27,7 +27,7 @@ from nodeflow.host.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.engine.shown_step import ShownStep
-from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.messages import in_window, plain, sentence
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
@@ -46,6 +46,13 @@ LOSS_TIP = (
     "The mean over the latest training batches, each before its update. Nodes show the loss of "
     "other rows: the toolbar says which."
 )
+EDITS = {
+    "": "",
+    "preparing": "Preparing your edit. The training goes on meanwhile.",
+    "waits": "Your edit counts from the next epoch on.",
+    "invalid": "The training goes on with the graph from before your edits.",
+}
+"""What is said of edits that are to reach the training."""
 SIDE_HEIGHT = 190
 """Enough for the figures of a training with few metrics."""
 
@@ -54,12 +61,14 @@ class TrainingPanel(QWidget):
     """Shows one training at a time.
 
     Signals: ``download_requested`` and ``download_cancelled`` by the buttons of the data notice,
-    ``metric_requested`` by the link that stands in for metrics.
+    ``metric_requested`` by the link that stands in for metrics, ``node_requested`` by the one to
+    the node that keeps edits from the training.
     """
 
     download_requested = Signal()
     download_cancelled = Signal()
     metric_requested = Signal()
+    node_requested = Signal(str)
 
     def __init__(
         self,
@@ -86,6 +95,11 @@ class TrainingPanel(QWidget):
         self.headline = label("No training yet", "strong")
         self.ending = label("", "caption", wrap=True)
         self.ending.hide()
+        self.edits = label("", "caption", wrap=True)
+        self.edits.hide()
+        self.problem = button("Show the problem", "link", self._ask_for_problem)
+        self.problem.hide()
+        self._edit_state = p.EditState()
         self.bar = QProgressBar()
         self.bar.setAccessibleName("Progress of the training")
         self.bar.setTextVisible(False)
@@ -115,6 +129,8 @@ class TrainingPanel(QWidget):
         left.setSpacing(SPACE[2])
         left.addWidget(self.headline)
         left.addWidget(self.ending)
+        left.addWidget(self.edits)
+        left.addWidget(self.problem)
         left.addWidget(self.bar)
         self._controls = QVBoxLayout()
         left.addLayout(self._controls)
@@ -244,6 +260,31 @@ class TrainingPanel(QWidget):
         self._draw_figures()
 
     @Slot(object)
+    def show_edits(self, state: p.EditState) -> None:
+        """Show how far edits are that are to reach the training."""
+        self._edit_state = state
+        self._draw_edits()
+
+    def _draw_edits(self) -> None:
+        state, edited = self._edit_state, self.record.edited
+        text = EDITS[state.state]
+        if state.problem is not None:
+            text = f"{text} {sentence(state.problem)}"
+        elif not state.state and edited is not None:
+            parts = (*edited.what, *edited.notices)
+            text = f"Since step {count(edited.step + 1)}: {'; '.join(parts)}."
+        restyle(self.edits, "role", "caption" if state.problem is None else "warning")
+        self.edits.setText(plain(text))
+        self.edits.setVisible(bool(text))
+        self.problem.setVisible(state.problem is not None and bool(state.problem.node))
+
+    def _ask_for_problem(self) -> None:
+        problem = self._edit_state.problem
+        path = self._workspace.find(problem.node) if problem is not None and problem.node else None
+        if path:
+            self.node_requested.emit(path)
+
+    @Slot(object)
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """Show notices about the data."""
         self.notice_text.setText("  ".join(map(in_window, notices)))
@@ -303,6 +344,7 @@ class TrainingPanel(QWidget):
         record, figures = self.record, self.figures
         self.headline.setText(self._headline())
         self._draw_ending()
+        self._draw_edits()
         self.bar.setValue(round(1000 * record.part))
         last = record.first_epoch - 1 + record.epochs
         figures["epoch"].setText(f"{record.current_epoch()} of {last}" if record.epochs else "–")
@@ -418,8 +460,10 @@ def _make(context: PanelContext) -> TrainingPanel:
     run.notices_requested.connect(show)
     link.state_changed.connect(panel.show_state)
     link.training.connect(panel.on_event)
+    link.edits.connect(panel.show_edits)
     link.download.connect(panel.on_download)
     panel.metric_requested.connect(partial(_show_metrics, context))
+    panel.node_requested.connect(context.navigator.show_path)
     panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
     context.workspace.replaced.connect(panel.reset)

@@ -359,6 +359,7 @@ class MainWindow(QMainWindow):
         status.engine_clicked.connect(partial(actions.trigger, "show_log"))
         status.zoom_clicked.connect(partial(actions.trigger, "fit"))
         self.link.state_changed.connect(self._show_engine)
+        self.link.edits.connect(self.status.show_edits)
         self.link.watch.changed.connect(self._show_engine)
         pages = self.pages
         for shown in (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
+from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
+from nodeflow.host.protocol import EditState
 from nodeflow.number_text import counted
 from nodeflow.ui.core.messages import in_window, listed, plain
 from nodeflow.ui.core.plain_tips import plain_tip
@@ -24,6 +25,15 @@ ENGINE = {
 }
 
 
+EDITS = {
+    "": "",
+    "preparing": "preparing an edit",
+    "waits": "an edit waits for the next epoch",
+    "invalid": "without your edits",
+}
+"""What is said beside a training of edits that are to reach it."""
+
+
 class StatusBar(QStatusBar):
     """Signals: ``attach_clicked``, ``notice_clicked``, ``breakpoints_clicked``,
     ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
@@ -38,7 +48,7 @@ class StatusBar(QStatusBar):
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = themes.theme
-        self._state, self._detail = "off", ""
+        self._state, self._detail, self._edits = "off", "", ""
         self._problems = (0, 0, 0)
         self.setSizeGripEnabled(False)
         self.text = ElidedLabel()
@@ -75,8 +85,17 @@ class StatusBar(QStatusBar):
     def show_engine(self, state: str, detail: str = "") -> None:
         self._state, self._detail = state, detail
         text, role = ENGINE[state]
+        if state in ("training", "paused"):
+            detail = EDITS[self._edits]
+            role = "warning" if self._edits == "invalid" else role
         self.engine.setText(f" {text}{f'  ·  {detail}' if detail else ''}")
         self.engine.setIcon(icon("circle", self._theme, role, 10))
+
+    @Slot(object)
+    def show_edits(self, state: EditState) -> None:
+        """Say beside a training how far edits are that are to reach it."""
+        self._edits = state.state
+        self.show_engine(self._state, self._detail)
 
     def show_problems(self, errors: int, warnings: int, incomplete: int) -> None:
         """How many errors, warnings, and ports that nothing is connected to yet."""

@@ -65,6 +65,8 @@ class EngineLink(QObject, EngineRequests):
     profiled = Signal(object)
     training = Signal(object)
     """The events of a training (`nodeflow.train.events`), in their order."""
+    edits = Signal(object)
+    """EditState: how far edits are that are to reach the training."""
     download = Signal(object)
     """DownloadProgress, Downloaded, and Failed of a download."""
     predictions = Signal(object)
@@ -106,6 +108,7 @@ class EngineLink(QObject, EngineRequests):
         self.tier = ""
         self.threads = 0
         self.has_trained = False
+        self.edit_state = p.EditState()
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
         self.past = ShownStep(self, self)
@@ -164,6 +167,7 @@ class EngineLink(QObject, EngineRequests):
         self._asked = None
         self.has_trained = False
         self.past.forget()
+        self._on_edits(p.EditState())
         self._trainings.clear()
         self._elsewhere.clear()
 
@@ -517,6 +521,10 @@ class EngineLink(QObject, EngineRequests):
             self.has_trained = True
         self.training.emit(message)
 
+    def _on_edits(self, state: p.EditState) -> None:
+        self.edit_state = state
+        self.edits.emit(state)
+
     def _on_done(self, message: Any) -> None:
         if isinstance(message, p.WeightsSaved) and message.request in self._quiet:
             self._quiet.discard(message.request)
@@ -590,6 +598,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.State: EngineLink._on_state,
     p.Previews: EngineLink._on_previews,
     **dict.fromkeys(get_args(p.StepMessage), lambda link, message: link.past.on_message(message)),
+    p.EditState: EngineLink._on_edits,
     p.TensorValue: EngineLink._on_tensor,
     p.ViewValue: EngineLink._on_view,
     p.Profiled: EngineLink._on_profiled,

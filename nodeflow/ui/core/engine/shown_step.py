@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
-from nodeflow.train.events import Diverged, Event, Resumed, Started, Steps
+from nodeflow.train.events import Diverged, Edited, Event, Resumed, Started, Steps
 from nodeflow.ui.core.messages import sentence
 
 ESTIMATED_AFTER = 0.4
@@ -37,6 +38,15 @@ class Span:
     last: int = 0
     per_epoch: int = 0
     first_epoch: int = 1
+    edits: tuple[tuple[int, float, int], ...] = ()
+    """Where edits gave epochs another number of steps: the step before, the epochs up to it, the
+    number."""
+
+    def epochs_before(self, step: int) -> float | None:
+        """How many epochs end before a step, parts included; None if that is not known."""
+        since = (0, 0.0, self.per_epoch)
+        since = max((edit for edit in self.edits if edit[0] < step), default=since)
+        return since[1] + (step - 1 - since[0]) / since[2] if since[2] else None
 
 
 class ShownStep(QObject):
@@ -131,7 +141,8 @@ class ShownStep(QObject):
 
     def epoch_of(self, step: int) -> int:
         """The epoch that a step belongs to; 0 where steps of an epoch are not known."""
-        return (step - 1) // self.per_epoch + 1 if self.per_epoch else 0
+        epochs = self.span.epochs_before(step)
+        return 0 if epochs is None else floor(epochs + 1e-9) + 1
 
     def show(self, step: int) -> None:
         """Show a step of the past, the nearest one that there is."""
@@ -243,8 +254,16 @@ class ShownStep(QObject):
         """The training goes on."""
         if isinstance(event, Started):
             self._live = replace(
-                self._live, per_epoch=event.steps_per_epoch, first_epoch=event.first_epoch
+                self._live,
+                per_epoch=event.steps_per_epoch,
+                first_epoch=event.first_epoch,
+                edits=(),
             )
+        elif isinstance(event, Edited):
+            epochs = self._live.epochs_before(event.step + 1)
+            if epochs is not None:
+                edit = event.step, epochs, event.steps_per_epoch
+                self._live = replace(self._live, edits=(*self._live.edits, edit))
         elif isinstance(event, (Steps, Diverged)):
             last = event.last if isinstance(event, Steps) else event.step
             self._live = replace(self._live, last=last)

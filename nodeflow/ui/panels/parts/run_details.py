@@ -180,5 +180,7 @@ def _data(said: Mapping[str, Any]) -> str:
 
 
 def _event(event: RunEvent) -> str:
+    if event.kind == "edited":
+        return "; ".join([*event.data.get("what", ()), *event.data.get("notices", ())])
     more = ", ".join(f"{name} {_value(value)}" for name, value in event.data.items() if value)
     return f"{event.kind}: {more}" if more else event.kind

@@ -12,6 +12,7 @@ from nodeflow.number_text import number
 from nodeflow.train.events import (
     Diverged,
     Done,
+    Edited,
     Epoch,
     Event,
     NumberChanged,
@@ -50,7 +51,9 @@ class TrainingRecord:
     mark: int | None = None
     """The first step whose loss is not finite."""
     changes: list[tuple[int, str]] = field(default_factory=list)
-    """Numbers that were changed while it trained: the last step before, and what is so since."""
+    """What was changed while it trained: the last step before, and what is so since."""
+    edited: Edited | None = None
+    """The latest edit of the graph."""
     has_stepped: bool = False
 
     def __post_init__(self) -> None:
@@ -58,6 +61,9 @@ class TrainingRecord:
         self._marks: list[tuple[float, int]] = []
         self._offset = 0
         """Steps of an epoch that was stopped, which a training that goes on counts anew."""
+        self._since = self._plotted_since = (0, 0.0)
+        """A step, and the epochs up to it: where epochs have had as many steps as now since. The
+        second as it is plotted."""
         self._seconds = 0.0
         """Of the trainings before this one, whose curves go on."""
 
@@ -86,6 +92,8 @@ class TrainingRecord:
         elif isinstance(event, NumberChanged):
             text = f"{event.node}.{event.attr} {number(event.value)}"
             self.changes.append((event.step + self._offset, text))
+        elif isinstance(event, Edited):
+            self._edit(event)
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self._last
@@ -105,7 +113,8 @@ class TrainingRecord:
         if self.losses.count:
             self._offset = max(0, self._last - self.last_step)
             self._seconds = float(self.losses.seconds[-1])
-        self.done = self.diverged = self.mark = None
+        self.done = self.diverged = self.mark = self.edited = None
+        self._since = self._plotted_since = (0, 0.0)
         self.has_stepped = False
         self._marks = []
 
@@ -123,14 +132,37 @@ class TrainingRecord:
             self._epoch(epoch)
         self.epoch = event.epoch - 1
 
+    def _edit(self, event: Edited) -> None:
+        """Epochs may have another number of steps from here on."""
+        step = event.step + self._offset
+        each = self.steps_per_epoch
+        self._plotted_since = (step, self._epochs_at(step))
+        self._since = (event.step, event.epoch - 1 + (event.done / each if each else 0))
+        self.epochs, self.steps_per_epoch = event.epochs, event.steps_per_epoch
+        self.shares = event.shares
+        self.measured |= {name: (split, rows) for name, split, rows in event.measured}
+        if event.what:
+            self.edited = event
+            first, *rest = event.what
+            self.changes.append((step, f"{first} +{len(rest)}" if rest else first))
+
+    def _epochs(self, steps: np.ndarray) -> np.ndarray:
+        """Where steps lie on the axis of epochs."""
+        each, (since, epochs) = self.steps_per_epoch, self._plotted_since
+        return epochs + (steps - since) / each if each else np.full(len(steps), float(self.epoch))
+
+    def _epochs_at(self, step: int) -> float:
+        return float(self._epochs(np.array([step], np.float64)).item())
+
     def _epoch(self, event: Epoch) -> None:
         self.epoch = event.epoch
-        step = event.epoch * self.steps_per_epoch + self._offset
+        since, epochs = self._since
+        step = since + round((event.epoch - epochs) * self.steps_per_epoch) + self._offset
         if not self.steps_per_epoch:  # the data set decides where an epoch ends
             step = self._last
         at = self.losses.index_at("step", step)
         seconds = self._seconds + event.seconds if at is None else self.losses.seconds[at]
-        epoch = step / self.steps_per_epoch if self.steps_per_epoch else event.epoch
+        epoch = self._epochs_at(step)
         for name, value in event.metrics.items():
             if name not in self.metrics:
                 self.metrics[name] = Curve(name, is_share=name in self.shares)
@@ -161,8 +193,7 @@ class TrainingRecord:
         """Append steps, whose times are spread evenly over those that they took together."""
         count = len(values)
         steps = np.arange(first, first + count, dtype=np.float64)
-        each = self.steps_per_epoch
-        epochs = steps / each if each else np.full(count, float(self.epoch))
+        epochs = self._epochs(steps)
         since = min(since, seconds)
         times = since + (seconds - since) * np.arange(1, count + 1) / max(count, 1)
         curve.extend(steps, epochs, times, values)
@@ -178,7 +209,8 @@ class TrainingRecord:
 
     @property
     def total_steps(self) -> int:
-        return self.steps_per_epoch * (self.first_epoch - 1 + self.epochs)
+        last, (step, epochs) = self.first_epoch - 1 + self.epochs, self._since
+        return step + round((last - epochs) * self.steps_per_epoch)
 
     @property
     def part(self) -> float:
@@ -207,7 +239,9 @@ class TrainingRecord:
         if not self.steps_per_epoch:
             return self.epoch
         last = self.first_epoch - 1 + self.epochs
-        return min(last, max(self.epoch, -(-self.last_step // self.steps_per_epoch)))
+        step, epochs = self._since
+        current = math.ceil(round(epochs + (self.last_step - step) / self.steps_per_epoch, 9))
+        return min(last, max(self.epoch, current))
 
 
 def duration(seconds: float) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 import nodeflow as nf
 from nodeflow.engine.devicelib import blas
+from nodeflow.engine.kernels import matmul_few
 from nodeflow.engine.kernels.matmul import Product
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles
 from nodeflow.engine.plan.lower import build_actions
@@ -92,3 +94,74 @@ def test_large_products_are_a_few_tiles() -> None:
     tall = plan_tiles(1000, 10, 300, "float32")
     assert tall.width == 10 and 4 <= tall.tasks(1000, 10) <= 16 and tall.height % 2 == 0
     assert plan_tiles(1, 1, 10**9, "float64").tasks(1, 1) == 1
+
+
+# ---- a few rows ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A BLAS that copies the operands of every product."""
+    monkeypatch.setattr(blas, "small_products", lambda: False)
+
+
+def few(m: int, k: int, n: int, dtype: str, transposed: bool) -> tuple[nf.Graph, nf.Tensor]:
+    random = np.random.default_rng(6)
+    with nf.Graph() as g:
+        x = nf.constant(random.normal(size=(k, m) if transposed else (m, k)).astype(dtype))
+        y = nf.variable(random.normal(size=(k, n)).astype(dtype))
+        return g, nf.matmul(x, y, transpose_x=transposed)
+
+
+def bits(g: nf.Graph, wanted: nf.Tensor, threads: Sequence[int] = (1,)) -> list[np.ndarray]:
+    found = []
+    for count in threads:
+        with nf.Session(g, tier="compiled", threads=count) as s:
+            s.initialize()
+            found.append(s.run(wanted))
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70)])
+def test_a_few_rows_are_added_up_in_order(copying, k, n, transposed, dtype) -> None:
+    for m in (1, 2, 3, matmul_few.ROWS):
+        g, product = few(m, k, n, dtype, transposed)
+        (found,) = bits(g, product)
+        with nf.Session(g, tier="reference") as s:
+            s.initialize()
+            expected = s.run(product)
+        tolerance = 1e-4 if dtype == "float32" else 1e-11
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_a_few_rows_have_the_same_bits_on_every_number_of_threads(copying) -> None:
+    for m, transposed in ((1, False), (5, False), (5, True)):
+        g, product = few(m, 700, 1000, "float32", transposed)
+        first, *others = bits(g, product, (1, 2, 3, 8))
+        assert all(first.tobytes() == other.tobytes() for other in others)
+
+
+def test_each_row_has_the_bits_that_it_has_alone(copying) -> None:
+    random = np.random.default_rng(7)
+    x, y = random.normal(size=(5, 90)), random.normal(size=(90, 70))
+    with nf.Graph() as g:
+        rows = nf.placeholder("float64", [None, 90], name="x")
+        product = rows @ nf.constant(y)
+    with nf.Session(g, tier="compiled") as s:
+        together = s.run(product, {rows: x})
+        alone = [s.run(product, {rows: x[i : i + 1]})[0] for i in range(5)]
+    assert together.tobytes() == np.array(alone).tobytes()
+
+
+def test_what_is_a_few_rows(copying, monkeypatch) -> None:
+    most = matmul_few.ROWS
+    assert matmul_few.is_few(most, 100, "float32", False)
+    assert not matmul_few.is_few(most + 1, 100, "float32", False)
+    assert not matmul_few.is_few(1, 100, "float32", True), "stored transposed"
+    assert not matmul_few.is_few(1, 3, "float32", False), "narrow"
+    assert not matmul_few.is_few(1, 100, "int32", False)
+    monkeypatch.setattr(blas, "small_products", lambda: True)
+    assert not matmul_few.is_few(1, 100, "float32", False)
+    assert matmul_few.is_few(1, 100, "float64", False)

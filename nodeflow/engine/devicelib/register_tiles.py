@@ -256,3 +256,41 @@ def outer_tile(
 
     literals = (positions, vectors, lanes, dtype, masked)
     return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen
+
+
+@intrinsic
+def product_tile(
+    typingctx, positions, vectors, lanes, dtype, masked,
+    a, a_row, a_term, b, b_term, terms, out, out_row, width,
+):  # fmt: skip
+    """A tile of a product: for each row of a, the sum of its terms times rows of b.
+
+    Args:
+        positions, vectors, lanes, masked: literals: rows of a; elements of a row of b; where
+            ``masked`` is 1, only ``width`` of those are touched.
+        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
+            next term's.
+        b: address of the first row, ``b_term`` bytes to the next; there are ``terms``.
+        out: address of the results, ``out_row`` bytes from row to row.
+    """
+    count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
+    scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        a, a_row, a_term, b, b_term, terms, out, out_row, width = args[5:]
+        tile = _Tile(builder, scalar, count, wide, per_vector)
+        if ragged:
+            tile.mask(width)
+        tile.clear()
+        with cgutils.for_range(builder, terms) as term:
+            here = builder.add(a, builder.mul(term.index, a_term))
+            tile.add_products(
+                lambda p, here=here: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
+                builder.add(b, builder.mul(term.index, b_term)),
+                masked=True,
+            )
+        tile.store_rows(out, out_row)
+        return context.get_dummy_value()
+
+    literals = (positions, vectors, lanes, dtype, masked)
+    return types.void(*literals, *(types.int64,) * 9), codegen

@@ -20,6 +20,7 @@ from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tasks
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
+from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
@@ -99,6 +100,8 @@ class MatmulRule(LoweringRule[Matmul]):
         slots = []
         unpacked = lowering.transpose_x or not lowering.transpose_y
         halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
+        if is_few(m, n, x.dtype, lowering.transpose_y):
+            halves = [(0, k)]
         for first, depth in halves:
             slot = outputs[0] if len(halves) == 1 else actions.new_slot(out)
             product = Product(lowering.transpose_x, lowering.transpose_y, first, depth)
@@ -163,7 +166,10 @@ class ProductKernel(Kernel[Product]):
         types, pointers = work.types, work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(types[0], types[2], lowering.transpose_x)
-        if dtype in FLOATS:
+        if is_few(m, n, dtype, lowering.transpose_y):
+            source, estimate = few_source(dtype), product_ns(m, n, k, dtype)
+            args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
+        elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
             estimate = product_ns(m, n, lowering.depth, dtype)
@@ -202,6 +208,8 @@ class ProductKernel(Kernel[Product]):
     def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
         x, out = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
         m, n, k = extents(x, out, lowering.transpose_x)
+        if is_few(m, n, x.dtype, lowering.transpose_y):
+            return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
         layout = lowering.transpose_x, lowering.transpose_y

@@ -1,0 +1,84 @@
+"""Products of a few rows, straight from where the second operand lies.
+
+BLAS copies both operands into an order of its own first. Of a few rows that copy of the second
+takes several times as long as the product, which is one pass over it: a step with one row, or
+inference of one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.vector_width import vector_registers
+from nodeflow.engine.ir.launches import limited_tasks
+from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
+
+ROWS = 12
+"""Most rows. With AVX2 one row of 784 terms and 300 columns takes a third of what BLAS takes, ten
+take three fifths, sixteen four fifths."""
+VECTORS, TOGETHER = 4, 2
+"""Vectors of a row of results, and rows of results, that stay in registers."""
+
+
+def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
+    """Whether an (m, n) product is one of these.
+
+    Not where the second operand is narrow or stored transposed, or where BLAS itself does not copy.
+    """
+    if dtype not in FLOATS or dtype in HALVES or transpose_y:
+        return False
+    if not 0 < m <= ROWS or n < columns_of(dtype):
+        return False
+    return dtype != "float32" or not blas.small_products()
+
+
+def columns_of(dtype: str) -> int:
+    """Columns of a unit of work."""
+    return VECTORS * vector_registers()[0] // numpy_dtype(dtype).itemsize
+
+
+def few_args(
+    shape: tuple[int, int, int], dtype: str, transpose_x: bool, work: float
+) -> tuple[list[int], int]:
+    """Args of a `few_source` kernel, without addresses, and its number of tasks."""
+    m, n, k = shape
+    size = numpy_dtype(dtype).itemsize
+    row, term = (1, m) if transpose_x else (k, 1)
+    tasks = limited_tasks(work, -(-n // columns_of(dtype)))
+    return [0, 0, 0, 0, m, n, k, size * row, size * term], tasks
+
+
+@cache
+def few_source(dtype: str) -> str:
+    """Args: nothing, a, b, c, m, n, number of terms, bytes from row to row and from term to term
+    of a. b is (terms, n), c (m, n). A unit of work is some columns."""
+    size, columns = numpy_dtype(dtype).itemsize, columns_of(dtype)
+    shape = f"{VECTORS}, {columns // VECTORS}, np.{dtype}"
+    text = f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.register_tiles import product_tile
+
+
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 1), slot(args, 2), slot(args, 3)
+    m, n, terms = slot(args, 4), slot(args, 5), slot(args, 6)
+    a_row, a_term = slot(args, 7), slot(args, 8)
+    units = (n + {columns - 1}) // {columns}
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        left = unit * {columns}
+        width = min(np.int64({columns}), n - left)
+        row = np.int64(0)
+        while row < m:
+            x, y = a + row * a_row, b + {size} * left
+            z = c + {size} * (row * n + left)
+"""
+    for rows, when in ((TOGETHER, f"row + {TOGETHER} <= m"), (1, "")):
+        text += f"            {'if ' + when if when else 'else'}:\n"
+        for masked, case in ((0, f"if width == {columns}"), (1, "else")):
+            text += f"""                {case}:
+                    product_tile({rows}, {shape}, {masked}, x, a_row, a_term, y, {size} * n,
+                                 terms, z, {size} * n, width)
+"""
+        text += f"                row += {rows}\n"
+    return text

@@ -38,6 +38,7 @@ from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.gradient_checking import GradientChecking
 from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.opened_runs import OpenedRuns
@@ -63,6 +64,8 @@ from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
 
+READING = (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict, p.CheckGradients)
+"""Requests that want the variables as they are now, also in a training."""
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
 
@@ -118,6 +121,7 @@ class Engine:
         self._newest_watch = self._last_step = 0
         self._download = Download(self._send, self._opened)
         self._stop_predicting = threading.Event()
+        self._gradients = GradientChecking(self._send)
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
@@ -146,6 +150,7 @@ class Engine:
             p.CheckWeights: self._check_weights,
             p.LoadWeights: self._load_weights,
             p.Predict: self._predict,
+            p.CheckGradients: self._check_gradients,
             p.DownloadData: self._download.start,
         }
 
@@ -160,6 +165,8 @@ class Engine:
             self._download.cancel()
         elif isinstance(request, p.CancelPredictions):
             self._stop_predicting.set()
+        elif isinstance(request, p.CancelGradientChecks):
+            self._gradients.cancel()
         elif isinstance(request, p.Stop):
             if control:
                 control.stop()  # live values beside a training end by themselves, soon
@@ -171,6 +178,7 @@ class Engine:
         else:
             if isinstance(request, p.Shutdown):
                 self._stop_predicting.set()
+                self._gradients.cancel()
             if isinstance(request, p.Shutdown) and control:
                 control.stop()
             if isinstance(request, p.WatchViews):
@@ -265,7 +273,7 @@ class Engine:
                 self._inbox.put(request)
                 return
             else:
-                if isinstance(request, (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict)):
+                if isinstance(request, READING):
                     self._take_variables()
                 self._handle(request)
 
@@ -623,6 +631,10 @@ class Engine:
         )
 
     # ---- predictions --------------------------------------------------------------------------
+
+    def _check_gradients(self, request: p.CheckGradients) -> None:
+        variables = self._current().variables()
+        self._gradients.start(request, self._document, self._folder, variables, self._opened)
 
     def _predict(self, request: p.Predict) -> None:
         self._stop_predicting.clear()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.events import CompileFailure
+from nodeflow.engine.gradient_check.check import Checked as Checked
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.edit_messages import EditState as EditState
 from nodeflow.host.error_data import ErrorData as ErrorData
@@ -317,6 +318,25 @@ class CancelPredictions:
 
 
 @dataclass(frozen=True)
+class CheckGradients:
+    """Compare the gradients of nodes with finite differences, with the variables as they are.
+
+    Answered by GradientChecked for each, and GradientsChecked or Failed.
+
+    Args:
+        names: full names; None means all nodes of the document's own graph.
+    """
+
+    request: int
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class CancelGradientChecks:
+    pass
+
+
+@dataclass(frozen=True)
 class DownloadData:
     """Download a data set to the cache folder; answered by DownloadProgress and Downloaded."""
 
@@ -362,6 +382,8 @@ Request = (
     | LoadWeights
     | Predict
     | CancelPredictions
+    | CheckGradients
+    | CancelGradientChecks
     | DownloadData
     | CancelDownload
     | Shutdown
@@ -555,6 +577,25 @@ class Predicted:
 
 
 @dataclass(frozen=True)
+class GradientChecked:
+    """The gradients of one node are compared; ``done`` of ``total`` nodes are."""
+
+    request: int
+    checked: Checked
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class GradientsChecked:
+    """All gradients are compared, or the checks were ``cancelled`` after so many."""
+
+    request: int
+    count: int
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
 class DownloadProgress:
     request: int
     file: str
@@ -614,6 +655,8 @@ Message = (
     | WeightsLoaded
     | PredictedRows
     | Predicted
+    | GradientChecked
+    | GradientsChecked
     | DownloadProgress
     | Downloaded
     | Printed

@@ -119,7 +119,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "step",
                 "stop",
             ),
-            *(("Watch", ("breakpoint", "bounds")), SEPARATOR),
+            *(("Watch", ("breakpoint", "bounds", "check_gradients")), SEPARATOR),
             *("predict", "profile", "initialise", SEPARATOR),
             *(("What if", WHAT_IF), ("Engine", ENGINE), "fetch_data"),
         ),
@@ -146,7 +146,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
         *("rename", "replace", ("Values", ("run_to", SEPARATOR, *WHAT_IF))),
-        *(("Watch", ("breakpoint", "bounds")), SEPARATOR),
+        *(("Watch", ("breakpoint", "bounds", "check_gradient")), SEPARATOR),
         *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
         ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
         ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),

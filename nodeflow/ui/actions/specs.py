@@ -290,6 +290,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "A training ends at the step in which the value leaves them",
     ),
     _a(
+        "check_gradient",
+        "Check gradient",
+        "",
+        "square-function",
+        "Compare the gradients of the selected nodes with finite differences",
+    ),
+    _a(
         "plot_node",
         "Plot over steps",
         "",
@@ -489,6 +496,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "chevron-left",
         "Show the batch or row before",
     ),
+    _a(
+        "check_gradients",
+        "Check all gradients",
+        "",
+        "square-function",
+        "Compare the gradients of all nodes with finite differences",
+    ),
+    _a("cancel_gradient_checks", "Cancel the gradient check", "", "x"),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
     _a(
         "follow_edits",

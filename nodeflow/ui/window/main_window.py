@@ -39,6 +39,7 @@ from nodeflow.ui.controllers.editing.popup_actions import PopupActions
 from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.engine.engine_notices import EngineNotices
 from nodeflow.ui.controllers.engine.engine_settings import add_engine_settings
+from nodeflow.ui.controllers.engine.gradient_actions import GradientActions
 from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.files.compare_actions import CompareActions
 from nodeflow.ui.controllers.files.conflicts import Conflicts
@@ -270,6 +271,8 @@ class MainWindow(QMainWindow):
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
         self.divergence.found.connect(self.navigator.show_named)
+        self.gradients = GradientActions(workspace, link, canvas, messages, actions)
+        self.gradients.found.connect(self.navigator.show_named)
         self.expand = ExpandActions(
             workspace, canvas, pages, messages, actions, lambda: self.files.title
         )

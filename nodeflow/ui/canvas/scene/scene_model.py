@@ -21,6 +21,7 @@ from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import card_data, frame_titles, wire_lanes, wire_table
+from nodeflow.ui.canvas.scene.badges import Badge
 from nodeflow.ui.canvas.scene.card_builder import CardBuilder
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.drawn_marks import CODES, DrawnMarks
@@ -106,6 +107,8 @@ class SceneModel:
         """Nodes whose values have bounds."""
         self.overridden = np.zeros(0, bool)
         """Nodes that show a value in the place of their own."""
+        self.badges: dict[str, Badge] = {}
+        """By node id."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nodeflow.host.protocol import ViewValue
 from nodeflow.ui.canvas.paint.renderer import Renderer
+from nodeflow.ui.canvas.scene.badges import Badge
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
@@ -84,6 +85,12 @@ class NodeState:
         dimmed = dict.fromkeys(node_ids or (), True)
         self._scene.set_array(self._scene.dimmed, dimmed, False)
         self._renderer.repaint_all()
+
+    def set_badges(self, badges: Mapping[str, Badge]) -> None:
+        """Show badges on the corners of nodes, by id, and no others."""
+        if badges != self._scene.badges:
+            self._scene.badges = dict(badges)
+            self._renderer.repaint_all()
 
     def set_order(self, levels: Mapping[str, int] | None) -> None:
         """Number nodes by the level in which they run; None removes the numbers."""

@@ -87,6 +87,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
         lines.append(f"Bounds {escape(bounds)}: a training ends where a value leaves them.")
     if node_id in scene.builder.overridden:
         lines.append("Overridden: shown only; trainings and runs compute their own value.")
+    if badge := scene.badges.get(node_id):
+        lines.append(escape(badge.tip))
     if device := device_of(record):
         lines.append(f"Device: {escape(device)}")
     for problem in _problems(scene, node_id):

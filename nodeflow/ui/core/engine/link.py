@@ -71,6 +71,8 @@ class EngineLink(QObject, EngineRequests):
     """DownloadProgress, Downloaded, and Failed of a download."""
     predictions = Signal(object)
     """PredictedRows, Predicted, and Failed of predictions."""
+    gradients = Signal(object)
+    """GradientChecked, GradientsChecked, and Failed of gradient checks."""
     done = Signal(object)
     """VariablesInitialized, WeightsSaved, WeightsChecked and WeightsLoaded."""
     failed = Signal(object)
@@ -537,6 +539,9 @@ class EngineLink(QObject, EngineRequests):
         if not isinstance(message, (p.WeightsSaved, p.WeightsChecked)):
             self.refresh_soon()
 
+    def _on_gradients(self, message: Any) -> None:
+        self.gradients.emit(message)
+
     def _on_predictions(self, message: Any) -> None:
         if message.request == self._predicting:
             self.predictions.emit(message)
@@ -553,6 +558,9 @@ class EngineLink(QObject, EngineRequests):
             self._set_state("idle")
         if message.request in self._trainings:
             self._end_training(message.request)
+        if message.what == "CheckGradients":
+            self.gradients.emit(message)
+            return
         if message.what == "OpenRun":
             self.past.on_failed(message)
             return
@@ -607,6 +615,8 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.WeightsSaved: EngineLink._on_done,
     p.WeightsChecked: EngineLink._on_done,
     p.WeightsLoaded: EngineLink._on_done,
+    p.GradientChecked: EngineLink._on_gradients,
+    p.GradientsChecked: EngineLink._on_gradients,
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,
     p.DownloadProgress: EngineLink._on_download,

@@ -93,6 +93,15 @@ class EngineRequests:
         self._send(p.LoadWeights(path, request, taken))
         return request
 
+    def check_gradients(self, names: tuple[str, ...] | None) -> int:
+        """Ask for the gradients of nodes to be compared; ``gradients`` answers."""
+        request = self._next()
+        self._send(p.CheckGradients(request, names))
+        return request
+
+    def cancel_gradient_checks(self) -> None:
+        self._send(p.CancelGradientChecks())
+
     def cancel_predictions(self) -> None:
         self._send(p.CancelPredictions())
 

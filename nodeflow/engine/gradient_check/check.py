@@ -1,0 +1,307 @@
+"""Numeric against symbolic gradients of a piece.
+
+Central differences along single elements (the steepest ones, and some drawn) and along all elements
+at once, so that each counts. Where both disagree, points beside decide: at a kink, such as relu at
+0 or a maximum with ties, the slope beside is right, while a wrong gradient is wrong there, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+import numpy as np
+
+from nodeflow.engine.gradient_check.copy import Copy, copied
+from nodeflow.engine.gradient_check.piece import Piece
+from nodeflow.errors import Cancelled, NodeflowError
+from nodeflow.graph.graph import Tensor
+from nodeflow.number_text import number
+
+STEEPEST, DRAWN, ALONG_ALL = 8, 16, 2
+"""Elements of each x that are varied alone, and how often all are together."""
+STEPS = {
+    "float64": (1e-5, 1e-7, 1e-8),
+    "float32": (1e-2, 3e-3),
+    "float16": (0.06,),
+    "bfloat16": (0.2,),
+}
+"""Relative to the size of what is varied; smaller ones where the first is not good enough, as they
+cross fewer kinks and round more."""
+LIMITS = {"float64": 1e-5, "float32": 2e-2, "float16": 0.1, "bfloat16": 0.3}
+"""Relative errors above these are wrong gradients, and no rounding."""
+BESIDE = 0.03
+"""How far the points beside are, relative to the values: far enough that of thousands of ties, such
+as those of the dark pixels of a picture, hardly one is crossed again."""
+POINTS = 3
+GOOD = 0.01
+"""A part of the limit below which no other step is tried."""
+SECONDS = 4.0
+"""After which no more elements of a piece are varied."""
+
+RIGHT, WRONG, UNCHECKED = "right", "wrong", "unchecked"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of the check of one node.
+
+    Attributes:
+        node: its name.
+        verdict: ``right``, ``wrong``, or ``unchecked`` where there is nothing to compare.
+        error: the worst relative error; None where nothing was compared.
+        dtype: in which it was computed.
+        of: name of the tensor with respect to which the worst one is.
+        at: index of its element; None where all were varied at once.
+        numeric, symbolic: the slope there.
+        compared: how many slopes were.
+        kinks: how many of them only agree beside the point.
+        note: what else there is to know, in words; why nothing was compared.
+        along: whether it is of the whole way to the loss, so that a fault may be anywhere there.
+    """
+
+    node: str
+    verdict: str
+    error: float | None = None
+    dtype: str = ""
+    of: str = ""
+    at: tuple[int, ...] | None = None
+    numeric: float = 0.0
+    symbolic: float = 0.0
+    compared: int = 0
+    kinks: int = 0
+    note: str = ""
+    along: bool = False
+
+    def __str__(self) -> str:
+        """
+        >>> str(Checked("bad", "wrong", 0.5, "float64", "x", (3,), 2.4, 4.8, 26))
+        'bad: wrong by 50 %: with respect to x[3] the numeric gradient is 2.4, the symbolic 4.8'
+        """
+        if self.error is None:
+            return f"{self.node}: not checked: {self.note}"
+        more = f"; {self.note}" if self.note else ""
+        if self.verdict == RIGHT:
+            return f"{self.node}: right, to a relative error of {self.error:.1e}{more}"
+        place = f"[{', '.join(map(str, self.at))}]" if self.at else ""
+        whole = ", all of it varied at once," if self.at is None else ""
+        slopes = f"{number(self.numeric)}, the symbolic {number(self.symbolic)}"
+        return (
+            f"{self.node}: wrong by {100 * self.error:.2g} %: with respect to {self.of}{place}"
+            f"{whole} the numeric gradient is {slopes}{more}"
+        )
+
+
+@dataclass
+class _Worst:
+    """The comparisons so far."""
+
+    error: float = -1.0
+    of: int = 0
+    at: int | None = None
+    numeric: float = 0.0
+    symbolic: float = 0.0
+    compared: int = 0
+    kinks: int = 0
+    unusable: int = 0
+
+
+def check(
+    name: str,
+    piece: Piece,
+    values: Mapping[Tensor, np.ndarray],
+    cancelled: Callable[[], bool] = lambda: False,
+    seconds: float = SECONDS,
+) -> Checked:
+    """Check the gradients of a piece at some values.
+
+    Args:
+        name: of what it is about; also decides what is drawn.
+        values: of `Piece.needed`.
+
+    Raises:
+        Cancelled: `cancelled` said so.
+    """
+    try:
+        copy, dtype = copied(piece, values, lambda: np.random.default_rng(crc32(name.encode())))
+        slopes = copy.slopes(copy.points)
+    except NodeflowError as error:
+        return Checked(name, UNCHECKED, note=error.message)
+    run = _Check(copy, dtype, cancelled, np.random.default_rng(1 + crc32(name.encode())))
+    deadline = time.perf_counter() + seconds
+    silent = []
+    for index, slope in enumerate(slopes):
+        if slope is None:
+            silent.append(index)
+        elif copy.points[index].size:
+            run.compare(index, slope, deadline)
+    found = replace(run.result(name, [t.name for t in piece.xs]), note=_note(run, piece, silent))
+    return found
+
+
+class _Check:
+    def __init__(
+        self, copy: Copy, dtype: str, cancelled: Callable[[], bool], rng: np.random.Generator
+    ) -> None:
+        self.copy, self.dtype, self.cancelled, self.rng = copy, dtype, cancelled, rng
+        self.limit = LIMITS[dtype]
+        self.worst = _Worst()
+        self._beside: list[tuple[list[np.ndarray], list[np.ndarray | None]]] = []
+
+    def compare(self, index: int, slope: np.ndarray, deadline: float) -> None:
+        """Compare the gradient with respect to one x."""
+        for at, direction in self._directions(index, slope):
+            if self.cancelled():
+                raise Cancelled("the check of gradients was stopped")
+            self._compare(index, at, direction, slope)
+            if time.perf_counter() > deadline:
+                return
+
+    def _directions(self, index: int, slope: np.ndarray) -> Sequence[tuple[int | None, np.ndarray]]:
+        """What is varied: which element, None for all, and by how much relative to a step."""
+        point = self.copy.points[index]
+        wide = point.astype(np.float64)
+        finite = wide[np.isfinite(wide)]
+        typical = float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+        sizes = np.maximum(np.abs(np.where(np.isfinite(wide), wide, 0.0)), typical or 1.0)
+        found: list[tuple[int | None, np.ndarray]] = []
+        for _ in range(ALONG_ALL if point.size > 1 else 0):
+            found.append((None, sizes * self.rng.choice((-1.0, 1.0), point.shape)))
+        steep = np.argsort(-np.nan_to_num(np.abs(slope.astype(np.float64))).ravel(), kind="stable")
+        drawn = self.rng.permutation(point.size)[:DRAWN]
+        for flat in dict.fromkeys([*steep[:STEEPEST].tolist(), *drawn.tolist()]):
+            direction = np.zeros(point.shape)
+            direction.flat[flat] = sizes.flat[flat]
+            found.append((flat, direction))
+        return found
+
+    def _compare(
+        self, index: int, at: int | None, direction: np.ndarray, slope: np.ndarray
+    ) -> None:
+        worst = self.worst
+        found = self._error(self.copy.points, index, direction, slope)
+        worst.compared += 1
+        if found is None or found[0] > self.limit:
+            beside = self._error_beside(index, direction)
+            if beside is not None and beside[0] <= self.limit:
+                worst.kinks += found is not None
+                found = beside
+            elif found is None and beside is None:
+                worst.unusable += 1
+                return
+            elif beside is not None and found is not None:
+                found = min(found, beside)
+        if found is not None and found[0] > worst.error:
+            error, numeric, symbolic = found
+            worst.error, worst.of, worst.at = error, index, at
+            size = 1.0 if at is None else float(direction.flat[at])
+            worst.numeric, worst.symbolic = numeric / size, symbolic / size
+
+    def _error_beside(self, index: int, direction: np.ndarray) -> tuple[float, float, float] | None:
+        """The smallest error at points beside."""
+        found = []
+        for nth in range(POINTS):
+            points, slopes = self._point_beside(nth)
+            slope = slopes[index]
+            error = None if slope is None else self._error(points, index, direction, slope)
+            if error is not None:
+                found.append(error)
+                if error[0] <= self.limit:
+                    break
+        return min(found, default=None)
+
+    def _point_beside(self, number: int) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        while len(self._beside) <= number:
+            points = [_beside(point, self.rng) for point in self.copy.points]
+            self._beside.append((points, self.copy.slopes(points)))
+        return self._beside[number]
+
+    def _error(
+        self, points: Sequence[np.ndarray], index: int, direction: np.ndarray, slope: np.ndarray
+    ) -> tuple[float, float, float] | None:
+        """The relative error along a direction, and both slopes; None where they are not finite."""
+        with np.errstate(all="ignore"):
+            symbolic = float(np.sum(slope.astype(np.float64) * direction))
+        found = []
+        for step in STEPS[self.dtype]:
+            numeric, noise = self._numeric(points, index, direction * step, step)
+            if not np.isfinite([numeric, noise, symbolic]).all():
+                continue
+            difference = abs(numeric - symbolic)
+            size = max(abs(numeric), abs(symbolic), noise / self.limit)
+            found.append((difference / size if size else 0.0, numeric, symbolic))
+            if found[-1][0] <= GOOD * self.limit:
+                break
+        return min(found, default=None)
+
+    def _numeric(
+        self, points: Sequence[np.ndarray], index: int, move: np.ndarray, step: float
+    ) -> tuple[float, float]:
+        """The slope of the weighted sum by central difference, and how much rounding may add."""
+        point = points[index]
+        above, below = (point + move).astype(point.dtype), (point - move).astype(point.dtype)
+        given = list(points)
+        given[index] = above
+        high = self.copy.at(given)
+        given[index] = below
+        low = self.copy.at(given)
+        total = noise = 0.0
+        with np.errstate(all="ignore"):
+            for weights, up, down in zip(self.copy.weights, high, low, strict=True):
+                weight = weights.astype(np.float64)
+                up, down = up.astype(np.float64), down.astype(np.float64)
+                total += float(np.sum(weight * (up - down)))
+                moved = up != down
+                # Of a sum the rounding is that of its parts, which are not seen: a few units.
+                size = np.abs(weight) * np.maximum(np.abs(up), np.abs(down)) * moved
+                noise += float(np.sqrt(np.sum(np.square(size))))
+        unit = float(np.finfo(self.dtype).eps) if self.dtype[0] == "f" else 2.0**-8
+        return total / (2 * step), 4 * unit * noise / step
+
+    def result(self, name: str, names: Sequence[str]) -> Checked:
+        worst = self.worst
+        if worst.error < 0:
+            return Checked(name, UNCHECKED, dtype=self.dtype)
+        at = None
+        if worst.at is not None:
+            shape = self.copy.points[worst.of].shape
+            at = tuple(int(i) for i in np.unravel_index(worst.at, shape))
+        return Checked(
+            name,
+            WRONG if worst.error > self.limit else RIGHT,
+            worst.error,
+            self.dtype,
+            names[worst.of],
+            at,
+            worst.numeric,
+            worst.symbolic,
+            worst.compared - worst.unusable,
+            worst.kinks,
+        )
+
+
+def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A point beside: no two elements move alike, and no sign changes."""
+    wide = point.astype(np.float64)
+    typical = float(np.sqrt(np.mean(np.square(wide[np.isfinite(wide)])))) if wide.size else 0.0
+    far = BESIDE * (typical or 1.0)
+    moved = wide + np.minimum(far, 0.5 * np.abs(wide)) * rng.uniform(-1, 1, point.shape)
+    signs = rng.choice((-1.0, 1.0), point.shape) if (wide < 0).any() else 1.0
+    zeros = far * rng.uniform(0.1, 1, point.shape) * signs
+    return np.where(wide == 0, zeros, moved).astype(point.dtype)
+
+
+def _note(run: _Check, piece: Piece, silent: Sequence[int]) -> str:
+    """What else there is to know."""
+    parts = []
+    if run.worst.kinks:
+        parts.append(
+            f"{run.worst.kinks} of {run.worst.compared} slopes lie at a kink, and agree beside it"
+        )
+    if run.worst.unusable:
+        parts.append(f"{run.worst.unusable} slopes are not finite")
+    if silent:
+        parts.append(f"no gradient flows into {', '.join(piece.xs[i].name for i in silent)}")
+    return "; ".join(parts)

@@ -1,0 +1,46 @@
+"""Badges on the lower right corners of cards: what a check found there."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter, QPen
+
+from nodeflow.ui.canvas.paint.card_painter import FULL
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.core import text_metrics
+
+
+def paint_badges(painter: QPainter, context: PaintContext) -> None:
+    """Paint the badges of visible nodes; none where cards are mere blocks."""
+    badges = context.scene.badges
+    if not badges or context.level == "block":
+        return
+    slots = {slot: badge for i, badge in badges.items()
+             if (slot := context.scene.nodes.get(i)) is not None}  # fmt: skip
+    style, height = (
+        (text_metrics.BADGE, 18.0) if context.level == FULL else (text_metrics.FAR_BADGE, 32.0)
+    )
+    painter.save()
+    context.place(painter)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for slot in context.nodes().tolist():
+        badge = slots.get(slot)
+        if badge is None:
+            continue
+        rect = context.scene.rect(slot)
+        width = text_metrics.width(badge.text, style) + height
+        area = QRectF(rect.right() - width + 8, rect.bottom() - height / 2, width, height)
+        painter.setPen(QPen(context.theme.color("canvas"), height / 10))
+        painter.setBrush(context.theme.color(badge.role))
+        painter.drawRoundedRect(area, height / 2, height / 2)
+        text_metrics.draw(
+            painter,
+            area.center().x(),
+            area.center().y() + style[0] * 0.36,
+            badge.text,
+            style,
+            context.theme.color("surface"),
+            align="center",
+            as_path=context.exporting,
+        )
+    painter.restore()

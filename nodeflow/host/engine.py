@@ -427,7 +427,7 @@ class Engine:
         self._send(result)
 
     def _set_threads(self, request: p.SetThreads) -> None:
-        self._threads = request.threads
+        self._threads = self._opened_runs.threads = request.threads
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))

@@ -18,14 +18,19 @@ COMPARED = frozenset({"node", "wire", "subgraph"})
 
 
 class OpenedRuns:
-    """Opens runs, and remembers the last ones."""
+    """Opens runs, and remembers the last ones.
+
+    Attributes:
+        threads: with which their steps are computed; None for all.
+    """
 
     def __init__(self) -> None:
+        self.threads: int | None = None
         self._lock = threading.Lock()
         self._found: OrderedDict[str, RunPast] = OrderedDict()
         self._data: dict[Any, DataSplits] = {}
 
-    def get(self, run: str, threads: int | None = None) -> RunPast:
+    def get(self, run: str) -> RunPast:
         """A run by its id.
 
         Raises:
@@ -34,7 +39,8 @@ class OpenedRuns:
         with self._lock:
             if run not in self._found:
                 with RunStore(write=False) as store:
-                    found = open_past(store, store.find(run), opened=self._data, threads=threads)
+                    one = store.find(run)
+                    found = open_past(store, one, opened=self._data, threads=self.threads)
                 self._found[run] = found
                 while len(self._found) > MOST:
                     _, oldest = self._found.popitem(last=False)
@@ -42,13 +48,13 @@ class OpenedRuns:
             self._found.move_to_end(run)
             return self._found[run]
 
-    def open(self, run: str, threads: int | None = None) -> RunPast:
+    def open(self, run: str) -> RunPast:
         """The same, with its data read anew; raises as `get`."""
         with self._lock:
             self._found.pop(run, None)
             if not self._found:
                 self._data.clear()
-        return self.get(run, threads)
+        return self.get(run)
 
 
 def differences(found: RunPast, text: str) -> int:

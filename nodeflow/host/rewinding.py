@@ -157,8 +157,8 @@ class Rewinder:
                 key = next(iter(self._asked), None)
                 asked = None if key is None else self._asked.pop(key)
                 self._prepare_at = None if asked is None else self._prepare_at
-            if not self._run:
-                self._use(past)
+            if past is None and not self._run:
+                self._use(None)
             try:
                 if asked is None:
                     self._prepare(past)
@@ -188,10 +188,13 @@ class Rewinder:
 
     def _prepare(self, past: Past | None) -> None:
         """Let a compiler begin with the kernels that looking at a step takes."""
+        if past is None or not past.snapshots or self.step is not None:
+            return
+        self._use(past)
         replay = self._replay
-        if past is not None and replay is not None and replay.past is past and past.snapshots:
-            replay.go_to(past.snapshots.steps[-1] + 1)
-            replay.is_ready(replay.everything)
+        assert replay is not None
+        replay.go_to(past.snapshots.steps[-1] + 1)
+        replay.is_ready(replay.everything)
 
     def _answer(self, step: int, asked: Asked) -> None:
         number, run = self._request, self._run

@@ -129,9 +129,9 @@ class Recording:
             self._end()
             self._writer.finish()
 
-    def copying(self) -> dict[str, Any]:
-        """What `train` takes so that copies of the variables are made and kept."""
-        return {"snapshots": Snapshots(most=MOST), "remember": self.remember}
+    def copying(self, most: int = MOST) -> dict[str, Any]:
+        """What `train` takes so that copies of the variables are made and kept, at most so many."""
+        return {"snapshots": Snapshots(most=most), "remember": self.remember}
 
     def remember(self, past: Past) -> None:
         """Keep some copies of the variables at the end, from which steps are computed again."""

@@ -37,6 +37,8 @@ from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, Event, RunKept, Started, Steps
 from nodeflow.train.loop import train
 
+COPIES = 2
+"""Of the variables, that a trial keeps to compute its steps again: many trials are kept."""
 TELL_SECONDS = 0.2
 """How often the progress within an epoch is told."""
 
@@ -102,7 +104,8 @@ class Worker:
         with Session(task.graph, tier=setup.tier, threads=setup.threads, seed=seed) as session:
             session.initialize()
             kept = recording(about)
-            events = train(session, training, self._control)
+            copying = kept.copying(COPIES) if kept is not None else {}
+            events = train(session, training, self._control, **copying)
             events = events if kept is None else kept.watch(session, training, events)
             teller = _Teller(number, key, sign < 0, self._tell)
             for event in events:

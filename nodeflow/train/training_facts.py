@@ -10,11 +10,16 @@ from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.train.training import Training
 
+STREAM = "elements of a data set in Python"
+"""Where batches come from that are no rows of a table: they cannot be asked for again."""
+
 
 def settings_of(session: Session, training: Training) -> dict[str, Any]:
     """The settings by name; those of an optimizer are called ``NODE.ATTRIBUTE``."""
     found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
     found["tier"] = session.wanted
+    if training.stream is not None:
+        found["batches"] = STREAM
     found["loss"] = training.loss.name
     found["metrics"] = [f"{m.split}/{m.tensor.name}" for m in training.metrics]
     if training.patience is not None:

@@ -199,3 +199,22 @@ def test_a_resumed_run_keeps_both_of_its_parts(folder, tmp_path):
             value = at.go_to(step).run(training.loss.name)
             assert np.asarray(value).tobytes() == truth[step - 1][0].tobytes(), step
         assert at.differs_from is None
+
+
+def test_batches_of_a_program_cannot_be_asked_for_again(folder):
+    def batches():
+        for number in range(12):
+            yield {"x": np.full((4, 1), number, np.float32)}
+
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 1], name="x")
+        w = nf.variable(0.5, name="w")
+        nf.gradient_descent(nf.reduce_mean(nf.square(x * w)), learning_rate=1e-3)
+    data = nf.data.Dataset.from_generator(
+        batches, output_types={"x": nf.float32}, output_shapes={"x": [4, 1]}
+    )
+    nf.train.fit(graph, data=data, epochs=2)
+    (run,) = nf.runs()
+    assert run.steps == 24
+    with pytest.raises(RunStoreProblem, match="cannot be asked for again"):
+        run.at(3)

@@ -157,21 +157,22 @@ def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
     assert window.link.past.step is None
 
 
-def test_a_click_in_a_plot_goes_to_its_step_and_the_plots_mark_it(qtbot, window, scrubber):
+def test_a_click_in_any_plot_goes_to_its_step_and_all_plots_mark_it(qtbot, window, scrubber):
     panel = window.panels["training"]
     window.docking.show("training")
     qtbot.waitUntil(lambda: panel.plots is not None and panel.plots.isVisible(), timeout=20000)
-    cell = panel.plots.grid.cells[0]
-    qtbot.waitUntil(lambda: cell.plot.width() > 100, timeout=20000)
+    past, grid = window.link.past, panel.plots.grid
+    qtbot.waitUntil(lambda: all(cell.plot.width() > 100 for cell in grid.cells), timeout=20000)
     qtbot.wait(50)
-    view = cell.plot.viewport()
-    qtbot.mouseClick(view, LEFT, pos=view.rect().center())
-    past = window.link.past
-    qtbot.waitUntil(lambda: past.step is not None and past.is_there, timeout=30000)
-    assert past.first <= past.step <= past.last
-    assert window.shared_plots.cursor == past.step
-    past.back()
-    assert window.shared_plots.cursor is None
+    for cell in grid.cells:
+        view = cell.plot.viewport()
+        qtbot.mouseClick(view, LEFT, pos=view.rect().center())
+        qtbot.waitUntil(lambda: past.step is not None and past.is_there, timeout=30000)
+        assert past.first < past.step < past.last
+        assert window.shared_plots.cursor == past.step
+        assert all(each.plot.cursor_line.isVisible() for each in grid.cells)
+        past.back()
+        assert window.shared_plots.cursor is None
 
 
 def test_the_memory_for_copies_is_a_setting(qtbot, window):

@@ -37,7 +37,7 @@ _STATE = ("first_epoch", "epoch", "done", "before", "counted", "total", "seconds
 _NUMBERS = ("total", "seconds")
 _ABOUT = (
     *("optimizer", "loss", "settings", "row_seed", "tier", "seed", "without", "per_epoch"),
-    *("stream", "tiers", "numbers", "changes"),
+    *("tiers", "numbers", "changes"),
 )
 
 
@@ -47,7 +47,7 @@ class KeptPast:
 
     Attributes:
         about: names of ``optimizer`` and ``loss``, plain ``settings``, ``row_seed``, the session's
-            ``tier``, ``seed`` and ``without``, steps ``per_epoch``, whether a ``stream`` feeds it,
+            ``tier``, ``seed`` and ``without``, steps ``per_epoch``,
             ``tiers``, ``numbers`` at the first copy, and their ``changes``.
         still: variables that no step changes, by name.
         states: of each copy: its step, and where the loop stood.
@@ -75,7 +75,6 @@ class KeptPast:
             "seed": past.session.seed,
             "without": sorted(past.session.without),
             "per_epoch": past.steps_per_epoch,
-            "stream": training.stream is not None,
             "tiers": dict(past.tiers.since),
             "numbers": past.numbers.values(first),
             "changes": [vars(change) for change in past.numbers.changes],

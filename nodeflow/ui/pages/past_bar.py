@@ -61,10 +61,10 @@ class PastBar(QFrame):
         if not past.is_there:
             self.text.setText(f"Going to {where}…")
             return
-        said = [f"The past: {where}, on the batch of that step.", *past.notices]
+        said = [*past.notices, f"The past: {where}, on the batch of that step."]
         if past.run and past.differences:
             many = counted(past.differences, "difference")
-            said.insert(1, f"It trained another graph ({many}); nodes show what their names had.")
+            said.insert(0, f"This run trained another graph ({many}).")
         self.text.setText(" ".join(said))
 
     @Slot()

@@ -39,6 +39,7 @@ from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
 from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
@@ -408,7 +409,7 @@ class RunsPanel(QWidget):
         self.side_by_side.setToolTip(blocked["results"] or "Views of their results, side by side")
         self.colors.setEnabled(not some)
         self.steps.setEnabled(not blocked["steps"])
-        self.steps.setToolTip(blocked["steps"] or STEPS)
+        self.steps.setToolTip(plain_tip(blocked["steps"] or STEPS))
         self.compare.setEnabled(not two)
         self.compare.setToolTip(two)
         self.menu.setToolTipsVisible(True)

@@ -38,12 +38,16 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import array_views, picture_ways
+from nodeflow.ui.panels.parts.following_runs import FollowingRuns
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
 from nodeflow.ui.panels.parts.node_views import NodeViews
 from nodeflow.ui.panels.parts.override_tools import ViewerOverrides
 from nodeflow.ui.panels.parts.picture_view import PictureView
 from nodeflow.ui.panels.parts.picture_ways import Way
+from nodeflow.ui.panels.parts.runs_beside import RunsBeside
+from nodeflow.ui.panels.parts.step_comparison import StepComparison
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.views.drawing import discover_views
 
 VIEWS = 3
@@ -67,10 +71,14 @@ class ViewerPanel(QWidget):
         views: ViewWatcher,
         overrides: Overrides,
         messages: Messages,
+        plots: SharedPlots,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._overrides, self._messages = overrides, messages
+        self.comparison = StepComparison(link, plots, themes, self)
+        self.following = FollowingRuns(link, plots, self)
+        self.beside = RunsBeside(self.following)
         self._workspace, self._link, self._data = workspace, link, data
         self._ways: list[Way] = []
         self._shown_rows: p.ShownRows | None = None
@@ -132,6 +140,7 @@ class ViewerPanel(QWidget):
         head = QHBoxLayout()
         head.setSpacing(SPACE[1])
         head.addWidget(self.title, 1)
+        head.addWidget(self.comparison.button)
         head.addWidget(self.outputs)
         head.addWidget(self.pick)
         head.addWidget(self.way)
@@ -162,6 +171,9 @@ class ViewerPanel(QWidget):
         body.setSpacing(SPACE[4])
         body.addWidget(self._side)
         body.addWidget(self._pages, 1)
+        body.addWidget(self.comparison.view, 1)
+        self.comparison.view.hide()
+        self.comparison.changed.connect(self._on_comparing)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -169,6 +181,7 @@ class ViewerPanel(QWidget):
         column.addLayout(head)
         column.addWidget(self.what_if.note)
         column.addLayout(body, 1)
+        column.addWidget(self.beside)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._hint)
         self._stack.addWidget(content)
@@ -244,6 +257,8 @@ class ViewerPanel(QWidget):
         self.outputs.setVisible(len(self._names) > 1)
         self.array = None
         self.what_if.forget()
+        self.comparison.show_left(None)
+        self.following.look_at(self.name)
         if not self._names:
             self.views.hide()
             self._say(
@@ -334,6 +349,7 @@ class ViewerPanel(QWidget):
     @Slot(int)
     def _on_output(self, _: int) -> None:
         self._stale = True
+        self.following.look_at(self.name)
         self._asked = None
         if self._shows_view:
             self.views.set_node(self._workspace, self._node, self.name, self._over)
@@ -364,6 +380,7 @@ class ViewerPanel(QWidget):
         self.title.setText("  ·  ".join(filter(None, parts)))
         self._show_value(is_new)
         self.what_if.show_value(message.name, message.array, message.is_what_if)
+        self.comparison.show_left(message)
         if self._stale:
             self._want()
 
@@ -409,8 +426,24 @@ class ViewerPanel(QWidget):
         """Whether the tensor is made of pictures, or is a matrix with names."""
         return bool(self._ways) and (self._ways[0].is_natural or self._matrix_names() is not None)
 
+    @Slot()
+    def _on_comparing(self) -> None:
+        """Something is compared, or no longer."""
+        is_on = self.comparison.other is not None
+        if is_on and self._shows_view:
+            self._tabs.button(0).setChecked(True)
+            self._on_tab(0)
+        self.comparison.view.setVisible(is_on)
+        self._pages.setVisible(not is_on)
+        self.way.setVisible(not is_on and self.way.isVisible())
+        self.pick.setVisible(not is_on and self.pick.isVisible())
+        if not is_on and self.array is not None:
+            self._show_page()
+
     @Slot(int)
     def _on_tab(self, index: int) -> None:
+        if self.comparison.other is not None and self.sender() is self._tabs:
+            self.comparison.compare_with(None)
         self._chosen_tab = index
         if self._shows_view:
             self._show_view()
@@ -529,6 +562,7 @@ def _make(context: PanelContext) -> ViewerPanel:
         context.views,
         context.overrides,
         context.messages,
+        context.plots,
     )
     context.what_if.value_requested.connect(partial(_begin_override, context, panel))
     context.run.values_changed.connect(panel.on_values_changed)

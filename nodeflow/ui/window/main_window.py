@@ -54,6 +54,7 @@ from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
 from nodeflow.ui.controllers.viewing.node_colors import NodeColors
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.viewing.op_marks import OpMarks
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.viewing.view_actions import ViewActions
@@ -250,6 +251,7 @@ class MainWindow(QMainWindow):
         self.run = RunController(
             workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
         )
+        self.op_marks = OpMarks(workspace, link, canvas, self.run.show_again)
         weights = self.files.weights
         self.engine_notices = EngineNotices(
             self, link, messages, weights, self.plugins, self.unfinished, actions

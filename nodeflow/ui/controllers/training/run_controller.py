@@ -349,6 +349,11 @@ class RunController(QObject):
             self.states.end(self._values_here(message))
             self._report(message)
 
+    def show_again(self) -> None:
+        """Give the nodes that are shown the values that came last."""
+        if self._last is not None:
+            self._show_values(self._last)
+
     @property
     def values(self) -> Mapping[str, p.Preview]:
         """The previews that came last, by tensor name."""
@@ -425,8 +430,7 @@ class RunController(QObject):
     def _on_entered(self) -> None:
         """Another graph is shown: with the values that came last."""
         self._undim()
-        if self._last is not None:
-            self._show_values(self._last)
+        self.show_again()
         if self.shows_order:
             self._number()
 

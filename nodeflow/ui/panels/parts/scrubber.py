@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QMouseEvent, QTransform
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QSizePolicy,
     QSlider,
     QSpinBox,
     QStyle,
@@ -23,7 +24,7 @@ from nodeflow.ui.core.widgets import ElidedLabel, button, label
 
 DRAG_MS = 40
 """Pause of a drag before a step is asked for; the one before is given up then."""
-MOST_TITLE = 180
+TITLE_WIDTH = 130
 PLAY_MS = 150
 """Between two steps that are played, at least; the next one waits for the values of the last."""
 
@@ -78,7 +79,8 @@ class Scrubber(QWidget):
         self.by_op.setCheckable(True)
         self.by_op.toggled.connect(self._on_by_op)
         self.of_run = ElidedLabel("", "strong")
-        self.of_run.setMaximumWidth(MOST_TITLE)
+        self.of_run.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.of_run.setFixedWidth(TITLE_WIDTH)
         self.leave = self._tool("Leave this run: the steps of the training again")
         self.leave.clicked.connect(past.leave_run)
         self.slider = StepSlider(Qt.Orientation.Horizontal)

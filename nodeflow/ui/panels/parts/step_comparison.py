@@ -1,0 +1,196 @@
+"""Compares what the Viewer shows with the same node at another step, or of another run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
+
+from nodeflow.host import protocol as p
+from nodeflow.number_text import count
+from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.messages import sentence
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import button
+from nodeflow.ui.panels.parts.difference_view import DifferenceView
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+
+TRAINING = "This training"
+
+
+@dataclass(frozen=True)
+class Other:
+    """What a value is compared with.
+
+    Attributes:
+        run: id of a kept run; empty for the training that runs or ran last.
+        title: what that is called.
+        step: None for the step that is shown.
+        by: so many steps from the one that is shown, where ``step`` is None.
+    """
+
+    run: str
+    title: str
+    step: int | None = None
+    by: int = 0
+
+    def step_beside(self, shown: int) -> int:
+        """The step to compare with."""
+        return shown + self.by if self.step is None else self.step
+
+
+class StepComparison(QObject):
+    """The button *Compare with…* and the page that it opens.
+
+    Signals:
+        changed: something else is compared, or nothing.
+
+    Attributes:
+        other: what is compared with; None for nothing.
+        view: the page.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, link: EngineLink, plots: SharedPlots, themes: ThemeManager, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._link, self._plots, self._parent = link, plots, parent
+        self.other: Other | None = None
+        self.view = DifferenceView(themes)
+        self.button = button("Compare with…", "")
+        self.button.setToolTip("The same node at another step, or of another run, side by side")
+        self.menu = QMenu(parent)
+        self.menu.aboutToShow.connect(self._fill)
+        self.button.setMenu(self.menu)
+        self._left: p.TensorValue | None = None
+        self._asked: tuple[int, str, int] | None = None
+        link.tensor.connect(self._on_tensor)
+        link.failed.connect(self._on_failed)
+        link.past.progressed.connect(self._on_progress)
+        link.past.chosen.connect(self.refresh_button)
+        link.past.changed.connect(self.refresh_button)
+        plots.overlays_changed.connect(self.refresh_button)
+        self.refresh_button()
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    @Slot()
+    def refresh_button(self) -> None:
+        """There is something to compare with where steps can be computed again."""
+        past = self._link.past
+        possible = past.is_possible or past.has_training or bool(self._plots.runs)
+        self.button.setVisible(possible or self.other is not None)
+
+    def _runs(self) -> list[tuple[str, str]]:
+        """Id and title of the runs that can be compared with, the shown one first."""
+        past = self._link.past
+        found = [(past.run, past.title or TRAINING)] if past.is_possible else []
+        if past.run and past.has_training:
+            found.append(("", TRAINING))
+        return found + [(r.id, r.title) for r in self._plots.runs if r.id != past.run]
+
+    @Slot()
+    def _fill(self) -> None:
+        self.menu.clear()
+        past, runs = self._link.past, self._runs()
+        if past.step is not None:
+            for by, text in ((-1, "The step before"), (1, "The step after")):
+                action = self.menu.addAction(text)
+                action.setEnabled(past.first <= past.step + by <= past.last)
+                action.triggered.connect(partial(self._on_other, Other(*runs[0], None, by)))
+        for index, (run, title) in enumerate(runs):
+            if index == 0 or past.step is None:
+                self.menu.addAction(f"{title}: a step…", partial(self._ask_step, run, title))
+                continue
+            self.menu.addAction(
+                f"{title}: the same step", partial(self.compare_with, Other(run, title))
+            )
+            self.menu.addAction(f"{title}: a step…", partial(self._ask_step, run, title))
+        if self.other is not None:
+            self.menu.addSeparator()
+            self.menu.addAction("Stop comparing", partial(self.compare_with, None))
+
+    def _on_other(self, other: Other, _: bool = False) -> None:
+        self.compare_with(other)
+
+    def _ask_step(self, run: str, title: str) -> None:
+        past = self._link.past
+        start = past.step or past.last or 1
+        most = past.last if run == past.run and past.is_possible else 2**31 - 1
+        step, accepted = QInputDialog.getInt(
+            self._parent, "Compare with a step", f"Step of {title}:", start, 1, most
+        )
+        if accepted:
+            self.compare_with(Other(run, title, step))
+
+    def compare_with(self, other: Other | None) -> None:
+        """Compare what is shown with this from now on."""
+        self.other, self._asked = other, None
+        self.refresh_button()
+        self._ask()
+        self.changed.emit()
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def show_left(self, value: p.TensorValue | None) -> None:
+        """Take what is shown; None where that has no value."""
+        self._left = value
+        self._ask()
+
+    def _titles(self) -> tuple[str, str]:
+        left, other = self._left, self.other
+        assert left is not None and other is not None
+        here = "Now" if left.past is None else f"Step {count(left.past)}"
+        title = self._link.past.title
+        here = f"{here} of {title}" if left.run and title else here
+        there = f"Step {count(other.step_beside(self._shown))}"
+        is_same = other.run == left.run and left.past is not None
+        return here, there if is_same else f"{there} of {other.title}"
+
+    @property
+    def _shown(self) -> int:
+        """The step that is shown; the last one where that is now."""
+        past = self._link.past
+        return past.last if past.step is None else past.step
+
+    def _ask(self) -> None:
+        """Ask for the other value, unless that has been asked for."""
+        left, other = self._left, self.other
+        if left is None or other is None:
+            return
+        step = other.step_beside(self._shown)
+        request = self._link.fetch_step(left.name, other.run, step)
+        self._asked = request, other.run, step
+        self.view.first.show_value(self._titles()[0], None, None, None)
+        self.view.wait(self._titles(), "Computing…")
+
+    @Slot(object)
+    def _on_tensor(self, message: p.TensorValue) -> None:
+        if self._asked is None or message.request != self._asked[0] or self._left is None:
+            return
+        self._asked = None
+        left = self._left
+        self.view.show_values(
+            self._titles(), (left.array, message.array), left.image_shape, left.column_shape
+        )
+        told = [self.view.text.text(), *message.notices]
+        if left.is_what_if:
+            told.append("The first value follows from what is overridden, the second does not.")
+        self.view.text.setText(" ".join(told))
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        if self._asked is not None and message.request == self._asked[0]:
+            self._asked = None
+            self.view.wait(self._titles(), sentence(message.error))
+
+    @Slot(object)
+    def _on_progress(self, message: p.PastProgress) -> None:
+        if self._asked is None or message.request != self._asked[0]:
+            return
+        share = f" {100 * message.done // message.total} %" if message.total else ""
+        self.view.text.setText("Preparing…" if message.preparing else f"Computing…{share}")

@@ -1,0 +1,71 @@
+"""What a run keeps of its past, written and read again, gives the bits of the steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodeflow.errors import FileProblem, RunError
+from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past
+from nodeflow.train.rewind.thinning import spread
+from tests.train.test_replay import CASES, TIERS, compare, everything, ran
+
+
+@TIERS
+@pytest.mark.parametrize("case", ["everything", "mnist", "mnist_adam", "lstm", "mnist_cnn"])
+def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tier, tmp_path):
+    graph, training = CASES[case]()
+    steps = 60
+    found = ran(training, graph, tier, steps, every=5)
+    kept = KeptPast.of(found.past).thinned(4)
+    kept.save(tmp_path / "past.safetensors")
+    loaded = load_past(tmp_path / "past.safetensors")
+    assert len(loaded.steps) == 4 and loaded.steps[0] == 0
+    past = loaded.past(loaded.session(graph), training, found.past.progress)
+    compare(replace(found, past=past), tier, steps, 12)
+
+
+def test_the_switch_of_tiers_is_kept(tmp_path):
+    graph, training = everything()
+    found = ran(training, graph, "auto", 60, every=7, tiers={"steps": 20})
+    KeptPast.of(found.past).save(tmp_path / "past")
+    loaded = load_past(tmp_path / "past")
+    past = loaded.past(loaded.session(graph), training, found.past.progress)
+    compare(replace(found, past=past), "auto", 60, 12, since=20)
+
+
+def test_another_graph_is_an_error_that_names_the_variable(tmp_path):
+    graph, training = everything()
+    found = ran(training, graph, "reference", 10, every=5)
+    KeptPast.of(found.past).save(tmp_path / "past")
+    loaded = load_past(tmp_path / "past")
+    other, other_training = CASES["mnist"]()
+    with pytest.raises(RunError, match="no variable"):
+        loaded.past(loaded.session(other), other_training, found.past.progress)
+
+
+@pytest.mark.parametrize("cut", [0, 8, 100, -1])
+def test_a_damaged_file_is_an_error(tmp_path: Path, cut: int):
+    graph, training = everything()
+    found = ran(training, graph, "reference", 10, every=5)
+    KeptPast.of(found.past).save(tmp_path / "past")
+    data = (tmp_path / "past").read_bytes()
+    (tmp_path / "past").write_bytes(data[:cut])
+    with pytest.raises(FileProblem):
+        load_past(tmp_path / "past")
+
+
+def test_copies_that_stay_lie_at_most_twice_as_far_apart_as_even_ones():
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        last = int(rng.integers(100, 100_000))
+        even = last / (MOST - 1)
+        places = np.arange(0, last + 1, max(1, int(even / 3)))
+        steps = sorted({0, last, *rng.choice(places, len(places), replace=False).tolist()})
+        chosen = spread(steps, MOST)
+        kept = [steps[i] for i in chosen]
+        assert len(kept) <= MOST and kept[0] == 0 and kept[-1] == last
+        assert max(np.diff(kept), default=0) <= 2 * even + 1

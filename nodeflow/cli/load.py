@@ -75,7 +75,7 @@ def load_task(
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     task = Task(document, data_dir=data_dir, whole=whole)
     feeds = {}
-    for text in arguments.feeds:
+    for text in getattr(arguments, "feeds", ()):
         name, value = split_assignment(text, "NAME=VALUE")
         tensor = _fed_tensor(task, name)
         if name in feeds:

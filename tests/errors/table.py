@@ -144,6 +144,10 @@ TABLE: dict[str, Provocation] = {
     ),
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
     "OnnxMissing": Provocation(call=without_onnx),
+    "NotInOnnx": Provocation(
+        ("export", "a.flow", "--to", "onnx"),
+        {"a.flow": graph(PLACEHOLDER, ("lgamma", {}), wires=(("n1", "out", "n2", "x"),))},
+    ),
     "JournalError": Provocation(call=lambda: journal_of("nothing\n")),
     "MissingResource": Provocation(call=lambda: resources.example("mnits")),
     "EventFileProblem": Provocation(call=lambda: event_folders(".")),

@@ -6,6 +6,7 @@ one subgraph (see `repeated_scopes`), all others are titled frames (see `layout.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from nodeflow.document.model.records import INPUTS, FrameRecord
 from nodeflow.graph.graph import Graph
 
 
-def from_graph(graph: Graph, folder: Path | None = None) -> Document:
+def from_graph(
+    graph: Graph, folder: Path | None = None, folded: Mapping[str, str] | None = None
+) -> Document:
     """Returns a document of a graph's nodes, laid out, unmodified and without undo.
 
     Nodes derived by macro nodes are left out; the build derives them again. If there is one
@@ -33,6 +36,7 @@ def from_graph(graph: Graph, folder: Path | None = None) -> Document:
 
     Args:
         folder: where the file goes; paths of data are relative to it.
+        folded: scopes that are subgraphs, however small -> what those are called.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.
@@ -46,7 +50,7 @@ def from_graph(graph: Graph, folder: Path | None = None) -> Document:
                 node=node.name,
                 hint="Use ops, or an own op made with nf.op.",
             )
-    ids = ScopeWriter(doc, nodes).root.ids
+    ids = ScopeWriter(doc, nodes, folded).root.ids
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})

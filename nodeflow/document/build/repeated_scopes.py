@@ -9,7 +9,7 @@ So a scope can only be an instance if its nodes were made one after another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nodeflow.document.build.flow_names import is_flow_node
@@ -40,9 +40,16 @@ class RepeatedScopes:
 
     Args:
         fields: what their records have besides; it is part of what scopes are compared by.
+        folded: scopes that are to be instances even if they are small, or there is one alone.
     """
 
-    def __init__(self, nodes: Sequence[Node], fields: Mapping[Node, Any]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        fields: Mapping[Node, Any],
+        folded: Collection[str] = (),
+    ) -> None:
+        self._folded = folded
         self._index = {node: i for i, node in enumerate(nodes)}
         self._names = {node.name for node in nodes}
         self._waiting = _waiting(nodes)
@@ -65,7 +72,8 @@ class RepeatedScopes:
             deeper: dict[str, list[Node]] = {}
             for scope, held in level.items():
                 kind = alike[scope]
-                if kind is not None and (counts[kind] > 1 or kind in self._known):
+                many = counts[kind] > 1 or kind in self._known or scope in self._folded
+                if kind is not None and many:
                     found[scope] = Alike(kind, held)
                 else:
                     deeper.update(_scopes(held, f"{scope}/"))
@@ -77,7 +85,8 @@ class RepeatedScopes:
         """What a scope is compared by; None if it cannot be an instance."""
         first, last = self._index[nodes[0]], self._index[nodes[-1]]
         together = last - first == len(nodes) - 1
-        if len(nodes) < FEWEST or not together or scope in self._names:
+        few = len(nodes) < FEWEST and scope not in self._folded
+        if few or not together or scope in self._names:
             return None
         inside = {node: i for i, node in enumerate(nodes)}
         outside: dict[Value, int] = {}

@@ -102,11 +102,14 @@ class ScopeWriter:
         NotInFile: a node uses a derived node, which a document cannot express.
     """
 
-    def __init__(self, doc: Document, nodes: Sequence[Node]) -> None:
+    def __init__(
+        self, doc: Document, nodes: Sequence[Node], folded: Mapping[str, str] | None = None
+    ) -> None:
+        self._folded = folded or {}
         self._doc = doc
         self._known = set(nodes)
         self._kept = kept_fields(nodes[0].graph) if nodes else {}
-        self._repeated = RepeatedScopes(nodes, self._kept)
+        self._repeated = RepeatedScopes(nodes, self._kept, self._folded)
         self._definitions: dict[Likeness, Part] = {}
         self.root = Part(doc, nodes)
         self._write(self.root)
@@ -155,7 +158,8 @@ class ScopeWriter:
         alike = scopes[scope]
         definition = self._definitions.get(alike.kind)
         own = scope.rpartition("/")[2]
-        name = FreeNames().fresh(re.sub(r"_?[0-9]+$", "", own) or own, self._doc.subgraphs)
+        wanted = self._folded.get(scope) or re.sub(r"_?[0-9]+$", "", own) or own
+        name = FreeNames().fresh(wanted, self._doc.subgraphs)
         if definition is not None:
             name = definition.graph.scope
         instance = self.new_id()

@@ -56,6 +56,7 @@ class Call:
         version: of the opset that its domain has in the file.
         names: of its inputs; empty for one that is left out.
         outputs: names of its outputs; empty for one that nobody wants.
+        ours: whether nodeflow wrote the file, so that its own ops are meant.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class Call:
         names: Sequence[str],
         outputs: Sequence[str],
         values: Values,
+        ours: bool = False,
     ) -> None:
-        self.op, self.version, self.attrs = op, version, attrs
+        self.op, self.version, self.attrs, self.ours = op, version, attrs, ours
         self.names, self.outputs = names, outputs
         self.values = values
 

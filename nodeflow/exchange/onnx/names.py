@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nodeflow.document.model.names import LONGEST
+from nodeflow.document.model.names import LONGEST, NAME
 
 _AUTOMATIC = re.compile(
     r"onnx::\w+|val_\d+|_?\d+|.*[Cc]onstant(_\d+)?(_output_\d+)?|const_?\w*__\d+"
@@ -46,7 +46,7 @@ def path(name: str, fallback: str = "node") -> str:
 
 def value_name(name: str) -> str:
     """The name of an input or output of the graph, in no scope."""
-    return lawful(name)[: LONGEST - 20]
+    return name if NAME.fullmatch(name) else lawful(name)[: LONGEST - 20]
 
 
 def is_automatic(name: str) -> bool:

@@ -8,7 +8,7 @@ graph is written as ONNX, `known` lets the op exist, so that the node goes back 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,6 +62,38 @@ def encoded(node: Any) -> str:
 def decoded(text: str) -> bytes:
     """The bytes of a node."""
     return base64.b64decode(text, validate=True)
+
+
+def read_inside(node: Any) -> list[str]:
+    """Values around a node that graphs in its attributes read, in order."""
+    found: dict[str, None] = {}
+    for a in node.attribute:
+        for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
+            own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
+            for inner in graph.node:
+                for name in (*inner.input, *read_inside(inner)):
+                    if name and name not in own:
+                        found.setdefault(name)
+                own.update(inner.output)
+            for output in graph.output:
+                if output.name not in own:
+                    found.setdefault(output.name)
+    return list(found)
+
+
+def rename_inside(node: Any, names: Mapping[str, str]) -> None:
+    """Renames the values around a node that graphs in its attributes read."""
+    for a in node.attribute:
+        for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
+            own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
+            own.update(output for inner in graph.node for output in inner.output)
+            outer = {name: new for name, new in names.items() if name not in own}
+            for inner in graph.node:
+                for index, name in enumerate(inner.input):
+                    inner.input[index] = outer.get(name, name)
+                rename_inside(inner, outer)
+            for output in graph.output:
+                output.name = outer.get(output.name, output.name)
 
 
 @contextmanager

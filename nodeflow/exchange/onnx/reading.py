@@ -8,7 +8,7 @@ subgraphs, as with a graph made in Python.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nodeflow.exchange.onnx import names
 from nodeflow.exchange.onnx.blocks import names_in_blocks
 from nodeflow.exchange.onnx.errors import OnnxFileError
 from nodeflow.exchange.onnx.file import array_of, read_model
+from nodeflow.exchange.onnx.own import OUTPUTS
 from nodeflow.exchange.onnx.translate import Translator, type_of
 from nodeflow.exchange.onnx.values import Scope
 from nodeflow.file_reading import within_memory
@@ -41,6 +42,7 @@ class Opened:
         outputs: name in the file -> tensor.
         weights: variable -> its values.
         missing: node that has no counterpart -> why.
+        folded: scope that is to be a subgraph -> its name.
     """
 
     graph: Graph
@@ -48,6 +50,7 @@ class Opened:
     outputs: Mapping[str, Tensor]
     weights: Mapping[str, np.ndarray]
     missing: Mapping[str, str]
+    folded: Mapping[str, str] = field(default_factory=dict)
 
 
 def graph_of(model: Any, *, trainable: bool = False, fold: bool = True) -> Opened:
@@ -90,9 +93,10 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
             scope.put(value.name, tensor)
             inputs[value.name] = tensor
         for name, tensor in arrays.items():
-            scope.put_array(name, array_of(tensor))
+            kind = "variable" if translator.made_here else ""
+            scope.put_array(name, array_of(tensor), kind=kind)
         translator.weights.frozen = _statistics(model)
-        if fold:
+        if fold and not translator.made_here:
             translator.in_blocks = names_in_blocks(proto)
         translator.nodes(proto.node, scope)
         outputs = {o.name: _output(o.name, scope, graph) for o in proto.output}
@@ -100,7 +104,8 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
         graph.discard_since(0, keep=keep)
     translator.weights.forget_missing()
     missing = {n: why for n, why in translator.missing.items() if n in graph}
-    return Opened(graph, inputs, outputs, translator.weights.arrays, missing)
+    arrays = translator.weights.arrays
+    return Opened(graph, inputs, outputs, arrays, missing, translator.folded)
 
 
 def _output(name: str, scope: Scope, graph: Graph) -> Tensor:
@@ -125,7 +130,9 @@ def _statistics(model: Any) -> set[str]:
 
 def document_of(opened: Opened) -> Document:
     """The document of a model, laid out."""
-    return from_graph(opened.graph)
+    document = from_graph(opened.graph, folded=opened.folded)
+    document.extra = {**document.extra, OUTPUTS: [t.name for t in opened.outputs.values()]}
+    return document
 
 
 def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened:

@@ -7,6 +7,7 @@ written as if it could be computed.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,11 +24,13 @@ from nodeflow.exchange.onnx.call import (
 )
 from nodeflow.exchange.onnx.errors import OnnxFileError, onnx_package
 from nodeflow.exchange.onnx.file import array_of, opsets, own_domain
+from nodeflow.exchange.onnx.own import ATTRS, INPUTS, OP, OPS, SUBGRAPHS
 from nodeflow.exchange.onnx.values import Scope, Weights
 from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN
-from nodeflow.graph.types import TensorType
+from nodeflow.graph.types import TensorType, type_of_array
 
 _NAMED = ("placeholder", "variable")
 PRODUCER = "nodeflow"
@@ -46,6 +49,7 @@ class Translator:
         graph: what is made.
         weights: its arrays.
         missing: node that could not be written -> why.
+        folded: scope that is to be a subgraph -> its name.
     """
 
     def __init__(self, model: Any, graph: Graph, trainable: bool = False) -> None:
@@ -53,9 +57,10 @@ class Translator:
         self.weights = Weights(graph, trainable)
         self.weights.name_for = self._name_weight
         self.versions = opsets(model)
-        self._made_here = model.producer_name == PRODUCER
+        self.made_here = model.producer_name == PRODUCER
         self.functions = {(own_domain(f.domain), f.name): f for f in model.functions}
         self.missing: dict[str, str] = {}
+        self.folded: dict[str, str] = {}
         self.in_blocks: dict[str, str] = {}
         self._reader: tuple[str, str, Any] = ("", "", None)
         self._around = ""
@@ -80,13 +85,15 @@ class Translator:
             return
         raw = node.name or op
         name = self._called(node, prefix) or prefix + names.path(raw, op)
+        if domain == OPS and self.made_here and self._ours(node, scope, name):
+            return
         function = self.functions.get((domain, op)) or self._built_in(domain, op)
         if function is not None and (domain, op) not in TRANSLATIONS:
             self._inline(node, function, scope, self._free(name))
             return
         before = self._reader
         self._reader = (self._around + raw, name, node)
-        self.weights.reader = None if self._made_here else name
+        self.weights.reader = None if self.made_here else name
         mark = len(get_default_graph().nodes)
         try:
             made = self._translated(node, scope, name)
@@ -136,7 +143,11 @@ class Translator:
             array = np.array(attribute.i if kind == "value_int" else list(attribute.ints), "i8")
         else:
             return False
-        scope.put_array(output, array, node.name if not names.is_automatic(node.name) else output)
+        if self.made_here:
+            scope.put_array(output, array, f"{self._around}{output}", "constant")
+        else:
+            named = node.name and not names.is_automatic(node.name)
+            scope.put_array(output, array, node.name if named else output)
         return True
 
     # ---- one node ------------------------------------------------------------------------
@@ -146,7 +157,8 @@ class Translator:
         if (domain, op) not in TRANSLATIONS:
             raise LeftOut(f"no op {op}" if not domain else f"no op {op} of {domain}")
         attrs = {a.name: self.attribute(a, scope) for a in node.attribute}
-        call = Call(op, self.versions.get(domain, 1), attrs, node.input, node.output, scope)
+        version = self.versions.get(domain, 1)
+        call = Call(op, version, attrs, node.input, node.output, scope, self.made_here)
         graph = get_default_graph()
         mark = len(graph.nodes)
         full = self._free(name)
@@ -197,7 +209,7 @@ class Translator:
 
     def _name_weight(self, value: str, again: bool) -> str:
         raw, name, node = self._reader
-        if node is None:
+        if node is None or self.made_here:
             return names.path(value)
         index = next((i for i, n in enumerate(node.input) if n == value), 0)
         block = again or self._called(node) != ""
@@ -240,6 +252,8 @@ class Translator:
             raise OnnxFileError(f"the function {function.name!r} calls itself")
         if len(node.input) > len(function.input) or len(node.output) > len(function.output):
             raise OnnxFileError(f"{node.name!r} does not call {function.name!r} as it is declared")
+        if own_domain(node.domain) == SUBGRAPHS:
+            self.folded[name] = function.name
         inner = Scope(self.weights)
         inner.known = scope.known
         around = f"{self._around}{node.name or node.op_type}/"
@@ -269,11 +283,49 @@ class Translator:
                 if scope.holder(actual) is None:
                     raise OnnxFileError(f"{function.name!r} does not make its output {formal!r}")
 
+    def _ours(self, node: Any, scope: Scope, name: str) -> bool:
+        """Writes a node that one of our own functions stands for; says whether it could."""
+        function = self.functions.get((OPS, node.op_type))
+        given = {a.name: a.s for a in node.attribute if a.type == a.STRING}
+        if function is None or not {OP, ATTRS, INPUTS} <= given.keys():
+            return False
+        mark = len(self.graph.nodes)
+        before, self._reader = self._reader, ("", name, node)
+        try:
+            op = REGISTRY.lookup(given[OP].decode())
+            where = dict(json.loads(given[INPUTS]))
+            inputs: list[Any] = [None] * (max(where, default=-1) + 1)
+            for index, place in where.items():
+                inputs[index] = scope.tensor(node.input[place])
+            with self.graph.name_scope(None):
+                made = self.graph.add_node(op, inputs, json.loads(given[ATTRS]), name=name)
+            for place, formal in enumerate(function.input):
+                if place not in where.values():
+                    self._give(f"{made.name}/{formal}", scope.array(node.input[place]))
+        except OnnxFileError:
+            raise
+        except Exception:  # its nodes are there as well
+            self.graph.discard_since(mark, keep=())
+            self.weights.forget_missing()
+            return False
+        finally:
+            self._reader = before
+        for output, tensor in zip(node.output, made.outputs, strict=False):
+            scope.put(output, tensor)
+        return True
+
+    def _give(self, variable: str, array: np.ndarray | None) -> None:
+        """Gives a variable that a layer made the values of the file."""
+        type_ = self.graph.node(variable).outputs[0].type
+        if array is None or type_ != type_of_array(array).with_value(None):
+            raise LeftOut(f"{variable} has other values in the file")
+        self.weights.arrays[variable] = array
+
     # ---- what cannot be written ------------------------------------------------------------
 
     def _opaque(self, node: Any, scope: Scope, name: str, why: str) -> list[Tensor | None]:
         domain = own_domain(node.domain)
-        read = [n for n in [*node.input, *_read_inside(node)] if n]
+        read = [n for n in [*node.input, *opaque.read_inside(node)] if n]
         types = [self.declared(output) for output in node.output]
         kept = [[t.dtype, None if not t.has_rank else list(t.shape)] for t in types]
         attrs = {
@@ -368,23 +420,6 @@ def _why(error: Exception) -> str:
 def _is_small(tensor: Tensor) -> bool:
     count = tensor.type.size if tensor.type.has_rank else None
     return count is not None and count <= FOLDED
-
-
-def _read_inside(node: Any) -> list[str]:
-    """Values around a node that graphs in its attributes read, in order."""
-    found: dict[str, None] = {}
-    for a in node.attribute:
-        for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
-            own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
-            for inner in graph.node:
-                for name in (*inner.input, *_read_inside(inner)):
-                    if name and name not in own:
-                        found.setdefault(name)
-                own.update(inner.output)
-            for output in graph.output:
-                if output.name not in own:
-                    found.setdefault(output.name)
-    return list(found)
 
 
 def _with_attributes(node: Any, given: dict[str, Any], present: set[str], function: Any) -> Any:

@@ -43,11 +43,15 @@ class Weights:
         self._made: dict[Any, Tensor] = {}
         self._read: set[str] = set()
 
-    def tensor(self, name: str, array: np.ndarray) -> Tensor:
-        """The node of an array."""
+    def tensor(self, name: str, array: np.ndarray, kind: str = "") -> Tensor:
+        """The node of an array.
+
+        Args:
+            kind: `constant` or `variable`, where the file is one of ours; else the size decides.
+        """
         key: Any = (name, array.shape, hash(array.tobytes()))
         make = self._variable
-        if is_few(array):
+        if kind == "constant" or (not kind and is_few(array)):
             key, make = (*key, get_default_graph(), self.reader), self._constant
         found = self._made.get(key)
         if found is None:
@@ -92,15 +96,17 @@ class Scope:
 
     def __init__(self, weights: Weights, outer: Scope | None = None) -> None:
         self.weights, self.outer = weights, outer
-        self.arrays: dict[str, tuple[str, np.ndarray]] = {}
+        self.arrays: dict[str, tuple[str, np.ndarray, str]] = {}
         self.tensors: dict[str, Tensor] = {}
         self.known: dict[Tensor, np.ndarray] = {} if outer is None else outer.known
 
     def put(self, name: str, value: Tensor) -> None:
         self.tensors[name] = value
 
-    def put_array(self, name: str, array: np.ndarray, called: str | None = None) -> None:
-        self.arrays[name] = (called or name, array)
+    def put_array(
+        self, name: str, array: np.ndarray, called: str | None = None, kind: str = ""
+    ) -> None:
+        self.arrays[name] = (called or name, array, kind)
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
         """A name for what another scope has: an input of a function."""
@@ -142,8 +148,8 @@ class Scope:
 
     def arranged(self, name: str, array: np.ndarray) -> Tensor:
         where = self._holder(name)
-        called = where.arrays[name][0] if name in where.arrays else name
-        return self.weights.tensor(called, array)
+        called, _, kind = where.arrays.get(name, (name, array, ""))
+        return self.weights.tensor(called, array, kind)
 
     def _holder(self, name: str) -> Scope:
         where = self.holder(name)

@@ -109,11 +109,13 @@ def power(call: Call) -> nf.Tensor:
 
 @op("Reciprocal")
 def reciprocal(call: Call) -> nf.Tensor:
-    return 1 / call.x()
+    return nf.reciprocal(call.x())
 
 
 @op("Sum", "Mean", "Max", "Min")
 def many(call: Call) -> nf.Tensor:
+    if call.op == "Sum" and call.ours:
+        return nf.add_n(call.all())
     ours = {"Max": nf.maximum, "Min": nf.minimum}.get(call.op, nf.add)
     total = reduce(ours, call.all())
     if call.op == "Mean":
@@ -185,9 +187,7 @@ def reductions(call: Call) -> nf.Tensor:
     x, kind = call.x(), call.op
     how = {"axis": axes_of(call), "keepdims": bool(call.get("keepdims", 1))}
     if x.dtype == "bool":
-        number = nf.cast(x, "uint8")
-        largest = (nf.reduce_max if kind == "ReduceMax" else nf.reduce_min)(number, **how)
-        return nf.cast(largest, "bool")
+        return (nf.reduce_any if kind == "ReduceMax" else nf.reduce_all)(x, **how)
     if kind == "ReduceL1":
         return nf.reduce_sum(nf.abs(x), **how)
     if kind in ("ReduceL2", "ReduceSumSquare"):

@@ -47,6 +47,8 @@ def _without_zeros(call: Call, wanted: nf.Tensor) -> nf.Tensor:
 def flatten(call: Call) -> nf.Tensor:
     x, shape, axis = call.x(), call.shape(0), call.get("axis", 1)
     axis += call.rank if axis < 0 else 0
+    if axis == 1:
+        return nf.flatten(x)
     if None not in shape[axis:]:
         return nf.reshape(x, shape=[-1, int(np.prod(shape[axis:], dtype=int))])
     if None not in shape[:axis]:
@@ -182,10 +184,12 @@ def tile(call: Call) -> nf.Tensor:
 def expand(call: Call) -> nf.Tensor:
     """Both ways: sizes of 1 in the wanted shape take those of the input."""
     x, shape = call.x(), call.shape(0)
-    if call.known(1) is not None and None not in shape:
+    if call.known(1) is not None and None not in shape and not call.ours:
         shape = np.broadcast_shapes(call.sizes(0), call.ints(1) or ())
         return nf.broadcast_to(x, shape=shape)
     wanted = call.x(1)
+    if call.ours:
+        return nf.broadcast_to(x, shape=wanted if call.known(1) is None else call.ints(1) or ())
     ones = wanted.type.value
     if ones is not None and len(ones) >= len(shape) and None not in ones:
         more = len(ones) - len(shape)
@@ -255,6 +259,8 @@ def one_hot(call: Call) -> nf.Tensor:
     depth, (off, on) = int(np.ravel(call.value(1))[0]), call.value(2)
     indices = nf.cast(call.x(), "int64") if call.dtype(0).startswith("float") else call.x()
     attrs = {"on_value": on.item(), "off_value": off.item(), "dtype": on.dtype.name}
+    if call.ours:
+        return nf.one_hot(indices, depth=depth, axis=call.get("axis", -1), **attrs)
     wrapped = nf.where(indices < 0, indices + depth, indices)
     return nf.one_hot(wrapped, depth=depth, axis=call.get("axis", -1), **attrs)
 
@@ -287,11 +293,17 @@ def constant(call: Call) -> nf.Tensor:
 @op("Range")
 def range_(call: Call) -> nf.Tensor:
     known = [call.known(i) for i in range(3)]
+    later = any(array is None for array in known)
     ends = [
-        nf.reshape(call.x(i), shape=[]) if array is None else array.item()
+        _number(call.x(i)) if array is None or (later and i < 2) else array.item()
         for i, array in enumerate(known)
     ]
     return nf.range(*ends, dtype=call.dtype(0))
+
+
+def _number(x: nf.Tensor) -> nf.Tensor:
+    """One number; some files have a list of one."""
+    return x if x.type.ndims == 0 else nf.reshape(x, shape=[])
 
 
 @op("Shape")

@@ -1,0 +1,216 @@
+"""Writes nodes of a graph as nodes of ONNX: what rules call.
+
+An `Emitter` stands for one list of nodes: the graph's, or a function's. A tensor is asked for by
+`value`, which writes what computes it; so a rule reads as the formula of its op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.analysis.foreign import FOREIGN
+from nodeflow.errors import GraphError
+from nodeflow.exchange.onnx.call import NUMPY_NAMES
+from nodeflow.exchange.onnx.errors import onnx_package
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import TensorType, literal, numpy_dtype
+from nodeflow.ops.training_mode import is_flag
+
+NUMBERS = {name: number for number, name in NUMPY_NAMES.items()}
+OLDEST_WRITTEN = 18
+
+
+class NotInOnnx(GraphError):
+    """A graph holds what ONNX cannot express.
+
+    Remedy: Replace the nodes that the message names, or export what does not depend on them.
+    """
+
+
+Rule = Callable[["Emitter", Node], Any]
+RULES: dict[str, Rule] = {}
+"""Op id -> how it is written; returns the names of its outputs."""
+
+
+def rule(*ids: str) -> Callable[[Rule], Rule]:
+    """Register how nodes of these ops are written."""
+
+    def register(function: Rule) -> Rule:
+        for op_id in ids:
+            RULES[op_id] = function
+        return function
+
+    return register
+
+
+class Emitter:
+    """One list of nodes.
+
+    Args:
+        opset: of ONNX's own domain.
+        prefix: of the names of a graph's nodes, which the list leaves out.
+
+    Attributes:
+        weight: gives the name of a tensor that comes from outside; None for one that is computed.
+    """
+
+    def __init__(self, opset: int, prefix: str = "") -> None:
+        self.opset, self.prefix = opset, prefix
+        self.nodes: list[Any] = []
+        self.names: dict[Tensor, str] = {}
+        self.types: dict[str, TensorType] = {}
+        self.node_name = ""
+        self.weight: Callable[[Tensor], str | None] = lambda tensor: None
+
+    # ---- values -------------------------------------------------------------------------------
+
+    def value(self, tensor: Tensor) -> str:
+        """The name of a tensor's value; writes the nodes that compute it."""
+        if tensor not in self.names:
+            name = self._found(tensor)
+            self.names[tensor] = name
+            self.types[name] = tensor.type
+        return self.names[tensor]
+
+    def _found(self, tensor: Tensor) -> str:
+        node = tensor.node
+        if node.op.id == "constant":
+            return self.array(_constant(node), self.own(node.name))
+        if is_flag(tensor):
+            return self.array(np.array(False), self.own(node.name))
+        given = self.weight(tensor)
+        if given is not None:
+            return given
+        self.write(node)
+        return self.names[tensor]
+
+    def own(self, name: str) -> str:
+        """The name of a node of the graph in this list."""
+        return name.removeprefix(self.prefix)
+
+    def write(self, node: Node) -> None:
+        """Writes a node of the graph, and what it needs.
+
+        Raises:
+            NotInOnnx: there is no rule for it.
+        """
+        before, self.node_name = self.node_name, self.own(node.name)
+        try:
+            kept = FOREIGN if node.op.id.startswith(FOREIGN) else ""
+            function = RULES.get(kept or node.op.id)
+            if function is not None:
+                made = function(self, node)
+                made = [made] if isinstance(made, str) else list(made)
+            elif node.alias:
+                made = [None if t is None else self.value(t) for t in node.alias]
+            else:
+                raise NotInOnnx(f"ONNX has nothing for {node.op.id}", node=node.name)
+        except GraphError as error:
+            raise error.at(node.name) from None
+        finally:
+            self.node_name = before
+        for tensor, name in zip(node.outputs, made, strict=False):
+            if name is not None:
+                self.names[tensor] = name
+                self.types[name] = tensor.type
+
+    def array(self, array: np.ndarray, name: str) -> str:
+        """A constant."""
+        name = self._fresh(name)
+        if array.dtype.name not in NUMBERS:
+            raise NotInOnnx(f"ONNX has no dtype {array.dtype}")
+        self.types[name] = TensorType(array.dtype.name, array.shape)
+        onnx = onnx_package()
+        tensor = onnx.numpy_helper.from_array(np.asarray(array, order="C"))
+        self.nodes.append(onnx.helper.make_node("Constant", [], [name], name, value=tensor))
+        return name
+
+    def ints(self, values: Sequence[int] | int, role: str) -> str:
+        """Whole numbers that ONNX takes as an input."""
+        return self.array(np.array(values, "int64"), f"{self.node_name}_{role}")
+
+    def number(self, value: Any, dtype: str, role: str) -> str:
+        """One number of a dtype, as an input."""
+        return self.array(np.array(value).astype(numpy_dtype(dtype)), f"{self.node_name}_{role}")
+
+    # ---- nodes --------------------------------------------------------------------------------
+
+    def node(
+        self,
+        op: str,
+        inputs: Sequence[str],
+        *,
+        type: TensorType | None = None,
+        outputs: int = 1,
+        domain: str = "",
+        **attrs: Any,
+    ) -> Any:
+        """Adds a node; the name of its output, or a list of them.
+
+        Args:
+            type: of its output, where a later step of a rule asks for it.
+            attrs: those that are None are left out.
+
+        Raises:
+            NotInOnnx: ONNX has no such op for the dtypes of its inputs.
+        """
+        onnx = onnx_package()
+        if not domain:
+            self._check(op, inputs)
+        name = self._fresh(self.node_name)
+        made = [name, *(f"{name}:{i}" for i in range(1, outputs))]
+        kept = {key: value for key, value in sorted(attrs.items()) if value is not None}
+        while inputs and not inputs[-1]:
+            inputs = inputs[:-1]
+        proto = onnx.helper.make_node(op, inputs, made, name, domain=domain, **kept)
+        self.nodes.append(proto)
+        if type is not None:
+            self.types[name] = type
+        return made[0] if outputs == 1 else made
+
+    def _fresh(self, name: str) -> str:
+        """A name that no value here has."""
+        found, number = name, 1
+        while found in self.types:
+            found, number = f"{name}_{number}", number + 1
+        self.types.setdefault(found, TensorType("float32", ()))
+        return found
+
+    def _check(self, op: str, inputs: Sequence[str]) -> None:
+        onnx = onnx_package()
+        try:
+            schema = onnx.defs.get_schema(op, self.opset, "")
+        except Exception:
+            raise NotInOnnx(f"opset {self.opset} of ONNX has no {op}") from None
+        allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
+        formal = list(schema.inputs)
+        for index, name in enumerate(inputs):
+            port = formal[min(index, len(formal) - 1)]
+            kinds = allowed.get(port.type_str)
+            known = self.types.get(name)
+            if kinds is None or known is None or not name:
+                continue
+            kind = {"float32": "float", "float64": "double"}.get(known.dtype, known.dtype)
+            if f"tensor({kind})" not in kinds:
+                raise NotInOnnx(f"ONNX's {op} takes no {known.dtype}")
+
+
+def _constant(node: Node) -> np.ndarray:
+    value = node.attrs["value"]
+    return np.asarray(
+        value if isinstance(value, np.ndarray) else literal(value, node.attrs["dtype"])
+    )
+
+
+def static(tensor: Tensor, what: str) -> tuple[int, ...]:
+    """The sizes of a tensor, all of which are known.
+
+    Raises:
+        NotInOnnx: one is not.
+    """
+    if not tensor.type.is_static:
+        raise NotInOnnx(f"{what} has to have sizes that are known before a run")
+    return tuple(d for d in tensor.type.shape if d is not None)

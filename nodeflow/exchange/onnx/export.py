@@ -1,0 +1,119 @@
+"""From a document to a file of ONNX: which tensors it gives, with which weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.analysis.flow import is_flow
+from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition_of
+from nodeflow.document.build.task import Task
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.engine.session import Session
+from nodeflow.exchange.onnx.emit import NotInOnnx
+from nodeflow.exchange.onnx.errors import onnx_package
+from nodeflow.exchange.onnx.own import OUTPUTS
+from nodeflow.exchange.onnx.writing import model_of
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.ops.training_mode import is_flag
+
+
+def exported(
+    task: Task, session: Session, names: Iterable[str] = (), opset: int | None = None
+) -> tuple[Any, dict[str, Tensor]]:
+    """The model that computes tensors in inference, checked in full, and what it gives.
+
+    Args:
+        names: of the tensors; default: see `answers`.
+
+    Raises:
+        NotInOnnx: names every node that ONNX cannot express.
+        UnknownName: there is no such tensor.
+    """
+    chosen = {name: task.tensor(name) for name in names} or answers(task)
+    if not chosen:
+        raise NotInOnnx("the graph has no value to export", hint="Name one with --fetch.")
+    values = {name: np.asarray(value) for name, value in session.variables.items()}
+    model = model_of(task.graph, chosen, values, definitions(task.document), opset)
+    onnx = onnx_package()
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise NotInOnnx(f"ONNX's checker refuses the model: {error}") from None
+    return model, chosen
+
+
+def answers(task: Task) -> dict[str, Tensor]:
+    """What a graph answers with: the outputs of the model that it was, or what nothing consumes; of
+    one that trains, what comes last of what follows from inputs and variables without the labels.
+    """
+    given = task.document.root.extra.get(OUTPUTS)
+    named = [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
+    if named and all(name in task.graph for name in named):
+        return {name: task.tensor(name) for name in named}
+    graph = task.graph
+    ends = {name: t for name in task.build.ends() if isinstance(t := task.fetchable(name), Tensor)}
+    if task.build.optimizer is None:
+        return ends
+    measures = _measures(task)
+    nodes = [n for n in graph.nodes if n.derived_from is None and n.outputs]
+    nodes = [n for n in nodes if n not in measures]
+    fed = _read(graph, nodes)
+    sets = [fed[n][0] for n in nodes if fed[n][0] and fed[n][1]]
+    least = [s for s in sets if not any(other < s for other in sets)]
+    wanted = [n for n in nodes if fed[n][0] in least and fed[n][1]]
+    readers: dict[Node, list[Node]] = {}
+    for node in wanted:
+        for tensor in node.inputs:
+            readers.setdefault(tensor.node, []).append(node)
+    found = [n for n in wanted if not any(map(_gives_numbers, readers.get(n, ())))]
+    found = [n for n in found if _gives_numbers(n) or not readers.get(n)]
+    return {t.name: t for n in found for t in n.outputs} or ends
+
+
+def _measures(task: Task) -> set[Node]:
+    """The nodes of the loss and the metrics."""
+    settings = task.build.settings
+    optimizer = task.build.optimizer
+    ids = [settings.loss, *(metric.get("node") for metric in settings.metrics or ())]
+    found = {task.build.nodes[i] for i in ids if i in task.build.nodes}
+    return found | ({t.node for t in optimizer.inputs} if optimizer is not None else set())
+
+
+def _gives_numbers(node: Node) -> bool:
+    return any(t.type.is_float for t in node.outputs)
+
+
+def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Node], bool]]:
+    """For each node the placeholders that it depends on, and whether on variables."""
+    found: dict[Node, tuple[frozenset[Node], bool]] = {}
+    for node in graph.nodes:
+        own = node.op.id == "placeholder" and not is_flag(node.outputs[0])
+        read = [found[t.node] for t in node.inputs]
+        read += [found[t.node] for t in node.alias if t is not None]
+        places = frozenset([node] if own else []).union(*(places for places, _ in read))
+        found[node] = places, node.op.id == "variable" or any(trained for _, trained in read)
+    return {node: found[node] for node in nodes}
+
+
+def definitions(document: Document) -> Mapping[str, str]:
+    """Name of each instance of a subgraph, however deep -> what its definition is called."""
+    return dict(_instances(document, ""))
+
+
+def _instances(graph: Document, prefix: str) -> Iterator[tuple[str, str]]:
+    for record in graph.nodes.values():
+        inside = definition_of(graph, record) if record.op == SUBGRAPH else None
+        if inside is not None and not is_flow(record):
+            name = prefix + record.name
+            yield name, str(record.attrs[DEFINITION])
+            yield from _instances(inside, f"{name}/")
+
+
+def all_records(document: Document) -> Iterator[NodeRecord]:
+    """The nodes of a document and of its definitions."""
+    for graph in (document, *document.definitions()):
+        yield from graph.nodes.values()

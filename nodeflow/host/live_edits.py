@@ -30,6 +30,7 @@ from nodeflow.host.live_numbers import LiveNumbers
 from nodeflow.train.control import Control
 from nodeflow.train.edits.content import content_of
 from nodeflow.train.edits.variant import BATCHES, Variant, same_batches
+from nodeflow.train.settings import UNTRAINED
 from nodeflow.train.training import Training
 
 QUIET_SECONDS = 0.15
@@ -259,7 +260,7 @@ def _concerns(edit: Edit) -> bool:
     if kind == "node" and before is not None and after is not None:
         return _bare(before) != _bare(after)
     if kind == "training":
-        return _without_plots(before) != _without_plots(after)
+        return _trained(before) != _trained(after)
     return True
 
 
@@ -269,8 +270,8 @@ def _bare(record: NodeRecord) -> tuple[Any, ...]:
     return record.op, record.attrs, stream_of(record), extra
 
 
-def _without_plots(settings: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (settings or {}).items() if name != "plots"}
+def _trained(settings: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (settings or {}).items() if name not in UNTRAINED}
 
 
 def described(before: Document, after: Document) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from nodeflow.graph.declaration import Attr
 
 TRAINING, EARLY_STOPPING = "training", "early stopping"
 """Sections of the inspector; the settings of the second one need ``patience``."""
+UNTRAINED = ("plots", "sweep")
+"""Settings that change nothing about a training."""
 PATIENCE = 3
 """The patience that the window's switch for early stopping sets."""
 LARGEST = 2**63 - 1

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
 from nodeflow.document.edit.sweep_settings import set_sweep, set_values, spec_texts, vary
 from nodeflow.document.io import flow
@@ -300,3 +301,35 @@ def test_an_earlier_sweep_is_shown_again(panel, window, qtbot, open_window):
     qtbot.waitUntil(lambda: len(later.model.results) == 2)
     assert cells(later, RATE) == ["0.1", "0.01"] and later.earlier.count() == 1
     assert later.earlier.currentText().startswith("sweep ")
+
+
+def test_a_sweep_ends_with_its_window(qtbot):
+    from nodeflow.ui.core.engine.sweep_runner import SweepRunner
+
+    document = flow.load(flow_example())
+    set_values(document, {"training.epochs": 10**6})
+    spec = spec_of(RATE, "[0.01, 0.02]")
+    assert spec is not None
+    parent = QWidget()
+    runner = SweepRunner(parent)
+    runner.start(Plan((spec,), parallel=2), Setup(flow.dumps(document), "x", tier="reference"))
+    results, sweep = runner.results, runner.sweep
+    qtbot.waitUntil(
+        lambda: len(results) == 2 and all(r.epoch for r in results.values()), timeout=LONG
+    )
+    shiboken6.delete(parent)
+    qtbot.waitUntil(lambda: all(p._process is None for p in sweep._processes), timeout=LONG)
+    with RunStore(write=False) as store:
+        assert {run.status for run in store.runs()} == {"stopped"}
+
+
+def test_what_a_sweep_tries_is_no_edit_of_a_training():
+    from nodeflow.host.live_edits import concerns_training
+
+    document = flow.load(flow_example())
+    seen = []
+    document.subscribe(seen.append)
+    vary(document, "training", "epochs", "[1, 2]")
+    set_sweep(document, trials=3)
+    set_values(document, {"training.epochs": 3})
+    assert [concerns_training(change) for change in seen] == [False, False, True]

@@ -48,8 +48,6 @@ class TrainingSection(Section):
             row.edited.connect(self._on_edited)
             row.reset.connect(self._on_reset)
             row.finished.connect(self._on_finished)
-            row.vary_wanted.connect(partial(self.vary_wanted.emit, TRAINING_PATH))
-            row.offer_vary()
             self.setting_rows[setting.name] = row
             self.add(row)
         self.add(label("METRICS", "section"))
@@ -64,6 +62,9 @@ class TrainingSection(Section):
         self.add(self.add_button)
         self.stopping = StoppingRows(workspace, theme, self._scalars)
         self.add(self.stopping)
+        for row in (*self.setting_rows.values(), *self.stopping.rows.values()):
+            row.vary_wanted.connect(partial(self.vary_wanted.emit, TRAINING_PATH))
+            row.offer_vary()
         self._shown: object = None
         self.refresh()
 
@@ -72,8 +73,9 @@ class TrainingSection(Section):
         settings = training_settings(self._workspace.document)
         stored = self._workspace.document.training
         varies = varied(self._workspace.root)
-        for name, row in self.setting_rows.items():
+        for name, row in (*self.setting_rows.items(), *self.stopping.rows.items()):
             row.show_varied(varies.get((TRAINING_PATH, name), ""))
+        for name, row in self.setting_rows.items():
             row.set_value(getattr(settings, name), name in stored)
         self.stopping.refresh(settings)
         names = [scoped_name(self._workspace.root, m["node"]) for m in settings.metrics]

@@ -494,7 +494,6 @@ def _make(context: PanelContext) -> SweepPanel:
         popup,
     )
     runner.setParent(panel)
-    panel.destroyed.connect(runner.cancel)
     return panel
 
 

@@ -426,3 +426,18 @@ def test_long_names_of_runs_leave_the_values_in_sight(qtbot, grid):
         assert readout.isVisible() and "…" in readout.rows[1][1] and readout.rows[1][2]
         assert readout.geometry().right() <= cell.plot.viewport().width()
         assert readout.width() >= readout.sizeHint().width()
+
+
+def test_a_legend_of_runs_has_what_they_share_once(grid):
+    from nodeflow.ui.panels.plots.export import _legend, picture
+
+    curves = [c for n in range(9) for c in training(400, f"trial {n}", f"#0000{n}0")]
+    shown(grid, curves)
+    lines = _legend(grid.cells[0])
+    assert lines[0] == [(LOSS, None, False)]
+    assert [title for line in lines[1:] for title, *_ in line] == [f"trial {n}" for n in range(9)]
+    assert len(lines) <= 4, "several in a line"
+    image = QImage.fromData(picture(grid.cells, LIGHT, ".png"))
+    below = range(image.height() - 2 * 36, image.height())
+    seen = {image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in below}
+    assert len(seen) > 1, "no empty stripe below the plots"

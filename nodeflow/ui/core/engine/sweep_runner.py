@@ -16,7 +16,7 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class SweepRunner(QObject):
-    """Trains one sweep at a time.
+    """Trains one sweep at a time, which ends with this object.
 
     Attributes:
         sweep: the one that trains, or trained last.
@@ -42,6 +42,9 @@ class SweepRunner(QObject):
         self._began = 0.0
         self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         self._over.connect(self._on_over, Qt.ConnectionType.QueuedConnection)
+        begun: list[Sweep] = []
+        self._begun = begun
+        self.destroyed.connect(lambda: [sweep.cancel() for sweep in begun])
         self._tell, self._end = ThreadSignal(self, "_told"), ThreadSignal(self, "_over")
 
     @property
@@ -68,6 +71,7 @@ class SweepRunner(QObject):
         sweep = Sweep(plan, setup)
         sweep.listen(lambda result: self._tell.emit(sweep, result))
         self.sweep, self.results, self.problem = sweep, {}, ""
+        self._begun[:] = [sweep]
         self._trains, self._began = True, time.monotonic()
 
         def run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QColor
 
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS
 from nodeflow.run_store.curves import Curve as KeptCurve
@@ -17,6 +18,12 @@ from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
 COLORS = ("#D55E00", "#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 """They are told apart in both themes, and by people who see fewer colours."""
+ALL_COLORS = (
+    *COLORS,
+    *(QColor(color).lighter(145).name() for color in COLORS),
+    *(QColor(color).darker(150).name() for color in COLORS),
+)
+"""Shades of them are for those who draw more runs than there are colours."""
 CURVES = "curves"
 """The key of what is asked of the library."""
 
@@ -58,7 +65,7 @@ class RunOverlays(QObject):
 
     def _free_color(self) -> str:
         used = list(self.colors.values())
-        return min(COLORS, key=used.count)
+        return min(ALL_COLORS, key=used.count)
 
     def _ask(self, run: Run) -> None:
         self._asked[run.id] = run

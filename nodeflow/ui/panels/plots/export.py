@@ -25,8 +25,8 @@ MARK = 18
 """Length of the line beside a name."""
 HEADER = ("curve", "run", "step", "epoch", "seconds", "value")
 CHUNK = 10_000
-Legend = list[list[tuple[str, QColor, bool]]]
-"""Lines of a legend: title, colour, and whether the curve is dashed."""
+Legend = list[list[tuple[str, QColor | None, bool]]]
+"""Lines of a legend: title, colour, whether the curve is dashed; a heading has no colour."""
 
 
 def picture(cells: Sequence[PlotCell], theme: Theme, suffix: str) -> bytes:
@@ -37,7 +37,12 @@ def picture(cells: Sequence[PlotCell], theme: Theme, suffix: str) -> bytes:
         around = around.united(cell.geometry())
     extra = max((len(lines) for lines in legends.values()), default=1) * LINE
     rows = sorted({cell.geometry().top() for cell in cells})
-    size = QSize(around.width() + 2 * GAP, around.height() + len(rows) * extra + 2 * GAP)
+    heights = [
+        max(cell.plot.height() for cell in cells if cell.geometry().top() == row) for row in rows
+    ]
+    tops = [GAP + sum(heights[:n]) + n * (extra + GAP) for n in range(len(rows))]
+    height = sum(heights) + len(rows) * (extra + GAP)
+    size = QSize(around.width() + 2 * GAP, height + GAP)
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if suffix == ".svg":
@@ -56,8 +61,7 @@ def picture(cells: Sequence[PlotCell], theme: Theme, suffix: str) -> bytes:
         painter.fillRect(QRectF(0, 0, size.width(), size.height()), theme.color("surface"))
         for cell in cells:
             place = cell.geometry()
-            row = rows.index(place.top())
-            top = GAP + place.top() - around.top() + row * extra
+            top = tops[rows.index(place.top())]
             left = GAP + place.left() - around.left()
             _draw(painter, cell, legends[cell], QPointF(left, top), theme, extra)
     finally:
@@ -75,14 +79,17 @@ def _draw(
     theme: Theme,
     extra: int,
 ) -> None:
-    y = at.y()
+    y, ink = at.y(), theme.color("ink")
     for line in legend:
         x = at.x() + GAP
         for title, color, is_dashed in line:
+            if color is None:
+                text_metrics.draw(painter, x, y + LINE / 2 + 4, title, text_metrics.TITLE, ink)
+                continue
             style = Qt.PenStyle.DashLine if is_dashed else Qt.PenStyle.SolidLine
             painter.setPen(QPen(color, 2, style))
             painter.drawLine(QPointF(x, y + LINE / 2), QPointF(x + MARK, y + LINE / 2))
-            at_text, ink = x + MARK + 5, theme.color("ink")
+            at_text = x + MARK + 5
             text_metrics.draw(painter, at_text, y + LINE / 2 + 4, title, text_metrics.CAPTION, ink)
             x = at_text + text_metrics.width(title, text_metrics.CAPTION) + GAP
         y += LINE
@@ -97,12 +104,19 @@ def _draw(
 
 
 def _legend(cell: PlotCell) -> Legend:
-    """The curves of a plot, in as many lines as they need."""
+    """The curves of a plot, in as many lines as they need; a name that all have is a heading."""
     lines: Legend = [[]]
     room = cell.width() - 2 * GAP
     used = 0.0
+    names = {curve.name for curve in cell.plot.curves}
+    runs = [curve.run for curve in cell.plot.curves]
+    of_runs = len(names) == 1 and len(runs) > 1 and all(runs)
+    if of_runs:
+        heading = text_metrics.elide(names.pop(), text_metrics.TITLE, room)
+        lines = [[(heading, None, False)], []]
     for curve in cell.plot.curves:
-        title = text_metrics.elide(curve.title, text_metrics.CAPTION, room)
+        title = curve.run if of_runs else curve.title
+        title = text_metrics.elide(title, text_metrics.CAPTION, room - MARK - 5)
         wide = MARK + 5 + text_metrics.width(title, text_metrics.CAPTION) + GAP
         if lines[-1] and used + wide > room:
             lines.append([])

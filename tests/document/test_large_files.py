@@ -111,8 +111,8 @@ def test_a_large_file_is_read_as_a_small_one(monkeypatch):
     streamed = []
     by_items = flow_text._by_items
 
-    def counting(text):
-        streamed.append(by_items(text))
+    def counting(text, progress):
+        streamed.append(by_items(text, progress))
         return streamed[-1]
 
     monkeypatch.setattr(flow_text, "_by_items", counting)
@@ -142,3 +142,28 @@ def test_short_numbers_of_a_table_are_few_objects_and_read_as_they_are_written()
     assert alike == [len(text) <= flow_text.SHORT for text in texts]
     with pytest.raises(NodeflowError, match="too large"):
         flow_text.parse('{"format": "nodeflow", "extra": 1e999}')
+
+
+def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_text, "LARGE", 0)
+    path = tmp_path / "large.flow"
+    write(path, *chain(2 << 20))
+    shares: list[float] = []
+    flow.load(path, shares.append)
+    assert len(shares) > 20 and shares == sorted(shares)
+    assert 0 < shares[0] < 0.1 and 0.9 < shares[-1] <= 1
+
+    class Enough(Exception):
+        pass
+
+    for most in (0.1, 0.7, 0.95):
+        seen: list[float] = []
+
+        def stop(share, most=most, seen=seen):
+            seen.append(share)
+            if share > most:
+                raise Enough
+
+        with pytest.raises(Enough):
+            flow.load(path, stop)
+        assert [share > most for share in seen] == [False] * (len(seen) - 1) + [True]

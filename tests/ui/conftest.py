@@ -40,6 +40,15 @@ def discard_weights(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def files_are_read_at_once(monkeypatch):
+    """What a thread does to a file is done when an action returns, however busy the machine is; a
+    test that wants it, waits."""
+    from nodeflow.ui.popups import waiting
+
+    monkeypatch.setattr(waiting, "GRACE_S", 60.0)
+
+
+@pytest.fixture(autouse=True)
 def own_read_limit():
     """A window sets the limit of its process; the next test has the default again."""
     from nodeflow.file_reading import set_limit

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import gc
 import os
 import random
+import re
 import shutil
 import statistics
 import sys
@@ -20,6 +22,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -95,6 +98,16 @@ def held(temporary: Path) -> Held:
         sum(name.startswith(("psm_", "nodeflow", "sem.mp-")) for name in names),
         sum(1 for _ in temporary.rglob("*")),
     )
+
+
+def open_files() -> Counter[str]:
+    """What the descriptors are that the window and its engine hold, without numbers."""
+    found: Counter[str] = Counter()
+    for pid in family(os.getpid()):
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                found[re.sub(r"[0-9]+", "N", os.readlink(link))] += 1
+    return found
 
 
 class Session:
@@ -214,6 +227,7 @@ def soak(cycles: int, minutes: float, seed: int) -> int:
     threads = threading.active_count()
     session = Session(home, seed)
     found: list[Held] = []
+    seen: list[Counter[str]] = []
     end = time.monotonic() + minutes * 60
     while len(found) < cycles or time.monotonic() < end:
         try:
@@ -222,6 +236,7 @@ def soak(cycles: int, minutes: float, seed: int) -> int:
             session.wrong.append(traceback.format_exc())
             break
         found.append(held(temporary))
+        seen.append(open_files())
         if len(found) % 10 == 0:
             print(f"cycle {len(found)}: {astuple(found[-1])}", flush=True)
         if session.wrong:
@@ -231,6 +246,9 @@ def soak(cycles: int, minutes: float, seed: int) -> int:
     print(f"{len(found)} cycles, seed {seed}")
     for line in wrong:
         print(line)
+    if any(line.startswith("descriptors") for line in wrong):
+        early = seen[len(seen) // 5]
+        print("more of these are open:", *sorted((seen[-1] - early).elements()), sep="\n  ")
     return 1 if wrong else 0
 
 

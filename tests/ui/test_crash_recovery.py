@@ -194,7 +194,7 @@ def test_a_journal_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path
     in_dialog(press("restore"))
     window.files.recovery.offer()
     assert names(window) == {"mine0", "mine1", "mine2"}
-    assert "changed outside" in window.info.text
+    qtbot.waitUntil(lambda: "changed outside" in window.info.text)
 
     def cancel() -> None:
         box = QApplication.activeModalWidget()
@@ -272,14 +272,15 @@ def test_unsaved_work_of_an_older_program_is_restored_and_saved_as_the_newest(wi
     assert now.content() == expected.encode()
 
 
-def test_over_a_file_that_the_new_program_has_saved_since_it_asks(window, upgraded):
+def test_over_a_file_that_the_new_program_has_saved_since_it_asks(window, upgraded, qtbot):
     newer = flow.load(upgraded)
     commands.add_node(newer, "constant", (0, 0), "made_by_the_new_program")
     flow.save(newer, upgraded)
     content = upgraded.read_bytes()
     in_dialog(press("restore"))
     window.files.recovery.offer()
-    assert "changed outside" in window.info.text and "first_edit" in names(window)
+    qtbot.waitUntil(lambda: "changed outside" in window.info.text)
+    assert "first_edit" in names(window)
 
     def overwrite() -> None:
         box = QApplication.activeModalWidget()
@@ -311,7 +312,7 @@ def test_unsaved_work_of_a_newer_program_is_left_for_it(window, tmp_path):
 # ---- a training that a crash interrupted ----------------------------------------------------
 
 
-def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path):
+def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path, qtbot):
     path = tmp_path / "graph.flow"
     document = Document()
     commands.add_node(document, "constant", (0, 0), "mine")
@@ -326,7 +327,8 @@ def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window,
     commands.add_node(document, "constant", (200, 0), "theirs")
     flow.save(document, path)
     assert window.files.open_recovered(found.document(), found.title, found.known)
-    assert "changed outside" in window.info.text and names(window) == {"mine"}
+    qtbot.waitUntil(lambda: "changed outside" in window.info.text)
+    assert names(window) == {"mine"}
 
     def cancel() -> None:
         box = QApplication.activeModalWidget()

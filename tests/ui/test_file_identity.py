@@ -138,7 +138,7 @@ def test_own_saves_are_no_news(opened, path, qtbot):
     assert opened.info.text == ""
 
 
-def test_a_large_file_is_read_by_another_thread(opened, path, qtbot, monkeypatch):
+def test_a_changed_file_is_read_by_another_thread(opened, path, qtbot, monkeypatch):
     import threading
 
     from nodeflow.document.io import known_file
@@ -151,7 +151,6 @@ def test_a_large_file_is_read_by_another_thread(opened, path, qtbot, monkeypatch
         return digest_of(where)
 
     monkeypatch.setattr(known_file, "digest_of", watched)
-    monkeypatch.setattr(shared_file, "AT_ONCE", 10)
     write(path, "first", "theirs")
     qtbot.waitUntil(lambda: "changed outside" in opened.info.text)
     assert readers and not any(readers)

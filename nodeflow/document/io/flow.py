@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.document.io.atomic_write import write_atomically
-from nodeflow.document.io.flow_text import FORMAT, VERSION, decoded, parse
+from nodeflow.document.io.flow_text import (
+    FORMAT,
+    OFTEN,
+    VERSION,
+    Progress,
+    decoded,
+    ignore,
+    parse,
+)
 from nodeflow.document.io.migrations import MIGRATIONS, Migration
 from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.io.validation import (
@@ -43,6 +51,8 @@ from nodeflow.errors import SurfaceText
 from nodeflow.file_reading import within_memory
 
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
+PARSED = 0.6
+"""The share of the time for reading a file that its text takes."""
 
 _KNOWN = (
     "format",
@@ -102,13 +112,14 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
     return _document(_migrate(parse(text), migrations))
 
 
-def _document(data: dict[str, Json]) -> Document:
+def _document(data: dict[str, Json], progress: Progress = ignore) -> Document:
     """The document that the JSON object of a file describes."""
     doc = Document()
     used: set[str] = set()
-    _read_graph(doc, data, "", used, _taken)
+    taken = _taker(data, progress)
+    _read_graph(doc, data, "", used, taken)
     for name, body in member(data, "subgraphs", dict, "", default={}).items():
-        read_definition(doc, name, body, used, _taken)
+        read_definition(doc, name, body, used, taken)
     training = read_training(member(data, "training", dict, "", default={}))
     weights = read_weights(data.get("weights"))
     doc.fill("training", ONLY, training or None)
@@ -132,14 +143,18 @@ def at_version(text: str) -> tuple[Document, int]:
     return _document(_migrate(data, as_it_is)), data["version"]
 
 
-def load(path: str | Path) -> Document:
-    """Returns the document in a file; its `path` is set. Raises FlowRead or a FlowError."""
+def load(path: str | Path, progress: Progress = ignore) -> Document:
+    """Returns the document in a file; its `path` is set.
+
+    `progress` is called now and then with the share that is done; what it raises ends the reading.
+    Raises FlowRead or a FlowError.
+    """
     path = Path(path)
     with within_memory(path):
-        return _load(path)
+        return _load(path, progress)
 
 
-def _load(path: Path) -> Document:
+def _load(path: Path, progress: Progress) -> Document:
     try:
         content = read_up_to(path, LARGEST)
     except FileNotFoundError:
@@ -165,9 +180,10 @@ def _load(path: Path) -> Document:
         raise NotNodeflow(f"{path} is not a .flow file: it is not UTF-8 text") from None
     del content  # of a large file neither bytes nor text stay while records are made
     try:
-        data = parse(text)
+        data = parse(text, lambda share: progress(PARSED * share))
         del text
-        doc = _document(_migrate(data, MIGRATIONS))
+        data = _migrate(data, MIGRATIONS)
+        doc = _document(data, lambda share: progress(PARSED + (1 - PARSED) * share))
     except FlowError as error:  # name the file
         error.args = (f"{path}: {error.message}",)
         error.message = error.args[0]
@@ -263,11 +279,23 @@ def read_definition(
     _read_graph(definition, body, place, used, items)
 
 
-def _taken(items: list[Json]) -> Iterator[Json]:
-    """The items of a list, which forgets each: a large file is not in memory twice."""
-    for index, item in enumerate(items):
-        items[index] = None
-        yield item
+def _taker(data: dict[str, Json], progress: Progress) -> Callable[[list[Json]], Iterator[Json]]:
+    """Goes along the lists of a file."""
+    lists = [data.get(kind) for kind in ("nodes", "wires")]
+    total = sum(len(found) for found in lists if isinstance(found, list))
+    count = 0
+
+    def taken(items: list[Json]) -> Iterator[Json]:
+        """The items of a list, which forgets each: a large file is not in memory twice."""
+        nonlocal count
+        for index, item in enumerate(items):
+            items[index] = None
+            count += 1
+            if count % OFTEN == 0:
+                progress(min(1.0, count / max(1, total)))
+            yield item
+
+    return taken
 
 
 def _read_graph(

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,9 +18,16 @@ from nodeflow.document.model.records import Json, NodeRecord, Wire
 FORMAT = "nodeflow"
 VERSION = 2
 LARGE = 1 << 23
+OFTEN = 1 << 11
+"""After so many items somebody who waits is told how far it is."""
+Progress = Callable[[float], None]
 CHUNK = 1 << 20
 SHORT = 5
 """Characters of a number that takes several times as much memory as they do."""
+
+
+def ignore(share: float) -> None:
+    """Who reads a file does not want to know how far that is."""
 
 
 def decoded(content: bytes) -> str:
@@ -43,13 +51,13 @@ def _escaped(text: str) -> str:
     return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
-def parse(text: str) -> dict[str, Json]:
+def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
     """Returns the JSON object of a file, in which nodes and wires may be records already.
 
-    Raises a FlowError.
+    Raises a FlowError, and what `progress` raises.
     """
     try:
-        data = _by_items(text) if len(text) >= LARGE else None
+        data = _by_items(text, progress) if len(text) >= LARGE else None
         data = json.loads(text, **_HOOKS) if data is None else data
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
@@ -72,7 +80,7 @@ def _are_records(value: Json) -> bool:
     return bool(value) and isinstance(value, list) and isinstance(value[0], (NodeRecord, Wire))
 
 
-def _by_items(text: str) -> dict[str, Json] | None:
+def _by_items(text: str, progress: Progress) -> dict[str, Json] | None:
     """As `json.loads` of a file of this version, but nodes and wires are records at once.
 
     Their JSON, which takes several times as much memory, is never there as a whole. Returns None
@@ -93,7 +101,7 @@ def _by_items(text: str) -> dict[str, Json] | None:
             if key in _RECORDS and ("version", VERSION) not in pairs:
                 return None
             if key in _RECORDS:
-                value, at = _items(text, at, scan, key, ids)
+                value, at = _items(text, at, scan, key, ids, progress)
             else:
                 value, at = scan(text, at)
             pairs.append((key, value))
@@ -105,7 +113,9 @@ def _by_items(text: str) -> dict[str, Json] | None:
     return _object(pairs)
 
 
-def _items(text: str, at: int, scan: Any, key: str, ids: dict[str, str]) -> tuple[Any, int]:
+def _items(
+    text: str, at: int, scan: Any, key: str, ids: dict[str, str], progress: Progress
+) -> tuple[Any, int]:
     """The records of a list, and where the list ends; equal ids are one text."""
     skip, read = _SPACE.match, _RECORDS[key]
     found: list[Any] = []
@@ -123,6 +133,8 @@ def _items(text: str, at: int, scan: Any, key: str, ids: dict[str, str]) -> tupl
             source, target = ids.get(source) or source, ids.get(target) or target
             record = Wire(source, sys.intern(source_port), target, sys.intern(target_port))
         found.append(record)
+        if len(found) % OFTEN == 0:
+            progress(at / len(text))
         at = skip(text, at).end()
         if text[at] == ",":
             at = skip(text, at + 1).end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 CHECK_MS = 500
 THRESHOLDS = (50_000, 20, 100)
@@ -24,11 +24,31 @@ def collect_here(app: QObject) -> None:
         Collector(app)
 
 
+def pause() -> None:
+    """Let nothing be collected while a thread makes millions of objects that stay."""
+    collector = _collector()
+    if collector is not None:
+        collector.pauses += 1
+
+
+def go_on() -> None:
+    """Collect again what is garbage, after a `pause`."""
+    collector = _collector()
+    if collector is not None:
+        collector.pauses -= 1
+
+
+def _collector() -> Collector | None:
+    app = QCoreApplication.instance()
+    return None if app is None else app.findChild(Collector)
+
+
 class Collector(QObject):
     """Collects what is garbage, now and then, for as long as it lives."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self.pauses = 0
         gc.set_threshold(*THRESHOLDS)
         gc.disable()
         self._timer = QTimer(self, interval=CHECK_MS)
@@ -37,6 +57,8 @@ class Collector(QObject):
 
     def check(self) -> None:
         """Collect the oldest generation whose time has come, if any."""
+        if self.pauses:
+            return
         for generation, (count, limit) in reversed(
             list(enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True)))
         ):

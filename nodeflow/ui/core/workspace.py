@@ -32,6 +32,7 @@ from nodeflow.document.analysis.paths import (
 from nodeflow.document.analysis.training_settings import is_optimizer, optimizers
 from nodeflow.document.diff.conflicts import conflicts_in
 from nodeflow.document.diff.problems import ConflictProblem, conflict_problems
+from nodeflow.document.io import flow
 from nodeflow.document.model.document import CONFLICTS, Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
@@ -73,6 +74,7 @@ class Workspace(QObject):
         self.root = self.document = Document()
         self.root_analysis = self.analysis = Analysis(self.document)
         self.given_title = ""
+        self._text: tuple[int, str] | None = None
         self.path: tuple[str, ...] = ()
         self._apart: dict[str, Analysis] = {}
         """By definition, where the file's own analysis does not go."""
@@ -88,14 +90,20 @@ class Workspace(QObject):
         """What is wrong with the plugin folder's files: of no document."""
 
     def open(
-        self, document: Document, analysis: Analysis | None = None, given_title: str = ""
+        self,
+        document: Document,
+        analysis: Analysis | None = None,
+        given_title: str = "",
+        text: str | None = None,
     ) -> None:
         """Make another document the current one.
 
         Args:
             given_title: what it is called while it has no file.
+            text: its canonical text, where it is known already.
         """
         self.given_title = given_title
+        self._text = None if text is None else (document.revision, text)
         self._first()
         self._last()
         self.root = self.document = document
@@ -246,6 +254,17 @@ class Workspace(QObject):
         self.analysed.emit(touched | self.analysis.take_touched())
 
     # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> tuple[Document, int]:
+        """Equal states have the same document, as it is."""
+        return self.root, self.root.revision
+
+    def text(self) -> str:
+        """The canonical text of the file as it is now."""
+        known, self._text = self._text, None  # of a large one, memory for one use
+        is_known = known is not None and known[0] == self.root.revision
+        return known[1] if known is not None and is_known else flow.dumps(self.root)
 
     @property
     def selection(self) -> tuple[str, ...]:

@@ -37,6 +37,9 @@ SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 """Theme colour of a node by its number in `SceneModel.severity`."""
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 
+SLICE = 100
+"""Cards or nodes whose wires are built in one step, a few milliseconds."""
+
 _COLUMNS = (
     *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded"),
     *("overridden", "order", "category", "severity"),
@@ -75,13 +78,37 @@ class SceneModel:
         self._listener = listener
         self._subscribe(document, analysis)
 
-    def set_document(self, document: Document, analysis: Analysis) -> None:
-        """Follow another document; the arrays start anew.
+    def set_document(
+        self, document: Document, analysis: Analysis, made: SceneModel | None = None
+    ) -> None:
+        """Follow another document; the arrays start anew, or are those of a model that is made.
 
         ``analysis`` must be updated before this model receives a change.
         """
         self.close()
-        self._subscribe(document, analysis)
+        if made is None:
+            self._subscribe(document, analysis)
+            return
+        made.close()
+        own = ("_listener", "_unsubscribe")
+        vars(self).update({name: value for name, value in vars(made).items() if name not in own})
+        self._unsubscribe = document.subscribe(self._on_change)
+
+    def make_in_slices(self) -> Iterator[float]:
+        """Build all cards and wires in short steps; yields the share that is done.
+
+        The document must not change meanwhile.
+        """
+        slots = sorted(self._stale)
+        parts = [slots[at : at + SLICE] for at in range(0, len(slots), SLICE)]
+        for count, part in enumerate(parts):
+            self._make_cards(part)
+            yield count / len(parts) / 2
+        self._stale.clear()
+        for count, part in enumerate(parts):
+            ids = map(self.nodes.key, part)
+            self._wires.put(self._wire_rows(w for i in ids for w in self.document.incoming.at(i)))
+            yield 0.5 + count / len(parts) / 2
 
     def close(self) -> None:
         """Stop listening to the document."""

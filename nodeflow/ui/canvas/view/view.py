@@ -78,6 +78,7 @@ class CanvasView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 160)
         keys = keys or CanvasKeys()
+        self._prepared: SceneModel | None = None
         self.signals = signals = CanvasSignals(self)
         self.scene = scene = SceneModel(document, analysis, self._on_scene)
         self.selection = selection = Selection(scene, self)
@@ -151,11 +152,17 @@ class CanvasView(QWidget):
         """The document that is shown."""
         return self.scene.document
 
+    def prepare(self, scene: SceneModel | None) -> None:
+        """Show this when its document is set, instead of making it at once."""
+        self._prepared = scene
+
     def set_document(self, document: Document, analysis: Analysis) -> None:
         """Show another document; ``analysis`` must be updated before the canvas gets a change."""
         self.mouse.cancel_gesture()
         self.animation.stop()
-        self.scene.set_document(document, analysis)
+        made, self._prepared = self._prepared, None
+        fits = made is not None and (made.document, made.analysis) == (document, analysis)
+        self.scene.set_document(document, analysis, made if fits else None)
         self._show_document()
 
     def _show_document(self) -> None:

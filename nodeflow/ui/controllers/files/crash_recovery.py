@@ -21,6 +21,7 @@ from nodeflow.ui.controllers.files.shared_file import SharedFile
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs, recovery_dialog
+from nodeflow.ui.popups.waiting import GivenUp, Waiting
 
 log = logging.getLogger("nodeflow")
 
@@ -120,7 +121,10 @@ class CrashRecovery(QObject):
             self._messages.show("Another window has restored this work by now.", "info")
             return
         try:
-            found = item.recover()
+            with Waiting(self._window, "Recovering unsaved work…") as waiting:
+                found = waiting.apart(lambda _: item.recover())
+        except GivenUp:
+            return held.close()
         except NodeflowError as error:
             held.close()
             dialogs.show_problem(self._window, "This work cannot be recovered", error)

@@ -18,12 +18,11 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
-from nodeflow.document.io.consents import remembered
-from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.io.embedded_graph import PICTURES
+from nodeflow.document.io.flow_text import ignore
 from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.errors import FlowRead
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
 from nodeflow.resources import examples
@@ -31,9 +30,11 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
-from nodeflow.ui.controllers.files.shared_file import SharedFile, not_a_file, obstacle
+from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
+from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
 from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data, is_model
 from nodeflow.ui.core.engine.link import EngineLink
@@ -46,6 +47,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.export_dialog import ExportDialog
+from nodeflow.ui.popups.waiting import GivenUp, Waiting
 
 log = logging.getLogger("nodeflow")
 
@@ -83,7 +85,7 @@ class FileController(QObject):
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
-        self.shared = SharedFile(workspace, messages, settings)
+        self.shared = SharedFile(window, workspace, messages, settings)
         self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
         self.versions.copy_wanted.connect(self.begin_with)
         self.versions.restore_wanted.connect(self._on_restore)
@@ -149,7 +151,11 @@ class FileController(QObject):
         document = self._workspace.root
         assert document.path is not None
         answer = dialogs.RELOAD
-        if document.is_modified and self.shared.is_changed:
+        try:
+            is_changed = document.is_modified and self.shared.is_changed()
+        except GivenUp:
+            return
+        if is_changed:
             answer = self._ask_changed(document.path, saving=False)
         elif document.is_modified:
             answer = dialogs.ask_revert(self._window, document.path.name)
@@ -290,37 +296,51 @@ class FileController(QObject):
         if is_model(path):
             self.model_chosen.emit(path)
             return False
-        if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
-            dialogs.show_problem(self._window, f"{path.name} cannot be opened", FlowRead(why))
-            return False
-        as_copy = as_copy or _is_picture(path)
-        known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
+        before = self._workspace.state
         try:
-            document = load_picture(path) if _is_picture(path) else flow.load(path)
+            with Waiting(self._window, f"Opening “{path.name}”…") as waiting:
+                found = waiting.apart(partial(read_graph, path, as_copy))
+                scene = self._scene_of(found, waiting) if found.is_large else None
+        except GivenUp:
+            return False
         except NodeflowError as error:
             log.warning("not opened: %s", error)
             dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
             return False
-        if as_copy:
-            document.path = None
-        else:
+        if self._workspace.state != before and not self.may_leave():
+            return False
+        if found.known is not None:
             self._settings.add_recent(path)
-        self._show(document, path.stem if as_copy else "", known)
+        self._canvas.prepare(scene)
+        self._show_found(found, path.stem if found.known is None else "")
         self._messages.show_status(f"Opened {path.name}")
         return True
 
+    def _scene_of(self, found: Reading, waiting: Waiting) -> SceneModel:
+        """What the canvas shows of a large document."""
+        scene = SceneModel(found.document, found.analysis, lambda *_: None)
+        waiting.in_slices(scene.make_in_slices())
+        return scene
+
     def load_quietly(self, path: Path) -> bool:
-        """Read a file and show it; False, and no message, where that fails."""
-        if _is_picture(path) or is_data(path) or is_model(path) or not_a_file(path):
-            return False
-        known = KnownFile.read(path)
+        """Read a small file and show it; False, and no message, where that fails.
+
+        Only for a window that is not shown yet.
+        """
         try:
-            document = flow.load(path)
-        except NodeflowError:
+            if is_picture(path) or is_data(path) or is_model(path):
+                return False
+            if path.stat().st_size > AT_ONCE:
+                return False
+            found = read_graph(path, False, ignore)
+        except (NodeflowError, OSError, ValueError):
             return False
         self._settings.add_recent(path)
-        self._show(document, known=known)
+        self._show_found(found)
         return True
+
+    def _show_found(self, found: Reading, title: str = "") -> None:
+        self._show(found.document, title, found.known, found.analysis, found.text)
 
     def open_example(self, path: Path) -> bool:
         """Open a bundled example as a copy."""
@@ -384,12 +404,27 @@ class FileController(QObject):
 
     # ---- the inside -------------------------------------------------------------------------
 
-    def _show(self, document: Document, title: str = "", known: KnownFile | None = None) -> None:
+    def _known_now(self, path: Path) -> KnownFile:
+        """A file as it is now; one that cannot be waited for counts as another one later."""
+        try:
+            with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
+                return waiting.apart(lambda _: KnownFile.read(path))
+        except GivenUp:
+            return KnownFile(path, None)
+
+    def _show(
+        self,
+        document: Document,
+        title: str = "",
+        known: KnownFile | None = None,
+        analysis: Analysis | None = None,
+        text: str | None = None,
+    ) -> None:
+        if document.path is not None and known is None:
+            known = self._known_now(document.path)
         self.recovery.keep_journal(document)
-        if document.path is not None:
-            known_before = (*document.allowed, *remembered(document.path))
-            document.allowed = tuple(dict.fromkeys(known_before))
-        self._workspace.open(document, given_title=title)
+        let_read(document)
+        self._workspace.open(document, analysis, title, text)
         self.opened.emit()
         self.shared.opened(document.path, known)
 
@@ -402,10 +437,11 @@ class FileController(QObject):
         anchored = moves and reanchor(document, path.parent)
         try:
             saved = self.shared.write(path, over)
-        except (NodeflowError, OSError) as error:
+        except (NodeflowError, OSError, GivenUp) as error:
             if anchored:
                 document.undo()
-            dialogs.show_problem(self._window, "The graph was not saved", error)
+            if not isinstance(error, GivenUp):
+                dialogs.show_problem(self._window, "The graph was not saved", error)
             return False
         if not saved:
             return self._settle_versions(self._ask_changed(path, saving=True))
@@ -448,10 +484,6 @@ class FileController(QObject):
 
     def _suggested_name(self) -> str:
         return self._workspace.given_title or "graph"
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES
 
 
 def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:

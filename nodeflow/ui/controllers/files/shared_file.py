@@ -13,11 +13,14 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.atomic_write import kind_of
 from nodeflow.document.io import backups, flow
+from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.known_file import KnownFile, State, digest_of_bytes
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.io.regular_file import open_regular
@@ -26,6 +29,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups.waiting import Waiting
 
 log = logging.getLogger("nodeflow")
 
@@ -38,17 +42,20 @@ OPEN = "open:"
 GATHER_MS = 200
 """After the first sign of a change: who writes a file often does it in several steps."""
 AT_ONCE = 4 * 2**20
-"""Bytes of a file that is read by the thread that asks; larger ones are read apart."""
+"""Bytes of a file that is read before the window is shown; a larger one is waited for in it."""
 
 
 class SharedFile(QObject):
     """Knows the file of the workspace's document, and tells the user what becomes of it."""
 
-    _looked = Signal(object, str)
+    _found = Signal(object, str)
     _not_kept = Signal(object)
 
-    def __init__(self, workspace: Workspace, messages: Messages, settings: Settings) -> None:
+    def __init__(
+        self, window: QWidget, workspace: Workspace, messages: Messages, settings: Settings
+    ) -> None:
         super().__init__(workspace)
+        self._window = window
         self._workspace, self._messages, self._settings = workspace, messages, settings
         self._known: KnownFile | None = None
         self._open = OpenFile()
@@ -64,15 +71,15 @@ class SharedFile(QObject):
         self._watcher.fileChanged.connect(self._on_change)
         self._watcher.directoryChanged.connect(self._on_change)
         queued = Qt.ConnectionType.QueuedConnection
-        self._looked.connect(self._on_looked, queued)
+        self._found.connect(self._on_looked, queued)
         self._not_kept.connect(self._on_not_kept, queued)
 
     # ---- what is open -----------------------------------------------------------------------
 
-    def opened(self, path: Path | None, known: KnownFile | None = None) -> None:
-        """Another document is open; its file is as ``known`` says, or as it is now."""
+    def opened(self, path: Path | None, known: KnownFile | None) -> None:
+        """Another document is open; its file was as ``known`` says when it was read."""
         self._told, self._told_elsewhere = "", False
-        self._known = None if path is None else known or KnownFile.read(path)
+        self._known = None if path is None else known
         self._open.hold(path)
         self._watch()
         self._look_elsewhere()
@@ -106,21 +113,22 @@ class SharedFile(QObject):
 
     # ---- looking ----------------------------------------------------------------------------
 
-    @property
     def is_changed(self) -> bool:
-        """Whether somebody else changed the file since it was read or written here."""
-        return self._known is not None and self._known.state() == "changed"
+        """Whether somebody else changed the file since it was read or written here.
 
-    @property
-    def looks_changed(self) -> bool:
-        """As `is_changed`, without reading a large file: of that, what a thread has found."""
+        Raises:
+            GivenUp: the user does not wait for the file to be read.
+        """
         known = self._known
         if known is None:
             return False
-        state = known.glance()
-        if state is None and known.size > AT_ONCE:
-            return bool(self._told)
-        return (state or known.state()) == "changed"
+        with Waiting(self._window, f"Reading “{known.path.name}”…") as waiting:
+            return waiting.apart(lambda _: known.state()) == "changed"
+
+    @property
+    def looks_changed(self) -> bool:
+        """As `is_changed`, without reading the file: what a thread has found."""
+        return self._known is not None and self._known.glance() is None and bool(self._told)
 
     @Slot()
     def _on_change(self) -> None:
@@ -136,20 +144,20 @@ class SharedFile(QObject):
         self._watch()  # a file that was replaced is another one for the watcher
         self._look_elsewhere()
         state = known.glance()
-        if state is None and known.size > AT_ONCE:
-            if self._reading is None:
-                self._reading = known
-                threading.Thread(target=self._read, args=(known,), daemon=True).start()
-            return
-        self._on_state(state or known.state())
+        if state is not None:
+            self._on_state(state)
+        elif self._reading is not known:
+            self._reading = known
+            threading.Thread(target=self._read, args=(known,), daemon=True).start()
 
     def _read(self, known: KnownFile) -> None:
-        """In a thread: read a large file."""
-        self._looked.emit(known, known.state())
+        """In a thread: read the file, whose time or size is another."""
+        self._found.emit(known, known.state())
 
     @Slot(object, str)
     def _on_looked(self, known: KnownFile, state: State) -> None:
-        self._reading = None
+        if known is self._reading:
+            self._reading = None
         if known is self._known:
             self._on_state(state)
 
@@ -202,26 +210,41 @@ class SharedFile(QObject):
         Raises:
             NodeflowError: it cannot be written, or the other version cannot be kept.
         """
-        document = self._workspace.root
-        own = self._known is not None and self._known.path == path
-        with self._open.saving(path):
-            if own and self.is_changed and not over:
-                return False
-            before = None if over else self._unkept(path)
-            if over and path.exists():
-                self._keep(path, "replaced", _content(path), "The version that was there")
-            content = flow.save(document, path)
-            known = KnownFile(path, digest_of_bytes(content))
-            known.state()
-        self._known, self._told = known, ""
+        document, revision = self._workspace.root, self._workspace.root.revision
+        content = flow.dumps(document).encode()
+        with Waiting(self._window, f"Saving “{path.name}”…") as waiting:
+            written = waiting.apart(lambda _: self._write(path, content, over))
+        if written is None:
+            return False
+        document.path = path
+        if document.revision == revision:
+            document.mark_saved()
+        self._known, self._told = written.known, ""
         self._open.hold(path)
         self._watch()
         self._messages.message_retracted.emit(RELOAD)
+        if written.replaced is not None:
+            self._say_kept(written.replaced, "The version that was there")
         most = (
             self._settings.backups and self._settings.backups + 1
         )  # the newest is the file itself
-        self._keeping = self._keeper.submit(self._keep_saves, path, before, content, most)
+        self._keeping = self._keeper.submit(self._keep_saves, path, written.before, content, most)
         return True
+
+    def _write(self, path: Path, content: bytes, over: bool) -> _Written | None:
+        """In a thread: write the file; None if that would replace what another has written."""
+        own = self._known is not None and self._known.path == path
+        replaced = None
+        with self._open.saving(path):
+            if own and self._known is not None and self._known.state() == "changed" and not over:
+                return None
+            before = None if over else self._unkept(path)
+            if over and path.exists():
+                replaced = _keep(path, "replaced", _content(path))
+            write_atomically(path, content)
+            known = KnownFile(path, digest_of_bytes(content))
+            known.state()
+        return _Written(known, before, replaced)
 
     def _unkept(self, path: Path) -> tuple[bytes, float] | None:
         """What a save is about to replace, and when that was written, unless it is kept already."""
@@ -265,12 +288,25 @@ class SharedFile(QObject):
             NodeflowError: it cannot be kept.
         """
         assert document.path is not None
-        self._keep(document.path, "left", flow.dumps(document).encode(), "Your version")
+        kept = _keep(document.path, "left", flow.dumps(document).encode())
+        self._say_kept(kept, "Your version")
 
-    def _keep(self, path: Path, kind: backups.Kind, content: bytes, what: str) -> None:
-        kept = backups.keep(path, content, kind, time.time())
-        kept = kept or next(b for b in backups.backups_of(path) if b.kind == kind)
+    def _say_kept(self, kept: backups.Backup, what: str) -> None:
         self._messages.show(f"{what} is kept.", "info", f"{OPEN}{kept.file}", "Open it as a copy")
+
+
+class _Written(NamedTuple):
+    """A file that was written; what it replaced and when that was written, unless it is kept
+    already; and what was kept at once."""
+
+    known: KnownFile
+    before: tuple[bytes, float] | None
+    replaced: backups.Backup | None
+
+
+def _keep(path: Path, kind: backups.Kind, content: bytes) -> backups.Backup:
+    kept = backups.keep(path, content, kind, time.time())
+    return kept or next(b for b in backups.backups_of(path) if b.kind == kind)
 
 
 def not_a_file(path: Path) -> str | None:

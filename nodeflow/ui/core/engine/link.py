@@ -15,7 +15,6 @@ from typing import Any, get_args
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from nodeflow.document.analysis.outside_data import outside_weights
-from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import EngineBusy, EngineDied
@@ -203,7 +202,7 @@ class EngineLink(QObject, EngineRequests):
         self._folder = self._workspace.base_dir
         self._oldest = self._request + 1
         self._asked = None
-        text, folder = flow.dumps(document), self._folder
+        text, folder = self._workspace.text(), self._folder
         request = p.SyncDocument(text, document.revision, folder.path or None, keep, folder.allowed)
         self._send(request)
         self._watch_again()

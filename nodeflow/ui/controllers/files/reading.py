@@ -1,0 +1,79 @@
+"""What a thread does to open a graph: its file is read, and types and problems are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.io import flow
+from nodeflow.document.io.consents import remembered
+from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.io.known_file import KnownFile
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowRead
+from nodeflow.ui.controllers.files.shared_file import not_a_file
+from nodeflow.ui.popups.waiting import Progress
+
+MANY_NODES = 5_000
+"""From so many on, what is shown of a document is made in slices."""
+READ, ANALYSED = 0.7, 0.95
+"""The shares of the time after which it is read, and its types are known."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A document that was read, and what is known of it.
+
+    Attributes:
+        known: its file; None where the document is to have none.
+        text: its canonical text; of a small document it is not worth keeping.
+    """
+
+    document: Document
+    analysis: Analysis
+    known: KnownFile | None
+    text: str | None
+
+    @property
+    def is_large(self) -> bool:
+        return len(self.document.nodes) >= MANY_NODES
+
+
+def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
+    """Read a .flow file or a picture with a graph in it.
+
+    Args:
+        as_copy: it is to be a document without a file; a picture gives such a one anyway.
+
+    Raises:
+        NodeflowError: it cannot be read.
+        Whatever ``progress`` raises.
+    """
+    if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
+        raise FlowRead(why)
+    as_copy = as_copy or is_picture(path)
+    known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
+    if is_picture(path):
+        document = load_picture(path)
+    else:
+        document = flow.load(path, lambda share: progress(READ * share))
+    if as_copy:
+        document.path = None
+    else:
+        let_read(document)
+    analysis = Analysis(document)
+    progress(ANALYSED)
+    is_large = len(document.nodes) >= MANY_NODES
+    return Reading(document, analysis, known, flow.dumps(document) if is_large else None)
+
+
+def let_read(document: Document) -> None:
+    """Let a document read what its user allowed before."""
+    if document.path is not None:
+        allowed = (*document.allowed, *remembered(document.path))
+        document.allowed = tuple(dict.fromkeys(allowed))
+
+
+def is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES

@@ -6,8 +6,6 @@ compared with the free memory first, and refused in words.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +33,6 @@ class Budget:
     bytes: int = 256_000_000
     seconds: float = 2.0
     read_bytes: int = PREVIEW_BYTES
-
-
-def give_back() -> None:
-    """Return what is free to the system, where the C library keeps it for later (glibc does, in
-    pieces between what is used, so that a long session would take ever more)."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def size_of(types: Iterable[TensorType]) -> int:

@@ -27,12 +27,13 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
-from nodeflow.engine.memory import Budget, give_back
+from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
+from nodeflow.free_memory import give_back
 from nodeflow.graph import activity
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
@@ -68,6 +69,8 @@ READING = (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict, p.CheckGradients
 """Requests that want the variables as they are now, also in a training."""
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
+REST_SECONDS = 1.0
+"""And rests after this long."""
 
 
 class Engine:
@@ -218,6 +221,7 @@ class Engine:
     def _next_request(self) -> p.Request:
         """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
         nodes."""
+        rests = False
         while True:
             if self._views.is_stale and not self._inbox:
                 self._attempt(self._views.show_next, "WatchViews")
@@ -225,9 +229,13 @@ class Engine:
             settled = self._evaluator is None or self._evaluator.is_settled
             idle = self._warm and settled and self._pending is None
             try:
-                rests = idle and not self._views.waits
-                return self._inbox.take(None if rests else PAUSE_SECONDS)
+                if not idle or self._views.waits:
+                    return self._inbox.take(PAUSE_SECONDS)
+                return self._inbox.take(None if rests else REST_SECONDS)
             except queue.Empty:
+                if idle and not self._views.waits:
+                    give_back()
+                    rests = True
                 if not self._warm:
                     self._warm = True
                     self._attempt(warm_up, "WarmUp")

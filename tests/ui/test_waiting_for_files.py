@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nodeflow.document.io import flow, known_file
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.files import reading, shared_file
+from nodeflow.ui.core import gui_gc
 from nodeflow.ui.popups import dialogs, waiting
 from nodeflow.ui.popups.waiting import GivenUp, Waiting
 
@@ -331,3 +333,20 @@ def test_what_a_slice_raises_is_raised(window):
 
     with Waiting(window, "Wrong…") as wait, pytest.raises(ValueError, match="wrong"):
         wait.in_slices(steps())
+
+
+# ---- afterwards ---------------------------------------------------------------------------------
+
+
+def test_a_document_that_was_closed_is_freed_soon(window, path, qapp, monkeypatch):
+    collector = qapp.findChild(gui_gc.Collector)
+    given_back = []
+    monkeypatch.setattr(gui_gc, "give_back", lambda: given_back.append(True))
+    assert window.files.load(path)
+    closed = weakref.ref(window.workspace.root)
+    window.files.begin_empty()
+    QTest.qWait(1)
+    for _ in range(gui_gc.CLEAR_UP):
+        assert not given_back
+        collector.check()
+    assert given_back and closed() is None

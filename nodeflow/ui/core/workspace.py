@@ -40,6 +40,7 @@ from nodeflow.document.model.records import SUBGRAPH, Change, Edit, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.layers.layer import Layer
+from nodeflow.ui.core import gui_gc
 
 GROUP = "group"
 """What an optimizer becomes when it is unpacked."""
@@ -115,6 +116,7 @@ class Workspace(QObject):
         self._selection = ()
         self._optimizers = {n.id for n in document.nodes.values() if is_optimizer(n.op)}
         self.replaced.emit()
+        gui_gc.clear_up()
         self.announce_last()
         self.selected.emit(())
 

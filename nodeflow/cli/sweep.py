@@ -15,7 +15,7 @@ from typing import Any
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import duration, json_line, plural
-from nodeflow.cli.values import ArgumentProblem, split_assignment
+from nodeflow.cli.values import ArgumentProblem, ArgumentSyntax, split_assignment
 from nodeflow.document.analysis.dataset_node import allow_source
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import spec_texts, sweep_of
@@ -31,9 +31,10 @@ from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, Plan
 from nodeflow.sweeps.results import CANCELLED, FAILED, PRUNED, Result, correlations, ranked
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
-from nodeflow.sweeps.specs import Spec, spec_of
+from nodeflow.sweeps.specs import Spec, SpecProblem, spec_of
 from nodeflow.sweeps.sweep import Sweep, threads_each
 
+_FORM = "NODE.ATTR=SPEC, as in train.learning_rate=0.1..0.5"
 SHOWN = 10
 """Trials in the table at the end."""
 
@@ -50,6 +51,12 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
     arguments.settings = fixed
     document = load_document(arguments, environment)
     specs = specs or [spec for spec in map(_spec, spec_texts(document).items()) if spec]
+    if fixed and not specs:
+        raise SpecProblem(
+            f"{fixed[0]!r} is a single value, so nothing varies in this sweep",
+            hint="Give a list or a range: --set training.batch_size=[10, 20], "
+            "--set train.learning_rate=0.1..0.5.",
+        )
     for spec in specs:
         check_spec(document, spec)
         if spec.name.endswith(".source"):  # who writes a path into the command agrees to it
@@ -96,7 +103,10 @@ def _parted(settings: Sequence[str]) -> tuple[list[Spec], list[str]]:
     """What varies, and what is set in all trials."""
     specs, fixed = [], []
     for text in settings:
-        spec = _spec(split_assignment(text, "NODE.ATTR=SPEC"))
+        name, value = split_assignment(text, _FORM)
+        if not all(name.rpartition(".")):
+            raise ArgumentSyntax(f"{text!r} is not of the form {_FORM}")
+        spec = spec_of(name, value)
         if spec is None:
             fixed.append(text)
         else:

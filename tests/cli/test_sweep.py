@@ -80,6 +80,11 @@ def test_a_trial_that_fails_is_reported_and_the_rest_goes_on(nodeflow, kept: Pat
         (("--set", "nothing.here=[1, 2]"), "nothing"),
         (("--set", "training.epochs=[3, 0]"), "epochs must be at least 1, not 0"),
         (("--set", "training.epochs=1..3", "--trials", 3), "int:1..3"),
+        (
+            ("--set", "training.epochs=3"),
+            "'training.epochs=3' is a single value, so nothing varies",
+        ),
+        (("--set", f"{RATE}=abc"), "learning_rate must be a number, not 'abc'"),
         (("--set", f"{RATE}=[1, 2]", "--prune"), "Add --sampler optuna."),
         (("--set", f"{RATE}=[1, 2]", "--sampler", "random"), "Say how many are drawn"),
         (("--set", f"{RATE}=[1, 2]", "--sampler", "grid", "--trials", 2), "Leave one of them out"),
@@ -116,3 +121,10 @@ def test_optuna_on_the_command_line(nodeflow, kept: Path):
 def test_a_sweep_needs_runs(nodeflow):
     result = nodeflow("sweep", LINE, "--set", "training.epochs=[1, 2]")
     assert result.code == 1 and "NODEFLOW_RUNS is off" in result.err
+
+
+@pytest.mark.parametrize("text", ["x=abc", "x=[1, 2]", ".x=1..2", "x.=1..2"])
+def test_what_names_no_attribute_is_said_with_an_example(nodeflow, kept: Path, text):
+    result = nodeflow("sweep", LINE, "--set", text)
+    assert result.code == 2 and not kept.exists()
+    assert f"{text!r} is not of the form NODE.ATTR=SPEC, as in train.learning_rate=" in result.err

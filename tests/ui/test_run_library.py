@@ -72,3 +72,21 @@ def test_the_thread_ends_with_the_window(qapp, tmp_path, monkeypatch, qtbot):
     owner.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qtbot.waitUntil(lambda: not threads())
+
+
+def test_the_thread_ends_when_the_window_closes_and_does_what_it_was_asked(
+    tmp_path, monkeypatch, window, qtbot
+):
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    RunStore().close()
+    qtbot.waitUntil(lambda: not threads())
+    library = window.findChild(RunLibrary)
+    done = []
+    with qtbot.waitSignal(library._looked):
+        library.look()
+    assert len(threads()) == 1
+    library.ask("last", lambda store: done.append("last"))
+    window.close()
+    library.ask("late", lambda store: done.append("late"))
+    qtbot.waitUntil(lambda: not threads())
+    assert done == ["last"]

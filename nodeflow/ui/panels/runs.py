@@ -557,6 +557,7 @@ def _make(context: PanelContext) -> RunsPanel:
         context.messages,
         lambda: versions.on_canvas,
     )
+    context.files.closed.connect(context.overlays.library.close)
     context.link.training.connect(panel.on_event)
     past = context.link.past
     scrubber = Scrubber(past, context.link.ops, context.themes, of_runs=True)

@@ -65,11 +65,13 @@ class FileController(QObject):
         opened: a document was opened or begun, to be shown.
         data_chosen(path): a data file is to become a graph.
         model_chosen(path): a model of another program is to become one.
+        closed: the window closes.
     """
 
     opened = Signal()
     data_chosen = Signal(object)
     model_chosen = Signal(object)
+    closed = Signal()
 
     def __init__(
         self,
@@ -383,6 +385,7 @@ class FileController(QObject):
         self.recovery.close()
         self.weights.journal = None
         self.shared.close()
+        self.closed.emit()
 
     # ---- menus ------------------------------------------------------------------------------
 

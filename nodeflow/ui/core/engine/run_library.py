@@ -54,7 +54,7 @@ class RunLibrary(QObject):
         self._jobs = jobs
         self.destroyed.connect(lambda: jobs.put(None))  # a slot of its own would be gone by then
         self._thread: threading.Thread | None = None
-        self._is_looking = False
+        self._is_looking = self._is_closed = False
         self._stamp: Any = None
         self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
         self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
@@ -87,9 +87,17 @@ class RunLibrary(QObject):
         self.compared = ids[:MOST_COMPARED]
         self.compared_changed.emit()
 
+    @Slot()
+    def close(self) -> None:
+        """The window closes: the thread ends when what it does is done, and does no more."""
+        self._is_closed = True
+        self._jobs.put(None)
+
     # ---- the thread ---------------------------------------------------------------------------
 
     def _do(self, job: Callable[[], None]) -> None:
+        if self._is_closed:
+            return
         self._jobs.put(job)
         if self._thread is None:
             self._thread = threading.Thread(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from nodeflow.document.io import flow, flow_text
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, ReadRefused
+from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.resources import examples
 from tests.document.flow_mutations import composed, mutant
 from tests.volumes import is_nightly
@@ -92,6 +94,7 @@ def test_opening_takes_ten_times_the_size_of_a_file(tmp_path, content):
     times = float(child.stdout)
     print(f"{content.__name__}: {times:.2f} times {path.stat().st_size} bytes")
     assert 1 < times < MOST_TIMES
+    assert times * path.stat().st_size < flow_text.cost(path.read_bytes()), "the estimate"
 
 
 def outcome(text: str) -> str:
@@ -167,3 +170,24 @@ def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, 
         with pytest.raises(Enough):
             flow.load(path, stop)
         assert [share > most for share in seen] == [False] * (len(seen) - 1) + [True]
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", '""', '{"a":{}}', "0"])
+def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
+    tmp_path, monkeypatch, value
+):
+    """A small file of nothing but containers takes twenty times its size."""
+    path = tmp_path / "hostile.flow"
+    body = ",".join([value] * (300_000 // (len(value) + 1)))
+    path.write_text(f'{{"format": "nodeflow", "version": 2, "extra": [{body}]}}')
+    monkeypatch.setattr(flow, "LARGE", 0)
+    monkeypatch.setattr(flow, "decoded", lambda content: pytest.fail("it was read"))
+    with limited(ReadLimit(2_000_000)), pytest.raises(ReadRefused, match="may take 2 MB"):
+        flow.load(path)
+    monkeypatch.undo()
+    tracemalloc.start()
+    try:
+        assert len(flow.load(path).extra["extra"]) > 30_000
+        assert tracemalloc.get_traced_memory()[1] < flow_text.cost(path.read_bytes())
+    finally:
+        tracemalloc.stop()

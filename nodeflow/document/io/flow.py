@@ -14,9 +14,11 @@ from typing import Any
 from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.flow_text import (
     FORMAT,
+    LARGE,
     OFTEN,
     VERSION,
     Progress,
+    cost,
     decoded,
     ignore,
     parse,
@@ -48,7 +50,7 @@ from nodeflow.document.model.errors import (
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 from nodeflow.errors import SurfaceText
-from nodeflow.file_reading import within_memory
+from nodeflow.file_reading import allow, within_memory
 
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6
@@ -174,6 +176,8 @@ def _load(path: Path, progress: Progress) -> Document:
                 window="Drop it on the canvas to use it as a dataset.",
             ),
         )
+    if len(content) >= LARGE:
+        allow(cost(content), path)
     try:
         text = decoded(content)
     except UnicodeDecodeError:

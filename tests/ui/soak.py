@@ -26,6 +26,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nodeflow.ui.actions.binding import Blocked
+    from nodeflow.ui.actions.specs import ActionSpec
 
 GRAPHS = ("linear_regression", "spirals", "expression", "autoencoder", "mnist_layers")
 EDITS, TRAINED_S, PATIENCE_S = 12, 0.4, 60.0
@@ -123,6 +128,7 @@ class Session:
         self.random = random.Random(seed)
         self.folder = folder
         self.wrong: list[str] = []
+        self.trained = 0
         self.errors = ErrorHandler()
         self.errors.install(folder / "window.log")
         self.errors.failed.connect(self._on_failed)
@@ -130,7 +136,16 @@ class Session:
         self.window.resize(1280, 800)
         self.window.show()
         self.window.link.start()
+        self.window.link.training.connect(self._on_training)
+        self.window.actions_.refused.connect(self._on_refused)
         self.wait(lambda: self.window.link.is_up, "the engine")
+
+    def _on_training(self, event: object) -> None:
+        self.trained += type(event).__name__ == "Started"
+
+    def _on_refused(self, spec: ActionSpec, blocked: Blocked) -> None:
+        if spec.id == "train":
+            self.wrong.append(f"Train was refused: {blocked.reason}")
 
     def _on_failed(self, error: BaseException, text: str) -> None:
         self.wrong.append(text)
@@ -143,7 +158,8 @@ class Session:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise TimeoutError(f"waited too long for {what}")
+                state = self.window.link.state
+                raise TimeoutError(f"waited too long for {what}; the engine is {state or 'down'}")
             QApplication.processEvents()
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # as an event loop does
             time.sleep(0.002)
@@ -190,8 +206,10 @@ class Session:
     def train(self) -> None:
         """Train, pause, go on, and stop."""
         window = self.window
+        before = self.trained
         window.actions_.trigger("train")
-        self.wait(lambda: window.link.is_training, "a training")
+        # a short one may have begun and ended by the time anybody looks
+        self.wait(lambda: self.trained > before, "a training")
         self.pass_time(TRAINED_S)
         for _ in range(2):
             if window.link.is_training:

@@ -7,6 +7,7 @@ handles queued requests between chunks of steps.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import threading
@@ -70,7 +71,7 @@ READING = (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict, p.CheckGradients
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
 REST_SECONDS = 1.0
-"""And rests after this long."""
+"""And rests after this long: it clears up then."""
 
 
 class Engine:
@@ -125,7 +126,7 @@ class Engine:
         self._download = Download(self._send, self._opened)
         self._stop_predicting = threading.Event()
         self._gradients = GradientChecking(self._send)
-        self._warm = False
+        self._warm = self._has_garbage = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
             p.LoadPlugins: self._load_plugins,
@@ -234,13 +235,20 @@ class Engine:
                 return self._inbox.take(None if rests else REST_SECONDS)
             except queue.Empty:
                 if idle and not self._views.waits:
-                    give_back()
+                    self._clear_up()
                     rests = True
                 if not self._warm:
                     self._warm = True
                     self._attempt(warm_up, "WarmUp")
                 elif not idle:
                     self._attempt(self._settle, "Settle")
+
+    def _clear_up(self) -> None:
+        """Free what is left of a document before, of which much refers to itself."""
+        if self._has_garbage:
+            self._has_garbage = False
+            gc.collect()
+        give_back()
 
     def _settle(self) -> None:
         """Derive nodes again until a request arrives, then send the previews that need them."""
@@ -301,7 +309,7 @@ class Engine:
             self._epochs_done = 0
             self._views.forget()
             self._runs.forget()
-            give_back()
+            self._has_garbage = True
 
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 GRAPHS = ("linear_regression", "spirals", "expression", "autoencoder", "mnist_layers")
 EDITS, TRAINED_S, PATIENCE_S = 12, 0.4, 60.0
+REST_S = 1.5
+"""After which the engine has cleared up."""
 GROWTH = 1.05
 LEAST_CYCLES = 40
 """Before growth is judged: pools and caches fill up in the first ones."""
@@ -202,6 +204,7 @@ class Session:
         window.files.save()
         window.files.load(self.folder / "graphs" / f"{GRAPHS[0]}.flow")  # to compare like with like
         self.idle()
+        self.pass_time(REST_S)
 
     def train(self) -> None:
         """Train, pause, go on, and stop."""

@@ -147,3 +147,17 @@ def test_saves_of_one_file_come_one_after_the_other(path, tmp_path):
     for thread in threads:
         thread.join(20)
     assert [entry.split()[1] for entry in order] == ["begins", "ends", "begins", "ends"]
+
+
+def test_a_file_looks_different_once_time_or_size_are_others(tmp_path):
+    path = tmp_path / "graph.flow"
+    path.write_text("one")
+    known = KnownFile.read(path)
+    assert not known.looks_different
+    path.write_text("other")
+    assert known.looks_different
+    assert known.state() == "changed" and known.looks_different, "it is still another one"
+    path.write_text("one")
+    assert known.state() == "same" and not known.looks_different
+    path.unlink()
+    assert not known.looks_different and known.state() == "gone"

@@ -166,13 +166,13 @@ def test_it_is_told_once_and_asked_again_at_the_save(opened, path, elsewhere, qt
     edit(opened)
     elsewhere.save("theirs")
     come_back(opened, qtbot)
-    assert "unsaved changes" in opened.info.text
+    qtbot.waitUntil(lambda: "unsaved changes" in opened.info.text)
     opened.info.dismiss()
     come_back(opened, qtbot)
     assert opened.info.text == ""
     elsewhere.save("more")
     come_back(opened, qtbot)
-    assert "changed outside" in opened.info.text, "that is news"
+    qtbot.waitUntil(lambda: "changed outside" in opened.info.text)  # that is news
     asked: list[str] = []
     answer("Later", asked)
     qtbot.mouseClick(opened.info.choices["reload"], LEFT)

@@ -31,13 +31,18 @@ class KnownFile:
         self._status: tuple[int, ...] | None = None
         """Times, size and number at which the content was seen to be the known one."""
         self._found: tuple[int, ...] | None = None
+        self._same: tuple[int, ...] | None = None
+        """Those at which the content was the known one, though another may have the same."""
         self.seen: str | None = None
         """The digest that ``state`` found last."""
 
     @classmethod
     def read(cls, path: Path) -> KnownFile:
         """Returns the file as it is now; nothing is known of one that cannot be read."""
-        return cls(path, digest_of(path))
+        known = cls(path, None)
+        known.glance()  # before: who writes meanwhile is noticed
+        known.digest, known._same = digest_of(path), known._found
+        return known
 
     def state(self) -> State:
         """Compares the file with what is known; reads it only if its time or size is another."""
@@ -51,7 +56,13 @@ class KnownFile:
         if self.seen != self.digest:
             return "changed"
         self._status = status if _has_settled(status) else None
+        self._same = status
         return "same"
+
+    @property
+    def looks_different(self) -> bool:
+        """Whether time or size are others than those of the known content; false if it is gone."""
+        return self.glance() is None and self._found != self._same
 
     def glance(self) -> State | None:
         """Compares time and size alone; None if only the content can tell."""

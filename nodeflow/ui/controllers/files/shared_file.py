@@ -127,8 +127,8 @@ class SharedFile(QObject):
 
     @property
     def looks_changed(self) -> bool:
-        """As `is_changed`, without reading the file: what a thread has found."""
-        return self._known is not None and self._known.glance() is None and bool(self._told)
+        """As `is_changed`, by time and size alone."""
+        return self._known is not None and self._known.looks_different
 
     @Slot()
     def _on_change(self) -> None:

@@ -152,7 +152,7 @@ def test_coming_back_tells_of_another_version_and_reloads_it(opened, path, elsew
     opened.info.dismiss()
     elsewhere.save("theirs")
     come_back(opened, qtbot)
-    assert "changed outside" in opened.info.text
+    qtbot.waitUntil(lambda: "changed outside" in opened.info.text)
     assert [b.text() for b in opened.info.choices.values()] == ["Reload", "Compare…"]
     qtbot.mouseClick(opened.info.choices["reload"], LEFT)
     assert names(opened.workspace.document) == {"first", "theirs"}

@@ -63,6 +63,18 @@ class Op(NodeDeclaration):
     widens = True
     """`evaluate` hands it float16 and bfloat16 as float32, and rounds what it returns."""
 
+    run_time: tuple[str, ...] = ()
+    """Attributes of a macro op whose values a training may change between two steps."""
+
+    def constants(self, attrs: Mapping[str, Any]) -> Mapping[str, tuple[str, float]]:
+        """The constants that it derives for them: name -> (attribute, value)."""
+        values = {name: attrs.get(name) for name in self.run_time}
+        return {name: (name, float(v)) for name, v in values.items() if v is not None}
+
+    def for_edits(self, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Op:
+        """The op that computes the same, to the bit, and has `run_time` attributes; or this one."""
+        return self
+
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Refuse inputs by where they come from, which types do not tell.
 

@@ -474,7 +474,8 @@ class Engine:
 
     def _task(self) -> Task:
         """The current document, built for a run that later edits do not change."""
-        return Task(copied(self._document), base_dir=self._folder, opened=self._opened)
+        document = copied(self._document)
+        return Task(document, base_dir=self._folder, opened=self._opened, for_edits=True)
 
     def _train(self, request: p.Train) -> None:
         task, evaluator = self._task(), self._current()

@@ -198,13 +198,16 @@ class LiveEdits:
         Raises:
             NodeflowError: it cannot be trained.
         """
-        task = Task(document, base_dir=self._places.folder, opened=self._places.opened)
+        places = self._places
+        task = Task(document, base_dir=places.folder, opened=places.opened, for_edits=True)
         training = task.training(breakpoints=True)
         current = self.current
         ids = variable_ids(task.build)
         known = content_of(current.training, current.ids)
         content = content_of(training, ids)
         fits = same_batches(current.training, training)
+        if content.learned == known.learned:
+            self._numbers.follow_build(task.build, training)
         if content == known and fits:
             self._drop(self._control.offer(None))
             return p.EditState()

@@ -104,13 +104,25 @@ class Optimizer(Op):
     )  # fmt: skip
     """What every optimizer can do besides."""
 
+    LIMITS = ("clip_value", "clip_norm", "weight_decay")
+    """Further attributes that become constants where they are set: 0 and none are no nodes."""
+
     def __init_subclass__(cls) -> None:
+        cls.run_time = (*cls.numbers, *Optimizer.LIMITS)
         if "inputs" not in cls.__dict__:
             names = [n for n in (*cls.numbers, *cls.others) if n != "learning_rate"]
             ports = (
                 number_port(n, n, "Overrides the attribute, anew in each step.") for n in names
             )
             cls.inputs = (*Optimizer.inputs, *ports)
+
+    def constants(self, attrs: Mapping[str, Any]) -> Mapping[str, tuple[str, float]]:
+        found = dict(super().constants(attrs))
+        if not attrs.get("weight_decay"):
+            found.pop("weight_decay", None)
+        if "clip_value" in found:
+            found["least_value"] = "clip_value", -found["clip_value"][1]
+        return found
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         for index, type_ in enumerate(types):
@@ -207,6 +219,10 @@ class Updates:
         for dtype in dict.fromkeys(v.dtype for _, v in pairs):
             for attr in op.numbers:
                 self.share_number(attr, dtype)
+            for name, (attr, value) in op.constants(self.attrs).items():
+                if attr in op.LIMITS:
+                    constant = self.graph.apply("constant", value=value, dtype=dtype, name=name)
+                    self.share(name, constant)
             op.prepare(self, dtype)
         clipped = self._clip([g for g, _ in pairs])
         for gradient, (whole, variable) in zip(clipped, pairs, strict=True):
@@ -234,11 +250,9 @@ class Updates:
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         """Each element limited, then all together scaled down to the limit of their length."""
-        if (limit := self.attrs["clip_value"]) is not None:
-            gradients = [
-                F.clip_by_value(g, min=-limit, max=limit, name="clipped") for g in gradients
-            ]
-        if (limit := self.attrs["clip_norm"]) is None:
+        if self.attrs["clip_value"] is not None:
+            gradients = [self._limited(gradient) for gradient in gradients]
+        if self.attrs["clip_norm"] is None:
             return gradients
         dtype = gradients[0].dtype
         squares = [_as(F.reduce_sum(F.square(g)), dtype) for g in gradients]
@@ -246,14 +260,20 @@ class Updates:
         for square in squares[1:]:
             total = total + square
         norm = F.sqrt(total, name="gradient_norm")
-        scale = F.divide(limit, F.maximum(norm, limit), name="clip_scale")
+        most = self.shared("clip_norm", norm.dtype)
+        scale = F.divide(most, F.maximum(norm, most), name="clip_scale")
         return [F.multiply(g, _as(scale, g.dtype), name="clipped") for g in gradients]
+
+    def _limited(self, gradient: Tensor) -> Tensor:
+        least = self.shared("least_value", gradient.dtype)
+        return F.clip(gradient, least, self.shared("clip_value", gradient.dtype), name="clipped")
 
     def decayed(self, variable: Tensor) -> Tensor:
         """Loshchilov and Hutter, 2019: apart from the gradient, so that nothing rescales it."""
         if not self.attrs["weight_decay"]:
             return variable
-        shrink = self.shared("learning_rate", variable.dtype) * self.attrs["weight_decay"]
+        decay = self.shared("weight_decay", variable.dtype)
+        shrink = self.shared("learning_rate", variable.dtype) * decay
         return F.multiply(variable, 1 - shrink, name="decayed")
 
     def _keep_average(self, variable: Tensor, new: Tensor) -> None:

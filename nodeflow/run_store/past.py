@@ -186,7 +186,7 @@ def _task(
         document.path = Path(run.file)
         document.allowed = remembered(document.path)
     document.allow(*allow_data)
-    return Task(document, **how)
+    return Task(document, **how, for_edits=True)
 
 
 def _training(task: Task, kept: KeptPast) -> Training:

@@ -519,10 +519,12 @@ class _Loop:
         others, self.session.runs = self.session.runs, self.at.runs
         if self.session.tiers is not None:
             self.session.tiers.step = self.session.steps_of(self.optimizers)
+        numbers = self.numbers.feeds_measuring(self.at.step, [m.tensor for m in due])
+        training = replace(self.training, feeds={**numbers, **self.training.feeds})
         with self.averages.used() if self.averages and due else nullcontext():
             for split in dict.fromkeys(m.split for m in due):
                 chosen = [m for m in due if m.split == split]
-                values = evaluate(self.session, self.training, [m.tensor for m in chosen], split)
+                values = evaluate(self.session, training, [m.tensor for m in chosen], split)
                 measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
         self.at.runs = self.session.runs
         self.session.runs = max(others, self.at.runs)

@@ -1,4 +1,4 @@
-"""The numbers of an optimizer that may change while it trains, such as the learning rate.
+"""The numbers of nodes that may change while a training runs, such as the learning rate.
 
 They are fed to each step like any other tensor, so a change needs no plan and no kernel, and a step
 has the bits that it has in a training which has that number from the start.
@@ -6,7 +6,7 @@ has the bits that it has in a training which has that number from the start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ class Fed(Protocol):
 
 
 class Numbers:
-    """The numbers of the optimizers that a training runs, and all their changes.
+    """The numbers that a training runs with (`Op.run_time`), and all their changes.
 
     Args:
         optimizer: what each step of the training runs.
@@ -35,20 +35,25 @@ class Numbers:
 
     Attributes:
         changes: in order; another thread may read them.
-        optimizers: by name.
+        owners: the nodes that have them, by name.
     """
 
     def __init__(self, optimizer: Node, values: Mapping[str, float] | None = None) -> None:
         self.changes: list[NumberChanged] = []
-        self.optimizers = {n.name: n for n in ancestors([optimizer]) if isinstance(n.op, Optimizer)}
-        self._tensors: dict[tuple[str, str], list[Tensor]] = {}
+        self.owners: dict[str, Node] = {}
+        self._tensors: dict[tuple[str, str], list[tuple[Tensor, str]]] = {}
+        graph = optimizer.graph
         for node in ancestors([optimizer]):
-            if node.op.id == "constant" and node.made_by in self.optimizers:
-                owner = self.optimizers[node.made_by]
-                attr = _attr_of(owner, node)
-                if attr is not None:
-                    self._tensors.setdefault((owner.name, attr), []).append(node.outputs[0])
-        self._first = {key: float(self.optimizers[key[0]].attrs[key[1]]) for key in self._tensors}
+            name = node.made_by
+            if node.op.id != "constant" or name is None or name not in graph:
+                continue
+            owner = graph.node(name)
+            found = _constant_of(owner, node) if owner.op.run_time else None
+            if found is not None:
+                constant, attr = found
+                self.owners[owner.name] = owner
+                self._tensors.setdefault((owner.name, attr), []).append((node.outputs[0], constant))
+        self._first = {key: float(self.owners[key[0]].attrs[key[1]]) for key in self._tensors}
         for name, value in (values or {}).items():
             node, _, attr = name.rpartition(".")
             if (node, attr) in self._first:
@@ -58,8 +63,8 @@ class Numbers:
         """A number that may be set.
 
         Raises:
-            AttributeProblem: the optimizer has no such number, it comes from a wire, or it is out
-                of range.
+            AttributeProblem: the node has no such number, it comes from a wire, or it is out of
+                range.
         """
         if (node, attr) not in self._tensors:
             known = [f"{n}.{a}" for n, a in self._tensors]
@@ -67,7 +72,15 @@ class Numbers:
                 f"{node}.{attr} does not change while training",
                 hint=suggest(f"{node}.{attr}", known),
             )
-        return float(self.optimizers[node].op.attr(attr).check(value))
+        checked = self.owners[node].op.attr(attr).check(value)
+        if checked is None or attr not in self._set_by(node, {attr: float(checked)}):
+            raise AttributeProblem(f"{node}.{attr} is another graph when it is {value}")
+        return float(checked)
+
+    def _set_by(self, node: str, values: Mapping[str, float]) -> set[str]:
+        """The attributes of a node that are constants, where it has these values."""
+        owner = self.owners[node]
+        return {attr for attr, _ in owner.op.constants({**owner.attrs, **values}).values()}
 
     def set(self, step: int, node: str, attr: str, value: Any) -> NumberChanged | None:
         """Note a number that all steps after ``step`` have; None where they have it already.
@@ -87,7 +100,7 @@ class Numbers:
         """All numbers in the step that follows ``step``, by node and attribute."""
         found = dict(self._first)
         for change in self.changes:
-            if change.step <= step:
+            if change.step <= step and (change.node, change.attr) in found:
                 found[change.node, change.attr] = change.value
         return found
 
@@ -102,20 +115,37 @@ class Numbers:
         return {
             f"{node}.{attr}": value
             for (node, attr), value in self.after(step).items()
-            if value != float(self.optimizers[node].attrs[attr])
+            if value != float(self.owners[node].attrs[attr])
         }
 
     def fed(self) -> dict[Tensor, str]:
-        """The tensors that are fed, with the attribute that each one is."""
-        return {t: attr for (_, attr), tensors in self._tensors.items() for t in tensors}
+        """The tensors that are fed, with the constant of its node that each one is."""
+        return {t: constant for tensors in self._tensors.values() for t, constant in tensors}
 
     def feeds(self, step: int) -> dict[Tensor, np.ndarray]:
         """What is fed to the step that follows ``step``."""
+        attrs: dict[str, dict[str, Any]] = {n: dict(o.attrs) for n, o in self.owners.items()}
+        for (node, attr), value in self.after(step).items():
+            attrs[node][attr] = value
+        constants = {n: owner.op.constants(attrs[n]) for n, owner in self.owners.items()}
         return {
-            tensor: np.array(value, numpy_dtype(tensor.dtype))
-            for key, value in self.after(step).items()
-            for tensor in self._tensors[key]
+            tensor: np.array(constants[node][constant][1], numpy_dtype(tensor.dtype))
+            for (node, _), tensors in self._tensors.items()
+            for tensor, constant in tensors
         }
+
+    def feeds_measuring(self, step: int, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
+        """Those of them that tensors outside of steps depend on: none of optimizers and dropout."""
+        needed = ancestors([tensor.node for tensor in tensors])
+        return {
+            tensor: value
+            for tensor, value in self.feeds(step).items()
+            if tensor.node in needed and not self._only_in_steps(tensor.node)
+        }
+
+    def _only_in_steps(self, constant: Node) -> bool:
+        op = self.owners[constant.made_by or ""].op
+        return op.random or isinstance(op, Optimizer)
 
     def feed(self, stepper: Fed, step: int) -> None:
         """Give a stepper the numbers of the step that follows ``step``."""
@@ -123,13 +153,12 @@ class Numbers:
             stepper.feed(tensor, value)
 
 
-def _attr_of(owner: Node, constant: Node) -> str | None:
-    """The number that a derived constant holds: ``Adam/beta1`` and, of another dtype,
+def _constant_of(owner: Node, constant: Node) -> tuple[str, str] | None:
+    """Which constant of a node it is, and of which attribute: ``Adam/beta1`` and, of another dtype,
     ``Adam/beta1_1``."""
-    assert isinstance(owner.op, Optimizer)
     name = constant.name.removeprefix(f"{owner.name}/")
-    for attr in owner.op.numbers:
-        rest = name.removeprefix(attr)
-        if name.startswith(attr) and (not rest or (rest[:1] == "_" and rest[1:].isdecimal())):
-            return attr
+    for known, (attr, _) in owner.op.constants(owner.attrs).items():
+        rest = name.removeprefix(known)
+        if name.startswith(known) and (not rest or (rest[:1] == "_" and rest[1:].isdecimal())):
+            return known, attr
     return None

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.document.build.task import Task
+from nodeflow.document.diff.facts import copied
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
+from nodeflow.host.live_numbers import LiveNumbers
 from nodeflow.ops import REGISTRY
 from nodeflow.train import events
+from nodeflow.train.control import Control
 from tests.host.conftest import Talk
 
 
@@ -295,3 +299,58 @@ def test_the_run_has_every_graph_and_its_steps_are_the_same_again(talk, data):
             assert float(shown.go_to(step).run("loss")) == live.losses[step - 1]
             assert (shown.run("act").min() == 0) == (step <= edited.step)
         assert shown.differs_from is None
+
+
+def test_numbers_count_from_the_next_step_on_without_another_graph(talk, data):
+    document = network()
+    gaps = commands.add_node(document, "dropout", (0, 0), name="gaps", attrs={"rate": 0.3})
+    near = commands.add_node(document, "clip_by_value", (0, 0), name="near", attrs={"max": 5.0})
+    commands.connect(document, node(document, "act"), "out", gaps, "x")
+    commands.connect(document, gaps, "out", near, "x")
+    commands.connect(document, near, "out", node(document, "result"), "x")
+    commands.set_attr(document, node(document, "step"), "clip_norm", 2.0)
+    live = Live(talk, document, data)
+    for name, attr, value in (
+        ("gaps", "rate", 0.0),
+        ("near", "max", 1.0),
+        ("gaps", "rate", 1.0),
+        ("step", "clip_norm", 0.5),
+        ("near", "min", -1.0),
+    ):
+        commands.set_attr(document, node(document, name), attr, value)
+        changed = live.wait_for(events.NumberChanged, events.Edited)
+        assert (changed.node, changed.attr, changed.value) == (name, attr, value)
+        live.later()
+    commands.set_attr(document, node(document, "near"), "min", 7.0)  # above max: a problem
+    live.wait_for_state("invalid")
+    commands.set_attr(document, node(document, "near"), "min", 0.5)
+    assert live.wait_for(events.NumberChanged).value == 0.5
+    live.later()
+    live.stop()
+    (run,) = nf.runs()
+    with run.at(1) as shown:
+        for step in (len(live.losses), changed.step, 5):
+            assert float(shown.go_to(step).run("loss")) == live.losses[step - 1]
+        assert shown.differs_from is None
+
+
+def test_numbers_inside_of_layers_are_found_once_they_are_built():
+    document = Document()
+    x = commands.add_node(document, "constant", (0, 0), name="x", attrs={"value": [[1.0, 2.0]]})
+    given = {"units": 3, "rate": 0.2}
+    block = commands.add_node(document, "layers/residual_dense", (0, 0), name="block", attrs=given)
+    loss = commands.add_node(document, "reduce_mean", (0, 0), name="loss")
+    step = commands.add_node(document, "adam", (0, 0), name="step")
+    commands.connect(document, x, "out", block, "x")
+    commands.connect(document, block, "out", loss, "x")
+    commands.connect(document, loss, "out", step, "loss")
+    commands.set_training(document, optimizer=step, loss=loss)
+    before = Task(document, for_edits=True)
+    control = Control()
+    numbers = LiveNumbers(before.build, before.training(), control)
+    copy = copied(document)
+    commands.rename(copy, block, "other")
+    commands.set_attr(copy, block, "rate", 0.7)
+    after = Task(copy, for_edits=True)
+    numbers.follow_build(after.build, after.training())
+    assert list(control.take_numbers()) == [("block/dropout", "rate", 0.7)]

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.document.build.task import Task
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.engine.compiler.cache import statistics
 from nodeflow.engine.plan import plan as planning
 from nodeflow.engine.session import Session
 from nodeflow.errors import AttributeProblem
+from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, NumberChanged, Steps, as_json
 from nodeflow.train.loop import train
@@ -83,6 +88,9 @@ def test_momentum_with_other_numbers_is_the_formula_with_them(tier):
 
 NUMBERS = [
     ("gradient_descent", "learning_rate"),
+    ("gradient_descent", "clip_value"),
+    ("momentum", "clip_norm"),
+    ("adamw", "weight_decay"),
     ("momentum", "momentum"),
     ("momentum", "learning_rate"),
     ("adam", "learning_rate"),
@@ -97,7 +105,9 @@ NUMBERS = [
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_step_has_the_bits_of_a_training_with_the_number(rule, attr, value):
     """Changed before the second step, and so from the start, zero and one included."""
-    graph, training = task(rule)
+    limits = {attr: 0.7} if attr in Optimizer.LIMITS else {}
+    value = value or (1e-30 if limits else 0.0)  # none and 0 of a limit are another graph
+    graph, training = task(rule, **limits)
     before, _, _ = trained(graph, training, {})
     state = dict(before.variables.items())
 
@@ -113,7 +123,104 @@ def test_a_step_has_the_bits_of_a_training_with_the_number(rule, attr, value):
                 break
         return {name: array.tobytes() for name, array in session.variables.items()}
 
-    assert second({}, change=True) == second({attr: value}, change=False)
+    assert second(limits, change=True) == second({attr: value}, change=False)
+
+
+def regular(rate: float = 0.4, low: float = -0.5, high: float = 0.5) -> tuple[Task, Training]:
+    """A document with dropout and clipped values."""
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    x, w = add("constant", "x", value=np.eye(6).tolist()), add("variable", "w", shape=[6, 3])
+    commands.set_attr(document, w, "initializer", {"op": "random_normal", "stddev": 1.0})
+    product, clipped = add("matmul", "product"), add("clip_by_value", "clipped", min=low, max=high)
+    gaps, squared = add("dropout", "gaps", rate=rate), add("square", "squared")
+    loss, step = add("reduce_mean", "loss"), add("momentum", "train", learning_rate=0.5)
+    for source, target, port in (
+        (x, product, "x"), (w, product, "y"), (product, clipped, "x"), (clipped, gaps, "x"),
+        (gaps, squared, "x"), (squared, loss, "x"), (loss, step, "loss"),
+    ):  # fmt: skip
+        commands.connect(document, source, "out", target, port)
+    metric = {"node": clipped_mean(document, clipped), "split": "train"}
+    commands.set_training(document, optimizer=step, loss=loss, epochs=40, metrics=[metric])
+    found = Task(document, for_edits=True)
+    return found, found.training()
+
+
+def clipped_mean(document: Document, clipped: str) -> str:
+    mean = commands.add_node(document, "reduce_max", (0, 0), name="largest")
+    commands.connect(document, clipped, "out", mean, "x")
+    return mean
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+@pytest.mark.parametrize(
+    ("changes", "attrs"),
+    [
+        ([("gaps", "rate", 0.0)], {"rate": 0.0}),
+        ([("gaps", "rate", 1.0)], {"rate": 1.0}),
+        ([("gaps", "rate", 0.15)], {"rate": 0.15}),
+        ([("clipped", "max", 0.0)], {"high": 0.0}),
+        ([("clipped", "max", 1.0), ("clipped", "min", 0.0)], {"high": 1.0, "low": 0.0}),
+    ],
+)
+def test_dropout_and_clipping_have_the_bits_of_a_training_with_the_number(changes, attrs, tier):
+    def run(attrs: dict[str, float], changes: list[tuple[str, str, float]]) -> list[bytes]:
+        built, training = regular(**attrs)
+        session, control = Session(built.graph, tier=tier, seed=1), Control()
+        session.initialize()
+        for change in changes:
+            control.set_number(*change)
+        found = []
+        for event in train(session, training, control):
+            if isinstance(event, Steps):
+                found.append(event.losses.tobytes())
+            if isinstance(event, Epoch):
+                found.append(np.float64(event.metrics["largest"]).tobytes())
+        return [*found, session.variables["w"].tobytes()]
+
+    assert run({}, changes) == run(attrs, [])
+    assert run({}, changes) != run({}, [])
+
+
+def test_what_can_be_edited_has_the_same_bits():
+    built, training = regular()
+    plain = Task(built.document)
+    assert plain.graph.node("clipped").op is not built.graph.node("clipped").op
+    found = []
+    for graph, once in ((built.graph, training), (plain.graph, plain.training())):
+        session, losses, _ = trained(graph, once, {})
+        found.append((losses.tobytes(), session.variables["w"].tobytes()))
+    assert found[0] == found[1]
+
+
+def test_a_sweep_through_zero_and_one_plans_and_compiles_nothing(monkeypatch):
+    made, original = [], planning.run_passes
+    monkeypatch.setattr(
+        planning, "run_passes", lambda *a, **k: (made.append(1), original(*a, **k))[1]
+    )
+    built, training = regular()
+    session, control = Session(built.graph, tier="compiled", seed=1), Control()
+    session.initialize()
+    values = iter([
+        (node, attr, value)
+        for node, attr in (("train", "learning_rate"), ("train", "momentum"), ("gaps", "rate"),
+                           ("clipped", "max"), ("clipped", "min"))
+        for value in (0.0, 1.0, 0.25)
+        if (attr, value) != ("min", 1.0)
+    ])  # fmt: skip
+    noted, counts = [], []
+    for event in train(session, training, control):
+        if isinstance(event, NumberChanged):
+            noted.append(event)
+        if isinstance(event, Epoch):
+            counts.append((len(made), *statistics().values()))
+            if event.epoch >= 2 and (change := next(values, None)) is not None:
+                control.set_number(*change)
+    assert len(noted) >= 13 and counts[1][0] > 0
+    assert set(counts[1:]) == {counts[1]}
 
 
 def test_nothing_is_planned_or_compiled_for_a_change(monkeypatch):

@@ -32,6 +32,7 @@ def build(
     partial: bool = False,
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
+    for_edits: bool = False,
 ) -> Build:
     """Returns the graph of a document.
 
@@ -40,6 +41,7 @@ def build(
         partial: leave out what has problems; otherwise the first error is raised.
         base_dir: where relative data paths start; default: the document's folder.
         analysis: of this document and up to date, if there is one already.
+        for_edits: for a training that can be edited while it goes on; its bits are the same.
 
     Raises:
         UnknownName: `only` names a node that is not there.
@@ -48,7 +50,7 @@ def build(
     flat = flatten(doc)
     if flat.document is not doc or analysis is None:
         analysis = Analysis(flat.document, base_dir=base_dir)
-    result = Build(doc, flat, analysis)
+    result = Build(doc, flat, analysis, for_edits=for_edits)
     fill(result, only=only, partial=partial)
     return result
 

@@ -45,6 +45,7 @@ class Build:
             None where it has to be looked for (see `why_muted`).
         found: id -> the problems and warnings that only building finds.
         passed: name of a dot or bypassed node -> output port -> the tensor it passes on.
+        for_edits: attributes that a training can change are constants (`Op.for_edits`).
     """
 
     source: Document
@@ -60,6 +61,7 @@ class Build:
     muted: dict[str, Problem | None] = field(default_factory=dict)
     found: dict[str, list[Problem]] = field(default_factory=dict)
     passed: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    for_edits: bool = False
 
     @property
     def document(self) -> Document:

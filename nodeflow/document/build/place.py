@@ -107,6 +107,8 @@ def add(build: Build, record: NodeRecord) -> None:
         return
     op = REGISTRY.lookup(record.op)
     inputs, controls = sources_of(build, record)
+    if build.for_edits:
+        op = op.for_edits(inputs, record.attrs)
     try:
         device = build.graph.device(device_of(record) or None)
         with device, warnings.catch_warnings(record=True) as said:

@@ -59,6 +59,7 @@ class Task:
         file: that the document was read from, if it was.
         whole: data sets are opened with all rows in the order of their files, as the split ``all``,
             and labels may be missing: for predictions.
+        for_edits: as of `build`.
 
     A node with a problem is left out; asking for it raises that problem. Where ``preview_bytes``
     is set, it is a preview that data sets are opened for, and reading a file may take no more.
@@ -75,6 +76,7 @@ class Task:
         opened: dict[Any, DataSplits] | None = None,
         whole: bool = False,
         file: Path | None = None,
+        for_edits: bool = False,
     ) -> None:
         self.document = document
         self.file = file
@@ -82,7 +84,9 @@ class Task:
         self.preview_bytes: int | None = None
         self.data_dir = data_dir
         self.base_dir = document_folder(document, base_dir)
-        self.build = built or build(document, base_dir=self.base_dir, partial=True)
+        self.build = built or build(
+            document, base_dir=self.base_dir, partial=True, for_edits=for_edits
+        )
         self.graph = self.build.graph
         self._opened = {} if opened is None else opened
         self._pictures: dict[int, tuple[int, int]] | None = None

@@ -143,6 +143,12 @@ class Dropout(Composed):
         SEED,
     )  # fmt: skip
 
+    run_time = ("rate",)
+
+    def constants(self, attrs: Mapping[str, Any]) -> Mapping[str, tuple[str, float]]:
+        rate = float(attrs["rate"])
+        return {"rate": ("rate", rate), "scale": ("rate", 1 / (1 - rate) if rate < 1 else 0.0)}
+
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x = types[0]
         check_flag(types[1:2])
@@ -162,12 +168,16 @@ class Dropout(Composed):
         return x
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        x, rate, seed = inputs[0], attrs["rate"], attrs["seed"]
+        x, seed = inputs[0], attrs["seed"]
         training = inputs[1] if len(inputs) > 1 else training_flag(x.graph)
-        scale = 1 / (1 - rate) if rate < 1 else 0.0
         if len(inputs) > 3:
             rate = inputs[3]
             scale = F.where(rate < 1, 1 / (1 - rate), 0, name="scale")
+        else:
+            rate, scale = (
+                x.graph.apply("constant", value=value, dtype=x.dtype, name=name)
+                for name, (_, value) in self.constants(attrs).items()
+            )
         noise, wired = attrs["noise_shape"], inputs[2] if len(inputs) > 2 else None
         if wired is not None and wired.shape == (0,):
             noise = wired = None

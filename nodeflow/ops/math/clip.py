@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from nodeflow.errors import AttributeProblem, LiteralError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import NUMBERS, TensorType, literal
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
+from nodeflow.ops.composed import Composed
 from nodeflow.ops.elementwise import Elementwise, define
 from nodeflow.ops.math.arithmetic import larger, smaller
 from nodeflow.ops.samples import values
@@ -65,6 +66,11 @@ class ClipByValue(Elementwise):
         }[tuple(sorted(bounds, reverse=True))]  # fmt: skip
         return lowering.Elementwise(formula, ("x",), bounds)
 
+    def for_edits(self, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Op:
+        given = inputs[0].type.is_float if inputs and inputs[0] is not None else False
+        bounds = {**{attr.name: attr.default for attr in self.attrs}, **attrs}
+        return CLIP_FOR_EDITS if given and None not in bounds.values() else self
+
     def samples(self) -> Iterator[Sample]:
         yield from super().samples()
         for min, max in ((None, 0.5), (-0.5, None), (None, None)):
@@ -72,7 +78,7 @@ class ClipByValue(Elementwise):
         yield Sample((np.array([2**53 - 1, 2**53, 2**53 + 1]),), {"min": 0, "max": 2**53 + 1})
 
 
-REGISTRY.register(
+CLIP_BY_VALUE = REGISTRY.register(
     ClipByValue(
         "clip_by_value",
         "x limited to the range from min to max.\n\nNaN stays NaN. Bounds that are tensors have an "
@@ -87,6 +93,29 @@ REGISTRY.register(
         keywords=KEYWORDS,
     )
 )
+
+
+class ClipForEdits(Composed):
+    """The same, to the bit, with bounds that a training can change."""
+
+    id = CLIP_BY_VALUE.id
+    doc, category, keywords = CLIP_BY_VALUE.doc, CLIP_BY_VALUE.category, KEYWORDS
+    inputs, attrs = CLIP_BY_VALUE.inputs, CLIP_BY_VALUE.attrs
+    run_time = ("min", "max")
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Any:
+        return CLIP_BY_VALUE.infer(*types, **attrs)
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        (x,) = inputs
+        low, high = (
+            x.graph.apply("constant", value=value, dtype=x.dtype, name=name)
+            for name, (_, value) in self.constants(attrs).items()
+        )
+        return F.clip(x, low, high)
+
+
+CLIP_FOR_EDITS = ClipForEdits()
 define(
     "clip",
     "x limited to the range from low to high, which are tensors.\n\nThe three shapes broadcast as "

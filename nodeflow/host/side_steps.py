@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,13 +108,11 @@ class SideSteps:
     def _open(self, request: p.OpenRun, text: str) -> None:
         try:
             found = self._runs.open(request.run)
-        except NodeflowError as error:
-            self._send(p.Failed(request.request, "OpenRun", p.ErrorData.of(error)))
-            return
-        per_epoch, many = found.past.steps_per_epoch, differences(found, text)
-        span = found.first, found.last, per_epoch
-        opened = p.RunOpened(request.request, request.run, *span, found.differing, many)
-        self._send(opened)
+            span = found.first, found.last, found.past.steps_per_epoch
+            many = differences(found, text)
+            self._send(p.RunOpened(request.request, request.run, *span, found.differing, many))
+        except Exception as error:  # whatever it is, the thread goes on, and the window hears of it
+            self._send(p.Failed(request.request, "OpenRun", _data(error)))
 
     def _answer(self, asked: p.FetchStep) -> None:
         def given_up() -> bool:
@@ -124,8 +123,8 @@ class SideSteps:
             self._send(found.tensor(asked.name, asked.request))
         except Cancelled:
             pass
-        except NodeflowError as error:
-            self._send(p.Failed(asked.request, "FetchStep", p.ErrorData.of(error)))
+        except Exception as error:
+            self._send(p.Failed(asked.request, "FetchStep", _data(error)))
 
     def _bring_next(self, follow: _Following) -> None:
         run, request = follow.left[0], follow.request
@@ -140,9 +139,8 @@ class SideSteps:
             answer = p.RunAtStep(request.request, run, request.step, preview, found.notices)
         except Cancelled:
             return
-        except NodeflowError as error:
-            data = p.ErrorData.of(error)
-            answer = p.RunAtStep(request.request, run, request.step, error=data)
+        except Exception as error:
+            answer = p.RunAtStep(request.request, run, request.step, error=_data(error))
         follow.left.pop(0)
         self._send(answer)
 
@@ -188,3 +186,8 @@ class SideSteps:
         while len(self._replays) > MOST_REPLAYS:
             self._replays.popitem(last=False)[1].close()
         return self._replays[run]
+
+
+def _data(error: Exception) -> p.ErrorData:
+    details = "" if isinstance(error, NodeflowError) else traceback.format_exc()
+    return p.ErrorData.of(error, details)

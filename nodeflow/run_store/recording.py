@@ -130,8 +130,11 @@ class Recording:
             self._writer.finish()
 
     def copying(self, most: int = MOST) -> dict[str, Any]:
-        """What `train` takes so that copies of the variables are made and kept, at most so many."""
-        return {"snapshots": Snapshots(most=most), "remember": self.remember}
+        """What `train` takes so that copies of the variables are made and kept, at most so many.
+
+        While it trains there are twice as many, dense near its end; those that stay are even.
+        """
+        return {"snapshots": Snapshots(most=2 * most), "remember": self.remember}
 
     def remember(self, past: Past) -> None:
         """Keep some copies of the variables at the end, from which steps are computed again."""

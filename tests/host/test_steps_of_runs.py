@@ -146,3 +146,14 @@ def test_the_order_of_a_step_begins_with_what_is_there(talk):
         source, target = (document.nodes[i].name for i in (wire.source, wire.target))
         if source in at and target in at:
             assert at[source] <= at[target], (source, target)
+
+
+def test_a_damaged_file_of_copies_fails_and_the_engine_goes_on(talk, tmp_path):
+    trained(talk, 0.1)
+    (run,) = nf.runs()
+    path = tmp_path / "runs" / run.id / "past.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    talk.send(p.OpenRun(run.id, 7))
+    assert "damaged" in talk.wait_for(p.Failed).error.message
+    talk.send(p.FetchStep("w", "", 5, 8))
+    assert tensor(talk, 8).past == 5

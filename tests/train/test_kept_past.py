@@ -69,3 +69,14 @@ def test_copies_that_stay_lie_at_most_twice_as_far_apart_as_even_ones():
         kept = [steps[i] for i in chosen]
         assert len(kept) <= MOST and kept[0] == 0 and kept[-1] == last
         assert max(np.diff(kept), default=0) <= 2 * even + 1
+
+
+def test_a_copy_that_is_not_whole_is_an_error(tmp_path: Path):
+    graph, training = everything()
+    found = ran(training, graph, "reference", 10, every=5)
+    kept = KeptPast.of(found.past)
+    arrays = [dict(copy) for copy in kept.arrays]
+    arrays[-1].popitem()
+    replace(kept, arrays=arrays).save(tmp_path / "past")
+    with pytest.raises(FileProblem, match="not whole"):
+        load_past(tmp_path / "past")

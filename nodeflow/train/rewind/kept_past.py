@@ -215,12 +215,10 @@ def load_past(path: Path) -> KeptPast:
         about = content["about"]
         for name in _ABOUT:
             _ = about[name]
-        return KeptPast(
-            about,
-            _named(arrays, f"{STILL}/"),
-            states,
-            [_named(arrays, prefix) for prefix in prefixes],
-        )
+        copies = [_named(arrays, prefix) for prefix in prefixes]
+        if not copies or any(copy.keys() != copies[0].keys() for copy in copies):
+            raise ValueError("a copy is not whole")
+        return KeptPast(about, _named(arrays, f"{STILL}/"), states, copies)
     except (KeyError, TypeError, ValueError) as error:
         raise FileProblem(f"{path} is damaged: {error!r}") from None
 

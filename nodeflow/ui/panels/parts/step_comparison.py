@@ -84,6 +84,7 @@ class StepComparison(QObject):
         past = self._link.past
         possible = past.is_possible or past.has_training or bool(self._plots.runs)
         self.button.setVisible(possible or self.other is not None)
+        self.button.setText("Comparing…" if self.other is not None else "Compare with…")
 
     def _runs(self) -> list[tuple[str, str]]:
         """Id and title of the runs that can be compared with, the shown one first."""

@@ -38,6 +38,7 @@ from nodeflow.free_memory import give_back
 from nodeflow.graph import activity
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
+from nodeflow.host.changed_variable import change_variable
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.gradient_checking import GradientChecking
@@ -58,7 +59,17 @@ from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.edits.variant import Variant
-from nodeflow.train.events import Diverged, Done, Edited, Epoch, Event, Hit, Resumed, Steps
+from nodeflow.train.events import (
+    Diverged,
+    Done,
+    Edited,
+    Epoch,
+    Event,
+    Hit,
+    Resumed,
+    Steps,
+    VariableChanged,
+)
 from nodeflow.train.keeping import train_keeping
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
@@ -148,6 +159,7 @@ class Engine:
             p.SetThreads: self._set_threads,
             p.SetBudget: self._set_budget,
             p.FollowEdits: self._follow_edits,
+            p.SetVariable: self._set_variable,
             p.Train: self._train,
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
@@ -455,6 +467,17 @@ class Engine:
         if self._evaluator is not None:
             self._evaluator.use_budget(self._budget)
 
+    def _set_variable(self, request: p.SetVariable) -> None:
+        training = self._edits.current.training if self._edits is not None else None
+        change_variable(
+            request,
+            self._control,
+            self._session,
+            self._current().ids(),
+            self._trained,
+            training is not None and training.allow_nonfinite,
+        )
+
     def _follow_edits(self, request: p.FollowEdits) -> None:
         self._follows = request.on
         if self._edits is not None and not request.on:
@@ -577,7 +600,7 @@ class Engine:
                 self._epochs_done = event.epoch
             elif isinstance(event, Resumed):
                 self._epochs_done, last = event.epoch - 1, event.step
-            elif isinstance(event, Hit):
+            elif isinstance(event, (Hit, VariableChanged)):
                 self._show_progress(event.step)
                 self._show_views(event.step, every=True)
             if isinstance(event, Steps):
@@ -596,7 +619,7 @@ class Engine:
             paused = self._control is not None and self._control.paused
             self._progress.add(event, at_once=paused)
             return
-        if isinstance(event, (Hit, Edited)):
+        if isinstance(event, (Hit, Edited, VariableChanged)):
             self._progress.flush()
         if isinstance(event, Hit):
             self._send(p.State("paused"))

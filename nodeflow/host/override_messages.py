@@ -25,3 +25,17 @@ class Override:
 
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
     rows: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class SetVariable:
+    """Give a variable of the training that goes on, or is paused, another value before its next
+    step: an event of the run, `VariableChanged`. Failed says why that is not possible.
+
+    Args:
+        name: of the variable in the document as it is now.
+    """
+
+    name: str
+    value: np.ndarray
+    request: int

@@ -19,6 +19,7 @@ from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.edit_messages import EditState as EditState
 from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.override_messages import Override as Override
+from nodeflow.host.override_messages import SetVariable as SetVariable
 
 # fmt: off
 from nodeflow.host.step_messages import (  # isort: skip
@@ -361,6 +362,7 @@ Request = (
     | Evaluate
     | ShowData
     | Override
+    | SetVariable
     | ShowIterations
     | Measure
     | FetchTensor

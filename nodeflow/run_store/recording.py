@@ -6,6 +6,7 @@ process that is killed loses less than a second of its curve, and one that canno
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -47,6 +48,7 @@ from nodeflow.train.events import (
     RunKept,
     Started,
     Steps,
+    VariableChanged,
 )
 from nodeflow.train.rewind.kept_past import MOST, KeptPast
 from nodeflow.train.rewind.replay import Past
@@ -201,6 +203,9 @@ class Recording:
                 self._metrics.update(event.metrics)
         elif isinstance(event, NumberChanged):
             self.note("changed", **vars(event))
+        elif isinstance(event, VariableChanged):
+            self._keep_graph(event.step)
+            self.note("variable", **vars(event))
         elif isinstance(event, Edited):
             self._edit(event)
         elif isinstance(event, Hit):
@@ -227,11 +232,16 @@ class Recording:
 
     def _edit(self, event: Edited) -> None:
         """What the training goes on with is kept, too."""
-        if self._variant is not None and self._variant.text:
-            with self._lock:
-                self._batch.graphs.append((event.step, self._variant.text))
+        self._keep_graph(event.step)
         if event.what:
             self.note("edited", what=list(event.what), notices=list(event.notices))
+
+    def _keep_graph(self, step: int) -> None:
+        """Keep the graph that makes the steps after this one: they have copies of their own."""
+        text = self._variant.text if self._variant is not None else ""
+        if text or self._about.text:
+            with self._lock:
+                self._batch.graphs.append((step, text or self._about.text))
 
     def _end(self) -> None:
         """Hand over the weights as they are now; once."""
@@ -243,7 +253,8 @@ class Recording:
         best, variant = self._best, self._variant
         self._change(best=best.facts)
         final = dict(variant.session.variables.items())
-        pasts = {after: KeptPast.of(past) for after, past in self._pasts.items()}
+        ends = dict(zip(sorted(self._pasts), [*sorted(self._pasts)[1:], math.inf], strict=True))
+        pasts = {after: KeptPast.of(past, ends[after]) for after, past in self._pasts.items()}
         ids = (variant.ids, set(variant.kinds())) if variant.ids else None
         self._writer.end(Weights(final, best.variables if best.epoch else {}, pasts, ids))
 

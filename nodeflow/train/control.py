@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
+
 WAIT_SECONDS = 0.02
 
 
@@ -30,6 +32,7 @@ class Control:
         self._stopped = False
         self._steps = 0
         self._numbers: deque[tuple[str, str, float]] = deque()
+        self._variables: dict[str, np.ndarray] = {}
         self._variant: Offered | None = None
         self._prepares = self._waits = False
 
@@ -42,6 +45,19 @@ class Control:
         """The numbers that were set since the last call, in order; for the loop."""
         while self._numbers:
             yield self._numbers.popleft()
+
+    def set_variable(self, name: str, value: np.ndarray) -> None:
+        """Give a variable another value before the next step, also while paused; one that it does
+        not have, or that does not fit, changes nothing."""
+        with self._condition:
+            self._variables[name] = value
+            self._condition.notify_all()
+
+    def take_variables(self) -> dict[str, np.ndarray]:
+        """The values that were set since the last call; for the loop."""
+        with self._condition:
+            found, self._variables = self._variables, {}
+            return found
 
     def offer(self, variant: Offered | None) -> Any:
         """Let the training go on with an edit at the next boundary of steps that suits it, or with
@@ -105,7 +121,7 @@ class Control:
     def allow(self, wanted: int, begins: bool = False) -> int:
         """How many of ``wanted`` steps may run now; blocks while paused.
 
-        0 once stopped, or where an edit is to be taken before.
+        0 once stopped, or where an edit, or a value of a variable, is to be taken before.
 
         Args:
             begins: whether an epoch begins with them.
@@ -121,7 +137,7 @@ class Control:
     def _grant(self, wanted: int, begins: bool) -> int | None:
         """The steps that may run, or None if the training is still paused after a short wait."""
         with self._condition:
-            if self._stopped or self._suits(begins):
+            if self._stopped or self._variables or self._suits(begins):
                 return 0
             if self._prepares and (self._paused or self._waits):
                 self._condition.wait(WAIT_SECONDS)

@@ -1,9 +1,9 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
 `train` yields Started, Resumed where it goes on from a checkpoint, RunKept where the training is
-kept as a run, then Steps, Hit, NumberChanged, Edited, Epoch and CheckpointWritten as they happen,
-and at the end Done, or Diverged before it raises. The host pickles them as they are; `as_json` is
-what ``nodeflow train --json`` prints.
+kept as a run, then Steps, Hit, NumberChanged, VariableChanged, Edited, Epoch and CheckpointWritten
+as they happen, and at the end Done, or Diverged before it raises. The host pickles them as they
+are; `as_json` is what ``nodeflow train --json`` prints.
 """
 
 from __future__ import annotations
@@ -103,6 +103,21 @@ class Hit:
     step: int
     nodes: tuple[str, ...]
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class VariableChanged:
+    """A variable has another value from the next step on, because the user put one in its place.
+
+    Attributes:
+        step: the last step with the value before.
+        node: the variable.
+        elements: how many of its elements are others.
+    """
+
+    step: int
+    node: str
+    elements: int
 
 
 @dataclass(frozen=True)
@@ -269,6 +284,7 @@ Event = (
     | Steps
     | Hit
     | NumberChanged
+    | VariableChanged
     | Edited
     | Epoch
     | CheckpointWritten
@@ -292,6 +308,8 @@ def as_json(event: Event) -> dict[str, Any] | None:
         }
     if isinstance(event, NumberChanged):
         return {"event": "changed", **vars(event)}
+    if isinstance(event, VariableChanged):
+        return {"event": "variable", **vars(event)}
     if isinstance(event, Edited):
         found = {"event": "edited", "step": event.step, "what": list(event.what)}
         return {**found, "notices": list(event.notices)}

@@ -28,7 +28,7 @@ from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps
+from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
@@ -161,6 +161,7 @@ class _Loop:
         self.snapshots: Snapshots | None = None
         self.past: Past | None = None
         self.record: TierRecord | None = None
+        self.remember: Callable[[Past], None] = lambda past: None
         ran = ancestors([training.optimizer])
         self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
         if state is None:
@@ -268,7 +269,7 @@ class _Loop:
         remember: Callable[[Past], None],
     ) -> Iterator[Event]:
         """The events of a training whose states are kept, or that goes on from one."""
-        self.checkpoints, state = checkpoints, self.state
+        self.checkpoints, state, self.remember = checkpoints, self.state, remember
         since = state.tiers if state is not None else tiers or {}
         record = TierRecord(since, state.counted if state is not None else 0)
         if checkpoints is not None:
@@ -403,6 +404,7 @@ class _Loop:
         while left:
             if self._takes_edit():
                 return
+            yield from self._change_variables()
             wanted = min(stepper.chunker.size, left, self._steps_to_keep())
             allowed = self.control.allow(wanted, not at.done)
             if allowed == 0:
@@ -450,6 +452,26 @@ class _Loop:
         except NodeflowError as error:  # a split that is not there, for example
             variant.refused(error)
         return self.next is not None
+
+    def _change_variables(self) -> Iterator[Event]:
+        """Give variables the values that were set since the last step. Steps are replayed up to
+        here, or from a copy that is made now."""
+        changed = []
+        for name, value in self.control.take_variables().items():
+            try:
+                before = self.session.variables[name]
+                self.session.variables[name] = value
+            except NodeflowError:
+                continue  # whoever sets it checks it first
+            now = self.session.variables[name]
+            elements = int(np.count_nonzero((before != now) & ~((before != before) & (now != now))))
+            changed.append(VariableChanged(self.at.step, name, elements))
+        if changed and self.past is not None and self.snapshots and self.record is not None:
+            self.earlier = self.past
+            self.remember(self._begin_snapshots(self.snapshots, self.record))
+        if changed and self.checkpoints:
+            self.checkpoints.take_again(self._state())
+        yield from changed
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """Take the numbers that were set since the last step."""

@@ -147,3 +147,61 @@ def test_what_does_not_train_is_no_run(talk, tmp_path: Path):
     talk.send(p.Evaluate(document.revision, 1, watch=False))
     talk.wait_for(p.Previews)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_variable_that_is_changed_is_an_event_and_its_steps_stay(talk):
+    document = regression()
+    commands.set_training(document, epochs=1_000_000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    while talk.wait_for(events.Steps).last < 20:
+        pass
+    talk.send(p.Pause())
+    while talk.wait_for(p.State).state != "paused":
+        pass
+    talk.send(p.SetVariable("w", np.array([[5.5]]), 2))
+    changed = talk.wait_for(events.VariableChanged)
+    assert (changed.node, changed.elements) == ("w", 1)
+    for _ in range(2):
+        talk.send(p.Step(2))
+        talk.wait_for(events.Steps)
+    talk.send(p.Stop())
+    talk.wait_for(events.Done)
+    (run,) = nf.runs()
+    found = [e for e in run.events if e.kind == "variable"]
+    assert [(e.step, e.data["node"]) for e in found] == [(changed.step, "w")]
+    before, after = (run.at(changed.step + n).run("w") for n in (0, 1))
+    assert before != 5.5 and after == 5.5
+    losses = [run.at(step).run("loss") for step in range(changed.step - 3, run.steps + 1)]
+    np.testing.assert_array_equal(np.float32(losses), np.float32(run.losses[changed.step - 4 :]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("w", np.zeros((3, 3)), "(1, 1), but float32 (3, 3)"),
+        ("w", np.array([[np.nan]]), "not a number"),
+        ("line", np.zeros((3, 1)), "no such variable"),
+        ("nobody", np.zeros(()), "no such variable"),
+    ],
+)
+def test_a_value_that_the_training_cannot_take_is_refused(talk, name, value, words):
+    document = regression()
+    commands.set_training(document, epochs=1_000_000)
+    talk.sync(document)
+    talk.send(p.SetVariable(name, value, 1))
+    assert "no training" in refusal(talk, 1)
+    talk.send(p.Train(2))
+    talk.wait_for(events.Steps)
+    talk.send(p.SetVariable(name, value, 3))
+    assert words in refusal(talk, 3)
+    talk.send(p.Stop())
+    assert talk.wait_for(events.Done).stopped
+
+
+def refusal(talk: Talk, number: int) -> str:
+    """What the engine says against a request."""
+    while not isinstance(message := talk.inbox.get(timeout=60), p.Failed):
+        pass
+    assert message.request == number
+    return str(message.error)

@@ -435,3 +435,97 @@ def test_the_menu_of_a_node_asks_what_if(qtbot, window):
     window.actions_.refresh_now()
     window.actions_.trigger("take_back")
     assert not window.overrides
+
+
+# ---- in a training ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paused(qtbot, live_window):
+    """A window in which linear_regression.flow is paused after some steps."""
+    window = live_window("linear_regression")
+    commands.set_training(window.workspace.root, epochs=100_000)
+    qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: window.link.past.last > 20, timeout=60000)
+    window.actions_.refresh_now()
+    window.actions_.trigger("pause")
+    qtbot.waitUntil(lambda: window.link.state == "paused", timeout=20000)
+    yield window
+    window.link.stop()
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
+
+
+def variable(window) -> str:
+    return next(r.name for r in window.workspace.root.nodes.values() if r.op == "variable")
+
+
+def test_a_value_in_the_middle_of_a_paused_training_is_shown_only(qtbot, paused):
+    window, name = paused, variable(paused)
+    viewer = view(qtbot, window, name)
+    with qtbot.waitSignal(window.link.previews, timeout=20000):
+        window.link.refresh_soon()  # what came last may be from some steps before the pause
+    with qtbot.waitSignal(window.link.tensor, timeout=20000):
+        viewer.on_values_changed((name,))
+    before, losses_now = viewer.array.copy(), scalar(window, "loss")
+    type_in_cell(qtbot, viewer, 0, 0, "41")
+    qtbot.waitUntil(lambda: scalar(window, "loss") != losses_now, timeout=20000)
+    assert window.link.state == "paused"
+    assert "the training goes on without" in window.pages.override_bar.text.text()
+    window.overrides.take_back_all()
+    qtbot.waitUntil(lambda: scalar(window, "loss") == losses_now, timeout=20000)
+    qtbot.waitUntil(lambda: np.array_equal(viewer.array, before), timeout=20000)
+
+
+def test_a_variable_is_applied_to_the_training_at_its_step(qtbot, paused):
+    window, name = paused, variable(paused)
+    changes: list[events.VariableChanged] = []
+    window.link.training.connect(
+        lambda e: changes.append(e) if isinstance(e, events.VariableChanged) else None
+    )
+    viewer = view(qtbot, window, name)
+    type_in_cell(qtbot, viewer, 0, 0, "41")
+    qtbot.waitUntil(lambda: viewer.what_if.note.apply.isVisible(), timeout=20000)
+    qtbot.mouseClick(viewer.what_if.note.apply, LEFT)
+    qtbot.waitUntil(lambda: bool(changes), timeout=20000)
+    last = changes[0].step
+    assert changes == [events.VariableChanged(last, name, 1)] and last >= 20
+    assert not window.overrides, "it is the training's own value now"
+    assert window.link.state == "paused"
+    qtbot.waitUntil(lambda: not viewer.what_if.note.isVisible(), timeout=20000)
+    qtbot.waitUntil(lambda: viewer.array is not None and viewer.array.reshape(-1)[0] == 41)
+    window.link.step(3)
+    qtbot.waitUntil(lambda: window.link.past.last == last + 3, timeout=20000)
+    window.link.past.show(last + 1)
+    qtbot.waitUntil(lambda: window.link.past.is_there, timeout=60000)
+    qtbot.waitUntil(lambda: "step" in viewer.title.text(), timeout=20000)
+    qtbot.waitUntil(lambda: viewer.array.reshape(-1)[0] == 41, timeout=20000)
+    window.link.past.show(last)
+    qtbot.waitUntil(lambda: window.link.past.is_there, timeout=60000)
+    qtbot.waitUntil(lambda: viewer.array.reshape(-1)[0] != 41, timeout=20000)
+    window.link.past.back()
+
+
+def test_a_value_that_is_not_finite_is_not_applied(qtbot, paused):
+    window, name = paused, variable(paused)
+    viewer = view(qtbot, window, name)
+    type_in_cell(qtbot, viewer, 0, 0, "nan")
+    qtbot.waitUntil(lambda: viewer.what_if.note.apply.isVisible(), timeout=20000)
+    qtbot.mouseClick(viewer.what_if.note.apply, LEFT)
+    qtbot.waitUntil(lambda: "not a number" in window.info.text, timeout=20000)
+    assert window.overrides and window.link.state == "paused"
+
+
+def test_only_variables_are_applied_and_only_while_something_trains(qtbot, window):
+    window.overrides.set("w", np.eye(2), "typed")
+    window.overrides.set("product", np.ones((3, 2)), "typed")
+    for name, why in (
+        ("w", "No training is running."),
+        ("product", "Only the value of a variable"),
+    ):
+        window.canvas.selection.select([node(window, name).id])
+        window.actions_.refresh_now()
+        assert why in window.actions_.blocked("apply_override").reason
+    assert not any(b.isVisibleTo(window.panels["overrides"])
+                   for b in window.panels["overrides"].apply_buttons.values())  # fmt: skip

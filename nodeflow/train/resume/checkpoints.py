@@ -157,6 +157,11 @@ class Checkpoints:
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity)
 
+    def take_again(self, state: TrainingState) -> None:
+        """The same for a state that was changed after its step, which may be written already."""
+        self._last_step, self._last_time = state.step, time.monotonic()
+        self._writing = self._thread.submit(self._write, state, self._identity, again=True)
+
     def finish(self, state: TrainingState) -> None:
         """Write the last state, and wait for it; where the folder does not take it, elsewhere."""
         self._thread.submit(self._write, state, self._identity, last=True).result()
@@ -181,9 +186,13 @@ class Checkpoints:
             write_atomically(self.folder / TIERS, text.encode())
 
     def _write(
-        self, state: TrainingState, identity: Callable[[], Mapping[str, Any]], last: bool = False
+        self,
+        state: TrainingState,
+        identity: Callable[[], Mapping[str, Any]],
+        last: bool = False,
+        again: bool = False,
     ) -> None:
-        if state.step == self._written and not self._failed:
+        if state.step == self._written and not self._failed and not again:
             return
         started = time.perf_counter()
         path = self.folder / f"step-{state.step}"

@@ -60,9 +60,15 @@ class KeptPast:
     arrays: Sequence[Mapping[str, np.ndarray]]
 
     @classmethod
-    def of(cls, past: Past) -> KeptPast:
-        """What is to be kept of a training that is over."""
+    def of(cls, past: Past, until: float = math.inf) -> KeptPast:
+        """What is to be kept of a training that is over.
+
+        Args:
+            until: the last step of this part of it.
+        """
         training, copies = past.training, past.snapshots.copies(past.session.graph)
+        first = past.start if past.earlier is not None else 0
+        copies = [copy for copy in copies if first <= copy.step < until]
         held = copies[0].held if copies else Held()
         names = [node.name for node in held.changing]
         first = copies[0].step if copies else 0

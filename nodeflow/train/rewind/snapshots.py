@@ -106,7 +106,8 @@ class Snapshots:
     # ---- for the training ---------------------------------------------------------------------
 
     def begin(self, variables: Variables, optimizer: Node, state: TrainingState, step: int) -> None:
-        """Copy a training before it goes on, at its beginning or with another graph.
+        """Copy a training before it goes on, at its beginning, with another graph, or with a
+        variable that the user has changed.
 
         Args:
             state: without variables and losses, as in `take`.
@@ -118,6 +119,11 @@ class Snapshots:
             others = (n for n in variables.nodes() if n not in known)
             still = {n: variables.read(n) for n in others}  # no step writes to them
             self._held = Held(optimizer.graph, changing, still)
+            self._kept = [
+                kept
+                for kept in self._kept
+                if kept.step < step or kept.held.graph is not optimizer.graph
+            ]  # what it was before the user changed a variable after this step
             sizes = [sum(variables.read(n).nbytes for n in changing), 1]
             most = self._budget // max(*sizes, *(kept.nbytes for kept in self._kept))
             self._most = most if self._wanted is None else min(most, self._wanted)

@@ -38,8 +38,8 @@ DATASET: tuple[Any, ...] = (
     *("allow_data", "allow_all_data"),
 )
 WHAT_IF: tuple[Any, ...] = (
-    *("override_value", "override_file", SEPARATOR, "take_back", "take_back_all"),
-    *(SEPARATOR, "show_overrides"),
+    *("override_value", "override_file", SEPARATOR, "apply_override"),
+    *("take_back", "take_back_all", SEPARATOR, "show_overrides"),
 )
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),

@@ -263,6 +263,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "What if it were another value? All that follows is shown; no training has it",
     ),
     _a("override_file", "Override from a file…", "", "upload", "An array, a table or a picture"),
+    _a(
+        "apply_override",
+        "Apply to training",
+        "",
+        "check",
+        "Let the training go on with this value of the variable, as an event of its run",
+    ),
     _a("take_back", "Take back the override", "", "rotate-ccw", "Show the computed value again"),
     _a("take_back_all", "Take back all overrides", "", "rotate-ccw", "Show what is, not what if"),
     _a("mute", "Mute", "M", "eye-off", "Skip this node and its dependents", on_canvas=True),

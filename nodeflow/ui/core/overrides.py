@@ -57,10 +57,12 @@ class Overrides(QObject):
     Signals:
         changed(): something is overridden, or no longer, or by another value.
         dropped(name): a node is gone, and what it was overridden with.
+        apply_requested(name): the training is to have the value of this variable.
     """
 
     changed = Signal()
     dropped = Signal(str)
+    apply_requested = Signal(str)
 
     def __init__(
         self,
@@ -124,6 +126,13 @@ class Overrides(QObject):
         types = list((analysis.out_types(last) or {}).values()) if analysis is not None else []
         index = int(output or 0)
         return types[index] if index < len(types) else None
+
+    def may_be_variable(self, name: str) -> bool:
+        """Whether a tensor is a variable, as far as the document says: of generated nodes it does
+        not."""
+        path = self._workspace.find(name.partition(":")[0])
+        found = at_path(self._workspace.root, path) if path is not None else None
+        return found is None or found[1].op == "variable"
 
     def why_not(self, name: str) -> str:
         """Why a tensor cannot be overridden; nothing where it can."""

@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QStackedLayout, 
 from nodeflow.number_text import number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.overrides import Given, Overrides
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, column, label, row
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.parts.override_tools import APPLY_TIP
 
 NOTHING = (
     "Nothing is overridden. What if a value were another one? Double-click a number in the "
@@ -31,9 +33,12 @@ class OverridesPanel(QWidget):
 
     node_requested = Signal(str)
 
-    def __init__(self, overrides: Overrides, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, overrides: Overrides, link: EngineLink, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._overrides = overrides
+        self._overrides, self._link = overrides, link
+        self.apply_buttons: dict[str, QPushButton] = {}
         self.node_buttons: dict[str, QPushButton] = {}
         self.back_buttons: dict[str, QPushButton] = {}
         self.count = label("", "caption")
@@ -59,6 +64,7 @@ class OverridesPanel(QWidget):
         self._pages.addWidget(nothing)
         self._pages.addWidget(filled)
         overrides.changed.connect(self.refresh)
+        link.state_changed.connect(self._show_apply)
         self.refresh()
 
     @Slot()
@@ -70,20 +76,32 @@ class OverridesPanel(QWidget):
             clear(self._rows)
             self.node_buttons.clear()
             self.back_buttons.clear()
+            self.apply_buttons.clear()
             self._texts = {name: ElidedLabel("", "caption") for name in found}
             for name in found:
                 self._rows.addWidget(self._line(name))
         for name, given in found.items():
             self._texts[name].setText(value_text(given))
         self.count.setText("Shown only: trainings, runs and files go without.")
+        self._show_apply()
+
+    @Slot()
+    def _show_apply(self, *_: object) -> None:
+        """Offer to apply what overrides variables while there is a training."""
+        for name, apply in self.apply_buttons.items():
+            apply.setVisible(self._link.is_training and self._overrides.may_be_variable(name))
 
     def _line(self, name: str) -> QWidget:
         shown = button(name, "link", partial(self.node_requested.emit, name))
         shown.setToolTip("Show the node")
         back = button("Take back", "", partial(self._overrides.take_back, name))
         back.setAccessibleName(f"Take back {name}")
+        apply = button("Apply to training", "", partial(self._overrides.apply_requested.emit, name))
+        apply.setToolTip(APPLY_TIP)
+        apply.setAccessibleName(f"Apply {name} to the training")
         self.node_buttons[name], self.back_buttons[name] = shown, back
-        line = row(shown, self._texts[name], back, gap=2)
+        self.apply_buttons[name] = apply
+        line = row(shown, self._texts[name], apply, back, gap=2)
         line.setStretch(1, 1)
         result = QFrame()
         result.setObjectName("notice")
@@ -102,7 +120,7 @@ def value_text(given: Given) -> str:
 
 
 def _make(context: PanelContext) -> OverridesPanel:
-    panel = OverridesPanel(context.overrides)
+    panel = OverridesPanel(context.overrides, context.link)
     panel.node_requested.connect(lambda name: context.navigator.show_named([name]))
     show = partial(context.show_panel, PANEL.id)
     context.actions.bind({"show_overrides": Binding(show)})

@@ -127,7 +127,9 @@ class ViewerPanel(QWidget):
         self.pick.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.pick.valueChanged.connect(self._show_pictures)
         self.table, self.images = array_views.TableView(), PictureView(themes)
-        self.what_if = ViewerOverrides(self.table, self._overrides, themes, self._messages)
+        self.what_if = ViewerOverrides(
+            self.table, self._overrides, self._link, themes, self._messages
+        )
         self.what_if.changed.connect(self._want)
         self.images.opened.connect(self._on_opened)
         self.matrix = LabelledMatrix(themes)

@@ -269,7 +269,9 @@ class MainWindow(QMainWindow):
         self.divergence = Divergence(workspace, link, messages)
         self.data_actions = DataActions(self.data, actions)
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
-        self.what_if = OverrideActions(self, workspace, canvas, self.overrides, messages, actions)
+        self.what_if = OverrideActions(
+            self, workspace, canvas, self.overrides, link, messages, actions
+        )
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
         self.divergence.found.connect(self.navigator.show_named)

@@ -14,10 +14,13 @@ from nodeflow.data.feed_files import ENDINGS, read_array
 from nodeflow.engine.feeds import fitted
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.types import UNKNOWN, TensorType
+from nodeflow.number_text import count
+from nodeflow.train.events import Done, Event, VariableChanged
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.workspace import Workspace
@@ -41,13 +44,15 @@ class OverrideActions(QObject):
         workspace: Workspace,
         canvas: CanvasView,
         overrides: Overrides,
+        link: EngineLink,
         messages: Messages,
         actions: ActionSet,
     ) -> None:
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._overrides, self._messages = overrides, messages
-        self._actions = actions
+        self._actions, self._link = actions, link
+        self._applied: dict[str, np.ndarray] = {}
         self._reading: tuple[str, str, str] = ("", "", "")
         self._reader = Background(self)
         self._reader.done.connect(self._on_read)
@@ -56,12 +61,16 @@ class OverrideActions(QObject):
             {
                 "override_value": Binding(self.value_requested.emit, self._blocked),
                 "override_file": Binding(self._choose_file, self._blocked),
+                "apply_override": Binding(self._apply_selected, self._apply_blocked),
                 "take_back": Binding(self._take_back, self._nothing_blocked),
                 "take_back_all": Binding(overrides.take_back_all, self._all_blocked),
             }
         )
         overrides.changed.connect(self._on_changed)
         overrides.dropped.connect(self._on_dropped)
+        overrides.apply_requested.connect(self.apply)
+        link.training.connect(self._on_training)
+        link.state_changed.connect(actions.refresh_soon)
         workspace.entered.connect(self._mark)
         workspace.changed.connect(self._mark)
         canvas.signals.take_back_requested.connect(self._on_badge)
@@ -88,6 +97,14 @@ class OverrideActions(QObject):
         reason = self._overrides.why_not(name)
         return Blocked(reason) if reason else None
 
+    def _apply_blocked(self) -> Blocked | None:
+        name = self._name()
+        if not name or self._overrides.of(name) is None:
+            return Blocked("Select a variable that is overridden.")
+        if not self._overrides.may_be_variable(name):
+            return Blocked("Only the value of a variable can become part of a training.")
+        return None if self._link.is_training else Blocked("No training is running.", "train")
+
     def _nothing_blocked(self) -> Blocked | None:
         here = self._overrides.shown_here()
         some = any(node in here for node in self._workspace.selection)
@@ -106,6 +123,30 @@ class OverrideActions(QObject):
     @Slot(str)
     def _on_badge(self, node_id: str) -> None:
         self._overrides.take_back(*self._overrides.shown_here().get(node_id, ()))
+
+    def _apply_selected(self) -> None:
+        self.apply(self._name())
+
+    @Slot(str)
+    def apply(self, name: str) -> None:
+        """Let the training that runs go on with the value of a variable."""
+        given = self._overrides.of(name)
+        if given is not None and self._link.is_training:
+            self._applied[name] = given.array
+            self._link.set_variable(name, given.array)
+
+    @Slot(object)
+    def _on_training(self, event: Event) -> None:
+        """The training has the value: it is no override any more."""
+        if isinstance(event, VariableChanged):
+            given = self._overrides.of(event.node)
+            applied = self._applied.pop(event.node, None)
+            if given is not None and applied is given.array:
+                self._overrides.take_back(event.node)
+            text = f"{event.node} has another value from step {count(event.step + 1)} on"
+            self._messages.show_status(text)
+        elif isinstance(event, Done):
+            self._applied.clear()
 
     def _choose_file(self) -> None:
         title = f"Override {self._name()} from a file"

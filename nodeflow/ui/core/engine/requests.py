@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from nodeflow.host import protocol as p
 from nodeflow.train.saving.assignment import Taken
 
@@ -53,6 +55,12 @@ class EngineRequests:
         """Ask in which order the step that is shown computes its ops; ``step_order`` answers."""
         request = self._next()
         self._send(p.FetchOrder(request))
+        return request
+
+    def set_variable(self, name: str, value: np.ndarray) -> int:
+        """Give a variable of the training another value; ``training`` brings VariableChanged."""
+        request = self._next()
+        self._send(p.SetVariable(name, value, request))
         return request
 
     def profile(self) -> int:

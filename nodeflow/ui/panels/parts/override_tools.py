@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSlider, Q
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.types import literal, number_kind
 from nodeflow.number_text import number
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.theme import SPACE, Theme, icon
@@ -20,6 +21,7 @@ from nodeflow.ui.inspector.parsing import literal as parsed
 from nodeflow.ui.panels.parts.array_views import TableView
 
 NOT_IN_TRAINING = "Trainings and runs compute their own value."
+APPLY_TIP = "Let the training go on with this value: an event of its run, at this step"
 STEPS = 400
 """Positions of the slider."""
 
@@ -42,21 +44,25 @@ def typed_value(text: str, dtype: np.dtype) -> Any:
 class OverrideNote(QFrame):
     """Says that what is shown is overridden, or follows from that, and takes it back."""
 
-    def __init__(self, overrides: Overrides, themes: ThemeManager) -> None:
+    def __init__(self, overrides: Overrides, link: EngineLink, themes: ThemeManager) -> None:
         super().__init__()
-        self._overrides, self._name = overrides, ""
+        self._overrides, self._link, self._name = overrides, link, ""
         self.setObjectName("notice")
         self.setAccessibleName("What if")
         self._sign = QLabel()
         self._sign.setAccessibleName("What if")
         self.text = ElidedLabel("")
+        self.apply = button("Apply to training", "link", self._apply)
+        self.apply.setToolTip(APPLY_TIP)
         self.back = button("Take back", "link", self._take_back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
         layout.setSpacing(SPACE[2])
         layout.addWidget(self._sign)
         layout.addWidget(self.text, 1)
+        layout.addWidget(self.apply)
         layout.addWidget(self.back)
+        link.state_changed.connect(self._show_apply)
         themes.follow(self.set_theme)
         self.hide()
 
@@ -68,11 +74,23 @@ class OverrideNote(QFrame):
         self._name, given = name, self._overrides.of(name) if name else None
         self.setVisible(given is not None or is_what_if)
         self.back.setVisible(given is not None)
+        self._show_apply()
         if given is not None:
             self.text.setText(f"Overridden ({given.how}). {NOT_IN_TRAINING}")
         elif is_what_if:
             names = ", ".join(self._overrides.by_name)
             self.text.setText(f"What if: this follows from {names}. {NOT_IN_TRAINING}")
+
+    @Slot()
+    def _show_apply(self, *_: object) -> None:
+        """Offer it for variables while there is a training."""
+        name = self._name
+        is_there = bool(name) and self._overrides.of(name) is not None and self._link.is_training
+        self.apply.setVisible(is_there and self._overrides.may_be_variable(name))
+
+    @Slot()
+    def _apply(self) -> None:
+        self._overrides.apply_requested.emit(self._name)
 
     @Slot()
     def _take_back(self) -> None:
@@ -190,14 +208,19 @@ class ViewerOverrides(QObject):
     changed = Signal()
 
     def __init__(
-        self, table: TableView, overrides: Overrides, themes: ThemeManager, messages: Messages
+        self,
+        table: TableView,
+        overrides: Overrides,
+        link: EngineLink,
+        themes: ThemeManager,
+        messages: Messages,
     ) -> None:
         super().__init__(table)
         self._table, self._overrides, self._messages = table, overrides, messages
         self._name, self._is_what_if = "", False
         self._array: np.ndarray | None = None
         self._begins = False
-        self.note, self.slider = OverrideNote(overrides, themes), OverrideSlider()
+        self.note, self.slider = OverrideNote(overrides, link, themes), OverrideSlider()
         table.setToolTip("Double-click a number: what if it were another one?")
         table.array_model.typed.connect(self._on_typed)
         self.slider.chosen.connect(self._override)

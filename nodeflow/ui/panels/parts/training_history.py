@@ -19,6 +19,7 @@ from nodeflow.train.events import (
     Resumed,
     Started,
     Steps,
+    VariableChanged,
 )
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
@@ -94,6 +95,8 @@ class TrainingRecord:
             self.changes.append((event.step + self._offset, text))
         elif isinstance(event, Edited):
             self._edit(event)
+        elif isinstance(event, VariableChanged):
+            self.changes.append((event.step + self._offset, f"{event.node} changed"))
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self._last

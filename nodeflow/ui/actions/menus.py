@@ -67,6 +67,8 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
 )
 COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
+TRAINING_PANELS = ("training", "runs", "sweep", "predictions", "results", "doctor", "profile")
+"""Panels that have a menu of their own among all panels."""
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),

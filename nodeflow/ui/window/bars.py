@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QToolBar
 
 from nodeflow.ui.actions.action_set import build_menus, build_toolbar
-from nodeflow.ui.actions.menus import DATA_CHOOSER
+from nodeflow.ui.actions.menus import DATA_CHOOSER, TRAINING_PANELS
 from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.run_bar import RunBar
 from nodeflow.ui.window.statusbar import StatusBar
@@ -59,6 +59,9 @@ class Bars:
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(window.files.fill_recent, recent))
         examples.aboutToShow.connect(partial(window.files.fill_examples, examples))
-        for dock in window.docking.docks.values():
-            panels.addAction(dock.toggleViewAction())
+        of_trainings = QMenu("Trainings", panels)
+        for panel, dock in window.docking.docks.items():
+            menu = of_trainings if panel in TRAINING_PANELS else panels
+            menu.addAction(dock.toggleViewAction())
+        panels.addMenu(of_trainings)
         return {"recent_menu": recent, "examples_menu": examples, "panels_menu": panels}

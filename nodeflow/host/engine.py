@@ -568,6 +568,8 @@ class Engine:
         def remember(past: Past) -> None:
             current = self._edits.current if self._edits is not None else begun
             self._rewinder.remember(past, current.task)
+            if self._doctor is not None:
+                self._doctor.past = past
             self._runs.remember(past)
 
         events = train_keeping(

@@ -13,11 +13,15 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Graph
+from nodeflow.number_text import number
 from nodeflow.train.diagnosis.hints import Hint, percent
 from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.doctor.curves import Curves, check_curves, record
 from nodeflow.train.doctor.structure import check_structure
+from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Hints
 from nodeflow.train.loop import train
+from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Binding, Metric, Training
 
 ROWS = 400
@@ -316,3 +320,123 @@ def test_inputs_behind_a_normalize_node_are_scaled() -> None:
         step = nf.gradient_descent(loss, learning_rate=0.05)
     training = Training(step, loss, bindings={x: Binding(data, "x")}, batch_size=20, epochs=3)
     assert "unscaled" not in hints_of(graph, training)
+
+
+# ---- updates, and when it began ------------------------------------------------------------------
+
+
+def test_steps_that_change_weights_beyond_recognition() -> None:
+    found = Net(rate=30.0, epochs=1).hints()["large_updates"]
+    assert found.node in ("W1", "W2") and "% of its size" in found.evidence and found.step == 20
+    (edit,) = found.edits
+    assert (edit.node, edit.name, edit.value) == ("train", "learning_rate", 3.0)
+
+
+def test_the_share_is_that_of_the_next_step_by_hand() -> None:
+    net = Net(rate=40.0, epochs=1)
+    training = net.training()
+    with Session(net.graph, tier="reference", seed=1) as session:
+        session.initialize()
+        x, y = (b.dataset.split("train")[b.column].rows(slice(0, 64))
+                for b in net.bindings.values())  # fmt: skip
+        values = {n: v.astype(np.float64) for n, v in session.variables.items()}
+        (hint,) = check_updates(training, session.run, True)
+    hidden = np.maximum(x.astype(np.float64) @ values["W1"] + values["b1"], 0)
+    name = next(n for n, v in values.items() if v.shape == (16, 2))
+    scores = hidden @ values[name]
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    slope = (odds / odds.sum(axis=1, keepdims=True) - y) / len(x)
+    by_hand = {
+        name: np.linalg.norm(40 * hidden.T @ slope) / np.linalg.norm(values[name]),
+        "W1": np.linalg.norm(40 * x.T @ ((slope @ values[name].T) * (hidden > 0)))
+        / np.linalg.norm(values["W1"]),
+    }
+    worst = max(by_hand, key=by_hand.__getitem__)
+    assert hint.node == worst and f"By {number(100 * by_hand[worst], 2)} %" in hint.evidence
+
+
+def test_steps_that_change_nothing_are_found_at_the_beginning_alone() -> None:
+    found = Net(rate=1e-9, epochs=1).hints()["small_updates"]
+    assert found.edits[0].value == 1e-8 and found.step == 20
+    net = Net(rate=1e-9)
+    with Session(net.graph, tier="reference", seed=1) as session:
+        session.initialize()
+        assert list(check_updates(net.training(), session.run, False)) == []
+
+
+class EveryStep(Snapshots):
+    """Copies after every step, so that the step is known to one."""
+
+    def is_due(self, step: int) -> bool:
+        return True
+
+
+def test_the_step_at_which_units_died_is_found_between_two_looks() -> None:
+    """Each step lowers the biases by a known amount, until no row reaches above zero."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(400, 4)).astype(np.float32)
+    with nf.Graph() as graph:
+        feed = nf.placeholder("float32", [None, 4], name="x")
+        w = nf.variable(np.eye(4, 8, dtype=np.float32), name="w", trainable=False)
+        b = nf.variable(np.zeros(8, np.float32), name="b")
+        hidden = nf.relu(nf.matmul(feed, w) + b, name="hidden")
+        out = nf.matmul(hidden, nf.variable(np.ones((8, 1), np.float32), name="v", trainable=False))
+        loss = nf.reduce_mean(out + nf.reduce_sum(b), name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.01, name="train")
+    bindings = {feed: Binding(dataset(x=Column(x)), "x")}
+    training = Training(step, loss, bindings=bindings, epochs=20, batch_size=10, shuffle=False)
+    died, bias = 0, np.zeros(8)
+    wide = x.astype(np.float64) @ np.eye(4, 8)
+    for number_of_step in range(800):
+        rows = wide[number_of_step % 40 * 10 :][:10]
+        bias = bias - 0.01 * (1 + (rows + bias > 0).mean(axis=0))
+        if not died and ((wide[:256] + bias).max(axis=0) <= 0).mean() >= 0.8:
+            died = number_of_step + 1
+    assert 120 < died < 640, "between two looks of the doctor"
+    hints: tuple[Hint, ...] = ()
+    with Session(graph, tier="reference", seed=1) as session:
+        session.initialize()
+        doctor = Doctor(training, session.run)
+
+        def remember(past) -> None:
+            doctor.past = past
+
+        events = train(session, training, snapshots=EveryStep(1 << 24), remember=remember)
+        for event in doctor.examined(events):
+            hints = event.hints if isinstance(event, Hints) else hints
+    (found,) = [hint for hint in hints if hint.kind == "dead_relu"]
+    assert (found.node, found.step) == ("hidden", died)
+
+
+def test_overfitting_leads_to_the_step_of_the_best_epoch() -> None:
+    curves = Curves()
+    curves.losses.append(np.linspace(1, 0.1, 80))
+    best = (5, 0.4)
+    rows = [(1, 0.9), (2, 0.7), (3, 0.6), (4, 0.5), best, (6, 0.6), (7, 0.8), (8, 0.9)]
+    for epoch, value in rows:
+        record(curves, {"validation/loss": value}, epoch, 1 / epoch, epoch * 10)
+    net = Net()
+    training = net.training(metrics=(Metric(net.loss, "validation", key="validation/loss"),))
+    found = {hint.kind: hint for hint in check_curves(training, curves)}["overfitting"]
+    assert found.step == 50 and "epoch 5" in found.evidence and found.edits
+
+
+def test_vanishing_gradients_can_be_mended_by_another_activation() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(64, 6)).astype(np.float32)
+    with nf.Graph() as graph:
+        feed = out = nf.placeholder("float32", [None, 6], name="x")
+        for number_of_layer in range(8):
+            weights = nf.variable(rng.normal(size=(6, 6)).astype(np.float32) * 0.1)
+            out = nf.sigmoid(nf.matmul(out, weights, name=f"product{number_of_layer}"),
+                             name=f"layer{number_of_layer}")  # fmt: skip
+        out = nf.matmul(out, nf.variable(rng.normal(size=(6, 1)).astype(np.float32)))
+        loss = nf.reduce_mean(nf.square(out), name="loss")
+        step = nf.gradient_descent(loss, learning_rate=1e-3, name="train")
+    bindings = {feed: Binding(dataset(x=Column(x)), "x")}
+    training = Training(step, loss, bindings=bindings, epochs=1, batch_size=16)
+    found = hints_of(graph, training)["vanishing_gradients"]
+    assert found.fix == "Use ReLU in 8 layers" and found.step == 4
+    assert {(e.kind, e.node, e.value) for e in found.edits} == {
+        ("op", f"layer{i}", "relu") for i in range(8)
+    }

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget
+from test_expand import shown
+from test_subgraph_actions import shortcut
+from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
+from nodeflow.host import protocol as p
 from nodeflow.train.diagnosis.hints import Edit, Hint
-from nodeflow.train.events import Hints, Started
+from nodeflow.train.events import Done, Hints, Started
+from nodeflow.ui.core.engine.shown_step import Span
 
 SLOW = Hint(
     "slow",
@@ -71,7 +76,61 @@ def test_the_step_of_a_finding_is_visited(window, panel, qtbot) -> None:
     hint = Hint("vanishing_gradients", "Gradients vanish", "In layer.", step=7)
     window.link.training.emit(Hints((SLOW, hint)))
     past = window.link.past
-    past.first, past.last = 1, 20
+    past._live = Span(1, 20)
     assert [each.text() for each in panel.step_buttons] == ["Show step 7"]
     qtbot.mouseClick(panel.step_buttons[0], Qt.MouseButton.LeftButton)
     assert past.step == 7
+
+
+DEAD = Hint(
+    "dead_relu", "Units never fire", "All of them.", "", "", "Set the learning rate to 0.001",
+    (Edit("attribute", "train", "learning_rate", 0.001),), step=7,
+)  # fmt: skip
+
+
+def test_a_fix_reaches_a_training_that_runs_and_branches_one_that_has_ended(
+    window, panel, qtbot
+) -> None:
+    doc, said, branched = window.workspace.document, [], []
+    panel.applied.connect(said.append)
+    panel.branch_requested.disconnect()
+    panel.branch_requested.connect(branched.append)
+    window.link.training.emit(Hints((DEAD,)))
+    assert [b.text() for b in panel.branch_buttons] == ["Train so from step 7"]
+    window.link.state_changed.emit("training")
+    assert panel.branch_buttons == []
+    qtbot.mouseClick(panel.fix_buttons[0], Qt.MouseButton.LeftButton)
+    assert said[-1].endswith("It counts from the next step on.")
+    assert doc.node_named("train").attrs["learning_rate"] == 0.001
+    doc.undo()
+    window.link.state_changed.emit("idle")
+    window.link.training.emit(Hints((DEAD,)))
+    qtbot.mouseClick(panel.branch_buttons[0], Qt.MouseButton.LeftButton)
+    assert branched == [7] and doc.node_named("train").attrs["learning_rate"] == 0.001
+    assert panel.hints == (), "its card has gone"
+
+
+def test_a_planted_fault_in_the_window_can_be_visited_and_branched(qtbot, live_window) -> None:
+    window = live_window("spirals")
+    document = window.workspace.root
+    commands.set_attr(document, document.node_named("train").id, "learning_rate", 1e-9)
+    commands.set_training(document, epochs=1)
+    qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
+    window.actions_.trigger("show_doctor")
+    panel = window.panels["doctor"]
+    ended: list[Done] = []
+    window.link.training.connect(lambda e: ended.append(e) if isinstance(e, Done) else None)
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: bool(ended) and window.link.state == "idle", timeout=60000)
+    found = [hint for hint in panel.hints if hint.step and hint.edits]
+    assert found, panel.hints
+    window.actions_.trigger("show_doctor")
+    place = [hint for hint in panel.hints if hint.step].index(found[0])
+    qtbot.mouseClick(panel.step_buttons[place], Qt.MouseButton.LeftButton)
+    past = window.link.past
+    qtbot.waitUntil(lambda: past.step == found[0].step and past.is_there, timeout=30000)
+    qtbot.mouseClick(panel.branch_buttons[0], Qt.MouseButton.LeftButton)
+    trained = [r for r in ThreadClient.made[-1].sent if isinstance(r, p.Train)]
+    assert trained[-1].branch == found[0].step
+    qtbot.waitUntil(lambda: len(ended) > 1 and window.link.state == "idle", timeout=60000)

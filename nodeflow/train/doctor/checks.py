@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from nodeflow.errors import NodeflowError
 from nodeflow.train.diagnosis.hints import Hint
@@ -12,9 +13,14 @@ from nodeflow.train.doctor.batch import Run, check_batch
 from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.gradients import check_gradients
+from nodeflow.train.doctor.looking_back import Rule, first_seen
 from nodeflow.train.doctor.structure import check_structure
+from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps
+from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
+
+EARLY_EPOCHS = 2
 
 
 class Doctor:
@@ -26,6 +32,9 @@ class Doctor:
 
     def __init__(self, training: Training, run: Run | None = None) -> None:
         self._training, self._run = training, run
+        self.past: Past | None = None
+        """From which it can be told when a finding of a batch began."""
+        self._looked_at = 0
         self._curves = Curves()
         self._lasting: list[Hint] = []
         self._step = 0
@@ -60,14 +69,14 @@ class Doctor:
             elif isinstance(event, Resumed):
                 self._curves.losses.append(event.losses)
                 for epoch in event.epochs:
-                    record(self._curves, epoch.metrics, epoch.epoch, epoch.loss)
+                    record(self._curves, epoch.metrics, epoch.epoch, epoch.loss, epoch.steps)
                 continue
             elif isinstance(event, Steps):
                 self._curves.losses.append(event.losses)
                 self._step = event.last
                 continue
             elif isinstance(event, Epoch):
-                record(self._curves, event.metrics, event.epoch, event.loss)
+                record(self._curves, event.metrics, event.epoch, event.loss, event.steps)
                 count = len(self._curves.epoch_losses)
                 if count & (count - 1):
                     continue
@@ -82,9 +91,24 @@ class Doctor:
         found = [*self._lasting, *check_curves(self._training, self._curves)]
         if self._run is not None:
             with suppress(NodeflowError):  # the training itself reports what does not run
-                found += map(self._dated, check_batch(self._training, self._run))
-                found += map(self._dated, check_gradients(self._training, self._run))
+                for rule in self._rules():
+                    found += [self._dated(hint, rule) for hint in rule(self._run)]
+        self._looked_at = self._step
         return tuple(found)
 
-    def _dated(self, hint: Hint) -> Hint:
-        return replace(hint, step=self._since.setdefault(hint.key, self._step))
+    def _rules(self) -> Sequence[Rule]:
+        """What looks at a batch."""
+        training, is_early = self._training, len(self._curves.epoch_losses) <= EARLY_EPOCHS
+        return (
+            partial(check_batch, training),
+            partial(check_gradients, training),
+            partial(check_updates, training, is_early=is_early),
+        )
+
+    def _dated(self, hint: Hint, rule: Rule) -> Hint:
+        if hint.key not in self._since:
+            self._since[hint.key] = self._step
+            if self.past is not None and self._looked_at < self._step:
+                began = first_seen(self.past, rule, hint.key, self._looked_at, self._step)
+                self._since[hint.key] = began
+        return replace(hint, step=self._since[hint.key])

@@ -32,6 +32,8 @@ class Curves:
     losses: list[np.ndarray] = field(default_factory=list)
     metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     epoch_losses: list[float] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
+    """The last step of each epoch, by its number."""
     first_epoch: int = 1
 
     @property
@@ -141,6 +143,7 @@ def _overfitting(training: Training, curves: Curves) -> Iterator[Hint]:
                 "Stop early, use fewer units, or add dropout.",
                 fix="Stop early from now on" if training.patience is None else "",
                 edits=_stop_early(training),
+                step=curves.ends.get(points[best][0], 0),
             )
             return
 
@@ -225,8 +228,11 @@ def _wired(node: Node) -> Sequence[str]:
     return [node.op.input_name(index) for index in own]
 
 
-def record(curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float) -> None:
-    """Adds what an epoch measured."""
+def record(
+    curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float, steps: int = 0
+) -> None:
+    """Adds what an epoch measured; ``steps`` is its last step."""
     curves.epoch_losses.append(loss)
+    curves.ends[epoch] = steps
     for key, value in metrics.items():
         curves.metrics.setdefault(key, []).append((epoch, value))

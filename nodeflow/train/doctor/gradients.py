@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.number_text import number
 from nodeflow.train.derived_tensors import gradient
-from nodeflow.train.diagnosis.hints import Hint
+from nodeflow.train.diagnosis.hints import Edit, Hint
 from nodeflow.train.doctor.batch import Run, feeds_of
 from nodeflow.train.doctor.curves import clip_edit
 from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Training
 
+SQUASHING = ("sigmoid", "tanh")
 FEWEST_LAYERS = 4
 ROWS = 32
 """Few, because the way back costs twice the way there."""
@@ -60,6 +61,7 @@ def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint
                 "Use ReLU instead of sigmoid or tanh, initialize with he_normal or glorot_uniform, "
                 "or add batch normalization or paths around layers.",
                 name,
+                *_relu_edits(training),
             )
             return
         if size > FACTOR * min(nearer) and first[1] > FACTOR * min(nearer):
@@ -74,6 +76,21 @@ def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint
                 edits,
             )
             return
+
+
+def _relu_edits(training: Training) -> tuple[str, tuple[Edit, ...]]:
+    """Lets hidden layers that squash their values use ReLU; the text of the button, and edits."""
+    needed = needed_nodes(training)
+    layers = ancestors(node.inputs[0].node for node in needed if node.op.id in WEIGHTS)
+    owners = dict.fromkeys(placed(n) for n in needed if n.op.id in SQUASHING and n in layers)
+    edits = tuple(
+        Edit("op", owner.name, "", "relu")
+        if owner.op.id in SQUASHING
+        else Edit("attribute", owner.name, "activation", "relu")
+        for owner in owners
+    )
+    several = f"{len(edits)} layers" if len(edits) > 1 else next((e.node for e in edits), "")
+    return (f"Use ReLU in {several}", edits) if edits else ("", ())
 
 
 def _layers(training: Training) -> list[tuple[Node, Tensor, Tensor]]:

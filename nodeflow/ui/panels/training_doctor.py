@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -41,12 +42,14 @@ class DoctorPanel(QWidget):
     Signals:
         node_requested(path): show this node.
         step_requested(number): show this step of the training.
+        branch_requested(number): train on from before this step, with the fix.
         failed(text): a fix could not be applied.
         applied(text): one was.
     """
 
     node_requested = Signal(str)
     step_requested = Signal(int)
+    branch_requested = Signal(int)
     failed = Signal(str)
     applied = Signal(str)
 
@@ -59,6 +62,10 @@ class DoctorPanel(QWidget):
         self.fix_buttons: list[QPushButton] = []
         self.node_buttons: list[QPushButton] = []
         self.step_buttons: list[QPushButton] = []
+        self.branch_buttons: list[QPushButton] = []
+        self.reaches_training: Callable[[], bool] = lambda: True
+        """Whether edits take effect in the training that runs."""
+        self._trains = False
         self._rows = QVBoxLayout()
         self._rows.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         self._rows.setSpacing(SPACE[2])
@@ -92,6 +99,14 @@ class DoctorPanel(QWidget):
         elif isinstance(event, Hints):
             self._show(event.hints)
 
+    @Slot(str)
+    def show_state(self, state: str) -> None:
+        """Follow the state of the engine: branches begin where nothing trains."""
+        trains = state in ("training", "paused")
+        if trains != self._trains:
+            self._trains = trains
+            self._draw()
+
     @Slot()
     def forget(self) -> None:
         """Another document is open."""
@@ -109,6 +124,7 @@ class DoctorPanel(QWidget):
     def _draw(self) -> None:
         clear(self._rows)
         self.fix_buttons, self.node_buttons, self.step_buttons = [], [], []
+        self.branch_buttons = []
         for index, hint in enumerate(self.hints):
             self._rows.addWidget(self._card(index, hint))
         self._pages.setCurrentIndex(1 if self.hints else 0)
@@ -139,6 +155,12 @@ class DoctorPanel(QWidget):
             fix.setProperty("hint", index)
             self.fix_buttons.append(fix)
             buttons.addWidget(fix)
+            if hint.step and not self._trains:
+                branch = button(f"Train so from step {count(hint.step)}", slot=self._on_branch)
+                branch.setToolTip(f"{hint.fix}, and train on from before that step")
+                branch.setProperty("hint", index)
+                self.branch_buttons.append(branch)
+                buttons.addWidget(branch)
         if hint.node and self._workspace.find(hint.node):
             show = button("Show the node", "link", self._on_node)
             show.setProperty("hint", index)
@@ -162,13 +184,25 @@ class DoctorPanel(QWidget):
 
     def _on_fix(self) -> None:
         hint = self.hints[self.sender().property("hint")]
+        if self._apply(hint):
+            live = self._trains and self.reaches_training()
+            when = "It counts from the next step on." if live else "Train again to see its effect."
+            self.applied.emit(f"{hint.fix}: done. {when}")
+
+    def _on_branch(self) -> None:
+        hint = self.hints[self.sender().property("hint")]
+        if self._apply(hint):
+            self.branch_requested.emit(hint.step)
+
+    def _apply(self, hint: Hint) -> bool:
+        """Apply the fix of a hint, and take its card away; whether that could be done."""
         try:
             apply_edits(self._workspace.root, hint.edits, hint.fix)
         except NodeflowError as error:
             self.failed.emit(str(error))
-            return
+            return False
         self._show(tuple(each for each in self.hints if each.key != hint.key))
-        self.applied.emit(f"{hint.fix}: done. Train again to see its effect.")
+        return True
 
     def _on_step(self) -> None:
         self.step_requested.emit(self.hints[self.sender().property("hint")].step)
@@ -185,6 +219,9 @@ def _make(context: PanelContext) -> DoctorPanel:
     context.workspace.replaced.connect(panel.forget)
     panel.node_requested.connect(context.navigator.show_path)
     panel.step_requested.connect(context.link.past.show)
+    panel.branch_requested.connect(context.run.branch)
+    panel.reaches_training = lambda: context.settings.edits_reach_training
+    context.link.state_changed.connect(panel.show_state)
     panel.failed.connect(context.messages.show_status)
     panel.applied.connect(context.messages.show_status)
     context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})

@@ -1,0 +1,67 @@
+"""When a finding began: the copies of a training tell, and the steps between, made once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.train.diagnosis.hints import Hint
+from nodeflow.train.doctor.batch import Run
+from nodeflow.train.rewind.replay import Past, Replay
+
+Rule = Callable[[Run], Iterable[Hint]]
+SECONDS = 0.3
+"""Steps between two copies are made again where that takes no longer."""
+
+
+def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: int) -> int:
+    """The step after which a rule finds something for the first time.
+
+    Args:
+        key: of the finding (`Hint.key`).
+        first: a step after which it was not found.
+        last: one after which it is.
+
+    Returns:
+        The step, or where it would take long to find, that of the first copy that shows it.
+    """
+    session = Session(past.session.graph, tier="reference", seed=past.session.seed)
+    replay = Replay(past)
+
+    def is_found() -> bool:
+        return any(hint.key == key for hint in rule(session.run))
+
+    def by_copy(step: int) -> bool:
+        past.snapshots.restore(step, session.variables)
+        return is_found()
+
+    def by_replay(step: int) -> bool:
+        replay.go_to(step + 1)
+        session.variables.update(dict(replay.session.variables.items()))
+        return is_found()
+
+    try:
+        copies = [step for step in past.snapshots.steps if first < step < last]
+        low, high = _narrowed([first, *copies, last], by_copy)
+        each = past.progress.seconds / max(1, past.progress.steps)
+        if (high - low) * each > SECONDS:
+            return high
+        return _narrowed(list(range(low, high + 1)), by_replay)[1]
+    except NodeflowError:
+        return last
+    finally:
+        replay.close()
+        session.close()
+
+
+def _narrowed(steps: list[int], is_found: Callable[[int], bool]) -> tuple[int, int]:
+    """The last of some steps without a finding, and the first with it; the ends are known."""
+    low, high = 0, len(steps) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if is_found(steps[middle]):
+            high = middle
+        else:
+            low = middle
+    return steps[low], steps[high]

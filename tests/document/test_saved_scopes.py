@@ -21,6 +21,7 @@ from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.scopes import SCREEN
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
@@ -317,3 +318,10 @@ def test_a_saved_graph_trains_to_the_same_bits(tier, tmp_path):
             results.append([*losses, *(w.tobytes() for w in weights)])
     assert results[0] == results[1]
     assert len(set(results[0])) > 5
+
+
+def test_rows_are_no_wider_than_allowed():
+    boxes = {f"n{i}": (170.0, 60.0) for i in range(200)}
+    places = {key: (240.0 * i, 0.0) for i, key in enumerate(boxes)}
+    found = folded(places, boxes, least=1000.0, most=3000.0)
+    assert max(x + 170.0 for x, _ in found.values()) <= 3000.0

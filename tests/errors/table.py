@@ -144,6 +144,10 @@ TABLE: dict[str, Provocation] = {
     ),
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
     "OnnxMissing": Provocation(call=without_onnx),
+    "NotVerified": Provocation(
+        ("verify", "a.flow"),
+        {"a.flow": graph(constant(2.0), ("lgamma", {}), wires=(("n1", "out", "n2", "x"),))},
+    ),
     "NotInOnnx": Provocation(
         ("export", "a.flow", "--to", "onnx"),
         {"a.flow": graph(PLACEHOLDER, ("lgamma", {}), wires=(("n1", "out", "n2", "x"),))},

@@ -38,7 +38,10 @@ def folded(
         count += 1
     room = max(width / count, max(right - left for left, right, _ in columns))
     while len(rows := _rows(columns, room)) > count:
-        room *= 1.05  # rather wider rows than a last one with a single box
+        if room * 1.05 <= most:
+            room *= 1.05  # rather wider rows than a last one with a single box
+        else:
+            count += 1
     result: dict[str, Position] = {}
     y = 0.0
     for row in rows:

@@ -6,7 +6,8 @@ An `Emitter` stands for one list of nodes: the graph's, or a function's. A tenso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ class NotInOnnx(GraphError):
 
     Remedy: Replace the nodes that the message names, or export what does not depend on them.
     """
+
+    missing: Mapping[str, str] = MappingProxyType({})
+    """Node -> why, where several are named."""
 
 
 Rule = Callable[["Emitter", Node], Any]

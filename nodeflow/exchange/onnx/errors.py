@@ -29,6 +29,7 @@ def onnx_package() -> ModuleType:
     """
     try:
         import onnx
+        import onnx.inliner
         import onnx.numpy_helper
     except ImportError:
         raise OnnxMissing(

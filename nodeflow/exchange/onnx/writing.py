@@ -475,7 +475,9 @@ def _refusal(missing: Mapping[str, str]) -> NotInOnnx:
         return NotInOnnx(why, node=first)
     named = [f"{name} ({text})" for name, text in list(missing.items())[:MOST_NAMED]]
     more = f", and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-    return NotInOnnx(f"ONNX cannot express {len(missing)} nodes: {', '.join(named)}{more}")
+    error = NotInOnnx(f"ONNX cannot express {len(missing)} nodes: {', '.join(named)}{more}")
+    error.missing = dict(missing)
+    return error
 
 
 __all__ = ["NEWEST", "default_opset", "model_of"]

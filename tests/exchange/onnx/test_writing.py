@@ -195,6 +195,35 @@ def test_a_layer_comes_back_as_a_layer():
     np.testing.assert_allclose(found[0], wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "attrs"),
+    [
+        ("layers/transformer_block", {}),
+        ("layers/multi_head_attention", {"causal": True}),
+        ("layers/gru", {"units": 5}),
+        ("layers/layer_normalization", {}),
+    ],
+)
+def test_large_layers(kind, attrs):
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 7, 64], name="x")
+        attrs = {
+            k: v for k, v in attrs.items() if k in {a.name for a in REGISTRY.lookup(kind).attrs}
+        }
+        made = graph.add_node(kind, [x], attrs, name="layer").outputs[0]
+        nf.identity(made, name="out")
+    model = export(from_graph(graph))
+    back, weights = reopened(model)
+    assert kind in {n.op for n in back.nodes.values()}
+    assert same_bytes(export(back, weights)) == same_bytes(model)
+    x = np.random.default_rng(0).normal(size=(2, 7, 64)).astype("f4")
+    built = build(from_graph(graph))
+    with Session(built.graph, seed=3) as session:
+        session.initialize()
+        wanted = session.run(built.graph.tensor("out"), {"x": x})
+    np.testing.assert_allclose(ReferenceEvaluator(model).run(None, {"x": x})[0], wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("opset", [18, 19, 20, 21, 22, 23, 24])
 def test_opsets(opset):
     document = flow.load(next(p for p in examples() if p.stem == "mnist_cnn"))

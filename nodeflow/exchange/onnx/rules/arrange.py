@@ -311,3 +311,23 @@ def scatter_nd(e: Emitter, node: Node) -> str:
     zero = e.node("Expand", [e.number(0, updates.type.dtype, "zero"), e.ints(shape, "shape")],
                   type=node.outputs[0].type)  # fmt: skip
     return e.node("ScatterND", [zero, sizes(e, indices), e.value(updates)], reduction="add")
+
+
+@rule("positions")
+def positions(e: Emitter, node: Node) -> str:
+    """0, 1, 2, ... for as long as an axis is."""
+    kind, dtype = TensorType("int64", ()), node.attrs["dtype"]
+    whole = e.node("Shape", [e.value(node.inputs[0])], type=kind)
+    axis = node.attrs["axis"] % node.inputs[0].type.rank
+    count = e.node("Gather", [whole, e.ints(axis, "axis")], axis=0, type=kind)
+    found = e.node("Range", [e.ints(0, "start"), count, e.ints(1, "delta")], type=kind)
+    return found if dtype == "int64" else e.node("Cast", [found], to=NUMBERS[dtype])
+
+
+@rule("broadcast_like", "reshape_like")
+def shaped_like(e: Emitter, node: Node) -> str:
+    x, like = (e.value(t) for t in node.inputs)
+    whole = e.node("Shape", [like], type=TensorType("int64", ()))
+    if node.op.id == "broadcast_like":
+        return e.node("Expand", [x, whole])
+    return e.node("Reshape", [x, whole], allowzero=1)

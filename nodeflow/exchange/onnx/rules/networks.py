@@ -7,6 +7,8 @@ import numpy as np
 from nodeflow.exchange.onnx.emit import Emitter, NotInOnnx, rule
 from nodeflow.exchange.onnx.rules.numbers import axes_of
 from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import NEVER
 
 
 @rule("dropout")
@@ -90,3 +92,43 @@ def recurrent(e: Emitter, node: Node) -> list[str]:
     flat = e.node("Squeeze", [made[0], one], type=type_)
     outputs = [e.node("Transpose", [flat], perm=[1, 0, 2], type=type_)]
     return [*outputs, *(e.node("Squeeze", [m, zero], type=type_) for m in made[1:])]
+
+
+@rule("tiled_attention")
+def attention(e: Emitter, node: Node) -> list[str | None]:
+    """softmax(query @ key^T * scale) @ value, in one piece."""
+    query, key, value = node.inputs[:3]
+    t, size = query.type, query.type.shape[-1]
+    scale = node.attrs["scale"]
+    if scale is None and size is None:
+        raise NotInOnnx("attention over features whose number only a run knows")
+    rank = key.type.rank
+    order = [*range(rank - 2), rank - 1, rank - 2]
+    turned = e.node("Transpose", [e.value(key)], perm=order, type=t)
+    scores = e.node("MatMul", [e.value(query), turned], type=t)
+    factor = e.number(1 / np.sqrt(size or 1) if scale is None else scale, t.dtype, "scale")
+    scores = e.node("Mul", [scores, factor], type=t)
+    none = e.number(NEVER, t.dtype, "none")
+    for mask in node.inputs[3:]:
+        if mask.type.dtype == "bool":
+            scores = e.node("Where", [e.value(mask), scores, none], type=t)
+        else:
+            scores = e.node("Add", [scores, e.value(mask)], type=t)
+    if node.attrs["causal"]:
+        scores = e.node("Where", [_not_later(e, node), scores, none], type=t)
+    weights = e.node("Softmax", [scores], axis=-1, type=t)
+    return [e.node("MatMul", [weights, e.value(value)], type=t), None]
+
+
+def _not_later(e: Emitter, node: Node) -> str:
+    """For each query which keys are no later than it, (queries, keys)."""
+    kind, bools = TensorType("int64", ()), TensorType("bool", ())
+    sides = []
+    for tensor in node.inputs[:2]:
+        whole = e.node("Shape", [e.value(tensor)], type=kind)
+        place = e.ints(tensor.type.rank - 2, "place")
+        count = e.node("Gather", [whole, place], axis=0, type=kind)
+        sides.append(e.node("Range", [e.ints(0, "start"), count, e.ints(1, "delta")], type=kind))
+    queries = e.node("Unsqueeze", [sides[0], e.ints([1], "last")], type=kind)
+    latest = e.node("Add", [queries, e.ints(node.attrs["offset"], "offset")], type=kind)
+    return e.node("LessOrEqual", [sides[1], latest], type=bools)

@@ -1,0 +1,42 @@
+"""``nodeflow verify``: whether another program computes the same."""
+
+from __future__ import annotations
+
+import argparse
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.load import load_task, open_session
+from nodeflow.cli.output import json_line, show_notices
+from nodeflow.exchange.onnx.check import NotVerified
+from nodeflow.exchange.onnx.check import verify as compared
+
+
+def verify(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Compare every value of a graph.
+
+    Raises:
+        NotVerified: one differs; names the node where the first larger difference arises.
+        NodeflowError: in file, feeds or graph.
+    """
+    task = load_task(arguments, environment)
+    show_notices(task.notices(), environment)
+    with open_session(task, arguments, environment) as session:
+        found = compared(task, session, arguments.fetches)
+    if arguments.json:
+        facts = {
+            "verified": found.first is None,
+            "text": found.text,
+            "node": (found.first or found.largest).name,
+            "difference": (found.first or found.largest).largest,
+            "values": len(found.nodes),
+            "left_out": dict(found.left_out),
+        }
+        environment.print(json_line(facts))
+    else:
+        environment.print(f"{found.text} ({len(found.nodes)} values)")
+        for name, why in found.left_out.items():
+            environment.message(f"nodeflow: {name} was not compared: {why}")
+    if found.first is not None and not arguments.json:
+        raise NotVerified(
+            f"ONNX computes something else: {found.first.largest:.2g}", node=found.first.name
+        )

@@ -35,7 +35,7 @@ from nodeflow.train.training import Training
 
 QUIET_SECONDS = 0.15
 """Edits that follow each other sooner count as one."""
-POLL_SECONDS = 0.02
+POLL_SECONDS, CLOSE_SECONDS = 0.02, 1.0
 
 
 @dataclass(eq=False, kw_only=True)
@@ -156,7 +156,7 @@ class LiveEdits:
             self._due = None
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)  # it may be reading data; then it ends by itself
         self._drop(self._control.offer(None))
         self._say(p.EditState())
 

@@ -143,8 +143,12 @@ class Recording:
         self._pasts[past.start if past.earlier is not None else 0] = past
 
     def take(self, variant: Variant) -> None:
-        """The training goes on with an edit; the best weights are those since then."""
-        self._variant, self._best = variant, BestWeights(variant.training)
+        """The training goes on with an edit; the best weights are those since then, unless nothing
+        that is learned depends on it."""
+        before, best = self._best, BestWeights(variant.training)
+        if before is not None and not variant.what and before.key == best.key:
+            best.variables, best.epoch, best.value = before.variables, before.epoch, before.value
+        self._variant, self._best = variant, best
         self._change(settings=settings_of(variant.session, variant.training))
 
     def note(self, kind: str, **data: Any) -> None:

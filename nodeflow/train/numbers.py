@@ -118,6 +118,10 @@ class Numbers:
             if value != float(self.owners[node].attrs[attr])
         }
 
+    def constants(self, node: str, attr: str) -> list[str]:
+        """Names of the constants that an attribute is."""
+        return [tensor.node.name for tensor, _ in self._tensors[node, attr]]
+
     def fed(self) -> dict[Tensor, str]:
         """The tensors that are fed, with the constant of its node that each one is."""
         return {t: constant for tensors in self._tensors.values() for t, constant in tensors}

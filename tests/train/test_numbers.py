@@ -21,7 +21,7 @@ from nodeflow.train.events import Epoch, NumberChanged, Steps, as_json
 from nodeflow.train.loop import train
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.checkpoints import Checkpoints, Every
-from nodeflow.train.resume.resuming import Resumption
+from nodeflow.train.resume.resuming import ChangedProblem, Resumption, resume
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
@@ -293,6 +293,26 @@ def test_a_training_goes_on_with_the_numbers_that_it_had(tmp_path):
     resumption = Resumption(state, path, state.identity)
     _, rest, _ = trained(graph, training, {}, resumption=resumption)
     assert rest.tobytes() == whole[state.step :].tobytes()
+
+
+def test_a_graph_with_the_number_that_a_training_ended_with_goes_on(tmp_path):
+    """As the document of a window that was killed has it."""
+    graph, training = task("momentum")
+    session, control = Session(graph, tier="compiled", seed=1), Control()
+    session.initialize()
+    kept = Checkpoints(tmp_path, Every(steps=1))
+    for event in train(session, training, control, checkpoints=kept):
+        if isinstance(event, Epoch) and event.epoch == 7:
+            control.set_number("train", "learning_rate", 0.5)
+        if isinstance(event, Epoch) and event.epoch == 20:
+            break
+    for attrs in ({}, {"learning_rate": 0.5}):
+        other, again = task("momentum", **attrs)
+        found = resume(Session(other, tier="compiled", seed=1), again, tmp_path)
+        assert found.state.numbers == {"train.learning_rate": 0.5}
+    other, again = task("momentum", learning_rate=0.25)
+    with pytest.raises(ChangedProblem, match="learning_rate"):
+        resume(Session(other, tier="compiled", seed=1), again, tmp_path)
 
 
 def test_the_event_is_a_line_of_json():

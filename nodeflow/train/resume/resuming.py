@@ -9,6 +9,7 @@ from typing import Any
 
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.checkpoints import existing, read_tiers
 from nodeflow.train.resume.identity import differences, identity_of
 from nodeflow.train.saving.checkpoint import CheckpointProblem
@@ -61,7 +62,7 @@ def resume(
     """
     found, state, notices = _newest(path)
     identity = identity_of(session, training)
-    differing = differences(state.identity, identity)
+    differing = differences(_with_numbers(state, identity, training), identity)
     if differing and not changed:
         raise ChangedProblem(
             f"this is not the training of {found}; what has changed: {', '.join(differing)}",
@@ -78,6 +79,22 @@ def resume(
         later = {k: s for k, s in read_tiers(found.parent).items() if s >= state.counted}
         state = replace(state, tiers={**later, **state.tiers})
     return Resumption(state, found.parent, identity, tuple(notices))
+
+
+def _with_numbers(
+    state: TrainingState, identity: Mapping[str, Any], training: Training
+) -> Mapping[str, Any]:
+    """The identity of a checkpoint; where numbers were changed while it trained, the graph may have
+    those that it ended with as well as those that it began with."""
+    numbers, same = Numbers(training.optimizer), set[str]()
+    for (node, attr), value in numbers.after(0).items():
+        if state.numbers.get(f"{node}.{attr}") == value:
+            same |= {node, *numbers.constants(node, attr)}
+    graph, now = state.identity.get("graph", {}), identity["graph"]
+    return {
+        **state.identity,
+        "graph": {n: now[n] if n in same and n in now else digest for n, digest in graph.items()},
+    }
 
 
 def has_checkpoint(path: Path) -> bool:

@@ -220,21 +220,28 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "write a graph for other programs: inference with its weights, as ONNX",
-        "nodeflow.cli.export_model:export_model",
+        "write a graph for other programs: inference as ONNX, or code that runs and trains by "
+        "itself, with its weights",
+        "nodeflow.cli.export_model:export_graph",
         (
             FILE,
-            option("--to", help="what to write", choices=("onnx",), required=True),
+            option(
+                "--to",
+                help="what to write",
+                choices=("onnx", "pytorch", "jax", "tensorflow1", "numpy"),
+                required=True,
+            ),
             option(
                 "-o",
                 "--output",
-                help="file to write (default: the name of the graph, with .onnx)",
+                help="file of ONNX, or folder of the code (default: the name of the graph, with "
+                ".onnx, or with -pytorch and the like)",
                 metavar="OUT",
             ),
             option(
                 "--fetch",
-                help="node or output that the model gives; may be repeated (default: what nothing "
-                "consumes; of a graph that trains, its answers without the labels)",
+                help="node or output that a model of ONNX gives; may be repeated (default: what "
+                "nothing consumes; of a graph that trains, its answers without the labels)",
                 metavar="NAME",
                 action="append",
                 default=[],

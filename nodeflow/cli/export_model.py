@@ -1,4 +1,4 @@
-"""``nodeflow export``: a graph as a file of another program."""
+"""``nodeflow export``: a graph as a file or as code of another program."""
 
 from __future__ import annotations
 
@@ -9,11 +9,45 @@ from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.io import flow
+from nodeflow.exchange.code.export import export_code, module_name
 from nodeflow.exchange.onnx import opaque
 from nodeflow.exchange.onnx.export import all_records, exported
 from nodeflow.number_text import bytes_text
 from nodeflow.train.saving.weights import check_writable
+
+
+def export_graph(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write a graph for another program; raises what `export_model` and `export_program` raise."""
+    if arguments.to == "onnx":
+        export_model(arguments, environment)
+    else:
+        export_program(arguments, environment)
+
+
+def export_program(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write the graph as code.
+
+    Raises:
+        ArgumentProblem: an option is for ONNX alone.
+        NotInCode: names the nodes that cannot be written; nothing is.
+        NodeflowError: in file, graph or weights.
+    """
+    for option in ("fetches", "opset"):
+        if getattr(arguments, option):
+            name = "--fetch" if option == "fetches" else "--opset"
+            raise ArgumentProblem(f"{name} is for ONNX", hint="Leave it out, or use --to onnx.")
+    stem = module_name(Path(arguments.file).name)
+    folder = arguments.output or f"{stem}-{arguments.to}"
+    task = load_task(arguments, environment)
+    with open_session(task, arguments, environment) as session:
+        variables = dict(session.variables.items())
+    files = export_code(task, stem, arguments.to, environment.path(folder), variables)
+    if arguments.json:
+        environment.print(json_line({"folder": folder, "files": files}))
+    else:
+        environment.print(f"{folder}: {', '.join(files)}")
 
 
 def export_model(arguments: argparse.Namespace, environment: Environment) -> None:

@@ -172,6 +172,10 @@ TABLE: dict[str, Provocation] = {
     "StarterMisfit": Provocation(
         ("new", "a.csv", "--starter", "pictures"), {"a.csv": ONE_COLUMN}
     ),
+    "NotInCode": Provocation(
+        ("export", "a.flow", "--to", "numpy"),
+        {"a.flow": graph(constant([[4.0]]), ("cholesky", {}), wires=[("n1", "out", "n2", "x")])},
+    ),
     # ---- graphs
     "ShapeError": sum_of(constant([1, 2]), constant([1, 2, 3])),
     "DtypeError": sum_of(constant(1), constant(1, "int32")),

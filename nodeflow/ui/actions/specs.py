@@ -91,6 +91,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
     _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),
+    _a(
+        "export_code",
+        "Export code…",
+        "",
+        "",
+        "For PyTorch, JAX, TensorFlow 1 or numpy",
+    ),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
     _a("quit", "Quit", "Ctrl+Q"),
     _a("undo", "Undo", "Ctrl+Z", "undo-2"),

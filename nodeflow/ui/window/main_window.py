@@ -41,6 +41,7 @@ from nodeflow.ui.controllers.engine.engine_notices import EngineNotices
 from nodeflow.ui.controllers.engine.engine_settings import add_engine_settings
 from nodeflow.ui.controllers.engine.gradient_actions import GradientActions
 from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
+from nodeflow.ui.controllers.files.code_export import CodeExport
 from nodeflow.ui.controllers.files.compare_actions import CompareActions
 from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.data_consent import DataConsent
@@ -243,6 +244,9 @@ class MainWindow(QMainWindow):
         )
         self.consent = DataConsent(self, workspace, messages, actions)
         self.columns = ColumnReading(self, workspace)
+        self.code = CodeExport(
+            self, workspace, settings, messages, actions, lambda: self.files.title
+        )
         self.compare = CompareActions(self, workspace, pages, settings, messages, actions)
         self.files.versions.on_canvas = self.compare.show_comparison
         self.conflicts = Conflicts(workspace, canvas, messages)

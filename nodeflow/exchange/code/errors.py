@@ -1,0 +1,12 @@
+"""What a graph has that code of another library cannot say."""
+
+from __future__ import annotations
+
+from nodeflow.errors import NodeflowError
+
+
+class NotInCode(NodeflowError):
+    """A graph, or one of its nodes, cannot be written as code of another library.
+
+    Remedy: Replace the nodes in the message by others, or export to another library.
+    """

@@ -1,0 +1,89 @@
+"""File > Export code: the graph as a program of another library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
+
+
+class CodeExport(QObject):
+    """Shows the code of the open graph, and writes it where the user wants."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+        title: Callable[[], str],
+    ) -> None:
+        """
+        Args:
+            title: what the open document is called.
+        """
+        super().__init__(window)
+        self._window, self._workspace = window, workspace
+        self._settings, self._messages = settings, messages
+        self._title, self._folder = title, ""
+        self._writing = Background(self)
+        self._writing.done.connect(self._on_written)
+        self._writing.failed.connect(self._on_failed)
+        actions.bind({"export_code": Binding(self.show, self._blocked)})
+
+    def _blocked(self) -> Blocked | None:
+        if not self._workspace.root.nodes:
+            return Blocked("The graph is empty: there is nothing to write.")
+        return None
+
+    def show(self) -> None:
+        """Show the code; what is shown is the graph as it is now."""
+        from nodeflow.exchange.code.export import code_of, export_code, module_name
+        from nodeflow.ui.popups.code_dialog import CodeDialog
+
+        document = _snapshot(self._workspace.root)
+        name = module_name(self._title())
+        dialog = CodeDialog(self._window, lambda target: code_of(_task(document), name, target)[1])
+        if not dialog.exec():
+            return
+        target = dialog.target
+        start = document.path.parent if document.path else self._settings.last_folder()
+        chosen = QFileDialog.getExistingDirectory(self._window, "Folder for the code", str(start))
+        if chosen:
+            self._folder = chosen
+            self._messages.show_status("Writing the code…")
+            self._writing.run(lambda: export_code(_task(document), name, target, chosen))
+
+    @Slot(object)
+    def _on_written(self, files: list[str]) -> None:
+        self._messages.show_status(f"Written to {self._folder}: {', '.join(files)}")
+
+    @Slot(object)
+    def _on_failed(self, error: NodeflowError) -> None:
+        dialogs.show_problem(self._window, "The code was not written", error)
+
+
+def _snapshot(document: Document) -> Document:
+    found = flow.loads(flow.dumps(document))
+    found.path = document.path
+    found.allowed = document.allowed
+    return found
+
+
+def _task(document: Document) -> Task:
+    return Task(document, file=Path(document.path) if document.path else None)

@@ -17,6 +17,7 @@ VOLUMES = {
     "inputs of a reader": 1_000_000,
     "kills of a store of runs": 300,
     "kills of a training": 1_000,
+    "kills of a window": 10_000,
     "kills of an edited document": 10_000,
     "kills of an engine": 2_000,
     "live edit sequences": 7_000,

@@ -36,6 +36,7 @@ NIGHTLY_SHARE ?= 1
 FIRST_SEED ?= 0
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
            tests/engine/test_examples_agree.py tests/programs tests/document/test_merge.py \
+           tests/document/test_resolve.py \
            tests/document/test_edit_sequences.py tests/document/test_journal_kills.py \
            tests/document/test_hostile_files.py tests/document/test_large_files.py \
            tests/data/test_spoilt_files.py tests/ui/test_hostile_files.py \

@@ -66,7 +66,8 @@ def test_an_upper_bound_says_what_breaks(root) -> None:
 def test_the_workflow_installs_the_lock_and_compares_it_with_known_weaknesses(root) -> None:
     workflow = (root / ".github/workflows/test.yml").read_text(encoding="utf-8")
     assert (
-        "pip-audit --disable-pip --require-hashes --requirement requirements-dev.lock" in workflow
+        "pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock"
+        in workflow
     )
     commands = [workflow, (root / "tools/setup.sh").read_text(encoding="utf-8").replace("\\\n", "")]
     for text in commands:

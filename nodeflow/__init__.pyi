@@ -2368,6 +2368,12 @@ def gelu(x: TensorLike, *, name: str | None = None) -> Tensor:
     sqrt(2)) / 2, plus x times the density.
     """
 
+def gelu_slope(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """The derivative of gelu.
+
+    One formula, so that a kernel that computes both has the error function once.
+    """
+
 def gelu_tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     """x times the normal distribution's probability of a value below x, by a formula with tanh.
 

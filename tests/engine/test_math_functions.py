@@ -126,6 +126,28 @@ def test_loops_over_float32_functions_vectorise(function: str) -> None:
     assert "@llvm.fma.v" in llvm
 
 
+DOUBLE = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "erfc")
+
+
+@pytest.mark.parametrize("function", DOUBLE)
+def test_loops_over_float64_functions_vectorise(function: str) -> None:
+    llvm = inspect_source(source(function, 1, "float64", "float64")).llvm
+    assert "@llvm.fma.v" in llvm
+
+
+@pytest.mark.parametrize("function", DOUBLE)
+def test_float64_functions_where_they_nearly_overflow_or_vanish(function: str) -> None:
+    reference, _ = UNARY[function]
+    tiny = np.array([5e-324, 1e-310, 2.3e-308, 1e-20])
+    ends = np.concatenate([np.linspace(-750, -700, 501), np.linspace(700, 712, 121)])
+    x = np.concatenate([tiny, -tiny, ends, np.linspace(0.4, 2.2, 1801), np.linspace(-1, 28, 2901)])
+    with np.errstate(all="ignore"):
+        expected = reference(x)
+    found = call(function, x)
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
+    np.testing.assert_allclose(found, expected, rtol=2e-15, atol=5e-323)
+
+
 # ---- two arguments ------------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ _HELPERS = (
     "devicelib/arithmetic.py",
     "devicelib/denormals.py",
     "devicelib/dispatch_loop.py",
+    "devicelib/double_functions.py",
     "devicelib/error_function.py",
     "devicelib/exponentials.py",
     "devicelib/gemm.py",

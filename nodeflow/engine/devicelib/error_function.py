@@ -4,8 +4,6 @@
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba.extending import register_jitable
 
@@ -16,6 +14,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     poly,
     select,
 )
+from nodeflow.engine.devicelib.double_functions import erf_f64, erfc_f64
 from nodeflow.engine.devicelib.exponentials import exp
 from nodeflow.engine.devicelib.overloads import (
     compiled_only,
@@ -72,11 +71,7 @@ def _erfc_f32(x):
     return select(t < HALF, ONE - fma(x, poly(x * x, _ERF), x), outer)
 
 
-def _erfc_f64(x):
-    return math.erfc(x)
-
-
-@floats(_erfc_f32, _erfc_f64)
+@floats(_erfc_f32, erfc_f64, inlined=True)
 def erfc(x):
     """1 - erf(x), accurate in the tail."""
     compiled_only()
@@ -89,11 +84,7 @@ def _erf_f32(x):
     return select(fabs(x) < _ERF_SPLIT, inner, outer)
 
 
-def _erf_f64(x):
-    return math.erf(x)
-
-
-@floats(_erf_f32, _erf_f64)
+@floats(_erf_f32, erf_f64, inlined=True)
 def erf(x):
     """Error function."""
     compiled_only()

@@ -23,6 +23,15 @@ from nodeflow.engine.devicelib.arithmetic import (
     wrap_add,
     wrap_sub,
 )
+from nodeflow.engine.devicelib.double_functions import (
+    exp_f64,
+    expm1_f64,
+    log1p_f64,
+    log_f64,
+    sigmoid_f64,
+    softplus_f64,
+    tanh_f64,
+)
 from nodeflow.engine.devicelib.overloads import (
     compiled_only,
     floats,
@@ -78,11 +87,7 @@ def _exp_f32(x):
     return (p + ONE) * _pow2(half) * _pow2(wrap_sub(n, half))
 
 
-def _exp_f64(x):
-    return math.exp(x)
-
-
-@floats(_exp_f32, _exp_f64)
+@floats(_exp_f32, exp_f64, inlined=True)
 def exp(x):
     """e**x."""
     compiled_only()
@@ -100,11 +105,7 @@ def _expm1_f32(x):
     return select(x == ZERO, x, y)
 
 
-def _expm1_f64(x):
-    return math.expm1(x)
-
-
-@floats(_expm1_f32, _expm1_f64)
+@floats(_expm1_f32, expm1_f64, inlined=True)
 def expm1(x):
     """e**x - 1, accurate near 0."""
     compiled_only()
@@ -115,11 +116,7 @@ def _tanh_f32(x):
     return copysign(-t / (TWO + t), x)
 
 
-def _tanh_f64(x):
-    return math.tanh(x)
-
-
-@floats(_tanh_f32, _tanh_f64)
+@floats(_tanh_f32, tanh_f64, inlined=True)
 def tanh(x):
     """Hyperbolic tangent."""
     compiled_only()
@@ -130,12 +127,7 @@ def _sigmoid_f32(x):
     return select(x >= ZERO, ONE, e) / (ONE + e)
 
 
-def _sigmoid_f64(x):
-    e = math.exp(-fabs(x))
-    return select(x >= 0.0, 1.0, e) / (1.0 + e)
-
-
-@floats(_sigmoid_f32, _sigmoid_f64)
+@floats(_sigmoid_f32, sigmoid_f64, inlined=True)
 def sigmoid(x):
     """1 / (1 + e**-x), without overflow."""
     compiled_only()
@@ -175,11 +167,7 @@ def _log_f32(x):
     return select(x < ZERO, NAN, y)
 
 
-def _log_f64(x):
-    return math.log(x)
-
-
-@floats(_log_f32, _log_f64)
+@floats(_log_f32, log_f64, inlined=True)
 def log(x):
     """Natural logarithm: -infinity at 0, NaN below."""
     compiled_only()
@@ -193,11 +181,7 @@ def _log1p_f32(x):
     return select(u == ONE, x, y)
 
 
-def _log1p_f64(x):
-    return math.log1p(x)
-
-
-@floats(_log1p_f32, _log1p_f64)
+@floats(_log1p_f32, log1p_f64, inlined=True)
 def log1p(x):
     """log(1 + x), accurate near 0."""
     compiled_only()
@@ -208,7 +192,7 @@ def log_add(x, y):
     """log(e**x + e**y) of float64, without overflow."""
     high = select((x >= y) | (x != x), x, y)
     low = select((x >= y) | (x != x), y, x)
-    total = high + math.log1p(math.exp(low - high))
+    total = high + log1p_f64(exp_f64(low - high))
     return select(low == high, high + _LN2_DOUBLE, total)
 
 
@@ -216,11 +200,7 @@ def _softplus_f32(x):
     return select(x > ZERO, x, ZERO) + log1p(exp(-fabs(x)))
 
 
-def _softplus_f64(x):
-    return select(x > 0.0, x, 0.0) + math.log1p(math.exp(-fabs(x)))
-
-
-@floats(_softplus_f32, _softplus_f64)
+@floats(_softplus_f32, softplus_f64, inlined=True)
 def softplus(x):
     """log(1 + e**x), without overflow."""
     compiled_only()

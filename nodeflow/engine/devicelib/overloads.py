@@ -17,7 +17,7 @@ def compiled_only():
     raise NotImplementedError("only inside a compiled kernel")
 
 
-def overloaded(implementation_for):
+def overloaded(implementation_for, inlined=False):
     """Overload a stub of one or two arguments of one type by what ``implementation_for`` it."""
 
     def choose_unary(x):
@@ -28,15 +28,15 @@ def overloaded(implementation_for):
 
     def attach(stub):
         choose = choose_unary if stub.__code__.co_argcount == 1 else choose_binary
-        overload(stub, jit_options={"error_model": "numpy"})(choose)
+        overload(stub, jit_options={"error_model": "numpy", "forceinline": inlined})(choose)
         return stub
 
     return attach
 
 
-def floats(single, double):
-    """Overload a stub by its float32 and float64 implementations."""
-    return overloaded({types.float32: single, types.float64: double}.get)
+def floats(single, double, inlined=False):
+    """Overload a stub by its float32 and float64 implementations; ``inlined``: however long."""
+    return overloaded({types.float32: single, types.float64: double}.get, inlined)
 
 
 def numbers(floating, integer):

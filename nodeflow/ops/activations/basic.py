@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from nodeflow.graph.declaration import Attr
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, NUMBERS
 from nodeflow.ops import functions as F
-from nodeflow.ops.elementwise import define
+from nodeflow.ops.elementwise import Elementwise, define
 from nodeflow.ops.math.arithmetic import larger
 
 CATEGORY = "Neural network"
@@ -79,6 +80,36 @@ define(
     category=CATEGORY,
     keywords=("exponential", "activation"),
 )
+
+
+def _gelu_slope(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erfc
+
+    density = np.exp(np.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return erfc(x * -math.sqrt(0.5)) * 0.5 + x * density
+
+
+class Slope(Elementwise):
+    """A derivative: hidden, for gradients."""
+
+    hidden = True
+
+
+REGISTRY.register(
+    Slope(
+        "gelu_slope",
+        "The derivative of gelu.\n\nOne formula, so that a kernel that computes both has the error "
+        "function once.",
+        _gelu_slope,
+        f"erfc(x * {-math.sqrt(0.5)!r}) * 0.5"  # 1 + erf would cancel far below 0
+        f" + x * (exp(x * x * -0.5) * {1 / math.sqrt(2 * math.pi)!r})",
+        dtypes=FLOATS,
+        gradient=lambda g, x, out: (
+            g * (2 - F.square(x)) * F.exp(F.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi)),
+        ),
+        category="Internal",
+    )
+)
 define(
     "gelu",
     "x times the normal distribution's probability of a value below x.\n\n"
@@ -87,13 +118,7 @@ define(
     _gelu,
     f"x * 0.5 * erfc(x * {-math.sqrt(0.5)!r})",  # 1 + erf(x) would cancel far below 0
     dtypes=FLOATS,
-    gradient=lambda g, x, out: (
-        g
-        * (
-            F.erfc(x * -math.sqrt(0.5)) * 0.5  # 1 + erf would cancel far below 0
-            + x * F.exp(F.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
-        ),
-    ),
+    gradient=lambda g, x, out: (g * F.gelu_slope(x),),
     category=CATEGORY,
     keywords=("gauss", "activation"),
 )

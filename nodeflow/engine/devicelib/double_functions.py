@@ -1,0 +1,222 @@
+"""exp, log and erf of float64, as polynomials that loops vectorise.
+
+They use neither shifts of signed integers nor conversions of 64-bit integers, which AVX2 lacks:
+adding `MAGIC` leaves a whole number in the low bits of a float64, and takes it back.
+"""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba.extending import register_jitable
+
+from nodeflow.engine.devicelib.arithmetic import (
+    bit_and,
+    bit_or,
+    bits_f64,
+    copysign,
+    f64_bits,
+    fabs,
+    fma,
+    poly,
+    select,
+    shift_left,
+    shift_right,
+    wrap_add,
+)
+from nodeflow.engine.devicelib.typed_constants import D_MAGIC
+
+# LLVM takes some for too long to be inlined, and then no loop vectorises.
+inlined = register_jitable(forceinline=True)
+
+_d, _i, _u = np.float64, np.int64, np.uint64
+_ZERO, _HALF, _ONE, _TWO = _d(0), _d(0.5), _d(1), _d(2)
+_INF, _NAN = _d(np.inf), _d(np.nan)
+_MAGIC = _d(D_MAGIC)
+_BIAS, _52 = _i(1023), _i(52)
+
+# ---- exponentials -------------------------------------------------------------------------------
+
+_LOG2E = _d(1 / math.log(2))
+_LN2_HIGH, _LN2_LOW = _d(math.log(2)), _d(2.3190468138462996e-17)
+_LOWEST, _HIGHEST = _d(-746.0), _d(710.0)  # beyond: 0 and infinity
+# (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 5e-18
+_EXP = tuple(
+    map(
+        _d,
+        (
+            0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326129,
+            0.0013888888888883744, 0.00019841269874840768, 2.4801587325562125e-05,
+            2.7557255374658744e-06, 2.755727362486648e-07, 2.510522763655176e-08,
+            2.0914694560351592e-09,
+        ),
+    )
+)  # fmt: skip
+
+
+@inlined
+def _power(shifted):
+    """2**n of the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
+    return bits_f64(shift_left(wrap_add(f64_bits(shifted), _BIAS), _52))
+
+
+@inlined
+def _reduced(x):
+    """n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    shifted = fma(x, _LOG2E, _MAGIC)
+    whole = shifted - _MAGIC
+    r = fma(whole, -_LN2_HIGH, x)
+    r = fma(whole, -_LN2_LOW, r)
+    return shifted, fma(r * r, poly(r, _EXP), r)
+
+
+@inlined
+def exp_f64(x):
+    x = select(x < _LOWEST, _LOWEST, x)
+    x = select(x > _HIGHEST, _HIGHEST, x)
+    shifted, p = _reduced(x)
+    whole = shifted - _MAGIC
+    half = fma(whole, _HALF, _MAGIC)  # in two factors, so that neither over- nor underflows alone
+    rest = (whole - (half - _MAGIC)) + _MAGIC
+    return (p + _ONE) * _power(half) * _power(rest)
+
+
+_EXPM1_LOWEST = _d(-40.0)
+
+
+@inlined
+def expm1_f64(x):
+    y = select(x < _EXPM1_LOWEST, _EXPM1_LOWEST, x)
+    y = select(y > _HIGHEST, _HIGHEST, y)
+    shifted, p = _reduced(y)
+    scale = _power(shifted - _ONE)  # half of 2**n, which itself may overflow
+    y = _TWO * fma(scale, p, scale - _HALF)
+    return select(x == _ZERO, x, y)
+
+
+@inlined
+def tanh_f64(x):
+    t = expm1_f64(-_TWO * fabs(x))
+    return copysign(-t / (_TWO + t), x)
+
+
+@inlined
+def sigmoid_f64(x):
+    e = exp_f64(-fabs(x))
+    return select(x >= _ZERO, _ONE, e) / (_ONE + e)
+
+
+# ---- logarithms ---------------------------------------------------------------------------------
+
+_SMALLEST_NORMAL, _TWO54 = _d(2.0**-1022), _d(2.0**54)
+_ROOT_BITS = _u(0x3FE6A09E667F3BCD)  # of sqrt(1/2)
+_TO_ROOT = _u(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
+_MANTISSA, _U52 = _u(0x000FFFFFFFFFFFFF), _u(52)
+_WHOLE, _WHOLE_BITS = _d(2.0**52), _u(0x4330000000000000)
+_LOG_LN2_HIGH, _LOG_LN2_LOW = _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
+# log((1 + s) / (1 - s)) / s - 2 in s^2: those of FreeBSD's e_log.c
+_LOG = tuple(
+    map(
+        _d,
+        (
+            6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
+            2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
+            1.479819860511658591e-01,
+        ),
+    )
+)  # fmt: skip
+
+
+@inlined
+def log_f64(x):
+    tiny = x < _SMALLEST_NORMAL
+    bits = wrap_add(_u(f64_bits(select(tiny, x * _TWO54, x))), _TO_ROOT)
+    biased = bits_f64(_i(bit_or(shift_right(bits, _U52), _WHOLE_BITS))) - _WHOLE
+    k = biased - select(tiny, _d(1077.0), _d(1023.0))
+    f = bits_f64(_i(wrap_add(bit_and(bits, _MANTISSA), _ROOT_BITS))) - _ONE
+    s = f / (_TWO + f)
+    z = s * s
+    half = _HALF * f * f
+    tail = s * fma(z, poly(z, _LOG), half)
+    y = fma(k, _LOG_LN2_HIGH, f - (half - fma(k, _LOG_LN2_LOW, tail)))
+    y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
+    y = select(x == _ZERO, -_INF, y)
+    return select(x < _ZERO, _NAN, y)
+
+
+@inlined
+def log1p_f64(x):
+    u = _ONE + x
+    y = log_f64(u) + (x - (u - _ONE)) / u
+    y = select(u < _INF, y, x)
+    y = select(u == _ZERO, -_INF, y)
+    return select(u == _ONE, x, y)
+
+
+@inlined
+def softplus_f64(x):
+    return select(x > _ZERO, x, _ZERO) + log1p_f64(exp_f64(-fabs(x)))
+
+
+# ---- the error function -------------------------------------------------------------------------
+
+_ERF_SPLIT, _ERFC_END = _d(0.95), _d(27.25)
+# erf(x) / x - 1 in x^2 on |x| <= 0.96: 3e-17
+_ERF = tuple(
+    map(
+        _d,
+        (
+            0.1283791670955126, -0.37612638903183754, 0.11283791670955123, -0.02686617064513067,
+            0.005223977625433699, -0.0008548327022710546, 0.00012055332939925278,
+            -1.4925648749587048e-05, 1.6462071207544097e-06, -1.6365026973671097e-07,
+            1.479627442934461e-08, -1.2189670651489823e-09, 8.803725130856726e-11,
+            -4.3886931736078936e-12,
+        ),
+    )
+)  # fmt: skip
+# e^(t^2) erfc(t) (1 + 2t) in (t - 2) / (t + 2) on 0 <= t <= 27.3: 1.1e-16
+_ERFC = tuple(
+    map(
+        _d,
+        (
+            1.2769783815525289, -0.0927638265857465, -0.1660303976153144, 0.16405128003349936,
+            -0.054220000990519684, -0.0080340150842841, 0.00872265383935441,
+            0.001271338992269822, -0.0014568134925027655, -0.0004543410189602923,
+            0.00020636382163636104, 0.00015103982696298822, -1.493627529602795e-06,
+            -3.642367043757725e-05, -1.3544593262474765e-05, 3.7045189076301217e-06,
+            5.335243327258294e-06, 1.5305426919026074e-06, -8.561529552249991e-07,
+            -8.900989068573093e-07, -1.1296689160704178e-07, 2.0440152882498808e-07,
+            7.951410966826256e-08, -1.8302210207314306e-08, -1.0976665784222278e-08,
+        ),
+    )
+)  # fmt: skip
+
+
+@inlined
+def _erfc_tail(t):
+    """erfc(t) for t >= 0: e^(-t^2), with what t^2 loses put back, times a polynomial."""
+    t = select(t > _ERFC_END, _ERFC_END, t)
+    square = t * t
+    lost = fma(t, t, -square)
+    p = poly((t - _TWO) / (t + _TWO), _ERFC) / fma(_TWO, t, _ONE)
+    e = exp_f64(-square)
+    return p * fma(-lost, e, e)
+
+
+@inlined
+def erfc_f64(x):
+    t = fabs(x)
+    tail = _erfc_tail(t)
+    outer = select(x < _ZERO, _TWO - tail, tail)
+    return select(t < _HALF, _ONE - fma(x, poly(x * x, _ERF), x), outer)
+
+
+@inlined
+def erf_f64(x):
+    inner = fma(x, poly(x * x, _ERF), x)
+    t = fabs(x)
+    outer = copysign(_ONE - _erfc_tail(t), x)
+    return select(t < _ERF_SPLIT, inner, outer)

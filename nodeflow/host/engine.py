@@ -563,7 +563,9 @@ class Engine:
         step, past = request.branch, self._rewinder.past
         if request.branch_run:
             past = self._opened_runs.get(request.branch_run).past
-        branched = branch(past, step, session, training) if step is not None and past else None
+        branched = None
+        if step is not None and past is not None:
+            branched = branch(past, step, session, training, begun.ids)
 
         def remember(past: Past) -> None:
             current = self._edits.current if self._edits is not None else begun

@@ -312,6 +312,7 @@ class _Loop:
             self.at,
             self.at.step,
             self.earlier,
+            self.variant.ids,
         )
         return self.past
 

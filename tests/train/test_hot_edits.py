@@ -19,7 +19,7 @@ from nodeflow.train.events import Done, Edited, Epoch, Event, Started, Steps, as
 from nodeflow.train.loop import train
 from nodeflow.train.resume.checkpoints import Checkpoints, Every
 from nodeflow.train.resume.resuming import Resumption
-from nodeflow.train.rewind.branching import state_before
+from nodeflow.train.rewind.branching import branch, state_before
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.stepping.steppers import order_of
@@ -227,6 +227,30 @@ def test_a_branch_begins_on_either_side_of_an_edit():
         if sum(map(len, rest)) >= 11:
             break
     assert np.concatenate(rest)[:11].tobytes() == run.losses[39:].tobytes()
+
+
+def test_a_branch_finds_variables_by_what_they_are_and_has_the_edited_numbers():
+    first = variant(tier="compiled")
+    first.ids = {name: (f"n{i}", name) for i, name in enumerate(first.session.variables)}
+    run = Run(first, {}, 30, snapshots=Snapshots(1 << 24))
+    run.pasts[0].numbers.set(10, "train", "learning_rate", 0.5)
+    other = variant(tier="compiled", rate=0.25)
+    ids = dict(first.ids)
+    ids["w0"], ids["out"] = ("n9", "w0"), first.ids["w0"]  # of another shape: by name
+    found = branch(run.pasts[0], 20, other.session, other.training, ids)
+    assert found.notices == () and found.state.numbers == {}
+    same = variant(tier="compiled")
+    found = branch(run.pasts[0], 20, same.session, same.training, first.ids)
+    assert found.state.numbers == {"train.learning_rate": 0.5}
+    wide = variant(layers=(5, 5), tier="compiled")
+    wide.ids = {"w0": ("a", "w0"), "w1": ("b", "w1"), "out": ("c", "out")}
+    run = Run(wide, {}, 30, snapshots=Snapshots(1 << 24))
+    turned = variant(layers=(5, 5), tier="compiled")
+    ids = {"w0": ("b", "w1"), "w1": ("a", "w0"), "out": ("c", "out")}
+    found = branch(run.pasts[0], 20, turned.session, turned.training, ids).state.variables
+    plain = state_before(run.pasts[0], 20).variables
+    assert found["w0"].tobytes() == plain["w1"].tobytes()
+    assert found["w1"].tobytes() == plain["w0"].tobytes()
 
 
 def test_copies_of_all_graphs_share_the_memory():

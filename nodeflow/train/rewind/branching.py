@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from nodeflow.engine.session import Session
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.saving.weights import Id, Saved, match
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
 
@@ -44,29 +47,40 @@ def state_before(past: Past, step: int) -> TrainingState:
         replay.close()
 
 
-def branch(past: Past, step: int, session: Session, training: Training) -> Resumption:
+def branch(
+    past: Past,
+    step: int,
+    session: Session,
+    training: Training,
+    ids: Mapping[str, Id] | None = None,
+) -> Resumption:
     """Let a training go on from before a step of another one.
 
     Variables that have another shape now, or are new, keep their initial values. Where batches,
-    seed or order of the rows are others, the epoch begins anew.
+    seed or order of the rows are others, the epoch begins anew. Numbers that were edited since are
+    those of the new training.
 
     Args:
         session: of the new training; its variables are initialized.
+        ids: what its variables are, by name; others are found by name.
 
     Raises:
         RunError: there is no copy from before the step.
     """
     state, notices = state_before(past, step), []
     here = dict(session.variables.items())
-    fitting = {
-        name: value
-        for name, value in state.variables.items()
-        if name in here and (here[name].shape, here[name].dtype) == (value.shape, value.dtype)
-    }
-    if others := sorted(here.keys() - fitting.keys()):
+    part = past.at(step)
+    found = match(Saved(state.variables, part.ids), here, ids).found
+    if others := sorted(here.keys() - found.keys()):
         notices.append(f"The initial value stays: {', '.join(others)}")
-    state = replace(state, variables=fitting)
-    old = past.at(step).training
+    fitting = {name: state.variables[there] for name, there in found.items()}
+    best, old = state.best, part.training
+    if best is not None and not others and best.keys() >= set(found.values()):
+        best = {name: best[there] for name, there in found.items()}
+    before, now = Numbers(old.optimizer).after(0), Numbers(training.optimizer).after(0)
+    edited = {f"{n}.{attr}" for (n, attr), value in now.items() if before.get((n, attr)) != value}
+    numbers = {name: value for name, value in state.numbers.items() if name not in edited}
+    state = replace(state, variables=fitting, best=best, numbers=numbers)
     same_rows = all(
         getattr(old, name) == getattr(training, name)
         for name in ("batch_size", "seed", "row_seed", "shuffle")

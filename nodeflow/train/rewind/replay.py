@@ -6,8 +6,8 @@ variables nor its random numbers are touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,7 @@ from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.progress import Progress
 from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.saving.weights import Id
 from nodeflow.train.stepping.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
 
@@ -47,6 +48,7 @@ class Past:
         progress: what the training has counted and seen so far.
         start: the last step before these: 0, or the one after which an edit took effect.
         earlier: the steps up to there, where it is an edit.
+        ids: what the variables are in their document, by name, as far as that is known.
     """
 
     session: Session
@@ -60,6 +62,7 @@ class Past:
     progress: Progress
     start: int = 0
     earlier: Past | None = None
+    ids: Mapping[str, Id] = field(default_factory=dict)
 
     def at(self, step: int) -> Past:
         """The part of the training that made a step, counted from 1."""

@@ -10,7 +10,8 @@ frame is measured from the event being posted to its paint being flushed.
 
 Beside steps a second stands the processor time of a step, of the window and of all processes: on a
 machine that others use, that one can be compared. With ``--memory`` a small set is trained for so
-many epochs in the window, and the memory of both processes is read as it goes on.
+many epochs in the window, and the memory of both processes is read as it goes on; copies of the
+past have 4 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
 """
 
 from __future__ import annotations
@@ -186,6 +187,7 @@ class Watching(Desk):
 
 def memory(folder: Path, epochs: int) -> None:
     """Megabytes of the window and of its processes over many epochs of a small set."""
+    os.environ.setdefault("NODEFLOW_HISTORY_MB", "4")
     desk = Watching(graph(folder, name="spirals", epochs=epochs))
     done: list[events.Done] = []
     ended: list[int] = [0]

@@ -277,3 +277,23 @@ def test_a_training_of_a_document_has_them(inside):
     ran = Ran(training)
     assert isinstance(ran.error, OutOfBoundsError)
     assert (ran.error.step, ran.error.node) == (1, name) and ran.error.value > 0.5
+
+
+def test_those_of_an_instance_are_of_what_it_gives():
+    document = flow.load(example("spirals"))
+    ids = [document.node_named(name).id for name in ("losses", "loss")]
+    part = create(document, ids, "part")
+    set_bounds(document, [part], high=0.5)
+    (bounded,) = Task(document).training().bounds
+    assert (bounded.tensor.name, bounded.high) == ("part/loss", 0.5)
+    error = Ran(Task(document).training()).error
+    assert isinstance(error, OutOfBoundsError) and error.node == "part/loss"
+
+
+def test_those_of_a_layer_are_of_its_values():
+    document = flow.load(example("mnist_layers"))
+    layer = next(r for r in document.nodes.values() if r.op == "layers/dense")
+    set_bounds(document, [layer.id], high=1e-3)
+    error = Ran(Task(document).training()).error
+    assert isinstance(error, OutOfBoundsError) and error.step == 1
+    assert error.node == layer.name and error.index is not None

@@ -21,6 +21,7 @@ from nodeflow.document.analysis.node_flags import (
     is_bounded,
     is_plotted,
 )
+from nodeflow.document.analysis.paths import scoped_name, walk
 from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,
@@ -31,7 +32,7 @@ from nodeflow.document.build.saved_weights import use_weights, weights_path
 from nodeflow.document.diff.conflicts import refuse_conflicts
 from nodeflow.document.edit.replace_source import pinned
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.engine.session import Session
 from nodeflow.errors import (
     DataError,
@@ -338,8 +339,13 @@ class Task:
 
     def _bounded(self, loss: Tensor) -> tuple[Bounded, ...]:
         """What comes out of nodes with bounds, as far as a step has the data that they need."""
-        found = self._in_steps(loss, is_bounded)
-        return tuple(Bounded(t, *bounds_of(record)) for record, node in found for t in node.outputs)
+        found = [(r, t) for r, node in self._in_steps(loss, is_bounded) for t in node.outputs]
+        for path, _, record in walk(self.document) if self.document.subgraphs else ():
+            if record.op == SUBGRAPH and is_bounded(record):
+                ports = self.build.instances.get(scoped_name(self.document, path) or "", {})
+                inside = (self.build.tensors.get(port) for port in ports.values() if port)
+                found += [(record, tensor) for tensor in inside if tensor is not None]
+        return tuple(Bounded(tensor, *bounds_of(record)) for record, tensor in found)
 
     def _in_steps(
         self, loss: Tensor, wanted: Callable[[NodeRecord], bool]

@@ -10,6 +10,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError, OutOfBoundsError
 from nodeflow.graph.graph import Node, Tensor
+from nodeflow.ops.composed import resolve
 from nodeflow.train.diagnosis.crossing import Crossing
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import assigned_variables
@@ -37,8 +38,8 @@ def locate(
 
 
 def _place(replay: Replay, crossing: Crossing, tensor: Tensor) -> tuple[int, ...] | None:
-    schedule = replay.stepper.schedule
-    slot = next((i for i, known in enumerate(schedule.slots) if known is tensor), None)
+    schedule, wanted = replay.stepper.schedule, resolve(tensor)
+    slot = next((i for i, known in enumerate(schedule.slots) if known is wanted), None)
     value = None if slot is None else replay.every_value()[slot]
     if value is None or not value.size:
         return None

@@ -257,7 +257,8 @@ class Recording:
         best, variant = self._best, self._variant
         self._change(best=best.facts)
         final = dict(variant.session.variables.items())
-        ends = dict(zip(sorted(self._pasts), [*sorted(self._pasts)[1:], math.inf], strict=True))
+        starts = sorted(self._pasts)  # none, where steps cannot be computed again
+        ends = dict(zip(starts, [*starts[1:], math.inf], strict=False))
         pasts = {after: KeptPast.of(past, ends[after]) for after, past in self._pasts.items()}
         ids = (variant.ids, set(variant.kinds())) if variant.ids else None
         self._writer.end(Weights(final, best.variables if best.epoch else {}, pasts, ids))

@@ -17,10 +17,13 @@ from nodeflow.number_text import number
 from nodeflow.train.diagnosis.hints import Hint, percent
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.doctor.curves import Curves, check_curves, record
+from nodeflow.train.doctor.looking_back import first_seen
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Hints
 from nodeflow.train.loop import train
+from nodeflow.train.progress import Progress
+from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Binding, Metric, Training
 
@@ -440,3 +443,25 @@ def test_vanishing_gradients_can_be_mended_by_another_activation() -> None:
     assert {(e.kind, e.node, e.value) for e in found.edits} == {
         ("op", f"layer{i}", "relu") for i in range(8)
     }
+
+
+def test_what_began_before_an_edit_is_dated_after_it() -> None:
+    """Copies of the graph as it was are no copies of what is looked at."""
+
+    class Copies:
+        steps = (0, 10, 20, 30)
+
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+
+        def restore(self, step: int, variables: object) -> None:
+            self.asked.append(step)
+
+    copies, net = Copies(), Net()
+    with Session(net.graph, tier="reference", seed=1) as session:
+        progress = Progress(1, 0, 0)
+        progress.steps, progress.seconds = 1, 100.0  # too slow to be made again
+        past = Past(session, net.training(), (), 400, 20, copies, None, None, progress, start=15)
+        hint = Hint("dead_relu", "", "", node="hidden")
+        assert first_seen(past, lambda run: [hint], hint.key, 5, 40) == 20
+        assert min(copies.asked) == 20

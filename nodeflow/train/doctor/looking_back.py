@@ -42,6 +42,7 @@ def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: i
         return is_found()
 
     try:
+        first = max(first, past.start)  # before an edit the graph was another one
         copies = [step for step in past.snapshots.steps if first < step < last]
         low, high = _narrowed([first, *copies, last], by_copy)
         each = past.progress.seconds / max(1, past.progress.steps)

@@ -16,6 +16,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.a11y import interfaces
 from nodeflow.ui.canvas.a11y.interfaces import AccessibleTree, NodeObject
+from nodeflow.ui.canvas.scene.badges import Badge
 from nodeflow.ui.canvas.view.view import CanvasView
 
 Role, Text = QAccessible.Role, QAccessible.Text
@@ -282,3 +283,10 @@ def test_interfaces_are_kept_until_their_objects_go(canvas, monkeypatch) -> None
         gc.collect()
         interfaces._look_again = 0
     assert len(interfaces._kept) <= known + 10
+
+
+def test_what_a_badge_says_is_in_the_description(canvas) -> None:
+    record = canvas.document.node_named("sum")
+    canvas.node_state.set_badges({record.id: Badge("∇ 2e-9", "ok", "Gradient of sum: right.")})
+    assert node(canvas, "sum").text(Text.Description).endswith("Gradient of sum: right.")
+    assert "Gradient" not in node(canvas, "a").text(Text.Description)

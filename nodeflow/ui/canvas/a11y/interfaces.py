@@ -326,7 +326,8 @@ class NodeInterface(_Part):
         if kind == Text.Name:
             return descriptions.node_name(card, node.mark)
         if kind == Text.Description:
-            return descriptions.node_state(card)
+            badge = node.tree.canvas.scene.badges.get(node.node)
+            return descriptions.node_state(card) + (f". {badge.tip}" if badge else "")
         return descriptions.value_words(card) if kind == Text.Value else ""
 
     def state(self) -> QAccessible.State:

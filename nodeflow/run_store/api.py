@@ -136,7 +136,8 @@ class KeptRun(Run):
             about = kept.about
             whole = graph or self.graph(allow_data)
             names = about["optimizer"], about["loss"]
-            found = training_on(whole, data, feeds, *names, about["settings"])
+            how = about["settings"], about["stream_steps"]
+            found = training_on(whole, data, feeds, *names, *how)
             return replace(found, row_seed=about["row_seed"])
 
         given = None if graph is None and data is None and feeds is None else training

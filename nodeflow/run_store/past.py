@@ -29,7 +29,6 @@ from nodeflow.train.resume.identity import machine, versions
 from nodeflow.train.rewind.kept_past import KeptPast, load_past
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
-from nodeflow.train.training_facts import STREAM
 
 IN_PYTHON = SurfaceText(
     "Give the data that it was trained with: run.at(step, data=...).",
@@ -162,12 +161,6 @@ def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
             f"the run {run.id} still trains", hint="Its steps are kept at its end."
         )
     found = {after: path for after, path in paths.items() if path is not None}
-    if not found and run.settings.get("batches") == STREAM:
-        raise RunStoreProblem(
-            f"the steps of the run {run.id} cannot be computed again: its batches were {STREAM}, "
-            "which cannot be asked for again",
-            hint="Steps of trainings on rows can: arrays, tables, folders of pictures.",
-        )
     if not found:
         raise RunStoreProblem(
             f"the steps of the run {run.id} cannot be computed again: it kept no copies of its "
@@ -192,6 +185,11 @@ def _task(
 def _training(task: Task, kept: KeptPast) -> Training:
     """The training as it was: other settings may have been given than the file's."""
     about = kept.about
+    if about["stream"]:
+        raise RunStoreProblem(
+            "the batches of this run were elements of a data set in Python, which is not kept",
+            hint=IN_PYTHON,
+        )
     optimizer, loss = task.fetchable(about["optimizer"]), task.tensor(about["loss"])
     node = optimizer.node if isinstance(optimizer, Tensor) else optimizer
     training = task.training(optimizer=node, loss=loss)

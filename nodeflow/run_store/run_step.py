@@ -12,7 +12,8 @@ from nodeflow.graph.graph import Graph, Node
 from nodeflow.graph.query import Query
 from nodeflow.public import public_methods
 from nodeflow.run_store.past import RunPast
-from nodeflow.train.rewind.replay import Replay, Report
+from nodeflow.train.rewind.replay import Report
+from nodeflow.train.rewind.stream_replay import replay_of
 
 
 @public_methods("run", "go_to")
@@ -29,7 +30,7 @@ class RunStep:
 
     def __init__(self, found: RunPast) -> None:
         self._found = found
-        self._replay = Replay(found.past)
+        self._replay = replay_of(found.past)
         self.graph: Graph = self._replay.session.graph
         self.step = 0
 
@@ -46,7 +47,7 @@ class RunStep:
         part, _ = self._found.at(step)
         if part is not self._replay.past:
             self._replay.close()
-            self._replay = Replay(part)
+            self._replay = replay_of(part)
             self.graph = self._replay.session.graph
         self._replay.go_to(step, report)
         self.step = step
@@ -65,7 +66,8 @@ class RunStep:
         """
         targets, pack = flatten_fetches(self.graph, fetches, _no_query)
         tensors = [target for target in targets if not isinstance(target, Node)]
-        values = self._replay.values(list(dict.fromkeys(tensors)))
+        loss = self._replay.past.training.loss  # it says whether the step is what it was
+        values = self._replay.values(list(dict.fromkeys([loss, *tensors])))
         found = [None if isinstance(t, Node) else values.get(t) for t in targets]
         return pack([v[()] if v is not None and v.ndim == 0 else v for v in found])
 

@@ -201,10 +201,12 @@ def training_on(
     optimizer: Target,
     loss: str | Tensor,
     settings: Mapping[str, Any],
+    steps_per_epoch: int | None = None,
 ) -> Training:
     """What `train` trains with the same arguments, with nothing measured; raises as it does."""
     training = _training(graph, optimizer, loss, feeds, settings)
-    return replace(_with_data(training, graph, {"train": data}, None, settings), metrics=())
+    splits = {"train": data}
+    return replace(_with_data(training, graph, splits, steps_per_epoch, settings), metrics=())
 
 
 def _graph(graph: Graph | None, session: Session | None) -> Graph:

@@ -93,7 +93,8 @@ def train(
         first_epoch = resumption.state.first_epoch
     begun = variant or Variant(session, training)
     loop = _Loop(begun, control or Control(), first_epoch, resumption)
-    if snapshots is None and (training.bounds or not training.allow_nonfinite):
+    watches = training.bounds or not training.allow_nonfinite
+    if snapshots is None and watches and training.stream is None:
         snapshots = Snapshots(most=1)
     return _through_edits(loop, checkpoints, tiers, snapshots, remember, taken)
 
@@ -282,7 +283,7 @@ class _Loop:
         self.record = record
         if checkpoints is not None or state is not None or tiers is not None:
             self.session.tiers = record  # else evaluations switch whenever they can
-        if snapshots is not None and self.training.stream is None:
+        if snapshots is not None:
             remember(self._begin_snapshots(snapshots, record))
         try:
             yield from self.events()
@@ -300,7 +301,7 @@ class _Loop:
         state = self._state(copied=False)
         snapshots.begin(self.session.variables, self.training.optimizer, state, self.at.step)
         self.snapshots = snapshots
-        self.past = self.ending.past = Past(
+        self.past = Past(
             self.session,
             self.training,
             self.probes,
@@ -314,6 +315,8 @@ class _Loop:
             self.earlier,
             self.variant.ids,
         )
+        if self.training.stream is None:  # else elements of long ago would have to be made again
+            self.ending.past = self.past
         return self.past
 
     def _identity(self) -> Callable[[], Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.train.training import Training
 
 STREAM = "elements of a data set in Python"
-"""Where batches come from that are no rows of a table: they cannot be asked for again."""
+"""Where batches come from that are no rows of a table; a run does not keep it."""
 
 
 def settings_of(session: Session, training: Training) -> dict[str, Any]:

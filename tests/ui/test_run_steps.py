@@ -69,6 +69,7 @@ def select(qtbot, panel, run) -> None:
 def go(qtbot, window, panel, run) -> None:
     """Select a run and press Steps."""
     select(qtbot, panel, run)
+    qtbot.waitUntil(panel.steps.isEnabled, timeout=20000)  # its list may be of before the end
     qtbot.mouseClick(panel.steps, LEFT)
     wait_for(qtbot, window, run.steps, run.id)
 
@@ -171,6 +172,7 @@ def test_a_run_without_copies_says_why(qtbot, window, panel, runs, tmp_path):
     first, _ = runs
     (tmp_path / "runs" / first.id / PAST).unlink()
     select(qtbot, panel, first)
+    qtbot.waitUntil(panel.steps.isEnabled, timeout=20000)
     with qtbot.waitSignal(window.link.past.refused, timeout=20000) as caught:
         qtbot.mouseClick(panel.steps, LEFT)
     assert "kept no copies" in caught.args[0]

@@ -37,7 +37,7 @@ _STATE = ("first_epoch", "epoch", "done", "before", "counted", "total", "seconds
 _NUMBERS = ("total", "seconds")
 _ABOUT = (
     *("optimizer", "loss", "settings", "row_seed", "tier", "seed", "without", "per_epoch"),
-    *("tiers", "numbers", "changes"),
+    *("stream", "stream_steps", "tiers", "numbers", "changes"),
 )
 
 
@@ -81,6 +81,8 @@ class KeptPast:
             "seed": past.session.seed,
             "without": sorted(past.session.without),
             "per_epoch": past.steps_per_epoch,
+            "stream": training.stream is not None,
+            "stream_steps": training.stream.steps if training.stream else None,
             "tiers": dict(past.tiers.since),
             "numbers": past.numbers.values(first),
             "changes": [vars(change) for change in past.numbers.changes],

@@ -143,7 +143,7 @@ class Replay:
         while (left := step - self.step) > 0:
             if self.cancelled():
                 raise Cancelled("the replay was stopped")
-            self.advance(min(left, self.stepper.chunker.size))
+            self.advance(min(left, self._chunk))
             report(total - (step - self.step), total)
 
     def advance(self, count: int = 1) -> np.ndarray:
@@ -174,7 +174,12 @@ class Replay:
             RunError: an op fails in this step.
         """
         self._stand_before()
-        return self._look(tensors).values(self.stepper.tier_of_next(), wanted)
+        loss = self.past.training.loss
+        chosen = None if wanted is None else {*wanted, loss}
+        found = self._look(tensors).values(self.stepper.tier_of_next(), chosen)
+        if loss in found:  # on the batch of this step, which the steps before say nothing about
+            self._compare(self.step, np.array([found[loss]], np.float64).reshape(1))
+        return found if wanted is None else {t: v for t, v in found.items() if t in wanted}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
         """As `Stepper.every_value`, during the step."""
@@ -214,6 +219,10 @@ class Replay:
         self.session.close()
 
     # ---- inside -------------------------------------------------------------------------------
+
+    @property
+    def _chunk(self) -> int:
+        return self.stepper.chunker.size
 
     @property
     def _per_epoch(self) -> int:

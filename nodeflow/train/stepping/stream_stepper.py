@@ -42,6 +42,7 @@ class StreamStepper:
         self._iteration = Iteration()
         self._elements: Iterator[Element] = iter(())
         self._left: Iterator[Element] = iter(())
+        self._peeked: list[Element] = []
         self._began: dict[str, Any] | None = None
         self._taken = self._skipped = 0
         if where is not None:
@@ -87,13 +88,40 @@ class StreamStepper:
         """As `Stepper.run`: fewer steps than ``count`` only where the epoch ends."""
         recorded: list[list[float]] = []
         self.chunker.begin(count)
-        for element in islice(self._left, count):
-            fed = {place: element[index] for index, place in self._stream.places.items()}
-            _, *values = self._session.run(self._fetches, {**self._feeds, **fed})
+        for element in self._next(count):
+            _, *values = self._session.run(self._fetches, self._feeds_of(element))
             recorded.append([float(np.asarray(value).reshape(())) for value in values])
         self.chunker.end(len(recorded))
         scalars = np.array(recorded, np.float64).reshape(len(recorded), len(self._fetches) - 1)
         return len(recorded), scalars
+
+    def _next(self, count: int) -> Iterator[Element]:
+        """At most so many elements of the epoch."""
+        yield from self._peeked[:count]
+        left = count - len(self._peeked)
+        self._peeked.clear()
+        yield from islice(self._left, max(0, left))
+
+    def _feeds_of(self, element: Element) -> dict[Tensor, Any]:
+        fed = {place: element[index] for index, place in self._stream.places.items()}
+        return {**self._feeds, **fed}
+
+    # ---- to look at a step that is not made ---------------------------------------------------
+
+    @property
+    def fetches(self) -> list[Node | Tensor]:
+        """What a step runs."""
+        return list(self._fetches)
+
+    def has_next(self) -> bool:
+        """Whether the epoch has another element; makes it, so `where` counts it."""
+        if not self._peeked:
+            self._peeked.extend(islice(self._left, 1))
+        return bool(self._peeked)
+
+    def next_feeds(self) -> dict[Tensor, Any]:
+        """What the next step is fed with, where there is one."""
+        return self._feeds_of(self._peeked[0])
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
         """Give a tensor that is fed to all steps another value, from the next step on."""

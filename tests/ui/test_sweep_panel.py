@@ -10,6 +10,7 @@ import shiboken6
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import set_sweep, set_values, spec_texts, vary
 from nodeflow.document.io import flow
 from nodeflow.run_store.store import RunStore
@@ -238,6 +239,8 @@ def test_a_sweep_trains_ranks_draws_and_is_used(panel, window, qtbot, kept: Path
     assert root.node_named("train").attrs["learning_rate"] == 0.3
     window.actions_.trigger("undo")
     assert flow.dumps(root) == before, "one step takes it back"
+    commands.rename(root, optimizer(window), "teacher")
+    assert not panel.use.isEnabled() and panel.use.toolTip() == f"This graph has no {RATE}."
 
 
 def test_the_same_sweep_again_has_the_same_trials(panel, window, qtbot):

@@ -156,7 +156,12 @@ class FormulaSection(Section):
         self._scroll.setVisible(len(latex) <= LONGEST)
         if len(latex) > LONGEST:
             return
-        self.picture.show_svg(typeset(latex, self._theme.ink), self.width() - 4)
+        try:
+            drawn = typeset(latex, self._theme.ink)
+        except Exception:  # a file may name things as no formula can; the text says the same
+            self._scroll.hide()
+            return
+        self.picture.show_svg(drawn, self.width() - 4)
         bar = self._scroll.horizontalScrollBar().sizeHint().height()
         wide = self.picture.width() > self.width()
         self._scroll.setFixedHeight(self.picture.height() + (bar if wide else 0) + 2)

@@ -78,6 +78,7 @@ WIDTHS = {
     TAGS: 100,
 }
 STEPS = "Go through the steps of this run: every value as it was"
+RESULTS = "Views of their results, side by side"
 TRAINS = "It still trains; its steps are kept at its end."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
 EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
@@ -406,7 +407,7 @@ class RunsPanel(QWidget):
             self.actions_[name].setEnabled(not why)
             self.actions_[name].setToolTip(why)
         self.side_by_side.setEnabled(not blocked["results"])
-        self.side_by_side.setToolTip(blocked["results"] or "Views of their results, side by side")
+        self.side_by_side.setToolTip(plain_tip(blocked["results"] or RESULTS))
         self.colors.setEnabled(not some)
         self.steps.setEnabled(not blocked["steps"])
         self.steps.setToolTip(plain_tip(blocked["steps"] or STEPS))

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.edit.sweep_settings import set_values
+from nodeflow.document.edit.sweep_settings import attr_named, set_values
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
@@ -39,6 +39,7 @@ from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.engine.sweep_runner import SweepRunner
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.moments import moment
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
@@ -75,6 +76,7 @@ NICENESS = 10
 """The processes of a sweep rank behind the window and its training."""
 TIER = "compiled"
 """Whatever the window trains with: the tier whose results are the same again."""
+USE = "Set them in the graph, as one undo step"
 EMPTY = "Start trains the graph once for each of the values. The trials appear here."
 WIDTHS = {PLOT: 40, NUMBER: 48, STATE: 112, RESULT: 84, TIME: 64, PROBLEM: 160}
 
@@ -429,14 +431,13 @@ class SweepPanel(QWidget):
         optimizer = "" if self._workspace.optimizers else "The graph has no optimizer."
         why = trains or optimizer or nothing
         self.start.setEnabled(not why)
-        self.start.setToolTip(why)
+        self.start.setToolTip(plain_tip(why))
         self.cancel.setVisible(self.runner.trains)
         chosen = self.selected()
-        one = "" if len(chosen) == 1 else "Select one trial."
-        locked = self._workspace.root.locked
-        self.use.setEnabled(not (one or locked))
-        self.use.setToolTip(one or locked or "Set them in the graph, as one undo step")
-        self.actions_["use"].setEnabled(not (one or locked))
+        blocked = self._why_not_used(chosen)
+        self.use.setEnabled(not blocked)
+        self.use.setToolTip(plain_tip(blocked or USE))
+        self.actions_["use"].setEnabled(not blocked)
         runs = [result.run for result in chosen if result.run]
         self.actions_["plot"].setEnabled(bool(runs))
         drawn = bool(runs) and all(run in self._overlays.colors for run in runs)
@@ -445,6 +446,17 @@ class SweepPanel(QWidget):
         training = self.runner.trains and any(r.state == TRAINING for r in chosen)
         self.actions_["cancel"].setEnabled(training and self._shows_current)
         self.actions_["cancel"].setToolTip("" if training else "Select a trial that trains.")
+
+    def _why_not_used(self, chosen: list[Result]) -> str:
+        """Why the values of trials cannot be set in the graph."""
+        if len(chosen) != 1:
+            return "Select one trial."
+        for name in chosen[0].trial.values:
+            try:
+                attr_named(self._workspace.root, name)
+            except NodeflowError:
+                return f"This graph has no {name}."
+        return self._workspace.root.locked
 
     def _show_menu(self, place: QPoint) -> None:
         if self.selected():

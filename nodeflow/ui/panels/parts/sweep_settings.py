@@ -63,7 +63,9 @@ class SweepSettings(QWidget):
         self.trials = _spin("Number of trials", 1, 100_000)
         self.seed = _spin("Seed of the draws", 0, 2**31 - 1)
         self.parallel = _spin("Trials that train at once", 1, 64)
-        self.parallel.setToolTip(f"They share the {counted(cores(), 'core')} of this computer.")
+        self.parallel.setToolTip(
+            plain_tip(f"They share the {counted(cores(), 'core')} of this computer.")
+        )
         self.prune = QCheckBox("End hopeless trials")
         self.prune.setToolTip(
             "End a trial where its epochs promise less than the median of the others."
@@ -212,6 +214,6 @@ class SweepSettings(QWidget):
 def _spin(name: str, least: int, most: int) -> QSpinBox:
     result = QSpinBox()
     result.setAccessibleName(name)
-    result.setToolTip(name)
+    result.setToolTip(plain_tip(name))
     result.setRange(least, most)
     return result

@@ -178,6 +178,12 @@ class TrialSorter(QSortFilterProxyModel):
         self.setSortRole(SORT_ROLE)
         self.setDynamicSortFilter(True)
 
+    def lessThan(self, left: Index, right: Index) -> bool:
+        """Equal values stand in the order of the trials."""
+        model = self.sourceModel()
+        first, second = (model.data(each, SORT_ROLE) for each in (left, right))
+        return left.row() < right.row() if first == second else super().lessThan(left, right)
+
 
 def state_text(result: Result) -> str:
     """``epoch 3 of 10`` while it trains, else what became of it."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
+from nodeflow.host.values import SKETCH
 from nodeflow.number_text import count, counted
 from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button
@@ -21,9 +23,9 @@ class PastBar(QFrame):
 
     graph_requested = Signal(str)
 
-    def __init__(self, past: ShownStep, themes: ThemeManager) -> None:
+    def __init__(self, past: ShownStep, overrides: Overrides, themes: ThemeManager) -> None:
         super().__init__()
-        self._past = past
+        self._past, self._overrides = past, overrides
         self.setObjectName("pastBar")
         self.setAccessibleName("The past is shown")
         self._sign = QLabel()
@@ -40,6 +42,7 @@ class PastBar(QFrame):
         layout.addWidget(self.graph)
         layout.addWidget(self.now)
         past.changed.connect(self.refresh)
+        overrides.changed.connect(self.refresh)
         themes.follow(self.set_theme)
         self.refresh()
 
@@ -61,7 +64,10 @@ class PastBar(QFrame):
         if not past.is_there:
             self.text.setText(f"Going to {where}…")
             return
-        said = [*past.notices, f"The past: {where}, on the batch of that step."]
+        rows = next(iter(self._overrides.rows.values()), "")
+        of = f"with what comes from the {rows}" if rows == SKETCH else f"with the rows of {rows}"
+        of = of if rows else "on the batch of that step"
+        said = [*past.notices, f"The past: {where}, {of}."]
         if past.run and past.differences:
             many = counted(past.differences, "difference")
             said.insert(0, f"This run trained another graph ({many}).")

@@ -33,6 +33,7 @@ from nodeflow.document.analysis.answers import (
 )
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.data_selection import DataSelection
@@ -445,6 +446,8 @@ class SketchPad(QWidget):
         self.back.setVisible(drawn and not by_hand)
         if drawn and not by_hand:
             text = f"Nodes show {self._data.text[:1].lower()}{self._data.text[1:]}."
+        elif self._link.past.step is not None:
+            text = f"At step {count(self._link.past.step)}"
         elif self._link.is_training:
             text = "While it trains"
         elif not self._link.has_trained:

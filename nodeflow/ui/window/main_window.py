@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
         self.pages = PageStack(
             self.workspace,
             canvas,
-            PastBar(self.link.past, themes),
+            PastBar(self.link.past, self.overrides, themes),
             OverrideBar(self.overrides, self.link, themes),
             Breadcrumbs(themes, LEAVE_KEYS, ""),
             WelcomePage(self.settings, themes),

@@ -26,7 +26,7 @@ from nodeflow.atomic_write import kind_of, write_atomically
 from nodeflow.data.array_files import opened_npz
 from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
-from nodeflow.file_reading import opened, read_bytes, within_memory
+from nodeflow.file_reading import damaged_as, opened, read_bytes, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 
 Id = tuple[str, str]
@@ -195,7 +195,8 @@ def load_saved(path: str | Path) -> Saved:
         FileProblem: the file is missing, unreadable or damaged.
     """
     arrays, metadata = read_arrays(path)
-    return Saved(arrays, *_described(metadata))
+    with damaged_as(FileProblem, path, "weights"):
+        return Saved(arrays, *_described(metadata))
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

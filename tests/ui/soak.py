@@ -120,7 +120,7 @@ def open_files() -> Counter[str]:
 class Session:
     """A window and what its user does."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, rest_s: float) -> None:
         from nodeflow.ui.app import make_window
         from nodeflow.ui.core.error_handler import ErrorHandler
         from nodeflow.ui.core.settings import Settings
@@ -128,6 +128,7 @@ class Session:
 
         dialogs.ask_unsaved_weights = lambda *_: dialogs.DISCARD
         self.random = random.Random(seed)
+        self.rest_s = rest_s
         self.folder = folder
         self.wrong: list[str] = []
         self.trained = 0
@@ -204,7 +205,7 @@ class Session:
         window.files.save()
         window.files.load(self.folder / "graphs" / f"{GRAPHS[0]}.flow")  # to compare like with like
         self.idle()
-        self.pass_time(REST_S)
+        self.pass_time(self.rest_s)
 
     def train(self) -> None:
         """Train, pause, go on, and stop."""
@@ -246,7 +247,8 @@ def soak(cycles: int, minutes: float, seed: int) -> int:
     for name in GRAPHS:
         shutil.copy(example(name), home / "graphs")
     threads = threading.active_count()
-    session = Session(home, seed)
+    judges_memory = minutes > 0 or cycles >= LEAST_CYCLES
+    session = Session(home, seed, REST_S if judges_memory else 0.0)
     found: list[Held] = []
     seen: list[Counter[str]] = []
     end = time.monotonic() + minutes * 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -75,8 +76,10 @@ class GradientChecking:
                     self._send(p.GradientChecked(request.request, checked, done, len(names)))
         except Cancelled:
             pass
-        except NodeflowError as error:
-            self._send(p.Failed(request.request, "CheckGradients", p.ErrorData.of(error)))
+        except Exception as error:  # the window waits for an answer
+            details = "" if isinstance(error, NodeflowError) else traceback.format_exc()
+            data = p.ErrorData.of(error, details)
+            self._send(p.Failed(request.request, "CheckGradients", data))
             return
         self._send(p.GradientsChecked(request.request, done, stop.is_set()))
 

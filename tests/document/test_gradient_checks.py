@@ -87,6 +87,26 @@ def test_what_has_nothing_to_compare_says_so():
     assert "best" not in checks_of(document)
 
 
+def test_an_own_op_that_fails_leaves_the_others_checked():
+    def broken(g, inputs, output):
+        return [1 / 0]
+
+    @nf.op(id="own_broken", gradient=broken)
+    def own_broken(x):
+        """The square of x."""
+        return x * x
+
+    try:
+        document = flow.load(example("linear_regression"))
+        commands.disconnect(document, document.wires_into(document.node_named("train").id)[0].key)
+        replace_op(document, document.node_named("squared").id, own_broken.op)
+        found = checks_of(document, ["squared", "loss"])
+    finally:
+        nf.REGISTRY.remove("own_broken")
+    assert found["squared"].verdict == UNCHECKED and found["loss"].verdict == RIGHT
+    assert "division by zero" in found["squared"].note
+
+
 def test_a_wrong_name_is_said():
     task = Task(flow.load(example("expression")))
     checks = GradientChecks(task, lambda tensors, feeds: [])

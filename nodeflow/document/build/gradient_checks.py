@@ -7,6 +7,7 @@ inside. Of a variable or placeholder the gradient of the loss is checked, along 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,11 +17,13 @@ import numpy as np
 from nodeflow.document.build.task import Task
 from nodeflow.engine.gradient_check.check import UNCHECKED, Checked, check
 from nodeflow.engine.gradient_check.piece import Piece, piece_between
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.macro_ops import Gradients, Optimizer
 from nodeflow.ops.training_mode import training_feeds
+
+log = logging.getLogger(__name__)
 
 ROWS = 8
 """Of the training data: more would take longer and show the same."""
@@ -99,8 +102,6 @@ class GradientChecks:
         Raises:
             Cancelled: `cancelled` said so.
         """
-        from nodeflow.errors import Cancelled
-
         for name in names:
             try:
                 yield self.check(name, cancelled)
@@ -108,6 +109,9 @@ class GradientChecks:
                 raise
             except NodeflowError as error:
                 yield Checked(name, UNCHECKED, note=error.message)
+            except Exception as error:  # of an own op: the other nodes can still be checked
+                log.exception("the gradient check of %s failed", name)
+                yield Checked(name, UNCHECKED, note=f"it fails: {type(error).__name__}: {error}")
 
     # ---- inside -------------------------------------------------------------------------------
 

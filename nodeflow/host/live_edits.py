@@ -95,7 +95,7 @@ class LiveEdits:
         self._changed = threading.Condition()
         self._due: float | None = None
         self._wanted: Document | None = None
-        self._closed = self._is_busy = False
+        self._closed = self._is_busy = self._is_abandoned = False
         self._thread: threading.Thread | None = None
         self._state = p.EditState()
 
@@ -133,6 +133,7 @@ class LiveEdits:
         """Follow no more: what was not taken is dropped."""
         with self._changed:
             self._due = self._wanted = None
+            self._is_abandoned = True
         self._drop(self._control.offer(None))
         self._control.prepare(False)
         self._say(p.EditState())
@@ -170,7 +171,7 @@ class LiveEdits:
                 if self._closed:
                     return
                 document, self._wanted = self._wanted, None
-                self._is_busy = True
+                self._is_busy, self._is_abandoned = True, False
             assert document is not None
             try:
                 state = self._prepare(document)
@@ -190,7 +191,8 @@ class LiveEdits:
             self._say(state)
 
     def _is_overtaken(self) -> bool:
-        return self._due is not None or self._wanted is not None or self._closed
+        newer = self._due is not None or self._wanted is not None
+        return newer or self._is_abandoned or self._closed
 
     def _prepare(self, document: Document) -> p.EditState:
         """Offer what the document gives, as soon as its kernels are there.
@@ -217,6 +219,8 @@ class LiveEdits:
             first = replace(training, **settings)
             if same_batches(current.training, first):  # other batches follow with the next epoch
                 training, at_epoch = first, False
+        if self._is_overtaken():
+            return p.EditState()
         self._say(p.EditState("preparing"))
         variant = built(task, training, self._make_session)
         variant.at_epoch, variant.refused = at_epoch, self._refused

@@ -226,6 +226,19 @@ def test_switched_off_it_waits_for_the_next_training(talk, data):
     live.stop()
 
 
+def test_switched_off_while_an_edit_is_prepared_it_is_dropped(talk, data):
+    live = Live(talk, network(), data)
+    replace_op(live.document, node(live.document, "act"), REGISTRY.lookup("softplus"))
+    live.wait_for_state("preparing")
+    talk.send(p.FollowEdits(False))
+    live.wait_for_state("")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        live.later(5)
+    live.stop()
+    assert not [e for e in nf.runs()[0].events if e.kind == "edited"]
+
+
 def test_an_edited_initial_value_waits_for_the_next_training(talk, data):
     live = Live(talk, network(), data)
     commands.set_attr(

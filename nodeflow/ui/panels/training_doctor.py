@@ -26,6 +26,7 @@ from nodeflow.train.events import Event, Hints, Started
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, clear, label
@@ -157,7 +158,7 @@ class DoctorPanel(QWidget):
             buttons.addWidget(fix)
             if hint.step and not self._trains:
                 branch = button(f"Train so from step {count(hint.step)}", slot=self._on_branch)
-                branch.setToolTip(f"{hint.fix}, and train on from before that step")
+                branch.setToolTip(plain_tip(f"{hint.fix}, and train on from before that step"))
                 branch.setProperty("hint", index)
                 self.branch_buttons.append(branch)
                 buttons.addWidget(branch)

@@ -21,6 +21,7 @@ from nodeflow.graph.types import shape_text
 from nodeflow.host.protocol import WeightsChecked
 from nodeflow.number_text import counted
 from nodeflow.train.saving.assignment import Kind, Taken, converted, ways
+from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import column, label
@@ -117,7 +118,8 @@ class WeightsDialog(QDialog):
                 if taken == self._checked.suggested.get(name):
                     choice.setCurrentIndex(choice.count() - 1)
         choice.setEnabled(choice.count() > 1)
-        choice.setToolTip("" if choice.count() > 1 else f"Nothing in the file is {_text(kind)}.")
+        nothing = f"Nothing in the file is {_text(kind)}."
+        choice.setToolTip("" if choice.count() > 1 else plain_tip(nothing))
         choice.currentIndexChanged.connect(self._refresh)
         return choice
 

@@ -1,6 +1,7 @@
 """How fast the engine is, beside its peers and the machine's own limits: JSON lines, then a table.
 
-    python benchmarks/engine.py [--case NAME]... [--peers PYTHON] [--cpu avx2] [--threads N]
+    python benchmarks/engine.py [--case NAME]... [--peers PYTHON [--peer NAME]...]
+                                [--cpu avx2] [--threads N]
                                 [--rounds N] [--seconds S] [--load N] [--clock cpu]
 
 NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--case", action="append", default=None)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--peers", metavar="PYTHON", default=None)
+    parser.add_argument("--peer", action="append", choices=LIBRARIES, help="only these peers")
     parser.add_argument("--cpu", choices=("avx2",), default=None)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=SECONDS)
@@ -112,15 +114,17 @@ def results(names: list[str], options: argparse.Namespace) -> Iterator[tuple[str
 def start(libraries: tuple[str, ...], options: argparse.Namespace) -> list[Worker]:
     """nodeflow first, then the peers, if any are wanted."""
     environment = pinning.environment(options.cpu)
+    wanted = (options.peer or LIBRARIES) if options.peers else ()
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    limited = dict.fromkeys(names, str(options.threads)) if options.threads else {}
     found = [Worker(sys.executable, "nodeflow", options.threads, environment, options.clock)]
     for library in libraries:
         if library == "one_thread":
             found.append(Worker(sys.executable, "nodeflow", 1, environment, options.clock))
             found[-1].library = library
-        elif library != "nodeflow" and options.peers:
-            found.append(
-                Worker(options.peers, library, options.threads, environment, options.clock)
-            )
+        elif library in wanted:
+            own = {**environment, **limited}
+            found.append(Worker(options.peers, library, options.threads, own, options.clock))
     return found
 
 

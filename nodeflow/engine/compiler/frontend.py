@@ -244,8 +244,9 @@ class Translator:
         self._builder.position_at_end(again)
         counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
         back = self._builder.branch(test)
-        if _interleaved(item) and vector_registers()[1] >= 32:
-            back.set_metadata("llvm.loop", self._interleaving(4))
+        if _interleaved(item):
+            count = 4 if vector_registers()[1] >= 32 else 2
+            back.set_metadata("llvm.loop", self._interleaving(count))
         self._builder.position_at_end(after)
 
     def _interleaving(self, count: int) -> Any:

@@ -103,11 +103,11 @@ def store(typingctx, address, value):
 
 @njit
 def interleaved(n):
-    """``n``, as the end of a loop of which four vectors are computed at a time.
+    """``n``, as the end of a loop of which some vectors are computed at a time.
 
     What follows each other in a formula of some twenty steps waits most of the time. A processor
-    looks ahead for other work, but not a whole such formula; between those of four elements it
-    need not. Only `translate` knows this wish, and only for processors with enough registers.
+    looks ahead for other work, but not a whole such formula; between those of four vectors, or of
+    two where there are 16 registers, it need not. Only `translate` knows this wish.
     """
     return n
 

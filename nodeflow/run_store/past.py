@@ -33,7 +33,7 @@ from nodeflow.train.training import Training
 IN_PYTHON = SurfaceText(
     "Give the data that it was trained with: run.at(step, data=...).",
     cli="Read it in Python: nf.runs(RUN)[0].at(step, data=...).",
-    window="Its steps can be seen in Python: nf.runs(RUN)[0].at(step, data=...).",
+    window="Its steps can be seen in the Python program that trained it.",
 )
 
 

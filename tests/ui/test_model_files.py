@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from tests.exchange.onnx.models import mlp, with_unknown_op
+from nodeflow.document.edit import commands
+from tests.exchange.onnx.models import expected, mlp, with_unknown_op
 from tests.ui.test_own_data import drop
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -82,3 +84,56 @@ def test_what_cannot_be_computed_is_said(window, tmp_path, qtbot):
     qtbot.waitUntil(lambda: root().node_named("wobble") is not None, timeout=30_000)
     problems = [x for x in window.workspace.analysis.all_problems() if x.node == "wobble"]
     assert "no op Wobble of com.example" in problems[0].message
+
+
+def opened(window, path: Path, qtbot):
+    window.files.open_path(path)
+    press(window.models.dialog, Key.Key_Return)
+    qtbot.waitUntil(lambda: window.models.dialog is None, timeout=60_000)
+    qtbot.waitUntil(lambda: window.workspace.root.path is not None, timeout=10_000)
+    return window.workspace.root
+
+
+def select(window, *names: str) -> None:
+    document = window.workspace.document
+    window.canvas.selection.select([document.node_named(name).id for name in names])
+
+
+def test_export_and_check_have_the_weights_of_the_engine(
+    live_window, model, tmp_path, qtbot, monkeypatch
+):
+    window = live_window()
+    status = []
+    window.messages.status_text.connect(status.append)
+    root = opened(window, model, qtbot)
+    qtbot.waitUntil(lambda: any(t.startswith("Loaded 4 variables") for t in status), timeout=60_000)
+    target = tmp_path / "out.onnx"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(target), ""))
+    said = []
+    window.messages.message_shown.connect(lambda text, *_: said.append(text))
+    window.actions_.trigger("export_onnx")
+    qtbot.waitUntil(lambda: any("Wrote out.onnx" in text for text in said), timeout=60_000)
+    x = {"x": np.ones((2, 20), "f4")}
+    found, wanted = expected(onnx.load(target), x), expected(onnx.load(model), x)
+    np.testing.assert_allclose(found["probs"], wanted["probs"], rtol=1e-5)
+    commands.set_attr(root, root.node_named("x").id, "sample", np.ones((2, 20)).tolist())
+    window.actions_.trigger("check_onnx")
+    qtbot.waitUntil(
+        lambda: any("erified, largest difference" in text for text in said), timeout=60_000
+    )
+
+
+def test_freeze_and_thaw_what_is_selected(window, model, qtbot):
+    root = opened(window, model, qtbot)
+    trainable = lambda name: root.node_named(name).attrs.get("trainable", True)  # noqa: E731
+    select(window, "fc2/weight", "fc2/bias")
+    window.actions_.trigger("thaw")
+    assert trainable("fc2/weight") and trainable("fc2/bias") and not trainable("fc1/weight")
+    select(window, "probs")
+    window.actions_.trigger("thaw")
+    assert trainable("fc1/weight"), "it depends on all of them"
+    window.actions_.trigger("undo")
+    assert not trainable("fc1/weight") and trainable("fc2/weight")
+    window.actions_.trigger("freeze")
+    assert not trainable("fc2/weight")
+    assert root.undo() and trainable("fc2/weight")

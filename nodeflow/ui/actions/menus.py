@@ -43,7 +43,7 @@ WHAT_IF: tuple[Any, ...] = (
 )
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
-    *("unfold", "slider", SEPARATOR),
+    *("unfold", "slider", "freeze", "thaw", SEPARATOR),
     *("detach", "heal", SEPARATOR),
     ("Dataset", DATASET),
 )
@@ -73,6 +73,7 @@ COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
+EXPORT: tuple[Any, ...] = ("export", "export_onnx", "export_code")
 MOST_ENTRIES = 15
 """More no menu has: a test walks all of them. What is too much goes into a submenu by purpose."""
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
@@ -82,8 +83,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
             *(SEPARATOR, "save", "save_as", "reload", "versions"),
-            *(("Compare", COMPARE), "save_weights", "load_weights"),
-            ("Export", ("export", "export_code")),
+            *(("Compare", COMPARE), "save_weights", "load_weights", ("Export", EXPORT)),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),
     ),
@@ -122,7 +122,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "step",
                 "stop",
             ),
-            *(("Watch", ("breakpoint", "bounds", "check_gradients")), SEPARATOR),
+            *(("Watch", ("breakpoint", "bounds", "check_gradients", "check_onnx")), SEPARATOR),
             *("predict", "profile", "initialise", SEPARATOR),
             *(("What if", WHAT_IF), ("Engine", ENGINE), "fetch_data"),
         ),

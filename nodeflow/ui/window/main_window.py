@@ -33,6 +33,7 @@ from nodeflow.ui.controllers.data.own_data import OwnData
 from nodeflow.ui.controllers.editing.context_menu import ContextMenu
 from nodeflow.ui.controllers.editing.edit_actions import EditActions
 from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
+from nodeflow.ui.controllers.editing.freeze_actions import FreezeActions
 from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.editing.key_actions import KeyActions
 from nodeflow.ui.controllers.editing.popup_actions import PopupActions
@@ -228,7 +229,7 @@ class MainWindow(QMainWindow):
         self.predict = PredictActions(
             self, workspace, pages, link, self.files, settings, messages, actions
         )
-        self.models = ModelFiles(self, self.files, messages)
+        self.models = ModelFiles(self, workspace, link, self.files, settings, messages, actions)
         self.own_data = OwnData(
             self,
             workspace,
@@ -281,6 +282,7 @@ class MainWindow(QMainWindow):
         self.divergence.found.connect(self.navigator.show_named)
         self.gradients = GradientActions(workspace, link, canvas, messages, actions)
         self.gradients.found.connect(self.navigator.show_named)
+        FreezeActions(workspace, canvas, messages, actions)
         self.expand = ExpandActions(
             workspace, canvas, pages, messages, actions, lambda: self.files.title
         )

@@ -1,36 +1,159 @@
-"""Models of other programs: opening files of ONNX in the window.
+"""Models of other programs: opening files of ONNX, exporting the graph, checking it against ONNX.
 
-The command line does the work in a process of its own; the window opens what it wrote.
+The command line does the work in a process of its own: on a file of ONNX, or on a copy of the graph
+with the weights that the engine has.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.core.command_process import CommandProcess
+from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.import_dialog import ImportDialog
 
 
 class ModelFiles(QObject):
-    """Asks, lets the model be read, and shows the graph."""
+    """Asks, lets a process read, write or compare, and shows what came of it."""
 
-    def __init__(self, window: QWidget, files: FileController, messages: Messages) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        link: EngineLink,
+        files: FileController,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+    ) -> None:
         super().__init__(window)
         self._window, self._files, self._messages = window, files, messages
+        self._workspace, self._link, self._settings = workspace, link, settings
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._waiting: dict[int, list[str]] = {}
+        self._working = CommandProcess(self)
+        self._working.done.connect(self._on_worked)
+        self._working.failed.connect(self._on_not_worked)
+        link.done.connect(self._on_saved)
+        link.failed.connect(self._on_not_saved)
         self.dialog: ImportDialog | None = None
         self._source, self._target = Path(), Path()
         self._reading = CommandProcess(self)
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_not_read)
         files.model_chosen.connect(self.open_path)
+        actions.bind(
+            {
+                "export_onnx": Binding(self.export, self._blocked),
+                "check_onnx": Binding(self.check, self._blocked),
+            }
+        )
+
+    # ---- exporting and checking ---------------------------------------------------------------
+
+    def _blocked(self) -> Blocked | None:
+        if not self._workspace.root.nodes:
+            return Blocked("The graph is empty.")
+        if self._working.is_busy or self._waiting:
+            return Blocked("An export or a check is at work.")
+        return None
+
+    def export(self) -> None:
+        """Ask for a file, and write the inference graph with the weights that the engine has."""
+        root = self._workspace.root
+        start = root.path or self._settings.last_folder() / self._files.title
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window, "Export as ONNX", str(start.with_suffix(".onnx")), "Models (*.onnx)"
+        )
+        if chosen:
+            target = Path(chosen)
+            target = target if target.suffix else target.with_suffix(".onnx")
+            self._messages.show_status(f"Writing {target.name}…")
+            self._begin(["export", "--to", "onnx", "-o", str(target)])
+
+    def check(self) -> None:
+        """Compare every value of the graph with ONNX's evaluator."""
+        self._messages.show_status("Comparing with ONNX…")
+        self._begin(["verify"])
+
+    def _begin(self, command: list[str]) -> None:
+        """Write a copy of the graph, and its weights, for a command."""
+        self._folder = tempfile.TemporaryDirectory(prefix="nodeflow-")
+        folder = Path(self._folder.name)
+        root = self._workspace.root
+        copy = flow.loads(flow.dumps(root))
+        copy.use_file_of(root)
+        reanchor(copy, folder)
+        allowed = copy.allowed
+        commands.set_weights(copy, None)
+        flow.save(copy, folder / "graph.flow")
+        places = [str(root.path.parent)] if root.path is not None else []
+        for place in (*allowed, *places):
+            command += ["--allow-data", place]
+        command.insert(1, str(folder / "graph.flow"))
+        if self._workspace.has_variables and self._link.is_up:
+            weights = str(folder / "weights.safetensors")
+            self._waiting[self._link.save_weights(weights)] = [*command, "--weights", weights]
+        else:
+            kept = root.path is not None and root.weights and root.path.parent / root.weights
+            self._working.run([*command, *(["--weights", str(kept)] if kept else [])])
+
+    @Slot(object)
+    def _on_saved(self, message: Any) -> None:
+        command = self._waiting.pop(getattr(message, "request", -1), None)
+        if command is not None:
+            self._working.run(command)
+
+    @Slot(object)
+    def _on_not_saved(self, message: Any) -> None:
+        """Without weights of the engine's, a command has nothing to write."""
+        if self._waiting.pop(getattr(message, "request", -1), None) is not None:
+            self._done()
+
+    @Slot(object)
+    def _on_worked(self, result: dict[str, Any]) -> None:
+        self._done()
+        if "verified" not in result:
+            name = Path(str(result["file"])).name
+            outputs = ", ".join(map(str, result["outputs"]))
+            self._messages.show(f"Wrote {name}, opset {result['opset']}: it gives {outputs}")
+            return
+        text = str(result["text"])
+        left = len(result["left_out"])
+        more = f"; {counted(left, 'node')} ONNX lacks" if left else ""
+        level = "info" if result["verified"] else "warning"
+        text = f"{text[:1].upper()}{text[1:]}{more}"
+        self._messages.show(text, level, f"node:{result['node']}", "Show")
+
+    @Slot(object)
+    def _on_not_worked(self, error: NodeflowError) -> None:
+        self._done()
+        dialogs.show_problem(self._window, "That could not be done", error)
+
+    def _done(self) -> None:
+        self._messages.show_status("")
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    # ---- opening ------------------------------------------------------------------------------
 
     @Slot(object)
     def open_path(self, path: Path) -> None:
@@ -46,6 +169,10 @@ class ModelFiles(QObject):
     def close(self) -> None:
         """End what runs: the window closes."""
         self._reading.cancel()
+        self._working.cancel()
+        self._waiting.clear()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     @Slot(object, bool)
     def _on_wanted(self, target: Path, trainable: bool) -> None:

@@ -1,0 +1,55 @@
+"""Freezing and thawing: whether trainings may change variables, many of them in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.analysis.traversal import upstream
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+
+TRAINABLE = "trainable"
+
+Place = tuple[Document, NodeRecord]
+"""A graph, and a node in it."""
+
+
+def freezable(doc: Document, ids: Collection[str]) -> list[Place]:
+    """Returns the variables and layers that freezing some nodes means: those among them and inside
+    them, or all that they depend on if there are none."""
+    own = list(_learning(doc, ids))
+    return own or list(_learning(doc, upstream(doc, ids)))
+
+
+def set_trainable(doc: Document, ids: Collection[str], trainable: bool) -> int:
+    """Freezes or thaws what nodes mean, as one undo step; returns how many changed.
+
+    Inside a subgraph that has several instances, all of them change.
+    """
+    found = [
+        (graph, record)
+        for graph, record in freezable(doc, ids)
+        if record.attrs.get(TRAINABLE, True) != trainable
+    ]
+    with doc.root.transaction("Thaw" if trainable else "Freeze"):
+        for graph, record in found:
+            commands.set_attr(graph, record.id, TRAINABLE, trainable)
+    return len(found)
+
+
+def _learning(doc: Document, ids: Collection[str]) -> Iterator[Place]:
+    seen: set[str] = set()
+    waiting = [(doc, doc.nodes[i]) for i in sorted(ids) if i in doc.nodes]
+    for graph, record in waiting:
+        inside = definition_of(graph, record) if record.op == SUBGRAPH else None
+        if inside is not None:
+            if inside.scope not in seen:
+                seen.add(inside.scope)
+                waiting += ((inside, inner) for inner in inside.nodes.values())
+            continue
+        declared = plain_declaration(record.op)
+        if declared is not None and any(a.name == TRAINABLE for a in declared.attrs):
+            yield graph, record

@@ -1,0 +1,58 @@
+"""Freeze and Thaw: whether trainings may change the variables of what is selected."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from nodeflow.document.edit.freezing import TRAINABLE, freezable, set_trainable
+from nodeflow.number_text import counted
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+
+
+class FreezeActions(QObject):
+    """Changes the variables among the selected nodes, or those that they depend on."""
+
+    def __init__(
+        self, workspace: Workspace, canvas: CanvasView, messages: Messages, actions: ActionSet
+    ) -> None:
+        super().__init__(canvas)
+        self._workspace, self._canvas, self._messages = workspace, canvas, messages
+        actions.bind(
+            {
+                "freeze": Binding(self._freeze, self._freeze_blocked),
+                "thaw": Binding(self._thaw, self._thaw_blocked),
+            }
+        )
+
+    def _freeze(self) -> None:
+        self._set(False, "Froze")
+
+    def _thaw(self) -> None:
+        self._set(True, "Thawed")
+
+    def _set(self, trainable: bool, verb: str) -> None:
+        with self._canvas.signals.reporting():
+            chosen = self._workspace.selection
+            count = set_trainable(self._workspace.document, chosen, trainable)
+            self._messages.show_status(f"{verb} {counted(count, 'variable or layer')}")
+
+    def _freeze_blocked(self) -> Blocked | None:
+        return self._blocked(False, "Everything that it depends on is frozen.")
+
+    def _thaw_blocked(self) -> Blocked | None:
+        return self._blocked(True, "Trainings may change everything that it depends on.")
+
+    def _blocked(self, trainable: bool, done: str) -> Blocked | None:
+        chosen = self._workspace.selection
+        if not chosen:
+            return Blocked("Select variables, layers, or what depends on them.")
+        found = freezable(self._workspace.document, chosen)
+        if not found:
+            return Blocked("The selection depends on no variables.")
+        if all(record.attrs.get(TRAINABLE, True) == trainable for _, record in found):
+            return Blocked(done)
+        return None

@@ -135,4 +135,4 @@ SHOW = ActionSpec(
     "circle-help",
     "All values that are put in place of computed ones",
 )
-PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, (SHOW,))
+PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, (SHOW,), is_rare=True)

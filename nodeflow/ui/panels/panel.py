@@ -108,6 +108,7 @@ class PanelSpec:
         order: panels of one place stand in ascending order.
         make: returns the widget, connected to what it listens to.
         actions: what it adds to the window's actions; ``make`` binds them.
+        is_rare: comes when it is asked for, and not with the others of its place.
     """
 
     id: str
@@ -116,6 +117,7 @@ class PanelSpec:
     order: int
     make: Callable[[PanelContext], QWidget]
     actions: tuple[ActionSpec, ...] = ()
+    is_rare: bool = False
 
 
 def discover_panels() -> tuple[PanelSpec, ...]:

@@ -52,6 +52,7 @@ class Docking(QObject):
         self._window, self._pages = window, pages
         self._themes, self._actions = themes, actions
         self.docks: dict[str, Dock] = {}
+        self._rare: list[Dock] = []
         self._places: dict[Place, list[Dock]] = {place: [] for place in Place}
         self._set_aside: list[Dock] | None = None
         self._front: Dock | None = None
@@ -90,6 +91,8 @@ class Docking(QObject):
             in_front.follow(dock)
         others.append(dock)
         self.docks[spec.id] = dock
+        if spec.is_rare:
+            self._rare.append(dock)
 
     # ---- showing ----------------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class Docking(QObject):
     def _show_bottom(self, visible: bool) -> None:
         docks = self._places[Place.BOTTOM]
         if visible and all(dock.isHidden() for dock in docks):
-            _set_visible(docks, True)
+            _set_visible([dock for dock in docks if dock not in self._rare], True)
             docks[0].raise_()
         elif not visible:
             _set_visible(docks, False)

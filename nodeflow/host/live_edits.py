@@ -17,7 +17,7 @@ from typing import Any
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import variable_ids
-from nodeflow.document.diff.compare import compare
+from nodeflow.document.diff.compare import CHANGED, compare
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.diff.text import brief
 from nodeflow.document.io import flow
@@ -282,5 +282,9 @@ def _trained(settings: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def described(before: Document, after: Document) -> tuple[str, ...]:
-    """What was edited, in words, without names and notes."""
-    return tuple(text for found in compare(before, after) if (text := brief(found)))
+    """What was edited, in words, without names and notes, and wires into nodes that are new or
+    gone."""
+    found = compare(before, after)
+    whole = {one.name for one in found if one.kind == "node" and one.change != CHANGED}
+    shown = (one for one in found if one.kind != "wire" or one.name.split(":")[0] not in whole)
+    return tuple(text for one in shown if (text := brief(one)))

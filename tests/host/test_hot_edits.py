@@ -144,7 +144,7 @@ def test_a_layer_inserted_in_one_burst_is_one_edit(talk, data):
     commands.connect(document, v, "out", layer, "y")
     commands.connect(document, layer, "out", node(document, "result"), "x")
     edited = live.wait_for(events.Edited)
-    assert "layer added" in edited.what and "wire into result:x" in edited.what
+    assert edited.what == ("layer added", "v added", "wire into result:x")
     assert edited.notices == ("v: from the initial value",)
     talk.send(p.FetchTensor("v", 5))
     assert live.wait_for(p.TensorValue).array.shape == (6, 6)

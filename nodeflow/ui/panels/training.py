@@ -53,6 +53,8 @@ EDITS = {
     "invalid": "The training goes on with the graph from before your edits.",
 }
 """What is said of edits that are to reach the training."""
+LISTED = 3
+"""Parts of an edit that are listed."""
 SIDE_HEIGHT = 190
 """Enough for the figures of a training with few metrics."""
 
@@ -271,7 +273,9 @@ class TrainingPanel(QWidget):
         if state.problem is not None:
             text = f"{text} {sentence(state.problem)}"
         elif not state.state and edited is not None:
-            parts = (*edited.what, *edited.notices)
+            left = len(edited.what) - LISTED
+            more = (f"{left} more",) if left > 0 else ()
+            parts = (*edited.what[:LISTED], *more, *edited.notices)
             text = f"Since step {count(edited.step + 1)}: {'; '.join(parts)}."
         restyle(self.edits, "role", "caption" if state.problem is None else "warning")
         self.edits.setText(plain(text))

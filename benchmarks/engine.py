@@ -25,7 +25,7 @@ import local_cases
 import model_workloads as models
 import pinning
 import workloads
-from limits import Limits
+from limits import Limits, cost
 from turns import Busy, Failed, Worker, ratio, take_turns
 
 LIBRARIES = ("numpy", "torch", "tensorflow", "jax", "jaxscan", "onnxruntime")
@@ -157,10 +157,12 @@ def compare(
     for worker in workers[1:]:
         check_equal(case, worker, workers[0])
     take_turns(case, workers, options.rounds, options.seconds)
+    spent = cost(case)
+    unpinned = pinning.unpinned(options.cpu, spent is not None and spent.flops > 0)
     for worker in workers:
-        if case in models.PRODUCTS:
+        if case in models.PRODUCTS and worker.library not in unpinned:
             limits.learn(case, worker.median(case))
-    return summary(case, workers, options.cpu, limits)
+    return summary(case, workers, unpinned, limits)
 
 
 def check_equal(case: str, peer: Worker, ours: Worker) -> None:
@@ -181,7 +183,9 @@ def rates(limits: Limits) -> dict[str, Any]:
     }
 
 
-def summary(case: str, workers: list[Worker], cpu: str | None, limits: Limits) -> dict[str, Any]:
+def summary(
+    case: str, workers: list[Worker], unpinned: tuple[str, ...], limits: Limits
+) -> dict[str, Any]:
     ours, peers = workers[0], workers[1:]
     limit = limits.us(case)
     result: dict[str, Any] = {
@@ -197,10 +201,10 @@ def summary(case: str, workers: list[Worker], cpu: str | None, limits: Limits) -
     if peers:
         result["peers_us"] = {w.library: round(w.median(case), 1) for w in peers}
         result["peers_first_s"] = {w.library: round(w.ready[case]["first_s"], 3) for w in peers}
-        divisors = [w for w in peers if w.library not in pinning.UNPINNED.get(cpu or "", ())]
+        divisors = [w for w in peers if w.library not in unpinned]
         ratios = {w.library: ratio(case, ours, [w]) for w in divisors}
         best = {w.library: ours.best(case) / w.best(case) for w in divisors}
-        stepwise = [w for w in peers if w.library in STEPWISE]
+        stepwise = [w for w in divisors if w.library in STEPWISE]
         if stepwise:
             ratios["best_stepwise"] = ratio(case, ours, stepwise)
             best["best_stepwise"] = ours.best(case) / min(w.best(case) for w in stepwise)

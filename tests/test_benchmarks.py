@@ -83,3 +83,10 @@ def test_a_pinned_process_compiles_nothing_wider(module):
     assert pinning.environment(None) == {}
     features = pinning.environment("avx2")["NUMBA_CPU_FEATURES"].split(",")
     assert not any(f.startswith(("+avx512", "+avx10", "+amx")) for f in features)
+
+
+def test_who_cannot_be_pinned_gets_no_ratio(module):
+    pinning = module("pinning")
+    assert pinning.unpinned(None, products=True) == ()
+    assert "jaxscan" in pinning.unpinned("avx2", products=True)
+    assert pinning.unpinned("avx2", products=False) == ("onnxruntime",)

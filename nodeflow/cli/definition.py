@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from nodeflow.cli.definition_runs import DATA, RUNS, SWEEP
 from nodeflow.cli.options import (
     ALLOW_DATA,
     ANY_FILE,
@@ -25,7 +26,6 @@ from nodeflow.cli.options import (
     PREPARE,
     PROFILE,
     READ_LIMIT,
-    RUN,
     SEED,
     SET,
     SPLIT,
@@ -433,214 +433,9 @@ COMMANDS = (
             PLUGINS,
         ),
     ),
-    Command(
-        "data",
-        "list, look at, locate and download data sets",
-        "",
-        commands=(
-            Command("list", "list the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
-            Command(
-                "show",
-                "print the columns of a data file: types, missing values, distributions",
-                "nodeflow.cli.data:show",
-                (
-                    option("data", help="data file, or folder of pictures", metavar="FILE"),
-                    option(
-                        "--rows",
-                        help="look at the first N rows alone",
-                        type=whole_number(1),
-                        metavar="N",
-                    ),
-                    option(
-                        "--check",
-                        help="read every picture of a folder, and name those that are damaged",
-                        action="store_true",
-                    ),
-                    READ_LIMIT,
-                    ANY_FILE,
-                    JSON,
-                ),
-            ),
-            Command(
-                "where",
-                "list the folders that are searched for MNIST",
-                "nodeflow.cli.data:where",
-                (DATA_DIR, JSON),
-            ),
-            Command(
-                "fetch",
-                "download a data set",
-                "nodeflow.cli.data:fetch",
-                (
-                    option("name", help="data set to download, such as mnist", metavar="NAME"),
-                    option(
-                        "--data-dir",
-                        help="folder to download to (default: the cache folder)",
-                        metavar="DIR",
-                    ),
-                    option(
-                        "--mirror",
-                        help="URL to download from instead of the default mirrors; may be repeated",
-                        metavar="URL",
-                        action="append",
-                        default=[],
-                        dest="mirrors",
-                    ),
-                ),
-            ),
-        ),
-    ),
-    Command(
-        "sweep",
-        "train a graph with many values of its attributes and settings, and print the best",
-        "nodeflow.cli.sweep:sweep",
-        (
-            FILE,
-            option(
-                "--set",
-                help="what is tried: a list [1, 2, 3], a range 0.1..0.5, log:1e-4..1e-1 or "
-                "int:1..8; a single value is set in all trials; may be repeated (default: what "
-                "the file varies)",
-                metavar="NODE.ATTR=SPEC",
-                action="append",
-                default=[],
-                dest="settings",
-            ),
-            option(
-                "--trials",
-                help="draw so many trials (default: every combination)",
-                type=whole_number(1),
-                metavar="N",
-            ),
-            option(
-                "--sampler",
-                help="grid tries every combination, random draws, optuna learns from the trials "
-                "before (default: grid; random with --trials)",
-                choices=("grid", "random", "optuna"),
-            ),
-            option(
-                "--prune",
-                help="let Optuna end trials whose epochs promise less than those of the others",
-                action="store_true",
-            ),
-            option(
-                "--parallel",
-                help="trials that train at once, which share the cores (default: 1)",
-                type=whole_number(1),
-                metavar="N",
-            ),
-            option(
-                "--draw-seed",
-                help="seed of the draws: the same one gives the same trials (default: 1)",
-                type=int,
-                metavar="N",
-            ),
-            option("--name", help="of the sweep, the tag of its runs", metavar="NAME"),
-            option("--epochs", help="of each trial", type=whole_number(1), metavar="N"),
-            SEED,
-            DATA_DIR,
-            DATASET,
-            ALLOW_DATA,
-            TIER,
-            THREADS,
-            PLUGINS,
-            JSON,
-        ),
-    ),
-    Command(
-        "runs",
-        "list, look at, compare, export, import and delete trainings that were kept",
-        "",
-        commands=(
-            Command(
-                "list",
-                "list the runs, the newest first",
-                "nodeflow.cli.runs:list_runs",
-                (
-                    option("--of", help="those of this .flow file alone", metavar="FILE"),
-                    option("--most", help="at most so many", type=whole_number(1), metavar="N"),
-                    JSON,
-                ),
-            ),
-            Command("show", "print what is known of a run", "nodeflow.cli.runs:show", (RUN, JSON)),
-            Command(
-                "curves",
-                "print the loss of every step and the metrics of every epoch as CSV",
-                "nodeflow.cli.runs:curves",
-                (RUN, option("--csv", help="file to write instead", metavar="FILE"), JSON),
-            ),
-            Command(
-                "at",
-                "compute a step of a run again and print its tensors: variables from before the "
-                "step, its batch, gradients",
-                "nodeflow.cli.runs:at",
-                (
-                    RUN,
-                    option("step", help="counted from 1", type=whole_number(1), metavar="STEP"),
-                    FETCH,
-                    DATA_DIR,
-                    ALLOW_DATA,
-                    THREADS,
-                    JSON,
-                ),
-            ),
-            Command(
-                "diff",
-                "print what changed between two runs: settings, data, versions and graph; exit "
-                "status 1 if anything did",
-                "nodeflow.cli.runs:diff",
-                (
-                    option("before", help="a run", metavar="A"),
-                    option("after", help="another run", metavar="B"),
-                    JSON,
-                ),
-            ),
-            Command(
-                "export",
-                "write a run to a folder: run.json, curves.csv, graph.flow, tables and weights",
-                "nodeflow.cli.runs:export_run",
-                (
-                    RUN,
-                    option("-o", "--output", help="folder to make", metavar="DIR", required=True),
-                    JSON,
-                ),
-            ),
-            Command(
-                "tensorboard",
-                "write runs as event files for TensorBoard, a folder each",
-                "nodeflow.cli.runs:write_event_files",
-                (
-                    option("runs", help="runs to write", metavar="RUN", nargs="+"),
-                    option(
-                        "-o",
-                        "--output",
-                        help="folder, for tensorboard --logdir",
-                        metavar="DIR",
-                        required=True,
-                    ),
-                    JSON,
-                ),
-            ),
-            Command(
-                "import",
-                "keep the event files of other programs as runs, a run for each folder",
-                "nodeflow.cli.runs:import_runs",
-                (option("folder", help="as given to TensorBoard", metavar="DIR"), READ_LIMIT, JSON),
-            ),
-            Command(
-                "delete",
-                "delete runs with their curves and weights",
-                "nodeflow.cli.runs:delete",
-                (option("runs", help="runs to delete", metavar="RUN", nargs="+"), JSON),
-            ),
-            Command(
-                "limit",
-                "print or set how much all runs may take on disk (default: 2GB)",
-                "nodeflow.cli.runs:show_limit",
-                (option("size", help="such as 500MB", metavar="SIZE", nargs="?"), JSON),
-            ),
-        ),
-    ),
+    DATA,
+    SWEEP,
+    RUNS,
     Command(
         "doctor",
         "print versions, threads, BLAS, cache and display for a bug report, or write one",

@@ -11,7 +11,7 @@ from nodeflow.engine.feeds import as_array
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, GraphError
 from nodeflow.graph.types import number_kind
-from nodeflow.host.override_messages import SetVariable
+from nodeflow.host.messages.overrides import SetVariable
 from nodeflow.train.control import Control
 
 

@@ -17,13 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import VariableId
-from nodeflow.document.diff.facts import copied
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
@@ -36,44 +32,26 @@ from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.free_memory import give_back
 from nodeflow.graph import activity
-from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
-from nodeflow.host.changed_variable import change_variable
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.gradient_checking import GradientChecking
 from nodeflow.host.kept_runs import KeptRuns
-from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
+from nodeflow.host.live_edits import LiveEdits
 from nodeflow.host.opened_runs import OpenedRuns
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
-from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.progress_batching import ProgressBatcher
 from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.rewinding import Rewinder
 from nodeflow.host.side_steps import SideSteps
-from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
+from nodeflow.host.training_requests import TrainingRequests
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.edits.variant import Variant
-from nodeflow.train.events import (
-    Diverged,
-    Done,
-    Edited,
-    Epoch,
-    Event,
-    Hit,
-    Resumed,
-    Steps,
-    VariableChanged,
-)
-from nodeflow.train.keeping import train_keeping
-from nodeflow.train.rewind.branching import branch
-from nodeflow.train.rewind.replay import Past
-from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
 
@@ -85,7 +63,7 @@ REST_SECONDS = 1.0
 """And rests after this long: it clears up then."""
 
 
-class Engine:
+class Engine(TrainingRequests):
     """Handles requests.
 
     Args:
@@ -466,213 +444,6 @@ class Engine:
         self._budget = Budget(request.bytes, request.seconds, request.read_bytes)
         if self._evaluator is not None:
             self._evaluator.use_budget(self._budget)
-
-    def _set_variable(self, request: p.SetVariable) -> None:
-        training = self._edits.current.training if self._edits is not None else None
-        change_variable(
-            request,
-            self._control,
-            self._session,
-            self._current().ids(),
-            self._trained,
-            training is not None and training.allow_nonfinite,
-        )
-
-    def _follow_edits(self, request: p.FollowEdits) -> None:
-        self._follows = request.on
-        if self._edits is not None and not request.on:
-            self._edits.let_be()
-        self._pass_edits_on()
-
-    def _pass_edits_on(self, change: Change | None = None) -> None:
-        """Let the training have what the document has, if edits are to reach it."""
-        if self._follows and self._edits is not None:
-            self._edits.follow(self._document, change)
-
-    def _initialize(self, request: p.InitializeVariables) -> None:
-        self._epochs_done = 0
-        self._send(p.VariablesInitialized(self._current().initialize()))
-
-    # ---- training -----------------------------------------------------------------------------
-
-    def _task(self) -> Task:
-        """The current document, built for a run that later edits do not change."""
-        document = copied(self._document)
-        return Task(document, base_dir=self._folder, opened=self._opened, for_edits=True)
-
-    def _train(self, request: p.Train) -> None:
-        task, evaluator = self._task(), self._current()
-        training = task.training(breakpoints=True)
-        keep = request.keep
-        goes_on = request.resume or (keep is not None and keep.go_on) or request.branch is not None
-        variables = evaluator.variables() if request.resume else {}
-        if not goes_on:
-            self._epochs_done = 0
-        begun = built(task, training, self._make_session)
-        self._control = Control(idle=self._while_paused)
-        self._session, self._trained = begun.session, dict(begun.ids)  # type: ignore[assignment]
-        places = Places(self._folder, self._opened)
-        self._edits = LiveEdits(begun, self._control, self._make_session, places, self._send)
-        lower_priority()
-        self._views.begin(afresh=not goes_on)
-        self._send(p.State("training"))
-        try:
-            done = self._run_training(variables, begun, request)
-        finally:
-            self._edits.close()
-            self._runs.end()
-            self._progress.flush()
-            self._take_variables()
-            self._session.close()
-            self._session = self._control = self._edits = self._doctor = self._step = None
-            self._send(p.State("idle"))
-        self._report(done)
-
-    def _make_session(self, graph: Graph, seed: int) -> Session:
-        """A session that trains a graph."""
-        return Session(
-            graph, tier="auto", threads=self._threads, seed=seed, on_compile_failure=self._send
-        )
-
-    def _take_edit(self, variant: Variant) -> None:
-        """The training goes on with an edit, from the next step on."""
-        assert isinstance(variant, BuiltVariant) and self._edits is not None
-        self._edits.taken(variant, self._document)
-        self._runs.take(variant)
-        if self._doctor is not None:
-            self._doctor.use(variant.training, by_reference(variant.task, variant.session))
-        before, self._session = self._session, variant.session
-        self._trained = dict(variant.ids)  # type: ignore[arg-type]
-        if before is not None:
-            before.close()
-
-    def _run_training(
-        self, variables: dict[str, np.ndarray], begun: BuiltVariant, request: p.Train
-    ) -> Done:
-        """Report all events but the last, which the caller sends once the engine is idle again."""
-        assert self._session is not None and self._control is not None
-        task, training = begun.task, begun.training
-        for name, value in variables.items():
-            if name in self._session.variables:
-                self._session.variables[name] = value
-        previews = PreviewClock()
-        self._shown = None
-        last = 0
-        first_epoch = self._epochs_done + 1
-        session, keeping = self._session, keeping_of(request)
-        step, past = request.branch, self._rewinder.past
-        if request.branch_run:
-            past = self._opened_runs.get(request.branch_run).past
-        branched = None
-        if step is not None and past is not None:
-            branched = branch(past, step, session, training, begun.ids)
-
-        def remember(past: Past) -> None:
-            current = self._edits.current if self._edits is not None else begun
-            self._rewinder.remember(past, current.task)
-            if self._doctor is not None:
-                self._doctor.past = past
-            self._runs.remember(past)
-
-        events = train_keeping(
-            session,
-            training,
-            self._control,
-            keeping,
-            first_epoch,
-            snapshots=Snapshots(self._history or None),
-            remember=remember,
-            branched=branched,
-            variant=begun,
-            taken=self._take_edit,
-        )
-        events = self._runs.watch(session, training, events, task, request, keeping)
-        self._doctor = Doctor(training, by_reference(task, self._session))
-        for event in self._doctor.examined(events):
-            if isinstance(event, Done):
-                self._progress.flush()
-                self._show_progress(last)  # so that nodes show the final values
-                self._show_views(last, every=True)
-                return event
-            if isinstance(event, Diverged):  # the variables are those of the last finite epoch
-                self._epochs_done = event.kept_epoch
-                self._progress.flush()
-                self._show_progress(last)
-                self._show_views(last, every=True)
-            self._report(event)
-            if isinstance(event, Epoch):
-                self._epochs_done = event.epoch
-            elif isinstance(event, Resumed):
-                self._epochs_done, last = event.epoch - 1, event.step
-            elif isinstance(event, (Hit, VariableChanged)):
-                self._show_progress(event.step)
-                self._show_views(event.step, every=True)
-            if isinstance(event, Steps):
-                last = self._step = event.last
-            self._handle_waiting()
-            if isinstance(event, Steps):
-                if previews.due():
-                    with previews:
-                        self._show_progress(last)
-                self._show_views(last)
-        raise AssertionError("a training ends with Done")
-
-    def _report(self, event: Event) -> None:
-        """Send an event to the window, losses and epochs in batches."""
-        if isinstance(event, (Steps, Epoch)):
-            paused = self._control is not None and self._control.paused
-            self._progress.add(event, at_once=paused)
-            return
-        if isinstance(event, (Hit, Edited, VariableChanged)):
-            self._progress.flush()
-        if isinstance(event, Hit):
-            self._send(p.State("paused"))
-        self._send(event)
-
-    def _while_paused(self) -> None:
-        self._progress.flush()
-        self._handle_waiting()
-        if self._views.is_stale:
-            self._show_views(self._last_step)
-
-    def _show_views(self, step: int, *, every: bool = False) -> None:
-        """Send the watched views that are due at a step of the training."""
-        self._last_step = step
-        if (past := self._rewinder.step) is not None:
-            step, every = past, False
-        self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
-
-    def _take_variables(self) -> None:
-        """Copy the trained values to the evaluator, to the variables that are still there."""
-        if self._session is not None and self._evaluator is not None:
-            values = dict(self._session.variables.items())
-            self._evaluator.take_variables(values, self._trained)
-
-    def _show_progress(self, step: int) -> None:
-        """Send previews on the fixed batch with the current variables.
-
-        The first time they are of all nodes, then of those that a training changes.
-        """
-        if self._rewinder.step is not None:
-            return
-        self._take_variables()
-        evaluator = self._current()
-        names, shown = self._followed, (evaluator.version, self._followed, self._measure)
-        evaluation = evaluator.previews(names, step=step, still=self._shown != shown)
-        self._shown = shown
-        self._send(
-            p.Previews(
-                self._revision,
-                -1,
-                evaluation.values,
-                evaluation.missing,
-                evaluation.notices,
-                step,
-                names=names,
-                data=evaluation.data,
-                iterations=evaluation.iterations,
-            )
-        )
 
     # ---- predictions --------------------------------------------------------------------------
 

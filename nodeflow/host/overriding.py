@@ -9,7 +9,7 @@ import numpy as np
 from nodeflow.engine.schedule.schedule import resolve_alias
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor, descendants
-from nodeflow.host.override_messages import Override
+from nodeflow.host.messages.overrides import Override
 
 
 class Overriding:

@@ -7,7 +7,6 @@ an answer for an older revision than its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +15,13 @@ import numpy as np
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.gradient_check.check import Checked as Checked
 from nodeflow.file_reading import PREVIEW_BYTES
-from nodeflow.host.edit_messages import EditState as EditState
 from nodeflow.host.error_data import ErrorData as ErrorData
-from nodeflow.host.override_messages import Override as Override
-from nodeflow.host.override_messages import SetVariable as SetVariable
+from nodeflow.host.messages.edits import EditState as EditState
+from nodeflow.host.messages.overrides import Override as Override
+from nodeflow.host.messages.overrides import SetVariable as SetVariable
 
 # fmt: off
-from nodeflow.host.step_messages import (  # isort: skip
+from nodeflow.host.messages.steps import (  # isort: skip
     FetchOrder as FetchOrder, FetchStep as FetchStep, FollowStep as FollowStep,
     OpenRun as OpenRun, PastProgress as PastProgress, PastSteps as PastSteps,
     RunAtStep as RunAtStep, RunOpened as RunOpened, ShowStep as ShowStep,
@@ -30,14 +29,26 @@ from nodeflow.host.step_messages import (  # isort: skip
     StepShown as StepShown,
 )
 # fmt: on
+from nodeflow.host.messages.files import CancelDownload as CancelDownload
+from nodeflow.host.messages.files import CancelPredictions as CancelPredictions
+from nodeflow.host.messages.files import DownloadData as DownloadData
+from nodeflow.host.messages.files import Downloaded as Downloaded
+from nodeflow.host.messages.files import DownloadProgress as DownloadProgress
+from nodeflow.host.messages.files import Predict as Predict
+from nodeflow.host.messages.files import Predicted as Predicted
+from nodeflow.host.messages.files import PredictedRows as PredictedRows
+from nodeflow.host.messages.weights import CheckWeights as CheckWeights
+from nodeflow.host.messages.weights import LoadWeights as LoadWeights
+from nodeflow.host.messages.weights import SaveWeights as SaveWeights
+from nodeflow.host.messages.weights import WeightsChecked as WeightsChecked
+from nodeflow.host.messages.weights import WeightsLoaded as WeightsLoaded
+from nodeflow.host.messages.weights import WeightsSaved as WeightsSaved
 from nodeflow.host.values import Measured as Measured
 from nodeflow.host.values import Preview as Preview
 from nodeflow.host.values import ShownData as ShownData
 from nodeflow.host.values import ShownRows as ShownRows
 from nodeflow.host.values import ViewSpec as ViewSpec
 from nodeflow.train.events import Event
-from nodeflow.train.saving.assignment import Kind, Taken
-from nodeflow.train.saving.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
 
@@ -268,57 +279,6 @@ class InitializeVariables:
 
 
 @dataclass(frozen=True)
-class SaveWeights:
-    """Write the variables to a safetensors file; answered by WeightsSaved or Failed."""
-
-    path: str
-    request: int
-
-
-@dataclass(frozen=True)
-class CheckWeights:
-    """Compare a file of weights with the variables; answered by WeightsChecked or Failed."""
-
-    path: str
-    request: int
-
-
-@dataclass(frozen=True)
-class LoadWeights:
-    """Set the variables that the file has; answered by WeightsLoaded or Failed.
-
-    ``taken`` says which tensor each variable takes; None leaves that to the names.
-    """
-
-    path: str
-    request: int
-    taken: Mapping[str, Taken] | None = None
-
-
-@dataclass(frozen=True)
-class Predict:
-    """Compute predictions for every row of another data file, with the variables as they are.
-
-    Answered by PredictedRows, several times, and Predicted or Failed.
-
-    Args:
-        source: of the data, such as ``csv:/home/me/new.csv``; it stands in for that of the dataset
-            node, or for that of one of them: ``NODE=SOURCE``.
-        path: a CSV file to write all rows to; without, the first ``most`` rows are sent.
-    """
-
-    source: str
-    request: int
-    path: str | None = None
-    most: int = 10_000
-
-
-@dataclass(frozen=True)
-class CancelPredictions:
-    """Stop computing predictions after the current rows."""
-
-
-@dataclass(frozen=True)
 class CheckGradients:
     """Compare the gradients of nodes with finite differences, with the variables as they are.
 
@@ -334,19 +294,6 @@ class CheckGradients:
 
 @dataclass(frozen=True)
 class CancelGradientChecks:
-    pass
-
-
-@dataclass(frozen=True)
-class DownloadData:
-    """Download a data set to the cache folder; answered by DownloadProgress and Downloaded."""
-
-    name: str
-    request: int
-
-
-@dataclass(frozen=True)
-class CancelDownload:
     pass
 
 
@@ -517,68 +464,6 @@ class VariablesInitialized:
 
 
 @dataclass(frozen=True)
-class WeightsSaved:
-    request: int
-    path: str
-
-
-@dataclass(frozen=True)
-class WeightsChecked:
-    """What of a file fits the graph; nothing has changed yet.
-
-    Attributes:
-        tensors: of the file, those that an optimizer kept left out.
-        variables: of the graph, those of optimizers left out.
-        suggested: which tensor each variable may take.
-    """
-
-    request: int
-    path: str
-    match: Match
-    tensors: Mapping[str, Kind] = field(default_factory=dict)
-    variables: Mapping[str, Kind] = field(default_factory=dict)
-    suggested: Mapping[str, Taken] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WeightsLoaded:
-    """The variables in ``match.found`` have the values of the file."""
-
-    request: int
-    path: str
-    match: Match = field(default_factory=lambda: Match({}))
-
-
-@dataclass(frozen=True)
-class PredictedRows:
-    """Some rows of predictions.
-
-    Attributes:
-        columns: names; the last ``added`` of them are predictions, those before are the file's.
-        rows: the next rows, as texts.
-        done, total: how many rows are computed, of how many that can be.
-    """
-
-    request: int
-    columns: tuple[str, ...]
-    added: int
-    rows: tuple[tuple[str, ...], ...]
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """All predictions are computed, and sent or written to ``path``; or they are ``cancelled``."""
-
-    request: int
-    count: int
-    notices: tuple[str, ...] = ()
-    path: str | None = None
-    cancelled: bool = False
-
-
-@dataclass(frozen=True)
 class GradientChecked:
     """The gradients of one node are compared; ``done`` of ``total`` nodes are."""
 
@@ -595,20 +480,6 @@ class GradientsChecked:
     request: int
     count: int
     cancelled: bool = False
-
-
-@dataclass(frozen=True)
-class DownloadProgress:
-    request: int
-    file: str
-    received: int
-    total: int | None
-
-
-@dataclass(frozen=True)
-class Downloaded:
-    request: int
-    folder: str
 
 
 @dataclass(frozen=True)

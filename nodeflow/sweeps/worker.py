@@ -119,7 +119,7 @@ class _Teller:
         self, number: int, key: str, higher: bool, tell: Callable[[Mapping[str, Any]], None]
     ) -> None:
         self._number, self._key, self._higher, self._tell = number, key, higher, tell
-        self._steps, self._told = 0, 0.0
+        self._steps, self._showing = 0, 0.0
 
     def take(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -128,8 +128,8 @@ class _Teller:
         elif isinstance(event, RunKept):
             self._say("run", run=event.run, problem=event.problem)
         elif isinstance(event, Steps) and self._steps:
-            if time.monotonic() - self._told >= TELL_SECONDS:
-                self._told = time.monotonic()
+            if time.monotonic() - self._showing >= TELL_SECONDS:
+                self._showing = time.monotonic()
                 self._say("progress", part=min(1.0, event.last / self._steps))
         elif isinstance(event, Epoch):
             loss = event.loss if self._key == EPOCH_LOSS else math.nan

@@ -31,7 +31,7 @@ class CommandProcess(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process: QProcess | None = None
-        self._told = ""
+        self._showing = ""
 
     @property
     def is_busy(self) -> bool:
@@ -41,7 +41,7 @@ class CommandProcess(QObject):
         """Begin a command; one that runs is ended."""
         self.cancel()
         self._process = process = QProcess(self)
-        self._told = ""
+        self._showing = ""
         process.readyReadStandardError.connect(self._on_said)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
@@ -62,7 +62,7 @@ class CommandProcess(QObject):
         if self._process is None:
             return
         text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
-        self._told += text
+        self._showing += text
         for line in text.splitlines():
             self.said.emit(line.removeprefix("nodeflow: "))
 
@@ -81,7 +81,7 @@ class CommandProcess(QObject):
         if result is not None:
             self.done.emit(result)
             return
-        text = self._told.strip().removeprefix("nodeflow: ") or f"the command ended with {code}"
+        text = self._showing.strip().removeprefix("nodeflow: ") or f"the command ended with {code}"
         self.failed.emit(NodeflowError(text))
 
     def _on_error(self, error: QProcess.ProcessError) -> None:

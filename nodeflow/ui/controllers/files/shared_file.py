@@ -59,7 +59,7 @@ class SharedFile(QObject):
         self._workspace, self._messages, self._settings = workspace, messages, settings
         self._known: KnownFile | None = None
         self._open = OpenFile()
-        self._told: str | None = ""
+        self._showing: str | None = ""
         """The digest of the version on disk that the user was told of."""
         self._told_elsewhere = False
         self._reading: KnownFile | None = None
@@ -78,7 +78,7 @@ class SharedFile(QObject):
 
     def opened(self, path: Path | None, known: KnownFile | None) -> None:
         """Another document is open; its file was as ``known`` says when it was read."""
-        self._told, self._told_elsewhere = "", False
+        self._showing, self._told_elsewhere = "", False
         self._known = None if path is None else known
         self._open.hold(path)
         self._watch()
@@ -165,11 +165,11 @@ class SharedFile(QObject):
         known = self._known
         assert known is not None
         if state == "same":
-            if self._told:
+            if self._showing:
                 self._messages.message_retracted.emit(RELOAD)
-            self._told = ""
-        elif known.seen != self._told:
-            self._told = known.seen
+            self._showing = ""
+        elif known.seen != self._showing:
+            self._showing = known.seen
             log.info("%s is %s", known.path, state)
             self._tell(known.path, state)
 
@@ -219,7 +219,7 @@ class SharedFile(QObject):
         document.path = path
         if document.revision == revision:
             document.mark_saved()
-        self._known, self._told = written.known, ""
+        self._known, self._showing = written.known, ""
         self._open.hold(path)
         self._watch()
         self._messages.message_retracted.emit(RELOAD)

@@ -22,9 +22,9 @@ from nodeflow.host import protocol as p
 from nodeflow.train import events
 from nodeflow.ui.core.engine.client import Client, ClientFactory, Inbox, engine_client
 from nodeflow.ui.core.engine.requests import EngineRequests
+from nodeflow.ui.core.engine.showing import Showing
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.engine.step_ops import StepOps
-from nodeflow.ui.core.engine.told import Told
 from nodeflow.ui.core.engine.watch import EngineWatch
 from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.workspace import Workspace
@@ -129,7 +129,7 @@ class EngineLink(QObject, EngineRequests):
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
         self._iterations: dict[str, int | None] = {}
-        self._told = Told()
+        self._showing = Showing()
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class EngineLink(QObject, EngineRequests):
         self._send(request)
         self._watch_again()
         if not keep:
-            self._told.begin_again()
+            self._showing.begin_again()
         if not keep:
             self._load_named_weights()
         self.refresh_soon()
@@ -271,7 +271,7 @@ class EngineLink(QObject, EngineRequests):
         self._tell_soon(override)
 
     def _tell_soon(self, request: p.ShowData | p.Override) -> None:
-        if not self._told.say(request):
+        if not self._showing.choose(request):
             return
         self._current = None
         if self._client is not None and not self._timer.isActive():
@@ -286,7 +286,7 @@ class EngineLink(QObject, EngineRequests):
                 self._timer.start(LOOK_MS)
 
     def _send_data(self) -> None:
-        for request in self._told.take():
+        for request in self._showing.take():
             self._send(request)
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
@@ -466,7 +466,7 @@ class EngineLink(QObject, EngineRequests):
     def _on_previews(self, message: p.Previews) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
-            if self._told and self._timer.isActive():
+            if self._showing and self._timer.isActive():
                 self._timer.start(0)  # something else was drawn meanwhile
         run = self.past.run if self.past.step is not None else ""
         if (message.past, message.run) != (self.past.step, run):

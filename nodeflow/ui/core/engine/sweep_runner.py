@@ -30,7 +30,7 @@ class SweepRunner(QObject):
 
     changed = Signal(object)
     ended = Signal()
-    _told = Signal(object, object)
+    _showing = Signal(object, object)
     _over = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -40,12 +40,12 @@ class SweepRunner(QObject):
         self.problem = ""
         self._trains = False
         self._began = 0.0
-        self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        self._showing.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         self._over.connect(self._on_over, Qt.ConnectionType.QueuedConnection)
         begun: list[Sweep] = []
         self._begun = begun
         self.destroyed.connect(lambda: [sweep.cancel() for sweep in begun])
-        self._tell, self._end = ThreadSignal(self, "_told"), ThreadSignal(self, "_over")
+        self._tell, self._end = ThreadSignal(self, "_showing"), ThreadSignal(self, "_over")
 
     @property
     def trains(self) -> bool:

@@ -1,13 +1,13 @@
-"""What the engine is told about what is to be shown, as soon as it has time for it."""
+"""What is to be shown: it goes to the engine as soon as that has time for it."""
 
 from __future__ import annotations
 
 from nodeflow.host import protocol as p
 
-Said = p.ShowData | p.Override
+Choice = p.ShowData | p.Override
 
 
-class Told:
+class Showing:
     """The data to show and what is overridden, and which of both an engine does not know yet.
 
     An engine that has just begun, or has another document, shows the first batch as it is.
@@ -15,14 +15,14 @@ class Told:
 
     def __init__(self) -> None:
         self._data, self._override = p.ShowData(), p.Override()
-        self._waiting: dict[type, Said] = {}
+        self._waiting: dict[type, Choice] = {}
 
     def __bool__(self) -> bool:
-        """Whether there is something to say."""
+        """Whether something is to be sent."""
         return bool(self._waiting)
 
-    def say(self, request: Said) -> bool:
-        """Keep what is to be said next; returns False where the engine knows it already."""
+    def choose(self, request: Choice) -> bool:
+        """Keep what is to be sent next; returns False where the engine knows it already."""
         if isinstance(request, p.Override):
             self._override = request
         elif p.ShowData not in self._waiting and request == self._data == p.ShowData():
@@ -40,7 +40,7 @@ class Told:
         if self._override.values:
             self._waiting[p.Override] = self._override
 
-    def take(self) -> list[Said]:
-        """What is to be said now."""
+    def take(self) -> list[Choice]:
+        """What is to be sent now."""
         waiting, self._waiting = list(self._waiting.values()), {}
         return waiting

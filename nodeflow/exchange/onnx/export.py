@@ -13,12 +13,19 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.engine.session import Session
+from nodeflow.errors import SurfaceText
 from nodeflow.exchange.onnx.emit import NotInOnnx
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.own import OUTPUTS
 from nodeflow.exchange.onnx.writing import model_of
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.ops.training_mode import is_flag
+
+NAME_ONE = SurfaceText(
+    "Name a tensor.",
+    cli="Name one with --fetch.",
+    window="Let the value of some node be read by nothing.",
+)
 
 
 def exported(
@@ -35,7 +42,7 @@ def exported(
     """
     chosen = {name: task.tensor(name) for name in names} or answers(task)
     if not chosen:
-        raise NotInOnnx("the graph has no value to export", hint="Name one with --fetch.")
+        raise NotInOnnx("the graph has no value to export", hint=NAME_ONE)
     values = {name: np.asarray(value) for name, value in session.variables.items()}
     model = model_of(task.graph, chosen, values, definitions(task.document), opset)
     onnx = onnx_package()

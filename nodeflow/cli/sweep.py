@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import queue
+import signal
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -35,6 +36,8 @@ from nodeflow.sweeps.specs import Spec, SpecProblem, spec_of
 from nodeflow.sweeps.sweep import Sweep, threads_each
 
 _FORM = "NODE.ATTR=SPEC, as in train.learning_rate=0.1..0.5"
+INTERRUPT = "interrupt"
+"""What Ctrl-C puts among the results."""
 SHOWN = 10
 """Trials in the table at the end."""
 
@@ -68,21 +71,27 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
         raise RunStoreProblem(
             "a sweep keeps its trials as runs, and NODEFLOW_RUNS is off", hint="Unset it."
         )
-    said: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
-    found = Sweep(plan, _setup(arguments, document, environment, plan.parallel), said.put)
+    said: queue.SimpleQueue[Result | str | None] = queue.SimpleQueue()
+
+    def hear(result: Result) -> None:
+        if result.is_over:
+            said.put(result)
+
+    found = Sweep(plan, _setup(arguments, document, environment, plan.parallel), hear)
     thread = threading.Thread(target=_run, args=(found, said), name="nodeflow-sweep", daemon=True)
-    thread.start()
     interrupted = False
-    while True:
-        try:
-            result = said.get()
-            if result is None:
-                break
-            if result.is_over:
+    # a KeyboardInterrupt may be raised between two turns of a loop, where nothing catches it
+    before = signal.signal(signal.SIGINT, lambda *_: said.put(INTERRUPT))
+    try:
+        thread.start()
+        while (result := said.get()) is not None:
+            if not isinstance(result, str):
                 _report(result, found.count, arguments.json, environment)
-        except KeyboardInterrupt:
-            found.kill() if interrupted else found.cancel()
-            interrupted = True
+            else:
+                found.kill() if interrupted else found.cancel()
+                interrupted = True
+    finally:
+        signal.signal(signal.SIGINT, before)
     results = list(found.results.values())
     _finish(results, arguments.json, environment)
     if interrupted:
@@ -92,7 +101,7 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
     return PROBLEM if any(result.state == FAILED for result in results) else DONE
 
 
-def _run(found: Sweep, said: queue.SimpleQueue[Result | None]) -> None:
+def _run(found: Sweep, said: queue.SimpleQueue[Result | str | None]) -> None:
     try:
         found.run()
     finally:

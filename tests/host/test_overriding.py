@@ -19,7 +19,7 @@ from nodeflow.engine.incremental import IncrementalRun
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, NodeflowError
 from nodeflow.graph.graph import Tensor
-from nodeflow.host import engine
+from nodeflow.host import engine, training_requests
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.views.watch import view_value
@@ -233,7 +233,9 @@ class Threaded(Talk):
 
     def __init__(self, tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
         pinned = {"tier": tier}  # auto switches at any step, and tiers round otherwise
-        monkeypatch.setattr(engine, "Session", lambda *a, **more: Session(*a, **more | pinned))
+        monkeypatch.setattr(
+            training_requests, "Session", lambda *a, **more: Session(*a, **more | pinned)
+        )
         self.inbox = queue.Queue()
         self.engine = engine.Engine(self.inbox.put, threads=1)
         self.thread = threading.Thread(target=self.engine.work)

@@ -10,7 +10,7 @@ from test_sketch_pad import ONE, draw
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.engine.session import Session
-from nodeflow.host import engine
+from nodeflow.host import training_requests
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
 from nodeflow.train.loop import train
@@ -41,7 +41,9 @@ def answer_before(window, step: int, drawing: np.ndarray) -> np.ndarray:
 def one_tier(monkeypatch):
     """Trainings run by reference: auto switches at any step, and tiers round otherwise."""
     pinned = {"tier": "reference"}
-    monkeypatch.setattr(engine, "Session", lambda *args, **more: Session(*args, **more | pinned))
+    monkeypatch.setattr(
+        training_requests, "Session", lambda *args, **more: Session(*args, **more | pinned)
+    )
 
 
 def test_the_drawing_is_answered_by_the_network_of_each_step(qtbot, live_window):

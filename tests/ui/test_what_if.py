@@ -15,8 +15,8 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
-from nodeflow.host import engine
 from nodeflow.host import protocol as p
+from nodeflow.host import training_requests
 from nodeflow.train import events
 from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.controllers.files import file_controller
@@ -400,7 +400,9 @@ def train(qtbot, window) -> np.ndarray:
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_a_training_in_the_window_has_the_same_bits(qtbot, live_window, monkeypatch, tier):
     pinned = {"tier": tier}  # auto switches at any step, and tiers round otherwise
-    monkeypatch.setattr(engine, "Session", lambda *args, **more: Session(*args, **more | pinned))
+    monkeypatch.setattr(
+        training_requests, "Session", lambda *args, **more: Session(*args, **more | pinned)
+    )
     window = live_window("linear_regression")
     commands.set_training(window.workspace.root, epochs=20)
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)

@@ -16,8 +16,9 @@ from nodeflow.engine.cores import cores
 from nodeflow.host.protocol import EventBatch
 from nodeflow.train.events import Epoch, Steps
 
-REPORT_SECONDS = 0.12
-"""Time between two messages with losses and epochs."""
+REPORT_SECONDS = 0.12 if cores() >= 4 else 0.24
+"""Time between two messages with losses and epochs: where there are few cores, curves are drawn
+three to four times a second, and to wake the window more often is of no use."""
 PREVIEW_SECONDS = 0.3 if cores() >= 4 else 0.8
 """Time between two previews: what drawing them takes is missing where there are few cores."""
 PREVIEW_SHARE = 0.03

@@ -16,6 +16,9 @@ from tests.host.documents import regression
 def clock(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("nodeflow.host.progress_batching.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(
+        "nodeflow.host.progress_batching.REPORT_SECONDS", 0.12
+    )  # few cores wait longer
     return now
 
 

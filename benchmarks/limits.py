@@ -81,7 +81,7 @@ class Limits:
     copies: dict[int, float] = field(default_factory=dict)
 
     def measure(self, workers: Sequence[Worker]) -> None:
-        """Copies of all sizes and a large product of each dtype, by whoever can."""
+        """Copies of all sizes and a large product of each dtype, by each library that has them."""
         for size in COPIED:
             self._fastest(f"copy_{size}", workers)
         for dtype in models.KINDS:

@@ -19,6 +19,7 @@ from nodeflow.document.analysis.training_settings import optimizers
 from nodeflow.document.build.saved_weights import use_weights, weights_path
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
+from nodeflow.exchange.answers import last_probabilities
 from nodeflow.exchange.code.errors import NotInCode
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.number_text import counted
@@ -262,8 +263,8 @@ def _answers(
     read = [source(t) for n in losses for t in n.inputs if source(t) not in later]
     if losses:
         return [n for n in read if n.op.id != "placeholder"]
-    shares = [n for n in nodes if n not in later and n.op.id in ("softmax", "sigmoid")]
-    return shares[-1:] or [n for n in nodes if n not in later]
+    plain = [n for n in nodes if n not in later]
+    return last_probabilities(plain) or plain
 
 
 def _needed(nodes: Iterable[Node], source: Callable[[Tensor], Node]) -> set[Node]:

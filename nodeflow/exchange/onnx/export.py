@@ -14,6 +14,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.engine.session import Session
 from nodeflow.errors import SurfaceText
+from nodeflow.exchange.answers import last_probabilities
 from nodeflow.exchange.onnx.emit import NotInOnnx
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.own import OUTPUTS
@@ -72,6 +73,10 @@ def answers(task: Task) -> dict[str, Tensor]:
     sets = [fed[n][0] for n in nodes if fed[n][0] and fed[n][1]]
     least = [s for s in sets if not any(other < s for other in sets)]
     wanted = [n for n in nodes if fed[n][0] in least and fed[n][1]]
+    if not any(node.op.category == "Loss" for node in graph.nodes):
+        made = last_probabilities(wanted)
+        if made:
+            return {t.name: t for t in made[0].outputs}
     readers: dict[Node, list[Node]] = {}
     for node in wanted:
         for tensor in node.inputs:

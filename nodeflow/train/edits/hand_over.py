@@ -1,4 +1,4 @@
-"""Carries the state of a training over an edit: what still fits goes on, the rest is initialised."""
+"""Carries the state of a training over an edit: what fits goes on, the rest is initialised."""
 
 from __future__ import annotations
 

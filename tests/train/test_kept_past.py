@@ -20,10 +20,11 @@ def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tie
     graph, training = CASES[case]()
     steps = 60
     found = ran(training, graph, tier, steps, every=5)
-    kept = KeptPast.of(found.past).thinned(4)
-    kept.save(tmp_path / "past.safetensors")
+    whole = KeptPast.of(found.past)  # fast steps are made many at a time, with one copy after them
+    whole.thinned(4).save(tmp_path / "past.safetensors")
     loaded = load_past(tmp_path / "past.safetensors")
-    assert len(loaded.steps) == 4 and loaded.steps[0] == 0
+    assert len(loaded.steps) == min(4, len(whole.steps)) > 1
+    assert loaded.steps[0] == 0 and set(loaded.steps) <= set(whole.steps)
     past = loaded.past(loaded.session(graph), training, found.past.progress)
     compare(replace(found, past=past), tier, steps, 12)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -45,6 +46,36 @@ def test_the_end_of_an_object_waits_for_an_emission(qtbot):
     order.append("ended")
     thread.join()
     assert order == ["emitted", "ended"]
+
+
+def test_an_emission_between_the_first_and_the_last_of_an_end_is_dropped(qtbot):
+    owner, raised = Owner(), []
+
+    def emit() -> None:
+        try:
+            assert not shiboken6.isValid(owner) and signal._owner is owner
+            signal.emit(4)
+        except Exception as error:  # Qt would swallow it
+            raised.append(error)
+        else:
+            raised.append(None)
+
+    owner.destroyed.connect(emit)  # before that of the signal
+    signal = ThreadSignal(owner, "said")
+    shiboken6.delete(owner)
+    assert raised == [None] and signal._owner is None
+
+
+def test_an_error_of_a_living_owner_is_raised(qtbot):
+    owner = Owner()
+
+    class Broken:
+        def emit(self):
+            raise RuntimeError("broken")
+
+    owner.broken = Broken()
+    with pytest.raises(RuntimeError, match="broken"):
+        ThreadSignal(owner, "broken").emit()
 
 
 def test_a_job_that_ends_after_its_owner_is_unheard(qtbot):

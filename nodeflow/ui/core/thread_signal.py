@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from PySide6.QtCore import QObject
+from shiboken6 import isValid
 
 
 class ThreadSignal:
@@ -28,5 +29,11 @@ class ThreadSignal:
     def emit(self, *values: Any) -> None:
         """Emit the signal."""
         with self._lock:
-            if self._owner is not None:
-                getattr(self._owner, self._name).emit(*values)
+            owner = self._owner
+            if owner is None:
+                return
+            try:
+                getattr(owner, self._name).emit(*values)
+            except RuntimeError:
+                if isValid(owner):  # else its end has begun, and `forget` waits for the lock
+                    raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,26 @@ def test_a_drawn_run_that_still_trains_grows(panel, window, qtbot, store):
     values = {**vars(run), "steps": 6, "updated": time.time()}
     store.add(Batch(Run(**values), [Piece(5, np.array([0.3, 0.2]), np.array([[6, 0.6]]))]))
     qtbot.waitUntil(lambda: window.shared_plots.overlays[0].count == 6, timeout=10_000)
+
+
+def test_what_was_changed_in_a_drawn_run_is_marked_in_its_colour(panel, window, qtbot, store):
+    changed = RunEvent(2, 5.0, "changed", {"node": "train", "attr": "learning_rate", "value": 0.1})
+    edited = RunEvent(3, 6.0, "edited", {"what": ["h: relu -> tanh", "k: added"], "notices": []})
+    paused = RunEvent(3, 7.0, "pause", {})
+    store.add(Batch(store.find("first"), events=[changed, edited, paused]))
+    window.docking.show("training")
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
+    grid = window.panels["training"].plots.grid
+    grid.set_arrangement(replace(grid.arrangement, x="seconds"))
+    curve = grid.overlays[0]
+    lines = [line for line in grid.cells[0].plot._changes if line.isVisible()]
+    shown = {line.label.toPlainText(): line for line in lines}
+    assert list(shown) == ["train.learning_rate 0.1", "h: relu -> tanh +1"]
+    assert [line.value() for line in lines] == list(curve.seconds[[1, 2]])
+    assert {line.pen.color().name() for line in lines} == {curve.color.lower()}
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: not any(line.isVisible() for line in lines))
 
 
 def rows(panel) -> dict[str, dict[str, list[str]]]:

@@ -13,6 +13,7 @@ from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.panels.parts.change_words import changes_of
 from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
@@ -45,7 +46,7 @@ class RunOverlays(QObject):
         super().__init__(library)
         self.library, self._plots, self._settings = library, plots, settings
         self.colors: dict[str, str] = {}
-        self._drawn: dict[str, tuple[Run, list[Curve]]] = {}
+        self._drawn: dict[str, tuple[Run, list[Curve], list[tuple[int, str]]]] = {}
         self._asked: dict[str, Run] = {}
         library.changed.connect(self._follow)
         library.answered.connect(self._on_answered)
@@ -70,7 +71,13 @@ class RunOverlays(QObject):
     def _ask(self, run: Run) -> None:
         self._asked[run.id] = run
         color, smoothing = self.colors[run.id], self._settings.smoothing
-        self.library.ask((CURVES, run.id), lambda store: curves_of(store, run, color, smoothing))
+        self.library.ask(
+            (CURVES, run.id),
+            lambda store: (
+                curves_of(store, run, color, smoothing),
+                changes_of(store.events(run)),
+            ),
+        )
 
     @Slot()
     def _follow(self) -> None:
@@ -91,17 +98,20 @@ class RunOverlays(QObject):
             self.changed.emit()
 
     @Slot(object, object)
-    def _on_answered(self, key: object, curves: list[Curve]) -> None:
+    def _on_answered(self, key: object, answer: tuple[list[Curve], list[tuple[int, str]]]) -> None:
         if not isinstance(key, tuple) or key[0] != CURVES or key[1] not in self.colors:
             return
-        self._drawn[key[1]] = self._asked[key[1]], curves
+        self._drawn[key[1]] = self._asked[key[1]], *answer
         self._show()
 
     def _show(self) -> None:
         drawn = {id: self._drawn[id] for id in self.colors if id in self._drawn}
         self._plots.show_overlays(
-            [curve for _, curves in drawn.values() for curve in curves],
-            [DrawnRun(id, run.name, self.colors[id]) for id, (run, _) in drawn.items()],
+            [curve for _, curves, _ in drawn.values() for curve in curves],
+            [
+                DrawnRun(id, run.name, self.colors[id], tuple(changes))
+                for id, (run, _, changes) in drawn.items()
+            ],
         )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.number_text import number
 from nodeflow.train.events import (
     Diverged,
     Done,
@@ -21,6 +20,7 @@ from nodeflow.train.events import (
     Steps,
     VariableChanged,
 )
+from nodeflow.ui.panels.parts.change_words import words_of_edit, words_of_number, words_of_variable
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
@@ -91,12 +91,12 @@ class TrainingRecord:
         elif isinstance(event, Epoch):
             self._epoch(event)
         elif isinstance(event, NumberChanged):
-            text = f"{event.node}.{event.attr} {number(event.value)}"
+            text = words_of_number(event.node, event.attr, event.value)
             self.changes.append((event.step + self._offset, text))
         elif isinstance(event, Edited):
             self._edit(event)
         elif isinstance(event, VariableChanged):
-            self.changes.append((event.step + self._offset, f"{event.node} changed"))
+            self.changes.append((event.step + self._offset, words_of_variable(event.node)))
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self._last
@@ -146,8 +146,7 @@ class TrainingRecord:
         self.measured |= {name: (split, rows) for name, split, rows in event.measured}
         if event.what:
             self.edited = event
-            first, *rest = event.what
-            self.changes.append((step, f"{first} +{len(rest)}" if rest else first))
+            self.changes.append((step, words_of_edit(event.what)))
 
     def _epochs(self, steps: np.ndarray) -> np.ndarray:
         """Where steps lie on the axis of epochs."""

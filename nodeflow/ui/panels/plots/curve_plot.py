@@ -69,6 +69,7 @@ class CurvePlot(pg.PlotWidget):
             line.hide()
             self.plot.addItem(line, ignoreBounds=True)
         self._changes: list[pg.InfiniteLine] = []
+        self._change_colors: list[str] = []
         self._height: tuple[float, float] | None = None
         self._colors: dict[str, int] = {}
         self._is_whole = True
@@ -91,8 +92,8 @@ class CurvePlot(pg.PlotWidget):
         self.line.setPen(pg.mkPen(theme.color("error"), width=1.5))
         self.line.label.setColor(theme.color("error"))
         self.line.label.setFont(font(TYPE["caption"]))
-        for line in self._changes:
-            self._style_change(line)
+        for line, color in zip(self._changes, self._change_colors, strict=False):
+            self._style_change(line, color)
         self.box.stretch.setPen(pg.mkPen(theme.color("accent", 0.7), width=1, cosmetic=True))
         self.box.stretch.setBrush(theme.color("accent", 0.15))
         self.readout.set_theme(theme)
@@ -184,24 +185,25 @@ class CurvePlot(pg.PlotWidget):
             self.line.label.setFormat(words)
         self._place(self.line, x)
 
-    def show_changes(self, changes: list[tuple[float, str]]) -> None:
-        """Draw lines where something was changed; the words stand beside them."""
+    def show_changes(self, changes: list[tuple[float, str, str]]) -> None:
+        """Draw lines where something was changed: (x, words, color or empty) of each."""
         while len(self._changes) < len(changes):
             options = {"position": 0.94 - 0.08 * (len(self._changes) % 4), "movable": False}
             line = pg.InfiniteLine(angle=90, label="", labelOpts=options)
             self._changes.append(line)
             self.plot.addItem(line, ignoreBounds=True)
-            self._style_change(line)
         for line in self._changes[len(changes) :]:
             line.hide()
-        for line, (x, text) in zip(self._changes, changes, strict=False):
-            line.label.setPlainText(text)
+        self._change_colors = [color for _, _, color in changes]
+        for line, (x, text, color) in zip(self._changes, changes, strict=False):
+            self._style_change(line, color)
             self._place(line, x)
+            line.label.setFormat(text.replace("{", "{{").replace("}", "}}"))
 
-    def _style_change(self, line: pg.InfiniteLine) -> None:
-        dots = Qt.PenStyle.DotLine
-        line.setPen(pg.mkPen(self.theme.color("ink_muted"), width=1, style=dots))
-        line.label.setColor(self.theme.color("ink_muted"))
+    def _style_change(self, line: pg.InfiniteLine, color: str) -> None:
+        shown = QColor(color) if color else self.theme.color("ink_muted")
+        line.setPen(pg.mkPen(shown, width=1, style=Qt.PenStyle.DotLine))
+        line.label.setColor(shown)
         line.label.setFont(font(TYPE["caption"]))
 
     def show_cursor(self, x: float | None) -> None:

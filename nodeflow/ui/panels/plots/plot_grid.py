@@ -22,6 +22,7 @@ from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
 from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
+from nodeflow.ui.panels.plots.shared_plots import DrawnRun
 
 MARGIN = 0.01
 """Room at both ends, as a part of the axis."""
@@ -59,6 +60,7 @@ class PlotGrid(QWidget):
         self._mark: int | None = None
         self._mark_words = NOT_FINITE
         self._changes: list[tuple[int, str]] = []
+        self._runs: list[DrawnRun] = []
         self._cursor: int | None = None
         self._is_over = True
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -79,10 +81,10 @@ class PlotGrid(QWidget):
             self.curves = list(curves)
             self._arrange()
 
-    def show_overlays(self, curves: Sequence[Curve]) -> None:
+    def show_overlays(self, curves: Sequence[Curve], runs: Sequence[DrawnRun] = ()) -> None:
         """Draw these curves of other runs, too, each in the plots of its name."""
-        if list(curves) != self.overlays:
-            self.overlays = list(curves)
+        if list(curves) != self.overlays or list(runs) != self._runs:
+            self.overlays, self._runs = list(curves), list(runs)
             self._arrange()
             self.refresh(self._is_over)
 
@@ -114,10 +116,14 @@ class PlotGrid(QWidget):
             cell.plot.mark(placed if LOSS in cell.place.curves else None, words)
 
     def show_changes(self, changes: list[tuple[int, str]]) -> None:
-        """Draw a line where something was changed while it trained: (step, what) of each."""
+        """Draw a line where something was changed while it trained, (step, what) of each, and in
+        their colours where something was changed in the runs whose curves are drawn."""
         self._changes = list(changes)
-        placed = [(self.place_of(step), text) for step, text in changes]
-        known = [(x, text) for x, text in placed if x is not None]
+        placed = [(self.place_of(step), text, "") for step, text in changes]
+        for run in self._runs:
+            own = [curve for curve in self.overlays if curve.color == run.color]
+            placed += [(self._place(step, own), text, run.color) for step, text in run.changes]
+        known = [(x, text, color) for x, text, color in placed if x is not None]
         for cell in self.cells:
             cell.plot.show_changes(known)
 
@@ -130,9 +136,12 @@ class PlotGrid(QWidget):
 
     def place_of(self, step: int) -> float | None:
         """Where a step is along the x axis; None where that is not known."""
+        return self._place(step, self.all_curves)
+
+    def _place(self, step: int, curves: Sequence[Curve]) -> float | None:
         if self.arrangement.x == AXES[0]:
             return float(step)
-        for curve in self.all_curves:
+        for curve in curves:
             index = curve.index_at(AXES[0], step)
             if index is not None:
                 return float(curve.x(self.arrangement.x)[index])

@@ -12,11 +12,16 @@ from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 @dataclass(frozen=True)
 class DrawnRun:
-    """A kept run whose curves are drawn."""
+    """A kept run whose curves are drawn.
+
+    Attributes:
+        changes: (step before it, words) of what was changed while it trained.
+    """
 
     id: str
     title: str
     color: str
+    changes: tuple[tuple[int, str], ...] = ()
 
 
 class SharedPlots(QObject):

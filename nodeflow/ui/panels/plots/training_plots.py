@@ -89,7 +89,7 @@ class TrainingPlots(QWidget):
 
     @Slot()
     def _on_overlays(self) -> None:
-        self.grid.show_overlays(self._shared.overlays)
+        self.grid.show_overlays(self._shared.overlays, self._shared.runs)
 
     @Slot()
     def _on_cursor(self) -> None:

@@ -1,0 +1,260 @@
+"""Walks a schedule once, in order, and asks the rule of each step what becomes of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nodeflow.engine.rows.call import Call, Record
+from nodeflow.engine.rows.registry import rule_of_lowering, rule_of_op
+from nodeflow.engine.rows.states import (
+    COUNTED,
+    JOINED,
+    MIXED,
+    SAME,
+    Join,
+    MixesRows,
+    Rows,
+    State,
+    Whole,
+    strongest,
+)
+from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Alias, Composite, Lowering
+from nodeflow.ops.runtime_attributes import RuntimeAttributes
+
+FRESH = ("fill", "random_uniform", "random_normal", "truncated_normal")
+"""Ops that give each row of a shape its own elements, whatever the number of rows."""
+REPEATING = ("broadcast_to", "tile")
+"""Ops that do so by repeating what is the same for all rows."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A node that makes one row of several in a way that is no join.
+
+    Attributes:
+        reason: what it does, to go on after "it", without a full stop.
+    """
+
+    node: Node
+    reason: str
+
+
+@dataclass
+class RowFlow:
+    """What `analyse` found; see the package.
+
+    Attributes:
+        number: of rows.
+        states: of each slot.
+        joins: what steps join over rows, by index of the step; several where an op joins more than
+            once, such as a softmax along the rows.
+        passes: for each slot, the joins that stand between it and the feeds, one after the other.
+        sliced: slots without rows that are used with a slice for each row, and along which axis.
+        mixing: nodes that mix rows, in order; only those where it begins.
+    """
+
+    number: int
+    states: list[State]
+    joins: dict[int, tuple[Join, ...]] = field(default_factory=dict)
+    passes: list[int] = field(default_factory=list)
+    sliced: dict[int, Rows] = field(default_factory=dict)
+    mixing: list[Mixing] = field(default_factory=list)
+
+
+def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]) -> RowFlow:
+    """How the rows of fed batches go through a schedule.
+
+    Args:
+        types: of all slots, specialised for the batches (`Schedule.specialise`).
+        batches: slots of the feeds that hold a batch, and the axis of their rows.
+
+    Raises:
+        ValueError: the batches have different numbers of rows, or their sizes are not known.
+    """
+    numbers = {types[slot].shape[axis] for slot, axis in batches.items()}
+    number = numbers.pop() if len(numbers) == 1 else None
+    if number is None:
+        raise ValueError("the batches do not have one known number of rows")
+    fed: dict[int, State] = {slot: Rows(axis) for slot, axis in batches.items()}
+    return Walk(schedule, types, fed, number, _for_twice(schedule, types, batches)).run()
+
+
+def merged(one: State, other: State) -> State:
+    """The state of a value that comes from one place or another.
+
+    Raises:
+        MixesRows: it has rows along different axes.
+    """
+    if isinstance(one, Whole) and isinstance(other, Whole):
+        return max(one, other)
+    rows = [s for s in (one, other) if isinstance(s, Rows)]
+    if len(set(rows)) > 1:
+        raise MixesRows("keeps rows along one axis and then along another")
+    return rows[0]
+
+
+def _for_twice(
+    schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]
+) -> list[TensorType] | None:
+    """The types for twice as many rows; None where the graph says how many there are."""
+    given = {slot: types[slot] for slot in (*schedule.feeds.values(), *schedule.reads.values())}
+    for slot, axis in batches.items():
+        shape = list(types[slot].shape)
+        shape[axis] = 2 * (shape[axis] or 0)
+        given[slot] = types[slot].with_shape(shape)
+    try:
+        return schedule.specialise(given)
+    except GraphError:
+        return None
+
+
+class Walk:
+    """One pass over a schedule.
+
+    Args:
+        fed: states of feeds; the others are the same for all rows.
+        twice: the types for twice as many rows, if they are known.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        fed: Mapping[int, State],
+        number: int,
+        twice: Sequence[TensorType] | None = None,
+    ) -> None:
+        self.schedule, self.types, self.twice = schedule, types, twice
+        states: list[State] = [SAME] * len(schedule.slots)
+        for slot, state in fed.items():
+            states[slot] = state
+        self.flow = RowFlow(number, states, passes=[0] * len(states))
+
+    def run(self) -> RowFlow:
+        for index, step in enumerate(self.schedule.steps):
+            self._step(index, step)
+        for variable, slot in self.schedule.writes.items():
+            if isinstance(self.flow.states[slot], Rows):
+                self.flow.mixing.append(Mixing(variable, "keeps a value of each row"))
+        return self.flow
+
+    def _step(self, index: int, step: Step) -> None:
+        flow = self.flow
+        ins = [flow.states[s] for s in step.inputs]
+        record = Record()
+        if is_assign(step.node):
+            outs: Sequence[State] = ins[-1:]
+        elif MIXED in ins:
+            outs = [MIXED] * len(step.outputs)
+        elif not any(isinstance(s, Rows) for s in ins):
+            outs = [self._without_rows(step, slot, ins) for slot in step.outputs]
+        else:
+            try:
+                outs = self._by_rule(step, ins, record)
+            except MixesRows as problem:
+                flow.mixing.append(Mixing(step.node, str(problem)))
+                outs, record = [MIXED] * len(step.outputs), Record()
+        before = max((flow.passes[s] for s in step.inputs), default=0)
+        for slot, state in zip(step.outputs, outs, strict=True):
+            flow.states[slot] = state
+            flow.passes[slot] = before + bool(record.joins)
+        if record.joins:
+            final = record.final and all(state is JOINED for state in outs)
+            flow.joins[index] = tuple(Join(kind, final) for kind in record.joins)
+        for place, rows in record.sliced.items():
+            flow.sliced[step.inputs[place]] = rows
+
+    def _without_rows(self, step: Step, slot: int, ins: Sequence[State]) -> State:
+        """The state of what is made without rows; a shape that counts them may give it some."""
+        state, op_id = strongest(ins), step.node.op.id
+        fresh = op_id in FRESH or (op_id in REPEATING and ins[0] is SAME)
+        if state is not COUNTED or not fresh or self.twice is None:
+            return state
+        one, other = self.types[slot], self.twice[slot]
+        if not (one.is_static and other.is_static) or one.rank != other.rank:
+            return state
+        longer = [a for a, (n, m) in enumerate(zip(one.shape, other.shape)) if m != n]
+        if len(longer) != 1:
+            return state
+        size = one.shape[longer[0]] or 0
+        return (
+            Rows(longer[0], 1, size // self.flow.number) if size % self.flow.number == 0 else state
+        )
+
+    def _by_rule(self, step: Step, ins: Sequence[State], record: Record) -> Sequence[State]:
+        """The states of the outputs of a step that rows go into.
+
+        Raises:
+            MixesRows: they are mixed.
+        """
+        op, attrs = step.node.op, step.node.attrs
+        types = [self.types[s] for s in step.inputs]
+        outs = [self.types[s] for s in step.outputs]
+        if not all(t.is_static for t in (*types, *outs)):
+            raise MixesRows("has a size that depends on values")
+        if isinstance(op, RuntimeAttributes):
+            attrs = op.bound(types, attrs)
+        call = Call(self.flow.number, attrs, None, ins, types, outs, range(len(ins)), record)
+        if (rule := rule_of_op(op.id)) is not None:
+            return _listed(rule(call), len(outs))
+        lowering = op.lower(types, outs, **step.node.attrs)
+        return _lowered(call, lowering)
+
+
+def _listed(states: State | Sequence[State], count: int) -> Sequence[State]:
+    return [states] * count if isinstance(states, (Whole, Rows)) else states
+
+
+def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
+    """The states of what a lowering writes, from those of its inputs.
+
+    Raises:
+        MixesRows: it mixes rows, or nothing says that it does not.
+    """
+    if not any(isinstance(s, Rows) for s in call.states):
+        return [strongest(call.states)] * len(call.outs)
+    if isinstance(lowering, Composite):
+        return _composed(call, lowering)
+    rule = None if lowering is None else rule_of_lowering(lowering)
+    if rule is None:
+        raise MixesRows("is not known to treat each row alone")
+    call.lowering = lowering
+    return _listed(rule(call), len(call.outs))
+
+
+def _composed(call: Call, whole: Composite) -> Sequence[State]:
+    """Part by part; a join is final if nothing but a change of shape follows it.
+
+    Raises:
+        MixesRows: a part mixes rows.
+    """
+    places: dict[str, int | None] = {name: i for i, name in enumerate(whole.inputs)}
+    states = dict(zip(whole.inputs, call.states, strict=True))
+    types = dict(zip(whole.inputs, call.types, strict=True))
+    joins: set[str] = set()
+    for part in whole.parts:
+        outs = (part.type, *(t for _, t in part.more))
+        inner = Call(
+            call.number,
+            call.attrs,
+            None,
+            [states[n] for n in part.inputs],
+            [types[n] for n in part.inputs],
+            outs,
+            [places.get(n) for n in part.inputs],
+            call.record,
+        )
+        before = len(call.record.joins)
+        made = _lowered(inner, part.lowering)
+        renamed = isinstance(part.lowering, Alias) and part.inputs[0] in joins
+        if len(call.record.joins) > before or renamed:
+            joins.add(part.name)
+        for name, state, type_ in zip((part.name, *(n for n, _ in part.more)), made, outs):
+            states[name], types[name] = state, type_
+    call.record.final = len(call.record.joins) == 1 and joins.issuperset(whole.outputs)
+    return [states[name] for name in whole.outputs]

@@ -1,0 +1,92 @@
+"""Numbers that are computed one by one, or that follow from sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodeflow.engine.rows.call import Call
+from nodeflow.engine.rows.registry import follows, follows_op
+from nodeflow.engine.rows.states import SAME, State
+from nodeflow.graph.types import normalize_axes, normalize_axis
+from nodeflow.ops.lowering import Elementwise, Known
+
+
+@follows(Elementwise)
+def elementwise(call: Call) -> State:
+    return call.aligned(range(len(call.types)), call.outs[0])
+
+
+ONE_BY_ONE = (
+    "complex", "real", "imag", "angle", "conj", "check_numerics", "lgamma", "digamma", "polygamma",
+    "igamma", "igammac", "betainc", "zeta", "erfinv", "erfcinv", "ndtri", "bessel_i0", "bessel_i0e",
+    "bessel_i1", "bessel_i1e", "gamma_quantile", "poisson_quantile",
+)  # fmt: skip
+"""Ops without a lowering whose inputs broadcast."""
+
+
+@follows_op(*ONE_BY_ONE)
+def one_by_one(call: Call) -> State:
+    return call.aligned(range(len(call.types)), call.outs[0])
+
+
+@follows(Known)
+def known(call: Call) -> State:
+    return call.without_rows()
+
+
+@follows_op("shape")
+def sizes(call: Call) -> State:
+    return call.without_rows()
+
+
+@follows_op("rank")
+def rank(call: Call) -> State:
+    return SAME
+
+
+@follows_op("size")
+def size(call: Call) -> State:
+    rows = call.rows(0)
+    axes = normalize_axes(call.attrs["axis"], call.types[0].rank)
+    return call.without_rows() if rows is not None and rows.axis in axes else SAME
+
+
+@follows_op("positions")
+def positions(call: Call) -> State:
+    rows = call.rows(0)
+    axis = normalize_axis(call.attrs["axis"], call.types[0].rank)
+    return call.without_rows() if rows is not None and rows.axis == axis else SAME
+
+
+@follows_op(
+    "log_uniform_candidate_sampler", "uniform_candidate_sampler", "fixed_unigram_candidate_sampler"
+)
+def sampled(call: Call) -> Sequence[State]:
+    """The candidates are drawn for the whole batch; how often a target is expected is its own."""
+    return [SAME, call.states[0], SAME]
+
+
+@follows_op("case_check")
+def checked(call: Call) -> State:
+    return call.aligned(range(len(call.types)), call.outs[0])
+
+
+@follows_op("random_uniform_like")
+def drawn_like(call: Call) -> State:
+    """Each element is drawn by its number in the whole."""
+    return call.states[0]
+
+
+@follows_op("assert_true")
+def asserted(call: Call) -> State:
+    return call.join("any")
+
+
+@follows_op("group")
+def group(call: Call) -> State:
+    return SAME
+
+
+@follows_op("print")
+def printed(call: Call) -> State:
+    return call.states[0]

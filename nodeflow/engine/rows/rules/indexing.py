@@ -1,0 +1,91 @@
+"""Elements that are found, or placed, by indices."""
+
+from __future__ import annotations
+
+from nodeflow.engine.rows.call import Call
+from nodeflow.engine.rows.registry import follows, follows_op
+from nodeflow.engine.rows.rules.reductions import leading
+from nodeflow.engine.rows.states import MixesRows, State
+from nodeflow.ops.lowering import Gather, MarkRows, Pick, ScatterAdd
+
+
+@follows(Gather)
+def gathered(call: Call) -> State:
+    axis, (table, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
+    if table is not None and indices is not None:
+        raise MixesRows("takes from the rows what other rows name")
+    if indices is not None:
+        return indices.at(indices.axis + axis)
+    assert table is not None
+    call.apart(table, [axis], "takes rows by their numbers")
+    longer = call.types[1].rank - 1
+    return table.at(table.axis + (longer if table.axis > axis else 0))
+
+
+@follows(ScatterAdd)
+def added(call: Call) -> State:
+    """What is added at indices that rows name is a sum over rows."""
+    axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
+    rank = call.types[1].rank
+    named = None if indices is None else indices.at(indices.axis + axis)
+    if named is not None and x is not None and x != named:
+        raise MixesRows("adds rows where other rows say")
+    rows = named or x
+    assert rows is not None
+    if axis <= rows.axis < axis + rank:
+        call.slice(0, rows)
+        call.slice(1, rows.at(rows.axis - axis))
+        return call.join(call.lowering.kind)
+    return rows.at(rows.axis - (rank - 1 if rows.axis > axis else 0))
+
+
+@follows(Pick)
+def picked(call: Call) -> State:
+    last = call.types[0].rank - 1
+    call.apart(call.rows(0), [last], "picks one row of all")
+    found = {rows for i in (0, 1) if (rows := call.rows(i)) is not None}
+    if len(found) > 1:
+        raise MixesRows("picks from rows what other rows name")
+    (rows,) = found
+    for index in (0, 1):
+        call.slice(index, rows)
+    return rows
+
+
+@follows(MarkRows)
+def marked(call: Call) -> State:
+    return call.join("any")
+
+
+@follows_op("gather_nd")
+def gathered_parts(call: Call) -> State:
+    table, indices = call.rows(0), call.rows(1)
+    if table is not None or indices is None or indices.axis == call.types[1].rank - 1:
+        raise MixesRows("takes rows by their numbers")
+    return indices
+
+
+@follows_op("segment_sum")
+def summed(call: Call) -> State:
+    rows = call.rows(0)
+    if rows is None or rows.axis or call.rows(1) not in (rows, None):
+        raise MixesRows("adds up rows that other rows choose")
+    call.slice(1, rows)
+    return call.join("sum")
+
+
+@follows_op("scatter_nd")
+def added_parts(call: Call) -> State:
+    indices, updates = call.rows(0), call.rows(1)
+    rows = indices or updates
+    if rows is None or {indices, updates} - {rows, None} or rows.axis >= call.types[0].rank - 1:
+        raise MixesRows("adds rows where other rows say")
+    call.slice(0, rows)
+    call.slice(1, rows)
+    return call.join("sum")
+
+
+@follows_op("searchsorted")
+def places(call: Call) -> State:
+    """Rows of an order, and rows of what is looked up there."""
+    return leading(call, 1, "looks for rows among others")

@@ -1,0 +1,68 @@
+"""Convolutions and pooling: the first axis is the pictures."""
+
+from __future__ import annotations
+
+from nodeflow.engine.rows.call import Call
+from nodeflow.engine.rows.registry import follows, follows_op
+from nodeflow.engine.rows.states import MixesRows, Rows, State
+from nodeflow.ops.lowering import Convolve, FilterGradient, Pool
+
+CONVOLUTIONS = (
+    "conv2d", "conv2d_input_gradient", "conv2d_transpose", "conv3d", "conv3d_input_gradient",
+    "conv3d_transpose",
+)  # fmt: skip
+
+
+def pictures(call: Call) -> Rows:
+    """The rows of inputs that all are pictures.
+
+    Raises:
+        MixesRows: they are along another axis than the first.
+    """
+    for index in range(len(call.types)):
+        rows = call.rows(index)
+        if rows is not None and rows.axis:
+            raise MixesRows("takes the rows for places or channels of a picture")
+    found = {s for s in call.states if isinstance(s, Rows)}
+    if len(found) > 1:
+        raise MixesRows("combines pictures of different rows")
+    (rows,) = found
+    for index in range(len(call.types)):
+        call.slice(index, rows)
+    return rows
+
+
+@follows(Convolve)
+@follows_op(*CONVOLUTIONS)
+def convolved(call: Call) -> State:
+    if call.rows(1) is not None:
+        raise MixesRows("takes the rows for filters")
+    if call.rows(0) is None:  # of a `like`, whose shape only is used
+        return call.without_rows()
+    rows = call.rows(0)
+    assert rows is not None
+    call.apart(rows, range(1, call.types[0].rank), "takes the rows for places of a picture")
+    return rows
+
+
+@follows(FilterGradient)
+@follows_op("conv2d_filter_gradient", "conv3d_filter_gradient")
+def filters(call: Call) -> State:
+    """A filter sums over all pictures."""
+    if len(call.types) > 2 and call.rows(2) is not None:
+        raise MixesRows("takes the rows for filters")
+    pictures(call)
+    return call.join("sum")
+
+
+POOLS = (
+    "max_pool2d", "put_at_largest", "take_at_largest", "average_pool2d", "average_pool2d_gradient",
+    "max_pool3d", "put_at_largest3d", "take_at_largest3d", "average_pool3d",
+    "average_pool3d_gradient",
+)  # fmt: skip
+
+
+@follows(Pool)
+@follows_op(*POOLS, "resize", "resize_gradient")
+def pooled(call: Call) -> State:
+    return call.without_rows() if call.rows(0) is None else pictures(call)

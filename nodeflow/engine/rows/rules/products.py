@@ -1,0 +1,110 @@
+"""Products of matrices, attention, factors, transforms: the last axes work, the others count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodeflow.engine.rows.call import Call
+from nodeflow.engine.rows.registry import follows, follows_op
+from nodeflow.engine.rows.rules.reductions import leading
+from nodeflow.engine.rows.states import MixesRows, Rows, State
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
+
+
+@follows(Matmul)
+def product(call: Call) -> State:
+    """Rows of the left or columns of the right matrix, a batch axis of both, or a sum over rows."""
+    out = call.outs[0]
+    kept: list[Rows] = []
+    summed: list[Rows] = []
+    for index, turned in enumerate((call.lowering.transpose_x, call.lowering.transpose_y)):
+        rows, rank = call.rows(index), call.types[index].rank
+        if rows is None:
+            continue
+        place = rows.axis - rank  # -1 and -2 are the matrix
+        inner = (-2 if turned else -1) if index == 0 else (-1 if turned else -2)
+        if place == inner:
+            summed.append(rows)
+        elif place >= -2:
+            kept.append(rows.at(out.rank - 2 + index))
+        else:
+            kept.append(rows.at(out.rank + place))
+    if (summed and kept) or len(set(kept)) > 1:
+        raise MixesRows("multiplies rows with rows")
+    if not summed:
+        found = kept[0]
+        for index, type_ in enumerate(call.types):
+            place = found.axis - out.rank
+            if place < -2:
+                call.slice(index, found.at(type_.rank + place))
+        return found
+    if len({(r.outer, r.inner) for r in summed}) > 1:
+        raise MixesRows("multiplies rows in different orders")
+    for index, turned in enumerate((call.lowering.transpose_x, call.lowering.transpose_y)):
+        inner = (-2 if turned else -1) if index == 0 else (-1 if turned else -2)
+        call.slice(index, summed[0].at(call.types[index].rank + inner))
+    return call.join("sum")
+
+
+@follows(Attend)
+def attention(call: Call) -> Sequence[State]:
+    """Axes before those of queries and keys are batches, which broadcast."""
+    lead = _lead(call, ())
+    return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 1))]
+
+
+@follows(AttendGradient)
+def attention_gradient(call: Call) -> Sequence[State]:
+    """Of queries, keys and values that all have rows."""
+    if any(call.rows(i) is None for i in range(3)):
+        raise MixesRows("gives queries of all rows the same keys, or the other way round")
+    lead = _lead(call, (3, 4))  # numbers of each query
+    return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 2, 2))]
+
+
+def _lead(call: Call, narrow: Sequence[int]) -> Rows:
+    """Where the rows are among the batches: counted from the last of these, which is -1."""
+    found: set[Rows] = set()
+    for index, type_ in enumerate(call.types):
+        if (rows := call.rows(index)) is not None:
+            inner = 1 if index in narrow else 2
+            call.apart(rows, range(type_.rank - inner, type_.rank), "attends from row to row")
+            found.add(rows.at(rows.axis - type_.rank + inner))
+    if len(found) > 1:
+        raise MixesRows("attends from row to row")
+    (rows,) = found
+    for index, type_ in enumerate(call.types):
+        call.slice(index, rows.at(rows.axis + type_.rank - (1 if index in narrow else 2)))
+    return rows
+
+
+def _of_ranks(outs: Sequence[TensorType], inner: Sequence[int]) -> list[TensorType]:
+    """The types without the axes that are no batches."""
+    return [t.with_shape(t.shape[: t.rank - n]) for t, n in zip(outs, inner, strict=True)]
+
+
+MATRICES = (
+    "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse", "solve", "triangular_solve",
+    "expm", "logm", "sqrtm", "lu",
+)  # fmt: skip
+
+
+@follows_op(*MATRICES)
+def matrices(call: Call) -> State:
+    return leading(call, 2, "takes the rows for those of a matrix")
+
+
+@follows_op("fft", "ifft", "rfft", "irfft", "dct")
+def spectra(call: Call) -> State:
+    return leading(call, 1, "transforms along the rows")
+
+
+@follows_op("fft2d", "ifft2d", "rfft2d", "irfft2d")
+def plane_spectra(call: Call) -> State:
+    return leading(call, 2, "transforms along the rows")
+
+
+@follows_op("fft3d", "ifft3d", "rfft3d", "irfft3d")
+def space_spectra(call: Call) -> State:
+    return leading(call, 3, "transforms along the rows")

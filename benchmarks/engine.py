@@ -3,6 +3,7 @@
     python benchmarks/engine.py [--case NAME]... [--peers PYTHON [--peer NAME]...]
                                 [--cpu avx2] [--threads N]
                                 [--rounds N] [--seconds S] [--load N] [--clock cpu]
+                                [--write docs/performance.md]
 
 NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
 through the public API, as users build it. With ``--peers`` (a Python with tensorflow-cpu, torch,
@@ -10,6 +11,9 @@ jax and onnxruntime) the same work runs in those too: all are started and warm, 
 compared, and then they take turns, one at a time, so that a ratio is of the same minutes. A ratio
 is nodeflow's time divided by the peer's: below 1, nodeflow is faster. The limit is the time in
 which the machine moves the least bytes and makes the least operations of the case (limits.py).
+
+``--write`` puts what was measured into the page about performance, with the targets and whether
+they are met (report.py, which does the same with lines that were kept).
 """
 
 from __future__ import annotations
@@ -19,11 +23,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import local_cases
 import model_workloads as models
 import pinning
+import report
 import workloads
 from limits import Limits, cost
 from turns import Busy, Failed, Worker, ratio, take_turns
@@ -36,6 +42,8 @@ TOLERANCE = 2e-3
 """Results of float32 sums of millions of terms in another order agree to about this."""
 GROUPS = ("matmul", "elementwise", "infer")
 """Cases that share the processes of their libraries."""
+Line = dict[str, Any]
+"""One line of the output: the machine, its limits, or a case."""
 MODELS = (*models.TRAINED, *models.INFER, *models.PRODUCTS, *models.FORMULAS)
 
 
@@ -53,23 +61,41 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it")
+    parser.add_argument("--write", metavar="PAGE", type=Path, default=None)
     options = parser.parse_args()
     for wanted in options.case or ():
         if not chosen([wanted], names):
             parser.error(f"no case begins with {wanted!r}; there are {', '.join(names)}")
     os.environ.update(pinning.environment(options.cpu))  # for the cases in this process, too
-    about = {
+    lines = []
+    with Busy(options.load):
+        for line in (about(options), *results(chosen(options.case, names), options)):
+            print(json.dumps(line), flush=True)
+            lines.append(line)
+    print_table([line for line in lines if "case" in line])
+    if options.write:
+        run = report.Run()
+        run.add(lines)
+        report.write(options.write, [run])
+
+
+def about(options: argparse.Namespace) -> Line:
+    """The machine, and how the run was called."""
+    words = ["python benchmarks/engine.py"]
+    words += ["--peers PYTHON"] if options.peers else []
+    words += [f"--cpu {options.cpu}"] if options.cpu else []
+    words += [f"--threads {options.threads}"] if options.threads else []
+    words += ["--clock cpu"] if options.clock == "cpu" else []
+    words += [f"--load {options.load}"] if options.load else []
+    return {
         "processor": pinning.processor(options.cpu),
+        "isa": pinning.instructions(options.cpu),
+        "cpu": options.cpu,
         "load": options.load,
         "clock": options.clock,
+        "rounds": options.rounds,
+        "command": " ".join(words),
     }
-    print(json.dumps(about), flush=True)
-    table = []
-    with Busy(options.load):
-        for case, result in results(chosen(options.case, names), options):
-            print(json.dumps({"case": case, **result}), flush=True)
-            table.append({"case": case, **result})
-    print_table(table)
 
 
 def chosen(wanted: list[str] | None, names: list[str]) -> list[str]:
@@ -84,27 +110,28 @@ def chosen(wanted: list[str] | None, names: list[str]) -> list[str]:
     ]
 
 
-def results(names: list[str], options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Results in the order of the cases; processes live as long as a group."""
+def results(names: list[str], options: argparse.Namespace) -> Iterator[Line]:
+    """The machine's limits, then the cases in their order; processes live as long as a group."""
     limits, workers, group = Limits(), list[Worker](), ""
     if options.peers and any(n not in local_cases.CASES for n in names):
         probes = start(("nodeflow", "torch", "jax", "tensorflow"), options)
         limits.measure(probes)
         close(probes)
-        print(json.dumps({"limits": rates(limits)}), flush=True)
+        yield {"limits": rates(limits)}
     try:
         for name in names:
             if name in local_cases.CASES:
-                yield from ((name, result) for result in local_cases.CASES[name](options.threads))
+                for found in local_cases.CASES[name](options.threads):
+                    yield {"case": name, **found}
                 continue
             own = name.split("_")[0]
             if own not in GROUPS or own != group:
                 close(workers)
                 workers, group = start(libraries_of(name), options), own
             try:
-                yield name, compare(name, workers, options, limits)
+                yield {"case": name, **compare(name, workers, options, limits)}
             except Failed as error:
-                yield name, {"failed": str(error)}
+                yield {"case": name, "failed": str(error)}
                 close(workers)
                 workers, group = [], ""
     finally:

@@ -1,4 +1,4 @@
-"""Cases that no peer is compared in: starting, planning, many kernels, memory."""
+"""Cases that no peer is compared in: starting, planning, many kernels, memory, more cores."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scaling import scaling
 
 HERE = Path(__file__).resolve().parent
 MNIST = HERE.parent / "examples" / "mnist.flow"
@@ -282,4 +283,5 @@ CASES: dict[str, Callable[[int | None], Iterator[Result]]] = {
     "planning": planning,
     "layers": layers,
     "memory": memory,
+    "scaling": scaling,
 }

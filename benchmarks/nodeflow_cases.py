@@ -75,7 +75,12 @@ def training(optimizer: str, batch: int, threads: int | None) -> Work:
         return stepper.run(count)[1]
 
     count = workloads.steps_for(batch)
-    return Work(lambda: [steps(5)], lambda: steps(count), count)
+
+    def trace() -> dict[str, Any]:
+        stepper.start_epoch(rows)
+        return stepper.profile(1)
+
+    return Work(lambda: [steps(5)], lambda: steps(count), count, trace)
 
 
 def elem(threads: int | None) -> Work:
@@ -87,7 +92,8 @@ def elem(threads: int | None) -> Work:
         keep = nf.group(nf.assign(z, value))
     session = nf.Session(value.node.graph, tier="compiled", threads=threads)
     session.initialize()
-    return Work(lambda: [session.run(value)], lambda: session.run(keep))
+    trace = lambda: session.profile(keep)[1]  # noqa: E731
+    return Work(lambda: [session.run(value)], lambda: session.run(keep), trace=trace)
 
 
 def chain(threads: int | None) -> Work:
@@ -110,7 +116,12 @@ def wide(threads: int | None) -> Work:
         for end in ends[1:]:
             total = total + end
     session = nf.Session(total.node.graph, tier="compiled", threads=threads)
-    return Work(lambda: [session.run(total, {x: value})], lambda: session.run(total, {x: value}))
+    fed = {x: value}
+    return Work(
+        lambda: [session.run(total, fed)],
+        lambda: session.run(total, fed),
+        trace=lambda: session.profile(total, fed)[1],
+    )
 
 
 def cnn(threads: int | None) -> Work:
@@ -138,7 +149,11 @@ def cnn(threads: int | None) -> Work:
         stepper.start_epoch(order.ravel())
         return stepper.run(count)[1]
 
-    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+    def trace() -> dict[str, Any]:
+        stepper.start_epoch(order.ravel())
+        return stepper.profile(1)
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order), trace)
 
 
 def words(case: str, threads: int | None) -> Work:
@@ -187,7 +202,11 @@ def rnn(threads: int | None) -> Work:
         stepper.start_epoch(order.ravel())
         return stepper.run(count)[1]
 
-    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+    def trace() -> dict[str, Any]:
+        stepper.start_epoch(order.ravel())
+        return stepper.profile(1)
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order), trace)
 
 
 def reduction(kind: str, threads: int | None) -> Work:

@@ -148,7 +148,11 @@ def trained(case: str, threads: int | None) -> Work:
         losses = steps(3)
         return [losses] if start is None else [start]
 
-    return Work(first, lambda: steps(len(xs)), len(xs))
+    def trace() -> dict[str, Any]:
+        stepper.start_epoch(np.arange(len(xs) * xs.shape[1]))
+        return stepper.profile(1)
+
+    return Work(first, lambda: steps(len(xs)), len(xs), trace)
 
 
 # ---- inference, products, formulas --------------------------------------------------------------
@@ -167,7 +171,12 @@ def inferred(case: str, threads: int | None) -> Work:
             out = {"cnn": cnn, "lstm": lstm}[name](x, w)
     session = nf.Session(g, tier="compiled", threads=threads)
     session.initialize()
-    return Work(lambda: [session.run(out, {x: value})], lambda: session.run(out, {x: value}))
+    fed = {x: value}
+    return Work(
+        lambda: [session.run(out, fed)],
+        lambda: session.run(out, fed),
+        trace=lambda: session.profile(out, fed)[1],
+    )
 
 
 def kept(results: list[Any], threads: int | None) -> Work:

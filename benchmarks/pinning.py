@@ -41,6 +41,13 @@ def environment(cpu: str | None) -> dict[str, str]:
     }
 
 
+def instructions(cpu: str | None) -> str:
+    """The widest vectors that we compile for."""
+    found = _features() if cpu else _all_features()
+    names = {"+avx512f": "AVX-512", "+avx2": "AVX2", "+neon": "NEON"}
+    return next((name for key, name in names.items() if key in found.split(",")), "SSE2")
+
+
 def unpinned(cpu: str | None, products: bool) -> tuple[str, ...]:
     """Libraries that compute beyond what is wanted, in a case with or without matrix products."""
     if cpu is None:
@@ -49,11 +56,17 @@ def unpinned(cpu: str | None, products: bool) -> tuple[str, ...]:
 
 
 @cache
-def _features() -> str:
-    """All that this processor can do up to AVX2, in LLVM's words."""
+def _all_features() -> str:
+    """All that this processor can do, in LLVM's words."""
     text = "import llvmlite.binding as l; print(l.get_host_cpu_features().flatten())"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
-    parts = done.stdout.strip().split(",")
+    return done.stdout.strip()
+
+
+@cache
+def _features() -> str:
+    """As `_all_features`, up to AVX2."""
+    parts = _all_features().split(",")
     return ",".join("-" + p[1:] if _BEYOND_AVX2.match(p[1:]) else p for p in parts)
 
 

@@ -30,11 +30,13 @@ class Work:
     Attributes:
         first: computes once; its result is compared between libraries.
         again: computes ``units`` times; timed.
+        trace: computes one unit with every task timed, where a library can: Chrome's format.
     """
 
     first: Callable[[], Any]
     again: Callable[[], Any]
     units: int = 1
+    trace: Callable[[], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

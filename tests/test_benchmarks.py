@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+import nodeflow as nf
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -90,3 +93,145 @@ def test_who_cannot_be_pinned_gets_no_ratio(module):
     assert pinning.unpinned(None, products=True) == ()
     assert "jaxscan" in pinning.unpinned("avx2", products=True)
     assert pinning.unpinned("avx2", products=False) == ("onnxruntime",)
+
+
+# ---- the page -----------------------------------------------------------------------------------
+
+
+def a_row(case: str, **ratios: float) -> dict:
+    return {
+        "case": case,
+        "median_us": 10.0,
+        "best_us": 9.0,
+        "of_limit": 2.0,
+        "load": 0.5,
+        "peers_us": dict.fromkeys(ratios, 20.0) | {"onnxruntime": 5.0},
+        "ratios": ratios,
+        "ratios_of_best": {k: v / 2 for k, v in ratios.items()},
+    }
+
+
+def test_a_target_is_met_by_its_ratio_or_by_the_limit(module):
+    report = module("report")
+    row = a_row("wide", best_stepwise=0.904, torch=0.9)
+    assert report.verdict(row, None) is True, "ratios count as they are shown"
+    assert report.verdict(a_row("wide", best_stepwise=0.906), None) is False
+    assert report.verdict({**a_row("wide", best_stepwise=2.0), "of_limit": 1.15}, None) is True
+    assert report.verdict(a_row("wide", onnxruntime=0.1), None) is None, "nobody to compare with"
+    assert report.verdict(a_row("deep_mlp_small", best_stepwise=9.0), None) is None, "no target"
+
+
+def test_equal_is_met_within_what_two_runs_differ_by(module):
+    report = module("report")
+    assert report.verdict(a_row("matmul_64_float32", best_stepwise=1.03), None) is True
+    assert report.verdict(a_row("matmul_64_float32", best_stepwise=1.04), None) is False
+
+
+def test_every_target_of_a_case_counts(module):
+    report = module("report")
+    assert report.verdict(a_row("mnist_10", best_stepwise=0.4, jaxscan=0.95), None) is False
+    assert report.verdict(a_row("mnist_10", best_stepwise=0.4, jaxscan=0.90), None) is True
+    chain = a_row("chain", jax=0.19)
+    assert report.verdict(chain, None) is True
+    assert report.verdict({**chain, "ratios_of_best": {"jax": 0.52}}, None) is False
+    cnn = a_row("cnn", torch=0.5, tensorflow=0.8)
+    assert (report.verdict(cnn, None), report.verdict(cnn, "avx2")) == (True, False)
+
+
+def test_families_with_targets_are_families_of_cases(module):
+    targets, engine = module("targets"), module("engine")
+    names = [*engine.workloads.TRAINING, *engine.workloads.OTHERS, *engine.MODELS]
+    for family in targets._FAMILIES:
+        assert any(name.startswith(f"{family}_") for name in names), family
+    assert targets._SINGLE.keys() <= set(names)
+
+
+def results(cpu: str | None, *rows: dict) -> str:
+    about = {"processor": "a processor, second cache 512K", "cpu": cpu, "rounds": 9, "load": 0,
+             "isa": "AVX2", "clock": "wall", "command": "python benchmarks/engine.py"}  # fmt: skip
+    return "\n".join(json.dumps(line) for line in (about, *rows)) + "\n| a | table |\n"
+
+
+def test_results_are_written_between_the_comments_of_their_run(module, tmp_path):
+    report = module("report")
+    page, first, second = (tmp_path / name for name in ("page.md", "first", "second"))
+    page.write_text(
+        f"above\n\n{report.marker(None)}\nold\n{report.END}\n\nbetween\n\n"
+        f"{report.marker('avx2')}\nkept\n{report.END}\nbelow\n"
+    )
+    speedup = {"2": 1.9, "8": 5.0, "32": 9.0}
+    scaling = {"case": "scaling", "what": "mnist", "work_us": 100.0, "critical_path_us": 11.0,
+               "levels": 4, "shared_levels": 3, "speedup": speedup}  # fmt: skip
+    local = [{"case": "planning", "nodes": 100000, "seconds": 2.6},
+             {"case": "memory", "what": "128 products", "unplanned_mb": 90, "planned_mb": 8},
+             {"case": "memory", "what": "growth", "mb": 1.5}]  # fmt: skip
+    first.write_text(results(None, a_row("wide", best_stepwise=1.17), *local, scaling))
+    second.write_text(results(None, a_row("wide", best_stepwise=1.1, torch=0.7)))
+    report.write(page, report.read_runs([first, second]))
+    text = page.read_text()
+    assert text.startswith("above\n") and text.endswith("below\n")
+    assert "old" not in text and "kept" in text and "second cache 512K" in text
+    assert "Missed: `wide` 1.10 of the best" in text, "the later file counts"
+    assert "| `wide` | 10.0 | 2.00 | 0.70 (0.35) | 5.0 us | 0.90 of the best | no |" in text
+    assert "| planning 100000 nodes | 2.6 s | 2.5 | no |" in text
+    assert "| 128 products | 8 MB, 90 MB unplanned |  |  |" in text
+    assert "| growth | 1.5 MB |  |  |" in text
+    assert "| `mnist` | 100 | 11.0 | 4 | 3 | 1.9 | 5.0 | 9.0 |" in text
+
+
+def test_a_page_without_a_place_is_refused(module, tmp_path):
+    report = module("report")
+    page, lines = tmp_path / "page.md", tmp_path / "lines"
+    page.write_text("nothing\n")
+    lines.write_text(results("avx2", a_row("wide", best_stepwise=1.0)))
+    with pytest.raises(SystemExit, match="no section"):
+        report.write(page, report.read_runs([lines]))
+    lines.write_text("{}\n")
+    with pytest.raises(SystemExit, match="no output of"):
+        report.read_runs([lines])
+
+
+def test_the_page_about_performance_has_a_place_for_both_runs(module):
+    report = module("report")
+    text = (FOLDER.parent / "docs" / "performance.md").read_text(encoding="utf-8")
+    for cpu in (None, "avx2"):
+        assert text.count(report.marker(cpu)) == 1
+    assert text.count(report.END) == 2
+
+
+# ---- more cores ---------------------------------------------------------------------------------
+
+
+def test_tasks_are_taken_in_order_by_whoever_is_free(module):
+    scaling = module("scaling")
+    levels = [[4.0, 1.0, 1.0, 2.0], [3.0]]
+    assert scaling.work(levels) == 11.0
+    assert scaling.critical_path(levels) == 7.0
+    assert scaling.makespan(levels, 1) == 11.0
+    assert scaling.makespan(levels, 2) == 4.0 + 3.0
+    assert scaling.makespan([[1.0, 1.0, 1.0]], 2) == 2.0
+    assert scaling.makespan(levels, 32) == 7.0
+
+
+def test_the_calls_of_a_profile_are_not_work(module):
+    scaling = module("scaling")
+    levels = [[5.0, 3.0], [4.0]]
+    assert scaling.without_calls(levels, 6.0) == [[3.0, 1.0], [2.0]]
+    assert scaling.without_calls(levels, 20.0) == levels
+    assert scaling.quickest([levels, [[4.0, 9.0], [1.0]]]) == [[4.0, 3.0], [1.0]]
+
+
+def test_levels_of_a_profile(module):
+    scaling = module("scaling")
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [512, 64])
+        h = nf.tanh(x @ nf.constant(np.ones((64, 32), "float32")) + 1)
+        total = nf.reduce_sum(h * 2)
+    with nf.Session(g, tier="compiled", threads=1) as session:
+        _, trace = session.profile(total, {x: np.ones((512, 64), "float32")})
+    levels = scaling.levels_of(trace)
+    events = [e for e in trace["traceEvents"] if e["ph"] == "X"]
+    assert scaling.work(levels) == pytest.approx(sum(e["dur"] for e in events))
+    assert len(levels) >= 1 and max(map(len, levels)) > 1
+    chained = {(e["args"]["level"], e["args"]["taken"]) for e in events}
+    assert sum(map(len, levels)) == len(chained) < len(events), "tanh goes on with the product"

@@ -198,6 +198,6 @@ def formula(case: str) -> Work:
     family, values = models.operands(case)
     compute = FORMULAS.get(family) or getattr(tf, family)
     outs = [compute(tf.Variable(v)) for v in values]
-    every = tf.group(*(out.op for out in outs))
     s = session()
-    return Work(lambda: [s.run(outs[0])], lambda: s.run(every), len(outs))
+    every = s.make_callable([out.op for out in outs])  # of a tf.group nothing would be computed
+    return Work(lambda: [s.run(outs[0])], every, len(outs))

@@ -33,7 +33,12 @@ from nodeflow.engine.runtime.program import Program
 
 @dataclass(frozen=True)
 class Timing:
-    """One task of one kernel (or one reference): what, where, when in seconds, and how much."""
+    """One task of one kernel (or one reference): what, where, when in seconds, and how much.
+
+    Attributes:
+        level: number of the level in the order of the run, iterations of loops included.
+        taken: number in its level of what a thread takes at once: a task and those that follow it.
+    """
 
     nodes: tuple[str, ...]
     kind: str
@@ -43,6 +48,8 @@ class Timing:
     bytes: int
     task: int = 0
     tasks: int = 1
+    level: int = 0
+    taken: int = 0
 
 
 class Profiler:
@@ -52,6 +59,7 @@ class Profiler:
         self.actions = actions
         self.threads = threads
         self.timings: list[Timing] = []
+        self._begun = 0
 
     def run(
         self,
@@ -101,12 +109,14 @@ class Profiler:
         number: int,
         pool: ThreadPoolExecutor,
     ) -> bool:
-        calls = []
+        calls: list[Callable[[int], bool]] = []
         for head in launches:
             chain = head.chain()
             entries = [program.entry(number + i) for i in range(len(chain))]
             number += len(chain)
-            calls += [partial(self._call, entries, chain, t) for t in range(head.tasks)]
+            place = self._begun, len(calls)
+            calls += [partial(self._call, entries, chain, place, t) for t in range(head.tasks)]
+        self._begun += 1
         if len(calls) == 1 or work_of([list(launches)]) < SERIAL_NS:
             return all(c(0) for c in calls)
         left = iter(calls)  # taking the next one is atomic
@@ -123,7 +133,8 @@ class Profiler:
         call()
         end = time.perf_counter()
         moved = group.bytes_moved(self.actions)
-        self.timings.append(Timing(group.names, "reference", 0, start, end, moved))
+        level, self._begun = self._begun, self._begun + 1
+        self.timings.append(Timing(group.names, "reference", 0, start, end, moved, level=level))
 
     def trace(self) -> dict[str, Any]:
         """The timings in Chrome's trace format, times in microseconds."""
@@ -145,7 +156,7 @@ class Profiler:
                     "ts": round((t.start - zero) * 1e6, 3),
                     "dur": round((t.end - t.start) * 1e6, 3),
                     "args": {"nodes": list(t.nodes), "bytes": t.bytes, "task": t.task,
-                             "tasks": t.tasks},
+                             "tasks": t.tasks, "level": t.level, "taken": t.taken},
                 }
             )  # fmt: skip
         return {"traceEvents": events, "displayTimeUnit": "ms"}
@@ -154,29 +165,45 @@ class Profiler:
         self,
         entries: Sequence[tuple[int, int, int]],
         chain: Sequence[KernelLaunch],
+        place: tuple[int, int],
         task: int,
         thread: int,
     ) -> bool:
-        """Run one task of a launch and of those that follow it. False at a failure."""
+        """Run one task of a launch and of those that follow it. False at a failure.
+
+        Args:
+            place: the number of the level, and in it of the launch's first task.
+        """
         scratch = np.zeros(2, np.int64)
         result = scratch.ctypes.data
         for (address, args, tasks), launch in zip(entries, chain, strict=True):
             entry = ENTRY(address)
             start = time.perf_counter()
             status = entry(result, result + 8, args, task, tasks)
-            self._note(launch, thread, start, time.perf_counter(), task)
+            self._note(launch, thread, start, time.perf_counter(), task, place)
             if status != 0:
                 return False
         return True
 
-    def _note(self, launch: KernelLaunch, thread: int, start: float, end: float, task: int) -> None:
+    def _note(
+        self,
+        launch: KernelLaunch,
+        thread: int,
+        start: float,
+        end: float,
+        task: int,
+        place: tuple[int, int],
+    ) -> None:
         nodes: tuple[str, ...] = ()
         kind, moved = label_of(launch), launch.moved
         if launch.group is not None:
             nodes = launch.group.names
             moved = launch.group.bytes_moved(self.actions)
         moved //= launch.tasks
-        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, launch.tasks))
+        level, first = place
+        self.timings.append(
+            Timing(nodes, kind, thread, start, end, moved, task, launch.tasks, level, first + task)
+        )
 
 
 @contextmanager

@@ -1,0 +1,298 @@
+"""Writes what engine.py measured into the page about performance: each row with its target.
+
+    python benchmarks/report.py RESULTS... [--write docs/performance.md]
+
+RESULTS are files with the JSON lines that engine.py printed; of a case that several have, the last
+counts. A run with all that the processor has and one with ``--cpu avx2`` have a section each: from
+``<!-- engine.py -->`` or ``<!-- engine.py --cpu avx2 -->`` to the next ``<!-- end -->``. The rest
+of the page stays as it is. Without ``--write`` the sections are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import local_cases
+import model_workloads as models
+import workloads
+from targets import AT_LIMIT, LOCAL, Target, targets
+
+Row = dict[str, Any]
+NAMES = {
+    "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "jaxscan": "JAX's scan",
+    "onnxruntime": "onnxruntime", "numpy": "numpy", "one_thread": "one thread",
+    "best_stepwise": "the best of PyTorch, TensorFlow and JAX",
+}  # fmt: skip
+COLUMNS = ("torch", "tensorflow", "jax", "jaxscan", "onnxruntime")
+TABLES = {
+    "Training steps and runs": (*workloads.TRAINING, *workloads.OTHERS),
+    "Models": tuple(models.TRAINED),
+    "Inference": models.INFER,
+    "Products": models.PRODUCTS,
+    "Formulas": models.FORMULAS,
+}
+
+
+class Run:
+    """What one way of calling engine.py has measured.
+
+    Attributes:
+        about: the first line: processor, options.
+        limits: the machine's own rates.
+        rows: the result of each case that was compared.
+        local: results of the cases without peers, in order.
+    """
+
+    def __init__(self) -> None:
+        self.about: Row = {}
+        self.limits: Row = {}
+        self.rows: dict[str, Row] = {}
+        self.local: dict[str, list[Row]] = {}
+
+    def add(self, lines: Iterable[Row]) -> None:
+        """Results of a later run; those of the same cases are replaced."""
+        seen = set()
+        for line in lines:
+            case = line.get("case")
+            if "processor" in line:
+                self.about = line
+            elif "limits" in line:
+                self.limits = line["limits"]
+            elif case in local_cases.CASES:
+                if case not in seen:
+                    self.local[case] = []
+                    seen.add(case)
+                self.local[case].append(line)
+            elif case is not None:
+                self.rows[case] = line
+
+    @property
+    def marker(self) -> str:
+        return marker(self.about.get("cpu"))
+
+
+def marker(cpu: str | None) -> str:
+    """The comment before the section of a run."""
+    return f"<!-- engine.py{f' --cpu {cpu}' if cpu else ''} -->"
+
+
+END = "<!-- end -->"
+
+
+def read_runs(files: Sequence[Path]) -> list[Run]:
+    """The runs in some files, those of one processor and choice of instructions as one."""
+    runs: dict[tuple[str, str | None], Run] = {}
+    for file in files:
+        lines = [json.loads(x) for x in file.read_text().splitlines() if x.startswith("{")]
+        about = next((line for line in lines if "processor" in line), None)
+        if about is None:
+            raise SystemExit(f"{file} is no output of engine.py: no line names the processor")
+        runs.setdefault((about["processor"], about.get("cpu")), Run()).add(lines)
+    return list(runs.values())
+
+
+def write(page: Path, runs: Sequence[Run]) -> None:
+    """Put the sections of some runs into a page.
+
+    Raises:
+        SystemExit: the page has no place for one.
+    """
+    text = page.read_text(encoding="utf-8")
+    for run in runs:
+        place = re.compile(rf"{re.escape(run.marker)}\n.*?{re.escape(END)}", re.DOTALL)
+        if not place.search(text):
+            raise SystemExit(f"{page} has no section between {run.marker} and {END}")
+        made = f"{run.marker}\n{section(run)}\n{END}"
+        text = place.sub(lambda _, made=made: made, text, count=1)
+    page.write_text(text, encoding="utf-8")
+
+
+# ---- the section of a run -----------------------------------------------------------------------
+
+
+def section(run: Run) -> str:
+    """Markdown: the machine, what is not met, then the tables."""
+    parts = [_facts(run), _verdict(run)]
+    for title, cases in TABLES.items():
+        rows = [run.rows[case] for case in cases if case in run.rows]
+        if rows:
+            parts.append(f"**{title}**\n\n{_table(rows, run.about.get('cpu'))}")
+    local = [row for case in local_cases.CASES for row in run.local.get(case, ())]
+    plain = [row for row in local if row["case"] != "scaling"]
+    if plain:
+        parts.append(f"**Start, planning, memory**\n\n{_local_table(plain)}")
+    scaling = run.local.get("scaling", [])
+    if scaling:
+        parts.append(f"**What the task graph predicts**\n\n{_SCALING}\n\n{_scaling_table(scaling)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(run: Run) -> str:
+    about, text = run.about, f"`{run.about.get('command', 'python benchmarks/engine.py')}`\n\n"
+    text += f"{about['processor']}"
+    if "isa" in about:
+        text += f"; compiled for {about['isa']}"
+    text += f"; {about.get('rounds', '?')} rounds, {about.get('load', 0)} busy processes beside it"
+    clock = "processor time of all threads" if about.get("clock") == "cpu" else "time on the clock"
+    text += f", {clock}."
+    loads = [row["load"] for row in run.rows.values() if row.get("load") is not None]
+    if loads:
+        text += f" The system's load was {min(loads):.1f} to {max(loads):.1f}."
+    if run.limits:
+        rates = ", ".join(f"{v:,.0f} of {k}" for k, v in run.limits["gflops"].items())
+        copies = ", ".join(
+            f"{float(v):,.0f} at {_bytes(int(k))}" for k, v in run.limits["copy_gb_per_s"].items()
+        )
+        text += f"\n\nLimits: {rates}, in 10^9 operations per second; copies, in GB/s: {copies}."
+    return text
+
+
+def _bytes(count: int) -> str:
+    return f"{count >> 20} MB" if count >= 1 << 20 else f"{count >> 10} KB"
+
+
+def _verdict(run: Run) -> str:
+    """How many targets are met, and by how much the others are missed."""
+    cpu = run.about.get("cpu")
+    judged = {case: verdict(row, cpu) for case, row in run.rows.items()}
+    missed = [case for case, met in judged.items() if met is False]
+    met = sum(v is True for v in judged.values())
+    if not met and not missed:
+        return ""
+    text = f"{met} of {met + len(missed)} cases with a target meet it."
+    if missed:
+        text += " Missed: " + "; ".join(_miss(run.rows[case], cpu) for case in missed) + "."
+    failed = [case for case, row in run.rows.items() if "failed" in row]
+    if failed:
+        text += " Failed: " + ", ".join(f"`{case}`" for case in failed) + "."
+    return text
+
+
+def _miss(row: Row, cpu: str | None) -> str:
+    ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
+    parts = []
+    for target in targets(row["case"], cpu):
+        if target.is_met(ratios, best) is False:
+            whom = NAMES[target.peer]
+            parts.append(f"{ratios[target.peer]:.2f} of {whom} ({target.ratio:.2f})")
+    return f"`{row['case']}` {', '.join(parts)}"
+
+
+def verdict(row: Row, cpu: str | None) -> bool | None:
+    """Whether a case meets what is asked of it; None where nothing is, or nothing was compared."""
+    wanted = targets(row["case"], cpu)
+    ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
+    found = [m for t in wanted if (m := t.is_met(ratios, best)) is not None]
+    if not found:
+        return None
+    return all(found) or row.get("of_limit", AT_LIMIT + 1) <= AT_LIMIT
+
+
+def _table(rows: Sequence[Row], cpu: str | None) -> str:
+    columns = [c for c in COLUMNS if any(c in r.get("peers_us", {}) for r in rows)]
+    head = ["case", "us", "of the limit", *(NAMES[c] for c in columns), "target", "met"]
+    lines = []
+    for row in rows:
+        if "median_us" not in row:
+            lines.append([f"`{row['case']}`", "failed", *[""] * (len(head) - 2)])
+            continue
+        limit = f"{row['of_limit']:.2f}" if "of_limit" in row else ""
+        wanted = ", ".join(_wanted(t) for t in targets(row["case"], cpu))
+        met = {True: "yes", False: "no", None: ""}[verdict(row, cpu)]
+        cells = [_ratio(row, column) for column in columns]
+        lines.append([f"`{row['case']}`", _us(row["median_us"]), limit, *cells, wanted, met])
+    return _markdown(head, lines)
+
+
+def _wanted(target: Target) -> str:
+    whom = "the best" if target.peer == "best_stepwise" else NAMES[target.peer]
+    return f"{target.ratio:.2f} of {whom}"
+
+
+def _ratio(row: Row, peer: str) -> str:
+    """Ratios of medians and, in brackets, of best calls; a time where no ratio says anything."""
+    if peer in row.get("ratios", {}):
+        return f"{row['ratios'][peer]:.2f} ({row['ratios_of_best'][peer]:.2f})"
+    times: Mapping[str, float] = row.get("peers_us", {})
+    return f"{_us(times[peer])} us" if peer in times else ""
+
+
+def _us(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+# ---- cases without peers ------------------------------------------------------------------------
+
+
+def _local_table(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        what, measured, number = _local(row)
+        wanted = LOCAL.get(what)
+        met = "" if wanted is None else "yes" if number <= wanted else "no"
+        lines.append([what, measured, "" if wanted is None else f"{wanted:g}", met])
+    return _markdown(["what", "measured", "target", "met"], lines)
+
+
+def _local(row: Row) -> tuple[str, str, float]:
+    """What was measured, the figure with its unit, and the figure."""
+    what = row.get("what", "")
+    if "nodes" in row:
+        what = f"planning {row['nodes']} nodes"
+    elif "layers" in row:
+        what = f"{row['layers']} layers of distinct {row['distinct']}"
+    if "unplanned_mb" in row:
+        text = f"{row['planned_mb']} MB, {row['unplanned_mb']} MB unplanned"
+        return what, text, row["planned_mb"]
+    unit = "MB" if "mb" in row else "s"
+    number = row["mb" if unit == "MB" else "seconds"]
+    return what, f"{number} {unit}", number
+
+
+_SCALING = """\
+Each task is timed by itself on one thread, and then taken, level by level, by as many cores as
+there might be: how many times as fast a step would be if nothing but the lengths of tasks counted.
+Neither the memory's bandwidth, which cores share, nor the cost of meeting after a level is in it.
+The critical path is the sum of each level's longest task."""
+
+
+def _scaling_table(rows: Sequence[Row]) -> str:
+    head = ["case", "work, us", "critical path, us", "levels", "of several tasks",
+            *(f"{cores} cores" for cores in rows[0]["speedup"])]  # fmt: skip
+    lines = [
+        [
+            f"`{row['what']}`", _us(row["work_us"]), _us(row["critical_path_us"]),
+            str(row["levels"]), str(row["shared_levels"]),
+            *(f"{value:.1f}" for value in row["speedup"].values()),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return _markdown(head, lines)
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", nargs="+", type=Path)
+    parser.add_argument("--write", metavar="PAGE", type=Path, default=None)
+    options = parser.parse_args()
+    runs = read_runs(options.results)
+    if options.write:
+        write(options.write, runs)
+    else:
+        print("\n\n".join(section(run) for run in runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What the task graph of a case predicts for more cores, from the measured times of its tasks.
+
+    python benchmarks/scaling.py [CASE]...
+
+A run is levels; the tasks of a level do not depend on each other, and whoever is free takes the
+next one. So each task is timed by itself, on one thread, and the table then dealt out by hand: the
+work is what one core takes, the critical path the sum of each level's longest task, which no number
+of cores goes below. Neither the memory's bandwidth nor the cost of meeting after a level is in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+CASES = (
+    "mnist", "mnist_10", "mnist_1000", "cnn", "rnn", "wide", "elem",
+    "transformer_medium", "causal_medium", "deep_cnn_medium", "deep_mlp_medium", "gru_medium",
+    "infer_mlp_64", "infer_transformer_1",
+)  # fmt: skip
+CORES = (2, 8, 32)
+TRACES = 5
+LEAST_US = 0.05
+"""What taking a task costs: none is shorter."""
+Levels = list[list[float]]
+"""Of each level the microseconds of what a thread takes at once, in the order in which it is
+taken."""
+
+
+def levels_of(trace: dict[str, Any]) -> Levels:
+    """The levels in a profile of one thread, as `Stepper.profile` and `Session.profile` give it."""
+    events = [e for e in trace["traceEvents"] if e["ph"] == "X"]
+    place = {id(e): (e["args"]["level"], e["args"]["taken"]) for e in events}
+    events.sort(key=lambda e: place[id(e)])
+    taken = [
+        (at[0], sum(e["dur"] for e in together))
+        for at, together in groupby(events, lambda e: place[id(e)])
+    ]
+    return [[us for _, us in level] for _, level in groupby(taken, lambda pair: pair[0])]
+
+
+def quickest(traces: Sequence[Levels]) -> Levels:
+    """The shortest time of each task: what nothing else on the machine has interrupted."""
+    return [
+        [min(times) for times in zip(*level, strict=True)] for level in zip(*traces, strict=True)
+    ]
+
+
+def without_calls(levels: Levels, work_us: float) -> Levels:
+    """Times less what it cost to call each task from Python: together they are what a run takes."""
+    count = sum(map(len, levels))
+    cost = max(0.0, (sum(map(sum, levels)) - work_us) / max(count, 1))
+    return [[max(us - cost, LEAST_US) for us in level] for level in levels]
+
+
+def work(levels: Levels) -> float:
+    return sum(map(sum, levels))
+
+
+def critical_path(levels: Levels) -> float:
+    return sum(max(level) for level in levels)
+
+
+def makespan(levels: Levels, cores: int) -> float:
+    """Microseconds if this many cores take the tasks of each level in order, and then meet."""
+    total = 0.0
+    for level in levels:
+        free = [0.0] * min(cores, len(level))
+        for us in level:
+            heapq.heappush(free, heapq.heappop(free) + us)
+        total += max(free)
+    return total
+
+
+def prediction(case: str) -> dict[str, Any]:
+    """Work, critical path and speedups of a case."""
+    import nodeflow_cases
+
+    made = nodeflow_cases.prepare(case, 1, "nodeflow")
+    assert made.trace is not None, case
+    made.first()
+    levels = quickest([levels_of(made.trace()) for _ in range(TRACES)])
+    levels = without_calls(levels, min(_us(made) for _ in range(TRACES)))
+    whole = work(levels)
+    return {
+        "what": case,
+        "work_us": round(whole, 1),
+        "critical_path_us": round(critical_path(levels), 1),
+        "levels": len(levels),
+        "shared_levels": sum(len(level) > 1 for level in levels),
+        "longest_task_us": round(max(map(max, levels)), 1),
+        "median_task_us": round(statistics.median(us for level in levels for us in level), 2),
+        "speedup": {str(n): round(whole / makespan(levels, n), 2) for n in CORES},
+    }
+
+
+def _us(made: Any) -> float:
+    started = time.perf_counter()
+    made.again()
+    return (time.perf_counter() - started) / made.units * 1e6
+
+
+def scaling(_: int | None, cases: Sequence[str] = CASES) -> Iterator[dict[str, Any]]:
+    """The predictions of the main cases, one after the other."""
+    for case in cases:
+        yield prediction(case)
+
+
+def main() -> None:
+    for found in scaling(None, sys.argv[1:] or CASES):
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

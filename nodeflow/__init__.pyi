@@ -16,6 +16,7 @@ from nodeflow import summary as summary
 from nodeflow import train as train
 from nodeflow.document.build.api import load as load
 from nodeflow.document.build.api import save as save
+from nodeflow.document.io.builder import DocumentBuilder as DocumentBuilder
 from nodeflow.engine.config import ConfigProto as ConfigProto
 from nodeflow.engine.config import GPUOptions as GPUOptions
 from nodeflow.engine.session import InteractiveSession as InteractiveSession
@@ -6013,6 +6014,21 @@ def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
     """x itself, but no gradient flows back through it.
 
     What comes before it is a constant for optimizers.
+    """
+
+def stored(
+    shape: int | Sequence[int | None] = (2, 3),
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The initial value that the graph keeps in a file, such as the weights of an opened model.
+
+    A variable begins with it; any other node gets zeros.
+
+    Args:
+        shape: Sizes.
+        dtype: Data type.
     """
 
 def subtract(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:

@@ -57,6 +57,7 @@ from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import type_of_array
 from nodeflow.number_text import counted
+from nodeflow.ops.variables.stored import is_stored, stored_value
 from nodeflow.public import public_methods
 
 if TYPE_CHECKING:
@@ -491,6 +492,7 @@ class Session:
         Raises:
             UnknownName: no such variable.
             RunError: an initial value cannot be computed.
+            FileProblem: it lies in a file that is missing or damaged.
         """
         with self._context.exclusive():
             if names is None:
@@ -498,6 +500,9 @@ class Session:
             stream_of = self._context.stream_of("initialize", 0)
             for variable in self._chosen(names):
                 self._require_memory(variable)
+                if is_stored(variable):
+                    self.variables.put(variable, stored_value(variable))
+                    continue
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
 

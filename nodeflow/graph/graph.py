@@ -152,6 +152,8 @@ class Graph(GraphNames, GraphDevices):
         awaited: while a macro node derives others, the nodes that it waits for.
         streams: placeholder -> which component of the next element of a stream it takes, and
             initializer -> which stream it begins, see `engine.input_streams`.
+        stored: stream of a variable -> the value that it begins with, where its initializer is
+            `stored`; see `document.build.stored_values`.
     """
 
     outer: Graph | None = None
@@ -164,6 +166,7 @@ class Graph(GraphNames, GraphDevices):
         self.streams: dict[Tensor | Node, Any] = {}
         self.collections: dict[str, list[Any]] = {}
         self.initializers: dict[Node, Node] = {}
+        self.stored: Mapping[str, Any] = {}
         self.seed: int | None = None
         self.origin: object = None
         self._finalized = False

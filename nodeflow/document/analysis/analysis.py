@@ -101,7 +101,7 @@ class Analysis:
         self._given = dict(given or {})
         self._touched: set[str] = set()
         self._known = known or {}
-        self._base_dir = base_dir
+        self.base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
         self._results: dict[str, Inferred] = {}
         self._cache = InferenceCache()
@@ -417,7 +417,7 @@ class Analysis:
             return self._infer_border(record)
         found = self._infer_cached(record)
         if found is None:
-            return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+            return infer_node(self.doc, record, self.out_types, self.kind_of, self.base_dir)
         return found
 
     def _infer_cached(self, record: NodeRecord) -> Inferred | None:
@@ -427,7 +427,7 @@ class Analysis:
             return None
         found = self._cache.get(key)
         if found is None:
-            found = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
+            found = infer_node(self.doc, record, self.out_types, _is_tensor, self.base_dir)
             found = self._cache.put(key, record, found)
         return found
 
@@ -482,7 +482,7 @@ class Analysis:
         return Carried(found, OPEN if found is None and kind == TENSOR else kind)
 
     def _folder(self) -> str | os.PathLike | None:
-        return document_folder(self.doc, self._base_dir)
+        return document_folder(self.doc, self.base_dir)
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))

@@ -14,6 +14,8 @@ from nodeflow.document.model.records import NodeRecord
 
 WEIGHTS = "weights"
 """The document's field that names a file, and the port of its problem."""
+INITIAL_VALUES = "initial_values"
+"""The field that names the file that variables begin with."""
 
 
 LONGEST = 44
@@ -25,7 +27,7 @@ class Outside:
     """A file or folder that the document may not read.
 
     Attributes:
-        name: of the dataset node that names it; ``weights`` where the document does.
+        name: of the dataset node that names it, or the field of the document that does.
         place: its path, which nothing has touched.
     """
 
@@ -46,6 +48,19 @@ def outside_weights(doc: Document) -> str | None:
     return None if place is None else folder.leaves(place)
 
 
+def outside_initial_values(doc: Document) -> str | None:
+    """Returns the path of the file of initial values if the document may not read it."""
+    folder, written = document_folder(doc.root), initial_values(doc)
+    place = folder.place(written) if written and folder.path else None
+    return None if place is None else folder.leaves(place)
+
+
+def initial_values(doc: Document) -> str:
+    """Returns the file of initial values as the document names it; empty for none."""
+    found = doc.root.extra.get(INITIAL_VALUES)
+    return found if isinstance(found, str) else ""
+
+
 def outside_data(doc: Document) -> list[Outside]:
     """Returns all that a file names and may not read, in all of its graphs."""
     found = [
@@ -54,8 +69,8 @@ def outside_data(doc: Document) -> list[Outside]:
         for record in graph.nodes.values()
         if (place := outside_place(graph, record)) is not None
     ]
-    weights = outside_weights(doc)
-    return found if weights is None else [*found, Outside(WEIGHTS, weights)]
+    others = {WEIGHTS: outside_weights(doc), INITIAL_VALUES: outside_initial_values(doc)}
+    return [*found, *(Outside(name, place) for name, place in others.items() if place is not None)]
 
 
 def place_of_problem(doc: Document, problem: Problem) -> str | None:

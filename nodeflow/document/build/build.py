@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import document_folder
 from nodeflow.document.analysis.passthrough import MUTED, mode_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream, in_order, upstream
@@ -19,6 +20,7 @@ from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
 from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.place import place
+from nodeflow.document.build.stored_values import StoredValues
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import NodeRecord
@@ -59,6 +61,8 @@ def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = 
     """Puts the nodes of a build's document into its graph, which is empty; see `build`."""
     doc = result.document
     result.graph.seed = seed_of(result.source.root.extra)
+    folder = document_folder(result.source.root, result.analysis.base_dir)
+    result.graph.stored = StoredValues(result.source.root, folder)
     named = set(doc.nodes) if only is None else _named(result.flat, only)
     wanted = upstream(doc, named)
     muted = downstream(doc, [i for i in wanted if mode_of(doc.nodes[i]) == MUTED])

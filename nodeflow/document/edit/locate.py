@@ -12,6 +12,7 @@ from nodeflow.data.document_folder import DocumentFolder, local_path
 from nodeflow.data.errors import DataNotFound, OutsideData
 from nodeflow.data.source import Location
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
+from nodeflow.document.analysis.outside_data import INITIAL_VALUES, initial_values
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
@@ -105,7 +106,23 @@ def reanchor(doc: Document, new: Path) -> bool:
                 if now != path:
                     commands.set_attr(graph, record.id, "source", f"{kind}:{now}")
                     changed = True
-    return changed
+    return _anchor_initial_values(doc.root, folder, new) or changed
+
+
+def _anchor_initial_values(doc: Document, folder: DocumentFolder, new: Path) -> bool:
+    """The same for the file that variables begin with; it is no part of undo."""
+    written = initial_values(doc)
+    place = Path(os.path.normpath(folder.place(written))) if written else None
+    if place is None or not folder.may_read(str(place)):
+        return False
+    inside = place.is_relative_to(new)
+    if not inside:
+        doc.allow(place)
+    now = os.path.relpath(place, new) if inside else str(place)
+    if now == written:
+        return False
+    doc.extra = {**doc.extra, INITIAL_VALUES: now}
+    return True
 
 
 def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:

@@ -1,8 +1,9 @@
 """From a file of ONNX to a document and its weights: what ``nodeflow import`` and the window do.
 
-Weights are variables, whose values go into a file of weights beside the document; small arrays are
-constants. Names, scopes and functions are those of the file; what is built alike is folded into
-subgraphs, as with a graph made in Python.
+Weights are variables, which begin with what a file of initial values beside the document holds;
+small arrays are constants. Layers of files of ours have initializers of their own, and what those
+files hold is in a file of weights, too. Names, scopes and functions are those of the file; what is
+built alike is folded into subgraphs, as with a graph made in Python.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 
 import nodeflow as nf
+from nodeflow.document.analysis.outside_data import INITIAL_VALUES
+from nodeflow.document.build.build import build
 from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -28,9 +31,12 @@ from nodeflow.exchange.onnx.translate import Translator, type_of
 from nodeflow.exchange.onnx.values import Scope
 from nodeflow.file_reading import within_memory
 from nodeflow.graph.graph import Graph, Tensor
-from nodeflow.train.saving.weights import save_weights
+from nodeflow.ops.variables.stored import is_stored
+from nodeflow.train.saving.weights import save_weights, write_arrays
 
 WEIGHTS_SUFFIX = ".safetensors"
+INITIAL_SUFFIX = ".initial.safetensors"
+"""Of a name of its own, so that what a training learns never replaces it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Opened:
 
 
 def graph_of(model: Any, *, trainable: bool = False, fold: bool = True) -> Opened:
-    """A model as a graph; its variables hold zeros, and `Opened.weights` their values.
+    """A model as a graph, and in `Opened.weights` what its variables begin with.
 
     Args:
         trainable: whether weights are to be trained; statistics of batches never are.
@@ -105,6 +111,7 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
     translator.weights.forget_missing()
     missing = {n: why for n, why in translator.missing.items() if n in graph}
     arrays = translator.weights.arrays
+    graph.stored = {graph.node(name).stream: array for name, array in arrays.items()}
     return Opened(graph, inputs, outputs, arrays, missing, translator.folded)
 
 
@@ -144,12 +151,29 @@ def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened
     """
     opened = graph_of(read_model(path), trainable=trainable)
     document = document_of(opened)
-    if opened.weights:
+    stored, inner = _by_stream(document, opened)
+    if stored:
+        place = target.with_suffix(INITIAL_SUFFIX)
+        write_arrays(place, stored)
+        document.extra = {**document.extra, INITIAL_VALUES: place.name}
+    if inner:
         place = target.with_suffix(WEIGHTS_SUFFIX)
         save_weights(place, opened.weights)
         document.fill("weights", "", place.name)
     flow.save(document, target)
     return opened
+
+
+def _by_stream(document: Document, opened: Opened) -> tuple[dict[str, np.ndarray], bool]:
+    """Initial values by the streams of variables, and whether layers have others."""
+    found, inner = {}, False
+    for tensor in build(document, partial=True).graph.variables:
+        node = tensor.node
+        if is_stored(node):
+            found[node.stream] = opened.weights[node.name]
+        else:
+            inner = inner or node.name in opened.weights
+    return found, inner
 
 
 __all__ = ["Opened", "document_of", "graph_of", "import_model"]

@@ -11,6 +11,7 @@ import nodeflow as nf
 from nodeflow.exchange.onnx.errors import OnnxFileError
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 from nodeflow.graph.types import dtype_name, number_kind
+from nodeflow.ops.variables.stored import STORED
 
 FEW = 4
 """Numbers up to which an array is a constant, whose value the file shows; others are variables,
@@ -79,7 +80,7 @@ class Weights:
         attrs = {
             "dtype": dtype_name(array.dtype),
             "shape": list(array.shape),
-            "value": False if array.dtype.kind == "b" else 0,
+            "initializer": {"op": STORED},
             "trainable": trainable,
         }
         with get_default_graph().name_scope(None):

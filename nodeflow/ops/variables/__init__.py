@@ -1,5 +1,5 @@
 """Variables as TensorFlow 1 has them: scopes and reuse, collections, initializers, regularizers."""
 
-from nodeflow.ops.variables import initial_values, initial_weights, inner_variable
+from nodeflow.ops.variables import initial_values, initial_weights, inner_variable, stored
 
-__all__ = ["initial_values", "initial_weights", "inner_variable"]
+__all__ = ["initial_values", "initial_weights", "inner_variable", "stored"]

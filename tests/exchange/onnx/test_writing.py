@@ -134,8 +134,10 @@ def export(document: Document, weights=None, **how) -> onnx.ModelProto:
     with opaque.known(list(all_records(document))), warnings.catch_warnings():
         task = Task(document)
         with Session(task.graph, seed=3) as session:
-            session.initialize()
-            session.variables.update(weights or {})
+            given = weights or {}
+            names = [v.node.name for v in task.graph.variables]
+            session.initialize([name for name in names if name not in given])
+            session.variables.update(given)
             return exported(task, session, **how)[0]
 
 

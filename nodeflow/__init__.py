@@ -168,6 +168,7 @@ LAZY = {
     "app": "nodeflow.ops.program.app",
     "contrib": "nodeflow.ops.namespaces.contrib",
     "data": "nodeflow.data",
+    "DocumentBuilder": "nodeflow.document.io.builder",
     "flags": "nodeflow.ops.program.flags",
     "gfile": "nodeflow.ops.program.gfile",
     "logging": "nodeflow.ops.program.logging",

@@ -221,14 +221,14 @@ COMMANDS = (
     Command(
         "export",
         "write a graph for other programs: inference as ONNX, or code that runs and trains by "
-        "itself, with its weights",
+        "itself, with its weights; or as Python that builds it here again",
         "nodeflow.cli.export_model:export_graph",
         (
             FILE,
             option(
                 "--to",
                 help="what to write",
-                choices=("onnx", "pytorch", "jax", "tensorflow1", "numpy"),
+                choices=("onnx", "pytorch", "jax", "tensorflow1", "numpy", "nodeflow"),
                 required=True,
             ),
             option(

@@ -38,11 +38,18 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
         if getattr(arguments, option):
             name = "--fetch" if option == "fetches" else "--opset"
             raise ArgumentProblem(f"{name} is for ONNX", hint="Leave it out, or use --to onnx.")
+    if arguments.to == "nodeflow" and arguments.weights:
+        raise ArgumentProblem(
+            "--weights is not for --to nodeflow, whose code names the file that the graph names",
+            hint="Leave it out; train --save-weights writes a file that a graph can name.",
+        )
     stem = module_name(Path(arguments.file).name)
     folder = arguments.output or f"{stem}-{arguments.to}"
     task = load_task(arguments, environment)
-    with open_session(task, arguments, environment) as session:
-        variables = dict(session.variables.items())
+    variables = None
+    if arguments.to != "nodeflow":
+        with open_session(task, arguments, environment) as session:
+            variables = dict(session.variables.items())
     files = export_code(task, stem, arguments.to, environment.path(folder), variables)
     if arguments.json:
         environment.print(json_line({"folder": folder, "files": files}))

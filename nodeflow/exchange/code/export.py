@@ -1,4 +1,7 @@
-"""Writes a graph as a program: module, weights, and the rows and batches of its training."""
+"""Writes a graph as a program: module, weights, and the rows and batches of its training.
+
+For nodeflow itself it is the document that is written, by a module that builds it again.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.atomic_write import write_atomically
+from nodeflow.document.build.saved_weights import weights_path
+from nodeflow.document.build.stored_values import stored_path
 from nodeflow.document.build.task import Task
 from nodeflow.errors import FileProblem
 from nodeflow.exchange.code import function_module, pytorch_module, tensorflow1_module
 from nodeflow.exchange.code.dialect import Dialect
+from nodeflow.exchange.code.document_code import document_code
 from nodeflow.exchange.code.errors import NotInCode
 from nodeflow.exchange.code.jax_numpy import JAX, NUMPY
 from nodeflow.exchange.code.program import Program, program_of
 from nodeflow.exchange.code.pytorch import PYTORCH
 from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
+from nodeflow.file_reading import read_bytes
 from nodeflow.number_text import bytes_text
 from nodeflow.train.saving.weights import write_arrays
 from nodeflow.train.stepping.steppers import order_of
@@ -30,30 +37,96 @@ MOST_STEPS = 100_000
 """Steps whose batches are written."""
 MOST_BYTES = 512 * 10**6
 """Of the rows of a training."""
+SUFFIXES = (".safetensors", ".npz")
+"""Of files of variables."""
+Variables = Mapping[str, np.ndarray]
+
+
+def _nothing() -> dict[str, np.ndarray]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A document as code.
+
+    Attributes:
+        text: the module.
+        about: a sentence on what a folder gets with it.
+        beside: gives the files beside the module, by name; raises NodeflowError.
+        weights: gives the arrays of the file of weights; none for no such file.
+    """
+
+    text: str
+    about: str
+    beside: Callable[[], dict[str, bytes]]
+    weights: Callable[[], dict[str, np.ndarray]] = _nothing
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a graph is written for: a dialect, and what writes the module around it."""
+    """What a document is written for.
 
-    dialect: Dialect
-    text: Callable[[Program], str]
-    weights: Callable[[Program], dict[str, np.ndarray]]
-    trains: bool = True
+    Attributes:
+        title: its name.
+        written: document, name of the module and values of variables -> code.
+    """
+
+    title: str
+    written: Callable[[Task, str, Variables | None], Written]
+
+
+def _library(
+    dialect: Dialect,
+    text: Callable[[Program], str],
+    weights: Callable[[Program], dict[str, np.ndarray]],
+    trains: bool = True,
+) -> Target:
+    """A library with a dialect, and what writes the module around it."""
+
+    def written(task: Task, name: str, variables: Variables | None) -> Written:
+        program = program_of(task, name, dialect.writes, dialect.title, variables)
+        has_training = trains and program.training is not None
+        about = "its weights, data and batches" if has_training else "its weights"
+        return Written(
+            text(program),
+            f"The folder gets the module and {about}. nodeflow is not needed.",
+            lambda: _training_files(program) if has_training else {},
+            lambda: weights(program),
+        )
+
+    return Target(dialect.title, written)
+
+
+def _document(task: Task, name: str, variables: Variables | None) -> Written:
+    """The document itself, as it is; the files of variables that it names lie beside."""
+    document = task.document.root
+    code = document_code(document, name)
+
+    def beside() -> dict[str, bytes]:
+        found = {f"{name}_values.json": code.beside} if code.values else {}
+        folder = task.base_dir
+        for path in (weights_path(document, folder), stored_path(document, folder)):
+            if path is not None and path.suffix in SUFFIXES and path.exists():
+                written = os.path.relpath(path, os.fspath(folder) or os.curdir)
+                found[path.name if written.startswith(os.pardir) else written] = read_bytes(path)
+        return found
+
+    about = "The folder gets the module, which builds this document again, with all that it holds."
+    return Written(code.text, about, beside)
 
 
 TARGETS: Mapping[str, Target] = {
-    "pytorch": Target(PYTORCH, pytorch_module.text, pytorch_module.weights),
-    "jax": Target(JAX, function_module.jax_text, function_module.weights),
-    "tensorflow1": Target(TENSORFLOW1, tensorflow1_module.text, tensorflow1_module.weights),
-    "numpy": Target(NUMPY, function_module.numpy_text, function_module.weights, trains=False),
+    "pytorch": _library(PYTORCH, pytorch_module.text, pytorch_module.weights),
+    "jax": _library(JAX, function_module.jax_text, function_module.weights),
+    "tensorflow1": _library(TENSORFLOW1, tensorflow1_module.text, tensorflow1_module.weights),
+    "numpy": _library(NUMPY, function_module.numpy_text, function_module.weights, trains=False),
+    "nodeflow": Target("nodeflow", _document),
 }
 
 
-def code_of(
-    task: Task, name: str, target: str, variables: Mapping[str, np.ndarray] | None = None
-) -> tuple[Program, str]:
-    """A document as a program, and its text.
+def code_of(task: Task, name: str, target: str, variables: Variables | None = None) -> Written:
+    """A document as code.
 
     Args:
         variables: values by the names in the graph; default: the initial ones, or those of the
@@ -63,9 +136,7 @@ def code_of(
         NotInCode: the library lacks ops, or an optimizer.
         NodeflowError: the document cannot run.
     """
-    found = TARGETS[target]
-    program = program_of(task, name, found.dialect.writes, found.dialect.title, variables)
-    return program, found.text(program)
+    return TARGETS[target].written(task, name, variables)
 
 
 def export_code(
@@ -73,7 +144,7 @@ def export_code(
     name: str,
     target: str,
     folder: str | os.PathLike[str],
-    variables: Mapping[str, np.ndarray] | None = None,
+    variables: Variables | None = None,
 ) -> list[str]:
     """Write a document as a program; returns the names of its files.
 
@@ -88,20 +159,16 @@ def export_code(
         FileProblem: a file cannot be written.
         NodeflowError: the document cannot run.
     """
-    found = TARGETS[target]
-    program, text = code_of(task, name, target, variables)
-    files: dict[str, bytes] = {f"{name}.py": text.encode()}
-    if program.training is not None and found.trains:
-        files[f"{name}_batches.npz"] = _npz({"rows": batches(program.training)})
-        files[f"{name}_data.npz"] = _npz(_rows(program, program.training))
+    code = code_of(task, name, target, variables)
+    weights = code.weights()
     place = Path(folder)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        files = {f"{name}.py": code.text.encode(), **code.beside()}
         for file, content in files.items():
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(place / file, content)
     except OSError as error:
         raise FileProblem(f"cannot write to {place}: {error.strerror or error}") from None
-    weights = found.weights(program)
     if weights:
         write_arrays(place / f"{name}.safetensors", weights)
     return [*files, *([f"{name}.safetensors"] if weights else [])]
@@ -133,6 +200,16 @@ def batches(training: Training) -> np.ndarray:
         if steps > MOST_STEPS:
             break
     return np.concatenate(found)[:MOST_STEPS]
+
+
+def _training_files(program: Program) -> dict[str, bytes]:
+    """The batches and rows of a program that trains."""
+    training = program.training
+    assert training is not None
+    return {
+        f"{program.name}_batches.npz": _npz({"rows": batches(training)}),
+        f"{program.name}_data.npz": _npz(_rows(program, training)),
+    }
 
 
 def _rows(program: Program, training: Training) -> dict[str, np.ndarray]:

@@ -96,7 +96,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Export code…",
         "",
         "",
-        "For PyTorch, JAX, TensorFlow 1 or numpy",
+        "For PyTorch, JAX, TensorFlow 1, numpy, or nodeflow itself",
     ),
     _a("freeze", "Freeze", "", "", "Trainings leave the variables of the selection as they are"),
     _a("thaw", "Thaw", "", "", "Trainings may change the variables of the selection"),

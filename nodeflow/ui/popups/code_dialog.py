@@ -1,4 +1,4 @@
-"""The graph as code of another library: a preview, and what writes it to a folder."""
+"""The graph as code of a library: a preview, and what writes it to a folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.errors import NodeflowError
-from nodeflow.exchange.code.export import TARGETS
+from nodeflow.exchange.code.export import TARGETS, Written
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import column, label, row
@@ -31,10 +31,10 @@ class CodeDialog(QDialog):
         target: id of the library, a key of `TARGETS`.
 
     Args:
-        code: gives the text for a target, on another thread; raises NodeflowError.
+        code: gives the code for a target, on another thread; raises NodeflowError.
     """
 
-    def __init__(self, parent: QWidget, code: Callable[[str], str]) -> None:
+    def __init__(self, parent: QWidget, code: Callable[[str], Written]) -> None:
         super().__init__(parent)
         self.setObjectName("exportCode")
         self.setWindowTitle("Export code")
@@ -42,7 +42,7 @@ class CodeDialog(QDialog):
         self.choice = QComboBox()
         self.choice.setAccessibleName("Library")
         for id, target in TARGETS.items():
-            self.choice.addItem(target.dialect.title, id)
+            self.choice.addItem(target.title, id)
         self.text = QPlainTextEdit(readOnly=True)
         self.text.setAccessibleName("Code")
         self.text.setProperty("role", "mono")
@@ -84,11 +84,9 @@ class CodeDialog(QDialog):
         self._background.run(partial(self._code, self.target))
 
     @Slot(object)
-    def _on_done(self, text: str) -> None:
-        self.text.setPlainText(text)
-        trains = "def train(" in text
-        beside = "its weights, data and batches" if trains else "its weights"
-        self.state.setText(f"The folder gets the module and {beside}. nodeflow is not needed.")
+    def _on_done(self, code: Written) -> None:
+        self.text.setPlainText(code.text)
+        self.state.setText(code.about)
         self.write.setEnabled(True)
 
     @Slot(object)

@@ -1,4 +1,4 @@
-"""File > Export code: the graph as a program of another library."""
+"""File > Export > Export code: the graph as a program, to be read and written to a folder."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CodeExport(QObject):
 
         document = _snapshot(self._workspace.root)
         name = module_name(self._title())
-        dialog = CodeDialog(self._window, lambda target: code_of(_task(document), name, target)[1])
+        dialog = CodeDialog(self._window, lambda target: code_of(_task(document), name, target))
         if not dialog.exec():
             return
         target = dialog.target

@@ -1,0 +1,122 @@
+"""Values and calls as Python that a person can read: broken where a line would be too long."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+WIDTH = 88
+INDENT = "    "
+_ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = re.compile(r"[^\n ]*(?:[ ]+|\n+|$)")
+
+
+class Code(str):
+    """Text that stands in code as it is: the name of a variable."""
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a name can be that of an argument. (Python takes some letters beyond ASCII for
+    others.)"""
+    return _ASCII_NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
+
+
+def call(head: str, arguments: Sequence[Any], named: Mapping[str, Any], indent: str) -> str:
+    """A call, on one line if it fits; lines after the first begin with `indent`.
+
+    Args:
+        arguments, named: values of JSON, or `Code`.
+    """
+    short = _arguments(arguments, named, None)
+    together = ", ".join(short)
+    line = f"{head}({together})"
+    if len(indent) + len(line) <= WIDTH or not short:
+        return line
+    inner = indent + INDENT
+    if len(inner) + len(together) <= WIDTH:
+        return f"{head}(\n{inner}{together}\n{indent})"
+    lines = "".join(f"{inner}{text},\n" for text in _arguments(arguments, named, inner))
+    return f"{head}(\n{lines}{indent})"
+
+
+def value(found: Any, indent: str | None = None, before: int = 0) -> str:
+    """A value of JSON as Python.
+
+    Args:
+        indent: with it, what is too long for a line is broken.
+        before: characters before it on its line.
+    """
+    line = _line(found)
+    if indent is None or len(indent) + before + len(line) < WIDTH:  # and a comma
+        return line
+    inner = indent + INDENT
+    if isinstance(found, str) and not isinstance(found, Code):
+        parts = "".join(f"{inner}{quoted(part)}\n" for part in _parts(found, WIDTH - len(inner)))
+        return f"(\n{parts}{indent})"
+    if isinstance(found, list) and found:
+        return f"[\n{_items(found, inner)}{indent}]"
+    if isinstance(found, dict) and found:
+        keys = ((_line(key), item) for key, item in found.items())
+        items = (f"{key}: {value(item, inner, len(key) + 2)}" for key, item in keys)
+        return "{\n" + "".join(f"{inner}{item},\n" for item in items) + indent + "}"
+    return line
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, where that needs no more backslashes."""
+    if '"' in text:
+        return repr(text)
+    return '"' + repr("'" + text)[2:]
+
+
+def _line(found: Any) -> str:
+    if isinstance(found, Code):
+        return found
+    if isinstance(found, str):
+        return quoted(found)
+    if isinstance(found, list):
+        return f"[{', '.join(map(_line, found))}]"
+    if isinstance(found, dict):
+        return "{" + ", ".join(f"{_line(k)}: {_line(v)}" for k, v in found.items()) + "}"
+    return repr(found).replace("e+", "e")
+
+
+def _arguments(arguments: Sequence[Any], named: Mapping[str, Any], indent: str | None) -> list[str]:
+    found = [value(one, indent) for one in arguments]
+    plain = {key: one for key, one in named.items() if is_identifier(key)}
+    found += [f"{key}={value(one, indent, len(key) + 1)}" for key, one in plain.items()]
+    others = {key: one for key, one in named.items() if key not in plain}
+    return found + ([f"**{value(others, indent, 2)}"] if others else [])
+
+
+def _items(found: list[Any], indent: str) -> str:
+    """The items of a list: numbers side by side, others each on a line."""
+    if any(isinstance(item, (list, dict, str)) for item in found):
+        return "".join(f"{indent}{value(item, indent, 1)},\n" for item in found)
+    lines, line = [], indent
+    for item in found:
+        text = f"{_line(item)}, "
+        if len(line) + len(text) > WIDTH and line != indent:
+            lines.append(line.rstrip())
+            line = indent
+        line += text
+    return "".join(f"{one}\n" for one in (*lines, line.rstrip()))
+
+
+def _parts(text: str, width: int) -> Iterator[str]:
+    """A text in pieces of whole words, each about as wide; a line of the text ends one."""
+    line = ""
+    for word in _WORDS.findall(text):
+        for start in range(0, len(word), width - 4):
+            piece = word[start : start + width - 4]
+            if line and len(quoted(line + piece)) > width:
+                yield line
+                line = ""
+            line += piece
+        if line.endswith("\n"):
+            yield line
+            line = ""
+    if line:
+        yield line

@@ -7,8 +7,9 @@ import argparse
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, show_notices
-from nodeflow.exchange.onnx.check import NotVerified
-from nodeflow.exchange.onnx.check import verify as compared
+from nodeflow.exchange.comparison import NotVerified
+from nodeflow.exchange.comparison import verify as compared
+from nodeflow.exchange.peers import peer
 
 
 def verify(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -16,15 +17,17 @@ def verify(arguments: argparse.Namespace, environment: Environment) -> None:
 
     Raises:
         NotVerified: one differs; names the node where the first larger difference arises.
-        NodeflowError: in file, feeds or graph.
+        NodeflowError: in file, feeds or graph, or the other program is not installed.
     """
+    other = peer(arguments.against)
     task = load_task(arguments, environment)
     show_notices(task.notices(), environment)
     with open_session(task, arguments, environment) as session:
-        found = compared(task, session, arguments.fetches)
+        found = compared(task, session, other, arguments.fetches)
     if arguments.json:
         facts = {
             "verified": found.first is None,
+            "against": other.title,
             "text": found.text,
             "node": (found.first or found.largest).name,
             "difference": (found.first or found.largest).largest,
@@ -38,5 +41,6 @@ def verify(arguments: argparse.Namespace, environment: Environment) -> None:
             environment.message(f"nodeflow: {name} was not compared: {why}")
     if found.first is not None and not arguments.json:
         raise NotVerified(
-            f"ONNX computes something else: {found.first.largest:.2g}", node=found.first.name
+            f"{other.title} computes something else: {found.first.largest:.2g}",
+            node=found.first.name,
         )

@@ -238,8 +238,12 @@ class DocumentBuilder(GraphBuilder):
         parts = {name: graph._json() for name, graph in self._subgraphs.items()}
         whole = {
             **self._json(),
-            "format": FORMAT, "version": VERSION, "next_id": self.next_id,
-            "subgraphs": parts, "training": self._training, "weights": self.weights,
+            "format": FORMAT,
+            "version": VERSION,
+            "next_id": self.next_id,
+            "subgraphs": parts,
+            "training": self._training,
+            "weights": self.weights,
         }
         return flow.loads(compact_json(plain(whole, where="the document")))
 

@@ -10,8 +10,9 @@ from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
+from nodeflow.exchange.comparison import NotVerified, verify
 from nodeflow.exchange.onnx import rules
-from nodeflow.exchange.onnx.check import NotVerified, verify
+from nodeflow.exchange.onnx.check import OnnxPeer
 from nodeflow.exchange.onnx.emit import RULES
 from nodeflow.resources import examples
 
@@ -20,7 +21,7 @@ def check(document, **how):
     task = Task(document, **how)
     with Session(task.graph, tier="reference") as session:
         session.initialize()
-        return verify(task, session)
+        return verify(task, session, OnnxPeer())
 
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "lstm", "mandelbrot", "word2vec"])

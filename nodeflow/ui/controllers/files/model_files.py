@@ -62,7 +62,7 @@ class ModelFiles(QObject):
         actions.bind(
             {
                 "export_onnx": Binding(self.export, self._blocked),
-                "check_onnx": Binding(self.check, self._blocked),
+                "check_onnx": Binding(lambda: self.check("onnx"), self._blocked),
             }
         )
 
@@ -88,10 +88,10 @@ class ModelFiles(QObject):
             self._messages.show_status(f"Writing {target.name}…")
             self._begin(["export", "--to", "onnx", "-o", str(target)])
 
-    def check(self) -> None:
-        """Compare every value of the graph with ONNX's evaluator."""
-        self._messages.show_status("Comparing with ONNX…")
-        self._begin(["verify"])
+    def check(self, against: str) -> None:
+        """Compare every value of the graph with what another program computes."""
+        self._messages.show_status(f"Comparing with {against.upper()}…")
+        self._begin(["verify", "--against", against])
 
     def _begin(self, command: list[str]) -> None:
         """Write a copy of the graph, and its weights, for a command."""
@@ -137,7 +137,7 @@ class ModelFiles(QObject):
             return
         text = str(result["text"])
         left = len(result["left_out"])
-        more = f"; {counted(left, 'node')} ONNX lacks" if left else ""
+        more = f"; {counted(left, 'node')} {result['against']} lacks" if left else ""
         level = "info" if result["verified"] else "warning"
         text = f"{text[:1].upper()}{text[1:]}{more}"
         self._messages.show(text, level, f"node:{result['node']}", "Show")
@@ -208,7 +208,8 @@ class ModelFiles(QObject):
 def free_name(path: Path) -> Path:
     """A path at which there is no file, such as ``model-2.flow``."""
     number, found = 1, path
-    while found.exists() or found.with_suffix(".safetensors").exists():
+    others = (".safetensors", ".initial.safetensors")
+    while found.exists() or any(found.with_suffix(suffix).exists() for suffix in others):
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return found

@@ -1,0 +1,230 @@
+"""Whether somebody else computes the same: every value of a graph beside what a peer computes.
+
+A peer (`peers`) is another program that computes values of a graph from what feeds it, such as
+numpy code of ONNX that knows nothing of ours. What it lacks is left out, with all that depends on
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from nodeflow.document.build.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.ops.training_mode import is_flag
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""Differences, relative to the largest number of a tensor, up to which two are the same."""
+NAMED = 3
+"""Nodes without a counterpart that an error names."""
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class NotVerified(NodeflowError):
+    """Another program computes something else, or could not be asked.
+
+    Remedy: Look at the node that the message names: where the first difference arises.
+    """
+
+
+class Lacks(Exception):
+    """A peer cannot compute nodes.
+
+    Args:
+        nodes: name of each -> why; empty where no node is to blame.
+        message: why, where no node is.
+    """
+
+    def __init__(self, nodes: Mapping[str, str], message: str = "") -> None:
+        super().__init__(message or "; ".join(nodes.values()))
+        self.nodes, self.message = nodes, message
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Tensors that a peer computes.
+
+    Attributes:
+        inputs: placeholders whose values it needs.
+        values: gives the tensors' values from those of `inputs`, by their names; raises `Lacks` for
+            what it finds out only then, and anything else.
+    """
+
+    inputs: Sequence[Tensor]
+    values: Callable[[Arrays], Sequence[np.ndarray]]
+
+
+class Peer(Protocol):
+    """Another program that computes values of a graph.
+
+    Attributes:
+        title: its name.
+    """
+
+    title: str
+
+    def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
+        """Get ready to compute tensors, with the variables and random numbers of a session that
+        runs them next.
+
+        Raises:
+            Lacks: it cannot compute some.
+            NodeflowError: it is not installed.
+        """
+        ...
+
+    def ends(self, task: Task) -> Mapping[str, Tensor]:
+        """What of a graph is compared where nothing is named, with what it depends on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was compared of one node.
+
+    Attributes:
+        largest: difference, relative to the largest number of the tensor or 1.
+        allowed: the largest that counts as the same.
+    """
+
+    name: str
+    largest: float
+    allowed: float
+
+    @property
+    def is_larger(self) -> bool:
+        return not self.largest <= self.allowed
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The result of a check.
+
+    Attributes:
+        nodes: in the order of the graph.
+        left_out: node that the peer cannot compute -> why.
+    """
+
+    nodes: Sequence[Difference]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Difference | None:
+        """The node where the first larger difference arises."""
+        return next((one for one in self.nodes if one.is_larger), None)
+
+    @property
+    def largest(self) -> Difference:
+        return max(self.nodes, key=lambda one: one.largest)
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        first = self.first
+        if first is not None:
+            gap = f"{first.largest:.2g} at node {first.name}"
+            return f"not verified: the first larger difference is {gap}"
+        largest = self.largest
+        return f"verified, largest difference {largest.largest:.2g} at node {largest.name}"
+
+
+def verify(
+    task: Task,
+    session: Session,
+    peer: Peer,
+    names: Sequence[str] = (),
+    said: Callable[[str], None] = lambda text: None,
+) -> Verified:
+    """Compare a graph with what a peer computes of it, on what feeds it.
+
+    Args:
+        names: of the tensors to compare, with all that they depend on; default: `Peer.ends`.
+        said: gets a line for what takes long.
+
+    Raises:
+        MissingFeed: a placeholder has no value; it can be fed.
+        NotVerified: nothing of the graph can be compared.
+        NodeflowError: the peer is not installed.
+    """
+    ends = {name: task.tensor(name) for name in names} or peer.ends(task)
+    tensors = list(_compared(ends.values()))
+    left_out: dict[str, str] = {}
+    while tensors:
+        try:
+            taken = peer.take(task, session, tensors)
+            said(f"comparing {len(tensors)} values")
+            feeds = task.feeds(tensors, "test")
+            ours = session.run([*tensors, *taken.inputs], feeds)
+            fed = zip(taken.inputs, ours[len(tensors) :], strict=True)
+            theirs = _asked(peer, taken, {t.name: np.asarray(v) for t, v in fed})
+        except Lacks as error:
+            tensors = _without(tensors, error, left_out)
+            continue
+        pairs = zip(tensors, ours, theirs, strict=False)
+        found = [_difference(t, np.asarray(mine), np.asarray(other)) for t, mine, other in pairs]
+        return Verified(found, left_out)
+    why = "; ".join(f"{n}: {w}" for n, w in list(left_out.items())[:NAMED])
+    text = f"nothing of the graph can be compared with {peer.title}"
+    raise NotVerified(f"{text}: {why}" if why else text)
+
+
+def _asked(peer: Peer, taken: Taken, fed: Arrays) -> Sequence[np.ndarray]:
+    try:
+        return taken.values(fed)
+    except (Lacks, NodeflowError):
+        raise
+    except Exception as error:  # another program raises anything
+        text = f"{peer.title} cannot compute the graph: {str(error)[:300]}"
+        raise NotVerified(text) from None
+
+
+def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
+    """What the ends depend on, as far as it is computed."""
+    ends = list(ends)
+    needed = ancestors({t.node for t in ends})
+    for node in ends[0].graph.nodes if ends else ():
+        plain = node.derived_from is None and node.op.id not in ("constant", "variable")
+        if node not in needed or not plain or node.op.id == "placeholder":
+            continue
+        yield from (t for t in node.outputs if not is_flag(t) and t.type.has_rank)
+
+
+def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) -> list[Tensor]:
+    """Tensors that do not depend on what a peer lacks."""
+    owners = (_owner(tensors[0].graph, name) for name in error.nodes)
+    broken = {node for node in owners if node is not None}
+    if not broken:
+        left_out.update({t.name: error.message or str(error) for t in tensors})
+        return []
+    left_out.update(error.nodes)
+    return [t for t in tensors if not broken & ancestors({t.node})]
+
+
+def _owner(graph: Graph, name: str) -> Node | None:
+    """The node of a name, or the one that it lies inside of."""
+    while name and name not in graph:
+        name = name.rpartition("/")[0]
+    return graph.node(name) if name else None
+
+
+def _difference(tensor: Tensor, ours: np.ndarray, theirs: np.ndarray) -> Difference:
+    allowed = TOLERANCES.get(tensor.type.dtype, 0.0)
+    if ours.shape != theirs.shape:
+        return Difference(tensor.name, float("inf"), allowed)
+    if ours.dtype == bool or not ours.size:
+        return Difference(tensor.name, float(np.any(ours != theirs)), allowed)
+    mine, other = ours.astype("f8"), theirs.astype("f8")
+    with np.errstate(all="ignore"):
+        same = (mine == other) | (np.isnan(mine) & np.isnan(other))
+        gaps = np.where(same, 0.0, np.abs(mine - other))
+        finite = np.abs(mine[np.isfinite(mine)])
+    largest = max(float(finite.max(initial=0.0)), 1.0)
+    gap = float(np.nanmax(np.where(np.isnan(gaps), np.inf, gaps)))
+    return Difference(tensor.name, gap / largest, allowed)

@@ -1,0 +1,20 @@
+"""The programs that a graph can be compared with, by the word after ``--against``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from nodeflow.exchange.comparison import Peer
+
+PEERS: Mapping[str, str] = {
+    "onnx": "nodeflow.exchange.onnx.check:OnnxPeer",
+}
+"""Where each is defined; a check imports the one that it needs."""
+
+
+def peer(name: str) -> Peer:
+    """The program of this name, a key of `PEERS`."""
+    module, _, kind = PEERS[name].partition(":")
+    made: Callable[[], Peer] = getattr(import_module(module), kind)
+    return made()

@@ -282,6 +282,45 @@ def test_events_are_handled_while_a_file_is_saved(window, path, slow, name):
     assert not window.workspace.root.is_modified and flow.load(path).node_named("mine")
 
 
+def test_the_text_of_a_large_document_is_made_by_a_thread(window, path, slow, monkeypatch):
+    monkeypatch.setattr(shared_file, "MANY_NODES", 5)
+    assert window.files.load(path)
+    commands.add_node(window.workspace.root, "constant", (0, 0), "mine")
+    disk = slow(flow, "dumps")
+    heart = Heart(disk.let_go)
+    assert window.files.save()
+    assert heart.count >= BEATS and disk.threads[0] is not threading.main_thread()
+    assert not window.workspace.root.is_modified and flow.load(path).node_named("mine")
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("dictionary changed size")])
+def test_a_save_writes_one_state_though_the_document_changes(
+    window, path, slow, monkeypatch, error
+):
+    monkeypatch.setattr(shared_file, "MANY_NODES", 5)
+    assert window.files.load(path)
+    document, whole = window.workspace.root, flow.dumps
+
+    def dumps(document: Document) -> str:
+        text = whole(document)  # what it was before the edit
+        if threading.current_thread() is not threading.main_thread():
+            edited.wait(PATIENCE_S)
+            if error is not None:
+                raise error
+        return text
+
+    def edit() -> None:
+        commands.add_node(document, "constant", (0, 0), "late")
+        edited.set()
+
+    edited = threading.Event()
+    monkeypatch.setattr(flow, "dumps", dumps)
+    heart = Heart(edit)
+    assert window.files.save()
+    assert heart.count >= BEATS and edited.is_set()
+    assert not document.is_modified and flow.load(path).node_named("late")
+
+
 def test_a_disk_that_hangs_leaves_the_document_as_unsaved_as_it_was(window, path, slow):
     assert window.files.load(path)
     commands.add_node(window.workspace.root, "constant", (0, 0), "mine")
@@ -338,8 +377,16 @@ def test_what_a_slice_raises_is_raised(window):
 # ---- afterwards ---------------------------------------------------------------------------------
 
 
-def test_a_document_that_was_closed_is_freed_soon(window, path, qapp, monkeypatch):
-    collector = qapp.findChild(gui_gc.Collector)
+@pytest.fixture
+def collector(qapp):
+    """That of the application, which checks only when a test says so."""
+    found = qapp.findChild(gui_gc.Collector)
+    found._timer.stop()
+    yield found
+    found._timer.start()
+
+
+def test_a_document_that_was_closed_is_freed_soon(window, path, collector, monkeypatch):
     given_back = []
     monkeypatch.setattr(gui_gc, "give_back", lambda: given_back.append(True))
     assert window.files.load(path)

@@ -12,11 +12,9 @@ from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
-from nodeflow.ui.controllers.files.shared_file import not_a_file
+from nodeflow.ui.controllers.files.shared_file import MANY_NODES, not_a_file
 from nodeflow.ui.popups.waiting import Progress
 
-MANY_NODES = 5_000
-"""From so many on, what is shown of a document is made in slices."""
 READ, ANALYSED = 0.7, 0.95
 """The shares of the time after which it is read, and its types are known."""
 

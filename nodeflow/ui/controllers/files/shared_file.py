@@ -41,6 +41,8 @@ OPEN = "open:"
 """Before the path of a kept version, which a message offers to open."""
 GATHER_MS = 200
 """After the first sign of a change: who writes a file often does it in several steps."""
+MANY_NODES = 5_000
+"""From so many on, work on a document is left to a thread, or done in slices."""
 AT_ONCE = 4 * 2**20
 """Bytes of a file that is read before the window is shown; a larger one is waited for in it."""
 
@@ -210,9 +212,10 @@ class SharedFile(QObject):
         Raises:
             NodeflowError: it cannot be written, or the other version cannot be kept.
         """
-        document, revision = self._workspace.root, self._workspace.root.revision
-        content = flow.dumps(document).encode()
+        document = self._workspace.root
         with Waiting(self._window, f"Saving “{path.name}”…") as waiting:
+            content = _text(document, waiting)
+            revision = document.revision
             written = waiting.apart(lambda _: self._write(path, content, over))
         if written is None:
             return False
@@ -329,3 +332,25 @@ def obstacle(path: Path) -> str | None:
 def _content(path: Path) -> bytes:
     with open_regular(path) as file:
         return file.read()
+
+
+def _text(document: Document, waiting: Waiting) -> bytes:
+    """What a save writes: one state of the document.
+
+    The user edits nothing meanwhile, but a layout may arrive: then what a thread has made may be
+    half of one state and half of another, and is made anew at once.
+    """
+    if len(document.nodes) >= MANY_NODES:
+        revision = document.revision
+        made = waiting.apart(lambda _: _state(document))
+        if made is not None and document.revision == revision:
+            return made
+    return flow.dumps(document).encode()
+
+
+def _state(document: Document) -> bytes | None:
+    """The text of a document; None where it changes under the hands of this thread."""
+    try:
+        return flow.dumps(document).encode()
+    except (RuntimeError, KeyError):
+        return None

@@ -33,10 +33,12 @@ def qapp():
 
 @pytest.fixture(autouse=True)
 def discard_weights(monkeypatch):
-    """Windows close without a question about what was learned; a test that wants it asks."""
+    """Windows close without a question about what was learned, or what trains; a test that wants it
+    asks."""
     from nodeflow.ui.popups import dialogs
 
     monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.DISCARD)
+    monkeypatch.setattr(dialogs, "ask_end_sweep", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)

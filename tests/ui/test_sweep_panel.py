@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QDialogButtonBox, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import set_sweep, set_values, spec_texts, vary
@@ -21,11 +22,13 @@ from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.ui.panels.parts.trial_table import PROBLEM, RESULT
+from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog
 
 RATE = "train.learning_rate"
 LEFT = Qt.MouseButton.LeftButton
 LONG = 120_000
+ASK_END_SWEEP = dialogs.ask_end_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -96,11 +99,11 @@ def finish(panel, qtbot) -> None:
 
 def cells(panel, title: str) -> list[str]:
     column = panel.model.columns.index(title)
-    return [panel.shown.index(row, column).data() for row in range(panel.shown.rowCount())]
+    return [panel.model.index(row, column).data() for row in range(panel.model.rowCount())]
 
 
 def click_row(panel, qtbot, row: int) -> None:
-    index = panel.shown.index(row, 1)
+    index = panel.model.index(row, 1)
     panel.table.scrollTo(index)
     place = panel.table.visualRect(index).center()
     qtbot.mouseClick(panel.table.viewport(), LEFT, pos=place)
@@ -336,3 +339,87 @@ def test_what_a_sweep_tries_is_no_edit_of_a_training():
     set_sweep(document, trials=3)
     set_values(document, {"training.epochs": 3})
     assert [concerns_training(change) for change in seen] == [False, False, True]
+
+
+# ---- closing the window -------------------------------------------------------------------------
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
+    """Presses these buttons of the questions that come, by Qt's own events; returns their texts."""
+    asked, left = [], list(answers)
+
+    def answer() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        asked.append(box.text())
+        wanted = left.pop(0) if left else "Escape"
+        if wanted == "Escape":
+            QTest.keyClick(box, Qt.Key.Key_Escape)
+            return
+        (found,) = [b for b in box.buttons() if b.text() == wanted]
+        QTest.mouseClick(found, LEFT)
+
+    run = QMessageBox.exec
+
+    def shown(box: QMessageBox) -> int:
+        QTimer.singleShot(0, answer)
+        return run(box)
+
+    monkeypatch.setattr(QMessageBox, "exec", shown)
+    monkeypatch.setattr(dialogs, "ask_end_sweep", ASK_END_SWEEP)
+    return asked
+
+
+def begin_long(panel, window, qtbot) -> list:
+    """Two of three trials train; returns the processes."""
+    root = window.workspace.root
+    set_values(root, {"training.epochs": 10**6})
+    vary(root, optimizer(window), "learning_rate", "[0.01, 0.02, 0.03]")
+    set_sweep(root, parallel=2)
+    start(panel, qtbot)
+    results = panel.runner.results
+    qtbot.waitUntil(lambda: sum(r.epoch > 0 for r in results.values()) == 2, timeout=LONG)
+    root.mark_saved()
+    return list(panel.runner.sweep._processes)
+
+
+@pytest.mark.parametrize("stay", ["Stay", "Escape"])
+def test_a_window_whose_sweep_trains_asks_before_it_closes(
+    panel, window, qtbot, monkeypatch: pytest.MonkeyPatch, stay: str
+):
+    processes = begin_long(panel, window, qtbot)
+    asked = answered(monkeypatch, stay, "End the sweep")
+    assert not window.close()
+    name = panel.runner.sweep.setup.name
+    assert asked == [f"“{name}” is not over: 3 trials to go."]
+    assert window.isVisible() and panel.runner.trains
+    assert {r.state for r in panel.runner.results.values()} == {TRAINING}
+    assert window.close()
+    assert len(asked) == 2 and not window.isVisible()
+    assert all(process._process is None for process in processes), "none outlives the window"
+    with RunStore(write=False) as store:
+        (kept_sweep,) = kept_sweeps(store)
+        assert {run.status for run in store.runs()} == {"stopped"}
+    assert kept_sweep.ended and [r.state for r in kept_sweep.results] == [CANCELLED] * 2
+
+
+def test_who_keeps_unsaved_changes_keeps_the_sweep(
+    panel, window, qtbot, monkeypatch: pytest.MonkeyPatch
+):
+    begin_long(panel, window, qtbot)
+    commands.rename(window.workspace.root, optimizer(window), "teacher")
+    asked = answered(monkeypatch, "End the sweep", "Cancel", "End the sweep", "Discard")
+    assert not window.close()
+    assert len(asked) == 2 and "unsaved" in asked[1]
+    assert window.isVisible() and panel.runner.trains
+    assert {r.state for r in panel.runner.results.values()} == {TRAINING}
+    assert window.close() and not window.isVisible()
+
+
+def test_a_sweep_that_is_over_asks_nothing(panel, window, qtbot, monkeypatch):
+    vary(window.workspace.root, optimizer(window), "learning_rate", "[0.01, 0.1]")
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    window.workspace.root.mark_saved()
+    asked = answered(monkeypatch)
+    assert window.close() and not asked

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QWidget
@@ -63,6 +64,7 @@ class PanelContext:
         plots: for whoever draws curves of other runs, or a cursor, in the plots of trainings.
         show_panel: brings the panel with an id to the front.
         idle: emitted once, soon after the first paint, so that a panel loads what it will need.
+        closing: emitted when the window closes and is hidden, so that a panel ends what it began.
     """
 
     workspace: Workspace
@@ -91,6 +93,7 @@ class PanelContext:
     plots: SharedPlots
     show_panel: Callable[[str], None]
     idle: SignalInstance
+    closing: SignalInstance
 
     @cached_property
     def overlays(self) -> RunOverlays:
@@ -109,6 +112,7 @@ class PanelSpec:
         make: returns the widget, connected to what it listens to.
         actions: what it adds to the window's actions; ``make`` binds them.
         is_rare: comes when it is asked for, and not with the others of its place.
+        may_close: asks, where work would be lost with the window; False if the user wants to stay.
     """
 
     id: str
@@ -118,6 +122,7 @@ class PanelSpec:
     make: Callable[[PanelContext], QWidget]
     actions: tuple[ActionSpec, ...] = ()
     is_rare: bool = False
+    may_close: Callable[[Any], bool] = lambda _: True
 
 
 def discover_panels() -> tuple[PanelSpec, ...]:

@@ -58,8 +58,8 @@ from nodeflow.ui.panels.parts.trial_table import (
     STATE,
     TIME,
     TrialModel,
-    TrialSorter,
 )
+from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 from nodeflow.ui.popups.vary_pick import VaryPick
@@ -100,7 +100,6 @@ class SweepPanel(QWidget):
         self.pick = VaryPick(popup, workspace, self.vary)
         self.settings = SweepSettings(workspace, themes)
         self.model = TrialModel(self)
-        self.shown = TrialSorter(self.model, self)
         self.bars = CorrelationBars(themes)
         self._kept: list[KeptSweep] = []
         self._waits: tuple[Plan, Setup] | None = None
@@ -191,7 +190,7 @@ class SweepPanel(QWidget):
         table = QTableView()
         table.setAccessibleName("Trials")
         table.setProperty("role", "list")
-        table.setModel(self.shown)
+        table.setModel(self.model)
         table.setItemDelegate(CutTextDelegate(table))
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -313,6 +312,14 @@ class SweepPanel(QWidget):
             self._messages.show_status(f"{counted(failed, 'trial')} of the sweep failed")
         self._draw()
 
+    def may_close(self) -> bool:
+        """Ask whether a sweep that trains is to end; False if the user wants to stay."""
+        sweep = self.runner.sweep
+        if sweep is None or not self.runner.trains:
+            return True
+        over = sum(result.is_over for result in self.runner.results.values())
+        return dialogs.ask_end_sweep(self.window(), sweep.setup.name, sweep.count - over)
+
     # ---- the runs of trials -------------------------------------------------------------------
 
     @Slot()
@@ -420,7 +427,7 @@ class SweepPanel(QWidget):
     def selected(self) -> list[Result]:
         """The trials that are selected."""
         rows = self.table.selectionModel().selectedRows()
-        return [self.model.results[self.shown.mapToSource(index).row()] for index in rows]
+        return [self.model.rows[index.row()] for index in rows]
 
     @Slot()
     def _refresh(self, _: object = None, __: object = None) -> None:
@@ -506,7 +513,8 @@ def _make(context: PanelContext) -> SweepPanel:
         popup,
     )
     runner.setParent(panel)
+    context.closing.connect(runner.close)
     return panel
 
 
-PANEL = PanelSpec("sweep", "Sweep", Place.BOTTOM, 22, _make)
+PANEL = PanelSpec("sweep", "Sweep", Place.BOTTOM, 22, _make, may_close=SweepPanel.may_close)

@@ -173,6 +173,21 @@ def ask_delete_runs(parent: QWidget, names: list[str]) -> bool:
     return answer == YES
 
 
+def ask_end_sweep(parent: QWidget, name: str, left: int) -> bool:
+    """Whether to end a sweep with its window; ``left`` trials are not over."""
+    answer = _ask(
+        parent,
+        "endSweep",
+        "A sweep is running",
+        f"“{name}” is not over: {counted(left, 'trial')} to go.",
+        "A sweep ends with its window. What has trained so far is kept.",
+        {YES: ("End the sweep", GIVE_UP), CANCEL: ("Stay", BACK)},
+        CANCEL,
+        is_warning=True,
+    )
+    return answer == YES
+
+
 def ask_unsaved_weights(parent: QWidget, name: str) -> str:
     """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
     return _ask(

@@ -116,6 +116,7 @@ class MainWindow(QMainWindow):
     Signals:
         painted: once, after the first paint.
         idle: once, a moment later, when nothing else is to be done.
+        closing: the window closes, and is no longer seen.
 
     Raises:
         ActionError: an action has no binding, or two.
@@ -123,6 +124,7 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
     idle = Signal()
+    closing = Signal()
 
     def __init__(
         self,
@@ -338,6 +340,7 @@ class MainWindow(QMainWindow):
             plots=self.shared_plots,
             show_panel=self.docking.show,
             idle=self.idle,
+            closing=self.closing,
         )
         self.panels = {spec.id: spec.make(context) for spec in self._panel_specs}
         for spec in self._panel_specs:
@@ -595,7 +598,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()
-        if not self.files.may_leave():
+        if not (self._panels_may_close() and self.files.may_leave()):
             event.ignore()
             return
         self.docking.save(self.settings)
@@ -605,6 +608,11 @@ class MainWindow(QMainWindow):
         self.models.close()
         self.plugins.close()
         self.hide()  # the engine may take a moment to end
+        self.closing.emit()
         self.link.close()
         self.unfinished.discard()
         event.accept()
+
+    def _panels_may_close(self) -> bool:
+        """Let panels ask; False if the user wants to stay."""
+        return all(spec.may_close(self.panels[spec.id]) for spec in self._panel_specs)

@@ -118,6 +118,11 @@ class RunLibrary(QObject):
                         found = store.runs()
                 except NodeflowError as error:
                     found, problem = [], error.text("window")
+        if found is not None:  # compared here, since there may be thousands
+            known = {run.id: run for run in self.runs}
+            found = [old if (old := known.get(run.id)) == run else run for run in found]
+            if problem == self.problem and found == self.runs:
+                found = None
         self._looked.emit(found, problem)
 
     def _answer(self, key: Any, job: Job, write: bool) -> None:
@@ -134,7 +139,7 @@ class RunLibrary(QObject):
     @Slot(object, str)
     def _on_looked(self, found: list[Run] | None, problem: str) -> None:
         self._is_looking = False
-        if found is None or (found == self.runs and problem == self.problem):
+        if found is None:
             return
         self.runs, self.problem = found, problem
         self.changed.emit()

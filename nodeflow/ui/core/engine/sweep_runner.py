@@ -14,6 +14,9 @@ from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sweep import Sweep, part_done
 from nodeflow.ui.core.thread_signal import ThreadSignal
 
+PATIENCE_S = 5.0
+"""So long trials have to end by themselves, where the window is already closed."""
+
 
 class SweepRunner(QObject):
     """Trains one sweep at a time, which ends with this object.
@@ -40,6 +43,7 @@ class SweepRunner(QObject):
         self.problem = ""
         self._trains = False
         self._began = 0.0
+        self._thread: threading.Thread | None = None
         self._showing.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         self._over.connect(self._on_over, Qt.ConnectionType.QueuedConnection)
         begun: list[Sweep] = []
@@ -85,12 +89,22 @@ class SweepRunner(QObject):
                 problem = f"{type(error).__name__}: {error}"
             self._end.emit(sweep, problem)
 
-        threading.Thread(target=run, name="nodeflow-sweep", daemon=True).start()
+        self._thread = threading.Thread(target=run, name="nodeflow-sweep", daemon=True)
+        self._thread.start()
 
     def cancel(self, number: int | None = None) -> None:
         """End one trial after its current step, or all of the sweep; returns at once."""
         if self.sweep is not None and self._trains:
             self.sweep.cancel(number)
+
+    @Slot()
+    def close(self) -> None:
+        """End the sweep and wait until it is kept; no longer than `PATIENCE_S` for its trials."""
+        if self.sweep is not None and self._thread is not None:
+            self.cancel()
+            self._thread.join(PATIENCE_S)
+            self.sweep.kill()
+            self._thread.join(PATIENCE_S)
 
     @Slot(object, object)
     def _on_told(self, sweep: Sweep, result: Result) -> None:

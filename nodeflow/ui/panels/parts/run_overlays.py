@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QColor
 
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS
@@ -25,6 +25,8 @@ ALL_COLORS = (
     *(QColor(color).darker(150).name() for color in COLORS),
 )
 """Shades of them are for those who draw more runs than there are colours."""
+SHOW_MS = 30
+"""So long answers are collected before they are drawn: all curves are, each time."""
 CURVES = "curves"
 """The key of what is asked of the library."""
 
@@ -48,6 +50,8 @@ class RunOverlays(QObject):
         self.colors: dict[str, str] = {}
         self._drawn: dict[str, tuple[Run, list[Curve], list[tuple[int, str]]]] = {}
         self._asked: dict[str, Run] = {}
+        self._showing = QTimer(self, singleShot=True, interval=SHOW_MS)
+        self._showing.timeout.connect(self._show)
         library.changed.connect(self._follow)
         library.answered.connect(self._on_answered)
 
@@ -102,8 +106,10 @@ class RunOverlays(QObject):
         if not isinstance(key, tuple) or key[0] != CURVES or key[1] not in self.colors:
             return
         self._drawn[key[1]] = self._asked[key[1]], *answer
-        self._show()
+        if not self._showing.isActive():  # several answers come one after the other
+            self._showing.start()
 
+    @Slot()
     def _show(self) -> None:
         drawn = {id: self._drawn[id] for id in self.colors if id in self._drawn}
         self._plots.show_overlays(

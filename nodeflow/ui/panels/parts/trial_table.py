@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QObject, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from nodeflow.number_text import number
 from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.sweeps.results import DONE, FAILED, TRAINING, Result
-from nodeflow.ui.panels.parts.run_table import NOWHERE, SORT_ROLE, Index, sortable, swatch
+from nodeflow.ui.panels.parts.run_table import sortable, swatch
+from nodeflow.ui.panels.parts.sorted_rows import Index, SortedRows
 from nodeflow.ui.panels.parts.training_history import duration
 
 PLOT, NUMBER, STATE, RESULT = "Plot", "Trial", "State", "Result"
@@ -30,8 +31,8 @@ _VALUES: Mapping[str, Callable[[Result], Any]] = {
 }
 
 
-class TrialModel(QAbstractTableModel):
-    """The trials, in their order.
+class TrialModel(SortedRows[Result]):
+    """The trials, as the user wants them sorted; equal ones in the order in which they began.
 
     Signals:
         plotted(id, on): the user wants the curves of a run drawn, or no longer.
@@ -41,60 +42,69 @@ class TrialModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.results: list[Result] = []
+        self._known: dict[int, Result] = {}
         self.names: tuple[str, ...] = ()
         self.colors: dict[str, str] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """The trials, in the order in which they began."""
+        return [*self._known.values()]
 
     @property
     def columns(self) -> tuple[str, ...]:
         return (*BEFORE, *self.names, *AFTER)
 
     @property
+    def titles(self) -> tuple[str, ...]:
+        return self.columns
+
+    @property
     def key(self) -> str:
         """What is compared, as people call it."""
-        found = next((result.key for result in self.results if result.key), "")
+        found = next((result.key for result in self._known.values() if result.key), "")
         return "Loss" if found == EPOCH_LOSS else found
 
     def show(self, results: Iterable[Result]) -> None:
         """Show the trials of another sweep."""
         self.beginResetModel()
-        self.results = list(results)
-        self.names = tuple(self.results[0].trial.values) if self.results else ()
+        self._known = {result.trial.number: result for result in results}
+        first = next(iter(self._known.values()), None)
+        self.names = () if first is None else tuple(first.trial.values)
+        self.rows = self.in_order(self._known.values())
         self.endResetModel()
 
     def take(self, result: Result) -> None:
         """A trial has begun, or is another now."""
-        if not self.results:
+        if not self._known:
             self.show([result])
             return
-        for row in range(len(self.results) - 1, -1, -1):
-            if self.results[row].trial.number == result.trial.number:
-                had_key = bool(self.key)
-                self.results[row] = result
-                last = len(self.columns) - 1
-                self.dataChanged.emit(self.index(row, 0), self.index(row, last))
-                if not had_key:
-                    at = self.columns.index(RESULT)
-                    self.headerDataChanged.emit(Qt.Orientation.Horizontal, at, at)
-                return
-        row = len(self.results)
-        self.beginInsertRows(NOWHERE, row, row)
-        self.results.append(result)
-        self.endInsertRows()
+        number = result.trial.number
+        before, had_key = self._known.get(number), bool(self.key)
+        self._known[number] = result
+        if before is None:
+            self.insert(result)
+            return
+        self.change(next(n for n, row in enumerate(self.rows) if row is before), result)
+        if not had_key:
+            at = self.columns.index(RESULT)
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, at, at)
 
     def set_colors(self, colors: Mapping[str, str]) -> None:
         """Say which runs are drawn, and in which colours."""
         self.colors = dict(colors)
-        if self.results:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.results) - 1, 0))
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0))
+            self.sort_again()
 
     # ---- what views ask -----------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self.results)
-
-    def columnCount(self, parent: Index = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self.columns)
+    def key_of(self, row: Result, title: str) -> Any:
+        if title == PLOT:
+            return row.run not in self.colors, row.trial.number
+        value = self._value(row, title)
+        plain = value is None or isinstance(value, (int, float, str))
+        return *sortable(value if plain else json.dumps(value)), row.trial.number
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -108,19 +118,17 @@ class TrialModel(QAbstractTableModel):
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         found = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if self.columns[index.column()] == PLOT and self.results[index.row()].run:
+        if self.columns[index.column()] == PLOT and self.rows[index.row()].run:
             found |= Qt.ItemFlag.ItemIsUserCheckable
         return found
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        result, title = self.results[index.row()], self.columns[index.column()]
+        result, title = self.rows[index.row()], self.columns[index.column()]
         if title == PLOT:
             return self._plot_data(result, role)
         value = self._value(result, title)
-        if role == SORT_ROLE:
-            return sortable(value if isinstance(value, (int, float, str)) else json.dumps(value))
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(result, title, value)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -155,10 +163,10 @@ class TrialModel(QAbstractTableModel):
             return swatch(self.colors.get(result.run, ""))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return "Drawn in the plots" if is_drawn else "Not drawn"
-        return int(not is_drawn) if role == SORT_ROLE else None
+        return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        run = self.results[index.row()].run
+        run = self.rows[index.row()].run
         if (
             self.columns[index.column()] != PLOT
             or role != Qt.ItemDataRole.CheckStateRole
@@ -167,22 +175,6 @@ class TrialModel(QAbstractTableModel):
             return False
         self.plotted.emit(run, Qt.CheckState(value) == Qt.CheckState.Checked)
         return True
-
-
-class TrialSorter(QSortFilterProxyModel):
-    """The trials as the user wants them sorted."""
-
-    def __init__(self, model: TrialModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.setSourceModel(model)
-        self.setSortRole(SORT_ROLE)
-        self.setDynamicSortFilter(True)
-
-    def lessThan(self, left: Index, right: Index) -> bool:
-        """Equal values stand in the order of the trials."""
-        model = self.sourceModel()
-        first, second = (model.data(each, SORT_ROLE) for each in (left, right))
-        return left.row() < right.row() if first == second else super().lessThan(left, right)
 
 
 def state_text(result: Result) -> str:

@@ -12,8 +12,10 @@ from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import RunError
+from nodeflow.errors import RunError, SurfaceText
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
+from nodeflow.number_text import bytes_text
 
 if TYPE_CHECKING:
     from nodeflow.engine.plan.plan import Plan
@@ -60,9 +62,19 @@ class Executor:
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None,
+        *,
+        keep_tier: bool = False,
     ) -> Values:
-        """As `Interpreter.run`; the arrays may be overwritten by the next run (see `results`)."""
-        compiled = self._ready()
+        """As `Interpreter.run`; the arrays may be overwritten by the next run (see `results`).
+
+        Args:
+            keep_tier: run in the tier of the last run, whatever is ready by now.
+
+        Raises:
+            RunError: also where its values take more memory than the limit; names the node.
+        """
+        compiled = self._last_tier() if keep_tier else self._ready()
+        self._check_limit(compiled)
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
         return (compiled or self.interpreter).run(given, stream_of, cancel)
@@ -99,6 +111,23 @@ class Executor:
         if compiled is None:
             raise RunError("nothing can be compiled while shapes are unknown")
         return compiled
+
+    def needs(self, tier: Tier | None = None) -> tuple[int, Node | None]:
+        """The most bytes that the values of a run take at a time, and the node that takes most.
+
+        Args:
+            tier: in which it runs; None: that of the next run, as far as it is planned.
+        """
+        plan = None if tier == "reference" else self._compilation.plan
+        return self.interpreter.peak() if plan is None else plan.needs()
+
+    def _check_limit(self, compiled: CompiledPlan | None) -> None:
+        limit = self._context.memory
+        if limit is None:
+            return
+        needed, node = self.interpreter.peak() if compiled is None else compiled.plan.needs()
+        if needed > limit:
+            raise over_limit(needed, limit, node)
 
     def is_ready(self) -> bool:
         """Whether the next compiled run waits for no compiler; compiles in the background."""
@@ -145,6 +174,10 @@ class Executor:
             return self._compilation.complete()
         return None if self._wanted == "reference" else self._when_warm()
 
+    def _last_tier(self) -> CompiledPlan | None:
+        """The compiled plan, if the last run was compiled."""
+        return self._compilation.result if self.tier == "compiled" else None
+
     def _when_warm(self) -> CompiledPlan | None:
         return None if self._runs < WARM_RUNS else self._compilation.poll()
 
@@ -166,3 +199,22 @@ class Executor:
         from nodeflow.engine.runtime.compiled_plan import CompiledPlan
 
         return CompiledPlan(plan, self._context.arena, self._context.team())
+
+
+def over_limit(needed: int, limit: int, node: Node | None) -> RunError:
+    """The error where the values of a run take more memory than it may take.
+
+    Args:
+        node: that takes most.
+    """
+    return RunError(
+        f"its values take {bytes_text(needed)} at a time, and the limit is {bytes_text(limit)}",
+        node=None if node is None else node.name,
+        hint=SurfaceText(
+            "This node takes most of it; allow more memory, or make batches or shapes smaller.",
+            window="This node takes most of it; raise the limit in the settings, or make batches "
+            "or shapes smaller.",
+            cli="This node takes most of it; give a larger --memory, or make batches or shapes "
+            "smaller.",
+        ),
+    )

@@ -79,29 +79,18 @@ class Interpreter:
 
     def _require_memory(self) -> None:
         """Refuse to begin what the system would end when memory is full."""
-        if self._peak is None:
-            self._peak = self._find_peak()
-        needed, node = self._peak
+        needed, node = self.peak()
         try:
             require(needed)
         except MemoryError as error:
             name = node.name if node is not None else None
             raise RunError(f"not enough memory for this run: {error}", node=name) from error
 
-    def _find_peak(self) -> tuple[int, Node | None]:
-        """The most bytes that outputs take at a time, and the node that takes most of all."""
-        taken: dict[int, int] = {}
-        held, most, largest, at = 0, 0, 0, None
-        for step, drops in zip(self.schedule.steps, self._drops, strict=True):
-            if step.node.op.id not in _VIEWS and not is_assign(step.node):
-                for slot in step.outputs:
-                    size = taken[slot] = size_of([self.types[slot]])
-                    held += size
-                    if size > largest:
-                        largest, at = size, step.node
-            most = max(most, held)
-            held -= sum(taken.pop(slot, 0) for slot in drops)
-        return most, at
+    def peak(self) -> tuple[int, Node | None]:
+        """As `peak_of`."""
+        if self._peak is None:
+            self._peak = peak_of(self.schedule, self.types, self._drops)
+        return self._peak
 
     def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:
         """Run one step, reading and writing ``values``."""
@@ -114,6 +103,28 @@ class Interpreter:
         check_values(step.node, outs, [self.types[slot] for slot in step.outputs])
         for slot, out in zip(step.outputs, outs, strict=True):
             values[slot] = out
+
+
+def peak_of(
+    schedule: Schedule, types: Sequence[TensorType], drops: Sequence[Sequence[int]] | None = None
+) -> tuple[int, Node | None]:
+    """The most bytes that outputs take at a time, and the node that takes most of all.
+
+    Args:
+        drops: for each step the slots whose last use it is, if that is known.
+    """
+    taken: dict[int, int] = {}
+    held, most, largest, at = 0, 0, 0, None
+    for step, dropped in zip(schedule.steps, drops or _drops(schedule), strict=True):
+        if step.node.op.id not in _VIEWS and not is_assign(step.node):
+            for slot in step.outputs:
+                size = taken[slot] = size_of([types[slot]])
+                held += size
+                if size > largest:
+                    largest, at = size, step.node
+        most = max(most, held)
+        held -= sum(taken.pop(slot, 0) for slot in dropped)
+    return most, at
 
 
 def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[TensorType]) -> None:

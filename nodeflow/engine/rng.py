@@ -12,6 +12,7 @@ runs, on the order of evaluation or on the number of threads, and compiled kerne
 - In a loop or branch (`Stream.inside`) the stream is ``OWNER/NAME``, and each iteration on the way
   changes the key: the new one is Threefry of the counter (iteration, 0x6C6F6F70) under the old. The
   iteration of a scan is the number of the slice, whichever way it goes; that of a branch is 0.
+- In a block of rows (`Stream.of_rows`) elements keep the numbers that they have among all rows.
 - uniform float32: 24 bits of the first word (float16: 11, bfloat16: 8); float64: 53 bits of both;
   in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
@@ -79,6 +80,21 @@ class Stream:
         self._inner: dict[tuple[str, int | None], Stream] = {}
         self._iterations: tuple[int, ...] = ()
         self._keys: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._rows: tuple[int, int] | None = None
+
+    def of_rows(self, start: int, rows: int) -> Stream:
+        """The stream for what has a slice for each of ``rows`` rows, the first being row number
+        ``start`` of all: it draws what these rows have among all."""
+        part = copy(self)
+        part._rows = start, rows
+        return part
+
+    def first(self, size: int) -> int:
+        """The number, among all elements, of the first of ``size`` elements drawn here."""
+        if self._rows is None:
+            return 0
+        start, rows = self._rows
+        return size // rows * start
 
     def inside(self, name: str, iteration: int, seed: int | None = None) -> Stream:
         """The stream of a node in the body of the loop or branch that this one belongs to.
@@ -151,10 +167,10 @@ class Stream:
 
     def _draw(self, shape: Sequence[int], dtype: str, convert) -> np.ndarray:
         out = np.empty(tuple(shape), dtype)
-        flat = out.reshape(-1)
+        flat, first = out.reshape(-1), self.first(out.size)
         for start in range(0, flat.size, _BLOCK):
             part = flat[start : start + _BLOCK]
-            part[:] = convert(self.bits(part.size, start), dtype)
+            part[:] = convert(self.bits(part.size, first + start), dtype)
         return out
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
+from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.input_streams import InputStreams
@@ -37,7 +38,7 @@ from nodeflow.engine.schedule.schedule import (
     is_variable,
     resolve_alias,
 )
-from nodeflow.engine.stages import AnyExecutor, StagedExecutor, explain_run, make_executor
+from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
@@ -74,6 +75,9 @@ class Session:
             ``auto`` answers from the reference while a process of its own compiles.
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
+        memory: bytes that the values of one run may take, beside what is fed and the variables;
+            None: as much as is free. Results are the same under all limits. With one, a training
+            step over many rows runs in blocks, too, and keeps less for its way back.
         seed: seed of everything random: the same seed gives the same numbers. None stands for what
             `nf.set_random_seed` gave the graph, or 0.
         config: TensorFlow 1's `nf.ConfigProto`; its thread counts stand for ``threads``.
@@ -102,6 +106,7 @@ class Session:
         without: Collection[str] = (),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
         config: ConfigProto | None = None,
+        memory: int | None = None,
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
             raise RunError(f"tier must be auto, reference or compiled, not {tier!r}")
@@ -114,8 +119,12 @@ class Session:
             raise RunError(f"config is {a_type(config)}", hint="Give an nf.ConfigProto.")
         if threads is None and config is not None:
             threads = config.threads
+        if memory is not None and (not isinstance(memory, int) or memory < 1):
+            raise RunError(f"memory must be a number of bytes, not {memory!r}")
         self.graph = graph or get_default_graph()
-        self._context = RunContext(self.graph, seed, threads, resolve(without), on_compile_failure)
+        self._context = RunContext(
+            self.graph, seed, threads, resolve(without), on_compile_failure, memory
+        )
         self._wanted: Tier = tier
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
@@ -222,7 +231,7 @@ class Session:
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             stream_of = self._streams(phase)
-            if isinstance(executor, StagedExecutor):
+            if not isinstance(executor, Executor):
                 start = time.perf_counter()
                 values = executor.run(given, stream_of, self._cancel)
                 trace = whole_run(time.perf_counter() - start)
@@ -358,6 +367,11 @@ class Session:
     def threads(self) -> int | None:
         """The number of threads that was asked for."""
         return self._context.threads
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the values of one run may take; None: as much as is free."""
+        return self._context.memory
 
     @property
     def without(self) -> frozenset[str]:

@@ -12,18 +12,18 @@ node and execution, and what is assigned is stored when every stage has succeede
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
+from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.executor import Executor
-from nodeflow.engine.interpreter import Interpreter, StreamOf, Values, call_reference, check_values
-from nodeflow.engine.runtime.compiled_plan import CompiledPlan
-from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
+from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
+from nodeflow.engine.parts import ExplainPart, Part, PartsExecutor, ends_of, part_of
+from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Step
-from nodeflow.engine.variables import Variables
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array
@@ -41,12 +41,16 @@ def make_executor(
     updating: bool = False,
     label: str = "",
 ) -> AnyExecutor:
-    """What runs a schedule: in stages where its types do not say all sizes.
+    """What runs a schedule: in stages where its types do not say all sizes, in blocks of rows where
+    there are many.
 
     Args:
         label: names it in a record of tiers.
     """
-    stages = Stages() if all(t.is_static for t in types) else split(schedule, types)
+    if all(t.is_static for t in types):
+        blocked = in_blocks(schedule, types, wanted, context, updating=updating, label=label)
+        return blocked or Executor(schedule, types, wanted, context, updating=updating, label=label)
+    stages = split(schedule, types)
     if not stages.turns:
         return Executor(schedule, types, wanted, context, updating=updating, label=label)
     return StagedExecutor(schedule, types, stages, wanted, context, updating, label)
@@ -83,46 +87,7 @@ def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
     return stages
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some steps of a schedule as a schedule of its own.
-
-    Attributes:
-        given: for each slot of the part that it does not compute, the slot of the whole.
-        made: slots of the whole that it computes and others need, in the order of its fetches.
-    """
-
-    schedule: Schedule
-    given: Mapping[int, int]
-    made: Sequence[int]
-    types: list[TensorType]
-
-
-def part_of(
-    whole: Schedule, types: Sequence[TensorType], steps: Sequence[Step], wanted: Iterable[int]
-) -> Part:
-    """Steps as a schedule whose other inputs are fed and whose ``wanted`` slots are fetched."""
-    number: dict[int, int] = {}
-    for step in steps:
-        for slot in (*step.inputs, *step.outputs):
-            number.setdefault(slot, len(number))
-    own = {slot for step in steps for slot in step.outputs}
-    made = [slot for slot in dict.fromkeys(wanted) if slot in own]
-    inner = Schedule(
-        slots=[whole.slots[slot] for slot in number],
-        steps=[
-            Step(s.node, tuple(number[i] for i in s.inputs), tuple(number[o] for o in s.outputs))
-            for s in steps
-        ],
-        feeds={whole.slots[slot]: n for slot, n in number.items() if slot not in own},
-        fetches=[number[slot] for slot in made],
-        rewritten=whole.rewritten,
-    )
-    given = {n: slot for slot, n in number.items() if slot not in own}
-    return Part(inner, given, made, [types[slot] for slot in number])
-
-
-class StagedExecutor:
+class StagedExecutor(PartsExecutor):
     """Runs a schedule in stages; as `Executor` for who calls it."""
 
     def __init__(
@@ -135,27 +100,17 @@ class StagedExecutor:
         updating: bool,
         label: str,
     ) -> None:
-        self.schedule = schedule
-        self.types = types
-        self.tier: RanTier = "reference"
+        super().__init__(schedule, types, context)
         self.turns = stages.turns
         self._rest_steps = stages.rest
-        self._context = context
-        ends = [s for s in (*schedule.fetches, *schedule.writes.values()) if s is not None]
+        self._ends = ends_of(schedule)
         later = [s for step in (*stages.turns, *stages.rest) for s in step.inputs]
-        self._ends = ends
         self._make = lambda part, types, stage: make_executor(
             part.schedule, types, wanted, context, updating=updating, label=f"{label}/{stage}"
         )
-        self.first = part_of(schedule, types, stages.first, [*later, *ends])
+        self.first = part_of(schedule, types, stages.first, [*later, *self._ends])
         self._first = self._make(self.first, self.first.types, "first")
         self._rests: dict[tuple, tuple[Part, AnyExecutor]] = {}
-        self._running: AnyExecutor | None = None
-
-    @property
-    def interpreter(self) -> Interpreter:
-        """The reference tier, of the whole."""
-        return Interpreter(self.schedule, self.types, self._context.executions)
 
     def run(
         self,
@@ -165,7 +120,7 @@ class StagedExecutor:
     ) -> Values:
         """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
         values = dict(given)
-        tiers = [self._run_part(self.first, self._first, values, stream_of, cancel)]
+        first = self._run_part(self.first, self._first, values, stream_of, cancel)
         for step in self.turns:
             if cancel is not None and cancel.is_set():
                 raise Cancelled("the run was stopped")
@@ -173,46 +128,14 @@ class StagedExecutor:
             outs = call_reference(step.node, [values[s] for s in step.inputs], stream_of)
             check_values(step.node, outs, [self.types[s] for s in step.outputs])
             values.update(zip(step.outputs, outs, strict=True))
+        last = None
         if self._rest_steps:
-            tiers.append(self._run_part(*self._rest(values), values, stream_of, cancel))
-        self.tier = "compiled" if "compiled" in tiers else "reference"
+            last = self._run_part(*self._rest(values), values, stream_of, cancel)
+        self._note_tiers(first, last)
         return values
 
-    def results(self, values: Values) -> list[Any]:
-        """As `Executor.results`."""
-        given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
-
-        def result(slot: int | None) -> Any:
-            value = None if slot is None else values[slot]
-            if slot is None or value is None:
-                return None
-            if value.ndim == 0:
-                return value[()]
-            if slot not in given and slot not in self.schedule.writes.values():
-                given.add(slot)  # the next fetch of it gets a copy
-                return value
-            return np.array(value, order="C", copy=True)
-
-        return [result(slot) for slot in self.schedule.fetches]
-
-    def commit(self, values: Values, variables: Variables) -> None:
-        """Store what the last run assigned."""
-        for variable, slot in self.schedule.writes.items():
-            value = values[slot]
-            assert value is not None
-            variables.put(variable, value)
-
-    def stop(self) -> None:
-        """End a compiled run that is going on, soon."""
-        if self._running is not None:
-            self._running.stop()
-
-    def compile_now(self) -> CompiledPlan:
-        """There is no plan of the whole.
-
-        Raises:
-            RunError: always; names what finds sizes out.
-        """
+    def refuse_plan(self) -> NoReturn:
+        """Name what finds sizes out."""
         step = self.turns[0]
         raise RunError(
             f"{step.node.op.id} finds out a size when it runs, so there is no plan of the whole",
@@ -220,42 +143,19 @@ class StagedExecutor:
             hint="Fetch what comes before it.",
         )
 
-    def explain(self, explain_part: Callable[[Schedule, Sequence[TensorType]], str]) -> str:
+    def explain(self, explain_part: ExplainPart) -> str:
         """Each stage as text, as far as its sizes are known by now."""
         names = ", ".join(step.node.name for step in self.turns)
         texts = [
-            explain_part(self.first.schedule, self.first.types),
+            _explained(self._first, explain_part),
             f"then by reference, which finds out sizes: {names}",
         ]
-        for key, (part, executor) in self._rests.items():
+        for key, (_, executor) in self._rests.items():
             texts.append(f"then, for the sizes {', '.join(map(str, key))}:")
-            if isinstance(executor, StagedExecutor):
-                texts.append(executor.explain(explain_part))
-            else:
-                texts.append(explain_part(part.schedule, executor.types))
+            texts.append(_explained(executor, explain_part))
         if self._rest_steps and not self._rests:
             texts.append("then what depends on them, planned when they are known")
         return "\n\n".join(texts)
-
-    def _run_part(
-        self,
-        part: Part,
-        executor: AnyExecutor,
-        values: dict[int, np.ndarray],
-        stream_of: StreamOf,
-        cancel: threading.Event | None,
-    ) -> RanTier | None:
-        """Add what a part computes to the values; the tier, None where there is nothing to do."""
-        if not part.schedule.steps:
-            return None
-        self._running = executor
-        try:
-            inner = {n: values[slot] for n, slot in part.given.items()}
-            found = executor.results(executor.run(inner, stream_of, cancel))
-        finally:
-            self._running = None
-        values.update((s, np.asarray(a)) for s, a in zip(part.made, found, strict=True))
-        return executor.tier
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
         """What is left, for the sizes that were found out."""
@@ -274,17 +174,21 @@ class StagedExecutor:
 
 
 def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: bool) -> str:
-    """The plan that an executor runs, or those of its stages, as text."""
+    """The plan that an executor runs, or those of its parts, as text."""
     from nodeflow.engine.inspect.explain import explain
     from nodeflow.engine.plan.plan import make_plan
 
     def explain_part(schedule: Schedule, types: Sequence[TensorType]) -> str:
         return explain(make_plan(schedule, types, without, updating=updating))
 
-    if isinstance(executor, StagedExecutor):
-        return executor.explain(explain_part)
-    return explain_part(executor.schedule, executor.types)
+    return _explained(executor, explain_part)
 
 
-AnyExecutor = Executor | StagedExecutor
+def _explained(executor: AnyExecutor, explain_part: ExplainPart) -> str:
+    if isinstance(executor, Executor):
+        return explain_part(executor.schedule, executor.types)
+    return executor.explain(explain_part)
+
+
+AnyExecutor = Executor | BlockedExecutor | StagedExecutor
 """What runs a schedule."""

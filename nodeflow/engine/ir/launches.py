@@ -38,6 +38,15 @@ class KeyWord:
 
 
 @dataclass(frozen=True)
+class FirstElement:
+    """An argument that is the number, among all that a node draws, of the first of the ``size``
+    elements that it draws here: 0 unless rows come in blocks."""
+
+    node: Node
+    size: int
+
+
+@dataclass(frozen=True)
 class StepAddress:
     """An argument that is the address of the number of the step (or execution)."""
 
@@ -64,7 +73,16 @@ class ArgumentAddress:
     at: int
 
 
-Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | LoopAddress | ArgumentAddress
+Arg = (
+    int
+    | Pointer
+    | KeyWord
+    | FirstElement
+    | StepAddress
+    | IterationAddress
+    | LoopAddress
+    | ArgumentAddress
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import Pointer
 from nodeflow.engine.ir.levels import Level, all_launches, work_of
+from nodeflow.engine.memory import size_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Node
@@ -83,12 +84,23 @@ class Plan:
         try:
             arena.reserve(self.arena_size)
         except MemoryError as error:
-            slots, types = self.schedule.slots, self.actions.types
-            inside = [s for s, a in self.allocations.items() if a.kind == "arena"]
-            own = (s for s in inside if s < len(slots))
-            largest = max(own, key=lambda s: types[s].size or 0, default=None)
+            largest = self._largest("arena")
             need = f"intermediate results need {self.arena_size / 2**30:,.1f} GiB"
             raise self.no_memory(largest, need) from error
+
+    def needs(self) -> tuple[int, Node | None]:
+        """The most bytes that a run takes at a time for what it computes, and the node that takes
+        most: intermediate results, results, new values of variables."""
+        made = [s for s, a in self.allocations.items() if a.kind in ("result", "shadow")]
+        largest = self._largest("arena", "result", "shadow")
+        node = None if largest is None else self.schedule.slots[largest].node
+        return self.arena_size + size_of(self.actions.types[s] for s in made), node
+
+    def _largest(self, *kinds: str) -> int | None:
+        """The largest storage, of those that are slots of the schedule, in memory of some kinds."""
+        types, count = self.actions.types, len(self.schedule.slots)
+        own = (s for s, a in self.allocations.items() if a.kind in kinds and s < count)
+        return max(own, key=lambda s: size_of([types[s]]), default=None)
 
     def no_memory(self, storage: int | None, need: str) -> RunError:
         """The error that names the node of a storage, the largest, where memory is not enough."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.engine.devicelib.abi import float_slot
-from nodeflow.engine.ir.launches import KernelLaunch, KeyWord, StepAddress
+from nodeflow.engine.ir.launches import FirstElement, KernelLaunch, KeyWord, StepAddress
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.rng import normal_cdf
@@ -26,7 +26,8 @@ class RandomKernel(Kernel[Random]):
             high=lowering.high,
         )  # fmt: skip
         key = KeyWord(node, 0), KeyWord(node, 1)
-        args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:])
+        first = FirstElement(node, size)
+        args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:-1], first)
         source = fill_source(lowering.distribution, type_.dtype)
         return [KernelLaunch(source, args, tasks, size * 8.0, work.group)]
 
@@ -45,7 +46,8 @@ from nodeflow.engine.devicelib.random_functions import (
 )
 
 def kernel(args, task, ntasks):
-    """args: out, n, key (two words), address of the execution, offset, scale, bounds."""
+    """args: out, n, key (two words), address of the execution, offset, scale, bounds, number of the
+    first element."""
     n = slot(args, 1)
     start, stop = n * task // ntasks, n * (task + 1) // ntasks
     out = view1(slot(args, 0) + {size} * start, stop - start, np.{dtype})
@@ -54,8 +56,9 @@ def kernel(args, task, ntasks):
     offset, scale = np.{dtype}(slot_f64(args, 5)), np.{dtype}(slot_f64(args, 6))
     below, span = slot_f64(args, 7), slot_f64(args, 8)
     low, high = slot_f64(args, 9), slot_f64(args, 10)
+    first_element = slot(args, 11)
     for i in range(out.size):
-        first, second = threefry2x32(key0, key1, np.uint32(start + i), execution)
+        first, second = threefry2x32(key0, key1, np.uint32(first_element + start + i), execution)
         out[i] = {body}
 '''
 
@@ -91,5 +94,5 @@ def fill_args(
     """
     below, above = normal_cdf(low), normal_cdf(high)
     numbers = (offset, scale, below, above - below, low, high)
-    slots = [out, n, *key, execution, *(float_slot(x, "float64") for x in numbers)]
+    slots = [out, n, *key, execution, *(float_slot(x, "float64") for x in numbers), 0]
     return slots, max(1, -(-n // TASK_ELEMENTS))

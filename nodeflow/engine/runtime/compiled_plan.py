@@ -22,6 +22,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import (
     Arg,
     ArgumentAddress,
+    FirstElement,
     IterationAddress,
     KernelLaunch,
     KeyWord,
@@ -53,12 +54,14 @@ class Table:
     Attributes:
         cells: for each storage, (args of a launch, position, bytes to add) where its address goes.
         keys: (args of a launch, position, which word of which node's random key).
+        firsts: (args of a launch, position, which node's first element).
         loops: for each loop, in the program's order, its iteration number and its iterations.
     """
 
     program: Program
     cells: dict[int, list[tuple[np.ndarray, int, int]]]
     keys: list[tuple[np.ndarray, int, KeyWord]]
+    firsts: list[tuple[np.ndarray, int, FirstElement]]
     loops: list[np.ndarray]
 
     def bind(self, storage: int, address: int) -> None:
@@ -70,6 +73,8 @@ class Table:
         """Set the keys of all nodes that draw random numbers."""
         for args, at, key in self.keys:
             args[at] = stream_of(key.node).key[key.word]
+        for args, at, first in self.firsts:
+            args[at] = stream_of(first.node).first(first.size)
 
 
 def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
@@ -136,13 +141,15 @@ class _Layout:
 
     def table(self) -> Table:
         program = self._builder.build()
-        table = Table(program, defaultdict(list), [], self._loops)
+        table = Table(program, defaultdict(list), [], [], self._loops)
         for number, at, arg, counter in self._open:
             args = program.args(number)
             if isinstance(arg, Pointer):
                 table.cells[arg.storage].append((args, at, arg.offset))
             elif isinstance(arg, KeyWord):
                 table.keys.append((args, at, arg))
+            elif isinstance(arg, FirstElement):
+                table.firsts.append((args, at, arg))
             elif isinstance(arg, LoopAddress):
                 args[at] = self._keyed[arg.key]
             elif isinstance(arg, ArgumentAddress):

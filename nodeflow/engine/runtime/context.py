@@ -36,6 +36,7 @@ class RunContext:
         variables: the values of the graph's variables.
         arena: memory for intermediate results.
         without: ids of the rewrites that are switched off.
+        memory: bytes that the values of a run may take; None: as much as is free.
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
@@ -49,8 +50,10 @@ class RunContext:
         threads: int | None,
         without: frozenset[str] = frozenset(),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
+        memory: int | None = None,
     ) -> None:
         self._graph = graph
+        self.memory = memory
         self._seed = seed
         self.threads = threads
         self.without = without

@@ -1,0 +1,244 @@
+"""Cuts a schedule into passes over the rows, and into what runs once before and between them.
+
+A step that treats rows alone runs on the rows of a cell. One that joins rows runs on a cell too,
+and the results of cells are joined (`joins`), if what it reads is large; otherwise the rows that it
+reads are kept, and it runs once, on all of them. So does what mixes rows in another way, and what
+has an effect. What comes after a join waits for all cells: it has a *level*, the number of passes
+that must be over before it begins. A later pass computes again what it needs of an earlier one,
+unless that is kept anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nodeflow.engine.blocks.grid import Grid, grid_for
+from nodeflow.engine.blocks.joins import JOINED
+from nodeflow.engine.blocks.row_pass import DoesNotFit, RowPass, Whole
+from nodeflow.engine.interpreter import peak_of
+from nodeflow.engine.parts import Part, ends_of, part_of
+from nodeflow.engine.rows import MIXED, RowFlow, Rows, analyse
+from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+SMALL = 64
+"""Rows of so many bytes are kept for what joins them, which then has the bits of a run without
+blocks: a loss, a hit, the scores of a few classes."""
+MOST_MISFITS = 16
+"""So many steps may turn out to need all rows; a graph with more of them runs whole."""
+DRAWS = frozenset(("random_uniform_like", "random_uniform", "random_normal", "truncated_normal"))
+"""Random ops that draw one number for each element, in order."""
+
+
+@dataclass
+class Stage:
+    """What runs once, and then the pass over the rows that needs it.
+
+    Attributes:
+        sizes: steps that need of values with rows no more than their shapes.
+        once: steps that run once.
+        rows: the pass, if something is left to do with rows.
+    """
+
+    sizes: list[Step] = field(default_factory=list)
+    once: Part | None = None
+    rows: RowPass | None = None
+
+
+@dataclass
+class Cut:
+    """A schedule in stages.
+
+    Attributes:
+        flow: what becomes of rows in it.
+        constants: values that follow from the shapes, by slot.
+    """
+
+    schedule: Schedule
+    types: Sequence[TensorType]
+    flow: RowFlow
+    grid: Grid
+    stages: list[Stage]
+    constants: dict[int, np.ndarray]
+
+
+def cut(schedule: Schedule, types: Sequence[TensorType]) -> Cut | None:
+    """A schedule in stages; None where it has few rows, or nothing treats rows alone."""
+    batches = _batches(schedule, types)
+    if not batches:
+        return None
+    flow = analyse(schedule, types, dict.fromkeys(batches, 0))
+    once: set[int] = set()
+    while len(once) <= MOST_MISFITS:
+        cutter = _Cutter(schedule, types, flow, once)
+        stages = cutter.stages()
+        passes = [stage.rows for stage in stages if stage.rows is not None]
+        peaks = [peak_of(each.schedule, each.whole_types)[0] for each in passes]
+        grid = grid_for(flow.number, max(peaks, default=0) / flow.number)
+        if grid is None:
+            return None
+        try:
+            for each in passes:
+                for height in grid.heights:
+                    each.types_for(height)
+        except DoesNotFit as problem:
+            index = next(i for i, s in enumerate(schedule.steps) if s is problem.step)
+            if index in once:
+                return None
+            once.add(index)
+        else:
+            return Cut(schedule, types, flow, grid, stages, cutter.constants)
+    return None
+
+
+def _batches(schedule: Schedule, types: Sequence[TensorType]) -> list[int]:
+    """Slots of the feeds that have the most rows, preferably of those of any number of rows."""
+    fed = [(t, slot) for t, slot in schedule.feeds.items() if types[slot].ndims]
+    free = [(t, slot) for t, slot in fed if not t.type.has_rank or t.type.shape[0] is None]
+    numbers = [types[slot].shape[0] or 0 for _, slot in free or fed]
+    most = max(numbers, default=0)
+    return [slot for _, slot in free or fed if types[slot].shape[0] == most] if most > 1 else []
+
+
+class _Cutter:
+    """The state of one cut.
+
+    Args:
+        once: indices of steps that need all rows, whatever the analysis says.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        flow: RowFlow,
+        once: Collection[int],
+    ) -> None:
+        self.schedule, self.types, self.flow = schedule, types, flow
+        self.maker = {slot: step for step in schedule.steps for slot in step.outputs}
+        self.constants: dict[int, np.ndarray] = {}
+        self.once: dict[int, list[Step]] = {}
+        self.sizes: dict[int, list[Step]] = {}
+        self.joins: dict[int, dict[int, tuple[Step, str]]] = {}
+        self.in_cells: set[int] = set()
+        """Slots that cells compute row by row."""
+        self.level = [0] * len(schedule.slots)
+        self._after: dict[Node, int] = {}
+        for index, step in enumerate(schedule.steps):
+            self._place(index, step, index in once)
+
+    # ---- what each step is --------------------------------------------------------------------
+
+    def _has_rows(self, slot: int) -> bool:
+        return isinstance(self.flow.states[slot], Rows)
+
+    def _place(self, index: int, step: Step, once: bool) -> None:
+        node = step.node
+        after = max((self._after.get(n, 0) for n in node.control_inputs), default=0)
+        level = max((self.level[s] for s in step.inputs), default=0)
+        level = max(level, after)
+        pure = not (node.op.stateful or node.op.counted or node.op.random or is_assign(node))
+        if pure and self._follow_from_sizes(step):
+            return
+        if not once and self._treats_rows(step):
+            self.in_cells.update(step.outputs)
+            self._after[node] = level + 1
+        elif not once and (kind := self._join(index, step)):
+            self.joins.setdefault(level, {})[index] = step, kind
+            level += 1
+            self._after[node] = level
+        elif not once and pure and self._needs_sizes(index, step):
+            whole = [s for s in step.inputs if not self._has_rows(s)]
+            made = [s for s in whole if s in self.maker and s not in self.constants]
+            level = max([after, *(self.level[s] + 1 for s in made)])
+            self.sizes.setdefault(level, []).append(step)
+            self._after[node] = level
+        else:
+            level = max([level, *(self.level[s] + (s in self.in_cells) for s in step.inputs)])
+            self.once.setdefault(level, []).append(step)
+            self._after[node] = level
+        for slot in step.outputs:
+            self.level[slot] = level
+
+    def _follow_from_sizes(self, step: Step) -> bool:
+        """Note the values of a step that shapes tell."""
+        arrays = [self.types[s].array for s in step.outputs]
+        found = [array for array in arrays if array is not None]
+        if not step.outputs or len(found) < len(arrays):
+            return False
+        self.constants.update(zip(step.outputs, found, strict=True))
+        return True
+
+    def _treats_rows(self, step: Step) -> bool:
+        """Whether each row of its outputs needs that row only."""
+        node = step.node
+        if not step.outputs or not all(map(self._has_rows, step.outputs)):
+            return False
+        if node.op.stateful or node.op.counted or is_assign(node):
+            return False
+        if not node.op.random:
+            return True
+        state = self.flow.states[step.outputs[0]]
+        together = isinstance(state, Rows) and state.axis == 0 and state.plain
+        return node.op.id in DRAWS and together
+
+    def _join(self, index: int, step: Step) -> str:
+        """How the results of cells make that of all rows; empty where it needs all rows."""
+        joins = self.flow.joins.get(index, ())
+        if len(joins) != 1 or not joins[0].final or len(step.outputs) != 1:
+            return ""
+        op = step.node.op
+        if joins[0].kind not in JOINED or op.stateful or op.counted or op.random:
+            return ""
+        read = dict.fromkeys(s for s in step.inputs if self._has_rows(s))
+        if sum(map(self._row_bytes, read)) <= SMALL:
+            return ""
+        return joins[0].kind
+
+    def _row_bytes(self, slot: int) -> float:
+        type_ = self.types[slot]
+        return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize / self.flow.number
+
+    def _needs_sizes(self, index: int, step: Step) -> bool:
+        """Whether it needs of values that have rows no more than their shapes."""
+        if index in self.flow.joins or not any(map(self._has_rows, step.inputs)):
+            return False
+        states = [self.flow.states[s] for s in step.outputs]
+        return not any(s is MIXED or isinstance(s, Rows) for s in states)
+
+    # ---- stages -------------------------------------------------------------------------------
+
+    def stages(self) -> list[Stage]:
+        """All stages, in order."""
+        schedule, ends = self.schedule, ends_of(self.schedule)
+        rows: dict[int, dict[int, None]] = {}
+        for steps in self.once.values():
+            for slot in (s for step in steps for s in step.inputs if s in self.in_cells):
+                rows.setdefault(self.level[slot], {})[slot] = None
+        for slot in (s for s in ends if s in self.in_cells):
+            rows.setdefault(self.level[slot], {})[slot] = None
+        whole = Whole(schedule, self.types, self.flow, self.maker)
+        kept = {slot for slot in range(len(self.types)) if self._has_rows(slot)} - self.in_cells
+        last = max([0, *self.once, *self.sizes, *rows, *self.joins])
+        found = []
+        for level in range(last + 1):
+            stage = Stage(self.sizes.get(level, []))
+            if steps := self.once.get(level):
+                stage.once = part_of(schedule, self.types, steps, self._wanted(steps, ends))
+            targets, joins = list(rows.get(level, ())), self.joins.get(level, {})
+            if targets or joins:
+                stage.rows = RowPass(whole, frozenset(kept), targets, joins)
+                kept.update(targets)
+            found.append(stage)
+        return found
+
+    def _wanted(self, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
+        """What others need of some steps."""
+        inside = set(map(id, steps))
+        others = (step for step in self.schedule.steps if id(step) not in inside)
+        return {*ends, *(slot for step in others for slot in step.inputs)}

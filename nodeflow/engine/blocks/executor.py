@@ -1,0 +1,222 @@
+"""Runs a schedule in blocks of rows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from nodeflow.engine.blocks import grid
+from nodeflow.engine.blocks.cut import Cut, Stage, cut
+from nodeflow.engine.blocks.joins import JOINED, Kept, Total, rows_of
+from nodeflow.engine.blocks.row_pass import RowPass
+from nodeflow.engine.executor import Executor
+from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
+from nodeflow.engine.memory import require, size_of
+from nodeflow.engine.parts import ExplainPart, PartsExecutor
+from nodeflow.engine.rows import Rows
+from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+
+def in_blocks(
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    wanted: Tier,
+    context: RunContext,
+    *,
+    updating: bool = False,
+    label: str = "",
+) -> BlockedExecutor | None:
+    """What runs a schedule of known sizes in blocks; None where it is to run whole.
+
+    A training step runs whole unless there is a limit of memory.
+    """
+    if updating and context.memory is None:
+        return None
+    if size_of(types) <= grid.WHOLE_BYTES:
+        return None
+    found = cut(schedule, types)
+    return found and BlockedExecutor(found, wanted, context, updating=updating, label=label)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What runs the cells of one height.
+
+    Attributes:
+        sizes: what it is given that follows from its sizes.
+    """
+
+    executor: Executor
+    sizes: Mapping[int, np.ndarray]
+
+
+class BlockedExecutor(PartsExecutor):
+    """Runs a schedule in blocks of rows; as `Executor` for who calls it."""
+
+    def __init__(
+        self, found: Cut, wanted: Tier, context: RunContext, *, updating: bool, label: str
+    ) -> None:
+        super().__init__(found.schedule, found.types, context)
+        self.cut = found
+
+        def executor(schedule: Schedule, types: Sequence[TensorType], name: str) -> Executor:
+            place = f"{label}/{name}"
+            return Executor(schedule, types, wanted, context, updating=updating, label=place)
+
+        self._once: dict[int, Executor] = {}
+        self._cells: dict[int, dict[int, _Cell]] = {}
+        for number, stage in enumerate(found.stages):
+            if stage.once is not None:
+                once = executor(stage.once.schedule, stage.once.types, f"once {number}")
+                self._once[number] = once
+            if stage.rows is not None:
+                cells = self._cells[number] = {}
+                for height in found.grid.heights:
+                    types = stage.rows.types_for(height)
+                    inner = executor(stage.rows.schedule, types, f"rows {number} of {height}")
+                    cells[height] = _Cell(inner, stage.rows.sizes_for(types))
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> Values:
+        """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
+        values = dict(given)
+        values.update((slot, array.copy()) for slot, array in self.cut.constants.items())
+        tiers: list[RanTier | None] = []
+        for number, stage in enumerate(self.cut.stages):
+            for step in stage.sizes:
+                inputs = [self._shape_of(s, values) for s in step.inputs]
+                outs = call_reference(step.node, inputs, stream_of)
+                check_values(step.node, outs, [self.types[s] for s in step.outputs])
+                values.update(zip(step.outputs, outs, strict=True))
+            if stage.once is not None:
+                once = self._once[number]
+                tiers.append(self._run_part(stage.once, once, values, stream_of, cancel))
+            if stage.rows is not None:
+                tiers += self._run_rows(number, stage.rows, values, stream_of, cancel)
+        self._note_tiers(*tiers)
+        return values
+
+    def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
+        """A value, or, where it has rows, an array of its shape that takes no memory."""
+        if not isinstance(self.cut.flow.states[slot], Rows):
+            return values[slot]
+        type_ = self.types[slot]
+        return np.broadcast_to(np.zeros((), numpy_dtype(type_.dtype)), type_.shape)  # type: ignore[arg-type]
+
+    def _run_rows(
+        self,
+        number: int,
+        rows: RowPass,
+        values: dict[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> set[RanTier | None]:
+        """One pass over the rows: adds what it makes to the values; the tiers of its cells."""
+        flow = self.cut.flow
+        totals = [self._total(target.slot, target.join) for target in rows.targets]
+        tiers: set[RanTier | None] = set()
+        begun: set[int] = set()
+        for start, stop in self.cut.grid:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the run was stopped")
+            cell = self._cells[number][stop - start]
+            inner = dict(cell.sizes)
+            for part in rows.given:
+                if part.rows is not None:
+                    array = values[part.slot]
+                    inner[part.number] = rows_of(array, part.rows, flow.number, start, stop)
+                elif not part.sizes:
+                    inner[part.number] = values[part.slot]
+            self._running = cell.executor
+            try:
+                streams = _StreamsOfRows(stream_of, start, stop - start)
+                # What is recorded and replayed keeps its tier through all cells of a run.
+                kept = self._context.tiers is not None and stop - start in begun
+                found = cell.executor.run(inner, streams, cancel, keep_tier=kept)
+                for target, total in zip(rows.targets, totals, strict=True):
+                    value = found[target.number]
+                    assert value is not None
+                    total.add(value, start, stop)
+            finally:
+                self._running = None
+            begun.add(stop - start)
+            tiers.add(cell.executor.tier)
+        for target, total in zip(rows.targets, totals, strict=True):
+            values[target.slot] = total.result()
+        return tiers
+
+    def _total(self, slot: int, join: str) -> Total:
+        """What the cells' results go into.
+
+        Raises:
+            RunError: there is not enough memory for all rows of it; names the node.
+        """
+        type_, number = self.types[slot], self.cut.flow.number
+        if join:
+            return JOINED[join](type_, number)
+        state = self.cut.flow.states[slot]
+        assert isinstance(state, Rows)
+        try:
+            require(size_of([type_]))
+            return Kept(type_, state, number)
+        except MemoryError as error:
+            node = self.schedule.slots[slot].node.name
+            raise RunError(
+                f"not enough memory for all rows of its result, {type_}: {error}", node=node
+            ) from error
+
+    def refuse_plan(self) -> NoReturn:
+        """Say how many rows there are."""
+        rows = self.cut.grid
+        raise RunError(
+            f"{rows.number:,} rows run in {rows.cells} blocks, so there is no plan of the whole",
+            hint="Feed fewer rows.",
+        )
+
+    def explain(self, explain_part: ExplainPart) -> str:
+        """What runs once and what a cell runs, in order."""
+        rows, texts = self.cut.grid, []
+        for number, stage in enumerate(self.cut.stages):
+            if stage.sizes:
+                names = ", ".join(step.node.name for step in stage.sizes)
+                texts.append(f"once, from sizes alone: {names}")
+            if stage.once is not None:
+                once = self._once[number]
+                texts.append("once:\n" + explain_part(once.schedule, once.types))
+            if stage.rows is not None:
+                cell = self._cells[number][rows.height].executor
+                title = f"{rows.number:,} rows in {rows.cells} blocks of {rows.height:,}"
+                texts.append(f"{title}{_ends(stage)}:\n{explain_part(cell.schedule, cell.types)}")
+        return "\n\n".join(texts)
+
+
+def _ends(stage: Stage) -> str:
+    """What a pass keeps and joins, in words."""
+    assert stage.rows is not None
+    slots, words = stage.rows.schedule.slots, []
+    for target in stage.rows.targets:
+        name = slots[target.number].name
+        words.append(f"{target.join} of {name}" if target.join else f"rows of {name}")
+    return f" ({', '.join(words)})" if words else ""
+
+
+class _StreamsOfRows:
+    """The random streams of nodes for some rows: each draws what it would draw for them in all."""
+
+    def __init__(self, stream_of: StreamOf, start: int, rows: int) -> None:
+        self._stream_of, self._start, self._rows = stream_of, start, rows
+
+    def __call__(self, node: Node) -> Any:
+        return self._stream_of(node).of_rows(self._start, self._rows)

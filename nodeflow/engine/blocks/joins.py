@@ -1,0 +1,106 @@
+"""How the results of cells make that of all rows, in the order of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from nodeflow.engine.rows import Rows
+from nodeflow.graph.types import TensorType, number_kind, numpy_dtype
+
+
+class Total(Protocol):
+    """What cells are added to, one after the other."""
+
+    def add(self, part: np.ndarray, start: int, stop: int) -> None:
+        """Add what the cell of these rows gives; its memory may be used again afterwards."""
+        ...
+
+    def result(self) -> np.ndarray:
+        """Of all rows."""
+        ...
+
+
+class Kept:
+    """The rows themselves, each in its place."""
+
+    def __init__(self, type_: TensorType, rows: Rows, number: int) -> None:
+        self._rows, self._number = rows, number
+        self._whole = np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+
+    def add(self, part: np.ndarray, start: int, stop: int) -> None:
+        place = _apart(self._whole, self._rows, self._number)
+        place[_cell(self._rows, start, stop)] = _apart(part, self._rows, stop - start)
+
+    def result(self) -> np.ndarray:
+        return self._whole
+
+
+class Folded:
+    """A sum, or the largest or smallest.
+
+    Floats are added up in float64: there may be many cells, and each has been rounded once.
+    """
+
+    def __init__(self, type_: TensorType, fold: Callable[[Any, Any], Any], *, wide: bool) -> None:
+        self._dtype, self._fold = numpy_dtype(type_.dtype), fold
+        self._wide = _wide(self._dtype) if wide else self._dtype
+        self._total: np.ndarray | None = None
+
+    def add(self, part: np.ndarray, start: int, stop: int) -> None:
+        if self._total is None:
+            self._total = np.array(part, self._wide)
+            return
+        with np.errstate(all="ignore"):
+            self._total = np.asarray(self._fold(self._total, part.astype(self._wide, copy=False)))
+
+    def result(self) -> np.ndarray:
+        assert self._total is not None
+        with np.errstate(all="ignore"):
+            return self._total.astype(self._dtype, copy=False)
+
+
+class Averaged(Folded):
+    """A mean: of those of the cells, weighted by their rows."""
+
+    def __init__(self, type_: TensorType, number: int) -> None:
+        super().__init__(type_, np.add, wide=True)
+        self._number = number
+
+    def add(self, part: np.ndarray, start: int, stop: int) -> None:
+        share = self._wide.type((stop - start) / self._number)
+        with np.errstate(all="ignore"):
+            super().add(part.astype(self._wide) * share, start, stop)
+
+
+JOINED: dict[str, Callable[[TensorType, int], Total]] = {
+    "sum": lambda type_, number: Folded(type_, np.add, wide=True),
+    "mean": Averaged,
+    "max": lambda type_, number: Folded(type_, np.maximum, wide=False),
+    "min": lambda type_, number: Folded(type_, np.minimum, wide=False),
+}
+"""What joins each kind of `engine.rows.Join` that is made of cells; the others need all rows."""
+
+
+def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -> np.ndarray:
+    """Some rows of an array of all, without a copy where they lie together."""
+    part = _apart(array, rows, number)[_cell(rows, start, stop)]
+    size = rows.size(stop - start)
+    return part.reshape(*array.shape[: rows.axis], size, *array.shape[rows.axis + 1 :])
+
+
+def _apart(array: np.ndarray, rows: Rows, number: int) -> np.ndarray:
+    """The array with the axis of the rows as three, the second of which is the rows."""
+    before, after = array.shape[: rows.axis], array.shape[rows.axis + 1 :]
+    return array.reshape(*before, rows.outer, number, rows.inner, *after)
+
+
+def _cell(rows: Rows, start: int, stop: int) -> tuple[slice, ...]:
+    return (*[slice(None)] * (rows.axis + 1), slice(start, stop))
+
+
+def _wide(dtype: np.dtype) -> np.dtype:
+    kind = number_kind(dtype)
+    return np.dtype(np.float64 if kind == "f" else np.complex128 if kind == "c" else dtype)

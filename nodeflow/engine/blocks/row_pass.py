@@ -1,0 +1,225 @@
+"""One pass over the rows: the steps that treat rows alone, as a schedule for the rows of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.engine.rows import COUNTED, RowFlow, Rows
+from nodeflow.engine.schedule.schedule import Schedule, Step
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.runtime_attributes import RuntimeAttributes
+
+
+class DoesNotFit(Exception):
+    """A step has another shape on the rows of a cell than it should."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a cell is given.
+
+    Attributes:
+        number: its slot in the pass.
+        slot: that of the whole.
+        rows: where the rows are of which it gets its own; None: it gets all.
+        sizes: it gets what follows from the sizes of a cell, not of the whole.
+    """
+
+    number: int
+    slot: int
+    rows: Rows | None = None
+    sizes: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a cell gives.
+
+    Attributes:
+        number: its slot in the pass.
+        slot: that of the whole.
+        join: how cells make it; empty: its rows are kept.
+    """
+
+    number: int
+    slot: int
+    join: str = ""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The schedule of all rows: its types, what becomes of rows in it, and who makes a slot."""
+
+    schedule: Schedule
+    types: Sequence[TensorType]
+    flow: RowFlow
+    maker: Mapping[int, Step]
+
+
+class RowPass:
+    """The steps of one pass.
+
+    Args:
+        whole: what it is a part of.
+        kept: slots with rows of which all are there before it begins.
+        rows: slots whose rows it is to keep.
+        joins: steps that join rows, and how.
+    """
+
+    def __init__(
+        self,
+        whole: Whole,
+        kept: AbstractSet[int],
+        rows: Sequence[int],
+        joins: Mapping[int, tuple[Step, str]],
+    ) -> None:
+        self._whole = whole
+        self._kept = kept
+        self.schedule = Schedule(rewritten=())
+        self.given: list[Given] = []
+        self._number: dict[tuple[int, str], int] = {}
+        wanted = [*rows, *(step.outputs[0] for step, _ in joins.values())]
+        steps = self._steps(wanted, [step for step, _ in joins.values()])
+        self._own = {slot for step in steps for slot in step.outputs}
+        for step in steps:
+            inputs = [self._input(step, place) for place in range(len(step.inputs))]
+            outputs = [self._new(slot) for slot in step.outputs]
+            self.schedule.steps.append(Step(step.node, tuple(inputs), tuple(outputs)))
+        self.steps = steps
+        self.targets = [Target(self._number[slot, ""], slot) for slot in rows]
+        for step, kind in joins.values():
+            slot = step.outputs[0]
+            self.targets.append(Target(self._number[slot, ""], slot, kind))
+        self.schedule.fetches = [target.number for target in self.targets]
+
+    def _steps(self, wanted: Sequence[int], joins: Sequence[Step]) -> list[Step]:
+        """What the pass computes, in the order of the whole."""
+        maker, states = self._whole.maker, self._whole.flow.states
+        order = {id(step): index for index, step in enumerate(self._whole.schedule.steps)}
+        found: dict[int, Step] = {}
+        stack = [*joins, *(maker[slot] for slot in wanted)]
+        while stack:
+            step = stack.pop()
+            if order[id(step)] in found:
+                continue
+            found[order[id(step)]] = step
+            for slot in step.inputs:
+                if isinstance(states[slot], Rows) and slot not in self._kept:
+                    stack.append(maker[slot])
+        return [found[index] for index in sorted(found)]
+
+    def _input(self, step: Step, place: int) -> int:
+        """The number of what a step reads."""
+        slot = step.inputs[place]
+        state = self._whole.flow.states[slot]
+        if slot in self._own:
+            return self._number[slot, ""]
+        if isinstance(state, Rows):
+            return self._give(slot, "rows", rows=state)
+        if gives_sizes(step, place) and self._whole.types[slot].array is not None:
+            return self._give(slot, "sizes", sizes=True)
+        if (rows := self._whole.flow.sliced.get(slot)) is not None:
+            return self._give(slot, "rows", rows=rows)
+        return self._give(slot, "whole")
+
+    def _give(self, slot: int, way: str, rows: Rows | None = None, sizes: bool = False) -> int:
+        if (slot, way) not in self._number:
+            number = self._new(slot, way)
+            self.given.append(Given(number, slot, rows, sizes))
+            made = self._whole.schedule.slots[slot]
+            # One for each way: feeds have their tensors as keys.
+            self.schedule.feeds[Tensor(made.node, made.index, made.type)] = number
+        return self._number[slot, way]
+
+    def _new(self, slot: int, way: str = "") -> int:
+        number = self._number[slot, way] = len(self.schedule.slots)
+        self.schedule.slots.append(self._whole.schedule.slots[slot])
+        return number
+
+    # ---- the rows of a cell -------------------------------------------------------------------
+
+    @property
+    def whole_types(self) -> list[TensorType]:
+        """The types of its slots for all rows."""
+        found: list[TensorType] = [None] * len(self._number)  # type: ignore[list-item]
+        for (slot, _), number in self._number.items():
+            found[number] = self._whole.types[slot]
+        return found
+
+    def types_for(self, height: int) -> list[TensorType]:
+        """The types of its slots for so many rows.
+
+        Raises:
+            DoesNotFit: a step has another shape on so many rows than it should.
+        """
+        types: list[TensorType] = [None] * len(self.schedule.slots)  # type: ignore[list-item]
+        for given in self.given:
+            types[given.number] = self._given_type(given, height)
+        for step, original in zip(self.schedule.steps, self.steps, strict=True):
+            try:
+                inputs = [types[s] for s in step.inputs]
+                outs = infer_types(step.node.op, inputs, step.node.attrs, step.node.name)
+            except GraphError:
+                raise DoesNotFit(original) from None
+            for number, slot, out in zip(step.outputs, original.outputs, outs, strict=True):
+                if out.shape != self._cell_type(slot, height).shape:
+                    raise DoesNotFit(original)
+                types[number] = out
+        return types
+
+    def sizes_for(self, types: Sequence[TensorType]) -> dict[int, np.ndarray]:
+        """What a cell is given that follows from its sizes, by number."""
+        arrays = {g.number: types[g.number].array for g in self.given if g.sizes}
+        return {number: array for number, array in arrays.items() if array is not None}
+
+    def _given_type(self, given: Given, height: int) -> TensorType:
+        if given.sizes:
+            return self._sizes(given.slot, height)
+        type_ = self._whole.types[given.slot].with_value(None)
+        return type_ if given.rows is None else _cut(type_, given.rows, height)
+
+    def _cell_type(self, slot: int, height: int) -> TensorType:
+        state = self._whole.flow.states[slot]
+        type_ = self._whole.types[slot]
+        return _cut(type_, state, height) if isinstance(state, Rows) else type_
+
+    def _sizes(self, slot: int, height: int) -> TensorType:
+        """The type, with what is known of its elements, of what follows from sizes.
+
+        Raises:
+            DoesNotFit: it does not follow from the sizes of a cell.
+        """
+        state = self._whole.flow.states[slot]
+        step = self._whole.maker.get(slot)
+        if isinstance(state, Rows):
+            return _cut(self._whole.types[slot].with_value(None), state, height)
+        if state is not COUNTED or step is None or self._whole.types[slot].array is None:
+            return self._whole.types[slot]
+        inputs = [self._sizes(s, height) for s in step.inputs]
+        try:
+            outs = infer_types(step.node.op, inputs, step.node.attrs, step.node.name)
+        except GraphError:
+            raise DoesNotFit(step) from None
+        return outs[step.outputs.index(slot)]
+
+
+def gives_sizes(step: Step, place: int) -> bool:
+    """Whether an input stands for an attribute, which a cell needs for its own rows."""
+    op = step.node.op
+    return isinstance(op, RuntimeAttributes) and place >= len(op.data(step.inputs))
+
+
+def _cut(type_: TensorType, rows: Rows, height: int) -> TensorType:
+    shape = list(type_.shape)
+    shape[rows.axis] = rows.size(height)
+    return type_.with_shape(shape)

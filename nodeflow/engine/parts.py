@@ -1,0 +1,176 @@
+"""Parts of a schedule as schedules of their own, and the base of what runs a schedule in parts.
+
+Values are in single-assignment form, so a part takes what others have made as its feeds and gives
+what they need as its fetches. What is assigned is stored when every part has succeeded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import numpy as np
+
+from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
+from nodeflow.engine.runtime.context import RanTier, RunContext
+from nodeflow.engine.schedule.schedule import Schedule, Step
+from nodeflow.engine.variables import Variables
+from nodeflow.graph.types import TensorType
+
+if TYPE_CHECKING:
+    from nodeflow.engine.runtime.compiled_plan import CompiledPlan
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some steps of a schedule as a schedule of its own.
+
+    Attributes:
+        given: for each slot of the part that it does not compute, the slot of the whole.
+        made: slots of the whole that it computes and others need, in the order of its fetches.
+    """
+
+    schedule: Schedule
+    given: Mapping[int, int]
+    made: Sequence[int]
+    types: list[TensorType]
+
+
+def part_of(
+    whole: Schedule, types: Sequence[TensorType], steps: Sequence[Step], wanted: Iterable[int]
+) -> Part:
+    """Steps as a schedule whose other inputs are fed and whose ``wanted`` slots are fetched."""
+    number: dict[int, int] = {}
+    for step in steps:
+        for slot in (*step.inputs, *step.outputs):
+            number.setdefault(slot, len(number))
+    own = {slot for step in steps for slot in step.outputs}
+    made = [slot for slot in dict.fromkeys(wanted) if slot in own]
+    inner = Schedule(
+        slots=[whole.slots[slot] for slot in number],
+        steps=[
+            Step(s.node, tuple(number[i] for i in s.inputs), tuple(number[o] for o in s.outputs))
+            for s in steps
+        ],
+        feeds={whole.slots[slot]: n for slot, n in number.items() if slot not in own},
+        fetches=[number[slot] for slot in made],
+        rewritten=whole.rewritten,
+    )
+    given = {n: slot for slot, n in number.items() if slot not in own}
+    return Part(inner, given, made, [types[slot] for slot in number])
+
+
+def ends_of(schedule: Schedule) -> list[int]:
+    """Slots that are fetched or assigned."""
+    return [s for s in (*schedule.fetches, *schedule.writes.values()) if s is not None]
+
+
+ExplainPart = Callable[[Schedule, Sequence[TensorType]], str]
+"""The plan of a part as text."""
+
+
+class RunsPart(Protocol):
+    """What runs a part: an `Executor`, or again something in parts."""
+
+    @property
+    def tier(self) -> RanTier: ...
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> Values: ...
+
+    def results(self, values: Values) -> list[Any]: ...
+
+    def stop(self) -> None: ...
+
+
+class PartsExecutor:
+    """Base of what runs a schedule in parts; as `Executor` for who calls it.
+
+    Attributes:
+        tier: compiled if a part of the last run was.
+    """
+
+    def __init__(
+        self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
+    ) -> None:
+        self.schedule = schedule
+        self.types = types
+        self.tier: RanTier = "reference"
+        self._context = context
+        self._running: RunsPart | None = None
+
+    def _note_tiers(self, *tiers: RanTier | None) -> None:
+        """Note in which tiers the parts of a run were."""
+        self.tier = "compiled" if "compiled" in tiers else "reference"
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The reference tier, of the whole."""
+        return Interpreter(self.schedule, self.types, self._context.executions)
+
+    def compile_now(self) -> CompiledPlan:
+        """There is no plan of the whole.
+
+        Raises:
+            RunError: always; says why.
+        """
+        self.refuse_plan()
+
+    def refuse_plan(self) -> NoReturn:
+        """Raise a RunError that says why there is no plan of the whole."""
+        raise NotImplementedError
+
+    def results(self, values: Values) -> list[Any]:
+        """As `Executor.results`."""
+        given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
+
+        def result(slot: int | None) -> Any:
+            value = None if slot is None else values[slot]
+            if slot is None or value is None:
+                return None
+            if value.ndim == 0:
+                return value[()]
+            if slot not in given and slot not in self.schedule.writes.values():
+                given.add(slot)  # the next fetch of it gets a copy
+                return value
+            return np.array(value, order="C", copy=True)
+
+        return [result(slot) for slot in self.schedule.fetches]
+
+    def commit(self, values: Values, variables: Variables) -> None:
+        """Store what the last run assigned."""
+        for variable, slot in self.schedule.writes.items():
+            value = values[slot]
+            assert value is not None
+            variables.put(variable, value)
+
+    def stop(self) -> None:
+        """End a compiled run that is going on, soon."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _run_part(
+        self,
+        part: Part,
+        executor: RunsPart,
+        values: dict[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> RanTier | None:
+        """Add what a part computes to the values; the tier, None where there is nothing to do."""
+        if not part.schedule.steps:
+            return None
+        self._running = executor
+        try:
+            inner = {n: values[slot] for n, slot in part.given.items()}
+            found = executor.results(executor.run(inner, stream_of, cancel))
+        finally:
+            self._running = None
+        values.update((s, np.asarray(a)) for s, a in zip(part.made, found, strict=True))
+        return executor.tier

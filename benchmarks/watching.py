@@ -9,7 +9,7 @@ distributions and points on its nodes. Meanwhile the window's user pans, sixty e
 frame is measured from the event being posted to its paint being flushed.
 
 Beside steps a second stands the processor time of a step, of the window and of all processes: on a
-machine that others use, that one can be compared. With ``--memory`` a small set is trained for so
+machine that others use, that one can be compared. With ``--memory`` the example is trained for so
 many epochs in the window, and the memory of both processes is read as it goes on; copies of the
 past have 4 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
 """
@@ -120,7 +120,7 @@ def headless(path: Path, seconds: float) -> Measured:
 class Watching(Desk):
     """The window on the example, training."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hear: Callable[[object], None] | None = None) -> None:
         self.rate = Rate()
         self.window = make_window(Settings(path.parent / "window.ini"))
         self.window.resize(1920, 1080)
@@ -129,6 +129,8 @@ class Watching(Desk):
         self.paints = Paints()
         self.canvas.installEventFilter(self.paints)
         self.window.link.training.connect(self.rate.take)
+        if hear is not None:
+            self.window.link.training.connect(hear)
         self.window.link.start()
         self.window.files.load(path)
         self.wait(lambda: self.window.link.state == "idle")
@@ -186,9 +188,8 @@ class Watching(Desk):
 
 
 def memory(folder: Path, epochs: int) -> None:
-    """Megabytes of the window and of its processes over many epochs of a small set."""
-    os.environ.setdefault("NODEFLOW_HISTORY_MB", "4")
-    desk = Watching(graph(folder, name="spirals", epochs=epochs))
+    """Megabytes of the window and of its processes over many epochs."""
+    os.environ.setdefault("NODEFLOW_HISTORY_MB", "16")
     done: list[events.Done] = []
     ended: list[int] = [0]
 
@@ -198,11 +199,11 @@ def memory(folder: Path, epochs: int) -> None:
         elif isinstance(message, events.Epoch):
             ended[0] = message.epoch
 
-    desk.window.link.training.connect(take)
+    desk = Watching(graph(folder, epochs=epochs), take)
     rows: list[tuple[int, float, float]] = []
     while not done:
         desk.idle(0.1)
-        if done or ended[0] >= len(rows) * epochs / EACH:
+        if ended[0] >= len(rows) * epochs / EACH:
             own, *others = (resident_bytes(pid) / 1e6 for pid in family(os.getpid()))
             rows.append((ended[0], own, sum(others)))
             row = {"case": "memory", "epoch": ended[0]}

@@ -11,7 +11,7 @@ frame is measured from the event being posted to its paint being flushed.
 Beside steps a second stands the processor time of a step, of the window and of all processes: on a
 machine that others use, that one can be compared. With ``--memory`` the example is trained for so
 many epochs in the window, and the memory of both processes is read as it goes on; copies of the
-past have 4 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
+past have 16 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
 """
 
 from __future__ import annotations

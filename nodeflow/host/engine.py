@@ -35,6 +35,7 @@ from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.event_files import TrainingEventFiles
 from nodeflow.host.gradient_checking import GradientChecking
 from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.live_edits import LiveEdits
@@ -98,6 +99,7 @@ class Engine(TrainingRequests):
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
         self._runs = KeptRuns()
+        self._event_files = TrainingEventFiles(self._send)
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
         self._override = p.Override()

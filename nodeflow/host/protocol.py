@@ -34,6 +34,7 @@ from nodeflow.host.messages.files import CancelPredictions as CancelPredictions
 from nodeflow.host.messages.files import DownloadData as DownloadData
 from nodeflow.host.messages.files import Downloaded as Downloaded
 from nodeflow.host.messages.files import DownloadProgress as DownloadProgress
+from nodeflow.host.messages.files import EventFilesWritten as EventFilesWritten
 from nodeflow.host.messages.files import Predict as Predict
 from nodeflow.host.messages.files import Predicted as Predicted
 from nodeflow.host.messages.files import PredictedRows as PredictedRows
@@ -241,6 +242,9 @@ class Train:
         file: of the document, by which its run is known; empty where it has none.
         branch: go on from before this step, from 1, of the training that ran last, or of
             ``branch_run``, a kept run.
+        event_folder: where it writes event files for TensorBoard, in a folder of its own; empty for
+            nowhere.
+        title: what the document is called, for the name of that folder.
     """
 
     request: int
@@ -249,6 +253,8 @@ class Train:
     file: str = ""
     branch: int | None = None
     branch_run: str = ""
+    event_folder: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -532,6 +538,7 @@ Message = (
     | GradientsChecked
     | DownloadProgress
     | Downloaded
+    | EventFilesWritten
     | Printed
     | Failed
     | Died

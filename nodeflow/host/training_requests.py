@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.changed_variable import change_variable
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.event_files import TrainingEventFiles
 from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.opened_runs import OpenedRuns
@@ -65,6 +66,7 @@ class TrainingRequests:
     _epochs_done: int
     _progress: ProgressBatcher
     _runs: KeptRuns
+    _event_files: TrainingEventFiles
     _opened_runs: OpenedRuns
     _rewinder: Rewinder
     _views: WatchedViews
@@ -107,6 +109,7 @@ class TrainingRequests:
             done = self._run_training(variables, begun, request)
         finally:
             self._edits.close()
+            self._event_files.end()
             self._runs.end()
             self._progress.flush()
             self._take_variables()
@@ -162,6 +165,7 @@ class TrainingRequests:
             taken=self._take_edit,
         )
         events = self._runs.watch(session, training, events, task, request, keeping)
+        events = self._event_files.watch(session, training, events, request, self._trained_values)
         self._doctor = Doctor(training, by_reference(task, self._session))
         for event in self._doctor.examined(events):
             if isinstance(event, Done):
@@ -191,6 +195,10 @@ class TrainingRequests:
                         self._show_progress(last)
                 self._show_views(last)
         raise AssertionError("a training ends with Done")
+
+    def _trained_values(self) -> Mapping[str, np.ndarray]:
+        """The variables of the training as it is."""
+        return {} if self._session is None else self._session.variables
 
     def _take_edit(self, variant: Variant) -> None:
         """The training goes on with an edit, from the next step on."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodeflow.engine.session import Session
+from nodeflow.errors import FileProblem
 from nodeflow.graph.graph import Graph
 from nodeflow.ops.summaries import messages
 from nodeflow.summary import hparams
@@ -100,33 +102,82 @@ def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
 
 
 def watched(
-    session: Session, training: Training, events: Iterator[Event], files: EventFiles
+    session: Session,
+    training: Training,
+    events: Iterator[Event],
+    files: EventFiles,
+    *,
+    variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
+    lost: Callable[[FileProblem], None] | None = None,
 ) -> Generator[Event, None, None]:
-    """The events of a training, written to event files; raises what they raise, and `FileProblem`
-    where those cannot be written."""
-    began, status = time.time(), hparams.SUCCESS
+    """The events of a training, written to event files.
+
+    Args:
+        variables: gives those of the training as it is, where edits reach it; default: those of the
+            session.
+        lost: gets why the files cannot be written any more, and the training goes on without.
+
+    Raises:
+        FileProblem: they cannot be written, and there is no `lost`.
+    """
+    writing = _Writing(session, training, files, variables or (lambda: session.variables), lost)
     try:
         for event in events:
-            if isinstance(event, Started):
-                metrics = [m.key for m in training.measured()]
-                files.begin(files.folder.name, began, settings_of(session, training), metrics)
-                files.graph(session.graph)
-            elif isinstance(event, Resumed):
-                began -= event.seconds
-            elif isinstance(event, Steps):
-                files.scalars(LOSS, _steps(event, began))
-            elif isinstance(event, Epoch):
-                _write_epoch(files, event, began + event.seconds)
-                variables = dict(session.variables.items())
-                files.variables(event.steps, began + event.seconds, variables)
-            elif isinstance(event, Diverged):
-                status = hparams.FAILURE
+            writing.write(lambda event=event: writing.take(event))
             yield event
     finally:
         close = getattr(events, "close", None)
         if close is not None:
             close()
-        files.end(status, time.time())
+        writing.write(writing.end)
+
+
+@dataclass
+class _Writing:
+    """What one training writes."""
+
+    session: Session
+    training: Training
+    files: EventFiles
+    variables: Callable[[], Mapping[str, np.ndarray]]
+    lost: Callable[[FileProblem], None] | None
+    began: float = field(default_factory=time.time)
+    status: int = hparams.SUCCESS
+    is_lost: bool = False
+
+    def write(self, action: Callable[[], None]) -> None:
+        """Write something, unless that failed before."""
+        if self.is_lost:
+            return
+        try:
+            action()
+        except FileProblem as error:
+            if self.lost is None:
+                raise
+            self.is_lost = True
+            self.lost(error)
+
+    def take(self, event: Event) -> None:
+        """Write what an event says."""
+        files = self.files
+        if isinstance(event, Started):
+            metrics = [m.key for m in self.training.measured()]
+            settings = settings_of(self.session, self.training)
+            files.begin(files.folder.name, self.began, settings, metrics)
+            files.graph(self.session.graph)
+        elif isinstance(event, Resumed):
+            self.began -= event.seconds
+        elif isinstance(event, Steps):
+            files.scalars(LOSS, _steps(event, self.began))
+        elif isinstance(event, Epoch):
+            when = self.began + event.seconds
+            _write_epoch(files, event, when)
+            files.variables(event.steps, when, dict(self.variables().items()))
+        elif isinstance(event, Diverged):
+            self.status = hparams.FAILURE
+
+    def end(self) -> None:
+        self.files.end(self.status, time.time())
 
 
 def _steps(event: Steps, began: float) -> Iterator[tuple[int, float, float]]:

@@ -82,3 +82,15 @@ class DownloadProgress:
 class Downloaded:
     request: int
     folder: str
+
+
+@dataclass(frozen=True)
+class EventFilesWritten:
+    """The training that begins writes event files into a folder of its own.
+
+    Attributes:
+        problem: why it does not, or no longer does; empty if it does.
+    """
+
+    folder: str
+    problem: str = ""

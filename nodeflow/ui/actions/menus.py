@@ -61,7 +61,14 @@ SHOWN_DATA: tuple[Any, ...] = (
     *("data_test", "data_validation", "data_train", SEPARATOR),
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
-ENGINE: tuple[Any, ...] = ("threads", "live_values", "follow_edits", SEPARATOR, "restart_engine")
+ENGINE: tuple[Any, ...] = (
+    "threads",
+    "live_values",
+    "follow_edits",
+    "event_files",
+    SEPARATOR,
+    "restart_engine",
+)
 BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
     ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),

@@ -524,6 +524,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("cancel_gradient_checks", "Cancel the gradient check", "", "x"),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
     _a(
+        "event_files",
+        "Write TensorBoard files to…",
+        "",
+        "",
+        "Each training writes a folder of event files there, while it goes on",
+    ),
+    _a(
         "follow_edits",
         "Edits reach the running training",
         "",

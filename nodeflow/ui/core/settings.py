@@ -63,6 +63,16 @@ class Settings:
         self._store.setValue("edits_reach_training", value)
 
     @property
+    def event_folder(self) -> str:
+        """Where trainings write event files for TensorBoard; empty for nowhere."""
+        value = self._store.value("event_folder", "")
+        return value if isinstance(value, str) else ""
+
+    @event_folder.setter
+    def event_folder(self, value: str) -> None:
+        self._store.setValue("event_folder", value)
+
+    @property
     def threads(self) -> int | None:
         """How many threads compute; None is as many as cores."""
         count = int(self._number("threads", 0, 0, MOST_THREADS))

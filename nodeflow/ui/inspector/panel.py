@@ -23,6 +23,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix, node_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
+from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label, line, row
@@ -31,6 +32,7 @@ from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.bounds_section import BoundsSection
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.dataset_section import DatasetSection
+from nodeflow.ui.inspector.event_files import EventFilesSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
@@ -419,6 +421,8 @@ class Inspector(QScrollArea):
         super().__init__(parent)
         self._workspace, self._theme = workspace, themes.theme
         self._page: Page | None = None
+        self.event_folder: EventFolder | None = None
+        """Shown with the training settings, if it is given."""
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -470,6 +474,11 @@ class Inspector(QScrollArea):
         self._page.node_requested.connect(self.node_requested)
         self._page.action_requested.connect(self.action_requested)
         self._page.vary_wanted.connect(self.vary_wanted)
+        training = getattr(self._page, "training", None)
+        if training is not None and self.event_folder is not None:
+            files = EventFilesSection(self.event_folder, self._theme)
+            files.choose_requested.connect(partial(self.action_requested.emit, "event_files"))
+            training.add(files)
         self.setWidget(self._page)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

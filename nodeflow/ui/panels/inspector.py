@@ -32,6 +32,7 @@ class InspectorPanel(QStackedWidget):
 def _make(context: PanelContext) -> InspectorPanel:
     pages = context.pages
     inspector = Inspector(context.workspace, context.themes)
+    inspector.event_folder = context.event_folder
     panel = InspectorPanel(inspector, pages.expansion.inspector)
     context.workspace.entered.connect(inspector.rebuild)
     inspector.node_requested.connect(context.navigator.show_node)

@@ -34,6 +34,7 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
@@ -81,6 +82,7 @@ class PanelContext:
     navigator: NodeNavigator
     expand: ExpandActions
     run: RunController
+    event_folder: EventFolder
     views: ViewWatcher
     subgraphs: SubgraphActions
     files: FileController

@@ -51,6 +51,7 @@ from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
+from nodeflow.ui.controllers.training.event_files import EventFileActions
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
@@ -68,6 +69,7 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
+from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
@@ -258,6 +260,8 @@ class MainWindow(QMainWindow):
         self.run = RunController(
             workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
         )
+        self.event_folder = EventFolder(link, settings, self)
+        EventFileActions(self, self.event_folder, settings, messages, actions)
         self.op_marks = OpMarks(workspace, link, canvas, self.run.show_again)
         weights = self.files.weights
         self.engine_notices = EngineNotices(
@@ -328,6 +332,7 @@ class MainWindow(QMainWindow):
             navigator=self.navigator,
             expand=self.expand,
             run=self.run,
+            event_folder=self.event_folder,
             views=self.view_watcher,
             subgraphs=self.subgraphs,
             files=self.files,

@@ -66,6 +66,8 @@ class EngineLink(QObject, EngineRequests):
     """The events of a training (`nodeflow.train.events`), in their order."""
     edits = Signal(object)
     """EditState: how far edits are that are to reach the training."""
+    event_files = Signal(object)
+    """EventFilesWritten: a training writes them, or no longer does."""
     download = Signal(object)
     """DownloadProgress, Downloaded, and Failed of a download."""
     predictions = Signal(object)
@@ -109,6 +111,8 @@ class EngineLink(QObject, EngineRequests):
         self.tier = ""
         self.threads = 0
         self.has_trained = False
+        self.event_folder = ""
+        """Where trainings write event files for TensorBoard; empty for nowhere."""
         self.edit_state = p.EditState()
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
@@ -353,7 +357,8 @@ class EngineLink(QObject, EngineRequests):
         self._trainings.append(request)
         path = self._workspace.root.path
         file = str(path.resolve()) if path else ""
-        self._send(p.Train(request, resume, keep, file, branch, branch_run))
+        board = {"event_folder": self.event_folder, "title": self._workspace.title}
+        self._send(p.Train(request, resume, keep, file, branch, branch_run, **board))
         return request
 
     def keep_weights(self, path: str) -> None:
@@ -618,6 +623,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.GradientsChecked: EngineLink._on_gradients,
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,
+    p.EventFilesWritten: lambda link, message: link.event_files.emit(message),
     p.DownloadProgress: EngineLink._on_download,
     p.Downloaded: EngineLink._on_download,
     p.Failed: EngineLink._on_failed,

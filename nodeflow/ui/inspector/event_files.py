@@ -1,0 +1,60 @@
+"""Event files for TensorBoard in the training settings: where they go, and what writes them now."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QToolButton
+
+from nodeflow.ui.core.event_folder import EventFolder
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.widgets import ElidedLabel, button, label, row
+from nodeflow.ui.inspector.sections import Section
+
+CHOOSE = "Write TensorBoard files to…"
+
+
+class EventFilesSection(Section):
+    """A button that chooses a folder; with one, the folder and what is written there.
+
+    ``choose_requested``: the user wants to choose a folder.
+    """
+
+    choose_requested = Signal()
+
+    def __init__(self, folder: EventFolder, theme: Theme) -> None:
+        super().__init__("TENSORBOARD")
+        self._folder = folder
+        self.place = ElidedLabel("")
+        self.remove = QToolButton()
+        self.remove.setIcon(icon("x", theme, "ink_muted", 14))
+        self.remove.setToolTip("Write no more TensorBoard files")
+        self.remove.setAccessibleName("Write no TensorBoard files")
+        self.remove.clicked.connect(self._on_removed)
+        self.line = row(self.place, self.remove)
+        self.line.setStretch(0, 1)
+        self.rows.addLayout(self.line)
+        self.choose = button(CHOOSE, "link", self.choose_requested.emit)
+        self.choose.setProperty("flush", "true")
+        self.add(self.choose)
+        self.state = label("", "caption", wrap=True)
+        self.add(self.state)
+        folder.changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the folder as it is now."""
+        path, writing = self._folder.path, self._folder.writing
+        self.place.setText(path)
+        self.place.setToolTip(plain_tip(path))
+        self.place.setVisible(bool(path))
+        self.remove.setVisible(bool(path))
+        self.choose.setText("Another folder…" if path else CHOOSE)
+        text = "Each training writes a folder of its own there."
+        self.state.setText(f"Writing {writing}" if writing else text)
+        self.state.setVisible(bool(path or writing))
+
+    @Slot()
+    def _on_removed(self) -> None:
+        self._folder.choose("")

@@ -35,6 +35,12 @@ class Environment:
         self.stderr.write(visible(text) + "\n")
         self.stderr.flush()
 
+    def show_progress(self, what: str, part: float) -> None:
+        """Show on one line of a terminal how far something is that takes long; "" is its end."""
+        line = f"{what}: {100 * part:.0f} %" if what else ""
+        self.stderr.write(f"\r\x1b[K{visible(line)}")
+        self.stderr.flush()
+
     @property
     def interactive(self) -> bool:
         """Whether standard error is a terminal, on which a progress bar can redraw its line."""

@@ -7,6 +7,7 @@ with the limit of `file_reading`, before memory is taken; pickled objects are ne
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,17 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.unpacking import unpacked
+from nodeflow.engine import mapped_rows
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.file_reading import allow, damaged_as, opened, size_of
 
 NPY_HINT = "Write it with numpy.save."
 NPZ_HINT = "Write it with numpy.savez and arrays of numbers."
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What numpy writes; other ways of packing unpack without a limit."""
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+"""Of a member of an archive: its mark, and the lengths of the name and the notes behind it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,13 @@ class Header:
     def nbytes(self) -> int:
         """Bytes of its elements."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def is_mappable(self) -> bool:
+        """Whether it is large, and lies in a file as kernels read it."""
+        plain = self.dtype.isnative and self.dtype.kind in "biuf" and bool(self.shape)
+        by_rows = not self.fortran or len(self.shape) == 1
+        return self.nbytes > mapped_rows.LARGE_BYTES and plain and by_rows
 
     @property
     def cost(self) -> int:
@@ -165,6 +178,35 @@ class Archive:
                 if stream.read(1):
                     raise ValueError(f"the array {key!r} is longer than its header says")
         return found
+
+    def map(self, key: str) -> FileMap:
+        """An array that stays in a file: in the archive, or where it is packed, in the cache.
+
+        Its header must be mappable.
+        """
+        header, member = self.header(key), self._members[key]
+        size, left = header.start + header.nbytes, member.file_size - header.start
+        if left < header.nbytes:
+            raise ValueError(f"its header announces {header.nbytes} bytes, but {left} follow")
+        if left > header.nbytes:
+            raise ValueError(f"the array {key!r} is longer than its header says")
+        if member.compress_type != zipfile.ZIP_STORED:
+            with self._open(key) as stream:
+                path, start = unpacked(self.path, key, size, stream.read), header.start
+        else:
+            path, start = self.path, self._start_of(member) + header.start
+        return FileMap(path, header.shape, header.dtype, start)
+
+    def _start_of(self, member: zipfile.ZipInfo) -> int:
+        """Where the bytes of a member that is not packed begin in the file."""
+        if member.compress_size != member.file_size or member.flag_bits & 1:
+            raise ValueError(f"{member.filename} is packed or encrypted")
+        with opened(self.path) as file:
+            file.seek(member.header_offset)
+            mark, name, notes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+        if mark != b"PK\3\4":
+            raise ValueError(f"{member.filename} is not where the list of contents says")
+        return member.header_offset + _LOCAL_HEADER.size + name + notes
 
     def _open(self, key: str) -> Any:
         member = self._members[key]

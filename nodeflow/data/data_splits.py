@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.errors import UnknownSplit
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.types import TensorType
 
 SPLITS = ("train", "validation", "test")
@@ -101,9 +101,38 @@ def joined(dataset: DataSplits) -> DataSplits:
     columns = {}
     for name in dataset.columns:
         parts = [columns[name] for columns in dataset.splits.values()]
-        first = parts[0]
-        array = np.concatenate([part.array for part in parts])
-        array = array if order is None else array[order]
-        columns[name] = Column(array, first.dtype, first.scale, first.depth)
+        columns[name] = _joined(parts) if order is None else _joined(parts).take(order)
     rows = {} if order is None else {"all": numbers[order]}
     return replace(dataset, splits={"all": columns}, rows=rows)
+
+
+def _joined(parts: list[Column]) -> Column:
+    """The rows of the splits of a column, one split after another."""
+    first = parts[0]
+    lazy = [part for part in parts if isinstance(part, LazyColumn)]
+    if len(lazy) < len(parts):
+        array = np.concatenate([part.array for part in parts])
+        return Column(array, first.dtype, first.scale, first.depth)
+    read, edges = lazy[0].read, np.cumsum([0, *map(len, lazy)])
+    numbers = np.concatenate([part.numbers for part in lazy])
+    if any(part.read is not read for part in lazy):
+        read, numbers = _Readers(lazy, edges), np.arange(edges[-1])
+    row, stored = first.array.shape[1:], first.array.dtype.name
+    return LazyColumn(read, numbers, row, stored, first.dtype, first.scale)
+
+
+class _Readers:
+    """Reads rows of columns that lie in different files, numbered one column after another."""
+
+    def __init__(self, parts: list[LazyColumn], edges: np.ndarray) -> None:
+        self.parts, self.edges = parts, edges
+
+    def __call__(self, which: np.ndarray) -> np.ndarray:
+        first = self.parts[0].array
+        rows = np.empty((len(which), *first.shape[1:]), first.dtype)
+        owner = np.searchsorted(self.edges, which, side="right") - 1
+        for number, part in enumerate(self.parts):
+            here = owner == number
+            if here.any():
+                rows[here] = part.stored(which[here] - self.edges[number])
+        return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import struct
 import zlib
@@ -11,6 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.unpacking import unpacked
+from nodeflow.engine import mapped_rows
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.errors import SurfaceText
 from nodeflow.file_reading import allow, opened, size_of
 
@@ -44,6 +48,50 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
             raise _wrong_size(path, shape, left)
         allow(count, path)
         return np.frombuffer(file.read(count), np.uint8).reshape(shape)
+
+
+def map_idx(path: Path, rank: int) -> FileMap | None:
+    """The array in an IDX file as one that stays in the file; packed ones are unpacked once.
+
+    None if it is small (`mapped_rows.LARGE_BYTES`), so that it is better read.
+
+    Raises:
+        As `read_idx`; DataError: there is no room to unpack it.
+    """
+    start = 4 + 4 * rank
+    with opened(path) as file:
+        head = file.read(start)
+        is_packed = head[:2] == GZIP_MAGIC
+        if is_packed:
+            file.seek(0)
+            head = _head_of_packed(path, file, start)
+        shape = _shape(path, head, rank)
+        count = math.prod(shape)
+        if count <= mapped_rows.LARGE_BYTES:
+            return None
+        if is_packed:
+            file.seek(0)
+            path = _unpacked_file(path, file, start + count)
+        elif size_of(file) - start != count:
+            raise _wrong_size(path, shape, size_of(file) - start)
+    return FileMap(path, shape, np.dtype(np.uint8), start)
+
+
+def _head_of_packed(path: Path, file: BinaryIO, start: int) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(file.read(1 << 12), start)
+    except zlib.error as error:
+        raise _damaged(path, f"it cannot be unpacked ({error})") from error
+
+
+def _unpacked_file(path: Path, file: BinaryIO, size: int) -> Path:
+    try:
+        with gzip.open(file) as stream:
+            return unpacked(path, "idx", size, stream.read)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(path, f"it cannot be unpacked ({error})") from error
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _shape(path: Path, head: bytes, rank: int) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.mapped_rows import FileMap, MappedRows
 from nodeflow.errors import DataError
 from nodeflow.graph.types import TensorType, dtype_name, numpy_dtype
 
@@ -163,6 +164,12 @@ class LazyColumn(Column):
         object.__setattr__(self, "numbers", numbers)
 
     @property
+    def mapped(self) -> MappedRows | None:
+        """The rows in a mapped file from which kernels may gather, by ``numbers``; None where rows
+        have to be read first."""
+        return self.read if isinstance(self.read, MappedRows) and self.read.is_direct else None
+
+    @property
     def nbytes(self) -> int:
         """Bytes held in memory: those of the row numbers."""
         return self.numbers.nbytes
@@ -184,6 +191,26 @@ class LazyColumn(Column):
     def __reduce__(self) -> tuple:
         row, stored = self.array.shape[1:], self.array.dtype.name
         return LazyColumn, (self.read, self.numbers, row, stored, self.dtype, self.scale)
+
+
+def mapped_column(
+    file: FileMap,
+    dtype: str,
+    scale: float | None = None,
+    columns: tuple[int, int] | None = None,
+) -> LazyColumn:
+    """All rows of a mapped array as a column, whose elements are converted to ``dtype``.
+
+    Args:
+        dtype: narrower ones round, as numpy's ``astype`` does.
+        scale: factor for every element.
+        columns: which elements of the last axis are meant, as (first, last); None: all.
+    """
+    stored = file.array.dtype
+    widened = scale is not None or np.can_cast(stored, numpy_dtype(dtype), "safe")
+    read = MappedRows(file, stored.name if widened else dtype, columns)
+    numbers = np.arange(len(file.array))
+    return LazyColumn(read, numbers, read.array.shape[1:], read.dtype, dtype, scale)
 
 
 def _check(stored: np.ndarray, dtype: str, scale: float | None, depth: int | None) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 
@@ -48,6 +49,7 @@ def main() -> None:
 
     threads = int(sys.argv[3]) or None
     output.redirect(lambda text: send(Printed(text)))
+    activity.show_progress_by(Progress(lambda text: send(Printed(text))))
     prober = Prober()
     UserOp.ask_for_types = prober.infer
     engine = Engine(send, threads, prober)
@@ -59,6 +61,22 @@ def main() -> None:
         engine.work()
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)
+
+
+class Progress:
+    """Writes how far something is that takes long, at each further tenth."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._tenths = -1
+
+    def __call__(self, what: str, part: float) -> None:
+        tenths = int(10 * part)
+        if what and tenths > self._tenths:
+            self._write(f"{what}: {tenths}0 %")
+        elif not what and self._tenths >= 0:
+            self._write("done")
+        self._tenths = tenths if what else -1
 
 
 def _read(connection: Connection, receive, shutdown) -> None:

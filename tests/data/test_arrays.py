@@ -11,6 +11,7 @@ from nodeflow.data.catalog import all_rows, dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.sources import npy_file
 from nodeflow.data.survey import dataset_statistics, survey
+from nodeflow.engine import mapped_rows
 from nodeflow.graph.types import TensorType
 
 RNG = np.random.default_rng(5)
@@ -35,7 +36,7 @@ def table(tmp_path):
 @pytest.mark.parametrize("bound", [0, 1 << 30], ids=["lazy", "in memory"])
 def test_the_last_column_may_be_the_label(table, monkeypatch, bound):
     path, array = table
-    monkeypatch.setattr(npy_file, "LAZY_BYTES", bound)
+    monkeypatch.setattr(mapped_rows, "LARGE_BYTES", bound)
     npy_file._open.cache_clear()
     source, features = f"npy:{path}", array[:, :3].astype(np.float32)
     assert open_dataset(source).split("train")["features"].lazy == (bound == 0)

@@ -14,7 +14,8 @@ from PIL import Image
 import nodeflow as nf
 from nodeflow.data.catalog import all_rows, dataset_columns, open_dataset, pinned_options, row_texts
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.pictures.files import Look, PictureReader, list_pictures, look_of, read_pixels
+from nodeflow.data.pictures.files import PictureReader, list_pictures
+from nodeflow.data.pictures.pixels import Look, look_of, read_pixels
 from nodeflow.data.survey import dataset_statistics, survey
 from nodeflow.engine.columns import Column
 from nodeflow.engine.runtime import staging

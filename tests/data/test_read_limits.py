@@ -19,7 +19,7 @@ from nodeflow.cli.values import read_feed
 from nodeflow.data.catalog import dataset_columns, open_dataset, source_at
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.idx import read_idx
-from nodeflow.data.pictures.files import Look, look_of, read_pixels
+from nodeflow.data.pictures.pixels import Look, look_of, read_pixels
 from nodeflow.data.survey import survey
 from nodeflow.data.tables import dialect
 from nodeflow.errors import FileProblem, NodeflowError, ReadRefused

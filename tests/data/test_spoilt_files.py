@@ -19,7 +19,7 @@ from nodeflow.cli.values import read_feed
 from nodeflow.data.array_files import opened_npz, read_npy
 from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.idx import read_idx
-from nodeflow.data.pictures.files import Look, look_of, read_pixels
+from nodeflow.data.pictures.pixels import Look, look_of, read_pixels
 from nodeflow.data.survey import survey
 from nodeflow.document.edit import commands
 from nodeflow.document.io.embedded_graph import load_picture, with_text_in_png, with_text_in_svg

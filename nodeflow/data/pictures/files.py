@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache as once
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
@@ -20,8 +21,9 @@ import numpy as np
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.pictures.opening import allow_pixels, opened_picture
-from nodeflow.errors import DataError, NodeflowError
+from nodeflow.data.pictures.decoding import Decoders
+from nodeflow.data.pictures.pixels import Look, read_pixels
+from nodeflow.errors import DataError
 from nodeflow.file_reading import allow
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ BATCH_BYTES = 5
 """What a number of a batch takes: as a byte and as float32."""
 READERS = 4
 """Threads that decode pictures; decoding lets other threads run."""
+WORTH_PROCESSES = 2000
+"""Pictures from which processes decode them: with threads, Python's lock lets one at a time open
+files."""
 CHECKED_AT_ONCE = 256
-MOST_SIDE = 64
-"""The longer side where no size is given and pictures are larger."""
 
 
 @dataclass(frozen=True)
@@ -187,110 +190,6 @@ def _inside(place: Path, reach: DocumentFolder | None, changed: int, moment: int
 # ---- reading ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a picture becomes.
-
-    Attributes:
-        fit: how a picture of other proportions becomes the size: stretch, crop or pad.
-    """
-
-    height: int
-    width: int
-    rgb: bool
-    fit: str = "stretch"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.height, self.width, 3 if self.rgb else 1
-
-
-def look_of(path: Path) -> tuple[int, int, bool]:
-    """Height, width and whether it has colours, from the header of a picture.
-
-    Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        DataFormatError: it is no picture.
-    """
-    try:
-        with opened_picture(path) as image:
-            allow_pixels(image, path)  # the camera's notes may stand behind the pixels
-            width, height = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # lies on its side
-                width, height = height, width
-            return height, width, image.mode not in ("1", "L", "LA", "I", "I;16", "F")
-    except NodeflowError:
-        raise
-    except Exception as error:
-        raise _broken(path, error) from error
-
-
-def default_size(height: int, width: int) -> tuple[int, int]:
-    """The size of a picture, scaled down to at most `MOST_SIDE` pixels a side."""
-    share = min(1.0, MOST_SIDE / max(height, width))
-    return max(1, round(height * share)), max(1, round(width * share))
-
-
-def read_pixels(path: Path, look: Look) -> np.ndarray:
-    """The pixels of a picture, uint8 (height, width, channels).
-
-    Transparent parts are white. Pictures are turned as their camera says.
-
-    Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        DataFormatError: it is no picture, or damaged.
-    """
-    from PIL import Image, ImageOps
-
-    size = (look.width, look.height)
-    mode = "RGB" if look.rgb else "L"
-    try:
-        with opened_picture(path) as image:
-            image.draft(mode, (2 * look.width, 2 * look.height))  # JPEG decodes at a smaller size
-            allow_pixels(image, path)
-            turned = ImageOps.exif_transpose(image)
-            flat = _flat(turned, mode)
-            if flat.size != size:
-                way = Image.Resampling.BILINEAR
-                if look.fit == "crop":
-                    flat = ImageOps.fit(flat, size, way)
-                elif look.fit == "pad":
-                    flat = ImageOps.pad(flat, size, way)
-                else:
-                    flat = flat.resize(size, way)
-            return np.asarray(flat, np.uint8).reshape(look.shape)
-    except NodeflowError:
-        raise
-    except Exception as error:
-        raise _broken(path, error) from error
-
-
-def _flat(image, mode: str):  # type: ignore[no-untyped-def]
-    """The picture without transparency, 8 bits for each channel."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits
-        grey = np.asarray(image, np.float64)
-        image = Image.fromarray((grey / 257).clip(0, 255).astype(np.uint8))
-    if image.mode == mode:
-        return image
-    if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        ground = Image.new("RGBA", clear.size, "white")
-        image = Image.alpha_composite(ground, clear)
-    return image.convert(mode)
-
-
-def _broken(path: Path, error: Exception) -> DataFormatError:
-    reason = str(error)
-    text = f"{path} is damaged: {reason}"
-    if isinstance(error, MemoryError):
-        return DataFormatError(f"{path} takes more memory than there is")
-    if not isinstance(error, OSError) or "cannot identify" in reason or not reason:
-        text = f"{path} is damaged or not a picture"
-    return DataFormatError(text, hint="Replace it, or move it out of the folder.")
-
-
 def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
     """The error of each picture that cannot be read, and None for those that can, one by one."""
 
@@ -341,10 +240,12 @@ class PictureReader:
         return out
 
     def _read(self, numbers: list[int]) -> Iterable[np.ndarray]:
-        paths = map(self.listing.path, numbers)
+        paths = [self.listing.path(number) for number in numbers]
         read = partial(read_pixels, look=self.look)
         if len(numbers) < 2 * READERS:
             return map(read, paths)
+        if len(self.listing) >= WORTH_PROCESSES and (decoders := _decoders()).are_ready:
+            return decoders.read(paths, self.look)
         return _threads().map(read, paths, chunksize=8)
 
     def _keep(self, number: int, pixels: np.ndarray) -> None:
@@ -364,6 +265,11 @@ class PictureReader:
 
 
 _pool: list[ThreadPoolExecutor] = []
+
+
+@once
+def _decoders() -> Decoders:
+    return Decoders(max(1, os.cpu_count() or 1))
 
 
 def _threads() -> ThreadPoolExecutor:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.data.pictures.files import Listing, default_size, list_pictures, look_of
+from nodeflow.data.pictures.files import Listing, list_pictures
+from nodeflow.data.pictures.pixels import default_size, look_of
 from nodeflow.data.survey_types import HEAD_ROWS, MOST_LISTED, ColumnSurvey, Guess, Survey
 from nodeflow.errors import DataError
 

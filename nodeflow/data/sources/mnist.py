@@ -18,9 +18,10 @@ import numpy as np
 from nodeflow.data.array_files import opened_npz
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.idx import read_idx
+from nodeflow.data.idx import map_idx, read_idx
 from nodeflow.data.source import Location, Published, RemoteFile, Source
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn, mapped_column
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.errors import SurfaceText
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -155,7 +156,7 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
     arrays = _embedded_arrays() if place.kind == "embedded" else _full_arrays(place.folder)
     splits = {
         name: {
-            "images": Column(images, scale=1 / 255 if scale else 1.0),
+            "images": _images(images, 1 / 255 if scale else 1.0),
             "labels": Column(digits, depth=CLASSES)
             if labels == "one_hot"
             else Column(digits, dtype="int64"),
@@ -171,6 +172,12 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
         classes={"labels": tuple(str(digit) for digit in range(CLASSES))},
         images={"images": (SIDE, SIDE)},
     )
+
+
+def _images(images: np.ndarray | LazyColumn, scale: float) -> Column:
+    if isinstance(images, np.ndarray):
+        return Column(images, scale=scale)
+    return LazyColumn(images.read, images.numbers, (PIXELS,), scale=scale)
 
 
 def _look(kind: str, folder: Path) -> Place:
@@ -190,7 +197,8 @@ def _file(folder: Path, name: str) -> Path | None:
     return None
 
 
-Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+Arrays = dict[str, tuple[np.ndarray | LazyColumn, np.ndarray]]
+"""Split -> images, as bytes or in a file, and class numbers."""
 
 
 def _full_arrays(folder: Path) -> Arrays:
@@ -208,33 +216,47 @@ def _read_full(stamps: tuple[tuple[str, int, int], ...]) -> Arrays:
     """The splits from four files; time and size invalidate the cache for a changed file."""
     paths = [Path(path) for path, _, _ in stamps]
     try:
-        train_images, test_images = read_idx(paths[0], 3), read_idx(paths[2], 3)
+        train_images, test_images = _images_in(paths[0]), _images_in(paths[2])
         train_labels, test_labels = read_idx(paths[1], 1), read_idx(paths[3], 1)
     except OSError as error:
         raise DataNotFound(f"MNIST cannot be read: {error}") from error
-    _check(paths[0], train_images, paths[1], train_labels, at_least=VALIDATION + 1)
-    _check(paths[2], test_images, paths[3], test_labels, at_least=1)
-    train_images = train_images.reshape(-1, PIXELS)
+    _check(paths[0], len(train_images), paths[1], train_labels, at_least=VALIDATION + 1)
+    _check(paths[2], len(test_images), paths[3], test_labels, at_least=1)
+    rows = len(train_labels)
     return {
-        "train": (train_images[VALIDATION:], train_labels[VALIDATION:]),
-        "validation": (train_images[:VALIDATION], train_labels[:VALIDATION]),
-        "test": (test_images.reshape(-1, PIXELS), test_labels),
+        "train": (_part(train_images, VALIDATION, rows), train_labels[VALIDATION:]),
+        "validation": (_part(train_images, 0, VALIDATION), train_labels[:VALIDATION]),
+        "test": (test_images, test_labels),
     }
 
 
-def _check(
-    image_path: Path, images: np.ndarray, label_path: Path, labels: np.ndarray, at_least: int
-) -> None:
+def _part(images: np.ndarray | LazyColumn, start: int, stop: int) -> np.ndarray | LazyColumn:
+    return images[start:stop] if isinstance(images, np.ndarray) else images.part(start, stop)
+
+
+def _images_in(path: Path) -> np.ndarray | LazyColumn:
+    """The images in a file as rows of pixels: (n, 784) bytes, or a column of a large file."""
+    file = map_idx(path, 3)
+    images = read_idx(path, 3) if file is None else file.array
     if images.shape[1:] != (SIDE, SIDE):
         height, width = images.shape[1:]
-        raise DataFormatError(f"{image_path} holds images of {height} x {width}, expected 28 x 28")
-    if len(images) != len(labels):
+        raise DataFormatError(f"{path} holds images of {height} x {width}, expected 28 x 28")
+    if file is None:
+        return images.reshape(-1, PIXELS)
+    rows = FileMap(file.path, (len(images), PIXELS), images.dtype, file.start)
+    return mapped_column(rows, "float32", scale=1.0)
+
+
+def _check(
+    image_path: Path, images: int, label_path: Path, labels: np.ndarray, at_least: int
+) -> None:
+    if images != len(labels):
         raise DataFormatError(
-            f"{image_path} has {len(images)} images, but {label_path} has {len(labels)} labels"
+            f"{image_path} has {images} images, but {label_path} has {len(labels)} labels"
         )
-    if len(images) < at_least:
+    if images < at_least:
         raise DataFormatError(
-            f"{image_path} has {len(images)} images; the split needs at least {at_least}"
+            f"{image_path} has {images} images; the split needs at least {at_least}"
         )
     if labels.max() >= CLASSES:
         row = int(labels.argmax())

@@ -20,7 +20,9 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import MOST_CLASSES, SPLIT_KIND, SPLIT_OPTIONS, split_by
 from nodeflow.data.survey_types import Guess, Survey
-from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.engine import mapped_rows
+from nodeflow.engine.columns import Column, LazyColumn, mapped_column
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.file_reading import allow
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -38,14 +40,12 @@ OPTIONS = (
     SPLIT_KIND,
     *SPLIT_OPTIONS,
 )
-LAZY_BYTES = 1 << 26
-"""Larger files are read batch by batch."""
 ROW_BYTES = 24
 """What each row takes besides its elements: its numbers in the order and in the splits."""
 
 
 class Rows:
-    """Reads rows of a mapped array as float32 or bytes; the last column may be left out."""
+    """Reads rows of a mapped array that lies otherwise in its file than kernels read it."""
 
     def __init__(self, path: Path, width: int | None) -> None:
         self.path = path
@@ -123,7 +123,7 @@ def _open(source: str, file: Path, stamp: Any, given: str) -> DataSplits:
     made = {_name(array): _features(file, array, width, options)}
     labels = None
     if width is not None and options["labels"] == "number":
-        made["labels"] = Column(np.asarray(array[:, -1:], np.float32))
+        made["labels"] = Column(_last_column(file, array).astype(np.float32)[:, None])
     elif width is not None:
         labels = _labels(file, array)
         depth = int(labels.max()) + 1 if options["labels"] == "one_hot" else None
@@ -183,7 +183,9 @@ def _features(file: Path, array: np.ndarray, width: int | None, options: dict[st
         allow(len(array) * 8, file)  # with its copies in the splits
         return Column(np.asarray(array, np.float32)[:, None])
     scale = 1 / 255 if array.dtype == np.uint8 and options["scale"] and width is None else None
-    if array.nbytes > LAZY_BYTES:
+    if array.nbytes > mapped_rows.LARGE_BYTES and (found := _file_map(file, array)) is not None:
+        return mapped_column(found, "float32", scale, None if width is None else (0, width))
+    if array.nbytes > mapped_rows.LARGE_BYTES:
         stored = "uint8" if array.dtype == np.uint8 else "float32"
         every = np.arange(len(array))
         return LazyColumn(Rows(file, width), every, _row(array, width), stored, "float32", scale)
@@ -195,7 +197,7 @@ def _features(file: Path, array: np.ndarray, width: int | None, options: dict[st
 
 def _labels(file: Path, array: np.ndarray) -> np.ndarray:
     """The last column as class numbers, int64 (n,)."""
-    values = np.asarray(array[:, -1])
+    values = _last_column(file, array)
     codes = values.astype(np.int64)
     bad = (codes != values) | (codes < 0) | (codes >= MOST_CLASSES)
     if bad.any():
@@ -207,6 +209,20 @@ def _labels(file: Path, array: np.ndarray) -> np.ndarray:
     return codes
 
 
+def _last_column(file: Path, array: np.ndarray) -> np.ndarray:
+    """The elements of the last column, (n,), of which those of a large file are read in pieces."""
+    found = _file_map(file, array) if array.nbytes > mapped_rows.LARGE_BYTES else None
+    pieces = [array] if found is None else found.pieces()
+    return np.concatenate([piece[:, -1].copy() for piece in pieces])
+
+
+def _file_map(file: Path, array: np.ndarray) -> FileMap | None:
+    """The map of an array from which kernels can gather; None if it lies otherwise in its file."""
+    if not (isinstance(array, np.memmap) and array.flags.c_contiguous and array.dtype.isnative):
+        return None
+    return FileMap(file, array.shape, array.dtype, array.offset)
+
+
 def survey_npy(path: Path, limit: int | None = None) -> Survey:
     """Look at the array of a file."""
     array = mapped(path)
@@ -214,7 +230,7 @@ def survey_npy(path: Path, limit: int | None = None) -> Survey:
     if is_picture(array) or array.ndim != 2 or array.shape[1] < 2:
         task = "pictures" if is_picture(array) else "regress"
         return survey_arrays(source, path.name, {_name(array): array}, Guess(task), limit=limit)
-    label = np.asarray(array[:, -1])
+    label = _last_column(path, array)
     classes: tuple[str, ...] = ()
     guess = Guess("regress", {"labels": "number"})
     if are_classes(label):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.array_files import opened_npz
+from nodeflow.data.array_files import Header, opened_npz
 from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import SPLITS, DataSplits
@@ -31,7 +31,8 @@ from nodeflow.data.source_options import (
     split_by,
 )
 from nodeflow.data.survey_types import Guess, Survey
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, mapped_column
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import REALS, TensorType
@@ -112,14 +113,19 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
     with opened_npz(file) as archive:
         groups = _groups(file, archive.keys, options["arrays"])
         keys = [key for group in groups.values() for key in group.values()]
-        arrays = archive.read(keys, copies=2)  # in the file's order and in that of the splits
+        stays = {key for key in keys if _stays_in_file(archive.header(key), options)}
+        maps = {key: archive.map(key) for key in keys if key in stays}
+        read = [key for key in keys if key not in stays]
+        arrays = archive.read(read, copies=2)  # in the file's order and in that of the splits
     depths = {
-        stem: _depth([arrays[group[stem]] for group in groups.values()])
+        stem: _depth([arrays[group[stem]] for group in groups.values() if group[stem] in arrays])
         for stem in next(iter(groups.values()))
     }
     for split, group in groups.items():
         splits[split] = {
-            stem: _column(file, key, arrays[key], depths[stem], options)
+            stem: _mapped_column(maps[key], options)
+            if key in maps
+            else _column(file, key, arrays[key], depths[stem], options)
             for stem, key in group.items()
         }
         _check_lengths(file, group, splits[split])
@@ -207,6 +213,26 @@ def _column(
     if name == "float64" and options["floats"] == "float32":
         return Column(array.astype(np.float32))
     return Column(array, dtype=name)
+
+
+def _stays_in_file(header: Header, options: Mapping[str, Any]) -> bool:
+    """Whether rows of an array are read when they are needed; labels are counted, so all are."""
+    labels = len(header.shape) == 1 and header.dtype.kind in "iu" and options["labels"] != "stored"
+    name = _SMALL.get(header.dtype.name, header.dtype.name)
+    return header.is_mappable and not labels and name in REALS
+
+
+def _mapped_column(file: FileMap, options: Mapping[str, Any]) -> Column:
+    """As `_column`, of an array that stays in its file."""
+    stored, shape = file.array.dtype, file.array.shape
+    if stored.name == "uint8" and len(shape) > 1 and options["scale"]:
+        return mapped_column(file, "float32", scale=1 / 255)
+    if len(shape) == 1 and stored.kind == "f" and options["vectors"] == "column":
+        file = FileMap(file.path, (*shape, 1), stored, file.start)
+    name = _SMALL.get(stored.name, stored.name)
+    if name == "float64" and options["floats"] == "float32":
+        name = "float32"
+    return mapped_column(file, name)
 
 
 def _labels(file: Path, key: str, array: np.ndarray, depth: int, kind: str) -> Column:

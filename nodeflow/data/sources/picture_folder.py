@@ -15,15 +15,12 @@ from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.pictures.files import (
     ENDINGS,
-    MOST_SIDE,
     Listing,
-    Look,
     PictureReader,
-    default_size,
     folder_stamp,
     list_pictures,
-    look_of,
 )
+from nodeflow.data.pictures.pixels import MOST_SIDE, Look, default_size, look_of
 from nodeflow.data.pictures.survey import survey_pictures
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, NameList, split_by

@@ -136,8 +136,16 @@ def _make_view(context, builder, array_type, address, shape):
 @intrinsic
 def view1(typingctx, address, n, dtype):
     """Array of shape (n,) at ``address``."""
-    array_type = types.Array(dtype.dtype, 1, "C")
+    return _view1(types.Array(dtype.dtype, 1, "C"), dtype)
 
+
+@intrinsic
+def unaligned_view1(typingctx, address, n, dtype):
+    """Array of shape (n,) at an ``address`` that may be any, as elements in a file have."""
+    return _view1(types.Array(dtype.dtype, 1, "C", aligned=False), dtype)
+
+
+def _view1(array_type, dtype):
     def codegen(context, builder, sig, args):
         return _make_view(context, builder, array_type, args[0], [args[1]])
 

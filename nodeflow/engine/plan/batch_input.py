@@ -11,38 +11,58 @@ from functools import cache
 
 import numpy as np
 
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, Region, StepAddress
 from nodeflow.engine.kernels.expressions import converted, numpy_name
+from nodeflow.engine.mapped_rows import MappedRows
 from nodeflow.graph.types import HALVES, numpy_dtype
 
 FIRST, ORDER = 1, 2
 """Arguments that are set before a program runs: the number of the epoch's first step, and the
-address of the order."""
+address of the order: row numbers in `gathered_from`."""
 
 
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
     """Fill the storage ``target``, (batch_size, *row), from a column.
 
-    The caller keeps ``column.array`` alive, which must be contiguous (`contiguous`) and not lazy.
+    The caller keeps the column alive, which must be `contiguous`, and if it is lazy, mapped.
     """
-    width = math.prod(column.array.shape[1:])
-    args = (StepAddress(), 0, 0, batch_size, width, column.array.ctypes.data, Pointer(target))
+    array = gathered_from(column)
+    width = math.prod(array.shape[1:])
+    args = (StepAddress(), 0, 0, batch_size, width, array.ctypes.data, Pointer(target))
+    args = (*args, array.strides[0])
     made = (column.depth or width) * numpy_dtype(column.dtype).itemsize
-    moved = batch_size * (width * column.array.itemsize + made)
+    moved = batch_size * (width * array.itemsize + made)
     if column.depth is not None:
-        source = one_hot_source(column.array.dtype.name, column.dtype)
+        source = one_hot_source(array.dtype.name, column.dtype)
         work = batch_size * column.depth * 0.3
         return KernelLaunch(
             source, (*args, column.depth), 1, work, moved=moved, writes=(Region(target),)
         )
-    source = rows_source(column.array.dtype.name, column.dtype, column.scale is not None)
+    aligned = bool(array.flags.aligned)
+    source = rows_source(array.dtype.name, column.dtype, column.scale is not None, aligned)
     scale = () if column.scale is None else (float_slot(column.scale, column.dtype),)
     work = batch_size * (width * 0.15 + 20)
     tasks = max(1, min(8, batch_size, round(work / 5000)))
     writes = (Region(target),)
     return KernelLaunch(source, (*args, *scale), tasks, work, moved=moved, writes=writes)
+
+
+def gathered_from(column: Column) -> np.ndarray:
+    """The array that kernels gather a column's rows from: its own, or that of a mapped file."""
+    mapped = mapped_of(column)
+    return column.array if mapped is None else mapped.array
+
+
+def mapped_of(column: Column) -> MappedRows | None:
+    """The mapped file that kernels gather a column's rows from, if they do."""
+    return column.mapped if isinstance(column, LazyColumn) else None
+
+
+def order_in(column: Column, order: np.ndarray) -> np.ndarray:
+    """An order of a column's rows as one of the rows of `gathered_from`."""
+    return column.numbers[order] if isinstance(column, LazyColumn) else order
 
 
 def contiguous(column: Column) -> Column:
@@ -60,32 +80,35 @@ from nodeflow.engine.devicelib.intrinsics import {names}{functions}
 def kernel(args, task, ntasks):
     step = slot(slot(args, 0), 0) - slot(args, 1)
     order, batch, width = slot(args, 2), slot(args, 3), slot(args, 4)
-    source, target = slot(args, 5), slot(args, 6)
+    source, target, pitch = slot(args, 5), slot(args, 6), slot(args, 7)
 """
 
 
 @cache
-def rows_source(stored: str, dtype: str, scaled: bool) -> str:
-    """Rows widened to ``dtype`` and, if ``scaled``, multiplied by the scale in slot 7."""
-    size_in, size_out = np.dtype(stored).itemsize, numpy_dtype(dtype).itemsize
-    names = "slot, view1"
+def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
+    """Rows converted to ``dtype`` and, if ``scaled``, multiplied by the scale in slot 8."""
+    size_out = numpy_dtype(dtype).itemsize
+    used = {"slot", "view1"}
     lines = []
+    view = "view1" if aligned else "unaligned_view1"
+    used.add(view)
     if scaled:
         get = "slot_f32" if dtype == "float32" else "slot_f64"
-        names = f"slot, {get}, view1"
-        lines.append(f"    scale = {get}(args, 7)")
+        used.add(get)
+        lines.append(f"    scale = {get}(args, 8)")
     value, functions = converted("x[j]", stored, dtype)
     if scaled:
         value = f"{numpy_name(dtype)}({value} * scale)"
     lines += [
         "    for i in range(batch * task // ntasks, batch * (task + 1) // ntasks):",
         "        row = slot(order, step * batch + i)",
-        f"        x = view1(source + {size_in} * (row * width), width, {numpy_name(stored)})",
+        f"        x = {view}(source + pitch * row, width, {numpy_name(stored)})",
         f"        y = view1(target + {size_out} * (i * width), width, {numpy_name(dtype)})",
         "        for j in range(y.size):",
         f"            y[j] = {value}",
         "",
     ]
+    names = ", ".join(sorted(used))
     return _HEAD.format(names=names, functions=_imported(functions)) + "\n".join(lines)
 
 
@@ -97,15 +120,15 @@ def _imported(functions: set[str]) -> str:
 
 @cache
 def one_hot_source(stored: str, dtype: str) -> str:
-    """One-hot rows of the depth in slot 7 from class numbers."""
-    size_in, size_out = np.dtype(stored).itemsize, numpy_dtype(dtype).itemsize
+    """One-hot rows of the depth in slot 8 from class numbers."""
+    size_out = numpy_dtype(dtype).itemsize
     name = numpy_name(dtype)
     bits = np.ones((), numpy_dtype(dtype)).view(np.uint16) if dtype in HALVES else 1
     one = f"{name}({bits})"
     lines = [
-        "    depth = slot(args, 7)",
+        "    depth = slot(args, 8)",
         "    for i in range(batch * task // ntasks, batch * (task + 1) // ntasks):",
-        f"        at = source + {size_in} * slot(order, step * batch + i)",
+        "        at = source + pitch * slot(order, step * batch + i)",
         f"        label = np.int64(load(at, {numpy_name(stored)}))",
         f"        y = view1(target + {size_out} * (i * depth), depth, {name})",
         "        for j in range(y.size):",

@@ -14,7 +14,7 @@ from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.ir.levels import Level, all_launches
 from nodeflow.engine.ir.plan import REFERENCE_HINT, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
-from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
+from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch, mapped_of, order_in
 from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.plan.verify import check
 from nodeflow.engine.runtime.compiled_plan import build_table
@@ -90,6 +90,9 @@ class CompiledSteps:
         self._table.set_keys(context.stream_of("", 0))
         self._program = self._table.program
         self._gathers = [self._program.args(launch) for launch in range(steps.gathers)]
+        self._maps = {mapped.file for c in steps.columns.values() if (mapped := mapped_of(c))}
+        self._order: np.ndarray | None = None
+        self._orders: list[np.ndarray] = []
         self._ring = Ring(RING_SIZE, len(steps.scalars))
         record = self._program.args(len(list(all_launches(steps.levels))) - 1)
         record[1] = self._ring.values.ctypes.data
@@ -163,8 +166,23 @@ class CompiledSteps:
 
     def _prepare(self, epoch_first: int, order: np.ndarray) -> None:
         self._bind_memory()
-        for args in self._gathers:
-            args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
+        if order is not self._order:
+            self._order, self._orders = order, self._orders_of(order)
+        for args, own in zip(self._gathers, self._orders, strict=True):
+            args[FIRST], args[ORDER] = epoch_first, own.ctypes.data
+        for file in self._maps:
+            file.check()
+
+    def _orders_of(self, order: np.ndarray) -> list[np.ndarray]:
+        """The row numbers that each column is gathered by; columns of one split share theirs."""
+        shared: dict[int, np.ndarray] = {}
+        orders = []
+        for column in self.steps.columns.values():
+            key = id(getattr(column, "numbers", None))
+            if key not in shared:
+                shared[key] = order_in(column, order)
+            orders.append(shared[key])
+        return orders
 
     def stop(self) -> None:
         """End a run after its current step."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.graph import Tensor
 
 STAGED_BYTES, MOST_STEPS = 1 << 26, 16
@@ -109,8 +109,9 @@ class Staging:
 
 
 def staging_of(columns: Mapping[Tensor, Column], batch_size: int) -> Staging | None:
-    """The staging of columns if one of them is lazy; None if all are in memory."""
-    return Staging(columns, batch_size) if any(c.lazy for c in columns.values()) else None
+    """The staging of columns if one of them has to be read; None if kernels find all rows."""
+    waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
+    return Staging(columns, batch_size) if waits else None
 
 
 def _row_bytes(column: Column) -> int:

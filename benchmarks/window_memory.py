@@ -1,0 +1,179 @@
+"""Memory of the whole program while MNIST trains in the window: all processes together.
+
+    python benchmarks/window_memory.py [--epochs 10] [--history 32] [--maps]
+
+The window is the real one, on the MNIST example, as `nodeflow FILE` opens it. Memory is the sum of
+the proportional set sizes (PSS) of its process and of all that it started, read ten times a second
+from the time when the file is open until 3 seconds after the last epoch; shared pages count once.
+The process that compiles kernels is listed by itself: it ends when there is nothing to compile.
+With ``--maps`` follow the largest mappings of each process at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from processor_time import family
+
+COMPILER = "nodeflow.engine.compiler.worker"
+EACH_SECONDS = 0.1
+LINE = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
+
+
+def sizes(pid: int) -> dict[str, int]:
+    """The figures of smaps_rollup of a process, in bytes; empty once it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return {}
+    return {name: 1024 * int(count) for name, count in LINE.findall(text)}
+
+
+def role(pid: int) -> str:
+    """What a process is, by its command line."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return "gone"
+    modules = [w for w in words if w.startswith("nodeflow.")]
+    return modules[0] if modules else "window"
+
+
+def mappings(pid: int, most: int = 14) -> list[tuple[int, str]]:
+    """(PSS in kB, name) of what takes most of a process."""
+    found: Counter[str] = Counter()
+    name = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if re.match(r"^[0-9a-f]+-[0-9a-f]+ ", line):
+            fields = line.split(maxsplit=5)
+            name = fields[5] if len(fields) == 6 else "anonymous"
+        elif line.startswith("Pss:"):
+            found[name] += int(line.split()[1])
+    return [(count, name) for name, count in found.most_common(most)]
+
+
+# ---- the window, in a process of its own --------------------------------------------------------
+
+
+def show(path: Path) -> None:
+    """Open the window, train, and say when; ends when standard input does."""
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from nodeflow.train import events
+    from nodeflow.ui.app import run
+    from nodeflow.ui.window.main_window import MainWindow
+
+    def begin() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
+        window.resize(1600, 1000)
+        timer = QTimer(window)
+
+        def look() -> None:
+            if window.link.state == "idle":
+                timer.stop()
+                print("open", flush=True)
+                QTimer.singleShot(3000, lambda: window.actions_.trigger("train"))
+
+        def take(message: object) -> None:
+            if isinstance(message, events.Epoch):
+                print("epoch", flush=True)
+            elif isinstance(message, events.Done):
+                print("done", flush=True)
+
+        window.link.training.connect(take)
+        timer.timeout.connect(look)
+        timer.start(100)
+
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    run(path, begin)
+
+
+# ---- the measurement ----------------------------------------------------------------------------
+
+
+def measure(path: Path, with_maps: bool) -> None:
+    command = [sys.executable, __file__, "--show", str(path)]
+    window = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    said: list[str] = []
+    assert window.stdout is not None and window.stdin is not None
+    threading.Thread(target=lambda: said.extend(window.stdout or ()), daemon=True).start()
+    peak: tuple[int, dict[str, int]] = (0, {})
+    compiler = last = 0
+    shown: dict[str, int] = {}
+    while window.poll() is None:
+        time.sleep(EACH_SECONDS)
+        if not said:
+            continue
+        found = {pid: sizes(pid) for pid in family(window.pid)}
+        shown = {}
+        for pid, size in found.items():
+            name = role(pid)
+            if name == COMPILER:
+                compiler = max(compiler, size.get("Pss", 0))
+            elif size:
+                shown[name] = shown.get(name, 0) + size["Pss"]
+        last = sum(shown.values())
+        peak = max(peak, (last, shown))
+        if "done\n" in said:
+            break
+    time.sleep(3.0)
+    print(json.dumps({"case": "peak", **_megabytes(peak[0], peak[1])}))
+    after = {role(pid): sizes(pid).get("Pss", 0) for pid in family(window.pid)}
+    running = COMPILER in after
+    print(
+        json.dumps({"case": "3 s after the last epoch", **_megabytes(sum(after.values()), after)})
+    )
+    line = {"case": "compiler", "pss_mb": round(compiler / 1e6, 1), "still running": running}
+    print(json.dumps(line))
+    for pid in family(window.pid) if with_maps else ():
+        found = sizes(pid)
+        print(f"-- {role(pid)}: anonymous {found['Pss_Anon'] / 1e6:.1f} MB, "
+              f"files {found['Pss_File'] / 1e6:.1f} MB")  # fmt: skip
+        for count, name in mappings(pid):
+            print(f"   {count / 1000:8.1f}  {name}")
+    window.stdin.close()
+    window.wait()
+
+
+def _megabytes(total: int, each: dict[str, int]) -> dict[str, float]:
+    return {"pss_mb": round(total / 1e6, 1), **{k: round(v / 1e6, 1) for k, v in each.items()}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--history", type=int, default=32, help="megabytes of snapshots")
+    parser.add_argument("--maps", action="store_true", help="what the memory consists of")
+    parser.add_argument("--show", metavar="FILE", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.show:
+        show(Path(options.show))
+        return
+    from nodeflow.document.edit import commands
+    from nodeflow.document.io import flow
+    from nodeflow.resources import example
+
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
+        os.environ.update(XDG_STATE_HOME=name, XDG_CONFIG_HOME=name, NODEFLOW_RUNS=f"{name}/runs")
+        os.environ["NODEFLOW_HISTORY_MB"] = str(options.history)
+        document = flow.load(example("mnist"))
+        commands.set_training(document, epochs=options.epochs)
+        path = Path(name) / "mnist.flow"
+        flow.save(document, path)
+        measure(path, options.maps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Processes that decode pictures ahead: as many as there are cores, started when they are wanted.
+
+A process gets one piece of work at a time and the next when it has answered, so no more pixels wait
+than were asked for. Where one ends, or cannot read a picture, this process reads it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from nodeflow.data.pictures.decoder import DONE, LENGTH, READY, Job
+from nodeflow.data.pictures.pixels import Look, read_pixels
+from nodeflow.file_reading import ReadLimit, current_limit
+
+PIECE = 16
+"""Pictures of a job."""
+IDLE_SECONDS = 20.0
+"""Processes end when nothing was asked of them for so long: each takes some 40 MB."""
+
+
+class Decoders:
+    """A set of decoding processes.
+
+    Args:
+        count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+        self._one_is_ready = False
+        self._busy = 0
+        self._timer: threading.Timer | None = None
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="decoders")
+        atexit.register(self.close)
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether one of them takes work, or does some; starts them where there are none."""
+        with self._lock:
+            if not self._processes:
+                for _ in range(self._count):
+                    self._start()
+            return self._one_is_ready
+
+    def _start(self) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nodeflow.data.pictures.decoder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={
+                **os.environ,
+                "OPENBLAS_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            },
+        )
+        self._processes.append(process)
+        threading.Thread(target=self._wait, args=(process,), daemon=True).start()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Take a process when it is ready."""
+        assert process.stdout is not None
+        if process.stdout.read(1) == READY:
+            self._idle.put(process)
+            self._one_is_ready = True
+
+    def read(self, paths: Sequence[Path], look: Look) -> Iterator[np.ndarray]:
+        """The pixels of pictures in order, uint8 (height, width, channels) each.
+
+        Raises:
+            DataError: a picture cannot be read; names its file.
+        """
+        pieces = [paths[at : at + PIECE] for at in range(0, len(paths), PIECE)]
+        limit = current_limit()
+        with self._working():
+            for pixels in self._threads.map(lambda piece: self._piece(piece, look, limit), pieces):
+                yield from pixels
+
+    def _piece(self, paths: Sequence[Path], look: Look, limit: ReadLimit) -> Sequence[np.ndarray]:
+        found = None
+        with contextlib.suppress(queue.Empty):
+            process = self._idle.get_nowait()
+            found = _answer(process, Job([str(path) for path in paths], look, limit))
+            if process.poll() is None:
+                self._idle.put(process)
+        return [read_pixels(path, look) for path in paths] if found is None else [*found]
+
+    # ---- their end ----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            self._busy += 1
+            if self._timer is not None:
+                self._timer.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                if not self._busy:
+                    self._timer = threading.Timer(IDLE_SECONDS, self._end_if_idle)
+                    self._timer.daemon = True
+                    self._timer.start()
+
+    def _end_if_idle(self) -> None:
+        with self._lock:
+            if not self._busy:
+                self._end()
+
+    def close(self) -> None:
+        """End the processes; they start again when they are wanted."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._end()
+
+    def _end(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    if stream is not None:
+                        stream.close()
+        self._processes.clear()
+        self._one_is_ready = False
+
+
+def _answer(process: subprocess.Popen[bytes], job: Job) -> np.ndarray | None:
+    """What a process answers; None where it cannot read a picture, or has ended."""
+    assert process.stdin is not None and process.stdout is not None
+    data = pickle.dumps(job)
+    try:
+        process.stdin.write(LENGTH.pack(len(data)) + data)
+        process.stdin.flush()
+        if process.stdout.read(1) != DONE:
+            return None
+        size = len(job.files) * math.prod(job.look.shape)
+        pixels = process.stdout.read(size)
+    except (OSError, ValueError):  # ValueError: it was closed meanwhile
+        return None
+    if len(pixels) != size:
+        return None
+    return np.frombuffer(pixels, np.uint8).reshape(-1, *job.look.shape)

@@ -1,0 +1,154 @@
+"""Rows of an array in a file that is mapped into memory: read when they are gathered.
+
+The pages of a map belong to the system's cache of files: they take no memory that is needed
+elsewhere, and stay from epoch to epoch as long as there is room. Where the file fits into free
+memory, kernels gather batches straight from the map. A larger one is read ahead, block by block
+(`runtime.staging`), since a kernel that waits for the disk holds up all threads.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nodeflow.engine.memory import free_memory
+from nodeflow.errors import DataError
+from nodeflow.file_reading import allow, opened, parse_bytes, size_of
+from nodeflow.graph.types import numpy_dtype
+
+LARGE_BYTES = 1 << 26
+"""Larger arrays stay in their files, of which rows are read when they are needed."""
+MAP_VARIABLE = "NODEFLOW_MAP_LIMIT"
+"""Bytes that a file may have for kernels to gather from it, such as ``1GB``; default: half of the
+free memory."""
+GIVEN_BACK = 1 << 26
+"""When so many bytes of a larger file were read, its pages are given back."""
+
+
+def most_resident() -> float:
+    """Bytes of a file that may stay in memory as a whole."""
+    try:
+        return parse_bytes(os.environ.get(MAP_VARIABLE, ""))
+    except ValueError:
+        free = free_memory()
+        return math.inf if free is None else free / 2
+
+
+class FileMap:
+    """An array of numbers in a file, mapped into memory.
+
+    Args:
+        path: of a regular file.
+        shape: of the array, rows first; at least one row.
+        dtype: in this machine's byte order.
+        start: bytes in front of the elements, which lie row by row.
+
+    Attributes:
+        array: the elements, read-only.
+        fits: whether the whole file may stay in memory.
+
+    Raises:
+        ReadRefused: it is no regular file.
+        DataError: the file is shorter than that.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, start: int) -> None:
+        self.path, self.start = path, start
+        self._end = start + math.prod(shape) * dtype.itemsize
+        with opened(path) as file:
+            if size_of(file) < self._end:
+                raise DataError(f"{path} is shorter than its header says")
+            self._pages = mmap.mmap(file.fileno(), self._end, access=mmap.ACCESS_READ)
+        self.array = np.frombuffer(self._pages, dtype, math.prod(shape), start).reshape(shape)
+        self.fits = self.array.nbytes <= most_resident()
+        if not self.fits:
+            self._advise("MADV_RANDOM")  # neighbours are not read with a row
+
+    def check(self) -> None:
+        """Raise a DataError if the file was shortened: the system ends who reads what is gone."""
+        if self._pages.size() < self._end:
+            raise DataError(
+                f"{self.path} was shortened while it was read",
+                hint="Write a new file under another name, and let the data set read that.",
+            )
+
+    def announce(self, which: np.ndarray) -> None:
+        """Let the system read rows that will be asked for at once, all at a time."""
+        advice = getattr(mmap, "MADV_WILLNEED", None)
+        if advice is None:
+            return
+        row = self.array.nbytes // len(self.array)
+        first = (self.start + which * row) // mmap.PAGESIZE * mmap.PAGESIZE
+        after = self.start + (which + 1) * row
+        for start, end in zip(first.tolist(), after.tolist(), strict=True):
+            self._pages.madvise(advice, start, end - start)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """All rows, some at a time: valid until the next ones, when their pages are given back."""
+        count = max(1, GIVEN_BACK * len(self.array) // self.array.nbytes)
+        for start in range(0, len(self.array), count):
+            yield self.array[start : start + count]
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Let the system take the pages back; what is read again comes from its cache or disk."""
+        self._advise("MADV_DONTNEED")
+
+    def _advise(self, name: str) -> None:
+        advice = getattr(mmap, name, None)  # Windows has none
+        if advice is not None:
+            self._pages.madvise(advice)
+
+    def __reduce__(self) -> tuple:
+        return FileMap, (self.path, self.array.shape, self.array.dtype, self.start)
+
+
+class MappedRows:
+    """Reads rows of a mapped array, converted to a dtype.
+
+    Args:
+        dtype: what rows are converted to, as numpy's ``astype`` does.
+        columns: which elements of the last axis are meant, as (first, last); None: all.
+
+    Attributes:
+        array: the rows as they lie in the file: (n, *row), each of them contiguous.
+    """
+
+    def __init__(self, file: FileMap, dtype: str, columns: tuple[int, int] | None = None) -> None:
+        self.file, self.dtype, self.columns = file, dtype, columns
+        self.array = file.array if columns is None else file.array[..., slice(*columns)]
+        self._read = 0
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether kernels may gather from `array`."""
+        return self.file.fits
+
+    def __call__(self, which: np.ndarray) -> np.ndarray:
+        """Rows by their numbers in the file, as a new array.
+
+        Raises:
+            ReadRefused: they take more than the limit.
+            DataError: the file was shortened.
+        """
+        row = self.array.nbytes // len(self.array)
+        allow(len(which) * row * 2, self.file.path)
+        self.file.check()
+        if not self.file.fits:
+            self.file.announce(which)
+        taken = np.take(self.array, which, axis=0)
+        if not self.file.fits:
+            self._read += len(which) * max(row, mmap.PAGESIZE)
+            if self._read >= GIVEN_BACK:
+                self._read = 0
+                self.file.give_back()
+        return taken.astype(numpy_dtype(self.dtype), copy=False)
+
+    def __reduce__(self) -> tuple:
+        return MappedRows, (self.file, self.dtype, self.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,9 @@ class Executor:
         self.types = types
         self.tier: RanTier = "reference"
         self._label = label
-        self.interpreter = Interpreter(schedule, types, context.executions)
         self._wanted = wanted
         self._context = context
+        self.interpreter = self._reference()
         self._updating = updating
         self._runs = 0
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
@@ -181,14 +182,26 @@ class Executor:
     def _when_warm(self) -> CompiledPlan | None:
         return None if self._runs < WARM_RUNS else self._compilation.poll()
 
+    def _reference(self) -> Interpreter:
+        """The reference tier, which computes again what a limit of memory does not let it keep."""
+        schedule, types = self.schedule, self.types
+        if self._context.memory is not None:
+            from nodeflow.engine.plan.within_limit import schedule_within
+
+            schedule, types = schedule_within(self._context.memory, schedule, types)
+        return Interpreter(schedule, types, self._context.executions)
+
     def _make_plan(self) -> Plan | None:
         from nodeflow.engine.ir.plan import is_concrete
         from nodeflow.engine.plan.plan import make_plan
+        from nodeflow.engine.plan.within_limit import plan_within
 
         if not is_concrete(self.types):
             return None
-        without = self._context.without
-        return make_plan(self.schedule, self.types, without, updating=self._updating)
+        make = partial(make_plan, without=self._context.without, updating=self._updating)
+        return plan_within(
+            self._context.memory, self.schedule, self.types, make, lambda plan: plan.needs()[0]
+        )
 
     def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

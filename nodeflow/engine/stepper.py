@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
+from nodeflow.engine.executor import over_limit
 from nodeflow.engine.interpreter import Interpreter, StreamOf
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.phase import optimizers_of
@@ -82,7 +84,8 @@ class Stepper:
         self._order = np.zeros(0, np.int64)
         self._first = first_step
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
-        self._executor: AnyExecutor | None = None
+        self._blocked = self._in_blocks()
+        self._executor: AnyExecutor | None = self._blocked
         self._stop = False
 
     # ---- for the training loop ----------------------------------------------------------------
@@ -346,6 +349,16 @@ class Stepper:
         self.step += 1
         return row.reshape(1, len(self._scalars))
 
+    def _in_blocks(self) -> BlockedExecutor | None:
+        """What makes steps of many rows under a limit of memory; every limit has the same grid, so
+        steps keep their bits when it changes."""
+        if self._context.memory is None or not all(t.is_static for t in self._types):
+            return None
+        return in_blocks(
+            self.schedule, self._types, self._wanted, self._context, updating=True,
+            label=STEP_BY_STEP,
+        )  # fmt: skip
+
     def _make_executor(self, wanted: Tier) -> AnyExecutor:
         return make_executor(
             self.schedule, self._types, wanted, self._context, updating=True, label=STEP_BY_STEP
@@ -384,13 +397,24 @@ class Stepper:
 
     def _make_plan(self) -> StepPlan | None:
         from nodeflow.engine.ir.plan import is_concrete
+        from nodeflow.engine.plan.within_limit import plan_within
         from nodeflow.engine.runtime.compiled_steps import plan_steps
 
-        if not is_concrete(self._types):
+        if self._blocked is not None or not is_concrete(self._types):
             return None
-        without = self._context.without
+        without, limit = self._context.without, self._context.memory
         columns = self._staging.columns if self._staging else self.columns
-        return plan_steps(self.schedule, self._types, columns, self.batch_size, without)
+
+        def make(schedule: Schedule, types: Sequence[TensorType]) -> StepPlan | None:
+            return plan_steps(schedule, types, columns, self.batch_size, without)
+
+        def needs(steps: StepPlan | None) -> int:
+            return 0 if steps is None else steps.plan.needs()[0]
+
+        steps = plan_within(limit, self.schedule, self._types, make, needs)
+        if steps is not None and limit is not None and needs(steps) > limit:
+            raise over_limit(needs(steps), limit, steps.plan.needs()[1])
+        return steps
 
     def _kernels(self, steps: StepPlan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

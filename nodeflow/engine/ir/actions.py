@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array
 from nodeflow.ops.lowering import Lowering
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Actions:
         rewritten: for each rewrite, what it did, in words.
         views: slots whose values are part of their storage's array.
         sliced: slots that have become such views, and are no storages any more.
+        delayed: outputs of actions -> what they wait for though they do not read it, a slot.
+        repeated: outputs of actions that compute again what was not kept.
         flushed: storages that are computed with denormals as zero.
     """
 
@@ -73,6 +78,8 @@ class Actions:
     views: dict[int, View] = field(default_factory=dict)
     sliced: set[int] = field(default_factory=set)
     flushed: set[int] = field(default_factory=set)
+    delayed: dict[int, int] = field(default_factory=dict)
+    repeated: set[int] = field(default_factory=set)
 
     def add(self, action: Action) -> None:
         """Add an action after all others."""
@@ -94,6 +101,16 @@ class Actions:
     def value(self, slot: int) -> np.ndarray:
         """The constant in a slot, in the slot's own shape."""
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
+
+    def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
+        """The maker of what an output waits for; of what that waits for, if nothing makes it."""
+        trigger = self.delayed.get(slot)
+        while trigger is not None:
+            maker = made_by.get(self.storage[trigger])
+            if maker is not None:
+                return maker
+            trigger = self.delayed.get(trigger)
+        return None
 
     def note(self, rewrite: str, what: str) -> None:
         """Record what a rewrite did."""

@@ -122,4 +122,17 @@ class Draft:
     @cached_property
     def after(self) -> dict[Group, list[Group]]:
         """Groups that must be over before one begins, beside those that it reads from."""
-        return self.updates.after(self.actions, self.groups) if self.updates else {}
+        found = self.updates.after(self.actions, self.groups) if self.updates else {}
+        for group in self.groups:
+            if waited := self.waits_for(group):
+                found[group] = [*found.get(group, ()), *waited]
+        return found
+
+    def waits_for(self, group: Group) -> list[Group]:
+        """Groups that must be over before one begins, though it does not read from them."""
+        actions = self.actions
+        if not actions.delayed:
+            return []
+        made = (slot for action in group.actions for slot in action.outputs)
+        found = dict.fromkeys(actions.awaited(slot, self.made_by) for slot in made)
+        return [each for each in found if each is not None and each is not group]

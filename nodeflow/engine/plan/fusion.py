@@ -65,6 +65,9 @@ class _Grouper:
     def _group_for(self, action: Action) -> Group:
         storages = [self.actions.storage[s] for s in action.inputs]
         sources = [self.made_by[r] for r in storages if r in self.made_by]
+        if (waited := self._waits_for(action)) is not None:
+            waited.read = True  # so that it stays where it is
+            sources.append(waited)
         if not isinstance(action.lowering, Elementwise):
             return self._new(_above(sources), None)
         shape = self.actions.types[action.outputs[0]].shape
@@ -101,6 +104,10 @@ class _Grouper:
         for storage in large:
             self.open[shape, level, storage] = group
         return group
+
+    def _waits_for(self, action: Action) -> Group | None:
+        """The group that must be over before an action, though it does not read from it."""
+        return self.actions.awaited(action.outputs[0], self.made_by) if action.outputs else None
 
     def _may_join(
         self, group: Group, action: Action, storages: list[int], shape: Shape, flush: bool

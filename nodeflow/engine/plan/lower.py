@@ -34,12 +34,25 @@ def build_actions(
         schedule, plain, storage=list(range(len(types))), fetches=list(schedule.fetches)
     )
     for step in schedule.steps:
+        before = len(actions.items)
         kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
         if kernel is None:
             _add_step(actions, step, types)
         else:
             actions.add(Action(step.node, kernel, step.inputs, step.outputs))
+        if schedule.delayed and step.outputs:
+            _delay(actions, step, actions.items[before:])
     return actions
+
+
+def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
+    """Let what a step became wait for what the step waits for."""
+    trigger = actions.schedule.delayed.get(step.outputs[0])
+    slots = [*step.outputs, *(slot for action in made for slot in action.outputs)]
+    if trigger is not None:
+        actions.delayed.update(dict.fromkeys(slots, trigger))
+    if step.outputs[0] in actions.schedule.repeated:
+        actions.repeated.update(slots)
 
 
 def prune(actions: Actions) -> None:

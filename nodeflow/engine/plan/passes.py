@@ -319,6 +319,8 @@ def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -
     lowering = action.lowering
     if lowering is None or isinstance(lowering, Random):
         return None
+    if action.outputs[0] in actions.repeated:
+        return None  # so that it need not be kept
     storage, types = actions.storage, actions.types
     inputs = tuple([(same.get(storage[s], storage[s]), types[s]) for s in action.inputs])
     outputs = tuple([types[s] for s in action.outputs])

@@ -204,6 +204,9 @@ def launch(draft: Draft) -> None:
             if source is not None:
                 step = 1 if source.is_fallback and not each.is_fallback else 0
                 phase = max(phase, draft.phase_of[source] + step)
+        for source in draft.waits_for(each):
+            step = 1 if source.is_fallback and not each.is_fallback else 0
+            phase = max(phase, draft.phase_of[source] + step)
         draft.phase_of[each] = phase
     if draft.updates is not None and not draft.is_step:  # what can fail or is stopped comes before
         last = max(draft.phase_of.values()) + 1

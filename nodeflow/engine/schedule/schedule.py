@@ -43,6 +43,9 @@ class Schedule:
         fetches: slot of each fetched tensor, None for a node without outputs.
         initializers: nodes that give variables their initial values, before anything else.
         rewritten: ids of rewrites of the schedule, with what they did, in words.
+        delayed: first output of a step -> a slot whose value it is to wait for though it does not
+            read it, so that less is held at a time (`recompute`).
+        repeated: outputs of steps that compute again what was not kept.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -53,6 +56,8 @@ class Schedule:
     fetches: list[int | None] = field(default_factory=list)
     initializers: list[Node] = field(default_factory=list)
     rewritten: tuple[tuple[str, str], ...] = ()
+    delayed: dict[int, int] = field(default_factory=dict)
+    repeated: frozenset[int] = frozenset()
 
     @cached_property
     def assigns(self) -> tuple[Node, ...]:

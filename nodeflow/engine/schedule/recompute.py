@@ -1,0 +1,195 @@
+"""Keeps less at a time: values that are needed again much later are dropped and computed again.
+
+A training step keeps what each layer made until the way back has passed it. Under a limit of memory
+the schedule is rewritten: its steps are walked in order, and where more is held than the limit
+allows, what is needed latest, is largest and is cheapest to compute goes first. Who needs it then
+gets it from a second application of the same node to the same values, so no bit of any result
+changes: random nodes draw by their own number and execution, not by how often they run.
+
+The order of steps is the order in which the reference runs them. The planner
+keeps to it as well (`Schedule.delayed`): each step waits for the one before, and would otherwise
+run as soon as it can. No step waits for one that only leads to new values of variables, which for
+their part wait for all who read the old ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from nodeflow.engine.memory import size_of
+from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
+from nodeflow.graph.types import TensorType
+
+SHARING = frozenset("reshape identity expand_dims squeeze stop_gradient flatten assign".split())
+"""Ops whose result is their last input's memory."""
+PRODUCTS = ("matmul", "conv", "einsum", "attention", "scan", "while", "sort", "solve")
+"""Parts of the names of ops that take much longer than to write their result."""
+PRODUCT_COST = 20.0
+MOST_STEPS = 3
+"""A schedule does not become more than so many times as long."""
+
+
+def recompute(
+    schedule: Schedule, types: Sequence[TensorType], budget: float
+) -> tuple[Schedule, list[TensorType]] | None:
+    """The schedule with steps repeated so that it holds no more than the budget, if that can be.
+
+    Args:
+        types: of its slots, all of known size.
+        budget: bytes of what steps make, held at a time.
+
+    Returns:
+        The schedule and its types, with slots for what is computed again after the others; None
+        where nothing can be dropped, or too much would be computed again.
+    """
+    return _Walk(schedule, types, budget).run()
+
+
+class _Walk:
+    """The state of one rewrite.
+
+    Attributes:
+        now: for each slot of which there is a value, the slot where that is.
+        held: bytes of each root, the slot whose memory others share.
+    """
+
+    def __init__(self, schedule: Schedule, types: Sequence[TensorType], budget: float) -> None:
+        self.schedule, self.budget = schedule, budget
+        self.slots, self.types = list(schedule.slots), list(types)
+        self.maker = {s: step for step in schedule.steps for s in step.outputs}
+        self.index = {id(step): i for i, step in enumerate(schedule.steps)}
+        self.steps: list[Step] = []
+        self.delayed: dict[int, int] = {}
+        self.repeated: set[int] = set()
+        given = set(range(len(types))) - self.maker.keys()
+        self.now = {slot: slot for slot in given}
+        self.held: dict[int, int] = {}
+        self._find_roots()
+        self._find_uses()
+        self.updating = self._only_updates()
+        self.trigger: int | None = None
+
+    def _find_roots(self) -> None:
+        self.root = list(range(len(self.slots)))
+        self.sharing: dict[int, list[int]] = {}
+        for step in self.schedule.steps:
+            if step.node.op.id in SHARING and len(step.outputs) == 1 and step.inputs:
+                place = -1 if is_assign(step.node) else 0
+                self.root[step.outputs[0]] = self.root[step.inputs[place]]
+        for slot in self.maker:
+            self.sharing.setdefault(self.root[slot], []).append(slot)
+
+    def _find_uses(self) -> None:
+        self.uses: dict[int, list[int]] = {}
+        for index, step in enumerate(self.schedule.steps):
+            for slot in step.inputs:
+                self.uses.setdefault(self.root[slot], []).append(index)
+        ends = (*self.schedule.fetches, *self.schedule.writes.values())
+        self.kept = {self.root[s] for s in ends if s is not None}
+        for step in self.schedule.steps:
+            if step.node.op.stateful or step.node.op.counted:
+                self.kept.update(self.root[s] for s in step.outputs)
+
+    def _only_updates(self) -> set[int]:
+        """Slots that lead to nothing but new values of variables."""
+        fetched = {s for s in self.schedule.fetches if s is not None}
+        elsewhere = set(fetched)
+        found: set[int] = set()
+        for step in reversed(self.schedule.steps):
+            if is_assign(step.node) or elsewhere.isdisjoint(step.outputs):
+                found.update(step.outputs)
+            else:
+                elsewhere.update(step.inputs)
+        return found
+
+    # ---- the walk -----------------------------------------------------------------------------
+
+    def run(self) -> tuple[Schedule, list[TensorType]] | None:
+        most = MOST_STEPS * len(self.schedule.steps)
+        for index, step in enumerate(self.schedule.steps):
+            if missing := [s for s in step.inputs if s not in self.now]:
+                self._make_again(index, step, missing)
+            self._emit(step, step.outputs)
+            self._drop_dead(index)
+            self._make_room(index, {self.root[s] for s in (*step.inputs, *step.outputs)})
+            if len(self.steps) > most:
+                return None
+        if not self.repeated:
+            return None
+        new = replace(
+            self.schedule, slots=self.slots, steps=self.steps, delayed=self.delayed,
+            repeated=frozenset(self.repeated),
+        )  # fmt: skip
+        return new, self.types
+
+    def _emit(self, step: Step, outputs: Sequence[int]) -> None:
+        """Add a step that reads what there is now."""
+        inputs = tuple(self.now[s] for s in step.inputs)
+        self.steps.append(Step(step.node, inputs, tuple(outputs)))
+        if outputs and inputs:
+            if self.trigger is not None:
+                self.delayed[outputs[0]] = self.trigger
+            if step.outputs[0] not in self.updating:
+                self.trigger = outputs[0]
+        for original, slot in zip(step.outputs, outputs, strict=True):
+            self.now[original] = slot
+            root = self.root[original]
+            if root == original:
+                self.held[root] = size_of([self.types[original]])
+
+    def _make_again(self, index: int, user: Step, missing: Iterable[int]) -> None:
+        """Repeat what makes missing values that a step needs, and what that needs."""
+        again: dict[int, Step] = {}
+        stack = list(missing)
+        while stack:
+            step = self.maker[stack.pop()]
+            if self.index[id(step)] not in again:
+                again[self.index[id(step)]] = step
+                stack += [s for s in step.inputs if s not in self.now]
+        waiting = [again[i] for i in sorted(again)]
+        needed = {self.root[s] for s in user.inputs}
+        for place, step in enumerate(waiting):
+            outputs = [self._new(s) for s in step.outputs]
+            self.repeated.update(outputs)
+            self._emit(step, outputs)
+            later = {self.root[s] for each in waiting[place + 1 :] for s in each.inputs}
+            self._make_room(index, {*needed, *later, *(self.root[s] for s in step.outputs)})
+        self._drop_dead(index - 1)
+
+    def _new(self, slot: int) -> int:
+        self.slots.append(self.slots[slot])
+        self.types.append(self.types[slot])
+        return len(self.slots) - 1
+
+    # ---- what goes ----------------------------------------------------------------------------
+
+    def _next_use(self, root: int, index: int) -> int | None:
+        return next((i for i in self.uses.get(root, ()) if i > index), None)
+
+    def _drop_dead(self, index: int) -> None:
+        for root in [r for r in self.held if r not in self.kept]:
+            if self._next_use(root, index) is None:
+                self._drop(root)
+
+    def _drop(self, root: int) -> None:
+        self.held.pop(root, None)
+        for slot in self.sharing.get(root, ()):
+            self.now.pop(slot, None)
+
+    def _make_room(self, index: int, needed: set[int]) -> None:
+        while sum(self.held.values()) > self.budget:
+            free = [r for r in self.held if r not in needed and r not in self.kept]
+            best = max(free, key=lambda r: self._worth(r, index), default=None)
+            if best is None:
+                return
+            self._drop(best)
+
+    def _worth(self, root: int, index: int) -> float:
+        """How good it is to drop a value: long unused, large, and soon computed again."""
+        step = self.maker[root]
+        later = self._next_use(root, index)
+        away = len(self.schedule.steps) if later is None else later - index
+        slow = any(part in step.node.op.id for part in PRODUCTS)
+        missing = sum(s not in self.now for s in step.inputs)
+        return away * self.held[root] / ((PRODUCT_COST if slow else 1.0) * (1 + missing))

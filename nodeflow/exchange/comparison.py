@@ -19,7 +19,10 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.ops.training_mode import is_flag
 
-TOLERANCES = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+TOLERANCES = {
+    "float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2,
+    "complex128": 1e-9, "complex64": 1e-4,
+}  # fmt: skip
 """Differences, relative to the largest number of a tensor, up to which two are the same."""
 NAMED = 3
 """Nodes without a counterpart that an error names."""
@@ -220,7 +223,8 @@ def _difference(tensor: Tensor, ours: np.ndarray, theirs: np.ndarray) -> Differe
         return Difference(tensor.name, float("inf"), allowed)
     if ours.dtype == bool or not ours.size:
         return Difference(tensor.name, float(np.any(ours != theirs)), allowed)
-    mine, other = ours.astype("f8"), theirs.astype("f8")
+    wide = "c16" if ours.dtype.kind == "c" else "f8"
+    mine, other = ours.astype(wide), theirs.astype(wide)
     with np.errstate(all="ignore"):
         same = (mine == other) | (np.isnan(mine) & np.isnan(other))
         gaps = np.where(same, 0.0, np.abs(mine - other))

@@ -18,6 +18,7 @@ from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.export import answers, definitions
 from nodeflow.exchange.onnx.writing import model_of
 from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import COMPLEX
 
 
 class OnnxPeer:
@@ -40,9 +41,17 @@ class OnnxPeer:
         def values(fed: Arrays) -> Sequence[np.ndarray]:
             flat = onnx.inliner.inline_local_functions(model)
             evaluator = ReferenceEvaluator(flat, new_ops=recurrent_ops())
-            return [np.asarray(found) for found in evaluator.run(None, dict(fed))]
+            found = map(np.asarray, evaluator.run(None, dict(fed)))
+            return [_as_numbers(tensor, one) for tensor, one in zip(tensors, found, strict=True)]
 
         return Taken([task.graph.tensor(value.name) for value in model.graph.input], values)
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
         return answers(task)
+
+
+def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:
+    """Complex numbers, which a file has as pairs."""
+    if tensor.type.dtype not in COMPLEX:
+        return found
+    return (found[..., 0] + 1j * found[..., 1]).astype(tensor.type.dtype)

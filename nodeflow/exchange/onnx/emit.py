@@ -16,8 +16,9 @@ from nodeflow.document.analysis.foreign import FOREIGN
 from nodeflow.errors import GraphError
 from nodeflow.exchange.onnx.call import NUMPY_NAMES
 from nodeflow.exchange.onnx.errors import onnx_package
+from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.types import TensorType, literal, numpy_dtype
+from nodeflow.graph.types import COMPLEX, TensorType, literal, numpy_dtype
 from nodeflow.ops.training_mode import is_flag
 
 NUMBERS = {name: number for number, name in NUMPY_NAMES.items()}
@@ -37,6 +38,8 @@ class NotInOnnx(GraphError):
 Rule = Callable[["Emitter", Node], Any]
 RULES: dict[str, Rule] = {}
 """Op id -> how it is written; returns the names of its outputs."""
+COMPLEX_RULES: dict[str, Rule] = {}
+"""The same where complex numbers go in or come out."""
 
 
 def rule(*ids: str) -> Callable[[Rule], Rule]:
@@ -48,6 +51,30 @@ def rule(*ids: str) -> Callable[[Rule], Rule]:
         return function
 
     return register
+
+
+def complex_rule(*ids: str) -> Callable[[Rule], Rule]:
+    """Register how nodes of these ops are written that have to do with complex numbers."""
+
+    def register(function: Rule) -> Rule:
+        COMPLEX_RULES.update(dict.fromkeys(ids, function))
+        return function
+
+    return register
+
+
+def has_complex(node: Node) -> bool:
+    """Whether complex numbers go into a node or come out of it."""
+    return any(t.type.dtype in COMPLEX for t in (*node.inputs, *node.outputs))
+
+
+def held(type_: TensorType) -> TensorType:
+    """What a tensor is in a file: complex numbers are pairs along a new last axis, since few
+    programs have them."""
+    if type_.dtype not in COMPLEX:
+        return type_
+    dtype = "float32" if type_.dtype == "complex64" else "float64"
+    return TensorType(dtype, (*type_.shape, 2) if type_.has_rank else type_.shape)
 
 
 class Emitter:
@@ -76,13 +103,13 @@ class Emitter:
         if tensor not in self.names:
             name = self._found(tensor)
             self.names[tensor] = name
-            self.types[name] = tensor.type
+            self.types[name] = held(tensor.type)
         return self.names[tensor]
 
     def _found(self, tensor: Tensor) -> str:
         node = tensor.node
         if node.op.id == "constant":
-            return self.array(_constant(node), self.own(node.name))
+            return self.array(constant_of(node), self.own(node.name))
         if is_flag(tensor):
             return self.array(np.array(False), self.own(node.name))
         given = self.weight(tensor)
@@ -104,14 +131,18 @@ class Emitter:
         before, self.node_name = self.node_name, self.own(node.name)
         try:
             kept = FOREIGN if node.op.id.startswith(FOREIGN) else ""
-            function = RULES.get(kept or node.op.id)
+            rules = COMPLEX_RULES if has_complex(node) else RULES
+            function = rules.get(kept or node.op.id)
             if function is not None:
                 made = function(self, node)
                 made = [made] if isinstance(made, str) else list(made)
             elif node.alias:
                 made = [None if t is None else self.value(t) for t in node.alias]
+            elif _is_fixed(node):
+                made = [self.array(evaluate(node.op, (), dict(node.attrs)), self.node_name)]
             else:
-                raise NotInOnnx(f"ONNX has nothing for {node.op.id}", node=node.name)
+                what = f"{node.op.id} of complex numbers" if has_complex(node) else node.op.id
+                raise NotInOnnx(f"ONNX has nothing for {what}", node=node.name)
         except GraphError as error:
             raise error.at(node.name) from None
         finally:
@@ -119,7 +150,7 @@ class Emitter:
         for tensor, name in zip(node.outputs, made, strict=False):
             if name is not None:
                 self.names[tensor] = name
-                self.types[name] = tensor.type
+                self.types[name] = held(tensor.type)
 
     def array(self, array: np.ndarray, name: str) -> str:
         """A constant."""
@@ -193,7 +224,7 @@ class Emitter:
         formal = list(schema.inputs)
         for index, name in enumerate(inputs):
             port = formal[min(index, len(formal) - 1)]
-            kinds = allowed.get(port.type_str)
+            kinds = allowed.get(port.type_str, [port.type_str])
             known = self.types.get(name)
             if kinds is None or known is None or not name:
                 continue
@@ -202,11 +233,19 @@ class Emitter:
                 raise NotInOnnx(f"ONNX's {op} takes no {known.dtype}")
 
 
-def _constant(node: Node) -> np.ndarray:
+def _is_fixed(node: Node) -> bool:
+    """Whether a node gives the same array in each run, such as a window's weights."""
+    single = not node.inputs and len(node.outputs) == 1
+    return single and not (node.op.random or node.op.stateful)
+
+
+def constant_of(node: Node) -> np.ndarray:
+    """What a constant holds, as a file has it."""
     value = node.attrs["value"]
-    return np.asarray(
+    array = np.asarray(
         value if isinstance(value, np.ndarray) else literal(value, node.attrs["dtype"])
     )
+    return np.stack([np.real(array), np.imag(array)], axis=-1) if array.dtype.kind == "c" else array
 
 
 def static(tensor: Tensor, what: str) -> tuple[int, ...]:

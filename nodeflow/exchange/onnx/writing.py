@@ -19,7 +19,14 @@ from nodeflow.document.build.node_attributes import attributes
 from nodeflow.document.build.node_records import wired_inputs
 from nodeflow.document.model.records import compact_json
 from nodeflow.exchange.onnx import rules  # noqa: F401
-from nodeflow.exchange.onnx.emit import NUMBERS, OLDEST_WRITTEN, Emitter, NotInOnnx
+from nodeflow.exchange.onnx.emit import (
+    NUMBERS,
+    OLDEST_WRITTEN,
+    Emitter,
+    NotInOnnx,
+    has_complex,
+    held,
+)
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.opaque import read_inside
 from nodeflow.exchange.onnx.own import ATTRS, INPUTS, OP, OPS, SUBGRAPHS
@@ -102,10 +109,13 @@ class _Writer:
         arrays: dict[str, np.ndarray] = {}
         top.weight = lambda tensor: self._weight(arrays, tensor)
         inputs = [n for n in self._nodes if n.op.id == "placeholder" and not is_flag(n.outputs[0])]
+        for node in self._nodes:
+            if node.op.id in ("placeholder", "variable") and has_complex(node):
+                self._missing[node.name] = f"ONNX has no {node.op.id} of complex numbers"
         for node in inputs:
             top.names[node.outputs[0]] = node.name
-            top.types[node.name] = node.outputs[0].type
-        self._write(top, [n for n in self._nodes if n.op.id not in SOURCES], "", "")
+            top.types[node.name] = held(node.outputs[0].type)
+        self._write(top, [n for n in self._nodes if _is_written(n)], "", "")
         if self._missing:
             raise _refusal(self._missing)
         ends = [self._end(top, tensor) for tensor in self._outputs.values()]
@@ -114,7 +124,10 @@ class _Writer:
             top.nodes,
             "nodeflow",
             [_declared(n.name, n.outputs[0].type) for n in inputs],
-            [_declared(name, t.type) for name, t in zip(ends, self._outputs.values(), strict=True)],
+            [
+                _declared(name, held(t.type))
+                for name, t in zip(ends, self._outputs.values(), strict=True)
+            ],
             value_info=self._declared_inside(top),
             initializer=[
                 _tensor(name, arrays[name]) for name in sorted(wanted.intersection(arrays))
@@ -194,7 +207,7 @@ class _Writer:
             self._stand_in(e, node)
             return
         own = [n for n in alone.nodes if n.op_type != "Constant" or n.domain]
-        whole = len(own) == 1 and node.op.id not in FLOW
+        whole = len(own) == 1 and node.op.id not in FLOW and not has_complex(node)
         if whole and own[0].output[0] == e.own(node.name):
             e.nodes += alone.nodes
             e.types.update(alone.types)
@@ -207,7 +220,7 @@ class _Writer:
         for index, tensor in enumerate(node.outputs):
             name = e.own(node.name) if not index else f"{e.own(node.name)}:{index}"
             e.names[tensor] = name
-            e.types[name] = tensor.type
+            e.types[name] = held(tensor.type)
 
     def _composed(self, e: Emitter, node: Node) -> None:
         """A function for one node, which says what the node is."""
@@ -225,7 +238,7 @@ class _Writer:
                     name, number = f"{wanted}_{number}", number + 1
                 formals[actual] = name
                 outside.append(actual)
-                body.types[name] = tensor.type
+                body.types[name] = held(tensor.type)
             return formals[actual]
 
         for index, tensor in wired:
@@ -254,7 +267,7 @@ class _Writer:
         for index, tensor in enumerate(node.outputs):
             made = e.own(node.name) if not index else f"{e.own(node.name)}:{index}"
             e.names[tensor] = made
-            e.types[made] = tensor.type
+            e.types[made] = held(tensor.type)
 
     def _call(self, e: Emitter, part: Part) -> None:
         """A call of the function of a subgraph."""
@@ -270,7 +283,7 @@ class _Writer:
                 own = owner.name.startswith(prefix)
                 wanted = owner.name.removeprefix(prefix) if own else f"input_{len(formals)}"
                 formals[actual] = body._fresh(wanted)
-                body.types[formals[actual]] = tensor.type
+                body.types[formals[actual]] = held(tensor.type)
             return formals[actual]
 
         def weight(tensor: Tensor) -> str | None:
@@ -295,7 +308,7 @@ class _Writer:
         outs = self._call_node(e, name, SUBGRAPHS, own, list(formals), len(results), {})
         for tensor, made in zip(leaving, outs, strict=True):
             e.names[tensor] = made
-            e.types[made] = tensor.type
+            e.types[made] = held(tensor.type)
 
     def _leaves(self, tensor: Tensor, inside: set[Node]) -> bool:
         readers = self._used.get(tensor, ())
@@ -390,6 +403,11 @@ class _Writer:
             return name
         e.node_name = tensor.name.replace(":", "_").replace("/", "_")
         return e.node("Identity", [name])
+
+
+def _is_written(node: Node) -> bool:
+    """Whether a node is in the list; complex constants are, so that opening gives them again."""
+    return node.op.id not in SOURCES or (node.op.id == "constant" and has_complex(node))
 
 
 def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-HEAVY = ("PySide6", "pyqtgraph", "shiboken6", "numba", "llvmlite", "scipy")
+HEAVY = ("PySide6", "pyqtgraph", "shiboken6", "numba", "llvmlite", "scipy", "jax", "jaxlib")
 NEEDED_LATER = ("numpy", "nodeflow.ops", "nodeflow.graph.graph", "nodeflow.tensorflow1.table")
 
 
@@ -60,6 +60,13 @@ def test_running_an_example_loads_nothing_for_names_of_tensorflow():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"
     assert heavy_modules_after(code, NEEDED_LATER[-1:]) == []
+
+
+def test_training_loads_no_package_of_another_backend():
+    code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
+    code += "file = str(r.example('linear_regression'))\n"
+    code += "assert main(['train', file, '--epochs', '1', '--no-run']) == 0"
+    assert heavy_modules_after(code, ("jax", "jaxlib", "onnx")) == []
 
 
 def test_running_an_example_loads_no_qt():

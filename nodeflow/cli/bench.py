@@ -89,8 +89,15 @@ def _summary(first: float, times: list[float], session: Session) -> dict[str, An
         "best_us": round(min(times) * 1e6, 1),
         "times": len(times),
         "tier": session.tier,
-        "threads": session.team().n if session.tier == "compiled" else 1,
+        **_engine(session),
     }
+
+
+def _engine(session: Session) -> dict[str, Any]:
+    """The threads of nodeflow's own engine, or the backend, whose threads are its own business."""
+    if session.backend != "numba":
+        return {"backend": session.backend}
+    return {"threads": session.team().n if session.tier == "compiled" else 1}
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -99,6 +106,12 @@ def _text(result: dict[str, Any]) -> str:
         what += f" of {', '.join(result['fetches'])}"
     return (
         f"{what}: {result['median_us']} us (best {result['best_us']}, first "
-        f"{result['first_s']} s; {result['times']} times, {result['tier']}, "
-        f"{result['threads']} threads)"
+        f"{result['first_s']} s; {result['times']} times, {_with(result)})"
     )
+
+
+def _with(result: dict[str, Any]) -> str:
+    """Who computed it, in words."""
+    if "backend" in result:
+        return str(result["backend"])
+    return f"{result['tier']}, {result['threads']} threads"

@@ -18,6 +18,7 @@ from nodeflow.document.edit.replace_source import use_dataset
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.engine.runtime.context import Backend, Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, UnknownName
 from nodeflow.graph.graph import Tensor
@@ -113,12 +114,14 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
     seed: int = task.build.settings.seed if arguments.seed is None else arguments.seed
     show_notices(filter(None, [task.graph.device_note()]), environment)
     task.graph.devices_noted = True
+    backend: Backend = getattr(arguments, "backend", "numba")
     session = Session(
         task.graph,
-        tier=arguments.tier,
+        tier=tier_of(arguments.tier, backend),
         threads=arguments.threads,
         seed=seed,
         without=arguments.without,
+        backend=backend,
     )
     session.initialize()
     path = _weights_file(task, arguments, environment)
@@ -126,6 +129,11 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
         for warning in use_weights(session, task.build, path):
             environment.message(f"nodeflow: warning: {warning}")
     return session
+
+
+def tier_of(tier: Tier, backend: Backend) -> Tier:
+    """The tier of a session: JAX compiles, which the command line asks for by default."""
+    return "auto" if backend == "jax" and tier == "compiled" else tier
 
 
 def _weights_file(

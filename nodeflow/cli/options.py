@@ -166,6 +166,13 @@ TIER = option(
     choices=("auto", "reference", "compiled"),
     default="compiled",
 )
+BACKEND = option(
+    "--backend",
+    help="who computes: numba (default), nodeflow's own engine; or jax, on a GPU where there is "
+    "one: pip install 'nodeflow[jax]' brings it",
+    choices=("numba", "jax"),
+    default="numba",
+)
 THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
 WITHOUT = option(
     "--without",

@@ -179,6 +179,8 @@ def _say_how_to_resume(
         again += ["--data-dir", arguments.data_dir]
     if arguments.tier != "auto":
         again += ["--tier", arguments.tier]
+    if arguments.backend != "numba":
+        again += ["--backend", arguments.backend]
     place = Path(written.path)
     usual = environment.path(arguments.checkpoint or arguments.resume)
     folder = arguments.checkpoint or arguments.resume if place.parent == usual else written.path

@@ -71,12 +71,15 @@ class Stream:
         name: of the stream.
         execution: how often this ran before: the training step while training.
         purpose: "" in training and runs; another word for draws that must not disturb them.
+
+    Attributes:
+        origin: seed, name and purpose.
     """
 
     def __init__(self, seed: int, name: str, execution: int = 0, purpose: str = "") -> None:
         self.key = stream_key(seed, name, purpose)
         self.execution = execution
-        self._origin = seed, name, purpose
+        self.origin = seed, name, purpose
         self._inner: dict[tuple[str, int | None], Stream] = {}
         self._iterations: tuple[int, ...] = ()
         self._keys: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -102,7 +105,7 @@ class Stream:
         Args:
             seed: the node's own, which stands for the run's seed and the stream's name.
         """
-        own, owner, purpose = self._origin
+        own, owner, purpose = self.origin
         known = self._inner.get((name, seed))
         if known is None:
             place = (own, f"{owner}/{name}") if seed is None else (seed, "")

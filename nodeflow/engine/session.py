@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import numpy as np
 
+from nodeflow.engine.backend import check_backend
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
@@ -30,7 +31,7 @@ from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
-from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
+from nodeflow.engine.runtime.context import Backend, Purpose, RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import (
     Schedule,
     Target,
@@ -62,6 +63,7 @@ from nodeflow.ops.variables.stored import is_stored, stored_value
 from nodeflow.public import public_methods
 
 if TYPE_CHECKING:
+    from nodeflow.engine.jax.executor import JaxExecutor
     from nodeflow.engine.runtime.thread_pool import Team
 
 
@@ -85,6 +87,9 @@ class Session:
             their bits where the rewrite is exact.
         on_compile_failure: called when kernels fail to compile in the background, from any thread,
             while the reference goes on; default: a warning in the log.
+        backend: who executes: ``numba``, which is nodeflow's own engine, or ``jax``, which brings
+            its own compiler and threads, and runs on a GPU where there is one. It comes with the
+            extra ``nodeflow[jax]``.
 
     Attributes:
         runs: how many runs were no training step; random ops draw by it in the next one.
@@ -93,7 +98,8 @@ class Session:
     its graph are the default ones of the thread, and it is closed at the end.
 
     Raises:
-        RunError: an argument is of the wrong kind.
+        RunError: an argument is of the wrong kind, or says what the backend does not do.
+        JaxMissing: jax is not installed.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Session:
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
         config: ConfigProto | None = None,
         memory: int | None = None,
+        backend: Backend = "numba",
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
             raise RunError(f"tier must be auto, reference or compiled, not {tier!r}")
@@ -122,10 +129,13 @@ class Session:
         if memory is not None and (not isinstance(memory, int) or memory < 1):
             raise RunError(f"memory must be a number of bytes, not {memory!r}")
         self.graph = graph or get_default_graph()
+        switched_off = resolve(without)
+        check_backend(backend, tier, threads, switched_off, memory)
         self._context = RunContext(
-            self.graph, seed, threads, resolve(without), on_compile_failure, memory
+            self.graph, seed, threads, switched_off, on_compile_failure, memory, backend
         )
-        self._wanted: Tier = tier
+        self._asked: Tier = tier
+        self._wanted: Tier = "compiled" if backend == "jax" else tier
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
         self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
@@ -263,7 +273,10 @@ class Session:
     ) -> str:
         """The optimized plan of a run as text: what was rewritten, fused, the memory, the code."""
         with self._context.lock:
-            executor, _, phase, _ = self._prepare(fetches, feed_dict, training)
+            executor, given, phase, _ = self._prepare(fetches, feed_dict, training)
+            if self.backend == "jax":
+                running = cast("JaxExecutor", executor)
+                return running.text(given, self._context.stream_of("", 0))
             return explain_run(executor, self.without, updating=bool(phase.training))
 
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
@@ -317,8 +330,9 @@ class Session:
     ) -> dict[int, np.ndarray]:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
+        read = self.variables.like if self.backend == "jax" else self.variables.read
         for variable, slot in schedule.reads.items():
-            given[slot] = self.variables.read(variable)
+            given[slot] = read(variable)
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
@@ -393,9 +407,31 @@ class Session:
         return self._context.tier
 
     @property
+    def backend(self) -> Backend:
+        """Who executes: ``numba`` or ``jax``."""
+        return self._context.backend
+
+    @property
     def wanted(self) -> Tier:
         """The tier that was asked for."""
-        return self._wanted
+        return self._asked
+
+    def twin(self, tier: Tier | None = None) -> Session:
+        """Another session of the same graph and options, without values.
+
+        Args:
+            tier: instead of its own; on JAX ``compiled`` is its own.
+        """
+        backend = "numba" if tier == "reference" else self.backend
+        own = self._asked if tier is None or backend == "jax" else tier
+        return Session(
+            self.graph,
+            tier=own,
+            threads=self.threads,
+            seed=self.seed,
+            without=self.without,
+            backend=backend,
+        )
 
     # ---- training -----------------------------------------------------------------------------
 
@@ -534,6 +570,7 @@ class Session:
         schedule, _ = self._schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
         executor = self._executor(schedule, given)
+        given = {slot: np.asarray(array) for slot, array in given.items()}
         values = executor.interpreter.run(given, self._context.stream_of("initialize", 0))
         slot = schedule.fetches[0]
         assert slot is not None

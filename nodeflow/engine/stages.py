@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array
+
+if TYPE_CHECKING:
+    from nodeflow.engine.jax.executor import JaxExecutor
 
 MOST_PLANS = 64
 """Sizes for which plans of what is left are kept; beyond it the oldest goes."""
@@ -42,11 +45,15 @@ def make_executor(
     label: str = "",
 ) -> AnyExecutor:
     """What runs a schedule: in stages where its types do not say all sizes, in blocks of rows where
-    there are many.
+    there are many; or JAX.
 
     Args:
         label: names it in a record of tiers.
     """
+    if context.backend == "jax" and wanted != "reference":
+        from nodeflow.engine.jax.executor import JaxExecutor
+
+        return JaxExecutor(schedule, types, context)
     if all(t.is_static for t in types):
         blocked = in_blocks(schedule, types, wanted, context, updating=updating, label=label)
         return blocked or Executor(schedule, types, wanted, context, updating=updating, label=label)
@@ -185,10 +192,13 @@ def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: boo
 
 
 def _explained(executor: AnyExecutor, explain_part: ExplainPart) -> str:
+    assert isinstance(executor, OwnExecutor)  # what JAX runs has another text
     if isinstance(executor, Executor):
         return explain_part(executor.schedule, executor.types)
     return executor.explain(explain_part)
 
 
-AnyExecutor = Executor | BlockedExecutor | StagedExecutor
+OwnExecutor = Executor | BlockedExecutor | StagedExecutor
+"""What runs a schedule in nodeflow's own engine."""
+AnyExecutor: TypeAlias = "OwnExecutor | JaxExecutor"
 """What runs a schedule."""

@@ -8,9 +8,10 @@ step by step. A step that fails changes nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -29,12 +30,15 @@ from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_order import order_of_step
 from nodeflow.engine.step_values import StepValues
+from nodeflow.engine.timeline import whole_run
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
 
 if TYPE_CHECKING:
+    from nodeflow.engine.compiler.compilation import Compilation
     from nodeflow.engine.inspect.profile import Profiler
+    from nodeflow.engine.jax.steps import JaxSteps
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
 STEPS, STEP_BY_STEP = "steps", "step"
@@ -64,7 +68,8 @@ class Stepper:
     ) -> None:
         self.schedule = schedule
         self.columns = {t: contiguous(c) for t, c in columns.items()}
-        self._staging = staging_of(self.columns, batch_size)
+        on_jax = context.backend == "jax"  # which has a staging of its own
+        self._staging = None if on_jax else staging_of(self.columns, batch_size)
         self._is_staged = False
         self.batch_size = batch_size
         self.step = first_step
@@ -83,8 +88,14 @@ class Stepper:
         self._wanted: Tier = wanted
         self._order = np.zeros(0, np.int64)
         self._first = first_step
-        self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
-        self._blocked = self._in_blocks()
+        self._compilation: Compilation[StepPlan, CompiledSteps]
+        if on_jax:
+            from nodeflow.engine.jax.steps import LoadedSteps
+
+            self._compilation = cast("Any", LoadedSteps(self._load_jax))  # it answers the same
+        else:
+            self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
+        self._blocked = None if on_jax else self._in_blocks()
         self._executor: AnyExecutor | None = self._blocked
         self._stop = False
 
@@ -157,6 +168,10 @@ class Stepper:
         """
         from nodeflow.engine.inspect.profile import Profiler
 
+        if self._context.backend == "jax":
+            start = time.perf_counter()
+            self.run(count)
+            return whole_run(time.perf_counter() - start)
         with self._context.exclusive():
             steps = self._compilation.complete()
             executor = self._make_executor("compiled")
@@ -180,6 +195,8 @@ class Stepper:
         from nodeflow.engine.inspect.explain import explain
 
         with self._context.exclusive():
+            if self._context.backend == "jax":
+                return self._load_jax().text(self.step)
             steps = self._make_plan()
             if steps:
                 return explain(steps.plan)
@@ -265,7 +282,7 @@ class Stepper:
         """The nodes of the next step in the order in which it computes them: those of a kernel
         together, and first of all those whose values are there before it begins."""
         compiled = self._compilation.result if self.tier_of_next() != "reference" else None
-        if compiled is None:
+        if compiled is None or self._context.backend == "jax":
             return order_of_step(self.schedule)
         levels = (level for phase in compiled.plan.phases for level in phase.levels)
         groups = (launch.group for launch in all_launches([*levels]))
@@ -425,6 +442,14 @@ class Stepper:
         from nodeflow.engine.runtime.compiled_steps import CompiledSteps
 
         return CompiledSteps(steps, self._context, self._given)
+
+    def _load_jax(self) -> JaxSteps:
+        from nodeflow.engine.jax.steps import JaxSteps
+
+        columns = {t: c for t, c in self.columns.items() if t in self.schedule.feeds}
+        return JaxSteps(
+            self.schedule, self._types, columns, self.batch_size, self._context, self._given
+        )
 
     def _specialise(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> list[TensorType]:
         """Types of all slots of a step."""

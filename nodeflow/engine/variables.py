@@ -1,4 +1,8 @@
-"""The values of a session's variables, kept across runs; reading and writing copies them."""
+"""The values of a session's variables, kept across runs; reading and writing copies them.
+
+A value may live on a device of another backend. It is fetched when somebody reads it, and both
+copies stay until it changes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,10 @@ class Variables(MutableMapping[str, np.ndarray]):
     def __init__(self, graph: Graph, lock: threading.RLock) -> None:
         self._graph = graph
         self._lock = lock
-        self._arrays: dict[Node, np.ndarray] = {}
+        self._arrays: dict[Node, np.ndarray | None] = {}
+        """None where the value is only on a device."""
+        self._placed: dict[Node, Any] = {}
+        """Values on a device."""
         self.version = 0
         """Another number whenever a value may have changed."""
 
@@ -65,7 +72,7 @@ class Variables(MutableMapping[str, np.ndarray]):
             NotInitialized: it has none yet.
         """
         try:
-            return self._arrays[node]
+            array = self._arrays[node]
         except KeyError:
             raise NotInitialized(
                 "this variable has no value yet",
@@ -76,10 +83,13 @@ class Variables(MutableMapping[str, np.ndarray]):
                     window="Choose Run > Initialise variables, or load weights.",
                 ),
             ) from None
+        if array is None:
+            array = self._arrays[node] = np.array(self._placed[node], order="C", copy=True)
+        return array
 
     def held(self, node: Node) -> np.ndarray | None:
         """The array itself, which must not be changed; None where there is none yet."""
-        return self._arrays.get(node)
+        return self.read(node) if node in self._arrays else None
 
     def nodes(self) -> list[Node]:
         """The variables that have a value."""
@@ -89,17 +99,22 @@ class Variables(MutableMapping[str, np.ndarray]):
     def drop(self, node: Node) -> np.ndarray | None:
         """Forget a variable that is no longer in the graph; returns its value."""
         self.version += 1
-        return self._arrays.pop(node, None)
+        old = self.held(node)
+        self._arrays.pop(node, None)
+        self._placed.pop(node, None)
+        return old
 
     def put(self, node: Node, array: np.ndarray) -> None:
         """Store a copy that nobody else holds, in C order."""
         self.version += 1
+        self._placed.pop(node, None)
         self._arrays[node] = np.array(array, order="C", copy=True)
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
         """Store the array itself, which the caller gives up; returns the one it replaces."""
         self.version += 1
-        old = self._arrays.get(node)
+        old = self.held(node)
+        self._placed.pop(node, None)
         self._arrays[node] = array
         return old
 
@@ -111,7 +126,32 @@ class Variables(MutableMapping[str, np.ndarray]):
         """The array itself, a new one where there is none: for what is written and never read."""
         if node not in self._arrays:
             self._arrays[node] = np.zeros(shape, dtype)
-        return self._arrays[node]
+        return self.read(node)
+
+    # ---- on a device --------------------------------------------------------------------------
+
+    def placed(self, node: Node) -> Any:
+        """The value on a device; None where it is not there."""
+        return self._placed.get(node)
+
+    def place(self, node: Node, array: Any) -> None:
+        """Store a value that is on a device; it is fetched when somebody reads it."""
+        self.version += 1
+        self._placed[node] = array
+        self._arrays[node] = None
+
+    def note_placed(self, node: Node, array: Any) -> None:
+        """Keep the copy of a value that was sent to a device."""
+        self._placed[node] = array
+
+    def like(self, node: Node) -> Any:
+        """Something of the value's shape and dtype, without fetching it.
+
+        Raises:
+            NotInitialized: it has none yet.
+        """
+        found = self._placed.get(node)
+        return self.read(node) if found is None else found
 
     def _node(self, name: str) -> Node:
         node = self._graph.node(name) if name in self._graph else None

@@ -25,6 +25,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
 from nodeflow.engine.memory import Budget
+from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import warm_up
@@ -81,6 +82,7 @@ class Engine(TrainingRequests):
         self._send = send
         self._prober = prober
         self._threads = threads
+        self._backend: Backend = "numba"
         self._budget = Budget()
         self._history = 0
         self._inbox = RequestQueue()
@@ -137,6 +139,7 @@ class Engine(TrainingRequests):
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
+            p.SetBackend: self._set_backend,
             p.SetBudget: self._set_budget,
             p.FollowEdits: self._follow_edits,
             p.SetVariable: self._set_variable,
@@ -439,6 +442,9 @@ class Engine(TrainingRequests):
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
+
+    def _set_backend(self, request: p.SetBackend) -> None:
+        self._backend = request.backend
 
     def _set_budget(self, request: p.SetBudget) -> None:
         self._history = request.history

@@ -14,6 +14,7 @@ import numpy as np
 
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.gradient_check.check import Checked as Checked
+from nodeflow.engine.runtime.context import Backend
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.messages.edits import EditState as EditState
@@ -200,6 +201,13 @@ class FollowEdits:
 
 
 @dataclass(frozen=True)
+class SetBackend:
+    """Set who computes the trainings that begin from now on: ``numba`` or ``jax``."""
+
+    backend: Backend
+
+
+@dataclass(frozen=True)
 class SetBudget:
     """Set what the live value of one node may take; a run may compute what there is memory for.
 
@@ -325,6 +333,7 @@ Request = (
     | Profile
     | SetThreads
     | FollowEdits
+    | SetBackend
     | SetBudget
     | Train
     | Pause

@@ -14,6 +14,7 @@ from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
@@ -52,6 +53,7 @@ class TrainingRequests:
 
     _send: Callable[[p.Message], None]
     _threads: int | None
+    _backend: Backend
     _history: int
     _document: Document
     _folder: DocumentFolder
@@ -120,8 +122,14 @@ class TrainingRequests:
 
     def _make_session(self, graph: Graph, seed: int) -> Session:
         """A session that trains a graph."""
+        threads = None if self._backend == "jax" else self._threads
         return Session(
-            graph, tier="auto", threads=self._threads, seed=seed, on_compile_failure=self._send
+            graph,
+            tier="auto",
+            threads=threads,
+            seed=seed,
+            on_compile_failure=self._send,
+            backend=self._backend,
         )
 
     def _run_training(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.engine.feeds import fed_tensor
 from nodeflow.engine.fetches import as_target
-from nodeflow.engine.runtime.context import Tier
+from nodeflow.engine.runtime.context import Backend, Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
@@ -85,6 +85,7 @@ def train(
     steps_per_epoch: int | None = None,
     tier: Tier = "auto",
     threads: int | None = None,
+    backend: Backend = "numba",
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | str | None = None,
     keep: int = KEEP,
@@ -126,7 +127,7 @@ def train(
         first_epoch: goes on from an earlier training: rows are shuffled as in that epoch.
         steps_per_epoch: elements of a data set that make an epoch, for one without end; by default
             a pass.
-        tier, threads: of the session that it makes.
+        tier, threads, backend: of the session that it makes.
         checkpoint: folder where the state of the training is kept: while it goes on, at its end,
             when the loop is left, and on Ctrl-C, SIGTERM or SIGHUP, which then act as they do.
         every: how often: after so many steps, ``500``, or seconds, ``"30s"``; by default 60 s.
@@ -163,7 +164,8 @@ def train(
         training = replace(training, bounds=_bounded(graph, bounds))
     record = _Recording(recorder if keep_run else None, run_name, tensorboard)
     if session is None:
-        session = Session(graph, tier=tier, threads=threads, seed=training.seed)
+        options: dict[str, Any] = {"tier": tier, "threads": threads, "backend": backend}
+        session = Session(graph, **options, seed=training.seed)
         return _in_own_session(session, training, control, first_epoch, keeping, record)
     _initialize(session)
     return _events(session, training, control, first_epoch, keeping, record)
@@ -184,7 +186,8 @@ def fit(graph: Graph | None = None, **arguments: Any) -> History:
         history.record(train(graph, session=session, **arguments))
         history.variables = dict(session.variables.items())
         return history
-    own: dict[str, Any] = {k: arguments.pop(k) for k in ("tier", "threads") if k in arguments}
+    options = ("tier", "threads", "backend")
+    own: dict[str, Any] = {k: arguments.pop(k) for k in options if k in arguments}
     graph = _graph(graph, None)
     seed = arguments.get("seed", graph.task.settings.seed if graph.task else PlainSettings.seed)
     with Session(graph, **own, seed=seed) as session:

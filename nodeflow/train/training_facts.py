@@ -18,6 +18,8 @@ def settings_of(session: Session, training: Training) -> dict[str, Any]:
     """The settings by name; those of an optimizer are called ``NODE.ATTRIBUTE``."""
     found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
     found["tier"] = session.wanted
+    if session.backend != "numba":
+        found["backend"] = session.backend
     if training.stream is not None:
         found["batches"] = STREAM
     found["loss"] = training.loss.name

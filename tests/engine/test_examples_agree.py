@@ -60,14 +60,16 @@ def document(path: Path, dtype: str) -> Document:
     return flow.loads(json.dumps(data))
 
 
-def first_losses(path: Path, dtype: str, tier: str, steps: int) -> np.ndarray:
+def first_losses(
+    path: Path, dtype: str, tier: str, steps: int, backend: str = "numba"
+) -> np.ndarray:
     """Losses of the first steps."""
     doc = document(path, dtype)
     commands.set_training(doc, epochs=steps, **FASTER.get(path.stem, {}))
     task = Task(doc)
     training = task.training()
     losses: list[float] = []
-    with Session(task.graph, tier=tier, seed=training.seed) as session:
+    with Session(task.graph, tier=tier, seed=training.seed, backend=backend) as session:
         session.initialize()
         for event in train(session, training):
             if isinstance(event, Steps):

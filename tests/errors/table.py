@@ -47,6 +47,20 @@ def without_onnx() -> None:
         onnx_package()
 
 
+def without_jax() -> None:
+    """What a session on JAX says where the package is not installed."""
+    with patch.dict(sys.modules, {"jax": None}):
+        nf.Session(nf.Graph(), backend="jax")
+
+
+def chosen_on_jax() -> None:
+    """A run on JAX of an op whose output has a size that values decide."""
+    with nf.Graph() as g:
+        nf.boolean_mask(nf.constant([1.0, -1.0]), nf.constant([True, False]), name="chosen")
+    with nf.Session(g, backend="jax") as session:
+        session.run("chosen")
+
+
 def formula(text: str) -> None:
     document = Document()
     add_expression(document, Analysis(document), text)
@@ -143,6 +157,8 @@ TABLE: dict[str, Provocation] = {
         {"a.flow": DIVERGING},
     ),
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
+    "JaxMissing": Provocation(call=without_jax),
+    "NotOnJax": Provocation(call=chosen_on_jax),
     "OnnxMissing": Provocation(call=without_onnx),
     "NotVerified": Provocation(
         ("verify", "a.flow"),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.events import CompileFailure
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Tier = Literal["auto", "reference", "compiled"]
 RanTier = Literal["reference", "compiled"]
+Backend = Literal["numba", "jax"]
+"""Who executes schedules: nodeflow's own engine, or JAX."""
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Purpose = Literal["", "run", "initialize"]
 """What numbers are drawn for: training, single runs and initial values never share a stream, so
 that watching never changes training."""
@@ -37,6 +40,7 @@ class RunContext:
         arena: memory for intermediate results.
         without: ids of the rewrites that are switched off.
         memory: bytes that the values of a run may take; None: as much as is free.
+        backend: who executes schedules.
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
@@ -51,9 +55,11 @@ class RunContext:
         without: frozenset[str] = frozenset(),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
         memory: int | None = None,
+        backend: Backend = "numba",
     ) -> None:
         self._graph = graph
         self.memory = memory
+        self.backend: Backend = backend
         self._seed = seed
         self.threads = threads
         self.without = without
@@ -110,7 +116,7 @@ class RunContext:
         one seed draw the same numbers. Where `nf.set_random_seed` gave the graph one, as in
         TensorFlow 1 both together decide.
         """
-        return _Streams(self.seed, self._graph.seed, execution, purpose, self._counts)
+        return Streams(self.seed, self._graph.seed, execution, purpose, self._counts)
 
     def compilation(
         self,
@@ -135,7 +141,7 @@ class RunContext:
 
 
 @dataclass(slots=True, eq=False)  # not frozen: that doubles the cost of making one per run
-class _Streams:
+class Streams:
     """The random stream of each node in one execution, and how often counted nodes ran before.
 
     Attributes:

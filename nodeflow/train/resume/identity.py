@@ -58,8 +58,8 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
             "without": ", ".join(sorted(session.without)),
         },
         "machine": machine(),
-        "versions": versions(),
-        "backend": {"backend": "cpu", "processes": 1},
+        "versions": {**versions(), **_versions_of(session.backend)},
+        "backend": _backend(session),
     }
 
 
@@ -86,6 +86,22 @@ def versions() -> Mapping[str, str]:
     from nodeflow import __version__
 
     return {"nodeflow": __version__, **{name: version(name) for name in PACKAGES}}
+
+
+def _versions_of(backend: str) -> Mapping[str, str]:
+    """Those of the packages that a backend needs besides."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("jax", "jaxlib")} if backend == "jax" else {}
+
+
+def _backend(session: Session) -> dict[str, Any]:
+    """Who executes: nodeflow's own engine is called cpu."""
+    if session.backend == "numba":
+        return {"backend": "cpu", "processes": 1}
+    from nodeflow.engine.jax.settings import device
+
+    return {"backend": session.backend, "device": device(), "processes": 1}
 
 
 # ---- digests ------------------------------------------------------------------------------------

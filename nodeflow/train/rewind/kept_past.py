@@ -78,6 +78,7 @@ class KeptPast:
             "settings": training.plain(),
             "row_seed": training.row_seed,
             "tier": past.session.wanted,
+            "backend": past.session.backend,
             "seed": past.session.seed,
             "without": sorted(past.session.without),
             "per_epoch": past.steps_per_epoch,
@@ -144,12 +145,14 @@ class KeptPast:
     def session(self, graph: Graph, threads: int | None = None) -> Session:
         """A session as the one that trained."""
         about = self.about
+        backend = about.get("backend", "numba")
         return Session(
             graph,
             tier=about["tier"],
-            threads=threads,
+            threads=None if backend == "jax" else threads,
             seed=about["seed"],
             without=about["without"],
+            backend=backend,
         )
 
     def past(self, session: Session, training: Training, progress: Progress) -> Past:

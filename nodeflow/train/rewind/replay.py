@@ -97,9 +97,7 @@ class Replay:
         live = past.session
         self.past = past
         self.cancelled = cancelled
-        self.session = Session(
-            live.graph, tier=live.wanted, threads=live.threads, seed=live.seed, without=live.without
-        )
+        self.session = live.twin()
         self._stepper: Stepper | None = None
         self._epoch = self._done = 0
         self._looks: dict[tuple[Tensor, ...], StepValues] = {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
+from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Tensor, ancestors
@@ -88,14 +89,8 @@ class StreamReplay(Replay):
 
     def _in_tier(self, tier: str) -> Session:
         if tier not in self._sessions:
-            live = self.session
-            self._sessions[tier] = Session(
-                live.graph,
-                tier="compiled" if tier == "compiled" else "reference",
-                threads=live.threads,
-                seed=live.seed,
-                without=live.without,
-            )
+            wanted: Tier = "compiled" if tier == "compiled" else "reference"
+            self._sessions[tier] = self.session.twin(wanted)
         return self._sessions[tier]
 
     def _restore(self, step: int) -> None:

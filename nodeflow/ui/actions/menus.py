@@ -62,12 +62,9 @@ SHOWN_DATA: tuple[Any, ...] = (
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
 ENGINE: tuple[Any, ...] = (
-    "threads",
-    "live_values",
-    "follow_edits",
-    "event_files",
-    SEPARATOR,
-    "restart_engine",
+    *("threads", "live_values", "follow_edits"),
+    ("Train with", ("train_with_numba", "train_with_jax")),
+    *("event_files", SEPARATOR, "restart_engine"),
 )
 BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),

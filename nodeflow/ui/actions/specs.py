@@ -538,6 +538,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Whatever you change counts as soon as it is compiled; off: from the next Train",
         checkable=True,
     ),
+    _a(
+        "train_with_numba",
+        "This engine",
+        "",
+        "",
+        "The next training is computed by nodeflow itself",
+        checkable=True,
+    ),
+    _a(
+        "train_with_jax",
+        "JAX",
+        "",
+        "",
+        "The next training is computed by JAX, on a GPU where there is one",
+        checkable=True,
+    ),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),
     _a(
         "live_values",

@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from nodeflow.engine.runtime.context import Backend
 from nodeflow.paths import home
 
 RECENT = 10
@@ -71,6 +72,15 @@ class Settings:
     @event_folder.setter
     def event_folder(self, value: str) -> None:
         self._store.setValue("event_folder", value)
+
+    @property
+    def backend(self) -> Backend:
+        """Who computes trainings: ``numba``, which is nodeflow's own engine, or ``jax``."""
+        return "jax" if self._store.value("backend", "numba") == "jax" else "numba"
+
+    @backend.setter
+    def backend(self, value: Backend) -> None:
+        self._store.setValue("backend", value)
 
     @property
     def threads(self) -> int | None:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.controllers.engine.live_value_settings import LiveValueSettings
 from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
+from nodeflow.ui.controllers.training.backend_choice import BackendChoice
 from nodeflow.ui.controllers.training.live_edits import LiveEdits
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.settings import Settings
@@ -19,3 +20,4 @@ def add_engine_settings(
     ThreadSettings(window, link, settings, actions)
     LiveValueSettings(window, link, settings, actions)
     LiveEdits(window, link, settings, actions)
+    BackendChoice(window, link, settings, actions)

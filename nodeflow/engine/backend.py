@@ -1,0 +1,51 @@
+"""Who executes schedules, and what that refuses to be asked for."""
+
+from __future__ import annotations
+
+from nodeflow.engine.plan.passes import REWRITES
+from nodeflow.engine.runtime.context import BACKENDS, Tier
+from nodeflow.errors import RunError, suggest
+
+
+def check_backend(
+    backend: str,
+    tier: Tier,
+    threads: int | None,
+    without: frozenset[str],
+    memory: int | None,
+) -> None:
+    """Refuse a backend that is none, or cannot do what a session asks for.
+
+    Raises:
+        RunError: names the option.
+        JaxMissing: jax is not installed.
+    """
+    if backend not in BACKENDS:
+        text = f"backend must be {' or '.join(BACKENDS)}, not {backend!r}"
+        raise RunError(text, hint=suggest(str(backend), BACKENDS))
+    if backend != "jax":
+        return
+    if tier != "auto":
+        raise RunError(
+            f"JAX compiles everything, so there is no tier {tier}",
+            hint="Leave out the tier, or the backend.",
+        )
+    if threads is not None:
+        raise RunError(
+            "JAX has threads of its own, whose number cannot be given",
+            hint="Leave out the threads, or the backend.",
+        )
+    if memory is not None:
+        raise RunError(
+            "JAX decides itself how much memory a run takes",
+            hint="Leave out the memory, or the backend.",
+        )
+    plans = sorted(name for name in without if REWRITES[name].scope == "plan")
+    if plans:
+        raise RunError(
+            f"JAX rewrites graphs by its own rules, so {', '.join(plans)} cannot be switched off",
+            hint="Leave them out of without, or leave out the backend.",
+        )
+    from nodeflow.engine.jax.errors import jax_package
+
+    jax_package()

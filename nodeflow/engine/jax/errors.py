@@ -1,0 +1,44 @@
+"""What can be wrong with JAX, and what a graph has that JAX cannot compute."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from nodeflow.errors import NodeflowError, RunError
+
+GET_IT = 'Install it with pip install "nodeflow[jax]".'
+
+
+class JaxMissing(NodeflowError):
+    """The package jax is not installed, or a version that does not work here.
+
+    Remedy: Install it with pip install "nodeflow[jax]".
+    """
+
+
+class NotOnJax(RunError):
+    """JAX cannot compute a node of the graph.
+
+    Remedy: Compute what it needs another way, or use nodeflow's own engine for this graph.
+    """
+
+
+def jax_package() -> ModuleType:
+    """The package jax.
+
+    Raises:
+        JaxMissing: it is not installed.
+    """
+    try:
+        import jax
+        import jax.numpy
+    except ImportError as error:
+        raise JaxMissing(f"the backend needs the package jax: {error}", hint=GET_IT) from None
+    return jax
+
+
+def is_installed() -> bool:
+    """Whether jax can be imported, without importing it."""
+    from importlib.util import find_spec
+
+    return find_spec("jax") is not None

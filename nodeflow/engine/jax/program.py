@@ -1,0 +1,75 @@
+"""A schedule as one function of traced arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from nodeflow.engine.jax.evaluate import apply_node
+from nodeflow.engine.jax.failures import Failures
+from nodeflow.engine.jax.padding import Padding
+from nodeflow.engine.jax.streams import Stream
+from nodeflow.engine.schedule.schedule import Schedule, is_assign
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+
+StreamOf = Callable[[Node], Stream]
+
+
+class Program:
+    """What a schedule computes, for types that are specialised.
+
+    Attributes:
+        schedule: what is computed.
+        types: of its slots; sizes that loops find out are the most that they may be (`padding`).
+
+    Raises:
+        NotOnJax: sizes depend on values; names the node.
+    """
+
+    def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
+        self.schedule = schedule
+        self._padding = Padding(schedule, types)
+        self.types = self._padding.types
+
+    def trace(
+        self, given: Mapping[int, Any], stream_of: StreamOf, failures: Failures
+    ) -> dict[int, Any]:
+        """The values of all slots.
+
+        Args:
+            given: traced arrays of the slots that the schedule does not compute.
+            stream_of: the random stream of a node in this execution.
+            failures: gets what may fail.
+
+        Raises:
+            NotOnJax: a node has no rule.
+        """
+        values = dict(given)
+        for step in self.schedule.steps:
+            node = step.node
+            if is_assign(node):
+                values[step.outputs[0]] = values[step.inputs[-1]]
+                continue
+            if step.outputs and step.outputs[0] in self._padding.ranges:
+                count = self._padding.ranges[step.outputs[0]]
+                values[step.outputs[0]] = jnp.arange(count, dtype=jnp.int32)
+                continue
+            made = apply_node(
+                node,
+                [values[s] for s in step.inputs],
+                [self.types[s] for s in step.inputs],
+                [self.types[s] for s in step.outputs],
+                stream_of(node) if node.op.random else None,
+                failures,
+                self._padding.length(step, values),
+            )
+            values.update(zip(step.outputs, made, strict=True))
+        return values
+
+
+def pick(values: Mapping[int, Any], slots: Iterable[int]) -> tuple[Any, ...]:
+    """The values of some slots."""
+    return tuple(values[slot] for slot in slots)

@@ -1,0 +1,136 @@
+"""Which rule computes what: by kind of lowering, or by op where an op has its own.
+
+A rule is a function of what it computes (`Lowered`) and of one traced array for each input; it
+returns the output, or a tuple of several. The first look-up imports every module of `rules`, and
+each registers what it defines, so a new rule needs no entry in a list.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import nodeflow.engine.jax.rules as package
+from nodeflow.engine.jax.errors import NotOnJax
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Lowering
+
+if TYPE_CHECKING:
+    from nodeflow.engine.jax.failures import Failures
+    from nodeflow.engine.jax.streams import Stream
+
+Rule = Callable[..., Any]
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+_BY_LOWERING: dict[type[Lowering], Rule] = {}
+_BY_OP: dict[str, Rule] = {}
+_TAKEN: dict[Rule, int] = {}
+"""How many inputs a rule of a lowering takes, where not all."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """One application of an op, or of a part of a composite lowering, as a rule gets it.
+
+    Attributes:
+        name: of the node, for errors.
+        op: its declaration.
+        attrs: its attributes, complete, as the op's reference gets them. Of `RuntimeAttributes`
+            those that are wired are there too, as far as types tell them, else `LATER`; their
+            arrays come after the others. Half floats are widened before a rule sees them where
+            `Op.widens` says so; ``dtype`` is then float32 too.
+        inputs, outputs: specialised types; every size is known.
+        lowering: what `Op.lower` returned for these types, or a part of it; None for a rule of the
+            op itself.
+        stream: what a random op draws from: `Stream.bits`, `uniform`, `normal`,
+            `truncated_normal`, `integers`, as `nodeflow.engine.rng.Stream` has them; and
+            `Stream.inside` for what is in a loop or branch. None for the other ops.
+        length: of a loop over sequences that are longer than what is in them, how many steps there
+            are, a traced integer (`padding`); None for all others.
+        failures: collects what fails; use `fail_where`.
+    """
+
+    name: str
+    op: Op
+    attrs: Mapping[str, Any]
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    lowering: Lowering | None = None
+    stream: Stream | None = None
+    length: Any = field(default=None, compare=False)
+    failures: Failures | None = field(default=None, compare=False)
+
+    def fail_where(self, condition: Any, text: str) -> None:
+        """Let the run end with a RunError that names the node where a traced bool, or an element of
+        an array of them, is true.
+
+        The rule goes on with any values: nothing of the run is kept. ``text`` is what the op's
+        reference says, as far as it does not depend on values.
+        """
+        if self.failures is not None:
+            self.failures.add(condition, self.name, text)
+
+    def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
+        """The error to raise where a rule cannot compute this application."""
+        hint = hint or "Use nodeflow's own engine for this graph: leave out the backend."
+        return NotOnJax(why, node=self.name, hint=hint)
+
+
+def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
+    """Decorator: the function computes these kinds of lowering.
+
+    Ops have inputs that only tell a shape, or that a run knows already; they come after those that
+    a lowering is about. A function gets as many as it takes.
+    """
+
+    def register(rule: AnyRule) -> AnyRule:
+        taken = list(signature(rule).parameters.values())[1:]
+        if all(p.kind is not Parameter.VAR_POSITIONAL for p in taken):
+            _TAKEN[rule] = len(taken)
+        for kind in kinds:
+            if kind in _BY_LOWERING:
+                raise ValueError(f"{kind.__name__} has a rule: {_BY_LOWERING[kind].__name__}")
+            _BY_LOWERING[kind] = rule
+        return rule
+
+    return register
+
+
+def computes(*op_ids: str) -> Callable[[AnyRule], AnyRule]:
+    """Decorator: the function computes these ops; it wins over their lowering."""
+
+    def register(rule: AnyRule) -> AnyRule:
+        for op_id in op_ids:
+            if op_id in _BY_OP:
+                raise ValueError(f"{op_id} has a rule: {_BY_OP[op_id].__name__}")
+            _BY_OP[op_id] = rule
+        return rule
+
+    return register
+
+
+def rule_of_op(op_id: str) -> Rule | None:
+    """What computes an op whatever its lowering is."""
+    _import_all()
+    return _BY_OP.get(op_id)
+
+
+def rule_of_lowering(lowering: Lowering) -> Rule | None:
+    """What computes a kind of lowering, of all inputs."""
+    _import_all()
+    rule = _BY_LOWERING.get(type(lowering))
+    if rule is None or (count := _TAKEN.get(rule)) is None:
+        return rule
+    return lambda node, *arrays: rule(node, *arrays[:count])
+
+
+@cache
+def _import_all() -> None:
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        import_module(module.name)

@@ -1,0 +1,1 @@
+"""How JAX computes each kind of lowering and each op without one: a module a family."""

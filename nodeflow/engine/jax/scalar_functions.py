@@ -1,0 +1,198 @@
+"""The functions that formulas of elementwise lowerings call, as functions of arrays.
+
+They mean what those of `nodeflow.engine.devicelib.math_functions` mean: NaN stays NaN, integers
+wrap, casts of floats to integers saturate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy import special
+
+from nodeflow.graph.types import DTYPES, number_kind, numpy_dtype
+
+
+def cast(x: Any, dtype: str) -> Any:
+    """x as another dtype: floats saturate and NaN gives 0 in integers, which wrap among
+    themselves; a bool says whether x is not 0."""
+    target = numpy_dtype(dtype)
+    if dtype == "bool":
+        return x != 0
+    if number_kind(target) == "c" or number_kind(x.dtype) not in "fc":
+        return x.astype(target)
+    if number_kind(x.dtype) == "c":
+        x = x.real
+    if number_kind(target) == "f":
+        return x.astype(target)
+    limits = np.iinfo(target)
+    wide = x.astype(jnp.float64)
+    below, above = wide <= float(limits.min), wide >= float(limits.max)
+    inside = jnp.where(below | above | jnp.isnan(wide), 0.0, wide).astype(target)
+    most = jnp.where(above, jnp.asarray(limits.max, target), inside)
+    return jnp.where(below, jnp.asarray(limits.min, target), most)
+
+
+def maximum(x: Any, y: Any) -> Any:
+    """The larger, x where they are equal; NaN if either is NaN."""
+    return jnp.where((x >= y) | (x != x), x, y)
+
+
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller, x where they are equal; NaN if either is NaN."""
+    return jnp.where((x <= y) | (x != x), x, y)
+
+
+def floor_divide(x: Any, y: Any) -> Any:
+    """Largest whole number not above x / y. Integers by zero give 0; rules report it."""
+    if _is_integer(y):
+        whole = jnp.floor_divide(x, jnp.where(y == 0, jnp.ones_like(y), y))
+        return jnp.where(y == 0, jnp.zeros_like(whole), whole)
+    rest = lax.rem(*jnp.broadcast_arrays(x, y))
+    quotient = (x - rest) / y
+    quotient = jnp.where((rest != 0) & ((rest < 0) != (y < 0)), quotient - 1, quotient)
+    nearest = jnp.floor(quotient)
+    nearest = jnp.where(quotient - nearest > 0.5, nearest + 1, nearest)
+    nearest = jnp.where(quotient == 0, jnp.copysign(quotient, x / y), nearest)
+    return jnp.where(y == 0, x / y, nearest)
+
+
+def modulo(x: Any, y: Any) -> Any:
+    """x - y * floor_divide(x, y): has the sign of y. Integers by zero give 0."""
+    if _is_integer(y):
+        rest = jnp.remainder(x, jnp.where(y == 0, jnp.ones_like(y), y))
+        return jnp.where(y == 0, jnp.zeros_like(rest), rest)
+    rest = lax.rem(*jnp.broadcast_arrays(x, y))
+    rest = jnp.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
+    return jnp.where(rest == 0, jnp.copysign(rest, y), rest)
+
+
+def power(x: Any, y: Any) -> Any:
+    """x**y; integers wrap, and to a negative power give 0, which rules report."""
+    if not _is_integer(y):
+        return jnp.power(x, y)
+    x, y = jnp.broadcast_arrays(x, y)
+    result, rest = jnp.ones_like(x), y
+    for _ in range(8 * y.dtype.itemsize - (y.dtype.kind == "i")):
+        result = jnp.where(rest & 1 == 1, result * x, result)
+        x, rest = x * x, rest >> 1
+    return jnp.where(y < 0, jnp.zeros_like(result), result)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; NaN for NaN."""
+    return jnp.where(x == 0, jnp.zeros_like(x), jnp.sign(x))
+
+
+def sign_bit(x: Any) -> Any:
+    """Whether the sign is minus, that of -0 and of NaN too."""
+    return x < 0 if _is_integer(x) else jnp.signbit(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) without overflow."""
+    small = jnp.exp(-jnp.abs(x))
+    return jnp.where(x < 0, small, jnp.ones_like(small)) / (1 + small)
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)) without overflow."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+def left_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved y places up; 0 where there are no such places."""
+    inside, places = _places(x, y)
+    return jnp.where(inside, jnp.left_shift(x, places), jnp.zeros_like(x))
+
+
+def right_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved y places down; where there are no such places, what is left is 0, or
+    -1 of negative numbers."""
+    inside, places = _places(x, y)
+    nothing = jnp.zeros_like(x)
+    gone = nothing if x.dtype.kind == "u" else jnp.where(x < 0, ~nothing, nothing)
+    return jnp.where(inside, jnp.right_shift(x, places), gone)
+
+
+def _places(x: Any, y: Any) -> tuple[Any, Any]:
+    inside = (y >= 0) & (y < 8 * x.dtype.itemsize)
+    return inside, jnp.where(inside, y, jnp.zeros_like(y))
+
+
+def _is_integer(x: Any) -> bool:
+    return x.dtype.kind in "iu"
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs_": jnp.abs,
+    "acos": jnp.arccos,
+    "acosh": jnp.arccosh,
+    "asin": jnp.arcsin,
+    "asinh": jnp.arcsinh,
+    "atan": jnp.arctan,
+    "atan2": jnp.arctan2,
+    "atanh": jnp.arctanh,
+    "bit_and": jnp.bitwise_and,
+    "bit_not": jnp.bitwise_not,
+    "bit_or": jnp.bitwise_or,
+    "bit_xor": jnp.bitwise_xor,
+    "cbrt": jnp.cbrt,
+    "ceil": jnp.ceil,
+    "clip": lambda x, low, high: minimum(maximum(x, low), high),
+    "cos": jnp.cos,
+    "cosh": jnp.cosh,
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "exp": jnp.exp,
+    "exp2": jnp.exp2,
+    "expm1": jnp.expm1,
+    "floor": jnp.floor,
+    "floor_divide": floor_divide,
+    "fma": lambda x, y, z: x * y + z,
+    "hypot": jnp.hypot,
+    "left_shift": left_shift,
+    "log": jnp.log,
+    "log1p": jnp.log1p,
+    "log2": jnp.log2,
+    "log10": jnp.log10,
+    "maximum": maximum,
+    "minimum": minimum,
+    "modulo": modulo,
+    "pow": power,
+    "right_shift": right_shift,
+    "round_half_even": jnp.rint,
+    "rsqrt": lambda x: 1 / jnp.sqrt(x),
+    "sigmoid": sigmoid,
+    "sign": sign,
+    "sign_bit": sign_bit,
+    "sin": jnp.sin,
+    "sinh": jnp.sinh,
+    "softplus": softplus,
+    "sqrt": jnp.sqrt,
+    "tan": jnp.tan,
+    "tanh": jnp.tanh,
+    "trunc": jnp.trunc,
+    "where": jnp.where,
+}
+"""By the name in formulas; ``cast`` and ``to_DTYPE`` are there besides."""
+
+
+def function_of(name: str, dtype: str) -> Callable[..., Any]:
+    """The function of a name in a formula whose result has a dtype.
+
+    Raises:
+        ValueError: formulas have no such function; a fault of the op.
+    """
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    target = dtype if name == "cast" else name.partition("_")[2]
+    if name.startswith("from_") and target in DTYPES:
+        target = "float32"
+    if target not in DTYPES:
+        raise ValueError(f"the formula calls {name}, which JAX has no function for")
+    return lambda x: cast(x, target)

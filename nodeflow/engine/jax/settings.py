@@ -1,0 +1,35 @@
+"""The settings of JAX under which nodeflow traces and calls: 64 bits, products in full precision.
+
+They hold inside a ``with`` statement and on one thread only, so the user's own code with JAX keeps
+its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nodeflow.engine.jax.errors import jax_package
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """What holds inside: 64-bit types, and the precision ``highest`` for products."""
+    jax = jax_package()
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
+
+
+def is_exact() -> bool:
+    """Whether the same steps give the same bits again: on the CPU."""
+    return platform() == "cpu"
+
+
+def platform() -> str:
+    """What computes: cpu, gpu or tpu."""
+    return jax_package().default_backend()
+
+
+def device() -> str:
+    """What computes, by name: ``cpu``, or that of the GPU."""
+    return jax_package().devices()[0].device_kind

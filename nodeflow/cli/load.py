@@ -122,6 +122,7 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
         seed=seed,
         without=arguments.without,
         backend=backend,
+        memory=getattr(arguments, "memory", None),
     )
     session.initialize()
     path = _weights_file(task, arguments, environment)

@@ -174,6 +174,14 @@ BACKEND = option(
     default="numba",
 )
 THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
+MEMORY = option(
+    "--memory",
+    help="memory that the values of a run or training step may take, such as 400MB: less is kept "
+    "and computed again, and training steps of many rows run in blocks, too (default: what is "
+    "free)",
+    type=size_in_bytes,
+    metavar="LIMIT",
+)
 WITHOUT = option(
     "--without",
     help="disable an optimization pass (listed by --explain); may be repeated",

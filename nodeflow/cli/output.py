@@ -13,6 +13,7 @@ import numpy as np
 from nodeflow import number_text
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
+from nodeflow.engine.memory import Needs
 from nodeflow.errors import said
 from nodeflow.graph.types import complex_text
 
@@ -49,6 +50,12 @@ def show_notices(notices: Iterable[str], environment: Environment) -> None:
     """Print what the user should know, one line each, on standard error."""
     for notice in notices:
         environment.message(f"nodeflow: {said(notice, 'cli')}")
+
+
+def say_needs(needs: Needs, limit: int, environment: Environment) -> None:
+    """Print what memory a run or a step is going to take, on standard error."""
+    text = f"{needs.text}; the limit is {number_text.bytes_text(limit)}"
+    environment.message(f"nodeflow: memory: {number_text.plain(text)}")
 
 
 def json_line(value: Any) -> str:

@@ -6,7 +6,7 @@ import argparse
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, show_notices, value_text, write_trace
+from nodeflow.cli.output import json_line, say_needs, show_notices, value_text, write_trace
 from nodeflow.errors import FetchError
 from nodeflow.train.saving.weights import check_writable
 
@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         if arguments.explain:
             environment.print(session.explain(fetches, feeds))
             return
+        if arguments.memory is not None:
+            say_needs(session.needs(fetches, feeds), arguments.memory, environment)
         if arguments.profile:
             values, trace = session.profile(fetches, feeds)
             write_trace(trace, arguments.profile, environment)

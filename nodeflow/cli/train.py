@@ -15,6 +15,7 @@ from nodeflow.cli.output import (
     json_line,
     number,
     plural,
+    say_needs,
     show_notices,
     value_text,
     write_trace,
@@ -50,7 +51,7 @@ from nodeflow.train.events import (
 )
 from nodeflow.train.interrupts import stops_on_signals
 from nodeflow.train.keeping import Keeping, train_keeping
-from nodeflow.train.loop import explain, profile
+from nodeflow.train.loop import explain, needs, profile
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
 from nodeflow.train.settings import TrainingSettings, declared
@@ -85,6 +86,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             return DONE
         if arguments.profile:
             write_trace(profile(session, training), arguments.profile, environment)
+        if arguments.memory is not None:
+            say_needs(needs(session, training), arguments.memory, environment)
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
         doctor = Doctor(training, session.run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
@@ -113,14 +114,11 @@ class Executor:
             raise RunError("nothing can be compiled while shapes are unknown")
         return compiled
 
-    def needs(self, tier: Tier | None = None) -> tuple[int, Node | None]:
-        """The most bytes that the values of a run take at a time, and the node that takes most.
-
-        Args:
-            tier: in which it runs; None: that of the next run, as far as it is planned.
-        """
-        plan = None if tier == "reference" else self._compilation.plan
-        return self.interpreter.peak() if plan is None else plan.needs()
+    def needs(self) -> Needs:
+        """What a run takes in the tier that is wanted; plans it, if that is compiled."""
+        plan = None if self._wanted == "reference" else self._compilation.planned()
+        most, node = self.interpreter.peak() if plan is None else plan.needs()
+        return Needs(most, None if node is None else node.name)
 
     def _check_limit(self, compiled: CompiledPlan | None) -> None:
         limit = self._context.memory

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.number_text import bytes_text
+from nodeflow.number_text import bytes_text, counted
 
 LARGE = 1 << 28
 """Less than this is taken without a look at the free memory."""
@@ -33,6 +33,34 @@ class Budget:
     bytes: int = 256_000_000
     seconds: float = 2.0
     read_bytes: int = PREVIEW_BYTES
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a run or a training step takes, as far as it is planned.
+
+    Attributes:
+        bytes: of what it computes, at a time; neither feeds nor variables count.
+        node: name of the node that takes most of that.
+        blocks: into how many blocks its rows are cut; 1: it runs whole.
+        rows: of a block.
+    """
+
+    bytes: int
+    node: str | None = None
+    blocks: int = 1
+    rows: int = 0
+
+    @property
+    def text(self) -> str:
+        """In words.
+
+        >>> Needs(38_200_000, "hidden", 40, 256).text
+        '38.2 MB for values in 40 blocks of 256 rows, most of it for hidden'
+        """
+        cut = f" in {counted(self.blocks, 'block')} of {counted(self.rows, 'row')}"
+        most = f", most of it for {self.node}" if self.node else ""
+        return f"{bytes_text(self.bytes)} for values{cut if self.blocks > 1 else ''}{most}"
 
 
 def size_of(types: Iterable[TensorType]) -> int:

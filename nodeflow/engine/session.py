@@ -27,7 +27,7 @@ from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
-from nodeflow.engine.memory import require, size_of
+from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
 
 
-@public_methods("initialize", "make_callable", "steps_of", "count_steps")
+@public_methods("initialize", "make_callable", "needs", "steps_of", "count_steps")
 class Session:
     """Values of a graph's variables, and a way to run parts of the graph.
 
@@ -279,6 +279,19 @@ class Session:
                 return running.text(given, self._context.stream_of("", 0))
             return explain_run(executor, self.without, updating=bool(phase.training))
 
+    def needs(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        *,
+        training: bool | None = None,
+    ) -> Needs:
+        """What memory `run` would take, without running; plans it. Arguments as those of `run`; a
+        stream that feeds it gives an element."""
+        with self._context.lock:
+            executor, *_ = self._prepare(fetches, feed_dict, training)
+            return executor.needs()
+
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
         """What random ops draw in a run that begins now: the numbers of a training step or run."""
         if phase.is_step:
@@ -431,6 +444,7 @@ class Session:
             seed=self.seed,
             without=self.without,
             backend=backend,
+            memory=self.memory,
         )
 
     # ---- training -----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ import numpy as np
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.parts import ExplainPart, Part, PartsExecutor, ends_of, part_of
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Step
@@ -140,6 +141,10 @@ class StagedExecutor(PartsExecutor):
             last = self._run_part(*self._rest(values), values, stream_of, cancel)
         self._note_tiers(first, last)
         return values
+
+    def needs(self) -> Needs:
+        """As `Executor.needs`, of what comes before sizes are found out."""
+        return self._first.needs()
 
     def refuse_plan(self) -> NoReturn:
         """Name what finds sizes out."""

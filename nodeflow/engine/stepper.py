@@ -21,6 +21,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import over_limit
 from nodeflow.engine.interpreter import Interpreter, StreamOf
 from nodeflow.engine.ir.levels import all_launches
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -202,6 +203,16 @@ class Stepper:
                 return explain(steps.plan)
             executor = self._executor or self._make_executor("reference")
             return explain_run(executor, self._context.without, updating=True)
+
+    def needs(self) -> Needs:
+        """What memory a step takes, without making one; plans it."""
+        with self._context.exclusive():
+            if self._blocked is None and self._wanted != "reference":
+                steps = self._compilation.planned()
+                if steps is not None:
+                    most, node = steps.plan.needs()
+                    return Needs(most, None if node is None else node.name)
+            return (self._executor or self._make_executor(self._wanted)).needs()
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
         """A step of kernels with references between."""

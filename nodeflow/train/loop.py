@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
@@ -130,6 +131,11 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
 def explain(session: Session, training: Training) -> str:
     """The optimized plan of a training step and its code, as text."""
     return _Loop(Variant(session, training), Control(), 1)._stepper().explain()
+
+
+def needs(session: Session, training: Training) -> Needs:
+    """What memory a training step takes."""
+    return _Loop(Variant(session, training), Control(), 1)._stepper().needs()
 
 
 class _Loop:

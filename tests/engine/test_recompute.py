@@ -53,9 +53,8 @@ def steps(graph: Graph, tier: str, memory: int | None, count: int = 4, threads: 
         assert done == count
         variables = {name: np.array(session.variables[name]) for name in session.variables}
         if stepper.tier == "compiled":
-            needs = stepper._compilation.result.plan.needs()[0]
-        else:
-            needs = stepper._executor.needs("reference")[0]
+            assert stepper._compilation.result is not None
+        needs = stepper.needs().bytes
     return losses, variables, needs
 
 
@@ -88,7 +87,7 @@ def test_runs_that_train_follow_the_limit_too(tier) -> None:
     with Session(graph, tier="reference") as session:
         session.initialize()
         session.run(["train", "loss"], feeds)
-        peak = session._last.needs("reference")[0]
+        peak = session.needs(["train", "loss"], feeds).bytes
     for memory in (None, int(peak * 0.6)):
         with Session(graph, tier=tier, seed=5, memory=memory) as session:
             session.initialize()

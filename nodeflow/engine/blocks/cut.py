@@ -67,8 +67,12 @@ class Cut:
     constants: dict[int, np.ndarray]
 
 
-def cut(schedule: Schedule, types: Sequence[TensorType]) -> Cut | None:
-    """A schedule in stages; None where it has few rows, or nothing treats rows alone."""
+def cut(schedule: Schedule, types: Sequence[TensorType], whole: int) -> Cut | None:
+    """A schedule in stages; None where it has few rows, or nothing treats rows alone.
+
+    Args:
+        whole: bytes of intermediate values up to which a run is not cut.
+    """
     batches = _batches(schedule, types)
     if not batches:
         return None
@@ -79,7 +83,7 @@ def cut(schedule: Schedule, types: Sequence[TensorType]) -> Cut | None:
         stages = cutter.stages()
         passes = [stage.rows for stage in stages if stage.rows is not None]
         peaks = [peak_of(each.schedule, each.whole_types)[0] for each in passes]
-        grid = grid_for(flow.number, max(peaks, default=0) / flow.number)
+        grid = grid_for(flow.number, max(peaks, default=0) / flow.number, whole)
         if grid is None:
             return None
         try:

@@ -15,7 +15,7 @@ from nodeflow.engine.blocks.joins import JOINED, Kept, Total, rows_of
 from nodeflow.engine.blocks.row_pass import RowPass
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
-from nodeflow.engine.memory import require, size_of
+from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
 from nodeflow.engine.rows import Rows
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
@@ -36,13 +36,16 @@ def in_blocks(
 ) -> BlockedExecutor | None:
     """What runs a schedule of known sizes in blocks; None where it is to run whole.
 
-    A training step runs whole unless there is a limit of memory.
+    Without a limit of memory a training step runs whole; with one, whatever it is, large steps run
+    in blocks, and so do all other runs that are more than one cell.
     """
-    if updating and context.memory is None:
+    limited = context.memory is not None
+    if updating and not limited:
         return None
-    if size_of(types) <= grid.WHOLE_BYTES:
+    whole = grid.CELL_BYTES if limited and not updating else grid.WHOLE_BYTES
+    if size_of(types) <= whole:
         return None
-    found = cut(schedule, types)
+    found = cut(schedule, types, whole)
     return found and BlockedExecutor(found, wanted, context, updating=updating, label=label)
 
 
@@ -177,6 +180,16 @@ class BlockedExecutor(PartsExecutor):
                 f"not enough memory for all rows of its result, {type_}: {error}", node=node
             ) from error
 
+    def needs(self) -> Needs:
+        """As `Executor.needs`: what is kept of all rows, and the largest of its parts."""
+        kept = [t.slot for s in self.cut.stages if s.rows for t in s.rows.targets]
+        parts = [*self._once.values()]
+        parts += [cell.executor for cells in self._cells.values() for cell in cells.values()]
+        largest = max((part.needs() for part in parts), key=lambda found: found.bytes)
+        rows = self.cut.grid
+        whole = size_of(self.types[slot] for slot in kept) + largest.bytes
+        return Needs(whole, largest.node, rows.cells, rows.height)
+
     def refuse_plan(self) -> NoReturn:
         """Say how many rows there are."""
         rows = self.cut.grid
@@ -187,7 +200,7 @@ class BlockedExecutor(PartsExecutor):
 
     def explain(self, explain_part: ExplainPart) -> str:
         """What runs once and what a cell runs, in order."""
-        rows, texts = self.cut.grid, []
+        rows, texts = self.cut.grid, [f"memory: {self.needs().text}"]
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:
                 names = ", ".join(step.node.name for step in stage.sizes)

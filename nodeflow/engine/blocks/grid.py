@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WHOLE_BYTES = 1 << 27
-"""A run whose intermediate values take no more than this at a time is not cut."""
-CELL_BYTES = 1 << 25
+"""A run whose intermediate values take no more than this at a time is not cut, unless a limit of
+memory asks for blocks: then it is cut from `CELL_BYTES` on."""
+CELL_BYTES = 1 << 23
 """What those of one cell take at most, unless a single row takes more: long against starting a run
 (some 50 us), and little beside the program itself."""
 
@@ -40,12 +41,15 @@ class Grid:
             yield start, min(start + self.height, self.number)
 
 
-def grid_for(number: int, row_bytes: float) -> Grid | None:
+def grid_for(number: int, row_bytes: float, whole: int) -> Grid | None:
     """The grid for rows whose intermediate values take so many bytes each; None: one cell.
+
+    Args:
+        whole: bytes up to which a run is not cut.
 
     The height is a power of two, so that it does not follow every small change of a graph.
     """
-    if number < 2 or number * row_bytes <= WHOLE_BYTES:
+    if number < 2 or number * row_bytes <= whole:
         return None
     fitting = max(1, int(CELL_BYTES // row_bytes))
     grid = Grid(number, 1 << (fitting.bit_length() - 1))

@@ -129,7 +129,7 @@ class Compilation(Generic[P, C]):
         """
         if self.state in (State.READY, State.UNAVAILABLE):
             return self.result
-        plan = self._planned()
+        plan = self.planned()
         if plan is None:
             return None
         with self._lock:
@@ -146,6 +146,14 @@ class Compilation(Generic[P, C]):
             raise
         return self.result
 
+    def planned(self) -> P | None:
+        """The plan, made now if need be; None if nothing can be compiled."""
+        if self.plan is None:
+            self.plan = self._make_plan()
+            if self.plan is None:
+                self.state = State.UNAVAILABLE
+        return self.plan
+
     def cancel(self) -> None:
         """Take no further step and report nothing; a compiled plan that is ready stays so."""
         with self._lock:
@@ -158,15 +166,8 @@ class Compilation(Generic[P, C]):
     def _compiler(self) -> Compiler:
         return self._given_compiler or background.background()
 
-    def _planned(self) -> P | None:
-        if self.plan is None:
-            self.plan = self._make_plan()
-            if self.plan is None:
-                self.state = State.UNAVAILABLE
-        return self.plan
-
     def _begin(self) -> None:
-        plan = self._planned()
+        plan = self.planned()
         if plan is None:
             return
         sources = list(self._kernels(plan))

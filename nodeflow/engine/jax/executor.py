@@ -14,7 +14,7 @@ from nodeflow.engine.jax.settings import settings
 from nodeflow.engine.runtime.context import RanTier, RunContext, Streams
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import Cancelled
+from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
@@ -93,6 +93,16 @@ class JaxExecutor:
     def is_ready(self) -> bool:
         """Whether nothing has to be compiled in the background: nothing ever is."""
         return True
+
+    def needs(self) -> NoReturn:
+        """Only JAX knows.
+
+        Raises:
+            RunError: always.
+        """
+        raise RunError(
+            "JAX decides itself how much memory a run takes", hint="Leave out the backend."
+        )
 
     def stop(self) -> None:
         """A run that is going on ends by itself."""

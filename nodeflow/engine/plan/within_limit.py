@@ -11,9 +11,10 @@ from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.types import TensorType
 
 P = TypeVar("P")
-SHARES = (1.0, 0.8, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13)
-"""Parts of what the limit seems to allow. A plan holds less than its schedule says where kernels
-keep values to themselves, and more where sizes do not fit into each other."""
+SHARES = (0.85, 0.7, 0.55, 0.45, 0.36, 0.29, 0.23, 0.18, 0.14, 0.1)
+"""Parts of what a schedule holds that are tried, one after the other. A plan holds less than its
+schedule says where kernels keep values to themselves, and more where sizes do not fit into each
+other, so only trying tells."""
 
 
 def plan_within(
@@ -28,9 +29,9 @@ def plan_within(
     found = make(schedule, types)
     if limit is None or needs(found) <= limit:
         return found
-    scale = peak_of(schedule, types)[0] * min(1.0, limit / max(1, needs(found)))
+    whole = peak_of(schedule, types)[0]
     for share in SHARES:
-        if (less := recompute(schedule, types, scale * share)) is None:
+        if (less := recompute(schedule, types, whole * share)) is None:
             continue
         other = make(*less)
         if needs(other) < needs(found):

@@ -1,0 +1,53 @@
+"""``--memory``: what a run or a training step may take, said before it runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodeflow.resources import example
+
+MNIST, CNN = example("mnist.flow"), example("mnist_cnn.flow")
+
+
+def test_what_a_run_takes_is_said_before_it_runs(nodeflow):
+    plain = nodeflow("run", MNIST, "--fetch", "loss", "--seed", "1", "--json")
+    limited = nodeflow("run", MNIST, "--fetch", "loss", "--seed", "1", "--memory", "4MB", "--json")
+    assert "memory" not in plain.err
+    assert "nodeflow: memory: " in limited.err and "the limit is 4 MB" in limited.err
+    assert limited.json == plain.json
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_what_does_not_fit_names_node_and_bytes(nodeflow, tier):
+    options = ("--set", "training.batch_size=2000", "--tier", tier, "--memory", "2MB", "--no-run")
+    result = nodeflow("train", MNIST, *options)
+    assert result.code == 1
+    assert " MB at a time, and the limit is 2 MB" in result.err
+    assert "--memory" in result.err
+
+
+def test_a_step_within_the_limit_has_the_losses_without(nodeflow):
+    options = ("--set", "training.batch_size=2000", "--epochs", "2", "--no-run", "--json")
+    found = []
+    for limit in ((), ("--memory", "16MB")):
+        result = nodeflow("train", MNIST, *options, *limit)
+        assert result.code == 0, result.err
+        found.append([line["loss"] for line in result.lines if line["event"] == "epoch"])
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
+def test_a_limit_is_a_size(nodeflow):
+    result = nodeflow("run", CNN, "--memory", "plenty")
+    assert result.code == 2
+    assert "--memory" in result.err
+
+
+def test_explain_says_how_rows_are_cut(nodeflow, monkeypatch):
+    from nodeflow.engine.blocks import grid
+
+    monkeypatch.setattr(grid, "WHOLE_BYTES", 1 << 20)
+    monkeypatch.setattr(grid, "CELL_BYTES", 1 << 20)
+    result = nodeflow("run", CNN, "--fetch", "accuracy", "--explain")
+    assert "memory: " in result.out
+    assert "blocks of" in result.out

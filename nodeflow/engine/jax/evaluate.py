@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from nodeflow.engine.jax.failures import Failures
+from nodeflow.engine.jax.host import by_reference
+from nodeflow.engine.jax.refused import REFUSED
 from nodeflow.engine.jax.registry import Lowered, rule_of_lowering, rule_of_op
 from nodeflow.engine.jax.streams import Stream
 from nodeflow.errors import NodeflowError
@@ -84,6 +86,9 @@ def apply(
 
 def _check_sizes(node: Lowered) -> None:
     """Raise NotOnJax where a run finds out a size from values."""
+    if node.op.id in REFUSED:
+        why, instead = REFUSED[node.op.id]
+        raise node.refuse(f"JAX cannot compute {node.op.id}: {why}", instead)
     for type_ in node.outputs:
         if not type_.is_static:
             raise node.refuse(
@@ -105,7 +110,8 @@ def _rounded(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
         outputs=tuple(map(_wide, node.outputs)),
     )
     given = [a.astype(numpy_dtype(t.dtype)) for a, t in zip(arrays, wide.inputs, strict=True)]
-    return _computed(wide, given)
+    made = _computed(wide, given)
+    return tuple(m.astype(numpy_dtype(t.dtype)) for m, t in zip(made, node.outputs, strict=True))
 
 
 def _wide(type_: TensorType) -> TensorType:
@@ -119,6 +125,8 @@ def _computed(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
             node = replace(node, attrs=op.bound(node.inputs, node.attrs))
         return _as_tuple(rule(node, *arrays))
     lowering = op.lower(node.inputs, node.outputs, **node.attrs)
+    if lowering is None and op.own and not op.stateful:
+        return by_reference(node, *arrays)
     if lowering is None:
         raise node.refuse(f"{op.id} cannot be computed by JAX")
     return compute_lowering(replace(node, lowering=lowering), arrays)

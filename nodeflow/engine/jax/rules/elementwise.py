@@ -39,7 +39,7 @@ def _used(bad: Any, other: Any) -> Any:
 
 
 @lowers(Alias)
-def alias(node: Lowered, x: Any) -> Any:
+def alias(node: Lowered, x: Any, *like: Any) -> Any:
     return x.reshape(node.outputs[0].shape)
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nodeflow.engine.jax.registry import Lowered, lowers
 from nodeflow.ops.lowering import Reduce
@@ -13,7 +14,7 @@ from nodeflow.ops.math.reduction import limits
 
 
 @lowers(Reduce)
-def reduce(node: Lowered, x: Any) -> Any:
+def reduce(node: Lowered, x: Any, *like: Any) -> Any:
     reduction, out = node.lowering, node.outputs[0]
     assert isinstance(reduction, Reduce)
     return _reduced(node, reduction.kind, reduction.axes, x).astype(out.dtype).reshape(out.shape)
@@ -32,7 +33,7 @@ def _reduced(node: Lowered, kind: str, axes: tuple[int, ...], x: Any) -> Any:
         return jnp.sum(x, axis=axes, dtype=x.dtype) / jnp.asarray(count, x.dtype)
     if kind == "prod":
         return jnp.prod(x, axis=axes, dtype=x.dtype)
-    lowest, highest = limits(x.dtype)
+    lowest, highest = (np.asarray(limit, x.dtype) for limit in limits(x.dtype))
     if kind == "max":
         return jnp.max(x, axis=axes, initial=lowest)
     return jnp.min(x, axis=axes, initial=highest)

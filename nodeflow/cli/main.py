@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         if not argv or (argv[0] not in COMMAND_NAMES and not argv[0].startswith("-")):
             return _open_window(argv, environment)
         arguments = build_parser(argv[0]).parse_args(argv)
+        arguments.words = argv
         if arguments.version:
             environment.print(_version())
             return DONE

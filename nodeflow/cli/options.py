@@ -166,6 +166,30 @@ TIER = option(
     choices=("auto", "reference", "compiled"),
     default="compiled",
 )
+PROCESSES = option(
+    "--processes",
+    help="train with so many processes on this machine, which share the rows of each batch; "
+    "with --backend jax",
+    type=whole_number(1),
+    metavar="N",
+)
+COORDINATOR = option(
+    "--coordinator",
+    help="train with processes on several hosts, of which this is one: where the first one listens",
+    metavar="HOST:PORT",
+)
+NUM_PROCESSES = option(
+    "--num-processes",
+    help="how many processes train, on all hosts together",
+    type=whole_number(1),
+    metavar="N",
+)
+PROCESS_ID = option(
+    "--process-id",
+    help="which one this is, from 0; the first one keeps the run and the checkpoints",
+    type=whole_number(0),
+    metavar="I",
+)
 BACKEND = option(
     "--backend",
     help="who computes: numba (default), nodeflow's own engine; or jax, on a GPU where there is "

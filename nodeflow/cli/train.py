@@ -20,6 +20,7 @@ from nodeflow.cli.output import (
     value_text,
     write_trace,
 )
+from nodeflow.cli.processes import asked_for, joined, place_of_this_process, supervise
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.built import Build
@@ -55,6 +56,7 @@ from nodeflow.train.loop import explain, needs, profile
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
 from nodeflow.train.settings import TrainingSettings, declared
+from nodeflow.train.shared_control import SharedControl
 from nodeflow.train.training import Training
 
 LOSS, MONITOR = "loss", "training.monitor"
@@ -68,6 +70,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         NodeflowError: in file, data, graph or run.
     """
     arguments.settings = [*arguments.settings, *from_options(arguments)]
+    place = place_of_this_process()
+    if place is None and (places := asked_for(arguments)):
+        checkpoints = arguments.checkpoint or arguments.resume
+        return supervise(places, arguments.words, environment, checkpoints)
     task = load_task(arguments, environment)
     training = task.training()
     _check_monitor(arguments, task.build.settings)
@@ -75,12 +81,16 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         check_writable(environment.path(written))  # fail now, not after an hour of training
     show_notices(task.notices(), environment)
     keeping = _keeping(arguments, environment)
-    control = Control()
     with (
+        joined(place) as peers,
         open_session(task, arguments, environment) as session,
-        stops_on_signals(control),
         ExitStack() as ending,
     ):
+        session.peers = peers
+        control = Control() if peers is None else SharedControl(peers)
+        ending.enter_context(stops_on_signals(control))
+        if peers is not None and peers.index:
+            return _train_along(session, training, control, keeping)
         if arguments.explain:
             environment.print(explain(session, training))
             return DONE
@@ -120,6 +130,14 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         _say_how_to_resume(arguments, environment, written)
         return INTERRUPTED
     return PROBLEM if lost else DONE
+
+
+def _train_along(session: Session, training: Training, control: Control, keeping: Keeping) -> int:
+    """Train as the first process does, which reports and keeps what comes out."""
+    resumption = keeping.found(session, training)
+    for _ in train_keeping(session, training, control, Keeping(), branched=resumption):
+        pass
+    return INTERRUPTED if control.stopped else DONE
 
 
 def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping:
@@ -184,6 +202,8 @@ def _say_how_to_resume(
         again += ["--tier", arguments.tier]
     if arguments.backend != "numba":
         again += ["--backend", arguments.backend]
+    if arguments.processes is not None:
+        again += ["--processes", str(arguments.processes)]
     place = Path(written.path)
     usual = environment.path(arguments.checkpoint or arguments.resume)
     folder = arguments.checkpoint or arguments.resume if place.parent == usual else written.path

@@ -39,6 +39,7 @@ from nodeflow.engine.schedule.schedule import (
     is_variable,
     resolve_alias,
 )
+from nodeflow.engine.sharing import Sharing
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
@@ -423,6 +424,15 @@ class Session:
     def backend(self) -> Backend:
         """Who executes: ``numba`` or ``jax``."""
         return self._context.backend
+
+    @property
+    def peers(self) -> Sharing | None:
+        """The processes that share the rows of training steps, on JAX; None trains alone."""
+        return self._context.peers
+
+    @peers.setter
+    def peers(self, peers: Sharing | None) -> None:
+        self._context.peers = peers
 
     @property
     def wanted(self) -> Tier:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
-from nodeflow.engine.chunker import Chunker
+from nodeflow.engine.chunker import Chunker, WholeChunks
 from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import over_limit
 from nodeflow.engine.interpreter import Interpreter, StreamOf
@@ -76,7 +76,7 @@ class Stepper:
         self.step = first_step
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
-        self.chunker = Chunker()
+        self.chunker = Chunker() if context.peers is None else WholeChunks()
         self.targets: Sequence[Node] = ()
         self.fixed: Mapping[Tensor, np.ndarray] = {}
         self._context = context
@@ -458,9 +458,14 @@ class Stepper:
         from nodeflow.engine.jax.steps import JaxSteps
 
         columns = {t: c for t, c in self.columns.items() if t in self.schedule.feeds}
-        return JaxSteps(
-            self.schedule, self._types, columns, self.batch_size, self._context, self._given
-        )
+        of_step = (self.schedule, self._types, columns, self.batch_size, self._context, self._given)
+        if self._context.peers is None:
+            return JaxSteps(*of_step)
+        from nodeflow.engine.jax.parallel.peers import Peers
+        from nodeflow.engine.jax.parallel.steps import SharedSteps
+
+        assert isinstance(self._context.peers, Peers)
+        return SharedSteps(*of_step, self._context.peers)
 
     def _specialise(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> list[TensorType]:
         """Types of all slots of a step."""

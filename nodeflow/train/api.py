@@ -28,6 +28,7 @@ from nodeflow.train.keeping import Keeping, train_keeping
 from nodeflow.train.loop import train as events
 from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
+from nodeflow.train.shared_control import SharedControl
 from nodeflow.train.stepping.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.stepping.rows import Rows, bound
 from nodeflow.train.training import Binding, ElementStream, Metric, Monitor, Training, metric_keys
@@ -488,7 +489,8 @@ def _events(
     keeping: Keeping,
     record: _Recording,
 ) -> Iterator[Event]:
-    control = control or Control()
+    if control is None:
+        control = Control() if session.peers is None else SharedControl(session.peers)
     if keeping:
         begin = partial(train_keeping, session, training, control, keeping, first_epoch)
     else:

@@ -3,6 +3,7 @@
 A value is the mean over the batches, weighted by rows, unless it depends on rows only through
 accumulating metrics (``ops.metric_state``): then each batch updates their state, and what is
 computed from them (``1 - f1``) is computed once, at the end. The batch size never changes it.
+Several processes share the batches, and all get the values of the whole.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
+from nodeflow.engine.sharing import Sharing
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.objectives.metric_state import Accumulating, State
+from nodeflow.train.shared_parts import Part, gathered
 from nodeflow.train.training import Training
 
 EVALUATION_BATCH = 1000
@@ -40,19 +43,24 @@ def evaluate(
     """
     figures = {t: accumulators(t, training.bindings) for t in tensors}
     metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
-    totals = {t: np.zeros(()) for t, found in figures.items() if not found}
-    states: dict[Node, list[State]] = {m: [] for m in metrics}
-    fetches = [*totals, *(t for m in metrics for t in m.inputs)]
+    averaged = [t for t, found in figures.items() if not found]
+    fetches = [*averaged, *(t for m in metrics for t in m.inputs)]
     bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
-    for feeds, share in _batches(training, bindings, split, rows, batch_size):
+    peers = session.peers if rows is not None else None
+    parts: dict[int, Part] = {}
+    for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
         values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
-        for tensor in totals:
-            totals[tensor] = totals[tensor] + np.asarray(values[tensor], np.float64) * share
-        for metric in metrics:
-            arrays = (np.asarray(values[t]) for t in metric.inputs)
-            states[metric].append(_op(metric).state(*arrays, **metric.attrs))
-    known = {m.outputs[0]: _result(m, states[m]) for m in metrics}
+        sums = tuple(np.asarray(values[t], np.float64) * share for t in averaged)
+        states = tuple(
+            _op(m).state(*(np.asarray(values[t]) for t in m.inputs), **m.attrs) for m in metrics
+        )
+        parts[number] = (sums, *states)
+    if peers is not None:
+        parts = gathered(peers, parts)
+    ordered = [parts[number] for number in sorted(parts)]
+    totals = {t: sum((p[0][i] for p in ordered), np.zeros(())) for i, t in enumerate(averaged)}
+    known = {m.outputs[0]: _result(m, [p[1 + i] for p in ordered]) for i, m in enumerate(metrics)}
     derived = [t for t in tensors if t not in totals and t not in known]
     if derived:
         computed = session.run(derived, {**training.feeds, **known})
@@ -107,16 +115,26 @@ def _result(metric: Node, states: list[State]) -> np.ndarray:
 
 
 def _batches(
-    training: Training, bindings: Mapping, split: str, rows: int | None, batch_size: int
-) -> Iterator[tuple[dict[Tensor, Any], int]]:
-    """Feeds and number of rows of each batch; one batch of weight 1 if none are bound."""
+    training: Training,
+    bindings: Mapping,
+    split: str,
+    rows: int | None,
+    batch_size: int,
+    peers: Sharing | None,
+) -> Iterator[tuple[int, dict[Tensor, Any], int]]:
+    """Number, feeds and number of rows of each batch of this process; one batch of weight 1 if
+    none are bound."""
     if rows is None:
-        yield dict(training.feeds), 1
+        yield 0, dict(training.feeds), 1
         return
     columns = {t: b.dataset.split(split)[b.column] for t, b in bindings.items()}
     if any(column.lazy for column in columns.values()):
         batch_size = min(batch_size, rows_in_memory(columns.values()))
-    for start in range(0, rows, batch_size):
+    if peers is not None:  # each gets some
+        batch_size = min(batch_size, -(-rows // peers.number))
+    for number, start in enumerate(range(0, rows, batch_size)):
+        if peers is not None and number % peers.number != peers.index:
+            continue
         stop = min(start + batch_size, rows)
         batch = {t: c.rows(slice(start, stop)) for t, c in columns.items()}
-        yield {**training.feeds, **batch}, stop - start
+        yield number, {**training.feeds, **batch}, stop - start

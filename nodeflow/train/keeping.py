@@ -69,9 +69,7 @@ class Keeping:
                 another training.
             ChangedProblem: something is not the same.
         """
-        resumption = None
-        if self.resume is not None and not self._begins:
-            resumption = resume(session, training, self.resume, changed=self.changed)
+        resumption = self.found(session, training)
         folder = self.checkpoint
         if folder is None and resumption is not None:
             folder = resumption.folder
@@ -87,6 +85,16 @@ class Keeping:
                 ),
             )
         return Checkpoints(folder, self.every, self.keep, self.borrowed), resumption
+
+    def found(self, session: Session, training: Training) -> Resumption | None:
+        """Where the training goes on, if it does; nothing is written.
+
+        Raises:
+            CheckpointProblem, ChangedProblem: as `begin`.
+        """
+        if self.resume is None or self._begins:
+            return None
+        return resume(session, training, self.resume, changed=self.changed)
 
     @property
     def _begins(self) -> bool:

@@ -20,6 +20,8 @@ def settings_of(session: Session, training: Training) -> dict[str, Any]:
     found["tier"] = session.wanted
     if session.backend != "numba":
         found["backend"] = session.backend
+    if session.peers is not None:
+        found["processes"] = session.peers.number
     if training.stream is not None:
         found["batches"] = STREAM
     found["loss"] = training.loss.name

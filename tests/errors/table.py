@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from unittest.mock import patch
 
+import numpy as np
+
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.data.catalog import open_dataset
@@ -13,6 +15,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
+from nodeflow.engine.columns import Column
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.summary.reading import event_folders
 
@@ -59,6 +62,33 @@ def chosen_on_jax() -> None:
         nf.boolean_mask(nf.constant([1.0, -1.0]), nf.constant([True, False]), name="chosen")
     with nf.Session(g, backend="jax") as session:
         session.run("chosen")
+
+
+def shared_by_two(rows: int, mixing: bool = False) -> None:
+    """A step whose batch two processes cannot share."""
+    from nodeflow.engine.jax.parallel.peers import Peers
+
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        made = nf.matmul(x, nf.variable([[1.0]] * 3, name="w"), name="made")
+        made = nf.matmul(made, made, transpose_y=True, name="pairs") if mixing else made
+        loss = nf.reduce_mean(made, name="loss")
+        optimizer = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    with nf.Session(g, backend="jax") as session:
+        session.initialize()
+        session.peers = Peers(2, 0)
+        columns = {x: Column(np.ones((rows, 3), "float32"))}
+        stepper = session.stepper([optimizer], [loss], columns, rows)
+        stepper.start_epoch(np.arange(rows))
+        stepper.run(1)
+
+
+def without_peer() -> None:
+    """What a step says whose message does not come back."""
+    from nodeflow.engine.jax.parallel.peers import watched
+
+    with watched():
+        raise ValueError("UNKNOWN: Gloo all-reduce failed: Connection closed by peer")
 
 
 def formula(text: str) -> None:
@@ -158,6 +188,14 @@ TABLE: dict[str, Provocation] = {
     ),
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
     "JaxMissing": Provocation(call=without_jax),
+    "MixedRows": Provocation(call=lambda: shared_by_two(4, mixing=True)),
+    "UnevenBatch": Provocation(call=lambda: shared_by_two(5)),
+    "ProcessesProblem": Provocation(
+        ("train", "a.flow", "--backend", "jax", "--coordinator", "a:1", "--num-processes", "2",
+         "--process-id", "2"),
+        {"a.flow": graph()},
+    ),
+    "PeerLost": Provocation(call=without_peer),
     "NotOnJax": Provocation(call=chosen_on_jax),
     "OnnxMissing": Provocation(call=without_onnx),
     "NotVerified": Provocation(

@@ -11,7 +11,7 @@ from nodeflow.engine.jax.evaluate import apply_node
 from nodeflow.engine.jax.failures import Failures
 from nodeflow.engine.jax.padding import Padding
 from nodeflow.engine.jax.streams import Stream
-from nodeflow.engine.schedule.schedule import Schedule, is_assign
+from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
@@ -57,17 +57,24 @@ class Program:
                 count = self._padding.ranges[step.outputs[0]]
                 values[step.outputs[0]] = jnp.arange(count, dtype=jnp.int32)
                 continue
-            made = apply_node(
-                node,
-                [values[s] for s in step.inputs],
-                [self.types[s] for s in step.inputs],
-                [self.types[s] for s in step.outputs],
-                stream_of(node) if node.op.random else None,
-                failures,
-                self._padding.length(step, values),
-            )
+            made = self.compute(step, values, stream_of, failures)
             values.update(zip(step.outputs, made, strict=True))
         return values
+
+    def compute(
+        self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
+    ) -> Sequence[Any]:
+        """The outputs of a step, from the values before it."""
+        node = step.node
+        return apply_node(
+            node,
+            [values[s] for s in step.inputs],
+            [self.types[s] for s in step.inputs],
+            [self.types[s] for s in step.outputs],
+            stream_of(node) if node.op.random else None,
+            failures,
+            self._padding.length(step, values),
+        )
 
 
 def pick(values: Mapping[int, Any], slots: Iterable[int]) -> tuple[Any, ...]:

@@ -103,15 +103,17 @@ class _SentRows:
 def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, Any]:
     """The rows ``which``, traced, by slot, as `Column.rows` makes them."""
     jnp = jax_package().numpy
-    batch = {}
-    for (slot, column), array in zip(columns.items(), stored, strict=True):
-        dtype = numpy_dtype(column.dtype)
-        rows = jnp.take(array, which, axis=0, mode="clip")
-        if column.depth is not None:
-            classes = jnp.arange(column.depth, dtype=rows.dtype)
-            batch[slot] = (rows[:, None] == classes).astype(dtype)
-        elif column.scale is not None:
-            batch[slot] = rows.astype(dtype) * jnp.asarray(column.scale, dtype)
-        else:
-            batch[slot] = rows.astype(dtype)
-    return batch
+    return {
+        slot: decoded(column, jnp.take(array, which, axis=0, mode="clip"))
+        for (slot, column), array in zip(columns.items(), stored, strict=True)
+    }
+
+
+def decoded(column: Column, rows: Any) -> Any:
+    """Traced rows of a column as they are fed, from how they are stored."""
+    jnp, dtype = jax_package().numpy, numpy_dtype(column.dtype)
+    if column.depth is not None:
+        classes = jnp.arange(column.depth, dtype=rows.dtype)
+        return (rows[:, None] == classes).astype(dtype)
+    rows = rows.astype(dtype)
+    return rows if column.scale is None else rows * jnp.asarray(column.scale, dtype)

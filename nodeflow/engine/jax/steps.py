@@ -9,7 +9,7 @@ to the function and returned by it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.jax.errors import NotOnJax, jax_package
 from nodeflow.engine.jax.executor import placed
-from nodeflow.engine.jax.rows import batch_of, rows_of
+from nodeflow.engine.jax.rows import Rows, batch_of, rows_of
 from nodeflow.engine.jax.settings import settings
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.jax.program import Program
 
 
 class JaxSteps:
@@ -62,7 +65,7 @@ class JaxSteps:
         self._read = [v for v in schedule.reads if v not in schedule.writes]
         self._check_writes()
         with settings():
-            self._rows = rows_of(self.columns, batch_size)
+            self._rows = self._source()
         self._places: list[tuple[str, str]] = []
         self._piece = self._jitted()
 
@@ -84,10 +87,11 @@ class JaxSteps:
         with settings():
             arguments = self._arguments(first_step, count, epoch_first, order)
             variables, done, recorded, failed = self._piece(*arguments)
+            made = int(done)  # raises what went wrong, before anything is stored
             for variable, array in zip(self._written, variables, strict=True):
-                self.context.variables.place(variable, array)
-            self.steps_done = int(done)
-            recorded = np.asarray(recorded)[: self.steps_done]
+                self.context.variables.place(variable, self._kept(array))
+            self.steps_done = made
+            recorded = np.asarray(recorded)[:made]
         if self._places and np.any(np.asarray(failed)):
             step = first_step + self.steps_done
             self._explain(step, epoch_first, order, np.asarray(failed))
@@ -107,11 +111,11 @@ class JaxSteps:
         from jax import lax
 
         from nodeflow.engine.jax.failures import Failures
-        from nodeflow.engine.jax.program import Program, pick
+        from nodeflow.engine.jax.program import pick
         from nodeflow.engine.jax.streams import Stream
 
         jnp, schedule = jax.numpy, self.schedule
-        program = Program(schedule, self.types)
+        program = self._program()
         streams = self.context.stream_of("", 0)
         after = list(schedule.writes.values())
 
@@ -127,9 +131,7 @@ class JaxSteps:
 
             known = dict(zip(self._given, given, strict=True))
             if self.columns:
-                start = (at + index) * self.batch_size
-                which = lax.dynamic_slice(order, (start,), (self.batch_size,))
-                known |= batch_of(self.columns, columns, which)
+                known |= self._batch(columns, order, at + index)
             now = dict(zip([*self._written, *self._read], [*variables, *fixed], strict=True))
             known |= {slot: now[variable] for variable, slot in schedule.reads.items()}
             failures = Failures()
@@ -162,7 +164,37 @@ class JaxSteps:
             done, variables, recorded, failed = lax.while_loop(goes_on, body, begun)
             return variables, done, recorded, failed
 
-        return jax.jit(piece, donate_argnums=0)
+        return self._compiled(piece)
+
+    # ---- what differs between one process and several (`parallel.steps`) ------------------------
+
+    def _source(self) -> Rows:
+        """Where the rows come from."""
+        return rows_of(self.columns, self.batch_size)
+
+    def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:
+        """The rows of step ``at``, traced, by slot."""
+        from jax import lax
+
+        which = lax.dynamic_slice(order, (at * self.batch_size,), (self.batch_size,))
+        return batch_of(self.columns, stored, which)
+
+    def _program(self) -> Program:
+        from nodeflow.engine.jax.program import Program
+
+        return Program(self.schedule, self.types)
+
+    def _compiled(self, piece: Callable[..., Any]) -> Any:
+        """The function of a piece of steps, which takes over the memory of the variables."""
+        return jax_package().jit(piece, donate_argnums=0)
+
+    def _given_to_all(self, array: Any) -> Any:
+        """A variable as the function takes it."""
+        return array
+
+    def _kept(self, array: Any) -> Any:
+        """A variable as the function gives it, to be stored."""
+        return array
 
     # ---- its arguments ------------------------------------------------------------------------
 
@@ -173,9 +205,9 @@ class JaxSteps:
         at = first_step - epoch_first
         stored, order, at, count = self._rows.piece(order, at, count)
         return (
-            tuple(self._variable(variable) for variable in self._written),
+            tuple(self._given_to_all(self._variable(v)) for v in self._written),
             np.int64(count),
-            tuple(placed(self.context.variables, variable) for variable in self._read),
+            tuple(self._given_to_all(placed(self.context.variables, v)) for v in self._read),
             stored,
             tuple(self._given.values()),
             order,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.rng import Stream
+from nodeflow.engine.sharing import Sharing
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError
@@ -45,6 +46,7 @@ class RunContext:
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
+        peers: the processes that share the rows of training steps, on JAX.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class RunContext:
         self.tier: RanTier = "reference"
         self.steps: dict[str, int] = {}
         self.tiers: TierRecord | None = None
+        self.peers: Sharing | None = None
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)
         self._on_compile_failure = on_compile_failure

@@ -23,8 +23,8 @@ from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.train.training import ElementStream, Training
 
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite")
-FREE = frozenset({"epochs"})
-"""Settings that may change."""
+FREE = frozenset({"epochs", "processes"})
+"""Settings that may change, and how many processes share the rows: that changes rounding only."""
 MOST_BYTES, SAMPLED = 1 << 30, 4096
 """Of a column with more bytes, or one that is read from disk, so many rows stand for all."""
 LISTED = 6
@@ -101,7 +101,8 @@ def _backend(session: Session) -> dict[str, Any]:
         return {"backend": "cpu", "processes": 1}
     from nodeflow.engine.jax.settings import device
 
-    return {"backend": session.backend, "device": device(), "processes": 1}
+    processes = 1 if session.peers is None else session.peers.number
+    return {"backend": session.backend, "device": device(), "processes": processes}
 
 
 # ---- digests ------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         there = before.get(section, {})
         for name, value in now[section].items():
             old = there.get(name)
-            if old != value:
+            if old != value and name not in FREE:
                 found.append(f"{name} (was {_said(old)}, is {_said(value)})")
     return found
 

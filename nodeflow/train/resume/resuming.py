@@ -9,6 +9,7 @@ from typing import Any
 
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
+from nodeflow.number_text import counted
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.checkpoints import existing, read_tiers
 from nodeflow.train.resume.identity import differences, identity_of
@@ -78,6 +79,10 @@ def resume(
     else:
         later = {k: s for k, s in read_tiers(found.parent).items() if s >= state.counted}
         state = replace(state, tiers={**later, **state.tiers})
+    before, now = (i.get("backend", {}).get("processes") for i in (state.identity, identity))
+    if before != now and not differing:
+        text = f"{counted(now, 'process', 'processes')} share the rows of a batch now, not {before}"
+        notices = [*notices, f"{text}: losses are the same up to rounding"]
     return Resumption(state, found.parent, identity, tuple(notices))
 
 

@@ -1,0 +1,267 @@
+"""What several processes make of one training: measured at 1, 2 and 4, calculated beyond.
+
+    python benchmarks/processes.py [--steps 20] [--transformer] > docs/scaling.md
+
+A step of N processes takes C + R: C is what one process takes for its rows, R an all-reduce of S
+bytes over a ring, 2 (N - 1) / N * S / bandwidth + 2 (N - 1) * latency. C and S are measured here,
+with the processes on a core each; bandwidth and latency of this machine, too, from all-reduces of
+different sizes, so that the formula can be compared with steps of 2 and 4 processes. For a cluster
+they are assumed. Processes that have no core of their own share one, so C counts several times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+NUMBERS = (1, 2, 4)
+FAR = (8, 64, 512)
+NETWORKS = {"1 Gbit/s": 0.125e9, "10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9}
+LATENCY = 30e-6
+"""Seconds that a message takes between two hosts in one building, over TCP."""
+SIZES = (64, 1 << 14, 1 << 18, 1 << 20, 1 << 22)
+"""Bytes of the all-reduces that are timed."""
+REPEATS = 7
+
+
+def mnist() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
+    import nodeflow as nf
+
+    x = nf.placeholder("float32", [None, 784], name="x")
+    y = nf.placeholder("int64", [None], name="y")
+    logits = nf.layers.dense(nf.layers.dense(x, 300, activation="relu"), 10)
+    return (*trained(y, logits), pictures(x, y, 400), 100)
+
+
+def cnn() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
+    import nodeflow as nf
+
+    x = nf.placeholder("float32", [None, 28, 28, 1], name="x")
+    y = nf.placeholder("int64", [None], name="y")
+    made = nf.layers.max_pooling2d(
+        nf.layers.conv2d(x, 32, 5, padding="same", activation="relu"), 2, 2
+    )
+    made = nf.layers.max_pooling2d(
+        nf.layers.conv2d(made, 64, 5, padding="same", activation="relu"), 2, 2
+    )
+    hidden = nf.dropout(nf.layers.dense(nf.flatten(made), 1024, activation="relu"), rate=0.5)
+    return (*trained(y, nf.layers.dense(hidden, 10)), pictures(x, y, 100), 25)
+
+
+def transformer() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
+    import nodeflow as nf
+
+    words, size, steps = 10_000, 768, 128
+    x = nf.placeholder("int64", [None, steps], name="x")
+    y = nf.placeholder("int64", [None, steps], name="y")
+    made = nf.layers.embedding(x, words, size)
+    for _ in range(12):
+        made = nf.layers.transformer_block(made, num_heads=12, units=4 * size, causal=True)
+    draws = np.random.default_rng(0).integers(0, words, (8, steps))
+    return (*trained(y, nf.layers.dense(made, words)), {x: draws, y: draws}, 1)
+
+
+def trained(labels: Any, logits: Any) -> tuple[Any, Any]:
+    import nodeflow as nf
+
+    loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(labels, logits), name="loss")
+    return nf.train.GradientDescentOptimizer(0.01).minimize(loss), loss
+
+
+def pictures(x: Any, y: Any, rows: int) -> dict[Any, np.ndarray]:
+    draws = np.random.default_rng(0)
+    shape = (rows, *(size or 0 for size in x.shape[1:]))
+    return {x: draws.random(shape, "float32"), y: draws.integers(0, 10, rows)}
+
+
+MODELS: Mapping[str, Callable[[], tuple[Any, Any, dict[Any, np.ndarray], int]]] = {
+    "MNIST": mnist, "CNN": cnn, "transformer": transformer,
+}  # fmt: skip
+
+
+# ---- in a process -------------------------------------------------------------------------------
+
+
+def measure(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds of a step and of all-reduces, and what a step reduces, in one of the processes."""
+    number, index = job["number"], job["index"]
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[index % len(cores)]})
+    import nodeflow as nf
+    from nodeflow.engine.columns import Column
+    from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
+    from nodeflow.graph.types import numpy_dtype
+
+    peers = Peers(1, 0) if number == 1 else connect(Place(job["address"], number, index))
+    with nf.Graph() as graph:
+        optimizer, loss, rows, share = MODELS[job["model"]]()
+        parameters = sum(int(np.prod(v.shape)) for v in graph.variables)
+        session = nf.Session(graph, backend="jax", seed=1)
+        session.initialize()
+        session.peers = peers
+        tiled = {t: Column(np.concatenate([a] * number)) for t, a in rows.items()}
+        stepper = session.stepper([optimizer], [loss], tiled, share * number)
+        order = np.arange(len(next(iter(tiled.values()))))
+        taken = []
+        for _ in range(job["pieces"] + 1):
+            begun, done = time.perf_counter(), 0
+            while done < job["steps"]:
+                stepper.start_epoch(order)
+                done += stepper.run(job["steps"] - done)[0]
+            taken.append((time.perf_counter() - begun) / job["steps"])
+        steps = stepper._compilation.complete()
+        flow, types = steps.flow, steps.types
+        joined = [s for i in flow.joins for s in steps.schedule.steps[i].outputs]
+        reduced = sum((types[s].size or 0) * numpy_dtype(types[s].dtype).itemsize for s in joined)
+        spent = {}
+        for size in SIZES if number > 1 else ():
+            array, times = np.zeros(size // 4, np.float32), []
+            for _ in range(REPEATS + 1):
+                begun = time.perf_counter()
+                peers.sums(array)
+                times.append(time.perf_counter() - begun)
+            spent[size] = min(times[1:])
+    if number > 1:
+        disconnect()
+    return {"step": min(taken[1:]), "spread": statistics.median(taken[1:]), "bytes": reduced,
+            "parameters": parameters, "rows": share, "reduces": spent}  # fmt: skip
+
+
+# ---- all of them --------------------------------------------------------------------------------
+
+
+def together(model: str, number: int, steps: int, pieces: int) -> dict[str, Any]:
+    """What the first of some processes measures."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    started = []
+    for index in range(number):
+        job = {"model": model, "number": number, "index": index, "address": address,
+               "steps": steps, "pieces": pieces}  # fmt: skip
+        command = [sys.executable, __file__, "--job", json.dumps(job)]
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+    said = [process.communicate()[0] for process in started]
+    return json.loads(said[0].splitlines()[-1])
+
+
+def ring(number: int, size: float, bandwidth: float, latency: float) -> float:
+    """Seconds of an all-reduce."""
+    return 2 * (number - 1) / number * size / bandwidth + 2 * (number - 1) * latency
+
+
+def fitted(reduces: Mapping[str, float], number: int) -> tuple[float, float]:
+    """Bandwidth and latency that explain the times of all-reduces best."""
+    sizes = np.array([float(s) for s in reduces])
+    slope, start = np.polyfit(sizes, np.array(list(reduces.values())), 1)
+    return 2 * (number - 1) / number / slope, max(start, 0.0) / (2 * (number - 1))
+
+
+def report(found: Mapping[str, Mapping[int, Any]], cores: int) -> str:
+    """The page."""
+    lines = [HEAD.format(cores=cores, latency=LATENCY * 1e6)]
+    lines += ["| model | parameters | rows | one process, ms a step | all-reduced, MB |",
+              "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, of in found.items():
+        one = of[1]
+        lines.append(f"| {name} | {one['parameters'] / 1e6:.3g} M | {one['rows']} | "
+                     f"{one['step'] * 1e3:.3g} | {one['bytes'] / 1e6:.3g} |")  # fmt: skip
+    lines += ["", CHECK.format(cores=cores),
+              "| model | processes | measured, ms | calculated, ms | ratio | rows per second, "
+              "beside one process |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, of in found.items():
+        for number, other in of.items():
+            if number == 1:
+                continue
+            bandwidth, latency = fitted(other["reduces"], number)
+            crowd = -(-number // cores)
+            guess = crowd * of[1]["step"] + ring(number, other["bytes"], bandwidth, latency)
+            gain = number * of[1]["step"] / other["step"]
+            lines.append(f"| {name} | {number} | {other['step'] * 1e3:.3g} | {guess * 1e3:.3g} | "
+                         f"{other['step'] / guess:.2f} | {gain:.2f} |")  # fmt: skip
+    columns = " | ".join(f"{n} processes" for n in FAR)
+    lines += [
+        "",
+        FURTHER,
+        f"| model | network | {columns} |",
+        "| --- | --- |" + " --- |" * len(FAR),
+    ]
+    for name, of in found.items():
+        one = of[1]
+        for network, bandwidth in NETWORKS.items():
+            cells = []
+            for number in FAR:
+                whole = one["step"] + ring(number, one["bytes"], bandwidth, LATENCY)
+                cells.append(f"{1 / whole:.3g} ({one['step'] / whole:.0%})")
+            lines.append(f"| {name} | {network} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", TAIL])
+
+
+HEAD = """# Larger scale, on paper
+
+`python benchmarks/processes.py` writes this page. It measures training steps by 1, 2 and 4
+processes on one machine of {cores} cores, and calculates from them what more processes would make
+of the same trainings. Nothing beyond 4 processes was run, and nothing on a GPU.
+
+Each process has the same number of rows whatever their number, so a batch grows with it. A step
+of N processes takes as long as one process needs for its rows, and then an all-reduce of S bytes
+over a ring: 2 (N − 1) / N · S / bandwidth + 2 (N − 1) · latency. The all-reduce does not overlap
+with the computation here.
+
+## What was measured
+
+A process has one core. All-reduced are the gradients, the loss and the statistics of batches,
+each step.
+"""
+CHECK = """## Compared with two and four processes
+
+Bandwidth and latency come from all-reduces of 64 bytes to 4 MB by the same processes over the
+loopback interface. {cores} cores: four processes share them, so the computation counts twice.
+"""
+FURTHER = """## 8, 64 and 512 processes
+
+Steps per second, and in brackets the efficiency: the share of a step that is computation. Each
+process is on a host of its own; a message takes 30 µs between two of them.
+"""
+TAIL = """A small network like that of MNIST gains nothing from many hosts: its step is shorter
+than the messages. The latency of a ring grows with the number of processes, which is why 512 of
+them lose even where the bandwidth is ample; libraries for clusters use trees there. What helps is
+more rows for each process: twice the rows, half the share of communication. On a GPU the
+computation is ten to a hundred times shorter and the messages are not, so efficiencies there are
+lower than these on the same network."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="measure and calculate how training scales")
+    parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, default=20, help="steps of a measured piece")
+    parser.add_argument("--pieces", type=int, default=REPEATS, help="pieces; the best counts")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    arguments = parser.parse_args()
+    if arguments.job:
+        print(json.dumps(measure(arguments.job)))
+        return
+    found: dict[str, dict[int, Any]] = {}
+    for model in arguments.models:
+        large = model == "transformer"
+        steps, pieces = (1, 3) if large else (arguments.steps, arguments.pieces)
+        numbers: Sequence[int] = NUMBERS[:2] if large else NUMBERS
+        found[model] = {n: together(model, n, steps, pieces) for n in numbers}
+        print(model, json.dumps(found[model]), file=sys.stderr)
+    print(report(found, len(os.sched_getaffinity(0))))
+
+
+if __name__ == "__main__":
+    main()

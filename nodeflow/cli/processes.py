@@ -1,0 +1,324 @@
+"""A training by several processes: starts those of this machine, and says how they ended.
+
+``--processes N`` starts N of them here; ``--coordinator`` starts one of several, on this host. They
+are children of the command, which itself computes nothing: so it can say in words what happened to
+one that was killed, end the others, and name the checkpoint from which the training can go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nodeflow.cli.environment import INTERRUPTED, PROBLEM, Environment
+from nodeflow.cli.values import ArgumentProblem
+from nodeflow.engine.jax.parallel.errors import ProcessesProblem
+from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
+from nodeflow.host.child_process import die_with_starter, end_with_input
+from nodeflow.train.interrupts import STOPPING
+from nodeflow.train.resume.resuming import has_checkpoint
+
+PLACE = "NODEFLOW_PROCESS"
+"""Environment variable of a process: its place as ``index/number@host:port``."""
+HERE = "127.0.0.1"
+GRACE_SECONDS = 10.0
+"""So long the others have to end by themselves once one has ended badly."""
+LAST_WORDS = 5
+"""Lines of standard error that are shown of a process whose output is not."""
+
+
+# ---- what is asked for --------------------------------------------------------------------------
+
+
+def place_of_this_process() -> Place | None:
+    """The place of this process in a training, if it is one of several; None in the command that
+    the user gave."""
+    written = os.environ.get(PLACE)
+    if written is None:
+        return None
+    counted, _, address = written.partition("@")
+    index, number = counted.split("/")
+    return Place(address, int(number), int(index))
+
+
+def asked_for(arguments: argparse.Namespace) -> list[Place]:
+    """The processes that this command starts; none where one trains, in the command itself.
+
+    Raises:
+        ArgumentProblem: an option is missing, or contradicts another.
+        ProcessesProblem: they cannot train together here.
+    """
+    here, others = arguments.processes, ("coordinator", "num_processes", "process_id")
+    given = [name for name in others if getattr(arguments, name) is not None]
+    if here is None and not given:
+        return []
+    if here is not None and given:
+        raise ArgumentProblem(
+            f"--processes starts all processes on this machine, and {_option(given[0])} is about "
+            "those of several hosts",
+            hint="Give one or the other.",
+        )
+    if given and len(given) < len(others):
+        missing = next(name for name in others if name not in given)
+        raise ArgumentProblem(
+            f"{_option(given[0])} needs {_option(missing)}",
+            hint="On each host: --coordinator HOST:PORT --num-processes N --process-id I.",
+        )
+    number = here or arguments.num_processes
+    if number > 1 or given:
+        if arguments.backend != "jax":
+            raise ArgumentProblem(
+                "only JAX trains with several processes", hint="Give --backend jax, too."
+            )
+        if sys.platform == "win32":
+            raise ProcessesProblem(
+                "several processes train together on Linux and macOS only",
+                hint="On Windows, train with one process.",
+            )
+        for option in ("profile", "explain"):
+            if getattr(arguments, option):
+                raise ArgumentProblem(f"--{option} looks at a training by one process")
+    if given:
+        return [Place(arguments.coordinator, number, arguments.process_id)]
+    if number == 1:
+        return []
+    address = f"{HERE}:{_free_port()}"
+    return [Place(address, number, index) for index in range(number)]
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HERE, 0))
+        return probe.getsockname()[1]
+
+
+# ---- in a process -------------------------------------------------------------------------------
+
+
+@contextmanager
+def joined(place: Place | None) -> Iterator[Peers | None]:
+    """The processes that train together, if this is one of several.
+
+    It ends with the command that started it. It leaves the others when all are done; where it
+    fails, it does not wait for them.
+    """
+    if place is None:
+        yield None
+        return
+    die_with_starter()
+    threading.Thread(target=end_with_input, daemon=True, name="nodeflow-starter").start()
+    _share_processors(place)
+    try:
+        yield connect(place)
+    except BaseException as error:
+        code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else PROBLEM
+        atexit.register(_leave_at_once, code)  # before JAX waits for the others, which may be gone
+        raise
+    disconnect()
+
+
+def _leave_at_once(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def _share_processors(place: Place) -> None:
+    """Compute on a part of the processors, where all processes are on this machine and there are
+    enough: otherwise each would start a thread for every one of them."""
+    if not place.address.startswith(f"{HERE}:") or not hasattr(os, "sched_setaffinity"):
+        return
+    mine = sorted(os.sched_getaffinity(0))
+    share = len(mine) // place.number
+    if share:
+        os.sched_setaffinity(0, mine[place.index * share : (place.index + 1) * share])
+
+
+# ---- in the command -----------------------------------------------------------------------------
+
+
+@dataclass
+class _Worker:
+    """One process, and the last of what it said where nobody sees it."""
+
+    place: Place
+    process: subprocess.Popen[bytes]
+    said: deque[bytes]
+    shown: bool
+
+    @property
+    def title(self) -> str:
+        return f"process {self.place.index} of {self.place.number}"
+
+    @property
+    def ended_badly(self) -> bool:
+        return self.process.poll() not in (None, 0, INTERRUPTED)
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        code = self.process.returncode
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return f"was ended by the signal {signal.Signals(-code).name}"
+            return f"was ended by the signal {-code}"
+        return f"ended with exit code {code}"
+
+
+def supervise(
+    places: Sequence[Place],
+    words: Sequence[str],
+    environment: Environment,
+    checkpoints: str | None,
+) -> int:
+    """Run a training in processes of their own, until all have ended; returns the exit code.
+
+    Signals that end a training reach the first process of this machine, which lets all of them end
+    after the same step; a second one ends them at once.
+
+    Args:
+        words: the command line, after the program's name.
+        checkpoints: folder of checkpoints as the user gave it, if there is one.
+    """
+    workers = [_start(p, words, environment, p is places[0]) for p in places]
+    try:
+        with _forwarded(workers):
+            first = _wait(workers)
+            if first is not None and first is not workers[0]:
+                _end_others(workers)
+    finally:
+        for worker in workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+            worker.process.wait()
+            if worker.process.stdin:
+                worker.process.stdin.close()
+    if first is None:
+        return max(worker.process.returncode for worker in workers)
+    _explain(first, words, environment, checkpoints)
+    return PROBLEM
+
+
+def _start(place: Place, words: Sequence[str], environment: Environment, shown: bool) -> _Worker:
+    variables = {
+        **os.environ,
+        PLACE: f"{place.index}/{place.number}@{place.address}",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nodeflow", *words],
+        stdin=subprocess.PIPE,
+        stdout=_stream(environment.stdout) if shown else subprocess.DEVNULL,
+        stderr=_stream(environment.stderr) if shown else subprocess.PIPE,
+        env=variables,
+        cwd=environment.folder,
+        start_new_session=True,  # Ctrl-C is for the command, which passes it on
+    )
+    worker = _Worker(place, process, deque(maxlen=LAST_WORDS), shown)
+    for pipe, stream in ((process.stdout, environment.stdout), (process.stderr, None)):
+        if pipe is not None:
+            threading.Thread(
+                target=_read, args=(pipe, worker.said, stream or environment.stderr, shown),
+                daemon=True,
+            ).start()  # fmt: skip
+    return worker
+
+
+def _stream(stream) -> int:  # type: ignore[no-untyped-def]
+    """What a process writes to: the stream itself if it is one of the system, else a pipe."""
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return subprocess.PIPE
+
+
+def _read(pipe, said: deque[bytes], stream, shown: bool) -> None:  # type: ignore[no-untyped-def]
+    for line in pipe:
+        said.append(line)
+        if shown:
+            stream.write(line.decode(errors="replace"))
+
+
+@contextmanager
+def _forwarded(workers: Sequence[_Worker]) -> Iterator[None]:
+    """Signals that end a training go to the first process; the second one to all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def forward(number: int, _: object) -> None:
+        came.append(number)
+        for worker in workers if len(came) > 1 else workers[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.send_signal(signal.SIGKILL if len(came) > 1 else number)
+
+    previous = {number: signal.signal(number, forward) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _wait(workers: Sequence[_Worker]) -> _Worker | None:
+    """The first process that ended badly; None once all have ended well."""
+    while True:
+        for worker in workers:
+            if worker.ended_badly:
+                return worker
+        if all(worker.process.poll() is not None for worker in workers):
+            return None
+        time.sleep(0.05)
+
+
+def _end_others(workers: Sequence[_Worker]) -> None:
+    """Let the others notice by themselves that one is gone, for some time, then end them."""
+    until = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < until and any(w.process.poll() is None for w in workers):
+        time.sleep(0.05)
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.process.kill()
+
+
+def _explain(
+    worker: _Worker, words: Sequence[str], environment: Environment, checkpoints: str | None
+) -> None:
+    """Say what happened, and how to go on."""
+    if worker.shown and worker.process.returncode == PROBLEM:
+        return  # it has said so itself
+    environment.message(f"nodeflow: {worker.title} {worker.ending()}, so the training has ended")
+    for line in () if worker.shown or worker.process.returncode < 0 else worker.said:
+        environment.message(f"  {line.decode(errors='replace').rstrip()}")
+    if checkpoints is not None and has_checkpoint(environment.path(checkpoints)):
+        again = shlex.join(["nodeflow", *without_resume(words), "--resume", checkpoints])
+        environment.message(f"nodeflow: the last checkpoint is kept; to go on: {again}")
+
+
+def without_resume(words: Sequence[str]) -> list[str]:
+    """A command line without where it went on, and where it kept its checkpoints."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        name = word.partition("=")[0]
+        if not skip and name not in ("--resume", "--checkpoint"):
+            kept.append(word)
+        skip = not skip and word in ("--resume", "--checkpoint")
+    return kept

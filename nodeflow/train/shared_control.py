@@ -1,0 +1,21 @@
+"""The control of a training that several processes make together: all stop after the same step."""
+
+from __future__ import annotations
+
+from nodeflow.engine.sharing import Sharing
+from nodeflow.train.control import Control
+
+
+class SharedControl(Control):
+    """Grants as many steps as every process wants; the stop of one is the stop of all."""
+
+    def __init__(self, peers: Sharing) -> None:
+        super().__init__()
+        self._peers = peers
+
+    def allow(self, wanted: int, begins: bool = False) -> int:
+        granted = super().allow(wanted, begins)
+        least, going_on = self._peers.least([granted, 0 if self.stopped else 1])
+        if not going_on:
+            self.stop()
+        return least if going_on else 0

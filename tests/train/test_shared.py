@@ -1,0 +1,125 @@
+"""What processes that train together measure and agree on, without a connection between them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.chunker import WholeChunks
+from nodeflow.train.evaluate import evaluate
+from nodeflow.train.shared_control import SharedControl
+from nodeflow.train.shared_parts import gathered
+from tests.train.test_evaluate import ROWS, Model
+
+
+class Together:
+    """As many processes as threads: each waits for the others at every message."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.barrier = threading.Barrier(number, timeout=60)
+        self.given: dict[int, Any] = {}
+
+    def exchange(self, index: int, value: Any) -> list[Any]:
+        self.given[index] = value
+        self.barrier.wait()
+        found = [self.given[i] for i in range(self.number)]
+        self.barrier.wait()
+        return found
+
+    def run(self, work) -> list[Any]:
+        """What ``work(peers)`` gives in each."""
+        found: dict[int, Any] = {}
+
+        def one(index: int) -> None:
+            found[index] = work(OneOf(self, index))
+
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(self.number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [found[i] for i in range(self.number)]
+
+
+class OneOf:
+    """One of them; what `Peers` is with JAX."""
+
+    def __init__(self, together: Together, index: int) -> None:
+        self.together, self.index, self.number = together, index, together.number
+
+    def least(self, numbers):
+        return [min(each) for each in zip(*self.together.exchange(self.index, numbers))]
+
+    def gather(self, data):
+        return self.together.exchange(self.index, data)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("batch_size", [17, 400, 5000])
+def test_processes_share_the_batches_and_all_have_the_metrics_of_the_whole(number, batch_size):
+    model = Model()
+    tensors = [*model.metrics.values(), model.derived, model.mixed]
+    size = min(batch_size, -(-ROWS // number))
+    alone = model.measure(tensors, size)
+    fed: list[int] = []
+
+    def measure(peers):
+        with nf.Session(model.graph, tier="reference") as session:
+            session.initialize()
+            session.peers = peers
+            run = session.run
+
+            def counted(fetches, feeds):
+                fed.extend(len(a) for t, a in feeds.items() if t.name == "number")
+                return run(fetches, feeds)
+
+            session.run = counted
+            return evaluate(session, model.training, tensors, "test", batch_size)
+
+    for values in Together(number).run(measure):
+        for value, expected in zip(values, alone, strict=True):
+            np.testing.assert_array_equal(value, expected)
+    assert sum(fed) == ROWS, "every row is computed once"
+
+
+def test_parts_of_all_processes_come_together():
+    parts = {n: ((np.array(n / 3),), (np.arange(n), np.eye(2) * n)) for n in range(5)}
+    shares = [{n: parts[n] for n in range(i, 5, 3)} for i in range(3)] + [{}]
+    for found in Together(4).run(lambda peers: gathered(peers, shares[peers.index])):
+        assert sorted(found) == list(range(5))
+        for n, part in parts.items():
+            for group, expected in zip(found[n], part, strict=True):
+                for one, other in zip(group, expected, strict=True):
+                    np.testing.assert_array_equal(one, other)
+
+
+def test_as_many_steps_are_granted_as_all_want():
+    def steps(peers):
+        control = SharedControl(peers)
+        return [control.allow(wanted) for wanted in ((5, 9), (7, 3))[peers.index]]
+
+    assert Together(2).run(steps) == [[5, 3], [5, 3]]
+
+
+def test_the_stop_of_one_is_the_stop_of_all():
+    def steps(peers):
+        control = SharedControl(peers)
+        granted = [control.allow(4)]
+        if peers.index == 1:
+            control.stop()
+        granted.append(control.allow(4))
+        return granted, control.stopped
+
+    assert Together(3).run(steps) == [([4, 0], True)] * 3
+
+
+def test_a_number_of_steps_that_was_agreed_on_stays_whole():
+    chunker = WholeChunks()
+    assert chunker.begin(1000) == 1000
+    chunker.end(1000)
+    assert chunker.begin(7) == 7

@@ -52,7 +52,7 @@ from nodeflow.train.events import (
 )
 from nodeflow.train.interrupts import stops_on_signals
 from nodeflow.train.keeping import Keeping, train_keeping
-from nodeflow.train.loop import explain, needs, profile
+from nodeflow.train.loop import explain, held, needs, profile
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
 from nodeflow.train.settings import TrainingSettings, declared
@@ -96,11 +96,11 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             return DONE
         if arguments.profile:
             write_trace(profile(session, training), arguments.profile, environment)
-        if arguments.memory is not None:
+        if arguments.memory is not None and training.stream is None:
             say_needs(needs(session, training), arguments.memory, environment)
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
-        doctor = Doctor(training, session.run)
+        doctor = Doctor(training, session.run, lambda: held(session, training))
         kept_as = _recording(arguments, environment, task, keeping)
         if kept_as is None:
             events = train_keeping(session, training, control, keeping)

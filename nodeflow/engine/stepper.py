@@ -19,7 +19,7 @@ from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.chunker import Chunker, WholeChunks
 from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import over_limit
-from nodeflow.engine.interpreter import Interpreter, StreamOf
+from nodeflow.engine.interpreter import Interpreter, StreamOf, peak_of
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.phase import optimizers_of
@@ -203,6 +203,11 @@ class Stepper:
                 return explain(steps.plan)
             executor = self._executor or self._make_executor("reference")
             return explain_run(executor, self._context.without, updating=True)
+
+    def held(self) -> Needs:
+        """As `needs`, without a plan: what a step holds at a time if it keeps all it needs."""
+        most, node = peak_of(self.schedule, self._types)
+        return Needs(most, None if node is None else node.name)
 
     def needs(self) -> Needs:
         """What memory a step takes, without making one; plans it."""

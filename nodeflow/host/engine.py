@@ -83,6 +83,7 @@ class Engine(TrainingRequests):
         self._prober = prober
         self._threads = threads
         self._backend: Backend = "numba"
+        self._memory: int | None = None
         self._budget = Budget()
         self._history = 0
         self._inbox = RequestQueue()
@@ -139,6 +140,7 @@ class Engine(TrainingRequests):
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
+            p.SetMemory: self._set_memory,
             p.SetBackend: self._set_backend,
             p.SetBudget: self._set_budget,
             p.FollowEdits: self._follow_edits,
@@ -446,6 +448,9 @@ class Engine(TrainingRequests):
     def _set_backend(self, request: p.SetBackend) -> None:
         self._backend = request.backend
 
+    def _set_memory(self, request: p.SetMemory) -> None:
+        self._memory = request.limit
+
     def _set_budget(self, request: p.SetBudget) -> None:
         self._history = request.history
         set_limit(chosen_limit(request.run_bytes, request.any_file))
@@ -472,6 +477,7 @@ class Engine(TrainingRequests):
                 self._send,
                 folder=self._folder,
                 threads=self._threads,
+                memory=self._memory,
                 cancelled=self._stop_predicting.is_set,
             )
         finally:

@@ -36,6 +36,7 @@ def predict(
     *,
     folder: DocumentFolder | None = None,
     threads: int | None = None,
+    memory: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Compute predictions and send them in parts; the last message says that it is done.
@@ -54,7 +55,7 @@ def predict(
     names = [PREDICTION] if document.node_named(PREDICTION) is not None else []
     predictions = Predictions(task, names)
     with Session(
-        task.graph, tier="auto", threads=threads, seed=task.build.settings.seed
+        task.graph, tier="auto", threads=threads, memory=memory, seed=task.build.settings.seed
     ) as session:
         session.initialize()
         for name, value in variables.items():

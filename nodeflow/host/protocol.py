@@ -194,6 +194,14 @@ class SetThreads:
 
 
 @dataclass(frozen=True)
+class SetMemory:
+    """Set how many bytes the values of a run or training step may take; None: what is free. The
+    next training and the next predictions follow it."""
+
+    limit: int | None
+
+
+@dataclass(frozen=True)
 class FollowEdits:
     """Set whether edits reach trainings that run; answered by EditState as they do."""
 
@@ -332,6 +340,7 @@ Request = (
     | WatchViews
     | Profile
     | SetThreads
+    | SetMemory
     | FollowEdits
     | SetBackend
     | SetBudget

@@ -29,9 +29,9 @@ from nodeflow.paths import cache_folder, config_folder, home
 
 LOG_BYTES = 200_000
 SETTINGS = (
-    "theme", "threads", "live_megabytes", "live_seconds", "preview_read_megabytes",
-    "run_read_megabytes", "any_file", "edits_reach_training", "backups", "smoothing", "pointer",
-    "minimap", "shortcuts",
+    "theme", "threads", "memory_megabytes", "live_megabytes", "live_seconds",
+    "preview_read_megabytes", "run_read_megabytes", "any_file", "edits_reach_training",
+    "backups", "smoothing", "pointer", "minimap", "shortcuts",
 )  # fmt: skip
 """What of the window's settings says nothing about its user's work."""
 LOG, CRASH = "window.log", "window-crash.txt"

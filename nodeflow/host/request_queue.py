@@ -27,7 +27,8 @@ MOST_WAITING = 1000
 
 _LATEST = (
     p.FetchOrder, p.FetchStep, p.FollowEdits, p.FollowStep, p.LoadPlugins, p.OpenRun, p.Override,
-    p.SetBudget, p.SetThreads, p.ShowData, p.ShowIterations, p.ShowStep, p.StepShown, p.WatchViews,
+    p.SetBudget, p.SetMemory, p.SetThreads, p.ShowData, p.ShowIterations, p.ShowStep, p.StepShown,
+    p.WatchViews,
 )  # fmt: skip
 """Requests that replace an older one of their kind."""
 

@@ -43,6 +43,7 @@ from nodeflow.train.events import (
     VariableChanged,
 )
 from nodeflow.train.keeping import train_keeping
+from nodeflow.train.loop import held
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
@@ -53,6 +54,7 @@ class TrainingRequests:
 
     _send: Callable[[p.Message], None]
     _threads: int | None
+    _memory: int | None
     _backend: Backend
     _history: int
     _document: Document
@@ -130,6 +132,7 @@ class TrainingRequests:
             seed=seed,
             on_compile_failure=self._send,
             backend=self._backend,
+            memory=None if self._backend == "jax" else self._memory,
         )
 
     def _run_training(
@@ -174,7 +177,9 @@ class TrainingRequests:
         )
         events = self._runs.watch(session, training, events, task, request, keeping)
         events = self._event_files.watch(session, training, events, request, self._trained_values)
-        self._doctor = Doctor(training, by_reference(task, self._session))
+        self._doctor = Doctor(
+            training, by_reference(task, self._session), lambda: held(session, training)
+        )
         for event in self._doctor.examined(events):
             if isinstance(event, Done):
                 self._progress.flush()

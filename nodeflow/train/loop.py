@@ -138,6 +138,14 @@ def needs(session: Session, training: Training) -> Needs:
     return _Loop(Variant(session, training), Control(), 1)._stepper().needs()
 
 
+def held(session: Session, training: Training) -> tuple[Needs, int | None] | None:
+    """What a training step holds at a time by the reference, which a plan can do with less, and the
+    limit; None where only a step can tell."""
+    if training.stream is not None or session.graph.streams or session.backend == "jax":
+        return None
+    return _Loop(Variant(session, training), Control(), 1)._stepper().held(), session.memory
+
+
 class _Loop:
     """A training up to its end, or to an edit, after which another loop goes on."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from nodeflow.engine.memory import Needs, free_memory
 from nodeflow.errors import NodeflowError
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.batch import Run, check_batch
@@ -14,6 +15,7 @@ from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.gradients import check_gradients
 from nodeflow.train.doctor.looking_back import Rule, first_seen
+from nodeflow.train.doctor.memory import check_memory
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps
@@ -28,10 +30,16 @@ class Doctor:
 
     Args:
         run: computes activations for a batch; without it, none are looked at.
+        held: tells what memory a step holds, and its limit; without it, that is not looked at.
     """
 
-    def __init__(self, training: Training, run: Run | None = None) -> None:
-        self._training, self._run = training, run
+    def __init__(
+        self,
+        training: Training,
+        run: Run | None = None,
+        held: Callable[[], tuple[Needs, int | None] | None] = lambda: None,
+    ) -> None:
+        self._training, self._run, self._held = training, run, held
         self.past: Past | None = None
         """From which it can be told when a finding of a batch began."""
         self._looked_at = 0
@@ -65,6 +73,9 @@ class Doctor:
             if isinstance(event, Started):
                 self._curves.first_epoch = event.first_epoch
                 self._lasting = [*check_structure(self._training), *check_data(self._training)]
+                with suppress(NodeflowError):
+                    needs, limit = self._held() or (None, None)
+                    self._lasting += check_memory(needs, limit, free_memory())
                 found = tuple(self._lasting)
             elif isinstance(event, Resumed):
                 self._curves.losses.append(event.losses)

@@ -62,7 +62,7 @@ SHOWN_DATA: tuple[Any, ...] = (
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
 ENGINE: tuple[Any, ...] = (
-    *("threads", "live_values", "follow_edits"),
+    *("threads", "memory", "live_values", "follow_edits"),
     ("Train with", ("train_with_numba", "train_with_jax")),
     *("event_files", SEPARATOR, "restart_engine"),
 )

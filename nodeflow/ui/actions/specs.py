@@ -555,6 +555,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
     ),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),
+    _a("memory", "Memory…", "", "", "How much memory the values of a training may take"),
     _a(
         "live_values",
         "Live values and data…",

@@ -93,6 +93,15 @@ class Settings:
         self._store.setValue("threads", value or 0)
 
     @property
+    def memory_megabytes(self) -> int:
+        """How much memory the values of a run or training may take; 0 is what is free."""
+        return int(self._number("memory_megabytes", 0, 0, MOST_MEGABYTES))
+
+    @memory_megabytes.setter
+    def memory_megabytes(self, value: int) -> None:
+        self._store.setValue("memory_megabytes", value)
+
+    @property
     def live_megabytes(self) -> int:
         """How much memory the live value of a node may take."""
         return int(self._number("live_megabytes", 256, 1, MOST_MEGABYTES))

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.controllers.engine.live_value_settings import LiveValueSettings
+from nodeflow.ui.controllers.engine.memory_settings import MemorySettings
 from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.training.backend_choice import BackendChoice
 from nodeflow.ui.controllers.training.live_edits import LiveEdits
@@ -18,6 +19,7 @@ def add_engine_settings(
 ) -> None:
     """Let the window ask for them, and give the engine what was chosen before."""
     ThreadSettings(window, link, settings, actions)
+    MemorySettings(window, link, settings, actions)
     LiveValueSettings(window, link, settings, actions)
     LiveEdits(window, link, settings, actions)
     BackendChoice(window, link, settings, actions)

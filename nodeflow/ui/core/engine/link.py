@@ -329,7 +329,7 @@ class EngineLink(QObject, EngineRequests):
             self._watch = self._next()
             self._send(p.WatchViews(self._watched, self._watch))
 
-    def set(self, setting: p.SetThreads | p.FollowEdits | p.SetBackend) -> None:
+    def set(self, setting: p.SetThreads | p.SetMemory | p.FollowEdits | p.SetBackend) -> None:
         """Give the engine a setting, now and whenever it is started."""
         self._send_lasting(setting)
 

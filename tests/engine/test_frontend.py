@@ -278,3 +278,55 @@ def test_another_numba_compiles_by_its_own_front_end(monkeypatch) -> None:
     args = np.array([5, 3, 2, -1, -1], np.int64)
     assert kernel(args) == 0
     assert list(args) == in_python(NUMBERS, [5, 3, 2])
+
+
+CALLS = """
+import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot, view1
+from nodeflow.engine.devicelib.math_functions import clip, {name}
+def kernel(args, task, ntasks):
+    x = view1(slot(args, 0), slot(args, 1), np.{dtype})
+    y = view1(slot(args, 2), slot(args, 1), np.{dtype})
+    for i in range(x.size):
+        y[i] = clip({name}(x[i]), x[i], {name}(x[0]))
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "sin", "rsqrt", "sign", "cbrt"])
+def test_helpers_are_translated_with_the_bits_of_numba(monkeypatch, name: str, dtype: str) -> None:
+    source = CALLS.format(name=name, dtype=dtype)
+    found, libraries = [], []
+    real = compile_kernel._optimized
+
+    def optimized(module, library, machine):
+        libraries.append(len(library._linking_libraries))
+        return real(module, library, machine)
+
+    monkeypatch.setattr(compile_kernel, "_optimized", optimized)
+    x = special(dtype)
+    for helper_for in (frontend.helper_for, lambda *_: None):
+        monkeypatch.setattr(frontend, "helper_for", helper_for)
+        kernel, taken = built(source)
+        assert taken
+        found.append(np.zeros_like(x))
+        kernel(np.array([x.ctypes.data, len(x), found[-1].ctypes.data], np.int64))
+    assert np.array_equal(*(r.view(np.uint8) for r in same_nans(found)))
+    assert libraries[1] > 0, "numba compiles what is left to it"
+    assert libraries[0] == 0 or name in ("sin", "cbrt"), "and nothing that is not"
+
+
+def test_a_helper_that_cannot_be_translated_is_left_to_numba() -> None:
+    """Powers of integers change the type of a variable, and only they are numba's."""
+    source = (
+        "import numpy as np\n"
+        "from nodeflow.engine.devicelib.intrinsics import set_slot, slot\n"
+        "from nodeflow.engine.devicelib.math_functions import maximum, pow\n"
+        "def kernel(args, task, ntasks):\n"
+        "    x = maximum(np.int32(slot(args, 0)), np.int32(2))\n"
+        "    set_slot(args, 1, pow(x, np.int32(slot(args, 2))))\n"
+    )
+    kernel, taken = built(source)
+    assert taken
+    args = np.array([-5, 0, 9], np.int64)
+    assert kernel(args) == 0 and args[1] == 2**9

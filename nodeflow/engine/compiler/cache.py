@@ -48,6 +48,7 @@ _PRUNE_EVERY = 64
 _HELPERS = (
     "compiler/compile_kernel.py",
     "compiler/frontend.py",
+    "compiler/helper_functions.py",
     "compiler/numba_typing.py",
     "devicelib/abi.py",
     "devicelib/arithmetic.py",

@@ -15,12 +15,13 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from nodeflow.engine.compiler.helper_functions import Helper, helper_for
 from nodeflow.engine.compiler.numba_typing import INT, Meaning, Untranslatable, Value
 from nodeflow.engine.devicelib.vector_width import vector_registers
 
@@ -40,6 +41,8 @@ class _Scope:
     """What is known where: of one function.
 
     Attributes:
+        names: what its globals mean.
+        functions: those of its own text, by name.
         assigned: how often each variable is, in the text.
         bound: variables that are assigned once, as far as they are defined here.
         places: memory of the other variables; LLVM makes registers of it.
@@ -50,6 +53,8 @@ class _Scope:
     """
 
     prefix: str
+    names: Mapping[str, Any]
+    functions: Mapping[str, ast.FunctionDef]
     assigned: Counter[str]
     bound: dict[str, Value] = field(default_factory=dict)
     places: dict[str, Value] = field(default_factory=dict)
@@ -76,10 +81,11 @@ class Translator:
         self, tree: ast.Module, names: Mapping[str, Any], typing: Any, target: Any
     ) -> None:
         self.types: dict[str, str] = {}
-        self._functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
-        self._names = {**vars(builtins), **names}
+        functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
+        self._typing = typing
         self._meaning = Meaning(typing, target)
-        self._scope = _Scope("", Counter())
+        self._scope = _Scope("", {**vars(builtins), **names}, functions, Counter())
+        self._helpers: dict[Any, tuple[Any, Any]] = {}
 
     def function(self, name: str, module: ir.Module) -> None:
         """Add a function of int64 arguments without a result, in numba's calling convention.
@@ -87,20 +93,26 @@ class Translator:
         Raises:
             Untranslatable: see the module.
         """
-        item = self._functions[name]
+        item = self._scope.functions[name]
         convention = self._meaning.target.call_conv
         kind = convention.get_function_type(types.void, [INT] * len(item.args.args))
         function = ir.Function(module, kind, name)
         self._meaning.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self._body(item, [Value(INT, value) for value in function.args[2:]], "")
+        arguments = [Value(INT, value) for value in function.args[2:]]
+        self._body(item, arguments, self._scope)
         convention.return_value(self._builder, self._meaning.target.get_dummy_value())
 
-    def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], prefix: str) -> Value:
-        """The body of a function with these arguments, and its result."""
+    def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], where: _Scope) -> Value:
+        """The body of a function with these arguments, and its result.
+
+        Args:
+            where: has its prefix, and what names mean in its text.
+        """
         names = [a.arg for a in item.args.args]
         stored = (n.id for n in ast.walk(item)
                   if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
-        outer, self._scope = self._scope, _Scope(prefix, Counter([*names, *stored]))
+        outer, assigned = self._scope, Counter([*names, *stored])
+        self._scope = _Scope(where.prefix, where.names, where.functions, assigned)
         self._scope.end = self._new_block("end")
         for name, value in zip(names, arguments, strict=True):
             self._assign(name, self._meaning.computed(value))
@@ -378,9 +390,9 @@ class Translator:
             return Value(place.type, self._builder.load(place.llvm))
         if item.id in self._scope.bound:
             return self._scope.bound[item.id]
-        if item.id in self._scope.assigned or item.id not in self._names:
+        if item.id in self._scope.assigned or item.id not in self._scope.names:
             raise Untranslatable(f"{item.id} is not defined on all ways here")
-        return self._meaning.known(self._names[item.id])
+        return self._meaning.known(self._scope.names[item.id])
 
     def _of_attribute(self, item: ast.Attribute) -> Value:
         whole = self._value(item.value)
@@ -410,14 +422,80 @@ class Translator:
         return self._meaning.call(_OPERATORS[type(kind)], [self._value(left), self._value(right)])
 
     def _of_call(self, item: ast.Call) -> Value:
-        if isinstance(item.func, ast.Name) and item.func.id in self._functions:
-            function = self._functions[item.func.id]
+        scope = self._scope
+        if isinstance(item.func, ast.Name) and item.func.id in scope.functions:
+            own = scope.functions[item.func.id]
             arguments = [self._value(a) for a in item.args]
-            return self._body(function, arguments, f"{self._scope.prefix}{function.name}.")
+            return self._body(own, arguments, replace(scope, prefix=f"{scope.prefix}{own.name}."))
         function = self._value(item.func)
         if item.keywords or function.known is None:
             raise Untranslatable("a call")
-        return self._meaning.call(function.known, [self._value(a) for a in item.args])
+        arguments = [self._value(a) for a in item.args]
+        kinds = tuple(a.type for a in arguments)
+        helper = helper_for(function.known, kinds)
+        if helper is None or not self._takes(helper, kinds):
+            return self._meaning.call(function.known, arguments)
+        if helper.inlined:
+            return self._body(helper.item, arguments, self._inside(helper, kinds))
+        return self._call_helper(helper, arguments)
+
+    # ---- functions of `devicelib` -------------------------------------------------------------
+
+    def _takes(self, helper: Helper, kinds: tuple[Any, ...]) -> bool:
+        """Whether a helper can be translated for these types, which is tried once, elsewhere."""
+        key = helper.item, kinds
+        if key not in _taken:
+            _taken[key] = Translator(_NOTHING, {}, self._typing, self._meaning.target).tries(
+                helper, kinds
+            )
+        return _taken[key]
+
+    def tries(self, helper: Helper, kinds: Sequence[Any]) -> bool:
+        """Translate a helper in a module of its own; whether that works."""
+        values = [self._meaning.target.get_value_type(kind) for kind in kinds]
+        function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), values), "trial")
+        self._meaning.builder = ir.IRBuilder(function.append_basic_block())
+        try:
+            self._call_helper(helper, [*map(Value, kinds, function.args)])
+        except Exception:  # whatever it is, numba then compiles it
+            return False
+        return True
+
+    def _inside(self, helper: Helper, kinds: Sequence[Any]) -> _Scope:
+        """Where the body of a helper is."""
+        prefix = f"{self._scope.prefix}{helper.item.name}({', '.join(map(str, kinds))})."
+        return _Scope(prefix, helper.names, {}, Counter())
+
+    def _call_helper(self, helper: Helper, arguments: Sequence[Value]) -> Value:
+        """The result of a helper that is a function of its own, as numba would make it."""
+        values = [self._meaning.computed(a) for a in arguments]
+        key = helper.item, tuple(v.type for v in values)
+        if key not in self._helpers:
+            self._helpers[key] = self._function_of(helper, values)
+        function, kind = self._helpers[key]
+        place = cgutils.alloca_once(self._builder, self._meaning.target.get_value_type(kind))
+        byte = self._builder.bitcast(place, cgutils.voidptr_t)
+        self._builder.call(function, [byte, *(v.llvm for v in values)])
+        return Value(kind, self._builder.load(place))
+
+    def _function_of(self, helper: Helper, values: Sequence[Value]) -> tuple[Any, Any]:
+        """A function that writes what a helper returns, and the type of that."""
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *(v.llvm.type for v in values)])
+        module = self._builder.module
+        name = module.get_unique_name(f"nodeflow.{helper.item.name}")
+        function = ir.Function(module, kind, name)
+        function.linkage = "linkonce_odr"
+        outer, self._meaning.builder = self._builder, ir.IRBuilder(function.append_basic_block())
+        result, *given = function.args
+        arguments = [Value(v.type, a) for v, a in zip(values, given, strict=True)]
+        value = self._body(helper.item, arguments, self._inside(helper, [v.type for v in values]))
+        self._builder.store(value.llvm, self._builder.bitcast(result, value.llvm.type.as_pointer()))
+        self._builder.ret_void()
+        self._meaning.builder = outer
+        return function, value.type
+
+    def _of_tuple(self, item: ast.Tuple) -> Value:
+        return self._meaning.tuple([self._value(part) for part in item.elts])
 
     # ---- elements -----------------------------------------------------------------------------
 
@@ -436,6 +514,11 @@ class Translator:
         if not isinstance(item, ast.Tuple):
             return self._value(item)
         return self._meaning.tuple([self._value(part) for part in item.elts])
+
+
+_NOTHING = ast.Module([], [])
+_taken: dict[tuple[ast.FunctionDef, tuple[Any, ...]], bool] = {}
+"""Helpers that were tried, for which types."""
 
 
 def _interleaved(item: ast.For) -> list[ast.expr] | None:

@@ -82,7 +82,7 @@ class Meaning:
         if not isinstance(whole.type, types.BaseTuple):
             raise Untranslatable("unpacking")
         kinds: Any = whole.type
-        parts: list[Any] = cgutils.unpack_tuple(self.builder, whole.llvm, len(kinds))
+        parts: list[Any] = cgutils.unpack_tuple(self.builder, self.computed(whole).llvm, len(kinds))
         return [Value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
 
     def call(self, function: Any, arguments: Sequence[Value]) -> Value:

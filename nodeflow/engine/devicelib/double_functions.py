@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from nodeflow.engine.devicelib.arithmetic import (
     bit_and,
@@ -27,10 +26,8 @@ from nodeflow.engine.devicelib.arithmetic import (
     shift_right,
     wrap_add,
 )
+from nodeflow.engine.devicelib.overloads import always_inlined
 from nodeflow.engine.devicelib.typed_constants import D_MAGIC
-
-# LLVM takes some for too long to be inlined, and then no loop vectorises.
-inlined = register_jitable(forceinline=True)
 
 _d, _i, _u = np.float64, np.int64, np.uint64
 _ZERO, _HALF, _ONE, _TWO = _d(0), _d(0.5), _d(1), _d(2)
@@ -57,13 +54,13 @@ _EXP = tuple(
 )  # fmt: skip
 
 
-@inlined
+@always_inlined
 def _power(shifted):
     """2**n of the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
     return bits_f64(shift_left(wrap_add(f64_bits(shifted), _BIAS), _52))
 
 
-@inlined
+@always_inlined
 def _reduced(x):
     """n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
@@ -73,7 +70,7 @@ def _reduced(x):
     return shifted, fma(r * r, poly(r, _EXP), r)
 
 
-@inlined
+@always_inlined
 def exp_f64(x):
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
@@ -87,7 +84,7 @@ def exp_f64(x):
 _EXPM1_LOWEST = _d(-40.0)
 
 
-@inlined
+@always_inlined
 def expm1_f64(x):
     y = select(x < _EXPM1_LOWEST, _EXPM1_LOWEST, x)
     y = select(y > _HIGHEST, _HIGHEST, y)
@@ -97,13 +94,13 @@ def expm1_f64(x):
     return select(x == _ZERO, x, y)
 
 
-@inlined
+@always_inlined
 def tanh_f64(x):
     t = expm1_f64(-_TWO * fabs(x))
     return copysign(-t / (_TWO + t), x)
 
 
-@inlined
+@always_inlined
 def sigmoid_f64(x):
     e = exp_f64(-fabs(x))
     return select(x >= _ZERO, _ONE, e) / (_ONE + e)
@@ -130,7 +127,7 @@ _LOG = tuple(
 )  # fmt: skip
 
 
-@inlined
+@always_inlined
 def log_f64(x):
     tiny = x < _SMALLEST_NORMAL
     bits = wrap_add(_u(f64_bits(select(tiny, x * _TWO54, x))), _TO_ROOT)
@@ -147,7 +144,7 @@ def log_f64(x):
     return select(x < _ZERO, _NAN, y)
 
 
-@inlined
+@always_inlined
 def log1p_f64(x):
     u = _ONE + x
     y = log_f64(u) + (x - (u - _ONE)) / u
@@ -156,7 +153,7 @@ def log1p_f64(x):
     return select(u == _ONE, x, y)
 
 
-@inlined
+@always_inlined
 def softplus_f64(x):
     return select(x > _ZERO, x, _ZERO) + log1p_f64(exp_f64(-fabs(x)))
 
@@ -195,7 +192,7 @@ _ERFC = tuple(
 )  # fmt: skip
 
 
-@inlined
+@always_inlined
 def _erfc_tail(t):
     """erfc(t) for t >= 0: e^(-t^2), with what t^2 loses put back, times a polynomial."""
     t = select(t > _ERFC_END, _ERFC_END, t)
@@ -206,7 +203,7 @@ def _erfc_tail(t):
     return p * fma(-lost, e, e)
 
 
-@inlined
+@always_inlined
 def erfc_f64(x):
     t = fabs(x)
     tail = _erfc_tail(t)
@@ -214,7 +211,7 @@ def erfc_f64(x):
     return select(t < _HALF, _ONE - fma(x, poly(x * x, _ERF), x), outer)
 
 
-@inlined
+@always_inlined
 def erf_f64(x):
     inner = fma(x, poly(x * x, _ERF), x)
     t = fabs(x)

@@ -162,6 +162,7 @@ def _cast(target, convert, from_float=None):
             return convert if isinstance(x, (types.Number, types.Boolean)) else None
 
         overload(stub, jit_options={"error_model": "numpy"})(choose)
+        stub.implementation_for = choose
         return stub
 
     return attach

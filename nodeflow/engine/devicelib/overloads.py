@@ -9,7 +9,7 @@ for each type.
 from __future__ import annotations
 
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 
 def compiled_only():
@@ -29,6 +29,7 @@ def overloaded(implementation_for, inlined=False):
     def attach(stub):
         choose = choose_unary if stub.__code__.co_argcount == 1 else choose_binary
         overload(stub, jit_options={"error_model": "numpy", "forceinline": inlined})(choose)
+        stub.implementation_for, stub.is_inlined = implementation_for, inlined
         return stub
 
     return attach
@@ -48,3 +49,11 @@ def numbers(floating, integer):
         return integer if isinstance(x, types.Integer) else None
 
     return overloaded(implementation_for)
+
+
+def always_inlined(function):
+    """A function that becomes a part of its callers, however long it is; else no loop over it may
+    be vectorised."""
+    register_jitable(forceinline=True)(function)
+    function.is_inlined = True
+    return function

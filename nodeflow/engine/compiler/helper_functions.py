@@ -1,0 +1,73 @@
+"""The functions of `devicelib` that kernels call, as syntax trees that `frontend` translates.
+
+numba would take each through its own pipeline, which takes longer than the kernels themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+from numba.core.dispatcher import Dispatcher
+
+HOME = "nodeflow.engine.devicelib."
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A function in Python whose text is known.
+
+    Attributes:
+        names: what names mean that are not its own.
+        inlined: whether it becomes a part of its caller, however long it is.
+    """
+
+    item: ast.FunctionDef
+    names: Mapping[str, Any]
+    inlined: bool
+
+
+def helper_for(function: Any, types: Sequence[Any]) -> Helper | None:
+    """What a function computes on arguments of these types; None for what numba has to know."""
+    inlined = getattr(function, "is_inlined", False)
+    if isinstance(function, Dispatcher):
+        function = function.py_func
+    choose = getattr(function, "implementation_for", None)
+    if choose is not None:
+        if any(each != types[0] for each in types[1:]):
+            return None
+        function = choose(types[0])
+    if not isinstance(function, FunctionType) or not function.__module__.startswith(HOME):
+        return None
+    if function.__closure__ or function.__defaults__:
+        return None
+    item = _definition(function)
+    if item is None or len(item.args.args) != len(types):
+        return None
+    inlined = inlined or getattr(function, "is_inlined", False)
+    return Helper(item, ChainMap(function.__globals__, builtins.__dict__), inlined)
+
+
+def _definition(function: FunctionType) -> ast.FunctionDef | None:
+    return _definitions(function.__module__).get(
+        (function.__name__, function.__code__.co_firstlineno)
+    )
+
+
+@cache
+def _definitions(module: str) -> dict[tuple[str, int], ast.FunctionDef]:
+    """The functions at the top of a module, by name and first line, decorators included."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {
+        (item.name, min([item.lineno, *(d.lineno for d in item.decorator_list)])): item
+        for item in tree.body
+        if isinstance(item, ast.FunctionDef)
+    }

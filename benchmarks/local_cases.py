@@ -71,13 +71,13 @@ import os, sys
 import nodeflow.cli.train as command
 from nodeflow.cli.main import main
 from nodeflow.train.events import Steps
-events = command.train_events
+events = command.train_keeping
 def until_steps(*args, **kwargs):
     for event in events(*args, **kwargs):
         if isinstance(event, Steps):
             os._exit(0)
         yield event
-command.train_events = until_steps
+command.train_keeping = until_steps
 main(["train", sys.argv[1], "--tier", "auto"])
 """
 
@@ -93,7 +93,7 @@ def command_seconds(cache: str) -> float:
     return time.perf_counter() - started
 
 
-def engine_seconds(cache: str) -> dict[str, float]:
+def engine_seconds(cache: str, look: float = 2.0) -> dict[str, float]:
     """The engine process as the window uses it: started, idle, asked for previews, then Train."""
     from nodeflow.host import protocol
     from nodeflow.host.client import EngineClient
@@ -109,7 +109,7 @@ def engine_seconds(cache: str) -> dict[str, float]:
     while not isinstance(inbox.get(timeout=60)[1], protocol.Previews):
         pass
     result = {"engine process started and previews shown": time.perf_counter() - started}
-    time.sleep(2)  # the user looks at them
+    time.sleep(look)  # the user looks at them
     pressed = time.perf_counter()
     client.send(protocol.Train(2))
     steps: list[tuple[float, str]] = []

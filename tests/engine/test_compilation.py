@@ -245,13 +245,22 @@ def test_the_worker_says_which_kernel_does_not_compile(tmp_path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
     good = "def kernel(args, task, ntasks):\n    pass\n"
     bad = "def kernel(args, task, ntasks):\n    unheard_of(args)\n"
-    lines = "".join(json.dumps(s) + "\n" for s in ([good], [good, bad, good], [good]))
-    done = subprocess.run(
+    jobs = ([good], [good, bad, good], [good], [])
+    lines = "".join(json.dumps([n, sources]) + "\n" for n, sources in enumerate(jobs))
+    process = subprocess.Popen(
         [sys.executable, "-m", "nodeflow.engine.compiler.worker"],
-        input=lines, capture_output=True, text=True, check=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
-    assert first == [None, 1] and third == [None, 0]
-    (index, message), _ = second
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(lines)
+    process.stdin.flush()
+    found = [json.loads(process.stdout.readline()) for _ in jobs]
+    process.stdin.close()
+    assert process.wait(60) == 0 and not process.stdout.read()
+    answers = {job: (failed, compiled) for job, failed, compiled in found}
+    assert answers.keys() == {0, 1, 2, 3} and answers[3] == (None, 0)
+    assert answers[0][0] is None and answers[2][0] is None
+    index, message = answers[1][0]
     assert index == 1
     assert message.startswith("KernelError") and "unheard_of" in message
+    assert sum(compiled for _, compiled in answers.values()) == 1, "each kernel once"

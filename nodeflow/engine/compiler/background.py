@@ -6,20 +6,21 @@ Compiling in the same process would hold the GIL for tenths of a second at a tim
 from __future__ import annotations
 
 import atexit
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache as once
 
 from nodeflow.engine.compiler import cache
 
-WORTH_A_PROCESS = 24
-"""Missing kernels from which a second process helps: it starts, with numba, as long as 24 take."""
+WORTH_A_PROCESS = 8
+"""Missing kernels from which a process that compiles is worth starting, where this one waits for
+them: there several processes compile at a time."""
 
 
 @dataclass(frozen=True)
@@ -75,33 +76,27 @@ class BackgroundCompiler:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._waiting: deque[Job] = deque()
+        self._waiting: dict[int, tuple[Job, subprocess.Popen[str]]] = {}
+        self._numbers = itertools.count()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the worker has been started."""
+        return self._process is not None and self._process.poll() is None
 
     def all_cached(self, sources: Sequence[str]) -> bool:
         """Whether loading them compiles nothing."""
         return all(cache.is_cached(s) for s in sources)
 
     def compile_all(self, sources: Sequence[str]) -> None:
-        """Get sources into the cache and wait; a worker takes half of what is missing.
+        """Get sources into the cache and wait, where the worker is faster than this process.
 
         What fails in the worker is compiled, and fails, when it is loaded.
         """
         wanted = [s for s in dict.fromkeys(sources) if not cache.is_cached(s)]
-        few = len(wanted) < WORTH_A_PROCESS or (os.cpu_count() or 1) < 2
-        if few or cache.cache_folder() is None:
-            return
-        mine, theirs, balance = [], [], 0
-        for source in sorted(wanted, key=len, reverse=True):  # time grows with length, roughly
-            if balance <= 0:
-                mine.append(source)
-                balance += len(source)
-            else:
-                theirs.append(source)
-                balance -= len(source)
-        job = self.submit(theirs)
-        for source in mine:
-            cache.load_kernel(source)
-        job.wait()
+        few = len(wanted) < (1 if self.is_running else WORTH_A_PROCESS)
+        if not few and cache.cache_folder() is not None:
+            self.submit(wanted).wait()
 
     def submit(self, sources: Sequence[str]) -> Job:
         """Compile what the cache lacks of ``sources``."""
@@ -111,16 +106,17 @@ class BackgroundCompiler:
             thread.start()
             return job
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if not self.is_running:
                 self._start()
             process = self._process
             assert process is not None and process.stdin is not None
-            self._waiting.append(job)
+            number = next(self._numbers)
+            self._waiting[number] = job, process
             try:
-                process.stdin.write(json.dumps(job.sources) + "\n")
+                process.stdin.write(json.dumps([number, job.sources]) + "\n")
                 process.stdin.flush()
             except OSError as error:
-                self._waiting.remove(job)
+                del self._waiting[number]
                 message = f"the compiling process cannot be reached: {error}"
                 job.finish(KernelFailure(None, message))
         return job
@@ -143,12 +139,12 @@ class BackgroundCompiler:
         reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Pass answers on; they come in the order of the jobs."""
+        """Pass answers on."""
         assert process.stdout is not None
         for line in process.stdout:
+            number, failed, compiled = json.loads(line)
             with self._lock:
-                job = self._waiting.popleft()
-            failed, compiled = json.loads(line)
+                job, _ = self._waiting.pop(number)
             cache.note_compiled(compiled)
             if failed is None:
                 job.finish(_load(job.sources))
@@ -157,8 +153,9 @@ class BackgroundCompiler:
                 job.finish(KernelFailure(job.sources[index], message))
         process.wait()
         with self._lock:
-            left, self._waiting = list(self._waiting), deque()
-        for job in left:
+            left = [n for n, (_, whose) in self._waiting.items() if whose is process]
+            jobs = [self._waiting.pop(number)[0] for number in left]
+        for job in jobs:
             message = f"the compiling process ended with status {process.returncode}"
             job.finish(KernelFailure(None, message))
 

@@ -114,11 +114,15 @@ class Compilation(Generic[P, C]):
 
         The first call plans, and starts the compilation if the cache lacks a kernel.
         """
-        if self.state is State.IDLE:
-            self._begin()
+        self.begin()
         if self.state is State.COMPILED:
             self._switch()
         return self.result
+
+    def begin(self) -> None:
+        """Plan, and start the compilation if the cache lacks a kernel; nothing is loaded."""
+        if self.state is State.IDLE:
+            self._begin()
 
     def complete(self) -> C | None:
         """Compile now and wait; None if there is nothing to compile.

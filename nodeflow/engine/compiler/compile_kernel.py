@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.engine.compiler.object_code import ObjectCode
+from nodeflow.engine.gc_pause import uncollected
 from nodeflow.errors import NodeflowError
 
 ENTRY_NAME = "kernel"
@@ -45,6 +46,7 @@ class Inspection:
     assembly: str
 
 
+@uncollected
 def compile_source(source: str, filename: str = "<kernel>") -> ObjectCode:
     """Compile a kernel's source text.
 
@@ -210,3 +212,25 @@ def prepare_compiler() -> None:
         features = llvm.get_host_cpu_features().flatten()
         config.CPU_FEATURES = f"{features},-prefer-256-bit"
     _prepared = True
+
+
+def load_compiler() -> None:
+    """Import the compiler and what kernels call, before the first of them comes.
+
+    For a process that only compiles: numpy's products are unknown to numba afterwards.
+    """
+    import numba.np.linalg
+
+    import nodeflow.engine.compiler.frontend
+    import nodeflow.engine.devicelib.math_functions  # noqa: F401
+
+    prepare_compiler()
+    linalg: Any = numba.np.linalg
+    linalg.ensure_blas = _no_blas
+    _contexts()
+
+
+def _no_blas() -> None:
+    """Instead of numba's look for a BLAS, which imports scipy.linalg, a quarter of all imports:
+    kernels call BLAS by its address."""
+    raise ImportError

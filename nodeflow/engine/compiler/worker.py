@@ -1,17 +1,39 @@
 """The process that compiles: reads kernel sources and fills the disk cache.
 
 Started by `background.BackgroundCompiler` as ``python -m nodeflow.engine.compiler.worker``. Each
-line of its input is a JSON list of sources. It answers each with a line of JSON: null, or the index
-of the source that does not compile and the error; and how many kernels it compiled. The process
-ends when its input does, so it never outlives its parent.
+line of its input is a job, ``[3, [source, ...]]``; it answers each with a line, ``[3, null, 12]``,
+once that is done: what failed (the index of a source and the error), and how many kernels were
+compiled. The newest job comes first. The process ends when its input does, so it never outlives
+its parent.
+
+Importing the compiler takes as long as compiling some twenty kernels. So it is imported once, and
+then a process is forked for each core, where the system forks safely.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
+import selectors
 import signal
+import socket
 import sys
+from collections.abc import Callable
+
+from nodeflow.engine.compiler.jobs import Answer, Jobs
+from nodeflow.engine.cores import cores
+
+FORKS = sys.platform == "linux"
+"""Elsewhere a system's own libraries may have threads that a fork leaves behind."""
+MOST = 4
+"""Processes that compile: each takes some 50 MB, and few trainings have more kernels than that
+many compile in no time."""
+IDLE_S = 10.0
+"""A process with nothing to do ends after so long, which gives its memory back."""
+
+Write = Callable[[Answer], None]
 
 
 def main() -> None:
@@ -19,20 +41,175 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # nothing that prints may mix with the answers
-    from nodeflow.engine.compiler.cache import compile_count, compile_to_cache
+    from nodeflow.engine.compiler.compile_kernel import load_compiler
 
-    for line in sys.stdin:
-        failed, before = None, compile_count()
-        for index, source in enumerate(json.loads(line)):
-            try:
-                compile_to_cache(source)
-            except Exception as error:
-                failed = index, f"{type(error).__name__}: {error}"
-                break
+    def write(answer: Answer) -> None:
         try:
-            answers.write(json.dumps([failed, compile_count() - before]) + "\n")
+            answers.write(json.dumps([answer.job, answer.failed, answer.compiled]) + "\n")
         except BrokenPipeError:  # the parent process has ended
             os._exit(0)
+
+    gc.disable()  # looking through all that numba is would take longer than a kernel
+    load_compiler()
+    gc.freeze()  # what is shared by processes stays so
+    if FORKS:
+        _Forked(write).serve()
+    else:
+        _serve_alone(write)
+
+
+def _compile(source: str) -> tuple[bool, str]:
+    """Whether the cache lacked a kernel, and why it does not compile."""
+    from nodeflow.engine.compiler.cache import compile_to_cache
+
+    try:
+        return compile_to_cache(source), ""
+    except Exception as error:
+        return False, f"{type(error).__name__}: {error}"
+
+
+def _serve_alone(write: Write) -> None:
+    """Without other processes: job by job."""
+    jobs = Jobs()
+    for line in sys.stdin:
+        answers = jobs.add(*json.loads(line))
+        while not answers and (source := jobs.next()) is not None:
+            answers = jobs.done(source, *_compile(source))
+        for answer in answers:
+            write(answer)
+
+
+class _Child:
+    """A forked process that compiles one source at a time.
+
+    Attributes:
+        source: what it compiles now; None where it waits.
+    """
+
+    def __init__(self, close_in_child: Callable[[], None]) -> None:
+        ours, theirs = socket.socketpair()
+        self.source: str | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            close_in_child()
+            try:
+                _answer_all(theirs)
+            finally:
+                os._exit(0)
+        theirs.close()
+        self.socket = ours
+        self.file = ours.makefile("rw", encoding="utf-8")
+
+    def give(self, source: str) -> None:
+        self.source = source
+        self.file.write(json.dumps(source) + "\n")
+        self.file.flush()
+
+    def taken(self) -> tuple[str, bool, str] | None:
+        """The source that it has compiled, with what `_compile` says; None where it has ended."""
+        line, source, self.source = self.file.readline(), self.source, None
+        return (source, *json.loads(line)) if line and source is not None else None
+
+    def forget(self) -> None:
+        """Close this side of the connection."""
+        with contextlib.suppress(OSError):  # what was not sent any more
+            self.file.close()
+        self.socket.close()
+
+    def close(self) -> int:
+        """Let it end; its exit status, negative for a signal."""
+        self.forget()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def _answer_all(connection: socket.socket) -> None:
+    """What a forked process does."""
+    with connection.makefile("rw", encoding="utf-8") as file:
+        for line in file:
+            file.write(json.dumps(_compile(json.loads(line))) + "\n")
+            file.flush()
+
+
+class _Forked:
+    """Gives sources to forked processes, and answers.
+
+    Args:
+        write: takes answers.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._jobs = Jobs()
+        self._children: list[_Child] = []
+        self._ready = selectors.DefaultSelector()
+        self._ready.register(0, selectors.EVENT_READ)
+        self._input = b""
+
+    def serve(self) -> None:
+        """Serve until the input ends."""
+        while True:
+            self._give_out()
+            busy = any(child.source is not None for child in self._children)
+            found = self._ready.select(None if busy or not self._children else IDLE_S)
+            if not found:
+                while self._children:
+                    self._end(self._children[0])
+            for key, _ in found:
+                if key.data is not None:
+                    self._take(key.data)
+                elif not self._read():
+                    return
+
+    def _read(self) -> bool:
+        """Take jobs from the input; False at its end."""
+        data = os.read(0, 1 << 16)
+        *lines, self._input = (self._input + data).split(b"\n")
+        for line in lines:
+            self._tell(self._jobs.add(*json.loads(line)))
+        return bool(data)
+
+    def _give_out(self) -> None:
+        """Keep as many processes busy as there are cores."""
+        idle = [child for child in self._children if child.source is None]
+        while idle or len(self._children) < min(MOST, cores()):
+            source = self._jobs.next()
+            if source is None:
+                return
+            child = idle.pop() if idle else self._begin()
+            with contextlib.suppress(OSError):  # it has ended, as reading from it says
+                child.give(source)
+
+    def _begin(self) -> _Child:
+        child = _Child(self._close_all)
+        self._children.append(child)
+        self._ready.register(child.socket, selectors.EVENT_READ, child)
+        return child
+
+    def _close_all(self) -> None:
+        """In a child: what belongs to others, so that they see their end."""
+        for other in self._children:
+            other.forget()
+        self._ready.close()
+
+    def _take(self, child: _Child) -> None:
+        source, found = child.source, child.taken()
+        if found is not None:
+            self._tell(self._jobs.done(*found))
+            return
+        status = self._end(child)
+        if source is not None:
+            error = f"the compiling process ended with status {status}"
+            self._tell(self._jobs.done(source, False, error))
+
+    def _end(self, child: _Child) -> int:
+        self._ready.unregister(child.socket)
+        self._children.remove(child)
+        return child.close()
+
+    def _tell(self, answers: list[Answer]) -> None:
+        for answer in answers:
+            self._write(answer)
 
 
 if __name__ == "__main__":

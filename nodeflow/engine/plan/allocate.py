@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from nodeflow.engine.arena import Offsets
 from nodeflow.engine.ir.groups import Group
@@ -63,11 +63,12 @@ def _direct(draft: Draft) -> dict[Node, int]:
     writes = draft.schedule.writes
     inplace = draft.updates.home if draft.updates else {}
     storages = [draft.actions.storage[s] for s in writes.values()]
+    times = Counter(storages)
     return {
         variable: storage
         for variable, storage in zip(writes, storages, strict=True)
         if storage in draft.made_by
         and variable not in inplace
-        and storages.count(storage) == 1
+        and times[storage] == 1
         and not draft.made_by[storage].is_fallback
     }

@@ -7,6 +7,7 @@ Where that cannot be had by moving a kernel later, the new value is copied at th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from nodeflow.engine.ir.actions import Actions
@@ -88,7 +89,7 @@ def plan_row_updates(actions: Actions) -> Updates | None:
     the rows are put there when nothing can fail any more.
     """
     schedule, updates = actions.schedule, Updates()
-    taken = [actions.storage[s] for s in schedule.writes.values()]
+    taken = Counter(actions.storage[s] for s in schedule.writes.values())
     rows = {actions.storage[a.outputs[0]] for a in actions.items if isinstance(a.lowering, PutRows)}
     for variable, slot in schedule.writes.items():
         storage, home = actions.storage[slot], schedule.reads.get(variable)
@@ -98,13 +99,13 @@ def plan_row_updates(actions: Actions) -> Updates | None:
     return updates if updates.home else None
 
 
-def _is_alone(storage: int, home: int, taken: list[int]) -> bool:
+def _is_alone(storage: int, home: int, taken: Counter[int]) -> bool:
     """Whether no other variable gets this new value, and none gets the old one.
 
     Args:
-        taken: storages of all new values.
+        taken: how many variables get each storage as their new value.
     """
-    return taken.count(storage) == 1 and home not in taken
+    return taken[storage] == 1 and home not in taken
 
 
 class _Decider:
@@ -122,7 +123,7 @@ class _Decider:
         updates = Updates()
         schedule = self.actions.schedule
         candidates: dict[Node, int] = {}
-        taken = [self.actions.storage[s] for s in schedule.writes.values()]
+        taken = Counter(self.actions.storage[s] for s in schedule.writes.values())
         for variable, slot in schedule.writes.items():
             storage = self.actions.storage[slot]
             home = schedule.reads.get(variable)

@@ -1,0 +1,72 @@
+"""Jobs of the process that compiles: which source is next, and which jobs are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a job.
+
+    Attributes:
+        failed: index of the source that does not compile, and the error; None if all do.
+        compiled: how many sources were compiled for it; the others were in the cache.
+    """
+
+    job: int
+    failed: tuple[int, str] | None
+    compiled: int
+
+
+class _Job:
+    """Sources that wait, by text, with their index."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.left = {source: index for index, source in reversed([*enumerate(sources)])}
+        self.todo = list(self.left)  # the first one last
+        self.compiled = 0
+
+
+class Jobs:
+    """The jobs that are not done: the newest comes first, since it is what the user waits for."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, _Job] = {}
+        self._running: set[str] = set()
+
+    def add(self, number: int, sources: Sequence[str]) -> list[Answer]:
+        """Take a job; without sources it is done at once."""
+        if not sources:
+            return [Answer(number, None, 0)]
+        self._jobs[number] = _Job(sources)
+        return []
+
+    def next(self) -> str | None:
+        """A source to be compiled now; None where all are, or are being compiled."""
+        for job in reversed(self._jobs.values()):
+            while job.todo:
+                source = job.todo.pop()
+                if source in job.left and source not in self._running:
+                    self._running.add(source)
+                    return source
+        return None
+
+    def done(self, source: str, compiled: bool, error: str = "") -> list[Answer]:
+        """A source is in the cache, or does not compile; the jobs that this decides.
+
+        Args:
+            compiled: whether the cache lacked it.
+        """
+        self._running.discard(source)
+        answers = []
+        for number, job in [*self._jobs.items()]:
+            index = job.left.pop(source, None)
+            if index is None:
+                continue
+            job.compiled, compiled = job.compiled + compiled, False
+            if error or not job.left:
+                del self._jobs[number]
+                answers.append(Answer(number, (index, error) if error else None, job.compiled))
+        return answers

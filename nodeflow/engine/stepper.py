@@ -322,6 +322,12 @@ class Stepper:
             self._compilation.poll()
             return not self._compilation.is_pending
 
+    def compile_soon(self) -> None:
+        """Plan the steps and let their kernels be compiled in the background; nothing is loaded."""
+        if self._wanted != "reference":
+            with self._context.exclusive():
+                self._compilation.begin()
+
     def stop(self) -> None:
         """Make a `run` in another thread return after its current step."""
         self._stop = True

@@ -39,10 +39,11 @@ from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.event_files import TrainingEventFiles
 from nodeflow.host.gradient_checking import GradientChecking
 from nodeflow.host.kept_runs import KeptRuns
-from nodeflow.host.live_edits import LiveEdits
+from nodeflow.host.live_edits import LiveEdits, concerns_training
 from nodeflow.host.opened_runs import OpenedRuns
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.predicting import predict
+from nodeflow.host.preparing import Preparation
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import ProgressBatcher
 from nodeflow.host.request_queue import RequestQueue
@@ -61,6 +62,8 @@ READING = (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict, p.CheckGradients
 """Requests that want the variables as they are now, also in a training."""
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
+PREPARE_SECONDS = 0.3
+"""After this long more it prepares the training that the document describes."""
 REST_SECONDS = 1.0
 """And rests after this long: it clears up then."""
 
@@ -103,6 +106,8 @@ class Engine(TrainingRequests):
         self._progress = ProgressBatcher(send)
         self._runs = KeptRuns()
         self._event_files = TrainingEventFiles(self._send)
+        self._preparation = Preparation(self._make_session)
+        self._is_prepared = True
         self._followed: tuple[str, ...] | None = None
         self._choice: p.ShowData | None = None
         self._override = p.Override()
@@ -219,7 +224,10 @@ class Engine(TrainingRequests):
     def _next_request(self) -> p.Request:
         """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
         nodes."""
-        rests = False
+        pauses = [
+            (PREPARE_SECONDS, lambda: self._attempt(self._prepare_training, "Prepare")),
+            (REST_SECONDS, self._clear_up),
+        ]
         while True:
             if self._views.is_stale and not self._inbox:
                 self._attempt(self._views.show_next, "WatchViews")
@@ -229,11 +237,10 @@ class Engine(TrainingRequests):
             try:
                 if not idle or self._views.waits:
                     return self._inbox.take(PAUSE_SECONDS)
-                return self._inbox.take(None if rests else REST_SECONDS)
+                return self._inbox.take(pauses[0][0] if pauses else None)
             except queue.Empty:
-                if idle and not self._views.waits:
-                    self._clear_up()
-                    rests = True
+                if idle and pauses and not self._views.waits:
+                    pauses.pop(0)[1]()
                 if not self._warm:
                     self._warm = True
                     self._attempt(warm_up, "WarmUp")
@@ -296,6 +303,7 @@ class Engine(TrainingRequests):
         self._document = flow.loads(request.text)
         self._folder = DocumentFolder(request.folder or "", request.allowed)
         self._revision = request.revision
+        self._is_prepared = False
         self._pass_edits_on()
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
@@ -316,6 +324,7 @@ class Engine(TrainingRequests):
             self._send(p.Resync(str(error)))
             return
         self._revision = request.revision
+        self._is_prepared = self._is_prepared and not concerns_training(change)
         self._pass_edits_on(change)
         if self._evaluator is None:
             return

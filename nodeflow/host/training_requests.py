@@ -14,6 +14,7 @@ from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Graph
@@ -24,6 +25,7 @@ from nodeflow.host.event_files import TrainingEventFiles
 from nodeflow.host.kept_runs import KeptRuns
 from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.opened_runs import OpenedRuns
+from nodeflow.host.preparing import MOST_NODES, Preparation
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.host.rewinding import Rewinder
 from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
@@ -56,6 +58,7 @@ class TrainingRequests:
     _threads: int | None
     _memory: int | None
     _backend: Backend
+    _budget: Budget
     _history: int
     _document: Document
     _folder: DocumentFolder
@@ -71,6 +74,8 @@ class TrainingRequests:
     _progress: ProgressBatcher
     _runs: KeptRuns
     _event_files: TrainingEventFiles
+    _preparation: Preparation
+    _is_prepared: bool
     _opened_runs: OpenedRuns
     _rewinder: Rewinder
     _views: WatchedViews
@@ -286,6 +291,21 @@ class TrainingRequests:
         """The current document, built for a run that later edits do not change."""
         document = copied(self._document)
         return Task(document, base_dir=self._folder, opened=self._opened, for_edits=True)
+
+    def _prepare_training(self) -> None:
+        """Let what Train will need be compiled, while there is nothing else to do."""
+        if self._is_prepared or self._backend != "numba" or len(self._document.nodes) > MOST_NODES:
+            return
+        self._is_prepared = True
+        document, folder, opened = copied(self._document), self._folder, self._opened
+        read_bytes = self._budget.read_bytes
+
+        def make_task() -> Task:
+            task = Task(document, base_dir=folder, opened=opened, for_edits=True)
+            task.preview_bytes = read_bytes
+            return task
+
+        self._preparation.begin(make_task)
 
     def _initialize(self, request: p.InitializeVariables) -> None:
         self._epochs_done = 0

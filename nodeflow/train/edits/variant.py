@@ -50,6 +50,10 @@ class Variant:
         Raises:
             NodeflowError: its steps cannot run.
         """
+        return self.prepared().is_ready()
+
+    def prepared(self) -> Stepper:
+        """What makes its steps; raises as `is_ready`."""
         if self.stepper is None:
             training = self.training
             recorded = [
@@ -59,7 +63,7 @@ class Variant:
             ]  # as the loop has them
             numbers = Numbers(training.optimizer)
             self.stepper = stepper_of(self.session, training, recorded, 0, numbers)
-        return self.stepper.is_ready()
+        return self.stepper
 
     def kinds(self) -> dict[str, str]:
         """Name of each variable that an optimizer keeps for itself -> the optimizer's op."""

@@ -435,6 +435,15 @@ class Session:
         self._context.peers = peers
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the same steps give the same bits again: everywhere but on JAX's GPUs."""
+        if self.backend != "jax":
+            return True
+        from nodeflow.engine.jax.settings import is_exact
+
+        return is_exact()
+
+    @property
     def wanted(self) -> Tier:
         """The tier that was asked for."""
         return self._asked

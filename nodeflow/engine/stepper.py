@@ -291,7 +291,7 @@ class Stepper:
             executor = make_executor(whole, self._types, tier, self._context, updating=True)
             found = executor.run(given, stream_of, None)
             for slot in made:
-                values[slot] = found[slot]
+                values[slot] = np.asarray(found[slot])
             return values
 
     def order(self) -> list[tuple[Node, ...]]:

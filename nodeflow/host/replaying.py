@@ -47,6 +47,9 @@ def bring_to(
         time.sleep(POLL_SECONDS)
 
 
+APPROXIMATE = "The values are approximate: a GPU need not compute the same bits again."
+
+
 @dataclass(frozen=True)
 class Replayed:
     """A step that has been computed again.
@@ -69,11 +72,12 @@ class Replayed:
     def notices(self) -> tuple[str, ...]:
         """What the user has to know about the step: whether it may not be what it was."""
         differs = self.replay.differs_from
+        approximate = () if self.replay.session.is_exact else (APPROXIMATE,)
         if self.says is not None:
-            return self.says(differs)
+            return (*self.says(differs), *approximate)
         if differs is None:
-            return ()
-        return (f"The loss differs from the recorded one from step {differs} on.",)
+            return approximate
+        return (f"The loss differs from the recorded one from step {differs} on.", *approximate)
 
     def previews(self, names: Iterable[str] | None, measured: str = "") -> dict[str, p.Preview]:
         """Previews of tensors by name, as far as the step has them; None stands for all."""

@@ -6,10 +6,14 @@ its own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nodeflow.engine.jax.errors import jax_package
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""The flag of XLA under which a GPU computes the same bits again."""
 
 
 @contextmanager
@@ -21,8 +25,9 @@ def settings() -> Iterator[None]:
 
 
 def is_exact() -> bool:
-    """Whether the same steps give the same bits again: on the CPU."""
-    return platform() == "cpu"
+    """Whether the same steps give the same bits again: on the CPU, and on a GPU where XLA was given
+    deterministic ops."""
+    return platform() == "cpu" or DETERMINISTIC in os.environ.get("XLA_FLAGS", "")
 
 
 def platform() -> str:

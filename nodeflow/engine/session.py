@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
@@ -27,6 +27,7 @@ from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
+from nodeflow.engine.known_run import KnownRun, ReadVariables, key_of
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
@@ -139,7 +140,9 @@ class Session:
         self._wanted: Tier = "compiled" if backend == "jax" else tier
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
+        self._known: dict[Hashable, KnownRun] = {}
         self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
+        self._reads: dict[int, ReadVariables] = {}
         self._executors: dict[tuple, AnyExecutor] = {}
         self.runs = 0
         self._inputs = InputStreams(self.graph)
@@ -186,10 +189,11 @@ class Session:
             Cancelled: ``cancel`` was called while it ran.
             ArgumentProblem: the options or the metadata are something else.
         """
-        check_recording(options, run_metadata)
-        if options is not None and options.trace_level and run_metadata is not None:
-            found, run_metadata.step_stats = self.profile(fetches, feed_dict, training=training)
-            return found
+        if options is not None or run_metadata is not None:
+            check_recording(options, run_metadata)
+            if options is not None and options.trace_level and run_metadata is not None:
+                found, run_metadata.step_stats = self.profile(fetches, feed_dict, training=training)
+                return found
         self._note_devices()
         with self._context.lock:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
@@ -317,12 +321,21 @@ class Session:
         """What runs the fetches, its inputs, its phase, and how its results are packed; under the
         lock."""
         self._context.check_open()
-        targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
-        feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
-        schedule, rule = self._schedule(targets, feeds)
+        key = key_of(fetches, feed_dict)
+        known = None if key is None else self._known.get(key)
+        if known is None:
+            targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
+            fed = check_feeds(self.graph, feed_dict)
+            feeds = {resolve_alias(t): a for t, a in fed.items()}
+            known = KnownRun(*self._schedule(targets, feeds), pack, fed)
+            if key is not None:
+                self._known[key] = known
+        else:
+            feeds = known.feeds(feed_dict)
+        schedule, pack = known.schedule, known.pack
         for node in schedule.initializers:
             self.initialize(node.attrs["variables"], feed_dict)
-        phase = rule.phase(feeds, training)
+        phase = known.rule.phase(feeds, training)
         if self.graph.streams:
             steps = (step.node for step in schedule.steps)
             self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
@@ -344,9 +357,15 @@ class Session:
     ) -> dict[int, np.ndarray]:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
-        read = self.variables.like if self.backend == "jax" else self.variables.read
-        for variable, slot in schedule.reads.items():
-            given[slot] = read(variable)
+        reads = self._reads.get(id(schedule))
+        if reads is None:
+            reads = self._reads[id(schedule)] = ReadVariables(schedule)
+        variables = self._context.variables
+        if self.backend == "jax":
+            reads.look_up(variables.like)
+        elif reads.version != variables.version:
+            reads.look_up(variables.read, variables.version)
+        given.update(reads.arrays)
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
@@ -365,7 +384,8 @@ class Session:
         self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
     ) -> AnyExecutor:
         updating = bool(phase.training)
-        key = (id(schedule), updating, *[array.shape for array in given.values()])
+        fed = [given[slot].shape for slot in schedule.feeds.values()]
+        key = (id(schedule), updating, self._reads[id(schedule)].shapes, *fed)
         found = self._executors.get(key)
         if found is None:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
@@ -627,9 +647,7 @@ class Session:
     def forget_plans(self) -> None:
         """Plan again at the next run: the owner of the graph has changed nodes of it."""
         with self._context.exclusive():
-            self._executors.clear()
-            self._schedules.clear()
-            self._last = None
+            self._forget()
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
         """The random stream of each node in one execution, for who runs nodes one by one."""
@@ -639,9 +657,15 @@ class Session:
         """Forget values and plans; the session cannot run any more."""
         self._inputs.close_all()
         self._context.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """All that was found out about runs; numbers of schedules that are gone may come again."""
+        self._known.clear()
+        self._reads.clear()
         self._executors.clear()
-        self._last = None
         self._schedules.clear()
+        self._last = None
 
     def as_default(self) -> AbstractContextManager[Self]:
         """This session is the default one of the thread inside; it stays open afterwards."""

@@ -13,11 +13,13 @@ import ctypes
 import importlib.machinery
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 # -- the library ----------------------------------------------------------------------------------
 
@@ -51,15 +53,25 @@ def _symbol(*names: str) -> Any:
     return next((f for n in names if (f := getattr(library, n, None)) is not None), None)
 
 
+_GEMM = {"float32": "sgemm", "float64": "dgemm"}
+
+
 @cache
 def gemm_address(dtype: str) -> int:
     """Address of sgemm or dgemm for kernels; ``dtype`` is "float32" or "float64"."""
-    name = {"float32": "sgemm", "float64": "dgemm"}[dtype]
+    name = _GEMM[dtype]
     function = _symbol(f"scipy_{name}_")
     if function is not None:
         return ctypes.cast(function, ctypes.c_void_p).value or 0
     cython_blas: Any = import_module("scipy.linalg.cython_blas")  # its stubs leave it out
     return _capsule_pointer(cython_blas.__pyx_capi__[name])
+
+
+def is_called(args: np.ndarray) -> bool:
+    """Whether kernels with these arguments call BLAS: they are given its address."""
+    if not gemm_address.cache_info().currsize:
+        return False  # nobody has asked for it
+    return bool(np.isin(args, [gemm_address(dtype) for dtype in _GEMM]).any())
 
 
 def _capsule_pointer(capsule: Any) -> int:
@@ -87,39 +99,46 @@ def _thread_functions() -> tuple[Callable, Callable] | None:
     return (getter, setter) if getter is not None and setter is not None else None
 
 
-_nesting = threading.Lock()
-_inside = 0
-_before = 1
-
-
-def one_thread() -> contextlib.AbstractContextManager[None]:
+def one_thread(called: bool = True) -> contextlib.AbstractContextManager[None]:
     """Keep scipy's OpenBLAS to one thread meanwhile; afterwards it has what it had before.
 
-    Costs nothing as long as no kernel has asked for a product, or with another BLAS.
+    Costs nothing where it is not ``called``, before a kernel asks for its address, and with another
+    BLAS.
     """
-    functions = _thread_functions() if gemm_address.cache_info().currsize else None
-    return _NOTHING if functions is None else _limited(*functions)
+    return _limit() if called and gemm_address.cache_info().currsize else _NOTHING
 
 
 _NOTHING = contextlib.nullcontext()
 
 
-@contextlib.contextmanager
-def _limited(get: Callable, put: Callable) -> Iterator[None]:
-    global _inside, _before
-    with _nesting:
-        if _inside == 0:
-            _before = get()
-            if _before > 1:
-                put(1)
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _nesting:
-            _inside -= 1
-            if _inside == 0 and _before > 1:
-                put(_before)
+class _OneThread:
+    """One thread as long as anybody is inside; every run enters the one object."""
+
+    def __init__(self, get: Callable[[], int], put: Callable[[int], None]) -> None:
+        self._get, self._put = get, put
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = self._get()
+                if self._before > 1:
+                    self._put(1)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._before > 1:
+                self._put(self._before)
+
+
+@lru_cache(maxsize=1)
+def _limit() -> contextlib.AbstractContextManager[None]:
+    functions = _thread_functions()
+    return _NOTHING if functions is None else _OneThread(*functions)
 
 
 @lru_cache(maxsize=1)

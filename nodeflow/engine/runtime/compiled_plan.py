@@ -178,16 +178,19 @@ class CompiledPlan:
         self._bound: dict[int, int] = {}
         self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
         self._arrays: dict[int, np.ndarray] = {}
+        self._own = frozenset(plan.schedule.reads.values())
         for storage, value in self.actions.constants.items():
             self._set(storage, value)
-        self.shadows: dict[Node, np.ndarray] = {}
-        for variable, storage in plan.direct.items():
-            self.replace_shadow(variable, self._new_array(storage))
         self.results = [
             storage
             for storage, allocation in plan.allocations.items()
             if allocation.kind == "result"
         ]
+        self._made = {storage: self._layout(storage) for storage in self.results}
+        self.shadows: dict[Node, np.ndarray] = {}
+        self._swapped: dict[int, _Swapped] = {}
+        for variable, storage in plan.direct.items():
+            self.replace_shadow(variable, self._new_array(storage))
         schedule = plan.actions.schedule
         ends = (*schedule.fetches, *schedule.writes.values())
         self._ends = [slot for slot in dict.fromkeys(ends) if slot is not None]
@@ -202,8 +205,10 @@ class CompiledPlan:
 
     def _set(self, storage: int, array: np.ndarray) -> None:
         """Use the memory of a contiguous array as a storage's."""
+        self._place(storage, array, array.ctypes.data)
+
+    def _place(self, storage: int, array: np.ndarray, address: int) -> None:
         self._arrays[storage] = array
-        address = array.ctypes.data
         if self._bound.get(storage) != address:
             self._bound[storage] = address
             for table in self._tables:
@@ -216,12 +221,18 @@ class CompiledPlan:
         Raises:
             RunError: there is not enough memory; names the node.
         """
-        type_ = self.actions.types[storage]
+        shape, dtype, size = self._made.get(storage) or self._layout(storage)
         try:
-            require(size_of([type_]))
-            return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+            require(size)
+            return np.empty(shape, dtype)
         except MemoryError as error:
+            type_ = self.actions.types[storage]
             raise self.plan.no_memory(storage, f"its result, {type_}, does not fit") from error
+
+    def _layout(self, storage: int) -> tuple[tuple[int, ...], np.dtype, int]:
+        """Shape, dtype and bytes of a storage's array."""
+        type_ = self.actions.types[storage]
+        return type_.shape, numpy_dtype(type_.dtype), size_of([type_])  # type: ignore[return-value]
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
@@ -238,8 +249,12 @@ class CompiledPlan:
 
     def replace_shadow(self, variable: Node, array: np.ndarray) -> None:
         """Memory for a variable's next value."""
+        storage = self.plan.direct[variable]
+        swapped = self._swapped.get(storage)
+        if swapped is None:
+            swapped = self._swapped[storage] = _Swapped()
         self.shadows[variable] = array
-        self._set(self.plan.direct[variable], array)
+        self._place(storage, array, swapped.address(array))
 
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""
@@ -266,8 +281,10 @@ class CompiledPlan:
         try:
             for storage in self.results:
                 self._set(storage, self._new_array(storage))
+            own, arrays = self._own, self._arrays
             for slot, array in given.items():
-                self._set(slot, _plain(array))
+                if slot not in own or arrays.get(slot) is not array:
+                    self._set(slot, _plain(array))
             for storage, home in self.plan.inplace.items():
                 self._set(storage, self._arrays[home])
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
@@ -358,6 +375,26 @@ class CompiledPlan:
             f"a compiled kernel failed ({outcome.failure}), and the reference does not",
             hint=REFERENCE_HINT,
         )
+
+
+class _Swapped:
+    """The two arrays of a variable that change places at each run, and where they are.
+
+    numpy takes a microsecond to say it, and a run may assign a hundred variables.
+    """
+
+    __slots__ = ("_last", "_older")
+
+    def __init__(self) -> None:
+        self._last = self._older = (None, 0)
+
+    def address(self, array: np.ndarray) -> int:
+        """Where an array is that is held as long as it is one of the last two."""
+        if self._older[0] is array:
+            self._last, self._older = self._older, self._last
+        elif self._last[0] is not array:
+            self._last, self._older = (array, array.ctypes.data), self._last
+        return self._last[1]
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ import numpy as np
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.object_code import Kernel
-from nodeflow.engine.devicelib import abi
+from nodeflow.engine.devicelib import abi, blas
 from nodeflow.engine.kernels.base_kernels import dispatch_loop_source
 
 
@@ -152,7 +152,13 @@ class ProgramBuilder:
 
 
 class Program:
-    """Kernels and their arguments, ready for `Team.run`."""
+    """Kernels and their arguments, ready for `Team.run`.
+
+    Attributes:
+        address: of the program block.
+        parallel: whether threads can share any of it.
+        calls_blas: whether any of its kernels does.
+    """
 
     def __init__(
         self, launches: list[_Launch], args: list[int], levels: list[_Level], kernels: list[Kernel]
@@ -160,6 +166,7 @@ class Program:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
         self._args = np.array(args or [0], np.int64)
+        self.calls_blas = blas.is_called(self._args)
         self._offsets = np.array(
             [r.args for r in launches] + [len(args) + abi.ARGS_HEADER], np.int64
         )
@@ -178,6 +185,7 @@ class Program:
                 launch.address, self._args.ctypes.data + 8 * launch.args, launch.tasks, 0, after
             )  # fmt: skip
         self._block = np.zeros(abi.PROGRAM_SLOTS, np.int64)
+        self.address = self._block.ctypes.data
         self._segments = np.zeros((0, abi.SEGMENT_SLOTS), np.int64)
         self._shares: list[np.ndarray] = []
         self._threads = 1
@@ -217,11 +225,6 @@ class Program:
 
     # -- for the team ---------------------------------------------------------------------------
 
-    @property
-    def address(self) -> int:
-        """Address of the program block."""
-        return self._block.ctypes.data
-
     def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
         """Set the counters for a run, and cut each level for this number of threads."""
         if threads != self._threads:
@@ -240,7 +243,7 @@ class Program:
         return Outcome(int(self._block[abi.DONE]), stopped, failure)
 
     def _word(self, slot: int) -> int:
-        return self._block.ctypes.data + 8 * slot
+        return self.address + 8 * slot
 
     def _take_failure(self) -> Failure | None:
         """The first failed launch in table order, whichever thread failed first."""

@@ -127,13 +127,14 @@ class Team:
             dispatch = self._entry(0, n)
             try:
                 self._wake_helpers(n)
-                with blas.one_thread():
+                with blas.one_thread(program.calls_blas):
                     if interruptible:
                         _run_elsewhere(dispatch, program)
                     else:
                         dispatch()
             finally:
-                self._tickets[:] = abi.LEAVE
+                if n > 1:
+                    self._tickets[:] = abi.LEAVE
             return program.outcome()
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class FreezeActions(QObject):
         with self._canvas.signals.reporting():
             chosen = self._workspace.selection
             count = set_trainable(self._workspace.document, chosen, trainable)
-            self._messages.show_status(f"{verb} {counted(count, 'variable or layer')}")
+            self._messages.show_status(f"{verb} the weights of {counted(count, 'node')}")
 
     def _freeze_blocked(self) -> Blocked | None:
         return self._blocked(False, "Everything that it depends on is frozen.")

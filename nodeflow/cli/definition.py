@@ -294,7 +294,7 @@ COMMANDS = (
             option(
                 "--against",
                 help="the program (default: onnx, ONNX's own evaluator)",
-                choices=("onnx",),
+                choices=("onnx", "jax"),
                 default="onnx",
             ),
             FETCH,

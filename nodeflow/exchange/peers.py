@@ -9,6 +9,7 @@ from nodeflow.exchange.comparison import Peer
 
 PEERS: Mapping[str, str] = {
     "onnx": "nodeflow.exchange.onnx.check:OnnxPeer",
+    "jax": "nodeflow.exchange.jax_peer:JaxPeer",
 }
 """Where each is defined; a check imports the one that it needs."""
 

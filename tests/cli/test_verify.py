@@ -1,6 +1,8 @@
-"""``nodeflow verify``: one line that says whether ONNX's evaluator computes the same."""
+"""``nodeflow verify``: one line that says whether another program computes the same."""
 
 from __future__ import annotations
+
+import pytest
 
 from nodeflow.resources import example
 
@@ -15,6 +17,15 @@ def test_as_json(nodeflow):
     result = nodeflow("verify", example("mnist_cnn"), "--tier", "reference", "--json")
     assert result.json["verified"] and result.json["difference"] < 1e-5
     assert result.json["left_out"] == {}
+
+
+def test_against_jax(nodeflow):
+    pytest.importorskip("jax")
+    arguments = (example("mnist_layers"), "--against", "jax", "--tier", "reference", "--json")
+    result = nodeflow("verify", *arguments)
+    assert result.code == 0, result.err
+    assert result.json["verified"] and result.json["against"] == "JAX"
+    assert 0 < result.json["difference"] < 1e-5
 
 
 def test_a_missing_feed_is_named(nodeflow, tmp_path):

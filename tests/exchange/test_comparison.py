@@ -18,8 +18,9 @@ class Other:
 
     title = "Other"
 
-    def __init__(self, wrong=(), lacks=(), fails=None):
+    def __init__(self, wrong=(), lacks=(), fails=None, rounds=()):
         self.wrong, self.lacks, self.fails, self.asked = wrong, lacks, fails, []
+        self.rounds = rounds
 
     def take(self, task, session, tensors):
         self.asked.append([t.name for t in tensors])
@@ -32,9 +33,15 @@ class Other:
             if found:
                 raise Lacks({found[0]: "it is too hard"})
             made = session.run(list(tensors), dict(fed))
-            return [m + (t.name in self.wrong) for t, m in zip(tensors, made, strict=True)]
+            wrong = {*self.wrong, *self.rounds}
+            return [m + (t.name in wrong) for t, m in zip(tensors, made, strict=True)]
 
         return Taken(inputs, values)
+
+    def alone(self, task, session, tensor, fed):
+        if tensor.name in self.rounds:
+            return session.run(tensor, dict(fed))
+        return session.run(tensor, dict(fed)) + 0.25 if tensor.name == "e" else None
 
     def ends(self, task):
         return {"e": task.tensor("e")}
@@ -66,6 +73,16 @@ def test_the_first_node_that_differs_is_named():
     found = compared(Other(wrong=("b", "e")))
     assert found.first is not None and found.first.name == "b"
     assert found.text.startswith("not verified: the first larger difference is ")
+
+
+def test_where_a_difference_arises_and_where_it_has_only_grown():
+    found = compared(Other(rounds=("a", "b"), wrong=("e",)))
+    assert [one.alone for one in found.nodes] == pytest.approx([0, 0, 0.25])
+    assert found.first is not None and found.first.name == "e"
+    assert "the first larger difference is 0.25 at node e" in found.text
+    grown = compared(Other(rounds=("a", "b")))
+    assert grown.first is None
+    assert grown.text == "verified node by node; rounding grows to 1 at node a"
 
 
 def test_what_the_other_lacks_is_left_out_with_what_depends_on_it():

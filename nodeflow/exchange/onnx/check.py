@@ -6,18 +6,19 @@ The graph is written as ONNX with each of its nodes as an output, and `onnx.refe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
-from nodeflow.exchange.comparison import Arrays, Lacks, Taken
+from nodeflow.exchange.comparison import Arrays, Fed, Lacks, Taken
 from nodeflow.exchange.onnx.emit import NotInOnnx
 from nodeflow.exchange.onnx.equations import recurrent_ops
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.export import answers, definitions
 from nodeflow.exchange.onnx.writing import model_of
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.types import COMPLEX
 
 
@@ -27,9 +28,7 @@ class OnnxPeer:
     title = "ONNX"
 
     def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
-        onnx = onnx_package()
-        from onnx.reference import ReferenceEvaluator
-
+        onnx_package()
         chosen = {t.name: t for t in tensors}
         variables = dict(session.variables.items())
         try:
@@ -37,17 +36,35 @@ class OnnxPeer:
         except NotInOnnx as error:
             missing = error.missing or ({error.node: error.message} if error.node else {})
             raise Lacks(missing, error.message) from None
+        inputs = [task.graph.tensor(value.name) for value in model.graph.input]
+        return Taken(inputs, lambda fed: _computed(model, tensors, fed))
 
-        def values(fed: Arrays) -> Sequence[np.ndarray]:
-            flat = onnx.inliner.inline_local_functions(model)
-            evaluator = ReferenceEvaluator(flat, new_ops=recurrent_ops())
-            found = map(np.asarray, evaluator.run(None, dict(fed)))
-            return [_as_numbers(tensor, one) for tensor, one in zip(tensors, found, strict=True)]
-
-        return Taken([task.graph.tensor(value.name) for value in model.graph.input], values)
+    def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
+        """By a graph of one node."""
+        node = tensor.node
+        with Graph() as graph:
+            places = {
+                t: graph.add_node("placeholder", (), {"dtype": t.type.dtype, "shape": a.shape})
+                for t, a in fed.items()
+            }
+            inputs = [places[t].outputs[0] for t in node.inputs]
+            made = graph.add_node(node.op, inputs, dict(node.attrs)).outputs[tensor.index]
+        model = model_of(graph, {made.name: made}, {})
+        arrays = {places[t].name: array for t, array in fed.items()}
+        needed = {value.name: arrays[value.name] for value in model.graph.input}
+        return _computed(model, [made], needed)[0]
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
         return answers(task)
+
+
+def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.ndarray]:
+    """What the evaluator gives for the outputs of a model, which are these tensors."""
+    from onnx.reference import ReferenceEvaluator
+
+    flat = onnx_package().inliner.inline_local_functions(model)
+    found = ReferenceEvaluator(flat, new_ops=recurrent_ops()).run(None, dict(fed))
+    return [_as_numbers(t, np.asarray(one)) for t, one in zip(tensors, found, strict=True)]
 
 
 def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:

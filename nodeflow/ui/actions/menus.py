@@ -126,7 +126,10 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "step",
                 "stop",
             ),
-            *(("Watch", ("breakpoint", "bounds", "check_gradients", "check_onnx")), SEPARATOR),
+            *(
+                ("Watch", ("breakpoint", "bounds", "check_gradients", "check_onnx", "check_jax")),
+                SEPARATOR,
+            ),
             *("predict", "profile", "initialise", SEPARATOR),
             *(("What if", WHAT_IF), ("Engine", ENGINE), "fetch_data"),
         ),

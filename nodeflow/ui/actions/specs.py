@@ -102,6 +102,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("thaw", "Thaw", "", "", "Trainings may change the variables of the selection"),
     _a("export_onnx", "Export as ONNX…", "", "", "Inference and its weights, for other programs"),
     _a("check_onnx", "Check against ONNX", "", "", "Compare every value with ONNX's evaluator"),
+    _a("check_jax", "Check against JAX", "", "", "Compare every value with what JAX computes"),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
     _a("quit", "Quit", "Ctrl+Q"),
     _a("undo", "Undo", "Ctrl+Z", "undo-2"),

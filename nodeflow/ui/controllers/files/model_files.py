@@ -1,4 +1,5 @@
-"""Models of other programs: opening files of ONNX, exporting the graph, checking it against ONNX.
+"""Models of other programs: opening files of ONNX, exporting the graph, checking it against ONNX
+and JAX.
 
 The command line does the work in a process of its own: on a file of ONNX, or on a copy of the graph
 with the weights that the engine has.
@@ -63,6 +64,7 @@ class ModelFiles(QObject):
             {
                 "export_onnx": Binding(self.export, self._blocked),
                 "check_onnx": Binding(lambda: self.check("onnx"), self._blocked),
+                "check_jax": Binding(lambda: self.check("jax"), self._blocked),
             }
         )
 

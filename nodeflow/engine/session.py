@@ -422,6 +422,11 @@ class Session:
         return self._context.memory
 
     @property
+    def cuts_steps(self) -> bool | None:
+        """Whether training steps run in blocks of rows; None before there is a stepper."""
+        return self._context.cuts_steps
+
+    @property
     def without(self) -> frozenset[str]:
         """Ids of the rewrites that are switched off."""
         return self._context.without

@@ -97,6 +97,7 @@ class Stepper:
         else:
             self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
         self._blocked = None if on_jax else self._in_blocks()
+        context.cuts_steps = self._blocked is not None
         self._executor: AnyExecutor | None = self._blocked
         self._stop = False
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.blocks import grid
 from nodeflow.errors import NodeflowError, NonFiniteError
 from nodeflow.train import api, loop
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
@@ -98,10 +99,11 @@ def trained(
     threads: int | None = None,
     leave_at: int = 0,
     seed: int = 1,
+    memory: int | None = None,
     **more: Any,
 ) -> Seen:
     graph = make()
-    with nf.Session(graph, tier=tier, threads=threads, seed=seed) as session:
+    with nf.Session(graph, tier=tier, threads=threads, seed=seed, memory=memory) as session:
         given = more if "data" in more or not graph.placeholders else arguments(**more)
         events = nf.train.train(graph, session=session, **given)
         return Seen(session, events, leave_at)
@@ -270,6 +272,22 @@ def test_free_settings_may_change(kept: Path) -> None:
     rest = trained(resume=kept, epochs=3, every="20s", keep=1, threads=2, metrics=["loss"])
     assert rest.losses == whole.losses
     assert len(existing(kept)) == 1
+
+
+def test_a_limit_of_memory_may_change_where_it_changes_no_bit(kept: Path, tmp_path: Path) -> None:
+    assert trained(resume=kept, memory=10**8).losses == trained().losses
+
+
+def test_all_limits_cut_steps_alike_and_none_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "WHOLE_BYTES", 300)
+    monkeypatch.setattr(grid, "CELL_BYTES", 300)
+    whole = trained(memory=10**8)
+    trained(checkpoint=tmp_path, leave_at=15, memory=10**9)
+    with pytest.raises(ChangedProblem, match=r"steps in blocks of rows \(was yes, is not set"):
+        trained(resume=tmp_path)
+    assert trained(resume=tmp_path, memory=10**6).losses == whole.losses
 
 
 # ---- what goes wrong ----------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class RunContext:
         variables: the values of the graph's variables.
         arena: memory for intermediate results.
         without: ids of the rewrites that are switched off.
+        cuts_steps: whether the steps of the last stepper run in blocks of rows; None without one.
         memory: bytes that the values of a run may take; None: as much as is free.
         backend: who executes schedules.
         executions: how often each node was run by its reference, by name.
@@ -61,6 +62,7 @@ class RunContext:
     ) -> None:
         self._graph = graph
         self.memory = memory
+        self.cuts_steps: bool | None = None
         self.backend: Backend = backend
         self._seed = seed
         self.threads = threads

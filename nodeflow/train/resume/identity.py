@@ -1,8 +1,8 @@
 """What a training has to share with the one that it goes on from, to compute the same bits.
 
 An identity is plain data, kept in checkpoints: digests of the nodes and of the data, the settings
-that matter, and the machine. `differences` names what is not the same. Epochs, threads, and what is
-measured without deciding anything may change.
+that matter, and the machine. `differences` names what is not the same. Epochs, threads,
+limits of memory, and what is measured without deciding anything may change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from nodeflow.data.pipeline.position import stages_of
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.numbers import Numbers
 from nodeflow.train.settings import PlainSettings, declared
+from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.training import ElementStream, Training
 
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite")
@@ -56,11 +58,21 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
             "tier": session.wanted,
             "seed": session.seed,
             "without": ", ".join(sorted(session.without)),
+            "steps in blocks of rows": _in_blocks(session, training),
         },
         "machine": machine(),
         "versions": {**versions(), **_versions_of(session.backend)},
         "backend": _backend(session),
     }
+
+
+def _in_blocks(session: Session, training: Training) -> str | None:
+    """Whether a limit of memory cuts the steps, which rounds otherwise; all limits cut alike."""
+    if session.memory is None or training.stream is not None:
+        return None
+    if session.cuts_steps is None:  # no training has begun
+        stepper_of(session, training, (), 0, Numbers(training.optimizer))
+    return "yes" if session.cuts_steps else None
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,43 @@
+"""Every example computes in blocks of rows what it computes whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.engine.blocks import grid
+from nodeflow.engine.blocks.executor import BlockedExecutor
+from nodeflow.engine.session import Session
+from nodeflow.resources import example
+
+EXAMPLES = (
+    "mnist", "mnist_adam", "mnist_cnn", "mnist_cnn_layers", "mnist_layers", "autoencoder", "lstm",
+    "spirals", "regression",
+)  # fmt: skip
+ROWS = 96
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_values_of_an_example(name, monkeypatch) -> None:
+    task = Task(flow.loads(example(f"{name}.flow").read_text()))
+    training = task.training()
+    fetches = [training.loss, *(m.tensor for m in training.metrics)]
+    columns = {t: b.dataset.split("train")[b.column] for t, b in training.bindings.items()}
+    rows = min(ROWS, *(len(column) for column in columns.values()))
+    feeds = {t: column.rows(slice(0, rows)) for t, column in columns.items()}
+    feeds = {**training.feeds, **feeds}
+    graph = training.loss.node.graph
+    found, cut = [], []
+    for tier, whole in (("reference", 1 << 40), ("reference", 1000), ("compiled", 1000)):
+        monkeypatch.setattr(grid, "WHOLE_BYTES", whole)
+        monkeypatch.setattr(grid, "CELL_BYTES", 20_000)
+        with Session(graph, tier=tier, seed=1) as session:
+            session.initialize()
+            found.append(session.run(fetches, feeds))
+            cut.append(isinstance(session._last, BlockedExecutor))
+    assert cut == [False, True, True]
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)

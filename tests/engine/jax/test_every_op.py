@@ -205,3 +205,26 @@ def test_printed_values_are_those_of_the_run(monkeypatch):
     jax.effects_barrier()
     np.testing.assert_array_equal(found, [[1.0, 2.0]])
     assert written == ["x is [1. 2.]"]
+
+
+@pytest.mark.parametrize(
+    "op_id",
+    [
+        "conv2d",
+        "conv2d_input_gradient",
+        "conv2d_filter_gradient",
+        "conv2d_transpose",
+        "conv3d_filter_gradient",
+    ],
+)
+def test_convolutions_are_the_same_in_the_way_of_gpus(op_id, monkeypatch):
+    """On the CPU they are ordinary convolutions, elsewhere JAX's transposes of them."""
+    import jax
+
+    monkeypatch.setattr(
+        jax.lax, "platform_dependent", lambda *arrays, cpu, default: default(*arrays)
+    )
+    op = REGISTRY.lookup(op_id)
+    samples = [s for s in op.samples() if s.smooth]
+    for sample, found in zip(samples, on_jax(op, samples), strict=True):
+        compare(op, sample, found, by_reference(op, sample))

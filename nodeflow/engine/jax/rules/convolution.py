@@ -1,15 +1,16 @@
 """Convolutions of images and volumes, and the two products that are their gradients.
 
-XLA has them; the gradients are the transposes of the convolution, which is linear in the image and
-in the filter.
+A convolution is linear in the image and in the filter; its gradients are its transposes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from nodeflow.engine.jax.registry import Lowered, computes, lowers
@@ -82,25 +83,122 @@ def _product(
     shape = shape_of(node)
     if 0 in (*shape, *first.shape, *second.shape):
         return jnp.zeros(shape, first.dtype)
-    wanted = jax.ShapeDtypeStruct(shape, first.dtype)
-    if product == "result":
-        return convolved(first, second, windows, groups, layouts)
-    if product == "input":
-        transposed = jax.linear_transpose(
-            lambda x: convolved(x, second, windows, groups, layouts), wanted
+    call = _Call(product, windows, groups, layouts, shape)
+    return lax.platform_dependent(first, second, cpu=call.as_sums, default=call.as_transpose)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A product, and the shape of its result."""
+
+    product: Product
+    windows: Windows
+    groups: int
+    layouts: Layouts
+    shape: tuple[int, ...]
+
+    def as_transpose(self, first: Any, second: Any) -> Any:
+        """A convolution, or JAX's transpose of it, which XLA knows as a gradient on GPUs."""
+        if self.product == "result":
+            return convolved(first, second, self.windows, self.groups, self.layouts)
+        wanted = jax.ShapeDtypeStruct(self.shape, first.dtype)
+        if self.product == "input":
+
+            def forward(x: Any) -> Any:
+                return convolved(x, second, self.windows, self.groups, self.layouts)
+
+            return jax.linear_transpose(forward, wanted)(first)[0]
+
+        def by_filter(filter_: Any) -> Any:
+            return convolved(first, filter_, self.windows, self.groups, self.layouts)
+
+        return jax.linear_transpose(by_filter, wanted)(second)[0]
+
+    def as_sums(self, first: Any, second: Any) -> Any:
+        """The same as an ordinary convolution with channels last.
+
+        For others XLA has no fast code on processors inside of loops, which trainings are.
+        """
+        picture, weights = (_channels_last(layout) for layout in self.layouts)
+        moved = {
+            "result": (picture, weights, picture),
+            "input": (picture, weights, picture),
+            "filter": (picture, picture, weights),
+        }[self.product]
+        shape = tuple(self.shape[axis] for axis in moved[2])
+        x, y = (jnp.transpose(a, order) for a, order in zip((first, second), moved, strict=False))
+        made = getattr(self, f"_{self.product}")(x, y, shape)
+        return jnp.transpose(made, np.argsort(moved[2]).tolist())
+
+    def _result(self, x: Any, filter_: Any, shape: tuple[int, ...]) -> Any:
+        return convolved(x, filter_, self.windows, self.groups, self._plain)
+
+    def _input(self, g: Any, filter_: Any, shape: tuple[int, ...]) -> Any:
+        """Each element of g, apart by the strides, times the filter turned round."""
+        axes, groups = self.windows.axes, self.groups
+        *kernel, channels, filters = filter_.shape
+        turned = jnp.flip(filter_, range(len(kernel)))
+        turned = turned.reshape(*kernel, channels, groups, filters // groups)
+        turned = jnp.moveaxis(turned, -1, -3)  # (..., filters of a group, channels, groups)
+        turned = jnp.swapaxes(turned, -1, -2).reshape(*kernel, filters // groups, -1)
+        pads = []
+        for axis, size, count in zip(axes, shape[1:-1], g.shape[1:-1], strict=True):
+            before = axis.reach - 1 - axis.pads(size)[0]
+            spread = (count - 1) * axis.stride + 1
+            pads.append((before, size + axis.reach - 1 - spread - before))
+        return lax.conv_general_dilated(
+            g,
+            turned,
+            [1] * len(axes),
+            pads,
+            lhs_dilation=[axis.stride for axis in axes],
+            rhs_dilation=[axis.dilation for axis in axes],
+            dimension_numbers=(self._plain[0], self._plain[1], self._plain[0]),
+            feature_group_count=groups,
         )
-        return transposed(first)[0]
-    transposed = jax.linear_transpose(
-        lambda filter_: convolved(first, filter_, windows, groups, layouts), wanted
-    )
-    return transposed(second)[0]
+
+    def _filter(self, x: Any, g: Any, shape: tuple[int, ...]) -> Any:
+        """Images, channel by channel, with the results' gradients as filters: rows are summed."""
+        axes, groups = self.windows.axes, self.groups
+        n, *sizes, channels = x.shape
+        rows = x.reshape(n, *sizes, groups, channels // groups)
+        places = range(1, 1 + len(sizes))
+        rows = jnp.transpose(rows, (len(sizes) + 2, *places, len(sizes) + 1, 0))
+        rows = rows.reshape(channels // groups, *sizes, groups * n)
+        pads = []
+        for axis, size, count in zip(axes, sizes, g.shape[1:-1], strict=True):
+            before = axis.pads(size)[0]
+            pads.append((before, axis.reach + (count - 1) * axis.stride - size - before))
+        made = lax.conv_general_dilated(
+            rows,
+            jnp.moveaxis(g, 0, -2),
+            [axis.dilation for axis in axes],
+            pads,
+            rhs_dilation=[axis.stride for axis in axes],
+            dimension_numbers=(self._plain[0], self._plain[1], self._plain[0]),
+            feature_group_count=groups,
+        )
+        return jnp.moveaxis(made, 0, -2)
+
+    @property
+    def _plain(self) -> Layouts:
+        return _LAYOUTS[len(self.windows.axes)]
+
+
+def _channels_last(layout: str) -> tuple[int, ...]:
+    """The order in which a layout's axes are (rows, space, channels), or (space, channels,
+    filters)."""
+    space = [layout.index(axis) for axis in layout if axis in "DHW"]
+    if "O" in layout:
+        return (*space, layout.index("I"), layout.index("O"))
+    return (layout.index("N"), *space, layout.index("C"))
 
 
 def convolved(x: Any, filter_: Any, windows: Windows, groups: int, layouts: Layouts) -> Any:
     """The product of filters with every window."""
     picture, weights = layouts
     sizes = [x.shape[picture.index(axis)] for axis in picture if axis not in "NC"]
-    found = lax.conv_general_dilated(
+    return lax.conv_general_dilated(
         x,
         filter_,
         [axis.stride for axis in windows.axes],
@@ -109,4 +207,3 @@ def convolved(x: Any, filter_: Any, windows: Windows, groups: int, layouts: Layo
         dimension_numbers=(picture, weights, picture),
         feature_group_count=groups,
     )
-    return found

@@ -18,6 +18,7 @@ PACKAGES = (
     "pyqtgraph",
     "safetensors",
     "pillow",
+    "jax",
 )
 
 NUM_THREADS = "NODEFLOW_NUM_THREADS"

@@ -1,8 +1,9 @@
 """Where training steps on JAX take the rows of a data set from.
 
-Columns that fit are sent to the device once, as they are stored, and steps gather from them there.
-Of those that do not fit, or that are read from files, the rows of a block of steps are gathered
-here and sent; the function is the same, and so are the numbers.
+Columns that fit are sent to the device once, as they are stored, and steps gather from them there;
+so are mapped files. Of those that do not fit, or that have to be read first, such as pictures, the
+rows of a block of steps are gathered here and sent; the function is the same, and so are the
+numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.jax.errors import jax_package
 from nodeflow.engine.memory import free_memory
 from nodeflow.graph.types import numpy_dtype
@@ -43,8 +44,9 @@ class Rows(Protocol):
 
 def rows_of(columns: Columns, batch_size: int) -> Rows:
     """The rows of columns: on the device, or sent block by block."""
-    size = sum(column.nbytes for column in columns.values())
-    if any(column.lazy for column in columns.values()) or not _fits(size):
+    size = sum(column.array.nbytes for column in columns.values())
+    waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
+    if waits or not _fits(size):
         return _SentRows(columns, batch_size)
     return _PlacedRows(columns)
 
@@ -65,7 +67,8 @@ class _PlacedRows:
 
     def __init__(self, columns: Columns) -> None:
         jnp = jax_package().numpy
-        self._stored = tuple(jnp.asarray(c.array) for c in columns.values())
+        whole = (c.stored(np.arange(len(c))) if c.lazy else c.array for c in columns.values())
+        self._stored = tuple(jnp.asarray(array) for array in whole)
         self._sent: tuple[np.ndarray | None, Any] = (None, None)
 
     def piece(

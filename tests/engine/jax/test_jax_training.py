@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.engine.columns import Column, LazyColumn, mapped_column
 from nodeflow.engine.jax import rows
+from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.errors import RunError
 from nodeflow.resources import example
 from nodeflow.train.events import Steps
@@ -74,8 +75,8 @@ def test_columns_that_do_not_fit_are_sent_block_by_block(monkeypatch):
     assert losses_of(found) == whole
 
 
-@pytest.mark.parametrize("kind", ["scaled", "one-hot", "lazy"])
-def test_batches_are_those_of_the_columns(kind):
+@pytest.mark.parametrize("kind", ["scaled", "one-hot", "lazy", "mapped"])
+def test_batches_are_those_of_the_columns(kind, tmp_path):
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 3, 12).astype("uint8")
     pictures = rng.integers(0, 256, (12, 2)).astype("uint8")
@@ -84,7 +85,11 @@ def test_batches_are_those_of_the_columns(kind):
         "one-hot": Column(stored, depth=3),
         "lazy": LazyColumn(lambda n: pictures[n], np.arange(12), (2,), scale=1 / 255),
     }
+    (tmp_path / "rows").write_bytes(pictures.astype("float32").tobytes())
+    file = FileMap(tmp_path / "rows", (12, 2), np.dtype("float32"), 0)
+    columns["mapped"] = mapped_column(file, "float32")
     column = columns[kind]
+    assert column.lazy == (kind in ("lazy", "mapped"))
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, *column.type.shape[1:]], name="x")
         w = nf.variable(0.5, name="w")

@@ -23,7 +23,7 @@ def actions_of(target, without: frozenset[str] = frozenset()):
     """The actions of a run, after all rewrites of actions."""
     schedule = build_schedule([target], [])
     draft = Draft(schedule, schedule.specialise({}), without)
-    run_passes(draft, until="prune")
+    run_passes(draft, before="copy_fetched")
     return draft.actions
 
 

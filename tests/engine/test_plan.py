@@ -286,3 +286,63 @@ def test_a_partly_fused_plan_computes_the_same_bits():
         with Session(graph, tier="compiled", without=without) as s:
             found.append(s.run(y, fed))
     assert np.array_equal(*found) and np.isfinite(found[0]).all()
+
+
+def random_schedules(rows: int):
+    from tests.engine import random_graphs
+
+    for seed in range(6):
+        program = random_graphs.program(seed, rows, kinks=bool(seed % 2))
+        graph, fed, values, total = random_graphs.build(program, "float32")
+        with graph:
+            gradients = [g for g in nf.gradients(total, fed) if g is not None]
+        yield build_schedule([total, *gradients, *values[-2:]], fed)
+
+
+def test_launches_that_are_cut_again_are_those_that_are_made_for_a_chain(monkeypatch) -> None:
+    """Most are derived from the launches of the group by itself; here none is."""
+    from nodeflow.engine.plan import plan as planning
+
+    plain, real, joined = [], planning.GroupToLaunch, 0
+    schedules = [*random_schedules(60)]
+    for schedule in schedules:
+        plain.append(make_plan(schedule, schedule.specialise({})))
+    monkeypatch.setattr(planning, "GroupToLaunch", lambda *args: real(*args[:5]))
+    for schedule, before in zip(schedules, plain, strict=True):
+        after = make_plan(schedule, schedule.specialise({}))
+        for one, other in zip(before.phases, after.phases, strict=True):
+            pairs = zip(all_launches(one.levels), all_launches(other.levels), strict=True)
+            for first, second in pairs:
+                joined += bool(first.then)
+                assert first.source == second.source and first.args == second.args
+                assert (first.tasks, first.work, first.split) == (
+                    second.tasks,
+                    second.work,
+                    second.split,
+                )
+        assert before.allocations == after.allocations
+    assert joined > 20
+
+
+def test_a_plan_with_fewer_fused_clusters_owes_nothing_to_the_first_one(monkeypatch) -> None:
+    """It begins with the actions from before they were grouped; here it begins anew."""
+    from nodeflow.engine.plan.draft import Draft
+
+    schedules = [*random_schedules(120)]
+    plans = [make_plan(schedule, schedule.specialise({})) for schedule in schedules]
+    assert sum("fuse" in plan.actions.rewritten for plan in plans) > 2
+    monkeypatch.setattr(Draft, "ungrouped", _anew)
+    for schedule, before in zip(schedules, plans, strict=True):
+        after = make_plan(schedule, schedule.specialise({}))
+        assert before.sources() == after.sources()
+        assert before.allocations == after.allocations and before.arena_size == after.arena_size
+        assert before.actions.rewritten == after.actions.rewritten
+
+
+def _anew(draft):
+    from nodeflow.engine.plan.draft import Draft
+    from nodeflow.engine.plan.plan import run_passes
+
+    copy = Draft(draft.schedule, draft.types, draft.without, draft.gathered)
+    run_passes(copy, before="fuse")
+    return copy

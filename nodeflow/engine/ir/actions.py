@@ -7,7 +7,8 @@ slot whose memory all of them use. So a storage is named by the number of a slot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -97,6 +98,11 @@ class Actions:
         """Let slots that use the memory of some storages use that of others, which are equal."""
         if same:
             self.storage[:] = [same.get(storage, storage) for storage in self.storage]
+
+    def copied(self, rewritten: dict[str, list[str]]) -> Actions:
+        """A copy with these notes; what is changed of one, the other keeps."""
+        kept = {f.name: copy(getattr(self, f.name)) for f in fields(self) if f.name != "schedule"}
+        return Actions(self.schedule, **{**kept, "rewritten": rewritten})
 
     def value(self, slot: int) -> np.ndarray:
         """The constant in a slot, in the slot's own shape."""

@@ -5,20 +5,30 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from operator import mul
+from typing import Any
 
 import numpy as np
 
 from nodeflow.engine.ir.actions import Action, Actions, View
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import Arg, KernelLaunch, Pointer, Region, Split, tasks_of
+from nodeflow.engine.ir.launches import (
+    Arg,
+    KernelLaunch,
+    Pointer,
+    Region,
+    RowTiling,
+    Split,
+    tasks_of,
+)
 from nodeflow.engine.kernels.cluster_source import (
     Cluster,
     ClusterNode,
     Operand,
     Output,
+    Pattern,
     collapse,
     elementwise_source,
 )
@@ -73,6 +83,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
     def launches(self, work: GroupToLaunch, lowering: Elementwise) -> list[KernelLaunch]:
         """One launch for all formulas."""
+        if work.alone and work.tiling is not None:
+            return [_cut(work.alone[0], work.tiling, work.task_rows)]
         cluster, sizes, pointers = describe_cluster(work)
         total = math.prod(sizes)
         estimate = total * _cost(cluster)
@@ -126,6 +138,17 @@ class ElementwiseKernel(Kernel[Elementwise]):
         }
         shapes = {actions.types[slot].shape for slot in slots}
         return shapes == {group.shape} and actions.views.keys().isdisjoint(slots)
+
+
+def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
+    """The launch of a cluster that is cut by itself, cut as a chain is."""
+    assert launch.split is not None
+    total = launch.split.units
+    size = tiling.units_per_task(total)
+    place = next(n for n, arg in enumerate(launch.args) if not isinstance(arg, int)) - 1
+    args = (*launch.args[:place], size, *launch.args[place + 1 :])
+    split = Split(total, size, rows)
+    return KernelLaunch(launch.source, args, tiling.tasks, launch.work, launch.group, split=split)
 
 
 def _space(group: Group) -> list[int]:
@@ -186,7 +209,7 @@ def describe_cluster(
     outputs = [s for s in node_of if s in work.needed] or ([] if pieces else list(node_of)[-1:])
     shapes = [key[1] for key in uses] + [group.shape] * len(pieces)
     strides = [view and view.strides for *_, view in (*uses, *pieces)]
-    sizes, patterns, strides = collapse(shape, shapes, strides)
+    sizes, patterns, strides = _collapsed(tuple(shape), tuple(shapes), tuple(strides))
     stores = [
         Output(node_of[s], inputs.index(inplace[s]) if s in inplace else None) for s in outputs
     ]
@@ -211,6 +234,14 @@ def describe_cluster(
         for s, view in arrays
     ]
     return cluster, sizes, [*args, *(s for axes in strides if axes is not None for s in axes)]
+
+
+@lru_cache(maxsize=4096)
+def _collapsed(
+    shape: tuple[int, ...], shapes: tuple[tuple, ...], strides: tuple[Any, ...]
+) -> tuple[list[int], list[Pattern], list[Any]]:
+    """As `collapse`; many clusters are over the same shapes. Not to be changed."""
+    return collapse(shape, shapes, strides)
 
 
 def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:

@@ -65,6 +65,7 @@ class GroupToLaunch:
         needed: storages that something outside their own group reads.
         inplace: storages (of outputs) whose memory is that of another storage (an input).
         tiling: the tasks of the chain that the group is in; None where it is cut by itself.
+        alone: its launches where it is cut by itself, if known; kernels may begin from them.
     """
 
     actions: Actions
@@ -72,6 +73,7 @@ class GroupToLaunch:
     needed: set[int] = field(default_factory=set)
     inplace: dict[int, int] = field(default_factory=dict)
     tiling: RowTiling | None = None
+    alone: Sequence[KernelLaunch] = ()
 
     @property
     def task_rows(self) -> int:

@@ -163,6 +163,8 @@ class ProductKernel(Kernel[Product]):
     label = "matmul"
 
     def launches(self, work: GroupToLaunch, lowering: Product) -> list[KernelLaunch]:
+        if work.alone:
+            return [*work.alone]  # its own tiles decide how a chain is cut
         types, pointers = work.types, work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(types[0], types[2], lowering.transpose_x)

@@ -79,6 +79,24 @@ class Draft:
         """Record what a rewrite did, in words."""
         self.rewritten.setdefault(rewrite, []).append(what)
 
+    def ungrouped(self) -> Draft:
+        """A copy whose actions are not grouped yet: what passes do to one, the other does not see.
+
+        To be made before they are.
+        """
+        rewritten = {rewrite: [*notes] for rewrite, notes in self.rewritten.items()}
+        return Draft(
+            self.schedule,
+            self.types,
+            self.without,
+            self.gathered,
+            self.apart,
+            self.updating,
+            dict(self.chosen),
+            rewritten,
+            self.actions.copied(rewritten),
+        )
+
     # ---- of actions ---------------------------------------------------------------------------
 
     @property

@@ -89,29 +89,41 @@ def _make(
     the same.
     """
     off = resolve(without)
-    fused = run_passes(Draft(schedule, types, off, gathered, updating=updating))
+    draft = Draft(schedule, types, off, gathered, updating=updating)
+    grouping = "group" if "fuse" in off else "fuse"
+    run_passes(draft, before=grouping)
+    if draft.is_impossible:
+        return None
+    ungrouped = draft.ungrouped()
+    fused = run_passes(draft, since=grouping)
     if fused is None or "fuse" in off:
         return fused
     apart = not_worth_fusing(level for phase in fused.phases for level in phase.levels)
-    fewer = run_passes(Draft(schedule, types, off, gathered, apart, updating)) if apart else None
+    ungrouped.apart = apart
+    fewer = run_passes(ungrouped, since=grouping) if apart else None
     if fewer is None or len(fewer.sources()) >= len(fused.sources()):
         return fused
     fewer.actions.note("fuse", f"not done for {len(apart)} ops: too many kernels, of little use")
     return fewer
 
 
-def run_passes(draft: Draft, until: str | None = None) -> Plan | None:
-    """Run all passes on a draft, or those up to one of them.
+def run_passes(draft: Draft, *, since: str = "", before: str = "") -> Plan | None:
+    """Run all passes on a draft, or those from one of them on, or those before one.
 
     Returns:
         The plan, or None where there is none (yet).
     """
-    verify = check.is_on()
+    verify, begun = check.is_on(), not since
     for name, each in pipeline(PASSES, draft.without):
+        begun = begun or name == since
+        if not begun:
+            continue
+        if name == before:
+            return None
         each(draft)
         if verify:
             check.check_draft(draft)
-        if name == until or draft.is_impossible:
+        if draft.is_impossible:
             return None
     plan = _finished(draft)
     if verify:
@@ -272,8 +284,9 @@ def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[Ke
 def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
     """A group to launch; new values of variables go to the variables' own memory."""
     inplace = draft.updates.inplace if draft.updates else {}
-    over = {r: h for r, h in inplace.items() if r in each.outputs and h in each.inputs}
-    return GroupToLaunch(draft.actions, each, draft.needed, over, tiling)
+    over = {r: inplace[r] for r in each.outputs if inplace.get(r) in each.inputs} if inplace else {}
+    alone = draft.launches.get(each, ()) if tiling is not None else ()
+    return GroupToLaunch(draft.actions, each, draft.needed, over, tiling, alone)
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:

@@ -21,18 +21,22 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import IO, TextIO
 
 from nodeflow.cli.environment import INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.values import ArgumentProblem
-from nodeflow.engine.jax.parallel.errors import ProcessesProblem
+from nodeflow.engine.jax.parallel.errors import PeerLost, ProcessesProblem
 from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
 from nodeflow.host.child_process import die_with_starter, end_with_input
 from nodeflow.train.interrupts import STOPPING
 from nodeflow.train.resume.resuming import has_checkpoint
 
+LOG_LEVEL, QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"
+"""How much JAX's own code prints."""
 PLACE = "NODEFLOW_PROCESS"
 """Environment variable of a process: its place as ``index/number@host:port``."""
+PROGRAM = (sys.executable, "-m", "nodeflow")
 HERE = "127.0.0.1"
 GRACE_SECONDS = 10.0
 """So long the others have to end by themselves once one has ended badly."""
@@ -113,7 +117,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def joined(place: Place | None) -> Iterator[Peers | None]:
+def joined(place: Place | None, environment: Environment) -> Iterator[Peers | None]:
     """The processes that train together, if this is one of several.
 
     It ends with the command that started it. It leaves the others when all are done; where it
@@ -125,6 +129,7 @@ def joined(place: Place | None) -> Iterator[Peers | None]:
     die_with_starter()
     threading.Thread(target=end_with_input, daemon=True, name="nodeflow-starter").start()
     _share_processors(place)
+    _keep_from_native_code(environment)
     try:
         yield connect(place)
     except BaseException as error:
@@ -138,6 +143,18 @@ def _leave_at_once(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
+
+
+def _keep_from_native_code(environment: Environment) -> None:
+    """Let standard error be nodeflow's alone: where JAX ends a process it prints a page of its own,
+    and the command says in words what happened. ``TF_CPP_MIN_LOG_LEVEL=0`` shows that page."""
+    if os.environ.get(LOG_LEVEL) != QUIET or environment.stderr is not sys.stderr:
+        return
+    own = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    environment.stderr = sys.stderr = own
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
 
 
 def _share_processors(place: Place) -> None:
@@ -162,6 +179,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     said: deque[bytes]
     shown: bool
+    readers: list[threading.Thread] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -174,6 +192,8 @@ class _Worker:
     def ending(self) -> str:
         """How it ended, in words."""
         code = self.process.returncode
+        if code == -signal.SIGABRT:
+            return "was ended by JAX, as it does where another process does not answer any more"
         if code < 0:
             with contextlib.suppress(ValueError):
                 return f"was ended by the signal {signal.Signals(-code).name}"
@@ -198,10 +218,10 @@ def supervise(
     """
     workers = [_start(p, words, environment, p is places[0]) for p in places]
     try:
-        with _forwarded(workers):
+        with _forwarded(workers) as signals:
             first = _wait(workers)
-            if first is not None and first is not workers[0]:
-                _end_others(workers)
+            if first is not None:
+                first = _cause(workers, first)
     finally:
         for worker in workers:
             if worker.process.poll() is None:
@@ -209,6 +229,11 @@ def supervise(
             worker.process.wait()
             if worker.process.stdin:
                 worker.process.stdin.close()
+            for reader in worker.readers:
+                reader.join(GRACE_SECONDS)
+    if len(signals) > 1:
+        environment.message("nodeflow: interrupted")
+        return INTERRUPTED
     if first is None:
         return max(worker.process.returncode for worker in workers)
     _explain(first, words, environment, checkpoints)
@@ -219,10 +244,10 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
     variables = {
         **os.environ,
         PLACE: f"{place.index}/{place.number}@{place.address}",
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+        LOG_LEVEL: os.environ.get(LOG_LEVEL, QUIET),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "nodeflow", *words],
+        [*PROGRAM, *words],
         stdin=subprocess.PIPE,
         stdout=_stream(environment.stdout) if shown else subprocess.DEVNULL,
         stderr=_stream(environment.stderr) if shown else subprocess.PIPE,
@@ -231,16 +256,18 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
         start_new_session=True,  # Ctrl-C is for the command, which passes it on
     )
     worker = _Worker(place, process, deque(maxlen=LAST_WORDS), shown)
-    for pipe, stream in ((process.stdout, environment.stdout), (process.stderr, None)):
+    for pipe, stream in (
+        (process.stdout, environment.stdout),
+        (process.stderr, environment.stderr),
+    ):
         if pipe is not None:
-            threading.Thread(
-                target=_read, args=(pipe, worker.said, stream or environment.stderr, shown),
-                daemon=True,
-            ).start()  # fmt: skip
+            arguments = (pipe, worker.said, stream if shown else None)
+            worker.readers.append(threading.Thread(target=_read, args=arguments, daemon=True))
+            worker.readers[-1].start()
     return worker
 
 
-def _stream(stream) -> int:  # type: ignore[no-untyped-def]
+def _stream(stream: TextIO) -> int:
     """What a process writes to: the stream itself if it is one of the system, else a pipe."""
     try:
         return stream.fileno()
@@ -248,20 +275,22 @@ def _stream(stream) -> int:  # type: ignore[no-untyped-def]
         return subprocess.PIPE
 
 
-def _read(pipe, said: deque[bytes], stream, shown: bool) -> None:  # type: ignore[no-untyped-def]
+def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
+    """Keep what a process says, and pass it on to a stream."""
     for line in pipe:
         said.append(line)
-        if shown:
+        if stream is not None:
             stream.write(line.decode(errors="replace"))
 
 
 @contextmanager
-def _forwarded(workers: Sequence[_Worker]) -> Iterator[None]:
-    """Signals that end a training go to the first process; the second one to all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _forwarded(workers: Sequence[_Worker]) -> Iterator[list[int]]:
+    """Signals that end a training go to the first process; a second one ends all. Those that
+    came."""
     came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
 
     def forward(number: int, _: object) -> None:
         came.append(number)
@@ -271,7 +300,7 @@ def _forwarded(workers: Sequence[_Worker]) -> Iterator[None]:
 
     previous = {number: signal.signal(number, forward) for number in STOPPING}
     try:
-        yield
+        yield came
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -288,26 +317,38 @@ def _wait(workers: Sequence[_Worker]) -> _Worker | None:
         time.sleep(0.05)
 
 
-def _end_others(workers: Sequence[_Worker]) -> None:
-    """Let the others notice by themselves that one is gone, for some time, then end them."""
-    until = time.monotonic() + GRACE_SECONDS
+def _cause(workers: Sequence[_Worker], first: _Worker) -> _Worker:
+    """The process that ended badly by itself, where others did since it was gone. They have some
+    time to notice."""
+    until = time.monotonic() + (
+        0.0 if first is workers[0] and first.process.returncode == PROBLEM else GRACE_SECONDS
+    )
     while time.monotonic() < until and any(w.process.poll() is None for w in workers):
         time.sleep(0.05)
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.process.kill()
+    return min((w for w in workers if w.ended_badly), key=_is_consequence)
+
+
+def _is_consequence(worker: _Worker) -> int:
+    """How likely a process ended because another one had: 0 is not at all."""
+    code = worker.process.returncode
+    if code in (PeerLost.exit_code, -signal.SIGABRT):
+        return 2 if code < 0 else 3
+    return 0 if code < 0 else 1
 
 
 def _explain(
     worker: _Worker, words: Sequence[str], environment: Environment, checkpoints: str | None
 ) -> None:
     """Say what happened, and how to go on."""
-    if worker.shown and worker.process.returncode == PROBLEM:
-        return  # it has said so itself
-    environment.message(f"nodeflow: {worker.title} {worker.ending()}, so the training has ended")
-    for line in () if worker.shown or worker.process.returncode < 0 else worker.said:
+    code = worker.process.returncode
+    if not worker.shown or code not in (PROBLEM, PeerLost.exit_code):  # else it has said so itself
+        environment.message(
+            f"nodeflow: {worker.title} {worker.ending()}, so the training has ended"
+        )
+    for line in () if worker.shown or code < 0 else worker.said:
         environment.message(f"  {line.decode(errors='replace').rstrip()}")
-    if checkpoints is not None and has_checkpoint(environment.path(checkpoints)):
+    its_own = worker.shown and code == PROBLEM
+    if not its_own and checkpoints is not None and has_checkpoint(environment.path(checkpoints)):
         again = shlex.join(["nodeflow", *without_resume(words), "--resume", checkpoints])
         environment.message(f"nodeflow: the last checkpoint is kept; to go on: {again}")
 

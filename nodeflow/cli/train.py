@@ -82,7 +82,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     show_notices(task.notices(), environment)
     keeping = _keeping(arguments, environment)
     with (
-        joined(place) as peers,
+        joined(place, environment) as peers,
         open_session(task, arguments, environment) as session,
         ExitStack() as ending,
     ):

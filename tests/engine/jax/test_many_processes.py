@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 pytest.importorskip("jax")  # an extra
 
@@ -160,17 +161,14 @@ def test_another_number_of_processes_goes_on_within_rounding(tmp_path):
     """Two epochs by one process; one epoch by three, and one more by two."""
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     folder = tmp_path / "states"
-    assert finished(command("--epochs", "2", "--save-weights", str(whole)))[0] == 0
-    first = command("--processes", "3", "--epochs", "1", "--checkpoint", str(folder))
+    slowly = ("--set", "train.learning_rate=0.01")  # else a bit of rounding grows too fast
+    assert finished(command(*slowly, "--epochs", "2", "--save-weights", str(whole)))[0] == 0
+    first = command(*slowly, "--processes", "3", "--epochs", "1", "--checkpoint", str(folder))
     assert finished(first)[0] == 0
-    second = command(
-        "--processes", "2", "--epochs", "2", "--resume", str(folder), "--save-weights", str(parts)
-    )
-    code, _, errors = finished(second)
+    more = ("--processes", "2", "--epochs", "2", "--resume", str(folder))
+    code, _, errors = finished(command(*slowly, *more, "--save-weights", str(parts)))
     assert code == 0, errors
-    from safetensors.numpy import load_file
-
     one, other = load_file(whole), load_file(parts)
     assert one.keys() == other.keys()
     for name, array in one.items():
-        np.testing.assert_allclose(other[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(other[name], array, rtol=1e-5, atol=1e-5, err_msg=name)

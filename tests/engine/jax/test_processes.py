@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.errors import NodeflowError
 
 pytest.importorskip("jax")  # an extra
@@ -25,7 +25,7 @@ from nodeflow.engine.jax.parallel.errors import (
     UnevenBatch,
 )
 from nodeflow.engine.jax.parallel.peers import Peers, Place
-from nodeflow.engine.jax.parallel.steps import check_even
+from nodeflow.engine.jax.parallel.steps import ShareOfRows, check_even
 from tests.engine.jax.processes import ROOT, SECONDS, assert_together, together
 from tests.engine.jax.shared_training import trained
 
@@ -42,10 +42,10 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert np.ptp(found[0]["losses"]) > 0.1
 
 
-BY_SUMS = ["dense"]
+BY_SUMS = ["convolution", "recurrent"]
 
 
-def test_rows_are_shared_by_all_reduce_alone():
+def test_statistics_and_loops_are_shared_by_all_reduce_alone():
     command = [sys.executable, "-m", "tests.engine.jax.shared_devices", *BY_SUMS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -123,3 +123,36 @@ def test_fewer_rows_than_processes_are_refused_with_a_size_that_fits():
 def test_a_place_that_is_none_is_refused(place, said):
     with pytest.raises(ProcessesProblem, match=said):
         Place(*place)
+
+
+class Noted(ShareOfRows):
+    """Keeps what it would send."""
+
+    def _sent(self, rows):
+        return rows
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+def test_a_process_reads_its_own_rows_and_no_others(index):
+    """From a column that is read from disk, row by row."""
+    asked: list[int] = []
+
+    def read(numbers):
+        asked.extend(np.arange(1000)[numbers].tolist())
+        return np.stack([np.full(3, n, "float32") for n in asked[-len(numbers) :]])
+
+    column = LazyColumn(read, np.arange(1000), (3,), "float32")
+    order = np.random.default_rng(0).permutation(1000)
+    share = Noted({7: column}, 20, FourDevices(4, index))
+    (rows,), _, at, count = share.piece(order, 10, 3)
+    assert (at, count) == (0, 3)
+    batches = order[200:260].reshape(3, 4, 5)  # steps, processes, rows of each
+    assert asked == batches[:, index].ravel().tolist()
+    np.testing.assert_array_equal(rows[:, 0], asked)
+
+
+def test_pieces_hold_as_many_steps_as_fit():
+    wide = Column(np.zeros((100, 1 << 18), "float32"))
+    assert Noted({0: wide}, 40, FourDevices(4, 0)).piece(np.arange(80), 0, 50)[3] == 1
+    narrow = Column(np.zeros((4000, 3), "float32"))
+    assert Noted({0: narrow}, 40, FourDevices(4, 0)).piece(np.arange(4000), 0, 90)[3] == 64

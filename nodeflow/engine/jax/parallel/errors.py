@@ -33,3 +33,6 @@ class PeerLost(RunError):
 
     Remedy: See why that process ended, and go on from the last checkpoint with --resume.
     """
+
+    exit_code = 3
+    """Of the process, so that the command that started it looks for another cause."""

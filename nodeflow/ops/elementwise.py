@@ -13,6 +13,7 @@ exp log log1p expm1 sin cos tan tanh    as in the C library, on floats
 asin acos atan atan2 sinh cosh asinh    as in the C library, on floats
 acosh atanh log2 log10 exp2 cbrt hypot
 sqrt rsqrt erf erfc                     ``rsqrt(x)`` is ``1 / sqrt(x)``, ``erfc`` 1 - erf
+gelu gelu_slope                         x times the normal probability of less, its derivative
 sigmoid softplus                        stable: no overflow for large ``|x|``; NaN stays NaN
 abs_ sign                               every number; integers wrap; ``sign(NaN)`` is NaN
 floor ceil round_half_even              floats to floats

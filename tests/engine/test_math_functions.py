@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import inspect_source
@@ -146,6 +147,55 @@ def test_float64_functions_where_they_nearly_overflow_or_vanish(function: str) -
     found = call(function, x)
     np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
     np.testing.assert_allclose(found, expected, rtol=2e-15, atol=5e-323)
+
+
+GELU = {
+    # function: reference in float64, largest error in ulp of float32, and where |x| < 4
+    "gelu": (lambda x: x * ndtr(x), 68.0, 8.0),
+    "gelu_slope": (
+        lambda x: ndtr(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
+        66.0,
+        7.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("function", GELU)
+def test_gelu_and_its_slope(function: str) -> None:
+    """Errors of a sum that cancels count in units of its larger term."""
+    reference, limit, near = GELU[function]
+    x = patterns()
+    with np.errstate(all="ignore"):
+        exact = reference(x.astype(np.float64))
+        rounded = exact.astype(np.float32)
+    found = call(function, x)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
+    infinite = np.isinf(rounded)
+    np.testing.assert_array_equal(found[infinite], rounded[infinite])
+    finite = np.isfinite(rounded)
+    sizes = np.maximum(np.abs(rounded), np.float32(2.0**-126))[finite]
+    if function == "gelu_slope":
+        sizes = np.maximum(sizes, ndtr(x[finite].astype(np.float64)).astype(np.float32))
+    worst = np.abs(found[finite].astype(np.float64) - exact[finite]) / np.spacing(sizes)
+    assert worst.max() <= limit, x[finite][worst.argmax()]
+    assert worst[np.abs(x[finite]) < 4].max() <= near
+    np.testing.assert_array_equal(np.signbit(found[x == 0]), np.signbit(rounded[x == 0]))
+
+
+@pytest.mark.parametrize("function", GELU)
+def test_gelu_and_its_slope_of_float64(function: str) -> None:
+    x = np.concatenate([np.linspace(-40, 40, 4001), np.geomspace(1e-300, 1e300, 601), SPECIAL])
+    below = 0.5 * erfc(x * -math.sqrt(0.5))  # of the C library: scipy's has no denormals
+    with np.errstate(all="ignore"):
+        density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+        expected = x * below if function == "gelu" else below + x * density
+    found = call(function, x)
+    small = np.where(np.abs(x + 0.75) < 0.1, 1e-15, 5e-323 * 40)  # where the slope is near 0
+    with np.errstate(all="ignore"):
+        wrong = np.abs(found - expected) > 4e-13 * np.abs(expected) + small
+    assert not wrong.any(), x[wrong]
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    assert "@llvm.fma.v" in inspect_source(source(function, 1, "float64", "float64")).llvm
 
 
 # ---- two arguments ------------------------------------------------------------------------------

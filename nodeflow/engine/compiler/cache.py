@@ -57,6 +57,7 @@ _HELPERS = (
     "devicelib/double_functions.py",
     "devicelib/error_function.py",
     "devicelib/exponentials.py",
+    "devicelib/gelu.py",
     "devicelib/gemm.py",
     "devicelib/half_floats.py",
     "devicelib/intrinsics.py",

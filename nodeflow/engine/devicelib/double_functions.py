@@ -81,6 +81,23 @@ def exp_f64(x):
     return (p + _ONE) * _power(half) * _power(rest)
 
 
+D_RAISED, D_LOWERED = _d(1.5 * 2.0**52 + 1023 + 128), _d(2.0**-128)
+_REVERSED, _ROOT_LOWERED = _d(1.5 * 2.0**52 + 1023 - 512), _d(2.0**-512)
+"""For `scaled_exp_f64` of what is not above 600, of what is between -30 and 746, and what takes the
+factor back, down to denormals."""
+
+
+@always_inlined
+def scaled_exp_f64(x, magic):
+    """e**x times a power of two: ``magic`` is 1.5 * 2**52 + 1023 plus that power."""
+    shifted = fma(x, _LOG2E, magic)
+    whole = shifted - magic
+    r = fma(whole, -_LN2_HIGH, x)
+    r = fma(whole, -_LN2_LOW, r)
+    e = fma(r * r, poly(r, _EXP), r) + _ONE
+    return e * bits_f64(shift_left(f64_bits(shifted), _52))
+
+
 _EXPM1_LOWEST = _d(-40.0)
 
 
@@ -100,10 +117,15 @@ def tanh_f64(x):
     return copysign(-t / (_TWO + t), x)
 
 
+_SIGMOID_LOWEST, _SIGMOID_HIGHEST = _d(-746.0), _d(40.0)  # beyond: 0 and 1
+
+
 @always_inlined
 def sigmoid_f64(x):
-    e = exp_f64(-fabs(x))
-    return select(x >= _ZERO, _ONE, e) / (_ONE + e)
+    """Both terms of 1 / (1 + e^-x) times 2^-512, so that neither overflows."""
+    x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
+    x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
+    return _ROOT_LOWERED / (_ROOT_LOWERED + scaled_exp_f64(-x, _REVERSED))
 
 
 # ---- logarithms ---------------------------------------------------------------------------------
@@ -201,6 +223,14 @@ def _erfc_tail(t):
     p = poly((t - _TWO) / (t + _TWO), _ERFC) / fma(_TWO, t, _ONE)
     e = exp_f64(-square)
     return p * fma(-lost, e, e)
+
+
+@always_inlined
+def erfc_over_exp(t):
+    """erfc(t) / e^(-t^2) for t from 0 to 27.3; one division where `_erfc_tail` has two."""
+    far, near = fma(_TWO, t, _ONE), t + _TWO
+    both = _ONE / (far * near)
+    return poly((t - _TWO) * (both * far), _ERFC) * (both * near)
 
 
 @always_inlined

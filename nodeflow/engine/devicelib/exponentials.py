@@ -122,9 +122,23 @@ def tanh(x):
     compiled_only()
 
 
+_SIGMOID_LOWEST, _SIGMOID_HIGHEST = _f(-104.0), _f(30.0)  # beyond: 0 and 1
+_LOWERED, _TO_LOWERED = _f(2.0**-64), _f(1.5 * 2**23 + 127 - 64)
+# (e^r - 1) / r on |r| <= ln(2) / 2: 3.1e-9
+_WHOLE_EXP = tuple(map(_f, (1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)))
+
+
 def _sigmoid_f32(x):
-    e = exp(-fabs(x))
-    return select(x >= ZERO, ONE, e) / (ONE + e)
+    """Both terms of 1 / (1 + e^-x) times 2^-64, so that no exponential leaves the normal numbers:
+    the power of two is then one factor."""
+    x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
+    x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
+    shifted = fma(-x, _LOG2E, _TO_LOWERED)
+    whole = shifted - _TO_LOWERED
+    r = fma(whole, -_LN2_HIGH, -x)
+    r = fma(whole, -_LN2_LOW, r)
+    e = fma(r, poly(r, _WHOLE_EXP), ONE)
+    return _LOWERED / (_LOWERED + e * bits_f32(shift_left(f32_bits(shifted), I23)))
 
 
 @floats(_sigmoid_f32, sigmoid_f64, inlined=True)

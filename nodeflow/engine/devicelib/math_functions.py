@@ -36,6 +36,7 @@ from nodeflow.engine.devicelib.exponentials import (
     softplus,
     tanh,
 )
+from nodeflow.engine.devicelib.gelu import gelu, gelu_slope
 from nodeflow.engine.devicelib.half_floats import (
     from_bfloat16,
     from_float16,
@@ -114,6 +115,8 @@ __all__ = [
     "fma",
     "from_bfloat16",
     "from_float16",
+    "gelu",
+    "gelu_slope",
     "hypot",
     "left_shift",
     "log",

@@ -6,6 +6,7 @@ wrap, casts of floats to integers saturate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,17 @@ def sigmoid(x: Any) -> Any:
     return jnp.where(x < 0, small, jnp.ones_like(small)) / (1 + small)
 
 
+def gelu(x: Any) -> Any:
+    """x times a normal distribution's probability of less than x."""
+    return x * 0.5 * special.erfc(x * -math.sqrt(0.5))
+
+
+def gelu_slope(x: Any) -> Any:
+    """The derivative of `gelu`: the probability, plus x times the density."""
+    density = jnp.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return special.erfc(x * -math.sqrt(0.5)) * 0.5 + x * density
+
+
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
@@ -153,6 +165,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "expm1": jnp.expm1,
     "floor": jnp.floor,
     "floor_divide": floor_divide,
+    "gelu": gelu,
+    "gelu_slope": gelu_slope,
     "fma": lambda x, y, z: x * y + z,
     "hypot": jnp.hypot,
     "left_shift": left_shift,

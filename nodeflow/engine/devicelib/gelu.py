@@ -1,0 +1,122 @@
+"""gelu and its slope: a normal distribution's probability of less than x, and its density.
+
+Both come from one exponential, for the probability of less than -t is e^(-t^2 / 2) times a slow
+function of t. By the complement of the error function it would take one more division, and for the
+slope a second exponential.
+"""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nodeflow.engine.devicelib.arithmetic import (
+    bits_f32,
+    f32_bits,
+    fabs,
+    fma,
+    poly,
+    select,
+    shift_left,
+    wrap_add,
+)
+from nodeflow.engine.devicelib.double_functions import (
+    D_LOWERED,
+    D_RAISED,
+    erfc_over_exp,
+    scaled_exp_f64,
+)
+from nodeflow.engine.devicelib.overloads import always_inlined, compiled_only, floats
+from nodeflow.engine.devicelib.typed_constants import I23, ONE
+
+_f, _d = np.float32, np.float64
+_MINUS_HALF, _DENSITY, _I0 = _f(-0.5), _f(1 / math.sqrt(2 * math.pi)), np.int32(0)
+_RAISED, _LOWERED = _f(1.5 * 2**23 + 64), _f(2.0**-64)  # the low bits of a sum with it: 64 more
+_LOG2E, _MINUS_LN2 = _f(1 / math.log(2)), _f(-math.log(2))
+_MINUS_LN2_LOW = _f(-math.log(2) - _d(_MINUS_LN2))
+_EXP = tuple(map(_f, (1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)))
+_END, _SHIFT = _f(14.7), _f(3.0)
+"""From 14.7 on the probability of less than -t is 0."""
+# e^(t^2 / 2) times that probability, times t + 3, in 1 / (t + 3): 5.5e-8
+_TAIL = tuple(
+    map(
+        _f,
+        (
+            0.39887157, 1.2017944, 3.044012, 9.604799, -12.1663475, 155.97473, -583.35913,
+            835.3727, -438.60065,
+        ),
+    )
+)  # fmt: skip
+
+
+@always_inlined
+def _raised_f32(t):
+    """e^(-t^2 / 2) times 2^64; of NaN it is anything."""
+    half = _MINUS_HALF * t * t
+    shifted = fma(half, _LOG2E, _RAISED)
+    whole = shifted - _RAISED
+    r = fma(whole, _MINUS_LN2_LOW, fma(whole, _MINUS_LN2, half))
+    e = fma(r, poly(r, _EXP), ONE)
+    return bits_f32(wrap_add(f32_bits(e), shift_left(f32_bits(shifted), I23)))
+
+
+@always_inlined
+def _tail_f32(x):
+    """The probability of less than -|x|, and e^(-x^2 / 2); times x, both are NaN where x is."""
+    t = fabs(x)
+    t = select(t > _END, _END, t)
+    e = _raised_f32(t)
+    v = ONE / (t + _SHIFT)
+    return e * (v * poly(v, _TAIL)) * _LOWERED, e * _LOWERED
+
+
+@always_inlined
+def _gelu_f32(x):
+    tail, _ = _tail_f32(x)
+    return x * select(f32_bits(x) < _I0, tail, ONE - tail)
+
+
+@always_inlined
+def _slope_f32(x):
+    tail, e = _tail_f32(x)
+    return fma(x, e * _DENSITY, select(f32_bits(x) < _I0, tail, ONE - tail))
+
+
+_D0, _D1, _DHALF, _DROOT = _d(0), _d(1), _d(-0.5), _d(math.sqrt(0.5))
+_DEND, _DDENSITY = _d(38.6), _d(1 / math.sqrt(2 * math.pi))
+
+
+@always_inlined
+def _tail_f64(x):
+    """As `_tail_f32`."""
+    t = fabs(x)
+    t = select(t > _DEND, _DEND, t)
+    e = scaled_exp_f64(_DHALF * t * t, D_RAISED)
+    return e * (-_DHALF * erfc_over_exp(t * _DROOT)) * D_LOWERED, e * D_LOWERED
+
+
+@always_inlined
+def _gelu_f64(x):
+    tail, _ = _tail_f64(x)
+    return x * select(x < _D0, tail, _D1 - tail)
+
+
+@always_inlined
+def _slope_f64(x):
+    tail, e = _tail_f64(x)
+    return fma(x, e * _DDENSITY, select(x < _D0, tail, _D1 - tail))
+
+
+@floats(_gelu_f32, _gelu_f64, inlined=True)
+def gelu(x):
+    """x times a normal distribution's probability of less than x."""
+    compiled_only()
+
+
+@floats(_slope_f32, _slope_f64, inlined=True)
+def gelu_slope(x):
+    """The derivative of `gelu`: the probability, plus x times the density."""
+    compiled_only()

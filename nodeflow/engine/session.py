@@ -247,6 +247,8 @@ class Session:
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             stream_of = self._streams(phase)
             if not isinstance(executor, Executor):
+                if self.backend == "jax":  # which compiles in the first run
+                    executor.run(given, stream_of, self._cancel)
                 start = time.perf_counter()
                 values = executor.run(given, stream_of, self._cancel)
                 trace = whole_run(time.perf_counter() - start)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -171,9 +172,7 @@ class Stepper:
         from nodeflow.engine.inspect.profile import Profiler
 
         if self._context.backend == "jax":
-            start = time.perf_counter()
-            self.run(count)
-            return whole_run(time.perf_counter() - start)
+            return self._timed(count)
         with self._context.exclusive():
             steps = self._compilation.complete()
             executor = self._make_executor("compiled")
@@ -191,6 +190,25 @@ class Stepper:
                 if number == 0:
                     profiler.timings.clear()
             return profiler.trace()
+
+    def _timed(self, count: int) -> dict[str, Any]:
+        """The same where nobody sees kernels: the time of the whole."""
+        seconds = 0.0
+        for number in (1, count):
+            if self.steps_left == 0:
+                self.start_epoch(self._order)
+            start = time.perf_counter()
+            self.run(number)
+            seconds = time.perf_counter() - start
+        return whole_run(seconds)
+
+    def _in_words(self) -> AbstractContextManager[None]:
+        """Says in words what another backend raises in its own."""
+        if self._context.backend != "jax":
+            return nullcontext()
+        from nodeflow.engine.jax.errors import in_words
+
+        return in_words()
 
     def explain(self) -> str:
         """The optimized plan of a step as text, as `Session.explain`."""
@@ -359,7 +377,8 @@ class Stepper:
         self.tier = "compiled"
         first, order, count = self._staged(count)
         try:
-            scalars = compiled.run(self.step, count, first, order)
+            with self._in_words():
+                scalars = compiled.run(self.step, count, first, order)
         finally:
             self.step += compiled.steps_done
         return scalars

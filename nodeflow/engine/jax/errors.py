@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from nodeflow.errors import NodeflowError, RunError
@@ -35,6 +37,26 @@ def jax_package() -> ModuleType:
     except ImportError as error:
         raise JaxMissing(f"the backend needs the package jax: {error}", hint=GET_IT) from None
     return jax
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Says as a RunError what JAX or its compiler raises.
+
+    Raises:
+        RunError: there is not enough memory, or JAX failed otherwise.
+    """
+    jax = jax_package()
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        line = str(error).strip().partition("\n")[0][:200]
+        if "RESOURCE_EXHAUSTED" in line:
+            raise RunError(
+                f"there is not enough memory for what JAX computes: {line}",
+                hint="Use smaller batches, or a smaller graph.",
+            ) from error
+        raise RunError(f"JAX failed: {line}") from error
 
 
 def is_installed() -> bool:

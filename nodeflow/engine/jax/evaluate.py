@@ -17,7 +17,7 @@ from nodeflow.engine.jax.host import by_reference
 from nodeflow.engine.jax.refused import REFUSED
 from nodeflow.engine.jax.registry import Lowered, rule_of_lowering, rule_of_op
 from nodeflow.engine.jax.streams import Stream
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
@@ -82,6 +82,9 @@ def apply(
         return tuple(_exactly(m, t) for m, t in zip(made, own, strict=True))
     except NodeflowError as error:
         raise error.at(name) from error.__cause__
+    except Exception as error:
+        line = str(error).partition("\n")[0]
+        raise RunError(f"{op.id} failed on JAX: {line}", node=name) from error
 
 
 def _check_sizes(node: Lowered) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
-from nodeflow.engine.jax.errors import NotOnJax, jax_package
+from nodeflow.engine.jax.errors import NotOnJax, in_words, jax_package
 from nodeflow.engine.jax.settings import settings
 from nodeflow.engine.runtime.context import RanTier, RunContext, Streams
 from nodeflow.engine.schedule.schedule import Schedule
@@ -63,7 +63,7 @@ class JaxExecutor:
         assert isinstance(stream_of, Streams)
         function = self._function(stream_of, tuple(given))
         arrays = self._placed(given)
-        with settings():
+        with in_words(), settings():
             execution = np.uint32(stream_of.execution & _WORD)
             made, failed = function(tuple(arrays.values()), execution)
             jax_package().block_until_ready(made)  # else a feed could change while it is read

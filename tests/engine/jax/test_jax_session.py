@@ -133,6 +133,16 @@ def test_the_users_own_settings_of_jax_stay(monkeypatch):
     assert jax.numpy.asarray(1.5).dtype == np.float32
 
 
+def test_what_jax_raises_is_said_in_words():
+    huge = 1 << 22
+    with nf.Graph() as graph:
+        x = nf.placeholder("float64", [None, 1], name="x")
+        square = nf.matmul(x, x, transpose_y=True)
+        total = nf.matmul(square, square)  # 128 TB
+    with on_jax(graph) as session, pytest.raises(RunError, match="not enough memory"):
+        session.run(total, {x: np.zeros((huge, 1))})
+
+
 def test_explain_shows_what_jax_is_given():
     net = network("float32", (4, 3, 2))
     with on_jax(net.graph) as session:

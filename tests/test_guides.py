@@ -10,7 +10,7 @@ import pytest
 GUIDES = Path(__file__).resolve().parent.parent / "docs" / "guides"
 
 
-WITHOUT_PROGRAMS = {"code", "files", "onnx", "plots", "sweeps", "versions"}
+WITHOUT_PROGRAMS = {"files", "onnx", "plots", "sweeps", "versions"}
 """Guides to the window and the command line, which have tests of their own."""
 
 

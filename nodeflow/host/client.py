@@ -18,6 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
 
 from nodeflow.errors import EngineDied
+from nodeflow.free_memory import LEAN
 from nodeflow.host.child_process import accept_from
 from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
 from nodeflow.host.pulse import Pulse
@@ -59,7 +60,7 @@ class EngineClient:
         """
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)
-        environment = dict(os.environ)
+        environment = {**LEAN, **os.environ}
         # OpenBLAS must not add threads of its own to the engine's team (measured: 23 ms per step).
         environment["OPENBLAS_NUM_THREADS"] = "1"
         command = [sys.executable, "-m", "nodeflow.host.process"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from nodeflow.document.model.records import Change
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.session import Session
+from nodeflow.free_memory import give_back
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.changed_variable import change_variable
@@ -49,6 +51,9 @@ from nodeflow.train.loop import held
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
+
+GIVE_BACK_SECONDS = 1.0
+"""Giving freed memory back takes some milliseconds."""
 
 
 class TrainingRequests:
@@ -85,6 +90,7 @@ class TrainingRequests:
     _revision: int
     _followed: tuple[str, ...] | None
     _measure: str
+    _gave_back = 0.0
 
     def _current(self) -> Evaluator:
         """The evaluator of the document as it is."""
@@ -199,6 +205,7 @@ class TrainingRequests:
             self._report(event)
             if isinstance(event, Epoch):
                 self._epochs_done = event.epoch
+                self._give_back()
             elif isinstance(event, Resumed):
                 self._epochs_done, last = event.epoch - 1, event.step
             elif isinstance(event, (Hit, VariableChanged)):
@@ -213,6 +220,12 @@ class TrainingRequests:
                         self._show_progress(last)
                 self._show_views(last)
         raise AssertionError("a training ends with Done")
+
+    def _give_back(self) -> None:
+        """Give back what was freed since the last time, at most every `GIVE_BACK_SECONDS`."""
+        if time.monotonic() - self._gave_back > GIVE_BACK_SECONDS:
+            give_back()
+            self._gave_back = time.monotonic()
 
     def _trained_values(self) -> Mapping[str, np.ndarray]:
         """The variables of the training as it is."""

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.atomic_write import kind_of, write_atomically
+from nodeflow.atomic_write import kind_of, replacing
 from nodeflow.data.array_files import opened_npz
 from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
 from nodeflow.file_reading import damaged_as, opened, read_bytes, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
+from nodeflow.train.saving.tensor_file import write_tensors
 
 Id = tuple[str, str]
 """What identifies a variable in its document: (id, stream)."""
@@ -115,17 +116,15 @@ def write_arrays(
     Raises:
         FileProblem: the file cannot be written.
     """
-    from safetensors.numpy import save
-
     metadata = None if metadata is None else dict(metadata)
     arrays = {name: np.asarray(value, order="C") for name, value in named.items()}
     pairs = sorted(name for name, array in arrays.items() if array.dtype.kind == "c")
     if pairs:
         metadata = {**(metadata or {}), PAIRS: json.dumps(pairs)}
         arrays.update((name, _as_pairs(arrays[name])) for name in pairs)
-    data = save(arrays, metadata)
     try:
-        write_atomically(path, data)
+        with replacing(path) as file:
+            write_tensors(file, arrays, metadata)
     except OSError as error:
         raise FileProblem(f"cannot write {path}: {error.strerror}") from None
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtGui import QImage, QPainter, QPixmap
 
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
 from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardData
@@ -36,6 +36,13 @@ Key = tuple[CardData, str, int, float]
 def margin_pixels(pixels_per_unit: float) -> int:
     """Whole device pixels around a card in the atlas, so that its corner is on a pixel."""
     return math.ceil(MARGIN * pixels_per_unit)
+
+
+def _blank_pixmap() -> QPixmap:
+    """A page with transparency. Nothing is written to it, so the system gives it memory only where
+    cards are painted, which clears their place first: most graphs use a small part of a page."""
+    image = QImage(PAGE, PAGE, QImage.Format.Format_ARGB32_Premultiplied)
+    return QPixmap.fromImage(image, Qt.ImageConversionFlag.NoFormatConversion)
 
 
 @dataclass
@@ -196,8 +203,7 @@ class CardAtlas:
                 return self._pages[-1], place
         if len(self._pages) >= MAX_PAGES:
             self._drop(min(self._pages, key=lambda page: page.used))
-        page = Page(QPixmap(PAGE, PAGE))
-        page.pixmap.fill(Qt.GlobalColor.transparent)
+        page = Page(_blank_pixmap())
         self._pages.append(page)
         place = page.place(width, height)
         assert place is not None

@@ -1,0 +1,60 @@
+"""Writing files of safetensors one array after another.
+
+The library makes the whole file in memory first, and copies it once more; for the copies that a run
+keeps of a training that is as much as the training itself takes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from nodeflow.errors import FileProblem
+from nodeflow.graph.types import dtype_name
+
+CODES = {
+    "uint64": "U64", "int64": "I64", "float64": "F64", "float32": "F32", "uint32": "U32",
+    "int32": "I32", "bfloat16": "BF16", "float16": "F16", "uint16": "U16", "int16": "I16",
+    "int8": "I8", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+"""dtype -> what the format calls it, in the order of their arrays in a file: larger ones first, so
+that each is aligned."""
+
+
+def write_tensors(
+    file: IO[Any], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None
+) -> None:
+    """Write contiguous arrays by name, and words beside them, as `safetensors.numpy.save` does.
+
+    Raises:
+        FileProblem: an array has a dtype that the format has not.
+        OSError: the file cannot be written.
+    """
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    codes = {name: _code(name, array) for name, array in arrays.items()}
+    ranks = {code: rank for rank, code in enumerate(CODES.values())}
+    order = sorted(arrays, key=lambda name: (ranks[codes[name]], name.encode()))
+    end = 0
+    for name in order:
+        start, end = end, end + arrays[name].nbytes
+        shape = list(arrays[name].shape)
+        header[name] = {"dtype": codes[name], "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.ljust(8 * math.ceil(len(text) / 8))
+    file.write(struct.pack("<Q", len(text)) + text)
+    for name in order:
+        array = arrays[name]
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        file.write(little.reshape(-1).view(np.uint8).data)
+
+
+def _code(name: str, array: np.ndarray) -> str:
+    code = CODES.get(dtype_name(array.dtype))
+    if code is None:
+        raise FileProblem(f"{name} is {array.dtype}, which files of safetensors do not hold")
+    return code

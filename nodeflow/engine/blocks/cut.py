@@ -149,7 +149,7 @@ class _Cutter:
         pure = not (node.op.stateful or node.op.counted or node.op.random or is_assign(node))
         if pure and self._follow_from_sizes(step):
             return
-        if not once and self._treats_rows(step):
+        if not once and index not in self.flow.joins and self._treats_rows(step):
             self.in_cells.update(step.outputs)
             self._after[node] = level + 1
         elif not once and (kind := self._join(index, step)):

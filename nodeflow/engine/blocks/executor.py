@@ -40,9 +40,10 @@ def in_blocks(
     in blocks, and so do all other runs that are more than one cell.
     """
     limited = context.memory is not None
-    if updating and not limited:
+    is_step = any(node.attrs["update"] for node in schedule.assigns)
+    if is_step and not limited:
         return None
-    whole = grid.CELL_BYTES if limited and not updating else grid.WHOLE_BYTES
+    whole = grid.CELL_BYTES if limited and not is_step else grid.WHOLE_BYTES
     if size_of(types) <= whole:
         return None
     found = cut(schedule, types, whole)

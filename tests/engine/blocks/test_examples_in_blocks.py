@@ -14,7 +14,7 @@ from nodeflow.resources import example
 
 EXAMPLES = (
     "mnist", "mnist_adam", "mnist_cnn", "mnist_cnn_layers", "mnist_layers", "autoencoder", "lstm",
-    "spirals", "regression",
+    "spirals", "regression", "word2vec",
 )  # fmt: skip
 ROWS = 96
 
@@ -41,3 +41,29 @@ def test_values_of_an_example(name, monkeypatch) -> None:
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_step_of_an_example(name, monkeypatch) -> None:
+    """Under a limit the step is cut; without one it is not."""
+    task = Task(flow.loads(example(f"{name}.flow").read_text()))
+    training = task.training()
+    graph = training.loss.node.graph
+    columns = {t: b.dataset.split("train")[b.column] for t, b in training.bindings.items()}
+    used = training.used_bindings([training.optimizer, training.loss.node])
+    rows = min(ROWS, *(len(column) for column in columns.values()))
+    feeds = {t: columns[t].rows(slice(0, rows)) for t in used}
+    monkeypatch.setattr(grid, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(grid, "CELL_BYTES", 20_000)
+    found, cut = [], []
+    for memory in (None, 10**9):
+        with Session(graph, tier="reference", seed=1, memory=memory) as session:
+            session.initialize()
+            _, loss = session.run([training.optimizer, training.loss], {**training.feeds, **feeds})
+            cut.append(isinstance(session._last, BlockedExecutor))
+            found.append((loss, {n: np.array(session.variables[n]) for n in session.variables}))
+    assert cut == [False, True]
+    (loss, variables), (other, others) = found
+    np.testing.assert_allclose(loss, other, rtol=2e-5)
+    for variable, value in variables.items():
+        np.testing.assert_allclose(value, others[variable], rtol=5e-3, atol=5e-4, err_msg=variable)

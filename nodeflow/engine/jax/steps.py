@@ -67,6 +67,7 @@ class JaxSteps:
         with settings():
             self._rows = self._source()
         self._places: list[tuple[str, str]] = []
+        self._is_warm = False
         self._piece = self._jitted()
 
     def feed(self, slot: int, array: np.ndarray) -> None:
@@ -87,6 +88,7 @@ class JaxSteps:
         with settings():
             arguments = self._arguments(first_step, count, epoch_first, order)
             variables, done, recorded, failed = self._piece(*arguments)
+            self._is_warm = True
             made = int(done)  # raises what went wrong, before anything is stored
             for variable, array in zip(self._written, variables, strict=True):
                 self.context.variables.place(variable, self._kept(array))
@@ -96,6 +98,12 @@ class JaxSteps:
             step = first_step + self.steps_done
             self._explain(step, epoch_first, order, np.asarray(failed))
         return recorded
+
+    def warm(self) -> None:
+        """Compile, without making a step; the variables have their values."""
+        if not self._is_warm:
+            rows = min((len(c) for c in self.columns.values()), default=0)
+            self.run(0, 0, 0, np.zeros(rows, np.int64))
 
     def text(self, step: int) -> str:
         """What JAX is given to compile, as text."""
@@ -266,9 +274,17 @@ class LoadedSteps:
         self.result: JaxSteps | None = None
         self._make = make
 
+    def begin(self) -> None:
+        """Nothing to do: what JAX compiles stays in the session that it is compiled for."""
+
+    def planned(self) -> None:
+        """There is no plan of kernels."""
+
     def poll(self) -> JaxSteps:
-        """The loop."""
-        return self.complete()
+        """The loop, compiled."""
+        steps = self.complete()
+        steps.warm()
+        return steps
 
     def complete(self) -> JaxSteps:
         """The loop; JAX compiles it when it first runs."""

@@ -12,12 +12,15 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
+from nodeflow.errors import RunError
 from nodeflow.resources import example
 from nodeflow.train.control import Control
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Hit, NumberChanged, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
+from nodeflow.train.stepping.steppers import order_of
 
 pytest.importorskip("jax")
 
@@ -69,6 +72,35 @@ def test_a_breakpoint_stops_at_its_step():
     (hit,) = (e for e in seen if isinstance(e, Hit))
     losses = [float(x) for e in seen if isinstance(e, Steps) for x in e.losses]
     assert losses[hit.step - 1] < 0.6 <= min(losses[: hit.step - 1])
+
+
+def test_an_edit_is_compiled_before_it_takes_effect():
+    import jax
+
+    task, session = spirals()
+    training = task.training()
+    before = {name: value.copy() for name, value in session.variables.items()}
+    variant = Variant(session, training)
+    assert variant.is_ready()
+    for name, value in before.items():
+        assert np.array_equal(session.variables[name], value), name
+    compiled: list[str] = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, *_, **__: compiled.append(name) if "backend_compile" in name else None
+    )
+    stepper = variant.prepared()
+    stepper.start_epoch(order_of(training, training.rows(training.bindings, "train"), 1))
+    assert stepper.run(5)[0] == 5
+    assert compiled == []
+
+
+def test_who_asks_for_plans_of_kernels_is_answered():
+    task, session = spirals()
+    stepper = Variant(session, task.training()).prepared()
+    stepper.compile_soon()
+    with pytest.raises(RunError, match="memory"):
+        stepper.needs()
+    assert stepper.order()
 
 
 def test_another_learning_rate_compiles_nothing():

@@ -12,7 +12,7 @@ import numpy as np
 from nodeflow.atomic_write import replacing, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import plural, show_notices
+from nodeflow.cli.output import plural, say_needs, show_notices
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.predictions import Batch, Predictions
@@ -41,6 +41,9 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
             "Use --weights with what nodeflow train --save-weights wrote."
         )
     with open_session(task, arguments, environment) as session:
+        limit: int | None = arguments.memory
+        if limit is not None and (needs := predictions.needs(session)) is not None:
+            say_needs(needs, limit, environment)
         write_predictions(predictions, session, output, environment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from nodeflow.resources import example
@@ -15,6 +16,17 @@ def test_what_a_run_takes_is_said_before_it_runs(nodeflow):
     assert "memory" not in plain.err
     assert "nodeflow: memory: " in limited.err and "the limit is 4 MB" in limited.err
     assert limited.json == plain.json
+
+
+def test_predictions_within_a_limit(nodeflow, tmp_path):
+    found = []
+    for limit in ((), ("--memory", "3MB")):
+        out = tmp_path / f"{len(limit)}.npy"
+        result = nodeflow("run", MNIST, "--fetch", "logits", "-o", out, "--seed", "1", *limit)
+        assert result.code == 0, result.err
+        found.append(np.load(out))
+    assert "nodeflow: memory: " in result.err
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("tier", ["reference", "compiled"])

@@ -19,6 +19,7 @@ from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_
 from nodeflow.document.build.class_scores import made_by
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, FetchError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
@@ -171,21 +172,31 @@ class Predictions:
         Raises:
             RunError: the graph fails on these rows.
         """
-        columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
         numbers = self.dataset.rows.get("all")
-        size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
         fetches = list(self.fetches.values())
-        given = self.task.feeds(fetches, "all", rows=1)
-        others = {t: v for t, v in given.items() if t not in columns}
         self.damage.clear()
+        for which, feeds in self._feeds():
+            values = session.run(fetches, feeds)
+            found = which if numbers is None else np.asarray(numbers)[which]
+            yield Batch(found, dict(zip(self.fetches, values, strict=True)))
+
+    def needs(self, session: Session) -> Needs | None:
+        """What memory a batch takes; None where no row can be read."""
+        for _, feeds in self._feeds():
+            return session.needs(list(self.fetches.values()), feeds)
+        return None
+
+    def _feeds(self) -> Iterator[tuple[np.ndarray, dict[Tensor, np.ndarray]]]:
+        """The rows of each batch that can be read, and all that is fed."""
+        columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
+        size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
+        given = self.task.feeds(list(self.fetches.values()), "all", rows=1)
+        others = {t: v for t, v in given.items() if t not in columns}
         for start in range(0, self.count, size):
             which = np.arange(start, min(start + size, self.count))
             which, rows = self._gathered(columns, which)
-            if not len(which):
-                continue
-            values = session.run(fetches, {**others, **rows})
-            found = which if numbers is None else np.asarray(numbers)[which]
-            yield Batch(found, dict(zip(self.fetches, values, strict=True)))
+            if len(which):
+                yield which, {**others, **rows}
 
     def _gathered(
         self, columns: Mapping[Tensor, Column], which: np.ndarray

@@ -124,7 +124,7 @@ def bits(g: nf.Graph, wanted: nf.Tensor, threads: Sequence[int] = (1,)) -> list[
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize(("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70)])
+@pytest.mark.parametrize(("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70), (7, 2500)])
 def test_a_few_rows_are_added_up_in_order(copying, k, n, transposed, dtype) -> None:
     for m in (1, 2, 3, matmul_few.ROWS):
         g, product = few(m, k, n, dtype, transposed)

@@ -169,7 +169,7 @@ class ProductKernel(Kernel[Product]):
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(types[0], types[2], lowering.transpose_x)
         if is_few(m, n, dtype, lowering.transpose_y):
-            source, estimate = few_source(dtype), product_ns(m, n, k, dtype)
+            source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)

@@ -2,11 +2,12 @@
 
     python benchmarks/processes.py [--steps 20] [--transformer] > docs/scaling.md
 
-A step of N processes takes C + R: C is what one process takes for its rows, R an all-reduce of S
-bytes over a ring, 2 (N - 1) / N * S / bandwidth + 2 (N - 1) * latency. C and S are measured here,
-with the processes on a core each; bandwidth and latency of this machine, too, from all-reduces of
-different sizes, so that the formula can be compared with steps of 2 and 4 processes. For a cluster
-they are assumed. Processes that have no core of their own share one, so C counts several times.
+A step of N processes takes C + R: C is what one process takes for its rows, R all-reduces of S
+bytes in M messages over a ring, 2 (N - 1) / N * S / bandwidth + M * 2 (N - 1) * latency. C, S and
+M are measured here, with the processes on a core each; bandwidth and latency of this machine,
+too, from all-reduces of different sizes, so that the formula can be compared with steps of 2 and
+4 processes. For a cluster they are assumed. Processes that have no core of their own share one,
+so C counts several times.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import socket
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -102,6 +105,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     import nodeflow as nf
     from nodeflow.engine.columns import Column
     from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
+    from nodeflow.engine.jax.settings import settings
     from nodeflow.graph.types import numpy_dtype
 
     peers = Peers(1, 0) if number == 1 else connect(Place(job["address"], number, index))
@@ -125,6 +129,10 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         flow, types = steps.flow, steps.types
         joined = [s for i in flow.joins for s in steps.schedule.steps[i].outputs]
         reduced = sum((types[s].size or 0) * numpy_dtype(types[s].dtype).itemsize for s in joined)
+        with settings():
+            lowered = steps._piece.lower(*steps._arguments(stepper.step, 1, stepper.step, order))
+            text = lowered.compile().as_text()
+        messages = len(re.findall(r" all-reduce(?:-start)?\(", text))
         spent = {}
         for size in SIZES if number > 1 else ():
             array, times = np.zeros(size // 4, np.float32), []
@@ -135,8 +143,15 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
             spent[size] = min(times[1:])
     if number > 1:
         disconnect()
-    return {"step": min(taken[1:]), "spread": statistics.median(taken[1:]), "bytes": reduced,
-            "parameters": parameters, "rows": share, "reduces": spent}  # fmt: skip
+    return {
+        "step": min(taken[1:]),
+        "spread": statistics.median(taken[1:]),
+        "bytes": reduced,
+        "messages": messages,
+        "parameters": parameters,
+        "rows": share,
+        "reduces": spent,
+    }
 
 
 # ---- all of them --------------------------------------------------------------------------------
@@ -157,9 +172,10 @@ def together(model: str, number: int, steps: int, pieces: int) -> dict[str, Any]
     return json.loads(said[0].splitlines()[-1])
 
 
-def ring(number: int, size: float, bandwidth: float, latency: float) -> float:
-    """Seconds of an all-reduce."""
-    return 2 * (number - 1) / number * size / bandwidth + 2 * (number - 1) * latency
+def ring(number: int, of: Mapping[str, Any], bandwidth: float, latency: float) -> float:
+    """Seconds of the all-reduces of a step."""
+    moved = 2 * (number - 1) / number * of["bytes"] / bandwidth
+    return moved + of["messages"] * 2 * (number - 1) * latency
 
 
 def fitted(reduces: Mapping[str, float], number: int) -> tuple[float, float]:
@@ -169,17 +185,22 @@ def fitted(reduces: Mapping[str, float], number: int) -> tuple[float, float]:
     return 2 * (number - 1) / number / slope, max(start, 0.0) / (2 * (number - 1))
 
 
-def report(found: Mapping[str, Mapping[int, Any]], cores: int) -> str:
+def ms(seconds: float) -> str:
+    """Milliseconds, with three digits."""
+    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+
+
+def report(found: Mapping[str, Mapping[int, Any]], cores: int, note: str) -> str:
     """The page."""
     lines = [HEAD.format(cores=cores, latency=LATENCY * 1e6)]
-    lines += ["| model | parameters | rows | one process, ms a step | all-reduced, MB |",
-              "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines += ["| model | parameters | rows | one process, ms a step | all-reduced, MB | messages |",
+              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, of in found.items():
-        one = of[1]
+        one, many = of[1], of[max(of)]["messages"]
         lines.append(f"| {name} | {one['parameters'] / 1e6:.3g} M | {one['rows']} | "
-                     f"{one['step'] * 1e3:.3g} | {one['bytes'] / 1e6:.3g} |")  # fmt: skip
+                     f"{ms(one['step'])} | {one['bytes'] / 1e6:.3g} | {many} |")  # fmt: skip
     lines += ["", CHECK.format(cores=cores),
-              "| model | processes | measured, ms | calculated, ms | ratio | rows per second, "
+              "| model | processes | measured, ms | calculated, ms | ratio | rows per second "
               "beside one process |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, of in found.items():
         for number, other in of.items():
@@ -187,10 +208,11 @@ def report(found: Mapping[str, Mapping[int, Any]], cores: int) -> str:
                 continue
             bandwidth, latency = fitted(other["reduces"], number)
             crowd = -(-number // cores)
-            guess = crowd * of[1]["step"] + ring(number, other["bytes"], bandwidth, latency)
+            guess = crowd * of[1]["step"] + ring(number, other, bandwidth, latency)
             gain = number * of[1]["step"] / other["step"]
-            lines.append(f"| {name} | {number} | {other['step'] * 1e3:.3g} | {guess * 1e3:.3g} | "
+            lines.append(f"| {name} | {number} | {ms(other['step'])} | {ms(guess)} | "
                          f"{other['step'] / guess:.2f} | {gain:.2f} |")  # fmt: skip
+    lines += ["", *textwrap.wrap(note, 98)] if note else []
     columns = " | ".join(f"{n} processes" for n in FAR)
     lines += [
         "",
@@ -199,11 +221,11 @@ def report(found: Mapping[str, Mapping[int, Any]], cores: int) -> str:
         "| --- | --- |" + " --- |" * len(FAR),
     ]
     for name, of in found.items():
-        one = of[1]
+        one, many = of[1], of[max(of)]["messages"]
         for network, bandwidth in NETWORKS.items():
             cells = []
             for number in FAR:
-                whole = one["step"] + ring(number, one["bytes"], bandwidth, LATENCY)
+                whole = one["step"] + ring(number, {**one, "messages": many}, bandwidth, LATENCY)
                 cells.append(f"{1 / whole:.3g} ({one['step'] / whole:.0%})")
             lines.append(f"| {name} | {network} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", TAIL])
@@ -216,9 +238,9 @@ processes on one machine of {cores} cores, and calculates from them what more pr
 of the same trainings. Nothing beyond 4 processes was run, and nothing on a GPU.
 
 Each process has the same number of rows whatever their number, so a batch grows with it. A step
-of N processes takes as long as one process needs for its rows, and then an all-reduce of S bytes
-over a ring: 2 (N − 1) / N · S / bandwidth + 2 (N − 1) · latency. The all-reduce does not overlap
-with the computation here.
+of N processes takes as long as one process needs for its rows, and then to all-reduce S bytes
+in M messages over a ring: 2 (N − 1) / N · S / bandwidth + M · 2 (N − 1) · latency. The all-reduce
+does not overlap with the computation here.
 
 ## What was measured
 
@@ -228,19 +250,20 @@ each step.
 CHECK = """## Compared with two and four processes
 
 Bandwidth and latency come from all-reduces of 64 bytes to 4 MB by the same processes over the
-loopback interface. {cores} cores: four processes share them, so the computation counts twice.
+loopback interface. {cores} cores: four processes share them, so the computation counts twice. The
+last column compares rows per second with those of one process on one core.
 """
 FURTHER = """## 8, 64 and 512 processes
 
 Steps per second, and in brackets the efficiency: the share of a step that is computation. Each
 process is on a host of its own; a message takes 30 µs between two of them.
 """
-TAIL = """A small network like that of MNIST gains nothing from many hosts: its step is shorter
-than the messages. The latency of a ring grows with the number of processes, which is why 512 of
-them lose even where the bandwidth is ample; libraries for clusters use trees there. What helps is
-more rows for each process: twice the rows, half the share of communication. On a GPU the
-computation is ten to a hundred times shorter and the messages are not, so efficiencies there are
-lower than these on the same network."""
+TAIL = """A network as small as that for MNIST gains nothing from other hosts: its step is shorter
+than the messages. The latency of a ring grows with the number of processes, so 512 of them lose
+even where the bandwidth is ample; libraries for clusters use trees there. More rows for each
+process help: twice the rows, half the share of communication. On a GPU the computation is ten to
+a hundred times shorter and the messages are not, so efficiencies there are lower than these on
+the same network."""
 
 
 def main() -> None:
@@ -249,18 +272,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="steps of a measured piece")
     parser.add_argument("--pieces", type=int, default=REPEATS, help="pieces; the best counts")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--note", default="", help="what to say of the circumstances")
+    shown = "write the page of what was measured before, and printed as JSON"
+    parser.add_argument("--results", nargs="+", type=Path, default=[], metavar="FILE", help=shown)
     arguments = parser.parse_args()
     if arguments.job:
         print(json.dumps(measure(arguments.job)))
         return
     found: dict[str, dict[int, Any]] = {}
-    for model in arguments.models:
+    for line in (line for file in arguments.results for line in file.read_text().splitlines()):
+        for model, of in json.loads(line).items():
+            found[model] = {int(number): measured for number, measured in of.items()}
+    for model in () if found else arguments.models:
         large = model == "transformer"
         steps, pieces = (1, 3) if large else (arguments.steps, arguments.pieces)
         numbers: Sequence[int] = NUMBERS[:2] if large else NUMBERS
         found[model] = {n: together(model, n, steps, pieces) for n in numbers}
-        print(model, json.dumps(found[model]), file=sys.stderr)
-    print(report(found, len(os.sched_getaffinity(0))))
+        print(json.dumps({model: found[model]}), file=sys.stderr, flush=True)
+    print(report(found, len(os.sched_getaffinity(0)), arguments.note))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def evaluate(
     rows = training.rows(bindings, split)
     peers = session.peers if rows is not None else None
     parts: dict[int, Part] = {}
+    runs = session.runs
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
+        session.runs = runs + number  # random ops draw by it, whoever runs the batch
         values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
         sums = tuple(np.asarray(values[t], np.float64) * share for t in averaged)
         states = tuple(
@@ -58,6 +60,7 @@ def evaluate(
         parts[number] = (sums, *states)
     if peers is not None:
         parts = gathered(peers, parts)
+    session.runs = runs + len(parts)
     ordered = [parts[number] for number in sorted(parts)]
     totals = {t: sum((p[0][i] for p in ordered), np.zeros(())) for i, t in enumerate(averaged)}
     known = {m.outputs[0]: _result(m, [p[1 + i] for p in ordered]) for i, m in enumerate(metrics)}

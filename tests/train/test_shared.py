@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.chunker import WholeChunks
+from nodeflow.engine.columns import Column
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.shared_control import SharedControl
 from nodeflow.train.shared_parts import gathered
+from nodeflow.train.training import Binding, Training
 from tests.train.test_evaluate import ROWS, Model
 
 
@@ -67,6 +70,7 @@ def test_processes_share_the_batches_and_all_have_the_metrics_of_the_whole(numbe
     size = min(batch_size, -(-ROWS // number))
     alone = model.measure(tensors, size)
     fed: list[int] = []
+    runs: set[int] = set()
 
     def measure(peers):
         with nf.Session(model.graph, tier="reference") as session:
@@ -79,12 +83,38 @@ def test_processes_share_the_batches_and_all_have_the_metrics_of_the_whole(numbe
                 return run(fetches, feeds)
 
             session.run = counted
-            return evaluate(session, model.training, tensors, "test", batch_size)
+            found = evaluate(session, model.training, tensors, "test", batch_size)
+            runs.add(session.runs)
+            return found
 
     for values in Together(number).run(measure):
         for value, expected in zip(values, alone, strict=True):
             np.testing.assert_array_equal(value, expected)
     assert sum(fed) == ROWS, "every row is computed once"
+    assert len(runs) == 1, "what is drawn next is the same in all"
+
+
+def test_what_is_drawn_while_measuring_does_not_depend_on_who_measures():
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        noisy = nf.reduce_mean(x + nf.random_normal([1, 3]), name="noisy")
+        weight = nf.variable(1.0)
+        loss = nf.reduce_mean(nf.square(x * weight))
+        train = nf.gradient_descent(loss)
+    rows = Column(np.zeros((60, 3), "float32"))
+    data = DataSplits("data", "memory", {"test": {"x": rows}})
+    training = Training(train, loss, bindings={x: Binding(data, "x")})
+
+    def measure(peers=None):
+        with nf.Session(graph, tier="reference", seed=2) as session:
+            session.initialize()
+            session.peers = peers
+            return [evaluate(session, training, [noisy], "test", 10)[0] for _ in range(2)]
+
+    alone = measure()
+    assert alone[0] != alone[1]
+    for found in Together(3).run(measure):
+        assert found == alone
 
 
 def test_parts_of_all_processes_come_together():

@@ -32,6 +32,7 @@ from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.inplace import flush_updates, plan_row_updates
 from nodeflow.engine.plan.lower import copy_fetched_variables
+from nodeflow.engine.plan.transpositions import undo_transpositions
 from nodeflow.engine.schedule import stabilise as logarithms
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import UnknownName, suggest
@@ -328,6 +329,17 @@ def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -
         attrs = repr(lowering.attrs) if lowering.attrs else ""
         return lowering.expression, lowering.names, attrs, inputs, outputs
     return repr(lowering), inputs, outputs
+
+
+@rewrite("transpositions", exact=True, after=("share",))
+def transpositions(draft: Draft) -> None:
+    """transpose(f(transpose(x))) = f(x), where the one undoes the other and f is elementwise
+
+    Networks with channels first turn images before and after each convolution and pooling, whose
+    kernels have the channels last. The formulas between them compute in that order instead.
+    """
+    for name in undo_transpositions(draft.actions, draft.apart):
+        draft.note("transpositions", f"{name} stays in the order of its kernel")
 
 
 @rewrite("flush", exact=False, after=("copy_fetched",))

@@ -13,6 +13,7 @@ import nodeflow as nf
 from nodeflow.engine.jax.refused import REFUSED
 from nodeflow.engine.jax.registry import rule_of_lowering, rule_of_op
 from nodeflow.engine.jax.rules.on_host import ON_HOST
+from nodeflow.errors import RunError
 from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops import lowering
@@ -228,3 +229,23 @@ def test_convolutions_are_the_same_in_the_way_of_gpus(op_id, monkeypatch):
     samples = [s for s in op.samples() if s.smooth]
     for sample, found in zip(samples, on_jax(op, samples), strict=True):
         compare(op, sample, found, by_reference(op, sample))
+
+
+def test_a_block_may_begin_where_a_run_finds_out():
+    """And its gradient goes back there; the sizes are known."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float64", [3, 4], name="x")
+        row = nf.placeholder("int32", [], name="row")
+        part = nf.slice(x, nf.stack([row * 1, 1]), [2, 2], name="part")
+        slope = nf.gradients(nf.reduce_sum(nf.square(part)), x)[0]
+    feeds = {x: X, row: 1}
+    found = []
+    for options in ({"backend": "jax"}, {"tier": "reference"}):
+        with nf.Session(g, **options) as session:
+            found.append(session.run([part, slope], feeds))
+            with pytest.raises(RunError, match="part") as caught:
+                session.run(part, {x: X, row: 2})
+            assert caught.value.node == "part"
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(found[0][0], X[1:3, 1:3])

@@ -307,3 +307,18 @@ def test_the_folder_is_untouched_where_something_cannot_be_written(tmp_path: Pat
     before = sorted(tmp_path.iterdir())
     code = main(["export", "g.flow", "--to", "onnx"], Environment(folder=tmp_path))
     assert code == 1 and sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("pads", [1, [2, 1], [[0, 1], [2, 0]]])
+def test_a_border_in_each_of_its_forms(pads):
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [1, 2, 5, 6], name="x")
+        kernel = nf.constant(np.ones((3, 2, 3, 3), "f4"), name="kernel")
+        attrs = {"pads": pads, "layout": "NCHW", "filter_layout": "OIHW"}
+        nf.functions.conv2d(x, kernel, name="answer", **attrs)
+    model = model_of(graph, {"answer": graph.tensor("answer")}, {})
+    fed = {"x": np.arange(60, dtype="f4").reshape(1, 2, 5, 6)}
+    with nf.Session(graph, tier="reference") as session:
+        wanted = session.run("answer", fed)
+    (found,) = ReferenceEvaluator(model).run(None, fed)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)

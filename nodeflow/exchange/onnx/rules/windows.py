@@ -7,6 +7,7 @@ from typing import Any
 
 from nodeflow.exchange.onnx.emit import Emitter, NotInOnnx, rule
 from nodeflow.graph.graph import Node
+from nodeflow.ops.sliding_windows import explicit_pads
 
 
 def first(rank: int) -> list[int]:
@@ -40,8 +41,7 @@ def geometry(node: Node, window: list[int]) -> dict[str, Any]:
     steps = for_all(attrs["dilations"], count)
     found: dict[str, Any] = {"strides": strides, "dilations": steps}
     if attrs["pads"] is not None:
-        pairs = [list(map(int, pair)) for pair in attrs["pads"]]
-        pairs = pairs * (count if len(pairs) == 1 else 1)
+        pairs = [list(pair) for pair in explicit_pads(attrs["pads"], count)]
     elif attrs["padding"] == "valid":
         pairs = [[0, 0]] * count
     else:

@@ -28,6 +28,7 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
+from nodeflow.engine.warm_up import begin_to_compile
 from nodeflow.errors import NonFiniteError, OutOfBoundsError
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
@@ -74,6 +75,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     if place is None and (places := asked_for(arguments)):
         checkpoints = arguments.checkpoint or arguments.resume
         return supervise(places, arguments.words, environment, checkpoints)
+    if arguments.tier != "reference" and arguments.backend == "numba":
+        begin_to_compile()
     task = load_task(arguments, environment)
     training = task.training()
     _check_monitor(arguments, task.build.settings)

@@ -1,4 +1,4 @@
-"""Loads ahead of time what the first compiled run needs."""
+"""Loads or compiles ahead of time what the first compiled run needs."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def warm_up() -> None:
     for source in sources:
         cache.load_kernel(source)
     blas.tiling_pays()
+
+
+def begin_to_compile() -> None:
+    """Where no kernel was ever compiled, start the process that compiles at once: it is ready
+    when the graph is."""
+    if cache.is_empty():
+        background().submit(base_sources())

@@ -28,7 +28,7 @@ from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
-from nodeflow.engine.warm_up import warm_up
+from nodeflow.engine.warm_up import begin_to_compile, warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.free_memory import give_back
@@ -215,6 +215,7 @@ class Engine(TrainingRequests):
 
     def work(self) -> None:
         """Handle requests until Shutdown."""
+        self._attempt(begin_to_compile, "WarmUp")
         while not isinstance(request := self._next_request(), p.Shutdown):
             with activity.ending():
                 self._handle(request)

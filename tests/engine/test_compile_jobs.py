@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from nodeflow.engine import warm_up
 from nodeflow.engine.compiler import background, cache
 from nodeflow.engine.compiler.background import BackgroundCompiler
 from nodeflow.engine.compiler.jobs import Answer, Jobs
+from nodeflow.engine.kernels.base_kernels import base_sources
 
 
 def taken(jobs: Jobs) -> list[str]:
@@ -163,12 +165,30 @@ def test_waiting_lets_the_worker_compile_if_there_is_one(
     asked = []
     monkeypatch.setattr(compiler, "submit", lambda sources: asked.append(sources) or _Done())
     monkeypatch.setattr(background, "WORTH_A_PROCESS", 3)
+    monkeypatch.setitem(sys.modules, "numba", sys)  # the compiler is here already
     compiler.compile_all([kernel(100), kernel(101)])
     assert not asked, "a few are compiled here"
     compiler.compile_all([kernel(100), kernel(101), kernel(102), kernel(100)])
     assert asked == [[kernel(100), kernel(101), kernel(102)]]
+    monkeypatch.delitem(sys.modules, "numba")
+    compiler.compile_all([kernel(100), kernel(101)])
+    assert asked[1:] == [[kernel(100), kernel(101)]], "importing it here takes as long"
 
 
 class _Done:
     def wait(self) -> bool:
         return threading.Event().is_set()
+
+
+def test_the_worker_is_started_early_where_no_kernel_was_ever_compiled(
+    compiler: BackgroundCompiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_up, "background", lambda: compiler)
+    assert cache.is_empty()
+    warm_up.begin_to_compile()
+    assert compiler.is_running
+    wait_for(lambda: compiler.all_cached(base_sources()))
+    compiler.close()
+    assert not cache.is_empty()
+    warm_up.begin_to_compile()
+    assert not compiler.is_running

@@ -20,7 +20,7 @@ from nodeflow.engine.compiler import cache
 
 WORTH_A_PROCESS = 8
 """Missing kernels from which a process that compiles is worth starting, where this one waits for
-them: there several processes compile at a time."""
+them and has the compiler already: there several processes compile at a time."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class BackgroundCompiler:
         What fails in the worker is compiled, and fails, when it is loaded.
         """
         wanted = [s for s in dict.fromkeys(sources) if not cache.is_cached(s)]
-        few = len(wanted) < (1 if self.is_running else WORTH_A_PROCESS)
+        least = 1 if self.is_running else WORTH_A_PROCESS if "numba" in sys.modules else 2
+        few = len(wanted) < least
         if not few and cache.cache_folder() is not None:
             self.submit(wanted).wait()
 

@@ -117,6 +117,12 @@ def is_cached(source: str) -> bool:
     return folder is not None and _read(folder / (key + _SUFFIX)) is not None
 
 
+def is_empty() -> bool:
+    """Whether there is a folder for kernels, and none in it."""
+    folder = cache_folder()
+    return folder is not None and next(folder.glob("*" + _SUFFIX), None) is None
+
+
 def compile_to_cache(source: str) -> bool:
     """Compile a kernel if the disk cache lacks it, without loading it; returns whether it did.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import accumulate
@@ -85,16 +86,15 @@ class ElementwiseKernel(Kernel[Elementwise]):
         """One launch for all formulas."""
         if work.alone and work.tiling is not None:
             return [_cut(work.alone[0], work.tiling, work.task_rows)]
-        cluster, sizes, pointers = describe_cluster(work)
+        source, sizes, estimate, pointers = _described(work)
         total = math.prod(sizes)
-        estimate = total * _cost(cluster)
         if work.tiling is None:
             tasks, size = _vectors(total, estimate)
         else:
             tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
         args = (*sizes, size, *pointers)
         split = Split(total, size, work.task_rows)
-        return [KernelLaunch(_source(cluster), args, tasks, estimate, work.group, split=split)]
+        return [KernelLaunch(source, args, tasks, estimate, work.group, split=split)]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
         """The text with the name of its node beside each statement."""
@@ -138,6 +138,66 @@ class ElementwiseKernel(Kernel[Elementwise]):
         }
         shapes = {actions.types[slot].shape for slot in slots}
         return shapes == {group.shape} and actions.views.keys().isdisjoint(slots)
+
+
+def _described(work: GroupToLaunch) -> tuple[str, Sequence[int], float, Sequence[Arg]]:
+    """Text, sizes, estimated nanoseconds and further arguments of a group."""
+    group, views = work.group, work.actions.views
+    action = group.actions[0]
+    if len(group.actions) == 1 and not group.pieces and views.keys().isdisjoint(action.inputs):
+        return _described_alone(work, action)
+    cluster, sizes, pointers = describe_cluster(work)
+    return _source(cluster), sizes, math.prod(sizes) * _cost(cluster), pointers
+
+
+def _described_alone(
+    work: GroupToLaunch, action: Action
+) -> tuple[str, Sequence[int], float, Sequence[Arg]]:
+    """The same of one formula; large graphs have many that are alike."""
+    types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
+    assert isinstance(lowering, Elementwise) and work.group.shape is not None
+    uses: dict[tuple, int] = {}
+    operands = [uses.setdefault((storage[s], types[s].shape), len(uses)) for s in action.inputs]
+    inputs = [key[0] for key in uses]
+    out = action.outputs[0]
+    home = work.inplace.get(storage[out])
+    inplace = None if home is None else inputs.index(home)
+    source, sizes, estimate = _formula(
+        lowering.expression,
+        lowering.names,
+        _Frozen(lowering.attrs) if lowering.attrs else _NOTHING,
+        tuple(operands),
+        tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,),
+        tuple([(types[s].dtype, key[1]) for s, key in zip(inputs, uses, strict=True)]),
+        types[out].dtype,
+        work.group.shape,
+        work.group.flush,
+        inplace,
+    )
+    stored = inputs if inplace is not None else [*inputs, storage[out]]
+    return source, sizes, estimate, [Pointer(s) for s in stored]
+
+
+@lru_cache(maxsize=4096)
+def _formula(
+    expression: str,
+    names: tuple[str, ...],
+    attrs: _Frozen,
+    operands: tuple[int, ...],
+    dtypes: tuple[str, ...],
+    inputs: tuple[tuple[str, tuple[int, ...]], ...],
+    dtype: str,
+    shape: tuple[int, ...],
+    flush: bool,
+    inplace: int | None,
+) -> tuple[str, list[int], float]:
+    """Text, sizes and estimated nanoseconds of one formula over inputs of (dtype, shape)."""
+    where = tuple([(False, index) for index in operands])
+    node = _cluster_node(expression, names, attrs, where, dtypes, dtype)
+    sizes, patterns, _ = _collapsed(shape, tuple([s for _, s in inputs]), (None,) * len(inputs))
+    kinds = tuple([(d, p) for (d, _), p in zip(inputs, patterns, strict=True)])
+    cluster = Cluster(len(sizes), kinds, (node,), (Output(0, inplace),), flush)
+    return _source(cluster), sizes, math.prod(sizes) * _cost(cluster)
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:

@@ -197,9 +197,7 @@ class Executor:
         if not is_concrete(self.types):
             return None
         make = partial(make_plan, without=self._context.without, updating=self._updating)
-        return plan_within(
-            self._context.memory, self.schedule, self.types, make, lambda plan: plan.needs()[0]
-        )
+        return plan_within(self._context.memory, self.schedule, self.types, make, lambda plan: plan)
 
     def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

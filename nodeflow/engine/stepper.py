@@ -470,7 +470,9 @@ class Stepper:
         def needs(steps: StepPlan | None) -> int:
             return 0 if steps is None else steps.plan.needs()[0]
 
-        steps = plan_within(limit, self.schedule, self._types, make, needs)
+        steps = plan_within(
+            limit, self.schedule, self._types, make, lambda steps: steps and steps.plan
+        )
         if steps is not None and limit is not None and needs(steps) > limit:
             raise over_limit(needs(steps), limit, steps.plan.needs()[1])
         return steps

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from nodeflow.engine.interpreter import peak_of
+from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.schedule.recompute import recompute
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.types import TensorType
@@ -22,29 +23,51 @@ def plan_within(
     schedule: Schedule,
     types: Sequence[TensorType],
     make: Callable[[Schedule, Sequence[TensorType]], P],
-    needs: Callable[[P], int],
+    plan_of: Callable[[P], Plan | None],
 ) -> P:
-    """What ``make`` makes of a schedule, if it needs no more than the limit; else that of the
-    first, or least demanding, schedule that computes values again."""
+    """What ``make`` makes of a schedule, if its plan needs no more than the limit; else that of the
+    first, or least demanding, schedule that computes values again.
+
+    First steps run as early as they can, as without a limit, then one after the other: that may
+    hold less, and takes longer.
+    """
     found = make(schedule, types)
-    if limit is None or needs(found) <= limit:
+    plan = plan_of(found)
+    if limit is None or plan is None or plan.needs()[0] <= limit:
         return found
-    whole = peak_of(schedule, types)[0]
-    for share in SHARES:
-        if (less := recompute(schedule, types, whole * share)) is None:
+    least = plan.needs()[0]
+    stored, whole = _stored(plan), peak_of(schedule, types)[0]
+    tried = [(least * share, stored) for share in SHARES]
+    for budget, inside in (*tried, *((whole * share, None) for share in SHARES)):
+        if (less := recompute(schedule, types, budget, inside)) is None:
             continue
         other = make(*less)
-        if needs(other) < needs(found):
-            found = other
-        if needs(found) <= limit:
+        needed = plan_of(other)
+        if needed is not None and needed.needs()[0] < least:
+            found, least = other, needed.needs()[0]
+        if least <= limit:
             break
     return found
+
+
+def _stored(plan: Plan) -> set[int]:
+    """Slots of the schedule whose values are in memory, and not only in a kernel."""
+    storage = plan.actions.storage
+    return {slot for slot in range(len(plan.schedule.slots)) if storage[slot] in plan.allocations}
 
 
 def schedule_within(
     limit: int | None, schedule: Schedule, types: Sequence[TensorType]
 ) -> tuple[Schedule, Sequence[TensorType]]:
     """The schedule, or one that holds less at a time by the reference, if the limit asks for it."""
-    if limit is None or peak_of(schedule, types)[0] <= limit:
-        return schedule, types
-    return plan_within(limit, schedule, types, lambda *pair: pair, lambda pair: peak_of(*pair)[0])
+    found, least = (schedule, types), peak_of(schedule, types)[0]
+    if limit is None or least <= limit:
+        return found
+    whole = least
+    for share in SHARES:
+        less = recompute(schedule, types, whole * share)
+        if less is not None and (peak := peak_of(*less)[0]) < least:
+            found, least = less, peak
+        if least <= limit:
+            break
+    return found

@@ -6,15 +6,16 @@ allows, what is needed latest, is largest and is cheapest to compute goes first.
 gets it from a second application of the same node to the same values, so no bit of any result
 changes: random nodes draw by their own number and execution, not by how often they run.
 
-The order of steps is the order in which the reference runs them. The planner
-keeps to it as well (`Schedule.delayed`): each step waits for the one before, and would otherwise
-run as soon as it can. No step waits for one that only leads to new values of variables, which for
-their part wait for all who read the old ones.
+The order of steps is the order in which the reference runs them. What
+the planner would run as soon as it can, which is what is computed again and what draws random
+numbers, waits for the step before (`Schedule.delayed`). No step waits for one that only leads to
+new values of variables, which for their part wait for all who read the old ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from nodeflow.engine.memory import size_of
@@ -31,19 +32,24 @@ MOST_STEPS = 3
 
 
 def recompute(
-    schedule: Schedule, types: Sequence[TensorType], budget: float
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    budget: float,
+    stored: AbstractSet[int] | None = None,
 ) -> tuple[Schedule, list[TensorType]] | None:
     """The schedule with steps repeated so that it holds no more than the budget, if that can be.
 
     Args:
         types: of its slots, all of known size.
         budget: bytes of what steps make, held at a time.
+        stored: slots that take memory; the others live in kernels only. None: all, and steps keep
+            their order in a plan, too.
 
     Returns:
         The schedule and its types, with slots for what is computed again after the others; None
         where nothing can be dropped, or too much would be computed again.
     """
-    return _Walk(schedule, types, budget).run()
+    return _Walk(schedule, types, budget, stored).run()
 
 
 class _Walk:
@@ -54,8 +60,14 @@ class _Walk:
         held: bytes of each root, the slot whose memory others share.
     """
 
-    def __init__(self, schedule: Schedule, types: Sequence[TensorType], budget: float) -> None:
-        self.schedule, self.budget = schedule, budget
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        budget: float,
+        stored: AbstractSet[int] | None,
+    ) -> None:
+        self.schedule, self.budget, self.stored = schedule, budget, stored
         self.slots, self.types = list(schedule.slots), list(types)
         self.maker = {s: step for step in schedule.steps for s in step.outputs}
         self.index = {id(step): i for i, step in enumerate(schedule.steps)}
@@ -103,6 +115,12 @@ class _Walk:
                 elsewhere.update(step.inputs)
         return found
 
+    def _size(self, root: int) -> int:
+        sharing = self.sharing[root]
+        if self.stored is not None and self.stored.isdisjoint(sharing):
+            return 0
+        return size_of([self.types[root]])
+
     # ---- the walk -----------------------------------------------------------------------------
 
     def run(self) -> tuple[Schedule, list[TensorType]] | None:
@@ -128,7 +146,8 @@ class _Walk:
         inputs = tuple(self.now[s] for s in step.inputs)
         self.steps.append(Step(step.node, inputs, tuple(outputs)))
         if outputs and inputs:
-            if self.trigger is not None:
+            early = step.node.op.random or outputs[0] in self.repeated or self.stored is None
+            if self.trigger is not None and early:
                 self.delayed[outputs[0]] = self.trigger
             if step.outputs[0] not in self.updating:
                 self.trigger = outputs[0]
@@ -136,7 +155,7 @@ class _Walk:
             self.now[original] = slot
             root = self.root[original]
             if root == original:
-                self.held[root] = size_of([self.types[original]])
+                self.held[root] = self._size(root)
 
     def _make_again(self, index: int, user: Step, missing: Iterable[int]) -> None:
         """Repeat what makes missing values that a step needs, and what that needs."""
@@ -179,7 +198,8 @@ class _Walk:
 
     def _make_room(self, index: int, needed: set[int]) -> None:
         while sum(self.held.values()) > self.budget:
-            free = [r for r in self.held if r not in needed and r not in self.kept]
+            free = [r for r, size in self.held.items() if size and r not in needed]
+            free = [r for r in free if r not in self.kept]
             best = max(free, key=lambda r: self._worth(r, index), default=None)
             if best is None:
                 return

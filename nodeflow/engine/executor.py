@@ -144,21 +144,17 @@ class Executor:
         if not self.schedule.writes:
             return
         compiled = self._compilation.result if self.tier == "compiled" else None
-        direct = {} if compiled is None else dict(compiled.shadows)
+        direct = {} if compiled is None else compiled.shadows
         inplace = {} if compiled is None else compiled.plan.home
         for variable, slot in self.schedule.writes.items():
-            value = values[slot]
-            assert value is not None
             if variable in inplace:
                 variables.note_change()
             elif variable not in direct:
+                value = values[slot]
+                assert value is not None
                 variables.put(variable, value)
-        for variable, array in direct.items():
-            assert compiled is not None
-            old = variables.exchange(variable, array)
-            if old is None or old.shape != array.shape:
-                old = np.empty_like(array)
-            compiled.replace_shadow(variable, old)
+        if compiled is not None and direct:
+            compiled.take_shadows(variables.exchange_all(direct))
 
     # ---- getting compiled ---------------------------------------------------------------------
 

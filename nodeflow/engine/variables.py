@@ -7,7 +7,7 @@ copies stay until it changes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,15 @@ class Variables(MutableMapping[str, np.ndarray]):
         old = self.held(node)
         self._placed.pop(node, None)
         self._arrays[node] = array
+        return old
+
+    def exchange_all(self, arrays: Mapping[Node, np.ndarray]) -> dict[Node, np.ndarray | None]:
+        """As `exchange`, for several variables at once."""
+        if self._placed:
+            return {node: self.exchange(node, array) for node, array in arrays.items()}
+        self.version += 1
+        old = {node: self._arrays.get(node) for node in arrays}
+        self._arrays.update(arrays)
         return old
 
     def note_change(self) -> None:

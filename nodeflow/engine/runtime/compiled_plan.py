@@ -192,7 +192,8 @@ class CompiledPlan:
         for variable, storage in plan.direct.items():
             self.replace_shadow(variable, self._new_array(storage))
         schedule = plan.actions.schedule
-        ends = (*schedule.fetches, *schedule.writes.values())
+        copied = [s for v, s in schedule.writes.items() if v not in plan.direct | plan.home]
+        ends = (*schedule.fetches, *copied)
         self._ends = [slot for slot in dict.fromkeys(ends) if slot is not None]
         pairs = zip(schedule.fetches, plan.actions.fetches, strict=True)
         self._copied = {
@@ -208,6 +209,7 @@ class CompiledPlan:
         self._place(storage, array, array.ctypes.data)
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
+        """As `_set`, where the address is known."""
         self._arrays[storage] = array
         if self._bound.get(storage) != address:
             self._bound[storage] = address
@@ -256,6 +258,14 @@ class CompiledPlan:
         self.shadows[variable] = array
         self._place(storage, array, swapped.address(array))
 
+    def take_shadows(self, arrays: Mapping[Node, np.ndarray | None]) -> None:
+        """Use the arrays that variables had before as memory for their next values."""
+        for variable, array in arrays.items():
+            shadow = self.shadows[variable]
+            if array is None or array.shape != shadow.shape:
+                array = np.empty_like(shadow)
+            self.replace_shadow(variable, array)
+
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""
         array = self._arrays[self.actions.storage[slot]]
@@ -275,7 +285,8 @@ class CompiledPlan:
         cancel: threading.Event | None = None,
         profiler: ProgramTimer | None = None,
     ) -> dict[int, np.ndarray]:
-        """As `Interpreter.run`; what it returns, except ``results``, the next run overwrites."""
+        """As `Interpreter.run`, but for values of variables that kernels write where they belong;
+        what it returns, except ``results``, the next run overwrites."""
         self._place_arena()
         self._running = True
         try:

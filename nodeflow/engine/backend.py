@@ -20,8 +20,8 @@ def check_backend(
         RunError: names the option.
         JaxMissing: jax is not installed.
     """
-    if backend not in BACKENDS:
-        text = f"backend must be {' or '.join(BACKENDS)}, not {backend!r}"
+    if not isinstance(backend, str) or backend not in BACKENDS:
+        text = f"backend must be {' or '.join(BACKENDS)}, not {backend!r:.80}"
         raise RunError(text, hint=suggest(str(backend), BACKENDS))
     if backend != "jax":
         return

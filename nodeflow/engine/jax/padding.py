@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nodeflow.engine.jax.errors import NotOnJax
+from nodeflow.engine.jax.errors import OWN_ENGINE, NotOnJax
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
@@ -90,7 +90,7 @@ class Padding:
             raise NotOnJax(
                 f"{node.op.id} takes the steps of a loop whose number a run finds out",
                 node=node.name,
-                hint="Use nodeflow's own engine for this graph: leave out the backend.",
+                hint=OWN_ENGINE,
             )
         carried = node.attrs["carried"] if node.op.id == "scan" else 0
         for slot in step.outputs[carried:]:

@@ -16,7 +16,7 @@ from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import nodeflow.engine.jax.rules as package
-from nodeflow.engine.jax.errors import NotOnJax
+from nodeflow.engine.jax.errors import OWN_ENGINE, NotOnJax
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Lowering
@@ -78,8 +78,7 @@ class Lowered:
 
     def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
         """The error to raise where a rule cannot compute this application."""
-        hint = hint or "Use nodeflow's own engine for this graph: leave out the backend."
-        return NotOnJax(why, node=self.name, hint=hint)
+        return NotOnJax(why, node=self.name, hint=hint or OWN_ENGINE)
 
 
 def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:

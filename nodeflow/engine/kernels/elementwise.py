@@ -36,7 +36,7 @@ from nodeflow.engine.kernels.cluster_source import (
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
+from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, Shape, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 CONSTANT_SIZE = 4096
@@ -185,16 +185,17 @@ def _formula(
     attrs: _Frozen,
     operands: tuple[int, ...],
     dtypes: tuple[str, ...],
-    inputs: tuple[tuple[str, tuple[int, ...]], ...],
+    inputs: tuple[tuple[str, Shape], ...],
     dtype: str,
-    shape: tuple[int, ...],
+    shape: Shape,
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, list[int], float]:
     """Text, sizes and estimated nanoseconds of one formula over inputs of (dtype, shape)."""
     where = tuple([(False, index) for index in operands])
     node = _cluster_node(expression, names, attrs, where, dtypes, dtype)
-    sizes, patterns, _ = _collapsed(shape, tuple([s for _, s in inputs]), (None,) * len(inputs))
+    known = tuple([d for d in shape if d is not None])
+    sizes, patterns, _ = _collapsed(known, tuple([s for _, s in inputs]), (None,) * len(inputs))
     kinds = tuple([(d, p) for (d, _), p in zip(inputs, patterns, strict=True)])
     cluster = Cluster(len(sizes), kinds, (node,), (Output(0, inplace),), flush)
     return _source(cluster), sizes, math.prod(sizes) * _cost(cluster)

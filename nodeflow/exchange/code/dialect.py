@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.graph.graph import Node
+from nodeflow.ops.sliding_windows import explicit_pads
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,21 @@ DTYPES = frozenset("float32 float64 int8 int16 int32 int64 uint8 bool".split())
 def pair(sizes: Sequence[int]) -> tuple[int, ...]:
     """Height and width, where one number may stand for both."""
     return tuple(sizes) * 2 if len(sizes) == 1 else tuple(sizes)
+
+
+def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...] | None:
+    """The borders of images whose channels come first, as models of ONNX have them; None for other
+    images, filters or borders.
+
+    Args:
+        filters: whether there are filters, which have the outputs first.
+    """
+    attrs = call.attrs
+    if attrs["layout"] != "NCHW" or (filters and attrs["filter_layout"] != "OIHW"):
+        return None
+    if attrs["pads"] is not None:
+        return explicit_pads(attrs["pads"], 2)
+    return ((0, 0), (0, 0)) if attrs["padding"] == "valid" else None
 
 
 def axes_text(axis: Any, rank: int) -> str:

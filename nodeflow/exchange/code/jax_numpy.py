@@ -8,6 +8,7 @@ from nodeflow.exchange.code.dialect import (
     Dialect,
     Expression,
     axes_text,
+    channels_first_pads,
     literal,
     pair,
     permutation,
@@ -52,6 +53,31 @@ def conv2d(x: Array, kernel: Array, strides: tuple[int, int], padding: str) -> A
     return jax.lax.conv_general_dilated(
         x, kernel, strides, padding, dimension_numbers=layout
     )
+''',
+    "conv2d_nchw": '''\
+def conv2d_nchw(
+    x: Array,
+    kernel: Array,
+    strides: tuple[int, int],
+    pads: tuple[tuple[int, int], ...],
+    dilations: tuple[int, int],
+    groups: int,
+) -> Array:
+    """A convolution of (n, channels, height, width) by (out, in, height, width)."""
+    return jax.lax.conv_general_dilated(
+        x, kernel, strides, pads, rhs_dilation=dilations, feature_group_count=groups
+    )
+''',
+    "max_pool2d_nchw": '''\
+def max_pool2d_nchw(
+    x: Array,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    pads: tuple[tuple[int, int], ...],
+) -> Array:
+    """The largest of each window of (n, channels, height, width)."""
+    window, steps, around = (1, 1, *size), (1, 1, *strides), ((0, 0), (0, 0), *pads)
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, steps, around)
 ''',
     "max_pool2d": '''\
 def max_pool2d(
@@ -227,6 +253,10 @@ def _table(module: str, library: str) -> dict[str, Expression]:
 
     def conv2d(call: Call) -> str | None:
         attrs = call.attrs
+        pads = channels_first_pads(call, True) if module == "jnp" else None
+        if pads is not None:
+            how = f"{pair(attrs['strides'])}, {pads}, {pair(attrs['dilations'])}"
+            return f"conv2d_nchw({', '.join(call.args)}, {how}, {attrs['groups']})"
         layouts = (attrs["layout"], attrs["filter_layout"], attrs["pads"], attrs["groups"])
         if layouts != ("NHWC", "HWIO", None, 1) or pair(attrs["dilations"]) != (1, 1):
             return None
@@ -235,11 +265,15 @@ def _table(module: str, library: str) -> dict[str, Expression]:
 
     def pool(function: str) -> Expression:
         def write(call: Call) -> str | None:
-            attrs = call.attrs
-            plain = attrs["layout"] == "NHWC" and attrs["pads"] is None and not attrs["ceil_mode"]
-            if not plain or pair(attrs["dilations"]) != (1, 1):
+            attrs, size = call.attrs, pair(call.attrs["size"])
+            if pair(attrs["dilations"]) != (1, 1) or attrs["ceil_mode"]:
                 return None
-            size = pair(attrs["size"])
+            pads = channels_first_pads(call, False) if module == "jnp" else None
+            if pads is not None and function == "max_pool2d":
+                how = f"{size}, {pair(attrs['strides'] or size)}, {pads}"
+                return f"max_pool2d_nchw({call.args[0]}, {how})"
+            if attrs["layout"] != "NHWC" or attrs["pads"] is not None:
+                return None
             strides, padding = pair(attrs["strides"] or size), attrs["padding"].upper()
             return f'{function}({call.args[0]}, {size}, {strides}, "{padding}")'
 

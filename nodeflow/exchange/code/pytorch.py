@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nodeflow.exchange.code.array_ops import alike
 from nodeflow.exchange.code.dialect import (
     Call,
     Dialect,
     Expression,
     axes_text,
+    channels_first_pads,
     literal,
     pair,
     permutation,
@@ -92,6 +95,15 @@ def _matmul(call: Call) -> str | None:
 
 def conv2d(call: Call) -> str | None:
     attrs = call.attrs
+    pads = channels_first_pads(call, True)
+    if pads is not None:
+        x, kernel = call.args
+        (top, bottom), (left, right) = pads
+        around = (top, left)
+        if (top, left) != (bottom, right):
+            x, around = f"F.pad({x}, ({left}, {right}, {top}, {bottom}))", (0, 0)
+        how = f"{pair(attrs['strides'])}, {around}, {pair(attrs['dilations'])}, {attrs['groups']}"
+        return f"F.conv2d({x}, {kernel}, None, {how})"
     plain = (
         (attrs["layout"], attrs["filter_layout"], attrs["pads"], attrs["groups"])
         == ("NHWC", "HWIO", None, 1)
@@ -105,6 +117,9 @@ def conv2d(call: Call) -> str | None:
 def _pool(function: str) -> Expression:
     def write(call: Call) -> str | None:
         attrs = call.attrs
+        pads = channels_first_pads(call, False)
+        if pads is not None:
+            return _pool_first(function, call, pads)
         plain = attrs["layout"] == "NHWC" and attrs["pads"] is None and not attrs["ceil_mode"]
         plain = plain and attrs["padding"] == "valid" and pair(attrs["dilations"]) == (1, 1)
         size = pair(attrs["size"])
@@ -112,6 +127,19 @@ def _pool(function: str) -> Expression:
         return f"{function}({call.args[0]}, {size}, {stride})" if plain else None
 
     return write
+
+
+def _pool_first(function: str, call: Call, pads: Sequence[tuple[int, int]]) -> str | None:
+    """Pooling of images whose channels come first."""
+    attrs, size = call.attrs, pair(call.attrs["size"])
+    around = tuple(before for before, _ in pads)
+    fits = all(b == a and 2 * b <= n for (b, a), n in zip(pads, size, strict=True))
+    if attrs["ceil_mode"] or not fits or (any(around) and function != "max_pool2d"):
+        return None
+    stride, steps = pair(attrs["strides"] or size), pair(attrs["dilations"])
+    if function == "max_pool2d":
+        return f"F.max_pool2d({call.args[0]}, {size}, {stride}, {around}, {steps})"
+    return f"F.avg_pool2d({call.args[0]}, {size}, {stride})" if steps == (1, 1) else None
 
 
 def _recurrent(function: str) -> Expression:
@@ -163,13 +191,12 @@ def _layer_norm(call: Call) -> str | None:
     return f"F.layer_norm({x}, ({size},), {scale}, {offset}, {call.attrs['epsilon']})"
 
 
-def _expand(call: Call) -> str | None:
-    axis = call.attrs["axis"]
-    if not isinstance(axis, int):
-        if len(axis) != 1:
-            return None
-        axis = axis[0]
-    return f"{call.args[0]}.unsqueeze({axis})"
+def _expand(call: Call) -> str:
+    axis, rank = call.attrs["axis"], len(call.node.outputs[0].shape)
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    if len(axes) > 1:
+        axes = sorted(a % rank for a in axes)
+    return call.args[0] + "".join(f".unsqueeze({a})" for a in axes)
 
 
 def _range(call: Call) -> str | None:

@@ -19,7 +19,7 @@ from nodeflow.document.io import flow
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.exchange.code.dialect import Call
 from nodeflow.exchange.code.errors import NotInCode
-from nodeflow.exchange.code.export import TARGETS, batches, export_code
+from nodeflow.exchange.code.export import TARGETS, batches, code_of, export_code
 from nodeflow.exchange.code.jax_numpy import NUMPY, NUMPY_HELPERS
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.registry import REGISTRY
@@ -195,3 +195,46 @@ def test_optimizers_without_counterpart_are_refused(tmp_path: Path):
     document = flow.loads(text.replace('"learning_rate": 0.01', '"learning_rate": 0.05'))
     with pytest.raises((NotInCode, GraphError), match="ftrl"):
         export_code(Task(document), "s", "pytorch", tmp_path / "out")
+
+
+def channels_first(folder: Path) -> Task:
+    """A network as models of ONNX are, with borders that are even and that are not."""
+    rng = np.random.default_rng(5)
+    with Graph() as graph:
+        x = nf.placeholder("float32", [2, 3, 8, 9], name="x")
+        for name, shape, how in (
+            ("a", (4, 3, 3, 3), {"pads": 1, "strides": (2, 1)}),
+            ("b", (4, 2, 3, 2), {"pads": [[0, 1], [2, 0]], "groups": 2, "dilations": (1, 2)}),
+        ):
+            kernel = nf.variable(rng.normal(size=shape).astype("f4"), name=f"{name}_kernel")
+            attrs = {"layout": "NCHW", "filter_layout": "OIHW", **how}
+            x = nf.relu(nf.functions.conv2d(x, kernel, name=name, **attrs))
+        scale = nf.variable(rng.normal(size=4).astype("f4"), name="scale")
+        x = x * nf.expand_dims(scale, axis=(1, 2))
+        x = nf.functions.max_pool2d(x, size=(3, 3), strides=(1, 2), pads=1, layout="NCHW")
+        nf.identity(x, name="out")
+    nf.save(graph, folder / "net.flow")
+    return Task(flow.load(folder / "net.flow"))
+
+
+def test_jax_code_of_images_with_channels_first(tmp_path: Path):
+    pytest.importorskip("jax")
+    task = channels_first(tmp_path)
+    files = export_code(task, "net", "jax", tmp_path)
+    assert files == ["net.py", "net.safetensors"]
+    x = np.random.default_rng(6).normal(size=(2, 3, 8, 9)).astype("f4")
+    module = loaded(tmp_path, "net")
+    found = module.predict(module.initial(), x)
+    with nf.Session(task.graph, tier="reference") as session:
+        session.initialize()
+        wanted = session.run("out", {"x": x})
+    (answer,) = found.values()
+    np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_pytorch_code_of_images_with_channels_first_is_its_own(tmp_path: Path):
+    """Nothing is turned there; a peer test runs it."""
+    text = code_of(channels_first(tmp_path), "net", "pytorch").text
+    assert "F.conv2d(x, self.a_kernel, None, (2, 1), (1, 1), (1, 1), 1)" in text
+    assert "F.conv2d(F.pad(" in text and ".unsqueeze(1).unsqueeze(2)" in text
+    assert "F.max_pool2d(" in text and "permute" not in text

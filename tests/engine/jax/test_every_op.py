@@ -249,3 +249,39 @@ def test_a_block_may_begin_where_a_run_finds_out():
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(found[0][0], X[1:3, 1:3])
+
+
+@pytest.mark.parametrize("size", [3, 300_000])
+def test_what_the_host_computes_keeps_its_64_bits(size):
+    """JAX calls for large arrays from threads of its own, where it has no types of 64 bits."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float64", [None], name="x")
+        found = [g.apply("gamma_quantile", x + 1.0, x), g.apply("poisson_quantile", x * 9.0, x)]
+        total = nf.reduce_sum(nf.sin(x))
+    feeds = {x: np.linspace(0.01, 0.99, size)}
+    results = []
+    for options in ({"backend": "jax"}, {"tier": "reference"}):
+        with nf.Session(g, **options) as session:
+            results.append(session.run([*found, total], feeds))
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.dtype == theirs.dtype == np.dtype("float64")
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_printed_integers_have_64_bits(monkeypatch):
+    import threading
+
+    import jax
+
+    from nodeflow.ops.program import output
+
+    written = []
+    monkeypatch.setattr(output, "write", written.append)
+    with nf.Graph() as g:
+        x = nf.placeholder("int64", [None], name="x")
+        shown = nf.reduce_sum(nf.Print(x, [x[:2]], "x is "))
+    with nf.Session(g, backend="jax") as session:
+        for _ in range(3):
+            session.run(shown, {x: np.full(300_000, 2**40 + 1)})
+    jax.effects_barrier()
+    assert written == ["x is [1099511627777 1099511627777]"] * 3, threading.active_count()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import numpy as np
 
+from nodeflow.engine.jax.bits import to_bytes
+from nodeflow.engine.jax.host import of_numpy
 from nodeflow.engine.jax.registry import Lowered, computes
 
 
@@ -34,7 +35,8 @@ def print_values(node: Lowered, x: Any, *data: Any) -> Any:
     attrs = {**node.attrs, "first_n": None}
 
     def show(*given: Any) -> None:
-        node.op.reference(*map(np.asarray, given), **attrs)
+        node.op.reference(*given, **attrs)
 
-    jax.debug.callback(show, x, *data)
+    shown = (x, *data)
+    jax.debug.callback(of_numpy(show, shown), *map(to_bytes, shown))
     return x

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
+from nodeflow.engine.jax.bits import from_bytes, to_bytes
 from nodeflow.engine.jax.registry import Lowered, computes
 from nodeflow.engine.jax.rules.indices import shape_of
-from nodeflow.graph.types import numpy_dtype
-from nodeflow.ops.math.complex_numbers import PART
 
 
 @computes("complex")
@@ -28,22 +26,5 @@ def of_parts(node: Lowered, x: Any) -> Any:
 
 @computes("bitcast")
 def bitcast(node: Lowered, x: Any) -> Any:
-    """The same bits under another dtype, by way of bytes."""
-    shape, target = shape_of(node), numpy_dtype(node.outputs[0].dtype)
-    if not x.size:
-        return jnp.zeros(shape, target)
-    part = PART.get(target.name, target.name)
-    size = numpy_dtype(part).itemsize
-    count = target.itemsize // size
-    own = (*shape, *(n for n in (count, size) if n > 1))
-    made = lax.bitcast_convert_type(_bytes(x).reshape(own), numpy_dtype(part))
-    return lax.complex(made[..., 0], made[..., 1]) if part != target.name else made
-
-
-def _bytes(x: Any) -> Any:
-    """The bytes of all elements, lowest first."""
-    if x.dtype == bool:
-        return x.astype(jnp.uint8)
-    if np.issubdtype(x.dtype, np.complexfloating):
-        x = jnp.stack([x.real, x.imag], -1)
-    return lax.bitcast_convert_type(x, jnp.uint8)
+    """The same bits under another dtype."""
+    return from_bytes(to_bytes(x), shape_of(node), node.outputs[0].dtype)

@@ -1,0 +1,46 @@
+"""Arrays as bytes and back, which neither a dtype nor a setting of JAX changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.math.complex_numbers import PART
+
+
+def to_bytes(x: Any) -> Any:
+    """The bytes of a traced array, lowest first: uint8 of shape (..., bytes of an element)."""
+    if x.dtype == bool:
+        x = x.astype(jnp.uint8)
+    shape, size = x.shape, x.dtype.itemsize
+    if np.issubdtype(x.dtype, np.complexfloating):
+        x = jnp.stack([x.real, x.imag], -1)
+    return lax.bitcast_convert_type(x, jnp.uint8).reshape(*shape, size)
+
+
+def from_bytes(data: Any, shape: Sequence[int], dtype: str) -> Any:
+    """The traced array of a shape and dtype that has these bytes."""
+    if dtype == "bool":
+        return data.reshape(shape) != 0
+    part = PART.get(dtype, dtype)
+    size = numpy_dtype(part).itemsize
+    count = numpy_dtype(dtype).itemsize // size
+    own = (*shape, *(n for n in (count, size) if n > 1))
+    made = lax.bitcast_convert_type(data.reshape(own), numpy_dtype(part))
+    return lax.complex(made[..., 0], made[..., 1]) if part != dtype else made
+
+
+def bytes_of_numpy(x: np.ndarray) -> np.ndarray:
+    """What `to_bytes` gives, of a numpy array."""
+    flat = np.ascontiguousarray(x).reshape(-1)
+    return flat.view(np.uint8).reshape(*x.shape, x.dtype.itemsize)
+
+
+def numpy_of_bytes(data: Any, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """The numpy array that has these bytes."""
+    return np.ascontiguousarray(data).reshape(-1).view(dtype).reshape(shape)

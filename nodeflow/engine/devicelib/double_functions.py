@@ -111,10 +111,21 @@ def expm1_f64(x):
     return select(x == _ZERO, x, y)
 
 
+_BIASED = _d(1.5 * 2.0**52 + 1023)
+
+
 @always_inlined
 def tanh_f64(x):
-    t = expm1_f64(-_TWO * fabs(x))
-    return copysign(-t / (_TWO + t), x)
+    """By e^t - 1 of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    t = -_TWO * fabs(x)
+    t = select(t < _EXPM1_LOWEST, _EXPM1_LOWEST, t)
+    shifted = fma(t, _LOG2E, _BIASED)
+    whole = shifted - _BIASED
+    r = fma(whole, -_LN2_HIGH, t)
+    r = fma(whole, -_LN2_LOW, r)
+    power = bits_f64(shift_left(f64_bits(shifted), _52))
+    e = fma(power, fma(r * r, poly(r, _EXP), r), power - _ONE)
+    return copysign(-e / (_TWO + e), x)
 
 
 _SIGMOID_LOWEST, _SIGMOID_HIGHEST = _d(-746.0), _d(40.0)  # beyond: 0 and 1

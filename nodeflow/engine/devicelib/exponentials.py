@@ -111,9 +111,20 @@ def expm1(x):
     compiled_only()
 
 
+_BIASED = _f(1.5 * 2**23 + 127)  # the low bits of a sum with it, shifted: a power of two
+
+
 def _tanh_f32(x):
-    t = expm1(-TWO * fabs(x))
-    return copysign(-t / (TWO + t), x)
+    """By e^t - 1 of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    t = -TWO * fabs(x)
+    t = select(t < _EXPM1_LOWEST, _EXPM1_LOWEST, t)
+    shifted = fma(t, _LOG2E, _BIASED)
+    whole = shifted - _BIASED
+    r = fma(whole, -_LN2_HIGH, t)
+    r = fma(whole, -_LN2_LOW, r)
+    power = bits_f32(shift_left(f32_bits(shifted), I23))
+    e = fma(power, fma(r * r, poly(r, _EXP), r), power - ONE)
+    return copysign(-e / (TWO + e), x)
 
 
 @floats(_tanh_f32, tanh_f64, inlined=True)

@@ -27,7 +27,7 @@ from typing import IO, TextIO
 from nodeflow.cli.environment import INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.engine.jax.parallel.errors import PeerLost, ProcessesProblem
-from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
+from nodeflow.engine.jax.parallel.peers import CONNECT_SECONDS, Peers, Place, connect, disconnect
 from nodeflow.host.child_process import die_with_starter, end_with_input
 from nodeflow.train.interrupts import STOPPING
 from nodeflow.train.resume.resuming import has_checkpoint
@@ -38,6 +38,8 @@ PLACE = "NODEFLOW_PROCESS"
 """Environment variable of a process: its place as ``index/number@host:port``."""
 PROGRAM = (sys.executable, "-m", "nodeflow")
 HERE = "127.0.0.1"
+QUIET_SECONDS = 5.0
+"""So long a process waits for the others and says nothing."""
 GRACE_SECONDS = 10.0
 """So long the others have to end by themselves once one has ended badly."""
 LAST_WORDS = 5
@@ -130,8 +132,19 @@ def joined(place: Place | None, environment: Environment) -> Iterator[Peers | No
     threading.Thread(target=end_with_input, daemon=True, name="nodeflow-starter").start()
     _share_processors(place)
     _keep_from_native_code(environment)
+    waits = (
+        f"nodeflow: process {place.index} of {place.number} waits for the others at "
+        f"{place.address}, {CONNECT_SECONDS} seconds at most"
+    )
+    patience = threading.Timer(QUIET_SECONDS, environment.message, (waits,))
+    patience.daemon = True
+    patience.start()
     try:
-        yield connect(place)
+        try:
+            peers = connect(place)
+        finally:
+            patience.cancel()
+        yield peers
     except BaseException as error:
         code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else PROBLEM
         atexit.register(_leave_at_once, code)  # before JAX waits for the others, which may be gone
@@ -193,7 +206,9 @@ class _Worker:
         """How it ended, in words."""
         code = self.process.returncode
         if code == -signal.SIGABRT:
-            return "was ended by JAX, as it does where another process does not answer any more"
+            return (
+                "was ended by JAX, as it does where another one does not come, or does not answer"
+            )
         if code < 0:
             with contextlib.suppress(ValueError):
                 return f"was ended by the signal {signal.Signals(-code).name}"

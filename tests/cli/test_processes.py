@@ -86,6 +86,26 @@ def test_the_command_that_goes_on_names_the_folder_once():
     assert without_resume(words) == ["train", "f.flow", "--epochs", "3", "--processes", "2"]
 
 
+def test_a_process_says_whom_it_waits_for(monkeypatch):
+    peers, environment = object(), Environment(io.StringIO(), io.StringIO())
+
+    def connect(place):
+        while not environment.stderr.getvalue():
+            time.sleep(0.01)
+        return peers
+
+    monkeypatch.setattr(processes, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(processes, "connect", connect)
+    monkeypatch.setattr(processes, "disconnect", lambda: None)
+    for name in ("die_with_starter", "end_with_input", "_share_processors"):
+        monkeypatch.setattr(processes, name, lambda *_: None)
+    with processes.joined(Place("there:1", 4, 2), environment) as found:
+        assert found is peers
+    assert environment.stderr.getvalue() == (
+        "nodeflow: process 2 of 4 waits for the others at there:1, 60 seconds at most\n"
+    )
+
+
 # ---- watching -----------------------------------------------------------------------------------
 
 BEGINNING = f"""
@@ -128,8 +148,8 @@ def test_the_end_that_jax_makes_is_said_in_words(watch):
     code, _, errors = watch("os.abort() if index == '0' else wait()")
     assert code == 1
     assert errors == (
-        "nodeflow: process 0 of 3 was ended by JAX, as it does where another process does not "
-        "answer any more, so the training has ended\n"
+        "nodeflow: process 0 of 3 was ended by JAX, as it does where another one does not come, or "
+        "does not answer, so the training has ended\n"
     )
 
 

@@ -447,9 +447,7 @@ def test_a_variable_that_gets_an_old_value_is_found(monkeypatch: pytest.MonkeyPa
             return step_plan_of(nf.assign(a, a * 2.0), nf.assign(old, a))
 
     plan()
-    monkeypatch.setattr(
-        inplace, "_is_alone", lambda storage, home, taken: taken.count(storage) == 1
-    )
+    monkeypatch.setattr(inplace, "_is_alone", lambda storage, home, taken: taken[storage] == 1)
     with pytest.raises(PlanError) as raised:
         plan()
     assert raised.value.rule == "old_values_are_read_before_updates"

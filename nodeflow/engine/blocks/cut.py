@@ -73,9 +73,14 @@ def cut(schedule: Schedule, types: Sequence[TensorType], whole: int) -> Cut | No
     Args:
         whole: bytes of intermediate values up to which a run is not cut.
     """
-    batches = _batches(schedule, types)
-    if not batches:
-        return None
+    found = (_cut(schedule, types, each, whole) for each in _batches(schedule, types))
+    return next((each for each in found if each is not None), None)
+
+
+def _cut(
+    schedule: Schedule, types: Sequence[TensorType], batches: Sequence[int], whole: int
+) -> Cut | None:
+    """As `cut`, along the rows of some feeds."""
     flow = analyse(schedule, types, dict.fromkeys(batches, 0))
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
@@ -100,13 +105,17 @@ def cut(schedule: Schedule, types: Sequence[TensorType], whole: int) -> Cut | No
     return None
 
 
-def _batches(schedule: Schedule, types: Sequence[TensorType]) -> list[int]:
-    """Slots of the feeds that have the most rows, preferably of those of any number of rows."""
+def _batches(schedule: Schedule, types: Sequence[TensorType]) -> list[list[int]]:
+    """Slots of feeds with as many rows as each other, the most rows first.
+
+    Only feeds of any number of rows, if there are such.
+    """
     fed = [(t, slot) for t, slot in schedule.feeds.items() if types[slot].ndims]
     free = [(t, slot) for t, slot in fed if not t.type.has_rank or t.type.shape[0] is None]
-    numbers = [types[slot].shape[0] or 0 for _, slot in free or fed]
-    most = max(numbers, default=0)
-    return [slot for _, slot in free or fed if types[slot].shape[0] == most] if most > 1 else []
+    found: dict[int, list[int]] = {}
+    for _, slot in free or fed:
+        found.setdefault(types[slot].shape[0] or 0, []).append(slot)
+    return [found[number] for number in sorted(found, reverse=True) if number > 1]
 
 
 class _Cutter:

@@ -210,6 +210,19 @@ def test_sizes_are_those_of_the_block_where_shapes_need_them(small, monkeypatch,
     assert whole[3] == cut[3] == ROWS
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_table_that_is_longer_than_the_batch_is_no_batch(small, monkeypatch, tier) -> None:
+    with nf.Graph() as graph:
+        table = nf.placeholder("float32", [None, 6], name="table")
+        rows = nf.placeholder("int32", [None], name="rows")
+        wide = nf.tanh(nf.tile(nf.gather(table, rows), [1, 16]))
+        figures = nf.reduce_sum(wide, axis=1)
+    chosen = np.random.default_rng(1).integers(0, 5 * ROWS, ROWS)
+    feeds = {table: images(rows=5 * ROWS), rows: chosen}
+    whole, cut = whole_and_cut(graph, figures, feeds, monkeypatch, tier)
+    np.testing.assert_array_equal(whole, cut)
+
+
 def test_a_fixed_number_of_rows_is_cut_too(small, monkeypatch) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [ROWS, 6], name="x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,8 @@ class Executor:
         self._context = context
         self.interpreter = self._reference()
         self._updating = updating
-        self._runs = 0
+        self._runs = self._asked = 0
+        self._seconds = 0.0
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
 
     def run(
@@ -79,7 +81,12 @@ class Executor:
         self._check_limit(compiled)
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
-        return (compiled or self.interpreter).run(given, stream_of, cancel)
+        if compiled is not None:
+            return compiled.run(given, stream_of, cancel)
+        start = time.perf_counter()
+        values = self.interpreter.run(given, stream_of, cancel)
+        self._seconds = time.perf_counter() - start
+        return values
 
     def results(self, values: Values) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
@@ -174,7 +181,15 @@ class Executor:
         return self._compilation.result if self.tier == "compiled" else None
 
     def _when_warm(self) -> CompiledPlan | None:
-        return None if self._runs < WARM_RUNS else self._compilation.poll()
+        ahead = self._context.ahead or 0
+        if self._runs < WARM_RUNS and ahead < 2:
+            return None
+        if ahead and self._asked < 2:  # by the estimate, and by the time of the first run
+            self._asked += 1
+            plan = self._compilation.planned()
+            if plan is not None and self._compilation.pays(plan.work, ahead, self._seconds):
+                return self._compilation.waited()
+        return self._compilation.poll()
 
     def _reference(self) -> Interpreter:
         """The reference tier, which computes again what a limit of memory does not let it keep."""

@@ -453,6 +453,16 @@ class Session:
         return self._context.backend
 
     @property
+    def ahead(self) -> int | None:
+        """How many runs like the next one come, that one included; None where nobody knows. The
+        tier ``auto`` waits for the compiler if that saves time."""
+        return self._context.ahead
+
+    @ahead.setter
+    def ahead(self, runs: int | None) -> None:
+        self._context.ahead = runs
+
+    @property
     def peers(self) -> Sharing | None:
         """The processes that share the rows of training steps, on JAX; None trains alone."""
         return self._context.peers

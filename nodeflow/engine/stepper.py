@@ -55,6 +55,8 @@ class Stepper:
         tier: the tier of the last step.
         compiled_since: number of the first step that ran compiled, or None.
         chunker: sizes the chunks of steps between which `stop` acts.
+        ahead: how many steps come, where that is known: the tier ``auto`` waits for the compiler if
+            that saves time.
         targets, fixed: what each step runs, and what is fed to all steps.
     """
 
@@ -77,6 +79,8 @@ class Stepper:
         self.step = first_step
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
+        self.ahead: int | None = None
+        self._asked, self._seconds = 0, 0.0
         self.chunker = Chunker() if context.peers is None else WholeChunks()
         self.targets: Sequence[Node] = ()
         self.fixed: Mapping[Tensor, np.ndarray] = {}
@@ -401,7 +405,9 @@ class Stepper:
             self._executor = self._make_executor(wanted)
         executor = self._executor
         given, stream_of = self._given_to(self.schedule, self._given)
+        start = time.perf_counter()
         values = executor.run(given, stream_of, None)
+        self._seconds = time.perf_counter() - start
         row = np.array([[float(values[s]) for s in self._scalars]], np.float64)  # type: ignore[arg-type]
         executor.commit(values, self._context.variables)
         self.tier = executor.tier
@@ -449,9 +455,16 @@ class Stepper:
         if self._wanted == "compiled":
             return self._compilation.complete()
         if self._context.tiers is not None:
-            return self._context.tiers.decide(
-                STEPS, self._compilation.poll, self._compilation.complete
-            )
+            return self._context.tiers.decide(STEPS, self._when_it_pays, self._compilation.complete)
+        return self._when_it_pays()
+
+    def _when_it_pays(self) -> CompiledSteps | None:
+        """The compiled loop if it is ready, or if it saves time to wait for it."""
+        if self.ahead and self._asked < 2:  # by the estimate, and by the time of the first step
+            self._asked += 1
+            steps = self._compilation.planned()
+            if steps and self._compilation.pays(steps.plan.work, self.ahead, self._seconds):
+                return self._compilation.waited()
         return self._compilation.poll()
 
     def _make_plan(self) -> StepPlan | None:

@@ -49,10 +49,15 @@ def evaluate(
     rows = training.rows(bindings, split)
     peers = session.peers if rows is not None else None
     parts: dict[int, Part] = {}
-    runs = session.runs
+    runs, left = session.runs, rows or 0
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
         session.runs = runs + number  # random ops draw by it, whoever runs the batch
-        values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
+        session.ahead = -(-left // share) if peers is None else None
+        try:
+            values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
+        finally:
+            session.ahead = None
+        left -= share
         sums = tuple(np.asarray(values[t], np.float64) * share for t in averaged)
         states = tuple(
             _op(m).state(*(np.asarray(values[t]) for t in m.inputs), **m.attrs) for m in metrics

@@ -199,8 +199,8 @@ class _Loop:
         self.probes = (*self.breakpoints.probes, *plotted, *self.ending.probes)
         """What is recorded beside the loss: what breakpoints watch, what is plotted, what is
         bounded."""
-        stops_early = training.patience is not None
-        self.watch = Watch(training, training.monitor) if stops_early else None
+        self.stops_early = training.patience is not None
+        self.watch = Watch(training, training.monitor) if self.stops_early else None
         if self.watch:
             self.watch.start(self.at.epoch if edited else first_epoch)
         if self.watch and state is not None and state.watch is not None:
@@ -256,6 +256,8 @@ class _Loop:
         source = self.source = self._stream_stepper() if training.stream else self._stepper()
         while at.epoch < self.end and not (self.watch and self.watch.exhausted):
             source.start_epoch(self._order(at.epoch), at.done)
+            if isinstance(source, Stepper) and not self.stops_early:
+                source.ahead = (self.end - at.epoch) * self.steps_per_epoch - at.done
             yield from self._steps(source)
             if self.next is not None:
                 return
@@ -295,7 +297,8 @@ class _Loop:
             if self.edited:  # the earlier ones are of another graph
                 checkpoints.take(self._state())
         self.record = record
-        if checkpoints is not None or state is not None or tiers is not None:
+        kept = checkpoints is not None or state is not None or tiers is not None
+        if kept or self.stops_early:  # an evaluation that decides something stays in one tier
             self.session.tiers = record  # else evaluations switch whenever they can
         if snapshots is not None:
             remember(self._begin_snapshots(snapshots, record))

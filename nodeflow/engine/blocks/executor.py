@@ -132,7 +132,10 @@ class BlockedExecutor(PartsExecutor):
         totals = [self._total(target.slot, target.join) for target in rows.targets]
         tiers: set[RanTier | None] = set()
         begun: set[int] = set()
-        for start, stop in self.cut.grid:
+        ahead = self._context.ahead
+        runs = ahead or 1
+        cells = [*self.cut.grid]
+        for done, (start, stop) in enumerate(cells):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("the run was stopped")
             cell = self._cells[number][stop - start]
@@ -148,13 +151,15 @@ class BlockedExecutor(PartsExecutor):
                 streams = _StreamsOfRows(stream_of, start, stop - start)
                 # What is recorded and replayed keeps its tier through all cells of a run.
                 kept = self._context.tiers is not None and stop - start in begun
+                left = (runs - 1) * len(cells) + len(cells) - done
+                self._context.ahead = left if stop - start == self.cut.grid.height else None
                 found = cell.executor.run(inner, streams, cancel, keep_tier=kept)
                 for target, total in zip(rows.targets, totals, strict=True):
                     value = found[target.number]
                     assert value is not None
                     total.add(value, start, stop)
             finally:
-                self._running = None
+                self._running, self._context.ahead = None, ahead
             begun.add(stop - start)
             tiers.add(cell.executor.tier)
         for target, total in zip(rows.targets, totals, strict=True):

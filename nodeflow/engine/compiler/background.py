@@ -22,6 +22,9 @@ WORTH_A_PROCESS = 8
 """Missing kernels from which a process that compiles is worth starting, where this one waits for
 them and has the compiler already: there several processes compile at a time."""
 
+START_SECONDS, KERNEL_SECONDS = 0.8, 0.06
+"""About how long the worker takes to start, and then for each kernel (two cores of AMD, Zen 4)."""
+
 
 @dataclass(frozen=True)
 class KernelFailure:
@@ -87,6 +90,12 @@ class BackgroundCompiler:
     def all_cached(self, sources: Sequence[str]) -> bool:
         """Whether loading them compiles nothing."""
         return all(cache.is_cached(s) for s in sources)
+
+    def seconds(self, sources: Sequence[str]) -> float:
+        """About how long it takes to compile what the cache lacks of ``sources``."""
+        missing = sum(not cache.is_cached(source) for source in dict.fromkeys(sources))
+        begin = 0.0 if self.is_running else START_SECONDS
+        return begin + missing * KERNEL_SECONDS if missing else 0.0
 
     def compile_all(self, sources: Sequence[str]) -> None:
         """Get sources into the cache and wait, where the worker is faster than this process.

@@ -29,6 +29,11 @@ P = TypeVar("P")
 C = TypeVar("C")
 
 
+REFERENCE = 10.0
+"""A run by reference takes about so many times the estimate of a compiled one where it has
+convolutions or many small ops; a third of that where it is products."""
+
+
 class State(Enum):
     """Where a compilation stands."""
 
@@ -61,6 +66,10 @@ class Compiler(Protocol):
 
     def compile_all(self, sources: Sequence[str]) -> None:
         """Compile what the cache lacks and wait."""
+        ...
+
+    def seconds(self, sources: Sequence[str]) -> float:
+        """About how long that takes."""
         ...
 
 
@@ -149,6 +158,29 @@ class Compilation(Generic[P, C]):
             self.state = State.IDLE
             raise
         return self.result
+
+    def pays(self, work: float, runs: int, seconds: float) -> bool:
+        """Whether to wait for the compiled plan takes less time than to go on by reference.
+
+        Args:
+            work: nanoseconds of a compiled run, as estimated.
+            runs: how many are still to come.
+            seconds: of a run by reference; 0 where none was measured.
+        """
+        if self.plan is None or not self.is_pending:
+            return False
+        compiled = work * 1e-9
+        gain = runs * (max(seconds, REFERENCE * compiled) - compiled)
+        return gain > 0 and gain > self._compiler.seconds(list(self._kernels(self.plan)))
+
+    def waited(self) -> C | None:
+        """As `complete`, but what fails is reported, and the reference goes on."""
+        try:
+            return self.complete()
+        except (KernelError, MissingSymbols, OSError) as error:
+            nodes = (error.node,) if isinstance(error, KernelError) and error.node else ()
+            self._report(CompileFailure(nodes, f"{type(error).__name__}: {error}"))
+            return None
 
     def planned(self) -> P | None:
         """The plan, made now if need be; None if nothing can be compiled."""

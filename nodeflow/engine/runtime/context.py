@@ -47,6 +47,7 @@ class RunContext:
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
+        ahead: how many runs like the next one come, that one included, where that is known.
         peers: the processes that share the rows of training steps, on JAX.
     """
 
@@ -72,6 +73,7 @@ class RunContext:
         self.tier: RanTier = "reference"
         self.steps: dict[str, int] = {}
         self.tiers: TierRecord | None = None
+        self.ahead: int | None = None
         self.peers: Sharing | None = None
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)

@@ -192,3 +192,15 @@ def test_the_worker_is_started_early_where_no_kernel_was_ever_compiled(
     assert not cache.is_empty()
     warm_up.begin_to_compile()
     assert not compiler.is_running
+
+
+def test_the_worker_ends_when_nothing_is_to_compile_and_comes_again(
+    compiler: BackgroundCompiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "IDLE_SECONDS", 0.05)
+    job = compiler.submit([kernel(900)])
+    worker = compiler._process
+    assert worker is not None
+    wait_for(lambda: worker.poll() is not None)
+    assert job.wait(60) and job.failure is None and not compiler.is_running
+    assert compiler.submit([kernel(901)]).wait(60)

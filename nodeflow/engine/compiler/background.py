@@ -22,6 +22,8 @@ WORTH_A_PROCESS = 8
 """Missing kernels from which a process that compiles is worth starting, where this one waits for
 them and has the compiler already: there several processes compile at a time."""
 
+IDLE_SECONDS = 30.0
+"""The worker ends when there was nothing to compile for so long: it takes some 100 MB."""
 START_SECONDS, KERNEL_SECONDS = 0.8, 0.06
 """About how long the worker takes to start, and then for each kernel (two cores of AMD, Zen 4)."""
 
@@ -81,6 +83,7 @@ class BackgroundCompiler:
         self._process: subprocess.Popen[str] | None = None
         self._waiting: dict[int, tuple[Job, subprocess.Popen[str]]] = {}
         self._numbers = itertools.count()
+        self._timer: threading.Timer | None = None
 
     @property
     def is_running(self) -> bool:
@@ -155,6 +158,7 @@ class BackgroundCompiler:
             number, failed, compiled = json.loads(line)
             with self._lock:
                 job, _ = self._waiting.pop(number)
+                self._end_soon(process)
             cache.note_compiled(compiled)
             if failed is None:
                 job.finish(_load(job.sources))
@@ -169,9 +173,27 @@ class BackgroundCompiler:
             message = f"the compiling process ended with status {process.returncode}"
             job.finish(KernelFailure(None, message))
 
+    def _end_soon(self, process: subprocess.Popen[str]) -> None:
+        """End a worker that has nothing to do, unless something comes soon; under the lock."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(IDLE_SECONDS, self._end_if_idle, (process,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_if_idle(self, process: subprocess.Popen[str]) -> None:
+        with self._lock:
+            if self._waiting or process is not self._process:
+                return
+            self._process = None
+        assert process.stdin is not None
+        process.stdin.close()  # it ends with its input
+
     def close(self) -> None:
         """End the worker."""
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
             process, self._process = self._process, None
         if process is not None:
             process.kill()

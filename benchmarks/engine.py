@@ -66,7 +66,7 @@ def main() -> None:
     for wanted in options.case or ():
         if not chosen([wanted], names):
             parser.error(f"no case begins with {wanted!r}; there are {', '.join(names)}")
-    os.environ.update(pinning.environment(options.cpu))  # for the cases in this process, too
+    pinning.apply(options.cpu)  # for the cases in this process, too
     lines = []
     with Busy(options.load):
         for line in (about(options), *results(chosen(options.case, names), options)):

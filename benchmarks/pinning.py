@@ -16,6 +16,7 @@ Where a library cannot be held back, its time is shown without a ratio.
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
@@ -24,6 +25,20 @@ from functools import cache
 from pathlib import Path
 
 _BEYOND_AVX2 = re.compile(r"avx512|avx10|amx|avxvnni|avxifma|avxneconvert|evex")
+
+
+PINS = (
+    "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS",
+)  # fmt: skip
+"""Variables that hold a library back, or let it take the caches for others."""
+
+
+def apply(cpu: str | None) -> None:
+    """Pin this process and all that it starts; what the shell had set to pin them is dropped."""
+    for name in PINS:
+        os.environ.pop(name, None)
+    os.environ.update(environment(cpu))
 
 
 def environment(cpu: str | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +87,19 @@ def test_a_pinned_process_compiles_nothing_wider(module):
     assert pinning.environment(None) == {}
     features = pinning.environment("avx2")["NUMBA_CPU_FEATURES"].split(",")
     assert not any(f.startswith(("+avx512", "+avx10", "+amx")) for f in features)
+
+
+def test_what_the_shell_pins_is_not_measured(module, monkeypatch):
+    pinning = module("pinning")
+    for name in pinning.PINS:
+        monkeypatch.setenv(name, "something else")
+    pinning.apply(None)
+    assert not os.environ.keys() & set(pinning.PINS)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
+    pinning.apply("avx2")
+    for name, value in pinning.environment("avx2").items():
+        assert os.environ[name] == value
+        monkeypatch.delenv(name)
 
 
 def test_who_cannot_be_pinned_gets_no_ratio(module):

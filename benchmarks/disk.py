@@ -45,7 +45,7 @@ BATCH = 100
 SHARES: dict[str, Any] = {"shuffle": False, "splits": [1.0]}
 
 
-def write_rows(path: Path, megabytes: int) -> int:
+def write_rows(path: Path, megabytes: int, shape: tuple[int, ...] = (28, 28)) -> int:
     """A file of pictures and labels, .npz or .npy (pictures alone); the number of rows."""
     rows = megabytes * 10**6 // PIXELS
     made = np.lib.format.open_memmap(path.with_suffix(".npy"), "w+", np.uint8, (rows, 28, 28))
@@ -56,7 +56,7 @@ def write_rows(path: Path, megabytes: int) -> int:
     made.flush()
     if path.suffix == ".npz":
         labels = random.integers(0, 10, rows).astype(np.uint8)
-        np.savez(path, images=made, labels=labels)
+        np.savez(path, images=made.reshape(rows, *shape), labels=labels)
         path.with_suffix(".npy").unlink()
     return rows
 
@@ -186,7 +186,7 @@ def resident(megabytes: int) -> None:
 
     with tempfile.TemporaryDirectory(prefix="nodeflow-disk-") as name:
         path = Path(name) / "rows.npz"
-        rows = write_rows(path, megabytes)
+        rows = write_rows(path, megabytes, (PIXELS,))
         document = flow.load(example("mnist"))
         node = next(n for n in document.nodes.values() if n.op == "dataset")
         commands.set_attr(document, node.id, "source", f"npz:{path}")

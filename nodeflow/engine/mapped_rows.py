@@ -28,6 +28,8 @@ MAP_VARIABLE = "NODEFLOW_MAP_LIMIT"
 free memory."""
 GIVEN_BACK = 1 << 26
 """When so many bytes of a larger file were read, its pages are given back."""
+READ_AROUND = 1 << 16
+"""What the system maps around a row that is read, where it is in memory."""
 
 
 def most_resident() -> float:
@@ -144,7 +146,7 @@ class MappedRows:
             self.file.announce(which)
         taken = np.take(self.array, which, axis=0)
         if not self.file.fits:
-            self._read += len(which) * max(row, mmap.PAGESIZE)
+            self._read += len(which) * max(row, READ_AROUND)
             if self._read >= GIVEN_BACK:
                 self._read = 0
                 self.file.give_back()

@@ -199,17 +199,17 @@ def resident(megabytes: int) -> None:
             command = [sys.executable, "-m", "nodeflow", "train", f"{name}/large.flow"]
             start = time.perf_counter()
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-            anonymous = watch(process)
-            _, _, used = os.wait4(process.pid, 0)
+            resident, anonymous = watch(process)
+            process.wait()
             line: dict[str, Any] = {"case": "resident", "file_mb": megabytes, "rows": rows}
-            line |= {"map_limit": limit, "peak_mb": round(used.ru_maxrss / 1000)}
-            line |= {"peak_without_file_mb": round(max(anonymous) / 1e6)}
+            line |= {"map_limit": limit, "peak_mb": round(resident / 1e6)}
+            line |= {"peak_without_file_mb": round(anonymous / 1e6)}
             print(json.dumps({**line, "seconds": round(time.perf_counter() - start, 1)}))
 
 
-def watch(process: subprocess.Popen[bytes]) -> list[int]:
-    """Anonymous memory of a process, read until it ends, in bytes."""
-    found: list[int] = [0]
+def watch(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The most resident and the most anonymous memory of a process until it ends, in bytes."""
+    found = {"VmHWM:": 0, "RssAnon:": 0}
 
     def look() -> None:
         while True:
@@ -218,8 +218,9 @@ def watch(process: subprocess.Popen[bytes]) -> list[int]:
             except OSError:
                 return
             for row in text.splitlines():
-                if row.startswith("RssAnon:"):
-                    found.append(1024 * int(row.split()[1]))
+                name = row.split()[0]
+                if name in found:
+                    found[name] = max(found[name], 1024 * int(row.split()[1]))
             if "State:\tZ" in text:
                 return
             time.sleep(0.05)
@@ -227,7 +228,7 @@ def watch(process: subprocess.Popen[bytes]) -> list[int]:
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
-    return found
+    return found["VmHWM:"], found["RssAnon:"]
 
 
 def main() -> None:

@@ -27,9 +27,9 @@ MAP_VARIABLE = "NODEFLOW_MAP_LIMIT"
 """Bytes that a file may have for kernels to gather from it, such as ``1GB``; default: half of the
 free memory."""
 GIVEN_BACK = 1 << 26
-"""When so many bytes of a larger file were read, its pages are given back."""
-READ_AROUND = 1 << 16
-"""What the system maps around a row that is read, where it is in memory."""
+"""Where all rows are read in turn, pages are given back after so many bytes."""
+TAKEN_AT_ONCE = 64
+"""Rows of a larger file that are copied before its pages are given back."""
 
 
 def most_resident() -> float:
@@ -125,7 +125,6 @@ class MappedRows:
     def __init__(self, file: FileMap, dtype: str, columns: tuple[int, int] | None = None) -> None:
         self.file, self.dtype, self.columns = file, dtype, columns
         self.array = file.array if columns is None else file.array[..., slice(*columns)]
-        self._read = 0
 
     @property
     def is_direct(self) -> bool:
@@ -142,15 +141,21 @@ class MappedRows:
         row = self.array.nbytes // len(self.array)
         allow(len(which) * row * 2, self.file.path)
         self.file.check()
-        if not self.file.fits:
+        if self.file.fits:
+            taken = np.take(self.array, which, axis=0)
+        else:
             self.file.announce(which)
-        taken = np.take(self.array, which, axis=0)
-        if not self.file.fits:
-            self._read += len(which) * max(row, READ_AROUND)
-            if self._read >= GIVEN_BACK:
-                self._read = 0
-                self.file.give_back()
+            taken = self._copied(which)
         return taken.astype(numpy_dtype(self.dtype), copy=False)
+
+    def _copied(self, which: np.ndarray) -> np.ndarray:
+        """Rows, some at a time: around each the system maps more than it, up to 2 MB."""
+        taken = np.empty((len(which), *self.array.shape[1:]), self.array.dtype)
+        for start in range(0, len(which), TAKEN_AT_ONCE):
+            part = slice(start, start + TAKEN_AT_ONCE)
+            np.take(self.array, which[part], axis=0, out=taken[part])
+            self.file.give_back()
+        return taken
 
     def __reduce__(self) -> tuple:
         return MappedRows, (self.file, self.dtype, self.columns)

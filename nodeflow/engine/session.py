@@ -10,7 +10,6 @@ import os
 import threading
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
@@ -25,36 +24,32 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
+from nodeflow.engine.initial_values import require_memory, variables_named
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
 from nodeflow.engine.known_run import KnownRun, ReadVariables, key_of
-from nodeflow.engine.memory import Needs, require, size_of
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
-from nodeflow.engine.runtime.context import Backend, Purpose, RanTier, RunContext, Tier
+from nodeflow.engine.runtime.context import Backend, RunContext, Tier
 from nodeflow.engine.schedule.schedule import (
     Schedule,
     Target,
     build_schedule,
-    is_variable,
     resolve_alias,
 )
-from nodeflow.engine.sharing import Sharing
+from nodeflow.engine.session_state import SessionState
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
-from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.timeline import RunMetadata, RunOptions, check_recording, whole_run
-from nodeflow.engine.variables import Variables
 from nodeflow.errors import (
     FeedError,
     FetchError,
     GraphError,
     RunError,
-    UnknownName,
     a_type,
-    suggest,
 )
 from nodeflow.graph.default_session import default_session, enter, is_entered, leave
 from nodeflow.graph.devices import DeviceKept
@@ -66,11 +61,10 @@ from nodeflow.public import public_methods
 
 if TYPE_CHECKING:
     from nodeflow.engine.jax.executor import JaxExecutor
-    from nodeflow.engine.runtime.thread_pool import Team
 
 
-@public_methods("initialize", "make_callable", "needs", "steps_of", "count_steps")
-class Session:
+@public_methods("initialize", "make_callable", "needs")
+class Session(SessionState):
     """Values of a graph's variables, and a way to run parts of the graph.
 
     Args:
@@ -409,82 +403,6 @@ class Session:
             if note := self.graph.device_note():
                 warnings.warn(note, DeviceKept, stacklevel=3)
 
-    @property
-    def seed(self) -> int:
-        return self._context.seed
-
-    @property
-    def threads(self) -> int | None:
-        """The number of threads that was asked for."""
-        return self._context.threads
-
-    @property
-    def memory(self) -> int | None:
-        """Bytes that the values of one run may take; None: as much as is free."""
-        return self._context.memory
-
-    @property
-    def cuts_steps(self) -> bool | None:
-        """Whether training steps run in blocks of rows; None before there is a stepper."""
-        return self._context.cuts_steps
-
-    @property
-    def without(self) -> frozenset[str]:
-        """Ids of the rewrites that are switched off."""
-        return self._context.without
-
-    @property
-    def executions(self) -> Counter[str]:
-        """How often each node was run by its reference, by name."""
-        return self._context.executions
-
-    def team(self) -> Team:
-        """The threads of the compiled tier."""
-        return self._context.team()
-
-    @property
-    def tier(self) -> RanTier:
-        """The tier of the last run, or of the last step of a stepper."""
-        return self._context.tier
-
-    @property
-    def backend(self) -> Backend:
-        """Who executes: ``numba`` or ``jax``."""
-        return self._context.backend
-
-    @property
-    def ahead(self) -> int | None:
-        """How many runs like the next one come, that one included; None where nobody knows. The
-        tier ``auto`` waits for the compiler if that saves time."""
-        return self._context.ahead
-
-    @ahead.setter
-    def ahead(self, runs: int | None) -> None:
-        self._context.ahead = runs
-
-    @property
-    def peers(self) -> Sharing | None:
-        """The processes that share the rows of training steps, on JAX; None trains alone."""
-        return self._context.peers
-
-    @peers.setter
-    def peers(self, peers: Sharing | None) -> None:
-        self._context.peers = peers
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the same steps give the same bits again: everywhere but on JAX's GPUs."""
-        if self.backend != "jax":
-            return True
-        from nodeflow.engine.jax.settings import is_exact
-
-        return is_exact()
-
-    @property
-    def wanted(self) -> Tier:
-        """The tier that was asked for."""
-        return self._asked
-
     def twin(self, tier: Tier | None = None) -> Session:
         """Another session of the same graph and options, without values.
 
@@ -504,24 +422,6 @@ class Session:
         )
 
     # ---- training -----------------------------------------------------------------------------
-
-    @property
-    def tiers(self) -> TierRecord | None:
-        """The switches to the compiled tier to record and follow; None lets each plan switch when
-        it is ready."""
-        return self._context.tiers
-
-    @tiers.setter
-    def tiers(self, record: TierRecord | None) -> None:
-        self._context.tiers = record
-
-    def steps_of(self, optimizers: Iterable[str]) -> int:
-        """How many steps these optimizers have made, by name: the most that one of them has."""
-        return steps_before(self._context.steps, optimizers)
-
-    def count_steps(self, optimizers: Iterable[str], count: int) -> None:
-        """Let optimizers go on as if they had made so many steps."""
-        self._context.steps.update(dict.fromkeys(optimizers, count))
 
     def stepper(
         self,
@@ -591,11 +491,6 @@ class Session:
 
     # ---- variables ----------------------------------------------------------------------------
 
-    @property
-    def variables(self) -> Variables:
-        """Values by name; reading and writing copy."""
-        return self._context.variables
-
     def initialize(
         self,
         names: Iterable[str | Tensor | Node] | None = None,
@@ -618,21 +513,13 @@ class Session:
             if names is None:
                 self._context.steps.clear()
             stream_of = self._context.stream_of("initialize", 0)
-            for variable in self._chosen(names):
-                self._require_memory(variable)
+            for variable in variables_named(self.graph, names):
+                require_memory(variable)
                 if is_stored(variable):
                     self.variables.put(variable, stored_value(variable))
                     continue
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
-
-    @staticmethod
-    def _require_memory(variable: Node) -> None:
-        try:
-            require(size_of(tensor.type for tensor in variable.outputs))
-        except MemoryError as error:
-            text = f"not enough memory for this variable: {error}"
-            raise RunError(text, node=variable.name) from error
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
         """The value at a variable's ``initial`` port."""
@@ -646,29 +533,12 @@ class Session:
         assert slot is not None
         return values[slot]  # type: ignore[return-value]
 
-    def _chosen(self, names: Iterable[str | Tensor | Node] | None) -> list[Node]:
-        given = [names] if isinstance(names, (str, Tensor, Node)) else list(names or ())
-        nodes = [n for n in given if isinstance(n, Node) and is_variable(n)]
-        if names is not None and len(nodes) == len(given):
-            return nodes
-        every = {v.node.name: v.node for v in self.graph.variables}
-        if names is None:
-            return list(every.values())
-        wanted = {n if isinstance(n, str) else n.name for n in given}
-        for name in wanted - every.keys():
-            raise UnknownName(f"there is no variable {name!r}", hint=suggest(name, every))
-        return [node for name, node in every.items() if name in wanted]
-
     # ---- life ---------------------------------------------------------------------------------
 
     def forget_plans(self) -> None:
         """Plan again at the next run: the owner of the graph has changed nodes of it."""
         with self._context.exclusive():
             self._forget()
-
-    def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """The random stream of each node in one execution, for who runs nodes one by one."""
-        return self._context.stream_of(purpose, execution)
 
     def close(self) -> None:
         """Forget values and plans; the session cannot run any more."""

@@ -178,8 +178,7 @@ class Compilation(Generic[P, C]):
         try:
             return self.complete()
         except (KernelError, MissingSymbols, OSError) as error:
-            nodes = (error.node,) if isinstance(error, KernelError) and error.node else ()
-            self._report(CompileFailure(nodes, f"{type(error).__name__}: {error}"))
+            self._report(failure_of(error))
             return None
 
     def planned(self) -> P | None:
@@ -234,8 +233,7 @@ class Compilation(Generic[P, C]):
             self._enter(self._load(self.plan))
         except (KernelError, MissingSymbols, RuntimeError, OSError) as error:
             self.state = State.FAILED
-            nodes = (error.node,) if isinstance(error, KernelError) and error.node else ()
-            self._report(CompileFailure(nodes, f"{type(error).__name__}: {error}"))
+            self._report(failure_of(error))
 
     def _enter(self, result: C) -> None:
         self.result, self.state = result, State.READY
@@ -244,3 +242,11 @@ class Compilation(Generic[P, C]):
         assert self.plan is not None
         kernels = self._kernels(self.plan)
         return CompileFailure(kernels.get(source, ()) if source else (), message)
+
+
+def failure_of(error: Exception) -> CompileFailure:
+    """What is reported where a kernel neither compiles nor loads: all nodes that it computes."""
+    nodes: tuple[str, ...] = ()
+    if isinstance(error, KernelError):
+        nodes = error.nodes or ((error.node,) if error.node else ())
+    return CompileFailure(nodes, f"{type(error).__name__}: {error}")

@@ -34,7 +34,12 @@ class KernelError(NodeflowError):
     """A kernel's source does not compile: a fault of the code generator or of an op's lowering.
 
     Remedy: Report it with nodeflow doctor --bundle; --tier reference computes without kernels.
+
+    Attributes:
+        nodes: names of all nodes that the kernel computes, where they are known.
     """
+
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,8 @@ class _Layout:
         try:
             kernel = load_kernel(launch.source)
         except KernelError as error:
-            raise error.at(next(iter(_nodes_of(launch)), None)) from error.__cause__
+            error.nodes = tuple(_nodes_of(launch))
+            raise error.at(next(iter(error.nodes), None)) from error.__cause__
         number = self._builder.add(kernel, args, launch.tasks, work=launch.work, after=before)
         self._open += [
             (number, at, a, counter) for at, a in enumerate(launch.args) if not isinstance(a, int)

@@ -390,7 +390,7 @@ def test_a_window_whose_sweep_trains_asks_before_it_closes(
     processes = begin_long(panel, window, qtbot)
     asked = answered(monkeypatch, stay, "End the sweep")
     assert not window.close()
-    name = panel.runner.sweep.setup.name
+    name, id_ = panel.runner.sweep.setup.name, panel.runner.sweep.id
     assert asked == [f"“{name}” is not over: 3 trials to go."]
     assert window.isVisible() and panel.runner.trains
     assert {r.state for r in panel.runner.results.values()} == {TRAINING}
@@ -398,9 +398,9 @@ def test_a_window_whose_sweep_trains_asks_before_it_closes(
     assert len(asked) == 2 and not window.isVisible()
     assert all(process._process is None for process in processes), "none outlives the window"
     with RunStore(write=False) as store:
-        (kept_sweep,) = kept_sweeps(store)
-        assert {run.status for run in store.runs()} == {"stopped"}
-    assert kept_sweep.ended and [r.state for r in kept_sweep.results] == [CANCELLED] * 2
+        (found,) = [sweep for sweep in kept_sweeps(store) if sweep.id == id_]
+        assert {store.get(result.run).status for result in found.results} == {"stopped"}
+    assert found.ended and [result.state for result in found.results] == [CANCELLED] * 2
 
 
 def test_who_keeps_unsaved_changes_keeps_the_sweep(

@@ -23,6 +23,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def main() -> None:
     pinning.apply(options.cpu)  # for the cases in this process, too
     lines = []
     with Busy(options.load):
-        for line in (about(options), *results(chosen(options.case, names), options)):
+        for line in chain([about(options)], results(chosen(options.case, names), options)):
             print(json.dumps(line), flush=True)
             lines.append(line)
     print_table([line for line in lines if "case" in line])

@@ -231,9 +231,11 @@ def supervise(
         words: the command line, after the program's name.
         checkpoints: folder of checkpoints as the user gave it, if there is one.
     """
-    workers = [_start(p, words, environment, p is places[0]) for p in places]
+    workers: list[_Worker] = []
     try:
-        with _forwarded(workers) as signals:
+        with _forwarded(workers) as signals:  # before any runs: Ctrl-C may come at once
+            for place in places:
+                workers.append(_start(place, words, environment, place is places[0]))
             first = _wait(workers)
             if first is not None:
                 first = _cause(workers, first)

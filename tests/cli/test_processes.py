@@ -181,7 +181,17 @@ def test_a_checkpoint_is_named_only_where_one_is(watch, tmp_path):
     assert "to go on" not in watch(killed, checkpoints="states")[2]
 
 
-def test_a_signal_reaches_the_first_process_whose_exit_code_counts(watch, tmp_path):
+@pytest.mark.parametrize("late", [0.0, 0.4], ids=["all run", "others start later"])
+def test_a_signal_reaches_the_first_process_whose_exit_code_counts(
+    watch, tmp_path, monkeypatch, late
+):
+    start = processes._start
+
+    def started(place, *rest):
+        time.sleep(late if place.index else 0)
+        return start(place, *rest)
+
+    monkeypatch.setattr(processes, "_start", started)
     program = """
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 open(index, "w").close()

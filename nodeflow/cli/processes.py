@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TextIO
@@ -233,9 +233,10 @@ def supervise(
     """
     workers: list[_Worker] = []
     try:
-        with _forwarded(workers) as signals:  # before any runs: Ctrl-C may come at once
+        with _forwarded(workers) as (signals, deliver):  # Ctrl-C may come before any runs
             for place in places:
                 workers.append(_start(place, words, environment, place is places[0]))
+                deliver()
             first = _wait(workers)
             if first is not None:
                 first = _cause(workers, first)
@@ -301,23 +302,34 @@ def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
 
 
 @contextmanager
-def _forwarded(workers: Sequence[_Worker]) -> Iterator[list[int]]:
-    """Signals that end a training go to the first process; a second one ends all. Those that
-    came."""
+def _forwarded(
+    workers: Sequence[_Worker],
+) -> Iterator[tuple[list[int], Callable[[], None]]]:
+    """Signals that end a training go to the first process; a second one ends all. Yields those
+    that came, and what delivers those that came before there was a process."""
     came: list[int] = []
+    delivered = 0
+
+    def deliver() -> None:
+        nonlocal delivered
+        while workers and delivered < len(came):
+            number = came[delivered]
+            delivered += 1
+            for worker in workers if delivered > 1 else workers[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    worker.process.send_signal(signal.SIGKILL if delivered > 1 else number)
+
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield came, deliver
         return
 
     def forward(number: int, _: object) -> None:
         came.append(number)
-        for worker in workers if len(came) > 1 else workers[:1]:
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.send_signal(signal.SIGKILL if len(came) > 1 else number)
+        deliver()
 
     previous = {number: signal.signal(number, forward) for number in STOPPING}
     try:
-        yield came
+        yield came, deliver
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -5,16 +5,16 @@
     python benchmarks/disk.py --resident 2000
 
 Files are made in a temporary folder, and removed. The MNIST network trains on rows of 784 bytes,
-shuffled anew in each round; sides take turns, and the ratio is the median of the rounds'. Files are
-read once before, so that the system has them in memory (`direct`: kernels gather from the map);
-`staged` reads ahead, as it is done with files that do not fit into memory. Losses must agree to the
-bit. Processor time stands beside, which others on the machine disturb less.
+shuffled in each round; both sides run in turn, and the ratio is the median over the rounds. Files
+are read once before, so that they are in the page cache (`direct`: kernels gather from the map;
+`staged` reads ahead, as with files that do not fit into memory). The losses must have the same
+bits. Beside wall time stands processor time, which other load disturbs less.
 
 Of pictures, `together` trains while they are decoded and `steps` from memory; `decoding` reads them
 as training does, and nothing else. The goal is 0.9 of the slower of both, for which each must have
-its share of the cores: steps run on one thread. With ``--resident`` a file of so many megabytes is
-trained on by `nodeflow train`, in a process whose peak of resident memory is shown, with the part
-of it that is the file's own pages, once as it comes and once with NODEFLOW_MAP_LIMIT=200MB.
+its share of the cores: steps run on one thread. ``--resident N`` runs `nodeflow train` on a file
+of N megabytes and prints its peak resident memory, and how much of it are pages of the file: once
+with the defaults and once with NODEFLOW_MAP_LIMIT=200MB.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _miss(row: Row, cpu: str | None) -> str:
 
 
 def verdict(row: Row, cpu: str | None) -> bool | None:
-    """Whether a case meets what is asked of it; None where nothing is, or nothing was compared."""
+    """Whether a case meets its targets; None if it has none, or if no peer was measured."""
     wanted = targets(row["case"], cpu)
     ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
     found = [m for t in wanted if (m := t.is_met(ratios, best)) is not None]

@@ -2,10 +2,10 @@
 
     python benchmarks/scaling.py [CASE]...
 
-A run is levels; the tasks of a level do not depend on each other, and whoever is free takes the
-next one. So each task is timed by itself, on one thread, and the table then dealt out by hand: the
-work is what one core takes, the critical path the sum of each level's longest task, which no number
-of cores goes below. Neither the memory's bandwidth nor the cost of meeting after a level is in it.
+A run consists of levels. The tasks of a level are independent, and a free thread takes the next
+one. This program times each task alone, on one thread, and computes a schedule from these times.
+The work is the time on one core; the critical path is the sum of the longest tasks of all levels, a
+bound for any number of cores. Memory bandwidth and the barrier after each level are left out.
 """
 
 from __future__ import annotations

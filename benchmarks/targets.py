@@ -1,4 +1,4 @@
-"""What is asked of each case: at most so much of whose time, or nearly the machine's limit.
+"""The targets of each case: a share of a peer's time, or a time near the machine's limit.
 
 The page about performance says of each row whether it is met (report.py).
 """
@@ -58,7 +58,7 @@ _SINGLE = {
 
 
 def targets(case: str, cpu: str | None) -> tuple[Target, ...]:
-    """All that a case has to keep; none where nothing is asked."""
+    """The targets of a case; empty if it has none."""
     if case in TRAINING:
         own = (Target(BEST, _MNIST[case]),) if case in _MNIST else ()
         return (*own, Target("jaxscan", 0.90))

@@ -2,11 +2,10 @@
 
     python benchmarks/tiers.py [--example NAME]... [--rounds 1] [--epochs N]... [--rows N]...
 
-`nodeflow train` makes so many epochs with their evaluations, and `nodeflow run` fetches a metric of
-so many rows of the test split at a time, each in a process and with a folder of kernels of its own,
-in turns with the tiers `compiled` and `auto`. Ten times the epochs are ten times the rows. A ratio
-is that of the times of the process, in seconds and in processor time (of all processes, compiling
-included), which others on the machine disturb less; the goal is at most 1.10.
+It runs `nodeflow train` for N epochs with their evaluations, and `nodeflow run`, which fetches a
+metric of N test rows, with the tiers `compiled` and `auto` in turn. Each run is a process with an
+empty kernel cache. A ratio divides the times of the two processes: wall time, and processor time of
+all processes, compiling included, which other load disturbs less. The target is 1.10.
 """
 
 from __future__ import annotations

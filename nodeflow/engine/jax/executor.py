@@ -79,7 +79,7 @@ class JaxExecutor:
         return [None if slot is None else own_array(values[slot]) for slot in self.schedule.fetches]
 
     def commit(self, values: AnyValues, variables: Variables) -> None:
-        """Store what the last run assigned; it stays where it is until somebody reads it."""
+        """Store what the last run assigned; it stays on the device until it is read."""
         held = {id(variables.placed(v)) for v in self.schedule.reads}
         for variable, slot in self.schedule.writes.items():
             array: Any = values[slot]

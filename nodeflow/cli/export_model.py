@@ -30,7 +30,7 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
     """Write the graph as code.
 
     Raises:
-        ArgumentProblem: an option is for ONNX alone.
+        ArgumentProblem: an option is for ONNX alone, or the output is no folder.
         NotInCode: names the nodes that cannot be written; nothing is.
         NodeflowError: in file, graph or weights.
     """
@@ -42,6 +42,11 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
         raise ArgumentProblem(
             "--weights is not for --to nodeflow, whose code names the file that the graph names",
             hint="Leave it out; train --save-weights writes a file that a graph can name.",
+        )
+    if Path(arguments.output or "").suffix == ".py":
+        raise ArgumentProblem(
+            f"-o {arguments.output} names a file, and code is several files",
+            hint=f"Give a folder: -o {Path(arguments.output).with_suffix('')}",
         )
     stem = module_name(Path(arguments.file).name)
     folder = arguments.output or f"{stem}-{arguments.to}"

@@ -78,3 +78,9 @@ def test_code_of_a_document_that_was_changed(nodeflow, tmp_path: Path):
     assert made == flow.dumps(document) + "\n"
     refused = nodeflow("export", graph, "--to", "nodeflow", "--weights", "w.safetensors")
     assert refused.code == 1 and "--weights" in refused.err
+
+
+def test_a_python_file_as_the_output_of_code_is_refused(nodeflow, tmp_path):
+    result = nodeflow("export", example("expression"), "--to", "nodeflow", "-o", "graph.py")
+    assert result.code == 1 and not list(tmp_path.glob("graph*"))
+    assert "names a file, and code is several files" in result.err and "-o graph" in result.err

@@ -1,4 +1,4 @@
-"""Packages whose modules each declare one thing of a kind: a panel, a data source, a view.
+"""Packages whose modules each declare one thing of a kind: a panel, a data source, a rule.
 
 A new one is a new module; there is no list to edit.
 """
@@ -20,11 +20,17 @@ def declared(package: ModuleType, name: str) -> list[Any]:
         ValueError: two have one id.
     """
     found: dict[str, Any] = {}
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        one = None if module.ispkg else getattr(import_module(module.name), name, None)
+    for module in import_modules(package):
+        one = getattr(module, name, None)
         if one is None:
             continue
         if one.id in found:
             raise ValueError(f"two modules of {package.__name__} declare {name} {one.id!r}")
         found[one.id] = one
     return list(found.values())
+
+
+def import_modules(package: ModuleType) -> list[ModuleType]:
+    """The modules directly in a package, imported, in the order of their names."""
+    found = pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    return [import_module(module.name) for module in found if not module.ispkg]

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
 
-from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
+from nodeflow.engine.interpreter import (
+    Interpreter,
+    StreamOf,
+    Values,
+    call_reference,
+    check_values,
+)
 from nodeflow.engine.runtime.context import RanTier, RunContext
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.engine.variables import Variables
@@ -174,3 +180,16 @@ class PartsExecutor:
             self._running = None
         values.update((s, np.asarray(a)) for s, a in zip(part.made, found, strict=True))
         return executor.tier
+
+    def _run_step(
+        self,
+        step: Step,
+        inputs: Sequence[np.ndarray],
+        values: dict[int, np.ndarray],
+        stream_of: StreamOf,
+    ) -> None:
+        """Add what one step computes, by reference, to the values."""
+        self._context.executions[step.node.name] += 1
+        outs = call_reference(step.node, inputs, stream_of)
+        check_values(step.node, outs, [self.types[s] for s in step.outputs])
+        values.update(zip(step.outputs, outs, strict=True))

@@ -20,7 +20,7 @@ import numpy as np
 
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.executor import Executor
-from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
+from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.parts import ExplainPart, Part, PartsExecutor, ends_of, part_of
 from nodeflow.engine.runtime.context import RunContext, Tier
@@ -132,10 +132,7 @@ class StagedExecutor(PartsExecutor):
         for step in self.turns:
             if cancel is not None and cancel.is_set():
                 raise Cancelled("the run was stopped")
-            self._context.executions[step.node.name] += 1
-            outs = call_reference(step.node, [values[s] for s in step.inputs], stream_of)
-            check_values(step.node, outs, [self.types[s] for s in step.outputs])
-            values.update(zip(step.outputs, outs, strict=True))
+            self._run_step(step, [values[s] for s in step.inputs], values, stream_of)
         last = None
         if self._rest_steps:
             last = self._run_part(*self._rest(values), values, stream_of, cancel)

@@ -14,7 +14,7 @@ from nodeflow.engine.blocks.cut import Cut, Stage, cut
 from nodeflow.engine.blocks.joins import JOINED, Kept, Total, rows_of
 from nodeflow.engine.blocks.row_pass import RowPass
 from nodeflow.engine.executor import Executor
-from nodeflow.engine.interpreter import StreamOf, Values, call_reference, check_values
+from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
 from nodeflow.engine.rows import Rows
@@ -101,9 +101,7 @@ class BlockedExecutor(PartsExecutor):
         for number, stage in enumerate(self.cut.stages):
             for step in stage.sizes:
                 inputs = [self._shape_of(s, values) for s in step.inputs]
-                outs = call_reference(step.node, inputs, stream_of)
-                check_values(step.node, outs, [self.types[s] for s in step.outputs])
-                values.update(zip(step.outputs, outs, strict=True))
+                self._run_step(step, inputs, values, stream_of)
             if stage.once is not None:
                 once = self._once[number]
                 tiers.append(self._run_part(stage.once, once, values, stream_of, cancel))

@@ -1,22 +1,19 @@
 """Which rule computes what: by kind of lowering, or by op where an op has its own.
 
 A rule is a function of what it computes (`Lowered`) and of one traced array for each input; it
-returns the output, or a tuple of several. The first look-up imports every module of `rules`, and
-each registers what it defines, so a new rule needs no entry in a list.
+returns the output, or a tuple of several.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import nodeflow.engine.jax.rules as package
 from nodeflow.engine.jax.errors import OWN_ENGINE, NotOnJax
+from nodeflow.engine.rule_book import RuleBook
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Lowering
@@ -28,8 +25,8 @@ if TYPE_CHECKING:
 Rule = Callable[..., Any]
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
-_BY_LOWERING: dict[type[Lowering], Rule] = {}
-_BY_OP: dict[str, Rule] = {}
+BOOK: RuleBook[Rule] = RuleBook(package)
+computes, rule_of_op = BOOK.for_ops, BOOK.of_op
 _TAKEN: dict[Rule, int] = {}
 """How many inputs a rule of a lowering takes, where not all."""
 
@@ -92,44 +89,14 @@ def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
         taken = list(signature(rule).parameters.values())[1:]
         if all(p.kind is not Parameter.VAR_POSITIONAL for p in taken):
             _TAKEN[rule] = len(taken)
-        for kind in kinds:
-            if kind in _BY_LOWERING:
-                raise ValueError(f"{kind.__name__} has a rule: {_BY_LOWERING[kind].__name__}")
-            _BY_LOWERING[kind] = rule
-        return rule
+        return BOOK.for_lowerings(*kinds)(rule)
 
     return register
-
-
-def computes(*op_ids: str) -> Callable[[AnyRule], AnyRule]:
-    """Decorator: the function computes these ops; it wins over their lowering."""
-
-    def register(rule: AnyRule) -> AnyRule:
-        for op_id in op_ids:
-            if op_id in _BY_OP:
-                raise ValueError(f"{op_id} has a rule: {_BY_OP[op_id].__name__}")
-            _BY_OP[op_id] = rule
-        return rule
-
-    return register
-
-
-def rule_of_op(op_id: str) -> Rule | None:
-    """What computes an op whatever its lowering is."""
-    _import_all()
-    return _BY_OP.get(op_id)
 
 
 def rule_of_lowering(lowering: Lowering) -> Rule | None:
     """What computes a kind of lowering, of all inputs."""
-    _import_all()
-    rule = _BY_LOWERING.get(type(lowering))
+    rule = BOOK.of_lowering(lowering)
     if rule is None or (count := _TAKEN.get(rule)) is None:
         return rule
     return lambda node, *arrays: rule(node, *arrays[:count])
-
-
-@cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        import_module(module.name)

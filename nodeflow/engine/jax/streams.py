@@ -17,7 +17,7 @@ from jax import lax
 
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 from nodeflow.engine.rng import normal_cdf, stream_key
-from nodeflow.ops.distributions.threefry import PARITY, ROTATIONS, ROUNDS
+from nodeflow.ops.distributions.threefry import mixed
 
 _LOOP = 0x6C6F6F70
 _HALF_BITS = {"float16": 11, "bfloat16": 8}
@@ -29,17 +29,7 @@ def threefry2x32(key: Key, counter0: Any, counter1: Any) -> tuple[Any, Any]:
     """Two random words, uint32, for each counter; the counters broadcast."""
     first, second, x, y = (jnp.asarray(w, jnp.uint32) for w in (*key, counter0, counter1))
     x, y = jnp.broadcast_arrays(x, y)
-    schedule = (first, second, first ^ second ^ jnp.uint32(PARITY))
-    x, y = x + schedule[0], y + schedule[1]
-    for index in range(ROUNDS):
-        turn = ROTATIONS[index % 8]
-        x = x + y
-        y = (y << jnp.uint32(turn) | y >> jnp.uint32(32 - turn)) ^ x
-        if index % 4 == 3:
-            step = index // 4 + 1
-            x = x + schedule[step % 3]
-            y = y + schedule[(step + 1) % 3] + jnp.uint32(step)
-    return x, y
+    return mixed(first, second, x, y)
 
 
 class Stream:

@@ -6,13 +6,12 @@ new kernel needs no entry in a list.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from typing import Any, TypeVar
 
 import nodeflow.engine.kernels as package
+from nodeflow.discovery import import_modules
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch
@@ -80,5 +79,4 @@ def registered() -> dict[type[Lowering], LoweringRule[Any]]:
 
 @cache
 def _import_all() -> None:
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        import_module(module.name)
+    import_modules(package)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nodeflow.engine.rows.call import Call, Record
-from nodeflow.engine.rows.registry import rule_of_lowering, rule_of_op
+from nodeflow.engine.rows.registry import BOOK
 from nodeflow.engine.rows.states import (
     COUNTED,
     JOINED,
@@ -200,7 +200,7 @@ class Walk:
         if isinstance(op, RuntimeAttributes):
             attrs = op.bound(types, attrs)
         call = Call(self.flow.number, attrs, None, ins, types, outs, range(len(ins)), record)
-        if (rule := rule_of_op(op.id)) is not None:
+        if (rule := BOOK.of_op(op.id)) is not None:
             return _listed(rule(call), len(outs))
         lowering = op.lower(types, outs, **step.node.attrs)
         return _lowered(call, lowering)
@@ -220,7 +220,7 @@ def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
         return [strongest(call.states)] * len(call.outs)
     if isinstance(lowering, Composite):
         return _composed(call, lowering)
-    rule = None if lowering is None else rule_of_lowering(lowering)
+    rule = None if lowering is None else BOOK.of_lowering(lowering)
     if rule is None:
         raise MixesRows("is not known to treat each row alone")
     call.lowering = lowering

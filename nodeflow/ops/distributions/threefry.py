@@ -28,15 +28,21 @@ def threefry2x32(
     """
     words = [np.asarray(word, dtype=np.uint32) for word in (key0, key1, counter0, counter1)]
     first, second, x, y = np.broadcast_arrays(*words)
-    schedule = (first, second, first ^ second ^ PARITY)
     with np.errstate(over="ignore"):  # uint32 scalars warn when they wrap, arrays do not
-        x, y = x + schedule[0], y + schedule[1]
-        for index in range(ROUNDS):
-            turn = ROTATIONS[index % 8]
-            x = x + y
-            y = (y << np.uint32(turn) | y >> np.uint32(32 - turn)) ^ x
-            if index % 4 == 3:
-                step = index // 4 + 1
-                x = x + schedule[step % 3]
-                y = y + schedule[(step + 1) % 3] + np.uint32(step)
+        x, y = mixed(first, second, x, y)
     return np.asarray(x), np.asarray(y)
+
+
+def mixed(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The rounds themselves: of numpy's or JAX's uint32 arrays, of one shape."""
+    schedule = (first, second, first ^ second ^ PARITY)
+    x, y = x + schedule[0], y + schedule[1]
+    for index in range(ROUNDS):
+        turn = ROTATIONS[index % 8]
+        x = x + y
+        y = (y << np.uint32(turn) | y >> np.uint32(32 - turn)) ^ x
+        if index % 4 == 3:
+            step = index // 4 + 1
+            x = x + schedule[step % 3]
+            y = y + schedule[(step + 1) % 3] + np.uint32(step)
+    return x, y

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.host.protocol import SetThreads
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.settings import MOST_THREADS, Settings
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.popups.number_dialog import NumberDialog
 
 TEXT = (
     "Graphs are computed by so many threads. Results have the same bits with any number; fewer "
@@ -33,40 +32,20 @@ class ThreadSettings(QObject):
 
     def ask(self) -> None:
         """Ask for the number."""
-        self.dialog = ThreadsDialog(self._window, self._settings.threads)
+        self.dialog = NumberDialog(
+            self._window,
+            "Threads",
+            TEXT,
+            name="Threads",
+            most=MOST_THREADS,
+            nothing="As many as cores",
+        )
+        self.dialog.field.setAccessibleName("Number of threads")
+        self.dialog.field.setValue(self._settings.threads or 0)
         self.dialog.accepted.connect(self._on_accepted)
         self.dialog.open()
 
     def _on_accepted(self) -> None:
-        self._settings.threads = self.dialog.threads
-        self._link.set(SetThreads(self.dialog.threads))
-
-
-class ThreadsDialog(QDialog):
-    """A number, or as many as cores."""
-
-    def __init__(self, parent: QWidget, threads: int | None) -> None:
-        super().__init__(parent)
-        self.setObjectName("threads")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Threads")
-        self.field = QSpinBox()
-        self.field.setAccessibleName("Number of threads")
-        self.field.setRange(0, MOST_THREADS)
-        self.field.setSpecialValueText("As many as cores")
-        self.field.setMinimumWidth(180)
-        self.field.setValue(threads or 0)
-        standard = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(standard.Ok | standard.Cancel)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        text = label(TEXT, "muted", wrap=True)
-        text.setMinimumWidth(380)
-        layout = column(text, row(label("Threads"), self.field, None), buttons, gap=4)
-        layout.setContentsMargins(SPACE[5], SPACE[5], SPACE[5], SPACE[4])
-        self.setLayout(layout)
-
-    @property
-    def threads(self) -> int | None:
-        """What is chosen; None is as many as cores."""
-        return self.field.value() or None
+        threads = self.dialog.field.value() or None
+        self._settings.threads = threads
+        self._link.set(SetThreads(threads))

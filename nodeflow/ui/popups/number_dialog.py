@@ -1,0 +1,45 @@
+"""Asks for one number, where 0 stands for a word: as many as cores, what is free."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
+
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.widgets import column, label, row
+
+
+class NumberDialog(QDialog):
+    """A text, and a field for a number.
+
+    Args:
+        title: of the window.
+        text: what the number means.
+        name: stands before the field.
+        most: the highest number.
+        nothing: what 0 stands for.
+
+    Attributes:
+        field: its value is what is chosen; callers give it a suffix, steps and a spoken name.
+    """
+
+    def __init__(
+        self, parent: QWidget, title: str, text: str, *, name: str, most: int, nothing: str
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName(title.lower())
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.field = QSpinBox()
+        self.field.setRange(0, most)
+        self.field.setSpecialValueText(nothing)
+        self.field.setMinimumWidth(180)
+        standard = QDialogButtonBox.StandardButton
+        buttons = QDialogButtonBox(standard.Ok | standard.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        words = label(text, "muted", wrap=True)
+        words.setMinimumWidth(380)
+        layout = column(words, row(label(name), self.field, None), buttons, gap=4)
+        layout.setContentsMargins(SPACE[5], SPACE[5], SPACE[5], SPACE[4])
+        self.setLayout(layout)

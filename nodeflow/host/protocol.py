@@ -393,8 +393,9 @@ class State:
 class Previews:
     """Previews by tensor name, and the placeholders without a feed (``missing``).
 
-    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
-    training, all but the first message have only the values that the training changes. ``names``
+    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. Values
+    that are not ``whole`` are those that the training changes; the others are as they were. While
+    training, the first message is whole, and the first of other rows or overrides. ``names``
     are those of the request; None means all. ``pending`` values come in a second message with the
     same request number, once derived nodes are up to date. ``data`` says which rows the values are
     of; it is None where no data set feeds anything. ``iterations`` says which iteration values
@@ -415,6 +416,7 @@ class Previews:
     iterations: dict[str, ShownIteration] = field(default_factory=dict)
     past: int | None = None
     run: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True)

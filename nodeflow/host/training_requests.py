@@ -85,6 +85,8 @@ class TrainingRequests:
     _rewinder: Rewinder
     _views: WatchedViews
     _step: int | None
+    _choice: p.ShowData | None
+    _override: p.Override
     _shown: Any
     _last_step: int
     _revision: int
@@ -277,14 +279,19 @@ class TrainingRequests:
     def _show_progress(self, step: int) -> None:
         """Send previews on the fixed batch with the current variables.
 
-        The first time they are of all nodes, then of those that a training changes.
+        They are of all nodes the first time, and whenever something else is shown than before;
+        else of those that a training changes.
         """
         if self._rewinder.step is not None:
             return
         self._take_variables()
         evaluator = self._current()
-        names, shown = self._followed, (evaluator.version, self._followed, self._measure)
-        evaluation = evaluator.previews(names, step=step, still=self._shown != shown)
+        names, data = self._followed, (self._choice, self._override)
+        shown = (evaluator.version, names, self._measure, data)
+        is_whole = self._shown != shown
+        evaluation = evaluator.previews(names, step=step, still=is_whole)
+        if evaluation.pending:
+            is_whole, shown = False, None
         self._shown = shown
         self._send(
             p.Previews(
@@ -297,6 +304,7 @@ class TrainingRequests:
                 names=names,
                 data=evaluation.data,
                 iterations=evaluation.iterations,
+                whole=is_whole,
             )
         )
 

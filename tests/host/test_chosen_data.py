@@ -146,7 +146,7 @@ def test_without_a_data_set_nothing_is_said(evaluator):
     assert evaluation.data is None and evaluation.values["loss"].data is None
 
 
-def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
+def trainable(table, epochs: int) -> tuple[Document, str]:
     document, folder = table
 
     def add(op, name, **attrs):
@@ -156,7 +156,12 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     commands.connect(document, document.node_named("product").id, "out", square, "x")
     commands.connect(document, square, "out", loss, "x")
     commands.connect(document, loss, "out", train, "loss")
-    commands.set_training(document, optimizer=train, loss=loss, epochs=3, batch_size=10)
+    commands.set_training(document, optimizer=train, loss=loss, epochs=epochs, batch_size=10)
+    return document, folder
+
+
+def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
+    document, folder = trainable(table, epochs=3)
     talk.sync(document, folder)
     talk.send(p.Train(1))
     expected = talk.wait_for(Done)
@@ -184,3 +189,22 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     talk.send(p.Train(4))
     again = talk.wait_for(Done)
     assert again.steps == expected.steps and again.metrics == expected.metrics
+
+
+def test_the_first_values_of_other_rows_during_a_training_are_all_of_them(table, talk):
+    """So that a window never mixes those of one row with the placeholder's of a hundred."""
+    document, folder = trainable(table, epochs=100_000)
+    talk.sync(document, folder)
+    talk.send(p.Train(1))
+    while (before := talk.wait_for(p.Previews)).whole:
+        pass
+    assert "x" not in before.values and "product" in before.values
+    talk.send(drawn(x=np.array([[1, 2, 3]], np.float32)))
+    while (first := talk.wait_for(p.Previews)).data.rows.split:
+        pass
+    assert first.whole and first.step is not None
+    assert first.values["x"].shape == (1, 3) and first.values["product"].shape[0] == 1
+    following = talk.wait_for(p.Previews)
+    assert not following.whole and "x" not in following.values
+    talk.send(p.Stop())
+    talk.wait_for(Done)

@@ -154,15 +154,17 @@ def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered
     inner = list(document.definition(instance.attrs["definition"]).nodes.values())
     moving, still = [r.name for r in inner if r.op not in ("inputs", "outputs")][:2]
 
-    def tell(step, values):
+    def tell(step, values, whole=True):
         previews = {
             f"{instance.name}/{name}": p.Preview("scalar", "float32", (), text, np.float32(0))
             for name, text in values.items()
         }
-        window.link.previews.emit(p.Previews(document.revision, -1, previews, (), (), step))
+        window.link.previews.emit(
+            p.Previews(document.revision, -1, previews, step=step, whole=whole)
+        )
 
     tell(1, {moving: "0.1", still: "0.2"})
-    tell(2, {moving: "0.3"})
+    tell(2, {moving: "0.3"}, whole=False)
     assert window.workspace.enter(instance.id)
     shown = window.workspace.document
     texts = [

@@ -384,16 +384,13 @@ class RunController(QObject):
         return tuple(names)
 
     def _keep(self, message: p.Previews) -> None:
-        """Remember the values; those of a training come without the ones that it never changes,
-        others without what was not asked for. Values of two steps do not mix."""
+        """Remember the values; those of a training may come without the ones that it never changes,
+        all without what was not asked for. Values of two steps do not mix."""
         of = message.past, message.run
         mixes = self._last is not None and (self._last.past, self._last.run) == of
-        if (
-            self._last is not None
-            and mixes
-            and (message.step is not None or message.names is not None)
-        ):
-            asked = set(message.names or ()) if message.step is None else set()
+        is_part = not message.whole or message.names is not None
+        if self._last is not None and mixes and is_part:
+            asked = set(message.names or ()) if message.whole else set()
             last = {n: value for n, value in self._last.values.items() if n not in asked}
             message = replace(message, values={**last, **message.values})
         self._last = message
@@ -409,8 +406,7 @@ class RunController(QObject):
             inside = [name for name in values if name.startswith(scope)]
             values = {name[len(scope) :]: values[name] for name in inside}
         self._canvas.node_state.set_values(values)
-        is_whole = message.step is None or message.past is not None
-        if is_whole and not message.pending and (message.watch or self.target is None):
+        if message.whole and not message.pending and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}
             if message.names is None:
                 asked: Iterable[str] = document.names

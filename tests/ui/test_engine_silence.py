@@ -86,7 +86,7 @@ def edit_much(window, node: str) -> float:
     for number in range(1200):
         started = time.monotonic()
         commands.set_attr(window.workspace.document, node, "value", float(number))
-        window.link._ask()
+        window.link.live._ask()
         longest = max(longest, time.monotonic() - started)
     return longest
 
@@ -207,7 +207,7 @@ def test_what_was_learned_comes_back_after_a_restart(real_window, qtbot, root):
     qtbot.waitUntil(lambda: window.files.weights.are_kept, timeout=SECONDS)
     learned = fetched(window, qtbot, "slope")
     stop(window)
-    window.link.refresh_soon()
+    window.link.live.refresh_soon()
     wait_for_notice(qtbot, window)
     assert "variables come back" in window.info.text
     press(qtbot, window, RESTART)
@@ -236,7 +236,7 @@ def test_weights_are_saved_from_their_copy_when_the_engine_does_not_answer(
     kept.write_bytes(b"as they were kept last")
     engine.pulse.stopped = True
     engine.computes = False
-    window.link.refresh_soon()
+    window.link.live.refresh_soon()
     qtbot.waitUntil(lambda: window.link.watch.is_silent, timeout=SECONDS)
     target = tmp_path / "saved.safetensors"
     monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.SAVE)

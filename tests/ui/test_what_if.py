@@ -467,7 +467,7 @@ def test_a_value_in_the_middle_of_a_paused_training_is_shown_only(qtbot, paused)
     window, name = paused, variable(paused)
     viewer = view(qtbot, window, name)
     with qtbot.waitSignal(window.link.previews, timeout=20000):
-        window.link.refresh_soon()  # what came last may be from some steps before the pause
+        window.link.live.refresh_soon()  # what came last may be from some steps before the pause
     with qtbot.waitSignal(window.link.tensor, timeout=20000):
         viewer.on_values_changed((name,))
     before, losses_now = viewer.array.copy(), scalar(window, "loss")

@@ -145,7 +145,7 @@ class DataSelection(QObject):
     def _choose(self, choice: p.ShowData) -> None:
         self.choice = choice
         self._link.past.back()
-        self._link.show_data(choice)
+        self._link.live.choose(choice)
         self._overrides.take_back_rows()
         self.changed.emit()
 

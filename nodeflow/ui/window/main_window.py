@@ -20,7 +20,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow
 
-from nodeflow.number_text import counted
 from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -101,6 +100,7 @@ from nodeflow.ui.window.bars import Bars
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
 from nodeflow.ui.window.panes import PaneActions
+from nodeflow.ui.window.status_feed import StatusFeed
 
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
@@ -149,7 +149,7 @@ class MainWindow(QMainWindow):
         self.plugins = PluginWatcher(self, self.messages, safe=safe)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
-        self.overrides = Overrides(self.workspace, self.link.override, self)
+        self.overrides = Overrides(self.workspace, self.link.live.choose, self)
         self.data = DataSelection(self.workspace, self.link, self.overrides, self)
         self._make_canvas()
         self._make_pages()
@@ -358,30 +358,15 @@ class MainWindow(QMainWindow):
 
     def _connect(self, errors: ErrorHandler | None) -> None:
         """Connect the bars, and what concerns the window as a whole."""
-        messages, status, actions, run = self.messages, self.status, self.actions_, self.run
-        messages.status_text.connect(status.show_text)
+        messages, actions = self.messages, self.actions_
+        StatusFeed(self)
         messages.message_shown.connect(self.info.show_message)
         messages.choices_offered.connect(self.info.offer)
         messages.message_retracted.connect(self.info.retract)
         messages.dismissed.connect(self.info.dismiss)
         self.info.acted.connect(self._on_fix)
-        actions.tip_outdated.connect(status.drop_tip)
         actions.refused.connect(self._explain)
         actions.triggering.connect(self._commit_typing)
-        self.problem_list.changed.connect(self._show_problem_counts)
-        self._show_problem_counts()
-        run.feeds_missing.connect(status.show_waiting)
-        status.attach_clicked.connect(partial(actions.trigger, "attach_data"))
-        run.notices_changed.connect(status.show_notices)
-        status.notice_clicked.connect(run.notices_requested)
-        self.breakpoints.changed.connect(self._show_breakpoints)
-        status.breakpoints_clicked.connect(self._next_breakpoint)
-        status.problems_clicked.connect(partial(actions.trigger, "show_problems"))
-        status.engine_clicked.connect(partial(actions.trigger, "show_log"))
-        status.zoom_clicked.connect(partial(actions.trigger, "fit"))
-        self.link.state_changed.connect(self._show_engine)
-        self.link.edits.connect(self.status.show_edits)
-        self.link.watch.changed.connect(self._show_engine)
         pages = self.pages
         for shown in (
             self.canvas.viewport.changed,
@@ -402,7 +387,6 @@ class MainWindow(QMainWindow):
         self.plugins.reloaded.connect(self._on_plugins)
         self.plugins.typed.connect(self._on_typed, Qt.ConnectionType.QueuedConnection)
         self._on_plugins(set())
-        self.tutorial.finished.connect(status.show_text)
         self.tutorial.next_requested.connect(self.begin_tour)
         self.canvas.signals.tutorial_requested.connect(self.begin_tour)
         self.link.training.connect(self.tutorial.on_training)
@@ -481,29 +465,6 @@ class MainWindow(QMainWindow):
     def _on_view_changed(self) -> None:
         self.status.show_zoom(self.pages.shown_canvas.viewport.camera.scale)
         self.tutorial.place()
-
-    @Slot()
-    def _show_engine(self) -> None:
-        link = self.link
-        state = "silent" if link.watch.is_silent else link.state
-        detail = ""
-        if state == "idle" and link.threads:
-            detail = counted(link.threads, "thread")
-        self.status.show_engine(state, detail)
-
-    @Slot()
-    def _show_problem_counts(self) -> None:
-        self.status.show_problems(*map(self.problem_list.count, ("error", "warning", "incomplete")))
-
-    @Slot()
-    def _show_breakpoints(self) -> None:
-        self.status.show_breakpoints(self.breakpoints.names)
-
-    @Slot()
-    def _next_breakpoint(self) -> None:
-        path = self.breakpoints.next()
-        if path is not None:
-            self.navigator.show_path(path)
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:

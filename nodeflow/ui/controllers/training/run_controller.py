@@ -96,10 +96,10 @@ class RunController(QObject):
         workspace.entered.connect(self._on_entered)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._on_selected)
-        link.show(self._shown_names)
-        canvas.viewport.changed.connect(link.look)
-        workspace.selected.connect(link.look)
-        workspace.entered.connect(link.look)
+        link.live.names = self._shown_names
+        canvas.viewport.changed.connect(link.live.look)
+        workspace.selected.connect(link.live.look)
+        workspace.entered.connect(link.live.look)
 
         actions.bind(self._bindings())
         actions.refreshing.connect(self._check_order)

@@ -2,7 +2,7 @@
 
 One thread reads the pipe and hands every message to one slot on the GUI thread through a queued
 connection. Everything else here runs on the GUI thread: it keeps the engine's mirror of the
-document in step, requests live values after edits, and starts the engine again when it dies.
+document in step and starts the engine again when it dies. `live_values` asks for live values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from nodeflow.document.analysis.outside_data import outside_weights
 from nodeflow.document.model.records import Change
@@ -21,8 +21,8 @@ from nodeflow.errors import EngineBusy, EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.train import events
 from nodeflow.ui.core.engine.client import Client, ClientFactory, Inbox, engine_client
+from nodeflow.ui.core.engine.live_values import LiveValues
 from nodeflow.ui.core.engine.requests import EngineRequests
-from nodeflow.ui.core.engine.showing import Showing
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.engine.step_ops import StepOps
 from nodeflow.ui.core.engine.watch import EngineWatch
@@ -31,19 +31,8 @@ from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
 
-DEBOUNCE_MS = 40
-"""Pause after an edit before values are asked for: a drag of a slider is one question."""
-LOOK_MS = 30
-"""Pause after the view has moved before the values that have come into sight are asked for."""
-PATIENCE_MS = 4000
-"""An answer that took longer no longer holds back the next question."""
 CRASHES, CRASH_WINDOW = 3, 60.0
 """So many crashes within so many seconds, and the engine is not started again by itself."""
-
-
-def _everything() -> None:
-    """All nodes are shown."""
-    return None
 
 
 class EngineLink(QObject, EngineRequests):
@@ -96,7 +85,6 @@ class EngineLink(QObject, EngineRequests):
         self._inbox = ThreadSignal(self, "arrived")
         self._request = 0
         self._oldest = 0
-        self._asked: tuple[int, float] | None = None
         self._trainings: list[int] = []
         """The numbers of the trainings that were asked for and have not ended."""
         self._elsewhere: set[int] = set()
@@ -116,11 +104,9 @@ class EngineLink(QObject, EngineRequests):
         self.edit_state = p.EditState()
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
+        self.live = LiveValues(workspace, self, self)
         self.past = ShownStep(self, self)
         self.ops = StepOps(self.past, self, self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._ask)
         self.arrived.connect(self._on_message, Qt.ConnectionType.QueuedConnection)
         workspace.edited.connect(self._on_change)
         workspace.replaced.connect(self._on_replaced)
@@ -130,10 +116,7 @@ class EngineLink(QObject, EngineRequests):
         self._folder = workspace.base_dir
         self._lasting: dict[type, p.Request] = {}
         """What every engine gets when it starts: the latest request of each kind."""
-        self._shown: Callable[[], tuple[str, ...] | None] = _everything
-        self._current: set[str] | None = None  # names with values of now; None after an edit
         self._iterations: dict[str, int | None] = {}
-        self._showing = Showing()
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -160,7 +143,7 @@ class EngineLink(QObject, EngineRequests):
         """End the engine process, if there is one, within 2 seconds."""
         client, self._client = self._client, None
         self._generation += 1
-        self._timer.stop()
+        self.live.stop()
         at_once = at_once or self.watch.is_silent
         self.watch.forget()
         if client is not None:
@@ -169,7 +152,7 @@ class EngineLink(QObject, EngineRequests):
 
     def _forget_engine(self) -> None:
         """What was asked of an engine that has ended is not answered any more."""
-        self._asked = None
+        self.live.forget()
         self.has_trained = False
         self.past.forget()
         self._on_edits(p.EditState())
@@ -180,7 +163,7 @@ class EngineLink(QObject, EngineRequests):
         return self._client.pulse if self._client is not None else None
 
     def _is_busy(self) -> bool:
-        return self._asked is not None or self.state in ("running", "training")
+        return self.live.is_awaited or self.state in ("running", "training")
 
     @property
     def crashes(self) -> int:
@@ -205,16 +188,15 @@ class EngineLink(QObject, EngineRequests):
         document = self._workspace.root
         self._folder = self._workspace.base_dir
         self._oldest = self._request + 1
-        self._asked = None
+        self.live.forget()
         text, folder = self._workspace.text(), self._folder
         request = p.SyncDocument(text, document.revision, folder.path or None, keep, folder.allowed)
         self._send(request)
         self._watch_again()
         if not keep:
-            self._showing.begin_again()
-        if not keep:
+            self.live.begin_again()
             self._load_named_weights()
-        self.refresh_soon()
+        self.live.refresh_soon()
 
     def _load_named_weights(self) -> None:
         """Load the variables that the document names, once it may read them."""
@@ -242,56 +224,19 @@ class EngineLink(QObject, EngineRequests):
         else:
             self._lasting.pop(p.LoadPlugins, None)
         self._oldest = self._request + 1
-        self._asked = None
+        self.live.forget()
         self._watch_again()
-        self.refresh_soon()
-
-    def show(self, names: Callable[[], tuple[str, ...] | None]) -> None:
-        """Ask for live values of the tensors that a function names; None stands for all."""
-        self._shown = names
-
-    @Slot()
-    def look(self) -> None:
-        """Ask soon for the values of what has come into sight."""
-        if self._client is not None and self._current is not None and not self._timer.isActive():
-            self._timer.start(LOOK_MS)
-
-    def refresh_soon(self) -> None:
-        """Ask for live values when the edits pause."""
-        self._current = None
-        if self._client is not None:
-            self._timer.start(DEBOUNCE_MS)
-
-    def show_data(self, data: p.ShowData) -> None:
-        """Ask soon for values of other data.
-
-        While a question is unanswered only the last choice is kept, so whoever draws never waits
-        for what is out of date.
-        """
-        self._tell_soon(data)
-
-    def override(self, override: p.Override) -> None:
-        """Ask soon for values with other values in place of some; as `show_data`."""
-        self._tell_soon(override)
-
-    def _tell_soon(self, request: p.ShowData | p.Override) -> None:
-        if not self._showing.choose(request):
-            return
-        self._current = None
-        if self._client is not None and not self._timer.isActive():
-            self._timer.start(LOOK_MS)
+        self.live.refresh_soon()
 
     def show_iterations(self, numbers: Mapping[str, int | None]) -> None:
         """Ask soon for values inside loops: name of each -> iteration, None for the last."""
         if numbers != self._iterations:
-            self._iterations, self._current = dict(numbers), None
+            self._iterations = dict(numbers)
             self._send_lasting(p.ShowIterations(self._iterations))
-            if self._client is not None and not self._timer.isActive():
-                self._timer.start(LOOK_MS)
+            self.live.outdate()
 
     def _send_data(self) -> None:
-        for request in self._showing.take():
-            self._send(request)
+        self.live.send_choices()
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
         """Compute tensors (None: all) now, reporting what is missing as a failure."""
@@ -306,9 +251,7 @@ class EngineLink(QObject, EngineRequests):
         """Let the engine answer with values of a step, None for now, and ask for them."""
         request = self._next()
         self._send(p.ShowStep(step, request, run))
-        self._asked = self._current = None
-        if self._client is not None:
-            self._timer.start(0)
+        self.live.ask_now()
         return request
 
     def ask_derived(self, names: tuple[str, ...]) -> None:
@@ -337,12 +280,12 @@ class EngineLink(QObject, EngineRequests):
         """Let previews come with a measure from now on; empty for none."""
         if p.Measure(of) != self._lasting.get(p.Measure, p.Measure()):
             self._send_lasting(p.Measure(of))
-            self.refresh_soon()
+            self.live.refresh_soon()
 
     def set_budget(self, budget: p.SetBudget) -> None:
         """Let live values take so much, now and later."""
         self._send_lasting(budget)
-        self.refresh_soon()
+        self.live.refresh_soon()
 
     def train(
         self,
@@ -401,30 +344,12 @@ class EngineLink(QObject, EngineRequests):
             self.arrived.emit(self._generation, refused)
         self.watch.expect()
 
-    @Slot()
-    def _ask(self) -> None:
-        """Ask for live values, one question at a time."""
-        now = time.monotonic()
-        if self._asked and now - self._asked[1] < PATIENCE_MS / 1000:
-            self._timer.start(DEBOUNCE_MS)
-            return
-        if self._client is None or not self._workspace.root.nodes:
-            return
-        names = self._shown()
-        if self._current is not None and self._current.issuperset(names or ()):
-            return
-        self._send_data()
-        request = self._next()
-        self._asked = (request, now)
-        self._current = set(names or ())
-        self._send(p.Evaluate(self._workspace.root.revision, request, names, follow=True))
-
     @Slot(object)
     def _on_change(self, change: Change) -> None:
         if self._client is not None:
             self._send(p.SyncChange(change.text, change.revision))
         if not change.only_moves:
-            self.refresh_soon()
+            self.live.refresh_soon()
 
     @Slot()
     def _on_replaced(self) -> None:
@@ -469,10 +394,7 @@ class EngineLink(QObject, EngineRequests):
         self._set_state(message.state)
 
     def _on_previews(self, message: p.Previews) -> None:
-        if self._asked and message.request == self._asked[0]:
-            self._asked = None
-            if self._showing and self._timer.isActive():
-                self._timer.start(0)  # something else was drawn meanwhile
+        self.live.answered(message.request)
         run = self.past.run if self.past.step is not None else ""
         if (message.past, message.run) != (self.past.step, run):
             return
@@ -481,8 +403,7 @@ class EngineLink(QObject, EngineRequests):
             self.derived.emit(message)
             return
         if message.step is not None:
-            if self._current is not None and message.names is not None:
-                self._current &= set(message.names)
+            self.live.on_trained(message.names)
             if not self._muted:
                 self.previews.emit(message)
             return
@@ -541,7 +462,7 @@ class EngineLink(QObject, EngineRequests):
             self.has_trained = True
         self.done.emit(message)
         if not isinstance(message, (p.WeightsSaved, p.WeightsChecked)):
-            self.refresh_soon()
+            self.live.refresh_soon()
 
     def _on_gradients(self, message: Any) -> None:
         self.gradients.emit(message)
@@ -556,8 +477,7 @@ class EngineLink(QObject, EngineRequests):
             self.sync(keep=True)
 
     def _on_failed(self, message: p.Failed) -> None:
-        if self._asked and message.request == self._asked[0]:
-            self._asked = None
+        self.live.answered(message.request)
         if self.state == "running":
             self._set_state("idle")
         if message.request in self._trainings:

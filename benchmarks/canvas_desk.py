@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QApplication
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.app import make_window
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.settings import Settings

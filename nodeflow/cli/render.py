@@ -40,7 +40,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 def _constants(document: Document) -> dict[str, Preview]:
     """The values of constants, which are there without a run."""
     from nodeflow.document.build.build import build
-    from nodeflow.host.previews import make_preview
+    from nodeflow.host.evaluation.previews import make_preview
 
     ids = [record.id for record in document.nodes.values() if record.op == "constant"]
     names = {document.nodes[i].name for i in ids}
@@ -53,7 +53,7 @@ def _values(
     document: Document, environment: Environment
 ) -> tuple[dict[str, Preview], dict[str, ViewValue]]:
     """What the nodes show: previews and views by name."""
-    from nodeflow.host.evaluator import Evaluator
+    from nodeflow.host.evaluation.evaluator import Evaluator
     from nodeflow.host.views.pinned import pinned_views
     from nodeflow.host.views.watch import view_value
 

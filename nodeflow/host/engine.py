@@ -35,21 +35,21 @@ from nodeflow.free_memory import give_back
 from nodeflow.graph import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
-from nodeflow.host.evaluator import Evaluator
-from nodeflow.host.event_files import TrainingEventFiles
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.gradient_checking import GradientChecking
-from nodeflow.host.kept_runs import KeptRuns
-from nodeflow.host.live_edits import LiveEdits, concerns_training
-from nodeflow.host.opened_runs import OpenedRuns
 from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.past.opened_runs import OpenedRuns
+from nodeflow.host.past.rewinding import Rewinder
+from nodeflow.host.past.side_steps import SideSteps
 from nodeflow.host.predicting import predict
-from nodeflow.host.preparing import Preparation
 from nodeflow.host.profiling import measure
-from nodeflow.host.progress_batching import ProgressBatcher
 from nodeflow.host.request_queue import RequestQueue
-from nodeflow.host.rewinding import Rewinder
-from nodeflow.host.side_steps import SideSteps
-from nodeflow.host.training_requests import TrainingRequests
+from nodeflow.host.training.event_files import TrainingEventFiles
+from nodeflow.host.training.kept_runs import KeptRuns
+from nodeflow.host.training.live_edits import LiveEdits, concerns_training
+from nodeflow.host.training.preparing import Preparation
+from nodeflow.host.training.progress_batching import ProgressBatcher
+from nodeflow.host.training.training_requests import TrainingRequests
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS

@@ -14,7 +14,7 @@ from nodeflow.engine.schedule.schedule import resolve_alias
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host.arrangement import measured
-from nodeflow.host.values import MEMORY, OF_VALUES, SATURATION, ZEROS, Measured
+from nodeflow.host.messages.values import MEMORY, OF_VALUES, SATURATION, ZEROS, Measured
 
 NEAR = 0.01
 """A sigmoid so near its limits is flat: its slope is below 4 % of its largest; of tanh, 2 %."""

@@ -16,8 +16,8 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.gradient_check.check import Checked as Checked
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.file_reading import PREVIEW_BYTES
-from nodeflow.host.error_data import ErrorData as ErrorData
 from nodeflow.host.messages.edits import EditState as EditState
+from nodeflow.host.messages.error_data import ErrorData as ErrorData
 from nodeflow.host.messages.overrides import Override as Override
 from nodeflow.host.messages.overrides import SetVariable as SetVariable
 
@@ -39,17 +39,17 @@ from nodeflow.host.messages.files import EventFilesWritten as EventFilesWritten
 from nodeflow.host.messages.files import Predict as Predict
 from nodeflow.host.messages.files import Predicted as Predicted
 from nodeflow.host.messages.files import PredictedRows as PredictedRows
+from nodeflow.host.messages.values import Measured as Measured
+from nodeflow.host.messages.values import Preview as Preview
+from nodeflow.host.messages.values import ShownData as ShownData
+from nodeflow.host.messages.values import ShownRows as ShownRows
+from nodeflow.host.messages.values import ViewSpec as ViewSpec
 from nodeflow.host.messages.weights import CheckWeights as CheckWeights
 from nodeflow.host.messages.weights import LoadWeights as LoadWeights
 from nodeflow.host.messages.weights import SaveWeights as SaveWeights
 from nodeflow.host.messages.weights import WeightsChecked as WeightsChecked
 from nodeflow.host.messages.weights import WeightsLoaded as WeightsLoaded
 from nodeflow.host.messages.weights import WeightsSaved as WeightsSaved
-from nodeflow.host.values import Measured as Measured
-from nodeflow.host.values import Preview as Preview
-from nodeflow.host.values import ShownData as ShownData
-from nodeflow.host.values import ShownRows as ShownRows
-from nodeflow.host.values import ViewSpec as ViewSpec
 from nodeflow.train.events import Event
 
 # ---- values ---------------------------------------------------------------------------------

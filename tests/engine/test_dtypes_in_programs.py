@@ -11,7 +11,7 @@ import nodeflow as nf
 from nodeflow.engine.session import Session
 from nodeflow.errors import LiteralError
 from nodeflow.graph.types import COMPLEX, DTYPES, HALVES, INTEGERS, numpy_dtype
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.train.saving.weights import load_weights, save_weights
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)

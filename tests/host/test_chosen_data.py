@@ -9,7 +9,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.errors import FeedError
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.train.events import Done, Steps
 
 ROWS = np.random.default_rng(2).normal(size=(100, 3)).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.distribution import (
     BINS,
     MOST_SAMPLES,

@@ -12,7 +12,7 @@ from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.document import Document
 from nodeflow.engine import incremental
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from tests.host.documents import expression, regression
 
 

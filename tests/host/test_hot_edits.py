@@ -17,7 +17,7 @@ from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
-from nodeflow.host.live_numbers import LiveNumbers
+from nodeflow.host.training.live_numbers import LiveNumbers
 from nodeflow.ops import REGISTRY
 from nodeflow.train import events
 from nodeflow.train.control import Control

@@ -8,7 +8,7 @@ import pytest
 from nodeflow.document.build.expand import unpack
 from nodeflow.document.edit import commands, insertables
 from nodeflow.document.model.document import Document
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 
 
 @pytest.fixture

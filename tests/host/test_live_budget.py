@@ -13,7 +13,7 @@ from nodeflow.engine import memory
 from nodeflow.engine.memory import Budget
 from nodeflow.errors import OverBudget, RunError
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.ops.user import load_plugins
 
 

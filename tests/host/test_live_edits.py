@@ -19,7 +19,7 @@ from nodeflow.document.model.records import Change
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
-from nodeflow.host.evaluator import Evaluation, Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluation, Evaluator
 from nodeflow.resources import example
 from tests.volumes import volume
 

@@ -8,7 +8,7 @@ import pytest
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.measures import KIND, compute
 from nodeflow.host.views.watch import WatchedViews

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.resources import example
 
 

@@ -19,9 +19,10 @@ from nodeflow.engine.incremental import IncrementalRun
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, NodeflowError
 from nodeflow.graph.graph import Tensor
-from nodeflow.host import engine, training_requests
+from nodeflow.host import engine
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
+from nodeflow.host.training import training_requests
 from nodeflow.host.views.watch import view_value
 from nodeflow.resources import example
 from nodeflow.train import events

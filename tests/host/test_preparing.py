@@ -15,9 +15,9 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.compiler import cache
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.session import Session
-from nodeflow.host import preparing
 from nodeflow.host import protocol as p
-from nodeflow.host.preparing import Preparation
+from nodeflow.host.training import preparing
+from nodeflow.host.training.preparing import Preparation
 from nodeflow.resources import example
 from nodeflow.train.events import Steps
 

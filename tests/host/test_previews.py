@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nodeflow.host.arrangement import arranged_matrix, color_limits
-from nodeflow.host.previews import downsample, make_preview, to_grey
+from nodeflow.host.evaluation.previews import downsample, make_preview, to_grey
 from nodeflow.number_text import number
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.host.progress_batching import ProgressBatcher
+from nodeflow.host.training.progress_batching import ProgressBatcher
 from nodeflow.train import events
 from tests.host.documents import regression
 
@@ -15,10 +15,9 @@ from tests.host.documents import regression
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("nodeflow.host.progress_batching.time.perf_counter", lambda: now[0])
-    monkeypatch.setattr(
-        "nodeflow.host.progress_batching.REPORT_SECONDS", 0.12
-    )  # few cores wait longer
+    module = "nodeflow.host.training.progress_batching"
+    monkeypatch.setattr(f"{module}.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(f"{module}.REPORT_SECONDS", 0.12)  # few cores wait longer
     return now
 
 

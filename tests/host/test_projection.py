@@ -10,7 +10,7 @@ import pytest
 from nodeflow.data.catalog import open_dataset
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.projection import (
     COSINE,

@@ -10,7 +10,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem, discover_kinds
 from nodeflow.host.views.plot import PlotData
 from nodeflow.host.views.predictions import PAGE, PredictionData

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor
 
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.core.heat import NOT_FINITE, HeatScale, heat_image
 from nodeflow.ui.core.theme import DARK, LIGHT

@@ -10,7 +10,7 @@ from test_sketch_pad import ONE, draw
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.engine.session import Session
-from nodeflow.host import training_requests
+from nodeflow.host.training import training_requests
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
 from nodeflow.train.loop import train

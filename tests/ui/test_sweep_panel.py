@@ -330,7 +330,7 @@ def test_a_sweep_ends_with_its_window(qtbot):
 
 
 def test_what_a_sweep_tries_is_no_edit_of_a_training():
-    from nodeflow.host.live_edits import concerns_training
+    from nodeflow.host.training.live_edits import concerns_training
 
     document = flow.load(flow_example())
     seen = []

@@ -16,7 +16,7 @@ from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
-from nodeflow.host import training_requests
+from nodeflow.host.training import training_requests
 from nodeflow.train import events
 from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.controllers.files import file_controller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.host.error_data import ErrorData
+from nodeflow.host.messages.error_data import ErrorData
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.host.error_data import ErrorData
-from nodeflow.host.values import Preview
+from nodeflow.host.messages.error_data import ErrorData
+from nodeflow.host.messages.values import Preview
 
 
 @dataclass(frozen=True)

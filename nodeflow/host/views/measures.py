@@ -17,8 +17,8 @@ from nodeflow.errors import GradientError
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.host.measures import root_mean_square
+from nodeflow.host.messages.values import GRADIENT, UPDATE, Measured
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.values import GRADIENT, UPDATE, Measured
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.training_tensors import next_value_of

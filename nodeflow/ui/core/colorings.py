@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QColor
 
-from nodeflow.host import values
+from nodeflow.host.messages import values
 from nodeflow.number_text import number
 from nodeflow.ui.core.theme import Theme, mix
 

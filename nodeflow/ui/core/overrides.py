@@ -19,7 +19,7 @@ from nodeflow.document.model.records import Change
 from nodeflow.engine.feeds import fitted
 from nodeflow.graph.types import TensorType
 from nodeflow.host import protocol as p
-from nodeflow.host.values import SKETCH
+from nodeflow.host.messages.values import SKETCH
 from nodeflow.ui.core.workspace import Workspace
 
 DERIVED = "="

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
-from nodeflow.host.values import SKETCH
+from nodeflow.host.messages.values import SKETCH
 from nodeflow.number_text import count, counted
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.overrides import Overrides

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
-from nodeflow.host.values import SPLIT_WORDS
+from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.engine.shown_step import ShownStep

@@ -11,7 +11,7 @@ from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.popups.add_node import AddNodePopup
 

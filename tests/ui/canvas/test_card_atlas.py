@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY, CardPainter

@@ -12,7 +12,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.layout import card_size
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
-from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core import text_metrics
 

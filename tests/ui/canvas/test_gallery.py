@@ -16,7 +16,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from nodeflow.graph.types import DTYPES
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
 from nodeflow.number_text import number
 from nodeflow.ui.canvas.paint import lod_titles

@@ -12,7 +12,7 @@ from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.model import snapshots
 from nodeflow.document.model.document import Document
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core.theme import LIGHT

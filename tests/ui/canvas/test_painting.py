@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 
 from nodeflow.document.edit import commands
-from nodeflow.host.previews import make_preview
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import margin_pixels
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Slot
 
 from nodeflow.document.model.records import Change
 from nodeflow.host import protocol as p
-from nodeflow.host.values import OF_TRAINING, OF_VALUES, TIME, Measured
+from nodeflow.host.messages.values import OF_TRAINING, OF_VALUES, TIME, Measured
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.canvas import CanvasView

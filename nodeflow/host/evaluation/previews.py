@@ -10,7 +10,13 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node
-from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters, measured
+from nodeflow.host.arrangement import (
+    arranged_matrix,
+    color_limits,
+    is_colour,
+    is_filters,
+    measured,
+)
 from nodeflow.host.protocol import Measured, Preview, ShownData, ShownIteration, ShownRows
 from nodeflow.number_text import number
 

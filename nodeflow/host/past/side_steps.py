@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from nodeflow.document.build.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.host import protocol as p
-from nodeflow.host.opened_runs import OpenedRuns, differences
-from nodeflow.host.replaying import Replayed, bring_to
+from nodeflow.host.past.opened_runs import OpenedRuns, differences
+from nodeflow.host.past.replaying import Replayed, bring_to
 from nodeflow.number_text import count
 from nodeflow.train.rewind.replay import Past, Replay
 

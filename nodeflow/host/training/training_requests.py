@@ -21,16 +21,16 @@ from nodeflow.engine.session import Session
 from nodeflow.free_memory import give_back
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
-from nodeflow.host.changed_variable import change_variable
-from nodeflow.host.evaluator import Evaluator
-from nodeflow.host.event_files import TrainingEventFiles
-from nodeflow.host.kept_runs import KeptRuns
-from nodeflow.host.live_edits import BuiltVariant, LiveEdits, Places, built
-from nodeflow.host.opened_runs import OpenedRuns
-from nodeflow.host.preparing import MOST_NODES, Preparation
-from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
-from nodeflow.host.rewinding import Rewinder
-from nodeflow.host.training_ways import by_reference, keeping_of, lower_priority
+from nodeflow.host.evaluation.evaluator import Evaluator
+from nodeflow.host.past.opened_runs import OpenedRuns
+from nodeflow.host.past.rewinding import Rewinder
+from nodeflow.host.training.changed_variable import change_variable
+from nodeflow.host.training.event_files import TrainingEventFiles
+from nodeflow.host.training.kept_runs import KeptRuns
+from nodeflow.host.training.live_edits import BuiltVariant, LiveEdits, Places, built
+from nodeflow.host.training.preparing import MOST_NODES, Preparation
+from nodeflow.host.training.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.training.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor

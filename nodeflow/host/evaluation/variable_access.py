@@ -9,8 +9,8 @@ import numpy as np
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.engine.session import Session
+from nodeflow.host.evaluation.remembered import HeldVariables
 from nodeflow.host.protocol import CheckWeights, WeightsChecked
-from nodeflow.host.remembered import HeldVariables
 from nodeflow.train.saving.assignment import kinds, suggestions
 from nodeflow.train.saving.weights import Match, Saved, match
 

@@ -26,7 +26,7 @@ from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, s
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
-from nodeflow.host.live_numbers import LiveNumbers
+from nodeflow.host.training.live_numbers import LiveNumbers
 from nodeflow.train.control import Control
 from nodeflow.train.edits.content import content_of
 from nodeflow.train.edits.variant import BATCHES, Variant, same_batches

@@ -13,9 +13,9 @@ from nodeflow.document.build.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p
+from nodeflow.host.evaluation.previews import make_preview, no_value
 from nodeflow.host.measures import measure
-from nodeflow.host.previews import make_preview, no_value
-from nodeflow.host.what_if import WhatIf
+from nodeflow.host.past.what_if import WhatIf
 from nodeflow.train.rewind.replay import Replay
 
 POLL_SECONDS = 0.05

@@ -15,8 +15,8 @@ import numpy as np
 from nodeflow.document.build.task import Task
 from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.host import protocol as p
-from nodeflow.host.opened_runs import OpenedRuns
-from nodeflow.host.replaying import Replayed, bring_to
+from nodeflow.host.past.opened_runs import OpenedRuns
+from nodeflow.host.past.replaying import Replayed, bring_to
 from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0

@@ -28,14 +28,14 @@ from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, ReadRefused, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
-from nodeflow.host.chosen_data import ChosenData
-from nodeflow.host.iterations import inner_values, iterations, shown_iteration
+from nodeflow.host.evaluation.chosen_data import ChosenData
+from nodeflow.host.evaluation.iterations import inner_values, iterations, shown_iteration
+from nodeflow.host.evaluation.previews import Evaluation, make_preview, no_value
+from nodeflow.host.evaluation.remembered import HeldVariables, InitialDraws, KeptValues
+from nodeflow.host.evaluation.variable_access import VariableAccess
 from nodeflow.host.measures import measure
 from nodeflow.host.overriding import Overriding
-from nodeflow.host.previews import Evaluation, make_preview, no_value
 from nodeflow.host.protocol import Override, Preview, ShowData, ShownRows, TensorValue
-from nodeflow.host.remembered import HeldVariables, InitialDraws, KeptValues
-from nodeflow.host.variable_access import VariableAccess
 from nodeflow.host.views.kept_source import KeptSource
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings

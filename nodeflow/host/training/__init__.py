@@ -1,0 +1,1 @@
+"""What the engine process does for the training that runs: steps, edits, runs, event files."""

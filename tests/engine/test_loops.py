@@ -7,18 +7,14 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.columns import Column
-from nodeflow.engine.devicelib import blas
 from nodeflow.engine.inspect.explain import explain
 from nodeflow.engine.ir.levels import LoopLevel
-from nodeflow.engine.ir.plan import LoopPlan
-from nodeflow.engine.kernels.matmul import Product
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.ops import functions as F
 from nodeflow.ops.control_flow.scan_body import make_body
-from nodeflow.ops.lowering import Permute
 from nodeflow.ops.samples import values
 
 FLOAT = nf.TensorType("float64", (2, 3))
@@ -58,41 +54,6 @@ def test_what_a_turn_passes_on_arrives(body, history: bool, reverse: bool, steps
             for a, b in zip(s.run(wanted, feed), t.run(wanted, feed), strict=True):
                 assert a.shape == b.shape
                 np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
-
-
-@pytest.mark.parametrize("small", [True, False])
-def test_what_every_turn_reads_transposed_is_turned_once(small: bool, monkeypatch) -> None:
-    monkeypatch.setattr(blas, "small_products", lambda: small)
-
-    def body(a, x, w, v):
-        both = F.matmul(a, w, transpose_y=True) + F.matmul(x, w, transpose_y=True)
-        return F.tanh(both + F.matmul(a, v)), F.matmul(x, v, transpose_x=False, transpose_y=True)
-
-    square = nf.TensorType("float32", (4, 4))
-    text, _ = make_body(body, [square] * 4)
-    with nf.Graph() as g:
-        x = nf.placeholder("float32", [None, 4, 4], name="x")
-        a, w, v = (nf.constant(values((4, 4), start=i, dtype="float32")) for i in (3, 7, 9))
-        attrs = {"body": text, "carried": 1, "sequences": 1}
-        outs = list(g.apply("scan", a, x, w, v, **attrs, reverse=False, history=False))
-    schedule = build_schedule(outs, [])
-    for steps, turned in ((6, small), (2, False)):
-        feed = {x: values((steps, 4, 4), dtype="float32")}
-        types = schedule.specialise({schedule.feeds[x]: nf.TensorType("float32", (steps, 4, 4))})
-        plan = make_plan(schedule, types)
-        moved = [a for a in plan.actions.items if isinstance(a.lowering, Permute)]
-        assert len(moved) == (2 if turned else 0)
-        read = {
-            action.lowering.transpose_y
-            for loop in plan.actions.items
-            if isinstance(loop.lowering, LoopPlan)
-            for action in loop.lowering.plan.actions.items
-            if isinstance(action.lowering, Product)
-        }
-        assert read == ({False} if turned else {False, True})
-        with Session(g, tier="reference") as s, Session(g, tier="compiled") as t:
-            for ours, expected in zip(t.run(outs, feed), s.run(outs, feed), strict=True):
-                np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_loop_in_a_loop() -> None:

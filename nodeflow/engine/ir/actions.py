@@ -52,6 +52,17 @@ class View:
         return rows == shape[0] and row * rows == whole and last < row
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """A plan runs ``runs`` times in a row; the feeds in these slots last over all of them."""
+
+    runs: int
+    lasting: frozenset[int] = frozenset()
+
+
+ONCE = Repeats(1)
+
+
 @dataclass
 class Actions:
     """All actions of a schedule, in order.
@@ -67,6 +78,9 @@ class Actions:
         delayed: outputs of actions -> what they wait for though they do not read it, a slot.
         repeated: outputs of actions that compute again what was not kept.
         flushed: storages that are computed with denormals as zero.
+        repeats: how often the plan runs in a row.
+        packed: slots that hold a feed in panels, which lasts over these runs, by its slot, whether
+            it is transposed, and the panels' type; they are filled before the first run.
     """
 
     schedule: Schedule
@@ -81,6 +95,8 @@ class Actions:
     flushed: set[int] = field(default_factory=set)
     delayed: dict[int, int] = field(default_factory=dict)
     repeated: set[int] = field(default_factory=set)
+    repeats: Repeats = ONCE
+    packed: dict[tuple[int, bool, TensorType], int] = field(default_factory=dict)
 
     def add(self, action: Action) -> None:
         """Add an action after all others."""

@@ -22,6 +22,7 @@ from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tas
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
+from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -96,6 +97,10 @@ class MatmulRule(LoweringRule[Matmul]):
         if k == 1 and x.dtype in FLOATS:
             vectors = tuple(_as_vectors(actions, lowering, inputs))
             actions.add(Action(node, _OUTER, vectors, outputs))
+            return
+        if may_pack(actions, inputs, m):
+            layout = lowering.transpose_x, lowering.transpose_y
+            add_packed(actions, node, layout, inputs, outputs)
             return
         slots = []
         unpacked = lowering.transpose_x or not lowering.transpose_y

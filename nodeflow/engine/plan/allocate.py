@@ -23,7 +23,8 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
     """
     actions, allocations = draft.actions, draft.allocations
     offsets = Offsets()
-    for slot in (*draft.schedule.feeds.values(), *draft.schedule.reads.values()):
+    given = (*draft.schedule.feeds.values(), *draft.schedule.reads.values())
+    for slot in (*given, *actions.packed.values()):
         allocations[slot] = Allocation("given")
     for slot in draft.gathered or ():
         allocations[slot] = Allocation("arena", offsets.take(draft.nbytes(slot)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.actions import ONCE, Actions, Repeats
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.plan import Allocation, Phase
@@ -28,6 +28,7 @@ class Draft:
         without: ids of rewrites that are switched off.
         gathered: of a training step, slots of feeds that a first level fills; None: a single run.
         updating: a single run that makes a training step.
+        repeats: how often the plan runs in a row, and what stays the same.
         apart: output slots of elementwise actions that are not fused with others.
         chosen: what computes a step instead of its op's own lowering, by the step's first output.
         rewritten: for each rewrite, what it did, in words.
@@ -50,6 +51,7 @@ class Draft:
     gathered: Sequence[int] | None = None
     apart: frozenset[int] = frozenset()
     updating: bool = False
+    repeats: Repeats = ONCE
     chosen: dict[int, Lowering] = field(default_factory=dict)
     rewritten: dict[str, list[str]] = field(default_factory=dict)
     lowered: Actions | None = None
@@ -92,6 +94,7 @@ class Draft:
             self.gathered,
             self.apart,
             self.updating,
+            self.repeats,
             dict(self.chosen),
             rewritten,
             self.actions.copied(rewritten),

@@ -12,22 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from nodeflow.engine.arena import ALIGNMENT, Offsets
-from nodeflow.engine.devicelib import blas
-from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.ir.launches import (
-    Pointer,
-)  # fmt: skip
+from nodeflow.engine.ir.actions import Action, Actions, Repeats
+from nodeflow.engine.ir.launches import Pointer
 from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan, is_concrete
+from nodeflow.engine.kernels.matmul_packed import Pack
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.control_flow.scan_body import inline, transpose_once
-from nodeflow.ops.lowering import Loop, Permute
+from nodeflow.ops.control_flow.scan_body import inline
+from nodeflow.ops.lowering import Loop
 
-PlanMaker = Callable[[Schedule, Sequence[TensorType]], Plan]
-
-FEW_ITERATIONS = 4
-"""Iterations from which it pays to prepare what all of them read."""
+PlanMaker = Callable[..., Plan]
+"""Plans a schedule of these types, that ``repeats``."""
 
 
 def plan_loop(
@@ -39,36 +35,13 @@ def plan_loop(
     Args:
         used: storages that are read, fetched or kept.
     """
-    *before, action = hoist_transposes(actions, action)
     planner = _LoopPlanner(actions, action, used)
     schedule, types = planner.schedule()
-    plan = make_plan(schedule, types) if is_concrete(types) else None
+    repeats = Repeats(planner.iterations, planner.lasting())
+    plan = make_plan(schedule, types, repeats=repeats) if is_concrete(types) else None
     if plan is None or any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
-    return [*before, planner.action(plan)]
-
-
-def hoist_transposes(actions: Actions, action: Action) -> list[Action]:
-    """The loop, after transposing the matrices that each of its iterations would read transposed.
-
-    BLAS computes a small product from where its operands are, unless the second is transposed: then
-    it copies them, at each iteration, in two to three times the time of the product.
-    """
-    loop = action.lowering
-    assert isinstance(loop, Loop)
-    types = [actions.types[s] for s in action.inputs]
-    if (types[loop.carried].shape[0] or 0) < FEW_ITERATIONS or not blas.small_products():
-        return [action]
-    kept = range(loop.carried + loop.sequences, len(types))
-    matrices = [i for i in kept if types[i].dtype == "float32" and types[i].rank == 2]
-    body, transposed = transpose_once(loop.body, matrices)
-    before, inputs = [], list(action.inputs)
-    for index in transposed:
-        type_ = actions.types[inputs[index]]
-        slot = actions.new_slot(type_.with_shape(type_.shape[::-1]))
-        before.append(Action(action.node, Permute((1, 0)), (inputs[index],), (slot,)))
-        inputs.append(slot)
-    return [*before, Action(action.node, replace(loop, body=body), tuple(inputs), action.outputs)]
+    return [*planner.packing(plan), planner.action(plan)]
 
 
 class _LoopPlanner:
@@ -105,6 +78,21 @@ class _LoopPlanner:
         self.feeds = [schedule.feeds.get(t) for t in feeds]
         return schedule, [t.type for t in schedule.slots]
 
+    def lasting(self) -> frozenset[int]:
+        """Slots of the body's feeds that are the same in each iteration."""
+        first = self.loop.carried + self.loop.sequences
+        return frozenset(s for s in self.feeds[first:] if s is not None)
+
+    def packing(self, plan: Plan) -> list[Action]:
+        """What fills the panels that the body reads, before the loop."""
+        made = []
+        self.panels: dict[int, int] = {}
+        for (feed, transposed, type_), packed in plan.actions.packed.items():
+            self.panels[packed] = slot = self.actions.new_slot(type_)
+            source = self.outer.inputs[self.feeds.index(feed)]
+            made.append(Action(self.outer.node, Pack(transposed), (source,), (slot,)))
+        return made
+
     def action(self, plan: Plan) -> Action:
         """The planned loop: it writes what is wanted of it, and the workspace."""
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
@@ -120,6 +108,7 @@ class _LoopPlanner:
         needed = {inner.storage[s] for action in inner.items for s in action.inputs}
         needed.update(inner.storage[s] for s in inner.fetches if s is not None)
         read = [s for s, feed in zip(self.outer.inputs, self.feeds, strict=True) if feed in needed]
+        read += self.panels.values()
         return Action(self.outer.node, self.planned, (*read, *started), outputs)
 
     # ---- addresses --------------------------------------------------------------------------
@@ -135,6 +124,8 @@ class _LoopPlanner:
                 sources[feed] = self._slice(slot, self.inner_types[index])
             else:
                 sources[feed] = Pointer(self.actions.storage[slot])
+        for packed, slot in self.panels.items():
+            sources[packed] = Pointer(slot)
         for storage, value in plan.actions.constants.items():
             slot = self.actions.new_slot(plan.actions.types[storage])
             self.actions.set_constant(slot, value)

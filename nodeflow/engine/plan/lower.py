@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from nodeflow.engine.interpreter import call_reference
-from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.actions import ONCE, Action, Actions, Repeats
 from nodeflow.engine.kernels.registry import rule_of
 from nodeflow.engine.plan.half_floats import lower_half_floats
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
@@ -23,15 +23,21 @@ def build_actions(
     schedule: Schedule,
     types: Sequence[TensorType],
     chosen: Mapping[int, Lowering] | None = None,
+    repeats: Repeats = ONCE,
 ) -> Actions:
     """Lower every step of a schedule whose types are all concrete.
 
     Args:
         chosen: what computes a step instead of its op's own lowering, by the step's first output.
+        repeats: how often the plan runs in a row, and what stays the same.
     """
     plain = [t if t.value is None else t.with_value(None) for t in types]
     actions = Actions(
-        schedule, plain, storage=list(range(len(types))), fetches=list(schedule.fetches)
+        schedule,
+        plain,
+        storage=list(range(len(types))),
+        fetches=list(schedule.fetches),
+        repeats=repeats,
     )
     for step in schedule.steps:
         before = len(actions.items)

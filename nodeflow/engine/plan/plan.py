@@ -15,6 +15,7 @@ from functools import partial
 
 from nodeflow.engine.arena import Offsets
 from nodeflow.engine.gc_pause import uncollected
+from nodeflow.engine.ir.actions import ONCE, Repeats
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, RowTiling
 from nodeflow.engine.ir.plan import Allocation, Phase, Plan
@@ -44,14 +45,16 @@ def make_plan(
     without: Collection[str] = (),
     *,
     updating: bool = False,
+    repeats: Repeats = ONCE,
 ) -> Plan:
     """Plan one run of a schedule whose types are all concrete.
 
     Args:
         without: ids or aliases of rewrites that are switched off.
         updating: this run is a training step: its updates flush denormals.
+        repeats: how often the plan runs in a row, as a body of a loop, and what stays the same.
     """
-    plan = _make(schedule, types, None, without, updating)
+    plan = _make(schedule, types, None, without, updating, repeats)
     assert plan is not None
     return plan
 
@@ -81,6 +84,7 @@ def _make(
     gathered: Sequence[int] | None,
     without: Collection[str],
     updating: bool = False,
+    repeats: Repeats = ONCE,
 ) -> Plan | None:
     """The fused plan; where that would take long to compile, one with fewer fused clusters.
 
@@ -89,7 +93,7 @@ def _make(
     the same.
     """
     off = resolve(without)
-    draft = Draft(schedule, types, off, gathered, updating=updating)
+    draft = Draft(schedule, types, off, gathered, updating=updating, repeats=repeats)
     grouping = "group" if "fuse" in off else "fuse"
     run_passes(draft, before=grouping)
     if draft.is_impossible:
@@ -144,7 +148,7 @@ def _finished(draft: Draft) -> Plan:
 
 def lower(draft: Draft) -> None:
     """Make actions of the schedule's steps."""
-    draft.lowered = build_actions(draft.schedule, draft.types, draft.chosen)
+    draft.lowered = build_actions(draft.schedule, draft.types, draft.chosen, draft.repeats)
     for rewrite, what in draft.schedule.rewritten:
         draft.note(rewrite, what)
     draft.actions.rewritten = draft.rewritten

@@ -9,7 +9,7 @@ may be missing. Then come the outputs and, where a user made it, the names of th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -174,26 +174,6 @@ def inline(
             node = graph.add_node(op, sources, attrs, name=name, stream=stream)
             values.append(node.outputs)
     return [at(reference) for reference in body.outputs]
-
-
-def transpose_once(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
-    """The piece of graph without products that read one of some inputs transposed.
-
-    Args:
-        matrices: numbers of inputs of rank 2.
-
-    Returns:
-        The text, with an input more for each that was, and which those are the transposes of.
-    """
-    count, nodes, outputs, *_ = json.loads(text)
-    transposed: dict[int, int] = {}
-    for op_id, attrs, sources, *_ in nodes:
-        if op_id == "matmul" and attrs.get("transpose_y"):
-            node, index = sources[1]
-            if node < 0 and index in matrices:
-                sources[1] = [-1, transposed.setdefault(index, count + len(transposed))]
-                del attrs["transpose_y"]
-    return json.dumps([count + len(transposed), nodes, outputs]), list(transposed)
 
 
 @lru_cache(maxsize=256)

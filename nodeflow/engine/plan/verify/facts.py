@@ -86,7 +86,8 @@ def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
 def _given(actions: Actions) -> set[int]:
     """Storages whose values are there before anything runs."""
     schedule = actions.schedule
-    return {*schedule.feeds.values(), *schedule.reads.values(), *actions.constants}
+    given = (*schedule.feeds.values(), *schedule.reads.values(), *actions.packed.values())
+    return {*given, *actions.constants}
 
 
 def _ends(actions: Actions) -> set[int]:

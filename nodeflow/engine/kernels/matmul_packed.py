@@ -1,0 +1,267 @@
+"""Products whose second operand stays the same while many are made: it is packed once.
+
+BLAS copies the second operand into an order of its own at each call. In a loop over the steps of a
+recurrent network that takes as long as the product, which has some rows only. Here the operand is
+copied once before the loop, into panels of as many columns as a tile of results has, and tiles are
+made straight from there. A sum goes from the first term to the last, whatever the tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling, limited_tasks
+from nodeflow.engine.kernels.copies import TILE
+from nodeflow.engine.kernels.expressions import integer_of_size
+from nodeflow.engine.kernels.kernel import Array, CallKernel, GroupToLaunch, Kernel, KernelCall
+from nodeflow.engine.kernels.matmul_tiling import product_ns
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
+from nodeflow.ops.lowering import Lowering
+
+PAYS = 16
+"""Rows of all products with an operand from which packing it pays."""
+
+
+@dataclass(frozen=True)
+class Pack(Lowering):
+    """A matrix of (terms, columns) as panels (panel, term, column), the last one filled up with 0;
+    ``transposed``: it is stored as (columns, terms)."""
+
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class PackedProduct(Lowering):
+    """A product of a matrix, or of its transpose, and one of ``columns`` columns in panels."""
+
+    transpose_x: bool
+    columns: int
+
+
+def may_pack(actions: Actions, inputs: tuple[int, ...], m: int) -> bool:
+    """Whether a product of m rows packs its second operand: where that lasts over many runs."""
+    x, y = (actions.types[s] for s in inputs)
+    if x.dtype not in FLOATS or x.dtype in HALVES or x.rank != 2 or y.rank != 2:
+        return False
+    repeats = actions.repeats
+    return inputs[1] in repeats.lasting and m * repeats.runs >= PAYS and bool(x.size and y.size)
+
+
+def add_packed(
+    actions: Actions,
+    node: Node,
+    layout: tuple[bool, bool],
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    """Add the product of two matrices, the second of which is packed elsewhere.
+
+    Args:
+        layout: which of the operands are stored transposed.
+    """
+    x, y, out = (actions.types[s] for s in (*inputs, *outputs))
+    m, n = out.shape[0] or 0, out.shape[1] or 0
+    terms = y.shape[1 if layout[1] else 0] or 0
+    width = _width(product_tile_shape(x.dtype, m, n))
+    panels = y.with_shape((-(-n // width), terms, width))
+    key = inputs[1], layout[1], panels
+    if key not in actions.packed:
+        actions.packed[key] = actions.new_slot(panels)
+    product = PackedProduct(layout[0], n)
+    actions.add(Action(node, product, (inputs[0], actions.packed[key]), outputs))
+
+
+def _width(shape: TileShape) -> int:
+    return shape.vectors * shape.lanes
+
+
+# ---- packing ------------------------------------------------------------------------------------
+
+
+@handles(Pack)
+class PackKernel(CallKernel[Pack]):
+    """Panels of a matrix."""
+
+    label = "pack"
+
+    def calls(self, lowering: Pack, types: Sequence[TensorType]) -> list[KernelCall]:
+        source, target = types
+        panels, terms, width = (d or 0 for d in target.shape)
+        columns = source.shape[0 if lowering.transposed else 1] or 0
+        size = numpy_dtype(source.dtype).itemsize
+        text = (_turned_source if lowering.transposed else _pack_source)(size, width)
+        work = panels * terms * width * (0.4 if lowering.transposed else 0.1)
+        return [KernelCall(text, (Array(0), Array(1), terms, columns), panels, work)]
+
+
+_PACK = """import numpy as np
+from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1
+
+
+def kernel(args, task, ntasks):
+    source, target = slot(args, 0), slot(args, 1)
+    terms, columns = slot(args, 2), slot(args, 3)
+    panels = (columns + {width} - 1) // {width}
+    for panel in range(panels * task // ntasks, panels * (task + 1) // ntasks):
+        left, to = panel * {width}, target + {size} * {width} * terms * panel
+        wide = min(np.int64({width}), columns - left)
+{body}
+"""
+
+
+@cache
+def _pack_source(size: int, width: int) -> str:
+    """Kernel with args source, target, terms, columns."""
+    body = f"""        for term in range(terms):
+            x = view1(source + {size} * (term * columns + left), wide, {integer_of_size(size)})
+            y = view1(to + {size} * {width} * term, {width}, {integer_of_size(size)})
+            if wide == {width}:
+                for i in range({width}):
+                    y[i] = x[i]
+            else:
+                for i in range({width}):
+                    y[i] = x[i] if i < wide else 0"""
+    return _PACK.format(size=size, width=width, body=body)
+
+
+@cache
+def _turned_source(size: int, width: int) -> str:
+    """As `_pack_source`, of a matrix stored transposed: by tiles, as `copies.transpose_source`."""
+    name = integer_of_size(size)
+    body = f"""        tile = local_array({TILE * width}, {name})
+        for first in range(0, terms, {TILE}):
+            height = min(np.int64({TILE}), terms - first)
+            for i in range({width}):
+                if i < wide:
+                    x = view1(source + {size} * ((left + i) * terms + first), height, {name})
+                    for r in range(height):
+                        tile[r * {width} + i] = x[r]
+                else:
+                    for r in range(height):
+                        tile[r * {width} + i] = 0
+            y = view1(to + {size} * {width} * first, height * {width}, {name})
+            for i in range(y.size):
+                y[i] = tile[i]"""
+    return _PACK.format(size=size, width=width, body=body)
+
+
+# ---- the product --------------------------------------------------------------------------------
+
+
+@handles(PackedProduct)
+class PackedProductKernel(Kernel[PackedProduct]):
+    """Tiles of rows by panels; a task has some rows, or, of a few, some panels."""
+
+    label = "matmul"
+
+    def launches(self, work: GroupToLaunch, lowering: PackedProduct) -> list[KernelLaunch]:
+        if work.alone:
+            return [*work.alone]  # its own tiles decide how a chain is cut
+        x, panels, out = work.types
+        m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
+        shape = product_tile_shape(x.dtype, m, n)
+        size = numpy_dtype(x.dtype).itemsize
+        height, estimate = self._height(m, n, terms, x.dtype), product_ns(m, n, terms, x.dtype)
+        across = limited_tasks(estimate, panels.shape[0] or 0) if m <= shape.positions else 1
+        row, term = (1, m) if lowering.transpose_x else (terms, 1)
+        args = (*work.pointers, m, n, terms, size * row, size * term, height, across)
+        source = product_source(x.dtype, shape, ragged=n % _width(shape) != 0)
+        split = Split(m, height, height) if across == 1 else None
+        return [
+            KernelLaunch(source, args, -(-m // height) * across, estimate, work.group, split=split)
+        ]
+
+    def _height(self, m: int, n: int, terms: int, dtype: str) -> int:
+        """Rows of a task."""
+        most = product_tile_shape(dtype, m, n).positions
+        units = max(1, m // max(1, most // 2))
+        tiling = even_tiling(units, product_ns(m, n, terms, dtype))
+        return -(-m // tiling.tasks)
+
+    def leading_rows(
+        self, actions: Actions, group: Group, lowering: PackedProduct
+    ) -> frozenset[int]:
+        action = group.actions[0]
+        if self.task_height(actions, action, lowering) is None:
+            return frozenset()
+        return frozenset({actions.types[action.outputs[0]].shape[0] or 0})
+
+    def task_height(self, actions: Actions, action: Action, lowering: PackedProduct) -> int | None:
+        panels, out = actions.types[action.inputs[1]], actions.types[action.outputs[0]]
+        m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
+        if m <= product_tile_shape(out.dtype, m, n).positions:
+            return None
+        return self._height(m, n, terms, out.dtype)
+
+    def reads_own_rows(
+        self,
+        actions: Actions,
+        group: Group,
+        lowering: PackedProduct,
+        operand: int,
+        slot: int,
+        rows: int,
+    ) -> bool:
+        """Rows of the result are made of rows of the first operand and of all of the second."""
+        return operand == 0 and not lowering.transpose_x
+
+
+@cache
+def product_source(dtype: str, shape: TileShape, *, ragged: bool) -> str:
+    """Kernel of a product with panels.
+
+    Args of the kernel: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
+    rows of a task, tasks that share those. c is (m, n), row-major.
+
+    Args:
+        ragged: whether the last panel is not full.
+    """
+    size, width = numpy_dtype(dtype).itemsize, _width(shape)
+    cases = []
+    for rows in range(shape.positions, 0, -1):
+        cases.append(f"                {'if' if not cases else 'elif'} tall == {rows}:")
+        tiles = ((0, f"if wide == {width}"), (1, "else")) if ragged else ((0, ""),)
+        for masked, when in tiles:
+            indent = " " * (24 if when else 20)
+            cases += [f"                    {when}:"] if when else []
+            cases += [
+                f"{indent}product_tile({rows}, {shape.vectors}, {shape.lanes}, np.{dtype},",
+                f"{indent}             {masked}, x, a_row, a_term, y, {size * width}, terms, z,",
+                f"{indent}             {size} * n, wide)",
+            ]
+    text = "\n".join(cases)
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.register_tiles import product_tile
+
+
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 0), slot(args, 1), slot(args, 2)
+    m, n, terms = slot(args, 3), slot(args, 4), slot(args, 5)
+    a_row, a_term = slot(args, 6), slot(args, 7)
+    height, across = slot(args, 8), slot(args, 9)
+    part = task % across
+    top = task // across * height
+    rows = min(m, top + height) - top
+    tiles = (rows + {shape.positions - 1}) // {shape.positions}
+    if tiles > 0:
+        panels = (n + {width - 1}) // {width}
+        low, more = rows // tiles, rows % tiles
+        for panel in range(panels * part // across, panels * (part + 1) // across):
+            y = b + {size * width} * terms * panel
+            wide = min(np.int64({width}), n - {width} * panel)
+            row = top
+            for number in range(tiles):
+                tall = low + 1 if number < more else low
+                x = a + row * a_row
+                z = c + {size} * (row * n + {width} * panel)
+{text}
+                row += tall
+"""

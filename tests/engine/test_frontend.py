@@ -225,17 +225,13 @@ def kernel(args, task, ntasks):
 """
 
 
-@pytest.mark.parametrize(("registers", "together"), [((64, 32), 4), ((32, 16), 2)])
-def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit(
-    monkeypatch, registers: tuple[int, int], together: int
-) -> None:
-    monkeypatch.setattr(frontend, "vector_registers", lambda: registers)
+def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit() -> None:
     _, module, _ = compile_kernel.translate_source(
         TWO_LOOPS, compile_kernel._entry(TWO_LOOPS, "<test>")
     )
     loops = re.findall(r"!llvm.loop (!\d+)", str(module))
     assert len(set(loops)) == len(loops) == 2
-    assert f'!"llvm.loop.interleave.count", i32 {together} }}' in str(module)
+    assert '!"llvm.loop.interleave.count", i32 4 }' in str(module)
     for loop in loops:
         assert re.search(rf"^{loop} = !{{ {loop}, (!\d+), ", str(module), re.MULTILINE)
     ours, plain = built(TWO_LOOPS), by_numba(TWO_LOOPS)

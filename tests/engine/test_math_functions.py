@@ -149,6 +149,16 @@ def test_float64_functions_where_they_nearly_overflow_or_vanish(function: str) -
     np.testing.assert_allclose(found, expected, rtol=2e-15, atol=5e-323)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tanh_is_odd_and_never_beyond_one(dtype: str) -> None:
+    """1 - tanh(x)**2, its slope, must not be negative."""
+    x = np.concatenate([np.linspace(0, 25, 500_001), SPECIAL[~np.isnan(SPECIAL)]]).astype(dtype)
+    found = call("tanh", x)
+    assert np.abs(found).max() == 1
+    np.testing.assert_array_equal(call("tanh", -x), -found)
+    assert (found[x > 20] == 1).all()
+
+
 GELU = {
     # function: reference in float64, largest error in ulp of float32, and where |x| < 4
     "gelu": (lambda x: x * ndtr(x), 68.0, 8.0),

@@ -23,7 +23,6 @@ from numba.core import cgutils, types
 
 from nodeflow.engine.compiler.helper_functions import Helper, helper_for
 from nodeflow.engine.compiler.numba_typing import INT, Meaning, Untranslatable, Value
-from nodeflow.engine.devicelib.vector_width import vector_registers
 
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -257,15 +256,14 @@ class Translator:
         counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
         back = self._builder.branch(test)
         if _interleaved(item):
-            count = 4 if vector_registers()[1] >= 32 else 2
-            back.set_metadata("llvm.loop", self._interleaving(count))
+            back.set_metadata("llvm.loop", self._interleaving())
         self._builder.position_at_end(after)
 
-    def _interleaving(self, count: int) -> Any:
-        """The wish that a loop's vectors are computed ``count`` at a time."""
+    def _interleaving(self) -> Any:
+        """The wish that a loop's vectors are computed four at a time."""
         module = self._builder.module
         name = ir.MetaDataString(module, "llvm.loop.interleave.count")
-        wish = module.add_metadata([name, ir.Constant(ir.IntType(32), count)])
+        wish = module.add_metadata([name, ir.Constant(ir.IntType(32), 4)])
         number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
         node = module.add_metadata([wish, number])
         node.operands = (node, *node.operands)  # which is how LLVM knows it

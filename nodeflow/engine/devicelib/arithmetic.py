@@ -326,9 +326,28 @@ def poly(typingctx, x, coefficients):
 
     def codegen(context, builder, sig, args):
         terms = cgutils.unpack_tuple(builder, args[1], coefficients.count)
-        value = terms[-1]
-        for term in reversed(terms[:-1]):
-            value = builder.fma(value, args[0], term)
-        return value
+        return _horner(builder, args[0], terms)
 
     return x(x, coefficients), codegen
+
+
+def _horner(builder, x, terms):
+    value = terms[-1]
+    for term in reversed(terms[:-1]):
+        value = builder.fma(value, x, term)
+    return value
+
+
+@intrinsic
+def split_poly(typingctx, x, square, coefficients):
+    """As `poly`, its even and its odd terms by themselves, in ``square``, the square of x: half as
+    many steps one after the other, for formulas in which a processor waits for each step."""
+    if not isinstance(coefficients, types.UniTuple) or not coefficients.dtype == x == square:
+        raise TypingError(f"split_poly: expected a tuple of {x}, got {coefficients}")
+
+    def codegen(context, builder, sig, args):
+        terms = cgutils.unpack_tuple(builder, args[2], coefficients.count)
+        even, odd = (_horner(builder, args[1], terms[k::2]) for k in (0, 1))
+        return builder.fma(odd, args[0], even)
+
+    return x(x, square, coefficients), codegen

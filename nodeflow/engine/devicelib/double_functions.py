@@ -24,7 +24,9 @@ from nodeflow.engine.devicelib.arithmetic import (
     select,
     shift_left,
     shift_right,
+    split_poly,
     wrap_add,
+    wrap_sub,
 )
 from nodeflow.engine.devicelib.overloads import always_inlined
 from nodeflow.engine.devicelib.typed_constants import D_MAGIC
@@ -54,6 +56,9 @@ _EXP = tuple(
 )  # fmt: skip
 
 
+_WHOLE_EXP = (_ONE, *_EXP)  # (e^r - 1) / r
+
+
 @always_inlined
 def _power(shifted):
     """2**n of the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
@@ -61,40 +66,53 @@ def _power(shifted):
 
 
 @always_inlined
+def _rest(whole, x):
+    """x less ``whole`` times ln 2."""
+    return fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
+
+
+@always_inlined
+def _exp_of_rest(r):
+    """e^r for |r| <= ln(2) / 2."""
+    return fma(r, split_poly(r, r * r, _WHOLE_EXP), _ONE)
+
+
+@always_inlined
 def _reduced(x):
     """n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
-    whole = shifted - _MAGIC
-    r = fma(whole, -_LN2_HIGH, x)
-    r = fma(whole, -_LN2_LOW, r)
-    return shifted, fma(r * r, poly(r, _EXP), r)
+    r = _rest(shifted - _MAGIC, x)
+    square = r * r
+    return shifted, fma(square, split_poly(r, square, _EXP), r)
+
+
+_TWICE_BIASED, _U1, _U52 = _d(1.5 * 2.0**52 + 2 * 1023), _u(1), _u(52)
 
 
 @always_inlined
 def exp_f64(x):
+    """The power of two is two factors, so that neither over- nor underflows alone."""
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
-    shifted, p = _reduced(x)
-    whole = shifted - _MAGIC
-    half = fma(whole, _HALF, _MAGIC)  # in two factors, so that neither over- nor underflows alone
-    rest = (whole - (half - _MAGIC)) + _MAGIC
-    return (p + _ONE) * _power(half) * _power(rest)
+    shifted = fma(x, _LOG2E, _TWICE_BIASED)
+    e = _exp_of_rest(_rest(shifted - _TWICE_BIASED, x))
+    exponents = _u(f64_bits(shifted))
+    half = shift_right(exponents, _U1)
+    rest = wrap_sub(exponents, half)
+    return e * bits_f64(_i(shift_left(half, _U52))) * bits_f64(_i(shift_left(rest, _U52)))
 
 
 D_RAISED, D_LOWERED = _d(1.5 * 2.0**52 + 1023 + 128), _d(2.0**-128)
 _REVERSED, _ROOT_LOWERED = _d(1.5 * 2.0**52 + 1023 - 512), _d(2.0**-512)
-"""For `scaled_exp_f64` of what is not above 600, of what is between -30 and 746, and what takes the
-factor back, down to denormals."""
+"""For `scaled_exp_f64` of what is not above 600, for `sigmoid_f64`, and what takes their factors
+back, down to denormals."""
 
 
 @always_inlined
 def scaled_exp_f64(x, magic):
     """e**x times a power of two: ``magic`` is 1.5 * 2**52 + 1023 plus that power."""
     shifted = fma(x, _LOG2E, magic)
-    whole = shifted - magic
-    r = fma(whole, -_LN2_HIGH, x)
-    r = fma(whole, -_LN2_LOW, r)
-    e = fma(r * r, poly(r, _EXP), r) + _ONE
+    e = _exp_of_rest(_rest(shifted - magic, x))
     return e * bits_f64(shift_left(f64_bits(shifted), _52))
 
 
@@ -112,23 +130,26 @@ def expm1_f64(x):
 
 
 _BIASED = _d(1.5 * 2.0**52 + 1023)
+_TANH_END = _d(20.0)  # beyond: 1
+_MINUS_2LOG2E, _HALF_LN2 = _d(-2 / math.log(2)), _d(math.log(2) / 2)
+_TANH = tuple(c * _d(-((-2.0) ** k)) for k, c in enumerate(_WHOLE_EXP, 1))  # (1 - e^-2s) / s
+_SIGN = _i(-(2**63))
 
 
 @always_inlined
 def tanh_f64(x):
-    """By e^t - 1 of t = -2|x|, which neither overflows nor is 0 with the other sign."""
-    t = -_TWO * fabs(x)
-    t = select(t < _EXPM1_LOWEST, _EXPM1_LOWEST, t)
-    shifted = fma(t, _LOG2E, _BIASED)
-    whole = shifted - _BIASED
-    r = fma(whole, -_LN2_HIGH, t)
-    r = fma(whole, -_LN2_LOW, r)
+    """By 1 - e^t of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    size = fabs(x)
+    size = select(size > _TANH_END, _TANH_END, size)
+    shifted = fma(size, _MINUS_2LOG2E, _BIASED)
+    s = fma(shifted - _BIASED, _HALF_LN2, size)
     power = bits_f64(shift_left(f64_bits(shifted), _52))
-    e = fma(power, fma(r * r, poly(r, _EXP), r), power - _ONE)
-    return copysign(-e / (_TWO + e), x)
+    e = fma(power * s, split_poly(s, s * s, _TANH), _ONE - power)
+    return bits_f64(bit_or(f64_bits(e / (_TWO - e)), bit_and(f64_bits(x), _SIGN)))
 
 
 _SIGMOID_LOWEST, _SIGMOID_HIGHEST = _d(-746.0), _d(40.0)  # beyond: 0 and 1
+_FALLING_EXP = tuple(c * _d((-1.0) ** k) for k, c in enumerate(_WHOLE_EXP, 1))  # (e^-r - 1) / r
 
 
 @always_inlined
@@ -136,7 +157,12 @@ def sigmoid_f64(x):
     """Both terms of 1 / (1 + e^-x) times 2^-512, so that neither overflows."""
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
-    return _ROOT_LOWERED / (_ROOT_LOWERED + scaled_exp_f64(-x, _REVERSED))
+    shifted = fma(x, -_LOG2E, _REVERSED)
+    whole = shifted - _REVERSED
+    r = fma(whole, _LN2_LOW, fma(whole, _LN2_HIGH, x))
+    e = fma(r, split_poly(r, r * r, _FALLING_EXP), _ONE)
+    power = bits_f64(shift_left(f64_bits(shifted), _52))
+    return _ROOT_LOWERED / fma(e, power, _ROOT_LOWERED)
 
 
 # ---- logarithms ---------------------------------------------------------------------------------
@@ -144,7 +170,7 @@ def sigmoid_f64(x):
 _SMALLEST_NORMAL, _TWO54 = _d(2.0**-1022), _d(2.0**54)
 _ROOT_BITS = _u(0x3FE6A09E667F3BCD)  # of sqrt(1/2)
 _TO_ROOT = _u(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
-_MANTISSA, _U52 = _u(0x000FFFFFFFFFFFFF), _u(52)
+_MANTISSA = _u(0x000FFFFFFFFFFFFF)
 _WHOLE, _WHOLE_BITS = _d(2.0**52), _u(0x4330000000000000)
 _LOG_LN2_HIGH, _LOG_LN2_LOW = _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
 # log((1 + s) / (1 - s)) / s - 2 in s^2: those of FreeBSD's e_log.c
@@ -170,7 +196,7 @@ def log_f64(x):
     s = f / (_TWO + f)
     z = s * s
     half = _HALF * f * f
-    tail = s * fma(z, poly(z, _LOG), half)
+    tail = s * fma(z, split_poly(z, z * z, _LOG), half)
     y = fma(k, _LOG_LN2_HIGH, f - (half - fma(k, _LOG_LN2_LOW, tail)))
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
@@ -231,7 +257,8 @@ def _erfc_tail(t):
     t = select(t > _ERFC_END, _ERFC_END, t)
     square = t * t
     lost = fma(t, t, -square)
-    p = poly((t - _TWO) / (t + _TWO), _ERFC) / fma(_TWO, t, _ONE)
+    v = (t - _TWO) / (t + _TWO)
+    p = split_poly(v, v * v, _ERFC) / fma(_TWO, t, _ONE)
     e = exp_f64(-square)
     return p * fma(-lost, e, e)
 
@@ -241,7 +268,8 @@ def erfc_over_exp(t):
     """erfc(t) / e^(-t^2) for t from 0 to 27.3; one division where `_erfc_tail` has two."""
     far, near = fma(_TWO, t, _ONE), t + _TWO
     both = _ONE / (far * near)
-    return poly((t - _TWO) * (both * far), _ERFC) * (both * near)
+    v = (t - _TWO) * (both * far)
+    return split_poly(v, v * v, _ERFC) * (both * near)
 
 
 @always_inlined

@@ -11,8 +11,8 @@ from numba.extending import register_jitable
 
 from nodeflow.engine.devicelib.arithmetic import (
     bit_and,
+    bit_or,
     bits_f32,
-    copysign,
     f32_bits,
     fabs,
     fma,
@@ -20,6 +20,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     select,
     shift_left,
     shift_right,
+    split_poly,
     wrap_add,
     wrap_sub,
 )
@@ -58,6 +59,7 @@ _EXP_LOWEST, _EXP_HIGHEST = _f(-104.0), _f(89.0)  # beyond: 0 and infinity
 _MAGIC = _f(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
 _MAGIC_BITS = _i(_MAGIC.view(np.int32))
 _BIAS = _i(127)
+_SIGN = _i(-(2**31))
 # (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 1.4e-8
 _EXP = (_f(0.49999997), _f(0.16666545), _f(0.041667446), _f(0.008366433), _f(0.0013869788))
 
@@ -79,12 +81,23 @@ def _reduce_exp(x):
     return n, fma(r * r, poly(r, _EXP), r)
 
 
+# (e^r - 1) / r on |r| <= ln(2) / 2: 3.1e-9
+_WHOLE_EXP = tuple(map(_f, (1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)))
+_TWICE_BIASED = _f(1.5 * 2**23 + 2 * 127)
+
+
 def _exp_f32(x):
+    """The power of two is two factors, so that neither over- nor underflows alone."""
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     x = select(x > _EXP_HIGHEST, _EXP_HIGHEST, x)
-    n, p = _reduce_exp(x)
-    half = shift_right(n, I1)  # in two factors, so that neither over- nor underflows alone
-    return (p + ONE) * _pow2(half) * _pow2(wrap_sub(n, half))
+    shifted = fma(x, _LOG2E, _TWICE_BIASED)
+    whole = shifted - _TWICE_BIASED
+    r = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
+    exponents = f32_bits(shifted)
+    half = shift_right(exponents, I1)
+    rest = wrap_sub(exponents, half)
+    e = fma(r, poly(r, _WHOLE_EXP), ONE)
+    return e * bits_f32(shift_left(half, I23)) * bits_f32(shift_left(rest, I23))
 
 
 @floats(_exp_f32, exp_f64, inlined=True)
@@ -112,19 +125,21 @@ def expm1(x):
 
 
 _BIASED = _f(1.5 * 2**23 + 127)  # the low bits of a sum with it, shifted: a power of two
+_TANH_END = _f(10.0)  # beyond: 1
+_MINUS_2LOG2E, _HALF_LN2 = _f(-2 / math.log(2)), _f(math.log(2) / 2)
+# (1 - e^-2s) / s on |s| <= ln(2) / 4: 3.1e-9
+_TANH = tuple(c * _f(-((-2) ** k)) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _tanh_f32(x):
-    """By e^t - 1 of t = -2|x|, which neither overflows nor is 0 with the other sign."""
-    t = -TWO * fabs(x)
-    t = select(t < _EXPM1_LOWEST, _EXPM1_LOWEST, t)
-    shifted = fma(t, _LOG2E, _BIASED)
-    whole = shifted - _BIASED
-    r = fma(whole, -_LN2_HIGH, t)
-    r = fma(whole, -_LN2_LOW, r)
+    """By 1 - e^t of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    size = fabs(x)
+    size = select(size > _TANH_END, _TANH_END, size)
+    shifted = fma(size, _MINUS_2LOG2E, _BIASED)
+    s = fma(shifted - _BIASED, _HALF_LN2, size)
     power = bits_f32(shift_left(f32_bits(shifted), I23))
-    e = fma(power, fma(r * r, poly(r, _EXP), r), power - ONE)
-    return copysign(-e / (TWO + e), x)
+    e = fma(power * s, poly(s, _TANH), ONE - power)
+    return bits_f32(bit_or(f32_bits(e / (TWO - e)), bit_and(f32_bits(x), _SIGN)))
 
 
 @floats(_tanh_f32, tanh_f64, inlined=True)
@@ -135,8 +150,8 @@ def tanh(x):
 
 _SIGMOID_LOWEST, _SIGMOID_HIGHEST = _f(-104.0), _f(30.0)  # beyond: 0 and 1
 _LOWERED, _TO_LOWERED = _f(2.0**-64), _f(1.5 * 2**23 + 127 - 64)
-# (e^r - 1) / r on |r| <= ln(2) / 2: 3.1e-9
-_WHOLE_EXP = tuple(map(_f, (1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)))
+# (e^-r - 1) / r
+_FALLING_EXP = tuple(c * _f((-1) ** k) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _sigmoid_f32(x):
@@ -144,12 +159,11 @@ def _sigmoid_f32(x):
     the power of two is then one factor."""
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
-    shifted = fma(-x, _LOG2E, _TO_LOWERED)
+    shifted = fma(x, -_LOG2E, _TO_LOWERED)
     whole = shifted - _TO_LOWERED
-    r = fma(whole, -_LN2_HIGH, -x)
-    r = fma(whole, -_LN2_LOW, r)
-    e = fma(r, poly(r, _WHOLE_EXP), ONE)
-    return _LOWERED / (_LOWERED + e * bits_f32(shift_left(f32_bits(shifted), I23)))
+    r = fma(whole, _LN2_LOW, fma(whole, _LN2_HIGH, x))
+    e = fma(r, poly(r, _FALLING_EXP), ONE)
+    return _LOWERED / fma(e, bits_f32(shift_left(f32_bits(shifted), I23)), _LOWERED)
 
 
 @floats(_sigmoid_f32, sigmoid_f64, inlined=True)
@@ -184,7 +198,7 @@ def _log_f32(x):
     exponent = _f(shift_right(bits, I23)) + select(tiny, _MINUS23, ZERO)
     f = bits_f32(wrap_add(bit_and(bits, _MANTISSA), _SQRT_HALF_BITS)) - ONE
     s = f * f
-    tail = fma(s * f, poly(f, _LOG), exponent * _LOG_LN2_LOW)
+    tail = fma(s * f, split_poly(f, s, _LOG), exponent * _LOG_LN2_LOW)
     tail = fma(-HALF, s, tail)
     y = fma(exponent, _LOG_LN2_HIGH, f + tail)
     y = select(x < INF, y, x)  # infinity and NaN are their own logarithms

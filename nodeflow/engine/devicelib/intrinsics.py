@@ -106,8 +106,9 @@ def interleaved(n):
     """``n``, as the end of a loop of which some vectors are computed at a time.
 
     What follows each other in a formula of some twenty steps waits most of the time. A processor
-    looks ahead for other work, but not a whole such formula; between those of four vectors, or of
-    two where there are 16 registers, it need not. Only `translate` knows this wish.
+    looks ahead for other work, but not a whole such formula; between those of four vectors it need
+    not. With 16 registers that costs loads of constants, which are cheap. Only `translate` knows
+    this wish.
     """
     return n
 

@@ -31,6 +31,7 @@ import local_cases
 import model_workloads as models
 import pinning
 import report
+import row_workloads
 import workloads
 from limits import Limits, cost
 from turns import Busy, Failed, Worker, ratio, take_turns
@@ -41,15 +42,17 @@ SECONDS = 0.4
 """How long each library computes in its turn."""
 TOLERANCE = 2e-3
 """Results of float32 sums of millions of terms in another order agree to about this."""
-GROUPS = ("matmul", "elementwise", "infer")
-"""Cases that share the processes of their libraries."""
+GROUPS = ("matmul", "elementwise", "infer", "rows")
+"""Families whose cases share the processes of their libraries."""
 Line = dict[str, Any]
 """One line of the output: the machine, its limits, or a case."""
 MODELS = (*models.TRAINED, *models.INFER, *models.PRODUCTS, *models.FORMULAS)
+COMPARED = (*workloads.TRAINING, *workloads.OTHERS, *MODELS, *row_workloads.CASES)
+"""All cases that other libraries compute, too."""
 
 
 def main() -> None:
-    names = [*workloads.TRAINING, *workloads.OTHERS, *MODELS, *local_cases.CASES]
+    names = [*COMPARED, *local_cases.CASES]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -125,7 +128,7 @@ def results(names: list[str], options: argparse.Namespace) -> Iterator[Line]:
                 for found in local_cases.CASES[name](options.threads):
                     yield {"case": name, **found}
                 continue
-            own = name.split("_")[0]
+            own = "rows" if name in row_workloads.CASES else name.split("_")[0]
             if own not in GROUPS or own != group:
                 close(workers)
                 workers, group = start(libraries_of(name), options), own
@@ -167,6 +170,10 @@ def libraries_of(case: str) -> tuple[str, ...]:
         return (*STEPWISE, "onnxruntime")
     if case in MODELS:
         return STEPWISE
+    if case in row_workloads.CASES:
+        return ("numpy", *STEPWISE)
+    if case in workloads.WORDS and workloads.words_rule(case) == "touched":
+        return ("torch",)  # the only one that has it
     lacks = {
         "jaxscan": case not in (*workloads.TRAINING, "rnn"),
         "numpy": case in ("cnn", *workloads.WORDS),

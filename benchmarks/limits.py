@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import model_workloads as models
 import numpy as np
+import row_workloads as rows
 import workloads
 from turns import Failed, Worker, take_turns
 
@@ -61,8 +62,14 @@ def cost(case: str) -> Cost | None:
     if case in workloads.WORDS:
         named = 2 * workloads.WORDS_BATCH + workloads.WORDS_FAR
         products = 6 * workloads.WORDS_BATCH * workloads.WORDS_FAR * workloads.WORDS_WIDTH
-        moved = 2 * 4 * named * workloads.WORDS_WIDTH
-        return Cost(products, moved, 64e6)
+        rule, width = workloads.words_rule(case), workloads.WORDS_WIDTH
+        if rule == "adam":  # the means of all rows fade
+            moved = 2 * 4 * int(case.rpartition("_")[2]) * width * MOVES[rule]
+            return Cost(products, moved, moved / 2)
+        return Cost(products, 4 * named * width * MOVES[{"touched": "adam"}.get(rule, rule)], 64e6)
+    if case in rows.CASES:
+        moved = rows.moved_bytes(case)
+        return Cost(0, moved, moved)
     if kind == "reduce":
         return Cost(0, 64 * 256 * 250 * 4, 64 * 256 * 250 * 4)
     return {

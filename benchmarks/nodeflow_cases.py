@@ -6,7 +6,9 @@ from typing import Any
 
 import model_workloads
 import nodeflow_models
+import nodeflow_rows
 import numpy as np
+import row_workloads
 import workloads
 from workloads import Work
 
@@ -27,6 +29,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return reduction(case.removeprefix("reduce_"), threads)
     if case in workloads.WORDS:
         return words(case, threads)
+    if case in row_workloads.CASES:
+        return nodeflow_rows.prepare(case, threads)
     if case.startswith("copy_"):
         return copy(int(case.removeprefix("copy_")), threads)
     if case in model_workloads.CASES:
@@ -170,7 +174,12 @@ def words(case: str, threads: int | None) -> Work:
         close = nf.reduce_sum(h * nf.gather(contexts, near), axis=1)
         apart = nf.matmul(h, nf.gather(contexts, far), transpose_y=True)
         loss = nf.reduce_mean(nf.softplus(-close)) + nf.reduce_mean(nf.softplus(apart))
-        train = g.apply("gradient_descent", loss, learning_rate=workloads.WORDS_RATE)
+        rule = workloads.words_rule(case)
+        if rule == "sgd":
+            train = g.apply("gradient_descent", loss, learning_rate=workloads.WORDS_RATE)
+        else:
+            rows = "touched" if rule == "touched" else "all"
+            train = g.apply("adam", loss, rows=rows, **workloads.ADAM)
     session = nf.Session(g, tier="compiled", threads=threads)
     session.initialize()
 

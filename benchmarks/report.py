@@ -19,6 +19,7 @@ from typing import Any
 
 import local_cases
 import model_workloads as models
+import row_workloads
 import workloads
 from targets import AT_LIMIT, LOCAL, Target, targets
 
@@ -35,6 +36,7 @@ TABLES = {
     "Inference": models.INFER,
     "Products": models.PRODUCTS,
     "Formulas": models.FORMULAS,
+    "Drawing, ordering, running sums, rows": row_workloads.CASES,
 }
 
 
@@ -194,7 +196,9 @@ def verdict(row: Row, cpu: str | None) -> bool | None:
 
 
 def _table(rows: Sequence[Row], cpu: str | None) -> str:
-    columns = [c for c in COLUMNS if any(c in r.get("peers_us", {}) for r in rows)]
+    wanted = {t.peer for r in rows for t in targets(r["case"], cpu)}
+    peers = (*COLUMNS, *(["numpy"] if "numpy" in wanted else []))
+    columns = [c for c in peers if any(c in r.get("peers_us", {}) for r in rows)]
     head = ["case", "us", "of the limit", *(NAMES[c] for c in columns), "target", "met"]
     lines = []
     for row in rows:

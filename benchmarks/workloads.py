@@ -172,16 +172,27 @@ class Words:
         return len(self.words)
 
 
+def words_rule(case: str) -> str:
+    """How tables are trained: ``sgd``, ``adam``, or ``touched``: Adam of the named rows alone."""
+    own = case.split("_")[1]
+    return "sgd" if own.isdigit() else own
+
+
 def words(case: str) -> Words:
     """Words as frequent as in a language: the number of the r-th is in proportion to 1 / r."""
     rows, rng = int(case.rpartition("_")[2]), np.random.default_rng(0)
     tables = tuple(rng.uniform(-0.5, 0.5, (rows, WORDS_WIDTH)).astype("float32") for _ in "xy")
-    shapes = ((200, WORDS_BATCH), (200, WORDS_BATCH), (200, WORDS_FAR))
+    steps = 10 if words_rule(case) == "adam" else 200
+    shapes = ((steps, WORDS_BATCH), (steps, WORDS_BATCH), (steps, WORDS_FAR))
     drawn = (((rows + 1.0) ** rng.random(shape) - 1).astype("int32") for shape in shapes)
     return Words((tables[0], tables[1]), *drawn)
 
 
-WORDS = ("word2vec_50000", "word2vec_1000000")
+WORDS = (
+    "word2vec_50000", "word2vec_1000000",
+    "word2vec_touched_50000", "word2vec_touched_1000000",
+    "word2vec_adam_50000",
+)  # fmt: skip
 
 
 def training_case(name: str) -> tuple[str, int]:

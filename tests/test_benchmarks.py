@@ -55,7 +55,7 @@ def test_the_slower_of_two_limits_counts(module):
 
 def test_every_case_but_chain_has_a_limit(module):
     engine, limits = module("engine"), module("limits")
-    cases = [*engine.workloads.TRAINING, *engine.workloads.OTHERS, *engine.MODELS]
+    cases = engine.COMPARED
     assert [c for c in cases if limits.cost(c) is None] == ["chain"]
     assert len(set(cases)) == len(cases) > 100
 
@@ -153,7 +153,7 @@ def test_every_target_of_a_case_counts(module):
 
 def test_families_with_targets_are_families_of_cases(module):
     targets, engine = module("targets"), module("engine")
-    names = [*engine.workloads.TRAINING, *engine.workloads.OTHERS, *engine.MODELS]
+    names = engine.COMPARED
     for family in targets._FAMILIES:
         assert any(name.startswith(f"{family}_") for name in names), family
     assert targets._SINGLE.keys() <= set(names)

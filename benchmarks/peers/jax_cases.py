@@ -8,8 +8,10 @@ import functools
 import jax
 import jax.numpy as jnp
 import jax_models
+import jax_rows
 import model_workloads
 import numpy as np
+import row_workloads
 import workloads
 from workloads import Work
 
@@ -19,6 +21,8 @@ def prepare(case: str, threads: int | None, library: str) -> Work:
         return training(*workloads.training_case(case), scan=library == "jaxscan")
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in row_workloads.CASES:
+        return jax_rows.prepare(case)
     if case in workloads.WORDS:
         return words(case)
     if case in model_workloads.CASES:
@@ -115,6 +119,8 @@ def lstm_loss(weights, x, y):
 
 def words(case: str) -> Work:
     """Gradients of the rows that were looked up, added at their places: JAX has no sparse ones."""
+    if workloads.words_rule(case) == "adam":
+        return words_adam(case)
     data = workloads.words(case)
     tables = [jnp.array(value) for value in data.tables]
 
@@ -136,6 +142,37 @@ def words(case: str) -> Work:
         losses = []
         for x, near, far in zip(data.words[:count], data.near, data.far, strict=False):
             tables, value = step(tables, x, near, far)
+            losses.append(float(value))
+        return losses
+
+    return Work(lambda: [steps(5)], lambda: steps(data.steps()), data.steps())
+
+
+def words_adam(case: str) -> Work:
+    """Adam changes all rows, so the gradients are tables."""
+    data = workloads.words(case)
+    tables = [jnp.array(value) for value in data.tables]
+    zeros = [jnp.zeros_like(table) for table in tables]
+    state = tables, (zeros, [jnp.zeros_like(table) for table in tables]), jnp.float32(0)
+
+    def loss_of_tables(tables, x, near, far):
+        table, contexts = tables
+        h = table[x]
+        close, apart = jnp.sum(h * contexts[near], 1), h @ contexts[far].T
+        return jnp.mean(jax.nn.softplus(-close)) + jnp.mean(jax.nn.softplus(apart))
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(state, *numbers):
+        tables, moments, taken = state
+        value, grads = jax.value_and_grad(loss_of_tables)(tables, *numbers)
+        tables, moments = new_weights("adam", tables, grads, moments, taken + 1)
+        return (tables, moments, taken + 1), value
+
+    def steps(count):
+        nonlocal state
+        losses = []
+        for numbers in zip(data.words[:count], data.near, data.far, strict=False):
+            state, value = step(state, *numbers)
             losses.append(float(value))
         return losses
 

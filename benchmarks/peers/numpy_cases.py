@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy_rows
+import row_workloads
 import workloads
 from workloads import Work
 
@@ -12,6 +14,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in row_workloads.CASES:
+        return numpy_rows.prepare(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
 
 

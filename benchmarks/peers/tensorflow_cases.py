@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import model_workloads
+import row_workloads
 import tensorflow.compat.v1 as tf
 import tensorflow_models
+import tensorflow_rows
 import workloads
 from workloads import Work
 
@@ -16,6 +18,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in row_workloads.CASES:
+        return tensorflow_rows.prepare(case)
     if case in workloads.WORDS:
         return words(case)
     if case in model_workloads.CASES:
@@ -56,7 +60,7 @@ def training(optimizer: str, batch: int) -> Work:
 
 
 def words(case: str) -> Work:
-    """A lookup's gradient is IndexedSlices, which update the rows that were looked up."""
+    """A lookup's gradient is IndexedSlices, of which Adam fades the means of all rows."""
     data = workloads.words(case)
     x, near, far = (tf.placeholder(tf.int32, [None]) for _ in range(3))
     starts = [tf.placeholder(tf.float32, value.shape) for value in data.tables]
@@ -65,7 +69,11 @@ def words(case: str) -> Work:
     close = tf.reduce_sum(h * tf.nn.embedding_lookup(contexts, near), axis=1)
     apart = tf.matmul(h, tf.nn.embedding_lookup(contexts, far), transpose_b=True)
     loss = tf.reduce_mean(tf.nn.softplus(-close)) + tf.reduce_mean(tf.nn.softplus(apart))
-    train = tf.train.GradientDescentOptimizer(workloads.WORDS_RATE).minimize(loss)
+    if workloads.words_rule(case) == "sgd":
+        rule = tf.train.GradientDescentOptimizer(workloads.WORDS_RATE)
+    else:
+        rule = tf.train.AdamOptimizer(**workloads.ADAM)
+    train = rule.minimize(loss)
     s = tf.Session()
     s.run(tf.global_variables_initializer(), dict(zip(starts, data.tables)))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import model_workloads
 import numpy as np
+import row_workloads
 import torch
 import torch_models
+import torch_rows
 import workloads
 from workloads import Work
 
@@ -17,6 +19,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
+    if case in row_workloads.CASES:
+        return torch_rows.prepare(case)
     if case in workloads.WORDS:
         return words(case)
     if case.startswith("copy_"):
@@ -60,13 +64,23 @@ def training(optimizer: str, batch: int) -> Work:
 
 
 def words(case: str) -> Work:
-    """With sparse gradients, which update the rows that were looked up."""
-    data, functional = workloads.words(case), torch.nn.functional
+    """With sparse gradients, which update the rows that were looked up, unless all rows change."""
+    data, functional, kind = workloads.words(case), torch.nn.functional, workloads.words_rule(case)
     table, contexts = (
-        torch.nn.Embedding.from_pretrained(torch.from_numpy(value), freeze=False, sparse=True)
+        torch.nn.Embedding.from_pretrained(
+            torch.from_numpy(value), freeze=False, sparse=kind != "adam"
+        )
         for value in data.tables
     )
-    rule = torch.optim.SGD([table.weight, contexts.weight], workloads.WORDS_RATE)
+    weights, adam = [table.weight, contexts.weight], workloads.ADAM
+    betas = adam["beta1"], adam["beta2"]
+    rule = {
+        "sgd": lambda: torch.optim.SGD(weights, workloads.WORDS_RATE),
+        "touched": lambda: torch.optim.SparseAdam(
+            weights, adam["learning_rate"], betas, adam["epsilon"]
+        ),
+        "adam": lambda: torch.optim.Adam(weights, adam["learning_rate"], betas, adam["epsilon"]),
+    }[kind]()
 
     def step(x, near, far):
         rule.zero_grad()

@@ -30,7 +30,8 @@ def lowerings(m: int, k: int, n: int, **transposed: bool) -> list[object]:
 
 
 @tiled
-def test_a_long_sum_with_a_small_result_is_two_halves() -> None:
+def test_a_long_sum_with_a_small_result_is_two_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "small_products", lambda: True)
     first, second, total = lowerings(100, 784, 300)
     assert isinstance(first, Product) and (first.first, first.depth) == (0, 392)
     assert isinstance(second, Product) and (second.first, second.depth) == (392, 392)

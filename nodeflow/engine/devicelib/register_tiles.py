@@ -114,6 +114,14 @@ class _Tile:
             for v, place in enumerate(places):
                 self.builder.store(self.read_vector(row, v), place)
 
+    def begin(self, fresh: Any, address: Any, step: Any) -> None:
+        """At zero where ``fresh`` is true, else with what lies there."""
+        with self.builder.if_else(fresh) as (new, old):
+            with new:
+                self.clear()
+            with old:
+                self.load_rows(address, step)
+
     def store_rows(self, address: Any, step: Any, first: Any = None) -> None:
         """Write the results of all positions, or of those from number ``first`` on."""
         builder = self.builder
@@ -236,11 +244,7 @@ def outer_tile(
         tile = _Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
-        with builder.if_else(fresh) as (new, old):
-            with new:
-                tile.clear()
-            with old:
-                tile.load_rows(out, out_step)
+        tile.begin(fresh, out, out_step)
         with cgutils.for_range(builder, nrows) as row:
             x_first = builder.add(x, builder.mul(row.index, x_row))
             g_first = builder.add(g, builder.mul(row.index, g_row))
@@ -273,15 +277,33 @@ def product_tile(
         b: address of the first row, ``b_term`` bytes to the next; there are ``terms``.
         out: address of the results, ``out_row`` bytes from row to row.
     """
-    count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
-    scalar = _scalar(dtype)
+    literals = (positions, vectors, lanes, dtype, masked)
+    signature = types.void(*literals, *(types.int64,) * 9)
+    return signature, _product(literals, lambda tile, fresh, *out: tile.clear())
+
+
+@intrinsic
+def further_product_tile(
+    typingctx, positions, vectors, lanes, dtype, masked,
+    a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh,
+):  # fmt: skip
+    """As `product_tile`, added to what lies in out unless ``fresh``."""
+    literals = (positions, vectors, lanes, dtype, masked)
+    signature = types.void(*literals, *(types.int64,) * 9, types.boolean)
+    return signature, _product(literals, lambda tile, fresh, *out: tile.begin(fresh, *out))
+
+
+def _product(literals: Sequence[Any], begin: Callable[..., None]) -> Callable[..., Any]:
+    """What makes a tile of a product, once ``begin`` has set its results."""
+    count, wide, per_vector, ragged = _shape(*literals[:3], literals[4])
+    scalar = _scalar(literals[3])
 
     def codegen(context, builder, sig, args):
-        a, a_row, a_term, b, b_term, terms, out, out_row, width = args[5:]
+        a, a_row, a_term, b, b_term, terms, out, out_row, width, *fresh = args[5:]
         tile = _Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
-        tile.clear()
+        begin(tile, *(fresh or [None]), out, out_row)
         with cgutils.for_range(builder, terms) as term:
             here = builder.add(a, builder.mul(term.index, a_term))
             tile.add_products(
@@ -292,5 +314,75 @@ def product_tile(
         tile.store_rows(out, out_row)
         return context.get_dummy_value()
 
-    literals = (positions, vectors, lanes, dtype, masked)
-    return types.void(*literals, *(types.int64,) * 9), codegen
+    return codegen
+
+
+@intrinsic
+def copied_row(typingctx, count, dtype, source, target):
+    """Copy ``count`` (a literal) floats."""
+    (length,) = _shape(count)
+    scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        vector, align = ir.VectorType(scalar, length).as_pointer(), 4 if scalar == F32 else 8
+        source, target = (builder.inttoptr(address, vector) for address in args[2:])
+        builder.store(builder.load(source, align=align), target, align=align)
+        return context.get_dummy_value()
+
+    return types.void(count, dtype, types.int64, types.int64), codegen
+
+
+@intrinsic
+def turned_block(typingctx, lanes, dtype, source, source_step, target, target_step):
+    """Write columns of a square of ``lanes`` x ``lanes`` floats as rows.
+
+    Args:
+        lanes: a literal, the numbers of a vector.
+        source: address of the square, ``source_step`` bytes from row to row; so of the target.
+    """
+    (count,) = _shape(lanes)
+    scalar = _scalar(dtype)
+    together = min(count, 16 // (4 if scalar == F32 else 8))
+
+    def codegen(context, builder, sig, args):
+        source, source_step, target, target_step = args[2:]
+        vector = ir.VectorType(scalar, count)
+        align = 4 if scalar == F32 else 8
+
+        def pointer(base, step, row):
+            at = builder.add(base, builder.mul(step, ir.Constant(I64, row)))
+            return builder.inttoptr(at, vector.as_pointer())
+
+        def chosen(x, y, places):
+            wanted = ir.Constant(ir.VectorType(I32, count), places)
+            return builder.shuffle_vector(x, y, wanted)
+
+        rows = [builder.load(pointer(source, source_step, r), align=align) for r in range(count)]
+        # Within 16 bytes by interleaving, then by exchanging those: an instruction each.
+        low = [
+            first + half + place
+            for first in range(0, count, together)
+            for place in range(together // 2)
+            for half in (0, count)
+        ]
+        high = [place + together // 2 for place in low]
+        for first in range(0, count, together):
+            own = rows[first : first + together]
+            for _ in range(together.bit_length() - 1):
+                pairs = zip(own[: together // 2], own[together // 2 :], strict=True)
+                own = [chosen(x, y, side) for x, y in pairs for side in (low, high)]
+            rows[first : first + together] = own
+        distance = together
+        while distance < count:
+            upper = [j if not j & distance else j + count - distance for j in range(count)]
+            lower = [j + distance if not j & distance else j + count for j in range(count)]
+            for r in range(count):
+                if not r & distance:
+                    x, y = rows[r], rows[r + distance]
+                    rows[r], rows[r + distance] = chosen(x, y, upper), chosen(x, y, lower)
+            distance *= 2
+        for r, row in enumerate(rows):
+            builder.store(row, pointer(target, target_step, r), align=align)
+        return context.get_dummy_value()
+
+    return types.void(lanes, dtype, *(types.int64,) * 4), codegen

@@ -23,6 +23,7 @@ from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
+from nodeflow.engine.kernels.matmul_panels import panels_args, panels_source, plan_panels
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -105,7 +106,7 @@ class MatmulRule(LoweringRule[Matmul]):
         slots = []
         unpacked = lowering.transpose_x or not lowering.transpose_y
         halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
-        if is_few(m, n, x.dtype, lowering.transpose_y):
+        if is_few(m, n, x.dtype, lowering.transpose_y) or plan_panels(m, n, k, x.dtype):
             halves = [(0, k)]
         for first, depth in halves:
             slot = outputs[0] if len(halves) == 1 else actions.new_slot(out)
@@ -176,6 +177,10 @@ class ProductKernel(Kernel[Product]):
         if is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
+        elif panels := plan_panels(*shape, dtype):
+            source = panels_source(dtype, *layout)
+            args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
+            estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -220,7 +225,9 @@ class ProductKernel(Kernel[Product]):
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
         layout = lowering.transpose_x, lowering.transpose_y
-        tiling = plan_tiles(m, n, lowering.depth, x.dtype, *layout, lowering.depth < k)
+        tiling = plan_panels(m, n, k, x.dtype) or plan_tiles(
+            m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
+        )
         return tiling.height if tiling.width >= n else None
 
     def reads_own_rows(

@@ -1,0 +1,179 @@
+"""Products of many rows by panels: each task copies some columns of the second operand, and all of
+its rows go through them.
+
+BLAS for AVX2 copies the first operand, too, which costs a tenth where there are few terms, and cuts
+a product into few tiles, so large that they have left the cache when what follows row by row reads
+them. Here a task is some hundred rows. A result is added up from the first term to the last,
+whatever the number of rows, as in `matmul_few`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine import processor
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
+from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
+
+PANEL = 1 << 14
+"""Most bytes of a panel, which stays in the first cache beside the rows that go through it."""
+ROWS, COLUMNS = 128, 64
+"""About the rows of a task: with so many, copying a panel is little beside using it. Columns of a
+task where there are few rows."""
+LEAST, MOST, FEW_TERMS = 1 << 18, 400_000_000, 256
+"""Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
+BLAS copies pays in a large product, where it is read again and again."""
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms."""
+
+    height: int
+    width: int
+    depth: int
+
+    def tasks(self, m: int, n: int) -> int:
+        """Number of tasks of an (m, n) result, at least 1."""
+        return max(1, -(-m // self.height) * -(-n // self.width))
+
+
+def _shape(dtype: str) -> TileShape:
+    return product_tile_shape(dtype, ROWS, COLUMNS)
+
+
+def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
+    """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
+
+    It depends on the shape and on the processor alone. BLAS for AVX-512 needs no copies of small
+    products; of other processors nothing has been measured.
+    """
+    if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
+        return None
+    shape, work = _shape(dtype), m * n * k
+    columns = shape.vectors * shape.lanes
+    if blas.small_products() or n < columns or m < 2 * shape.positions or work < LEAST:
+        return None
+    if work >= MOST and k > FEW_TERMS:
+        return None
+    most = PANEL // (columns * numpy_dtype(dtype).itemsize)
+    pieces = 2 * -(-m // (2 * ROWS)) if m >= 8 * shape.positions else 1
+    height, depth = -(-m // pieces), -(-k // -(-k // most))
+    few = min(COLUMNS, -(-n // (2 * columns)) * columns)
+    return Panels(height, n if pieces > 2 else few, depth)
+
+
+def panels_args(
+    shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, panels: Panels
+) -> list[int]:
+    """Args of a `panels_source` kernel, without addresses."""
+    m, n, k = shape
+    strides = m if transpose_a else k, k if transpose_b else n
+    return [0, 0, 0, 0, m, n, k, *strides, panels.height, panels.width, panels.depth]
+
+
+@cache
+def panels_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
+    """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
+    height, width and depth of `Panels`."""
+    shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
+    start = "done * lda + top" if transpose_a else "top * lda + done"
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
+from nodeflow.engine.devicelib.register_tiles import (
+    copied_row, further_product_tile, turned_block
+)
+
+T, SIZE, COLUMNS = np.{dtype}, {size}, {shape.vectors * shape.lanes}
+
+
+def kernel(args, task, ntasks):
+    m, n, k, lda, ldb = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7), slot(args, 8)
+    height, width, depth = slot(args, 9), slot(args, 10), slot(args, 11)
+    across = (n + width - 1) // width
+    top, first = task // across * height, task % across * width
+    rows, right = min(m, top + height) - top, min(n, first + width)
+    tiles = (rows + {shape.positions - 1}) // {shape.positions}
+    low, more = rows // tiles, rows % tiles
+    a_row, a_term = {"SIZE, SIZE * lda" if transpose_a else "SIZE * lda, SIZE"}
+    panel = local_memory({PANEL})
+    spare = local_memory({shape.positions * shape.vectors * shape.lanes * size})
+    done = np.int64(0)
+    while True:
+        terms = min(depth, k - done)
+        for left in range(first, right, COLUMNS):
+            wide = min(np.int64(COLUMNS), right - left)
+{_turned_panel(shape.lanes) if transpose_b else _PANEL}
+            x = slot(args, 1) + SIZE * ({start})
+            z = slot(args, 3) + SIZE * (top * n + left)
+            for number in range(tiles):
+                tall = low + 1 if number < more else low
+                to, to_row = z, SIZE * n
+                if wide < COLUMNS:
+                    to, to_row = spare, np.int64(SIZE * COLUMNS)
+                    if done > 0:
+{_moved("to", "z")}
+{_tiles(shape)}
+                if wide < COLUMNS:
+{_moved("z", "to")}
+                x += tall * a_row
+                z += tall * SIZE * n
+        done += terms
+        if done >= k:
+            break
+"""
+
+
+def _tiles(shape: TileShape) -> str:
+    """A tile of ``tall`` rows."""
+    lines = []
+    for rows in range(shape.positions, 0, -1):
+        lines += [
+            f"                {'if' if not lines else 'elif'} tall == {rows}:",
+            f"                    further_product_tile({rows}, {shape.vectors}, {shape.lanes}, T,",
+            "                        0, x, a_row, a_term, panel, SIZE * COLUMNS, terms, to,",
+            "                        to_row, wide, done == 0)",
+        ]
+    return "\n".join(lines)
+
+
+def _moved(target: str, source: str) -> str:
+    """Copies the results of a tile in a panel that is not full, which are made in memory of their
+    own: tiles are then the same."""
+    steps = {"z": "SIZE * n", "to": "to_row"}
+    return f"""                        for r in range(tall):
+                            y = view1({target} + {steps[target]} * r, wide, T)
+                            part = view1({source} + {steps[source]} * r, wide, T)
+                            for i in range(y.size):
+                                y[i] = part[i]"""
+
+
+_PANEL = """            source = slot(args, 2) + SIZE * (done * ldb + left)
+            for t in range(terms):
+                here, there = source + SIZE * ldb * t, panel + SIZE * COLUMNS * t
+                if wide == COLUMNS:
+                    copied_row(COLUMNS, T, here, there)
+                else:
+                    x, y = view1(here, wide, T), view1(there, wide, T)
+                    for i in range(x.size):
+                        y[i] = x[i]"""
+"""Copies rows of the second operand; of a panel that is not full, what lies beside them is not
+used."""
+
+
+def _turned_panel(lanes: int) -> str:
+    """As `_PANEL`, where the second operand is stored transposed."""
+    return f"""            source = slot(args, 2) + SIZE * (left * ldb + done)
+            t = np.int64(0)
+            while wide == COLUMNS and t + {lanes} <= terms:
+                for i in range(0, COLUMNS, {lanes}):
+                    turned_block({lanes}, T, source + SIZE * (i * ldb + t), SIZE * ldb,
+                                 panel + SIZE * (COLUMNS * t + i), SIZE * COLUMNS)
+                t += {lanes}
+            while t < terms:
+                y = view1(panel + SIZE * COLUMNS * t, wide, T)
+                for i in range(y.size):
+                    y[i] = load(source + SIZE * (i * ldb + t), T)
+                t += 1"""

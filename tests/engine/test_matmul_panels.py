@@ -1,0 +1,156 @@
+"""Products of many rows by panels: right for every layout, in the order of products of a few."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine import processor
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.vector_width import product_tile_shape
+from nodeflow.engine.kernels.matmul_panels import (
+    PANEL,
+    Panels,
+    panels_args,
+    panels_source,
+    plan_panels,
+)
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.runtime.program import ProgramBuilder
+from nodeflow.engine.runtime.thread_pool import Team
+from nodeflow.engine.schedule.schedule import build_schedule
+
+SHAPES = [(128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)]
+LAYOUTS = [*itertools.product([False, True], repeat=2)]
+
+
+@pytest.fixture
+def copying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor with AVX2 at least, and a BLAS that copies the operands of every product."""
+    if "avx2" not in processor.features():
+        pytest.skip("not on this processor")
+    monkeypatch.setattr(blas, "small_products", lambda: False)
+
+
+def planned(m: int, n: int, k: int, dtype: str) -> Panels:
+    """As it is cut, or would be if it were large enough."""
+    width = product_tile_shape(dtype, 128, 64)
+    columns = width.vectors * width.lanes
+    return plan_panels(m, n, k, dtype) or Panels(30, 2 * columns, 50)
+
+
+def product(
+    a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool, threads: int
+) -> np.ndarray:
+    """op(a) @ op(b) by the kernel."""
+    m, k = a.shape[::-1] if transpose_a else a.shape
+    n = b.shape[0] if transpose_b else b.shape[1]
+    dtype, c = str(a.dtype), np.full((m, n), np.nan, a.dtype)
+    panels = planned(m, n, k, dtype)
+    args = panels_args((m, n, k), transpose_a, transpose_b, panels)
+    args[1:4] = [x.ctypes.data for x in (a, b, c)]
+    builder = ProgramBuilder()
+    source = panels_source(dtype, transpose_a, transpose_b)
+    builder.add(load_kernel(source), args, panels.tasks(m, n))
+    Team(threads).run(builder.build())
+    return c
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
+def test_products_of_every_layout(copying, dtype: str, ta: bool, tb: bool) -> None:
+    random = np.random.default_rng(1)
+    for m, n, k in SHAPES:
+        a, b = random.normal(size=(m, k)).astype(dtype), random.normal(size=(k, n)).astype(dtype)
+        stored = [np.ascontiguousarray(x.T) if t else x for x, t in ((a, ta), (b, tb))]
+        found = product(*stored, ta, tb, threads=2)
+        expected = a.astype(np.float64) @ b.astype(np.float64)
+        bound = np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64)
+        assert (np.abs(found - expected) <= (k + 2) * np.finfo(dtype).eps * bound).all(), (m, n, k)
+        for threads in (1, 3, 8):
+            again = product(*stored, ta, tb, threads)
+            assert again.tobytes() == found.tobytes(), (m, n, k, threads)
+
+
+@pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
+def test_neither_more_rows_nor_the_layout_change_a_bit(copying, ta: bool, tb: bool) -> None:
+    random = np.random.default_rng(2)
+    a, b = (random.normal(size=s).astype("float32") for s in ((140, 300), (300, 50)))
+    expected = product(a[:31], b, False, False, 1)
+    stored = [np.ascontiguousarray(x.T) if t else x for x, t in ((a, ta), (b, tb))]
+    assert product(*stored, ta, tb, 2)[:31].tobytes() == expected.tobytes()
+
+
+def test_terms_are_added_from_the_first_to_the_last(copying) -> None:
+    random = np.random.default_rng(3)
+    a, b = (random.normal(size=s).astype("float32") for s in ((64, 300), (300, 64)))
+    forward, backward = np.zeros((2, 64, 64), "float32")
+    for k in range(300):  # of float32, float64 holds each product: one rounding, as a fused one
+        forward = (forward + np.multiply.outer(a[:, k].astype(float), b[k])).astype("float32")
+        last = 299 - k
+        backward = (backward + np.multiply.outer(a[:, last].astype(float), b[last])).astype(
+            "float32"
+        )
+    found = product(a, b, False, False, 1)
+    assert (found == forward).mean() > 0.999
+    assert (found == backward).mean() < 0.5
+
+
+def test_nan_and_infinity_stay_where_they_are(copying) -> None:
+    a, b = np.ones((40, 64), np.float32), np.ones((64, 69), np.float32)
+    a[3, 5], b[7, 68] = np.nan, np.inf
+    found = product(a, b, False, False, 1)
+    expected = np.full((40, 69), 64, np.float32)
+    expected[:, 68], expected[3] = np.inf, np.nan
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan_panels(2048, 512, 128, "float32") is not None
+    assert plan_panels(8192, 512, 128, "float32") is not None, "large, but of few terms"
+    assert plan_panels(1024, 1024, 1024, "float32") is None, "packing the rows pays"
+    assert plan_panels(64, 64, 32, "float32") is None, "small"
+    assert plan_panels(10_000, 3, 100, "float32") is None, "narrow"
+    assert plan_panels(2048, 512, 128, "int32") is None
+    assert plan_panels(2048, 512, 128, "float16") is None
+    monkeypatch.setattr(processor, "features", lambda: frozenset({"neon"}))
+    assert plan_panels(2048, 512, 128, "float32") is None
+    monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(blas, "small_products", lambda: True)
+    assert plan_panels(2048, 512, 128, "float32") is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_panels_fit_their_memory_and_cover_the_result(copying, dtype: str) -> None:
+    shape = product_tile_shape(dtype, 128, 64)
+    columns, size = shape.vectors * shape.lanes, np.dtype(dtype).itemsize
+    for m, n, k in itertools.product([24, 100, 128, 1000, 5000], [64, 100, 512], [128, 700, 2048]):
+        panels = plan_panels(m, n, k, dtype)
+        if panels is not None:
+            assert panels.depth * columns * size <= PANEL
+            assert panels.width == n or panels.width % columns == 0
+            assert panels.tasks(m, n) >= 2 or n <= columns
+            assert panels.tasks(m, n) == -(-m // panels.height) * -(-n // panels.width)
+
+
+def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
+    random = np.random.default_rng(4)
+    x, w = (random.normal(size=s).astype("float32") for s in ((600, 128), (128, 256)))
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [None, 128], name="x")
+        out = nf.relu(fed @ nf.constant(w) + nf.constant(w[0]))
+    schedule = build_schedule([out], [])
+    types = schedule.specialise({schedule.feeds[fed]: fed.type.with_shape((600, 128))})
+    ((head,),) = make_plan(schedule, types).phases[0].levels
+    assert head.tasks == 6 and [row.tasks for row in head.then] == [6]
+    found = []
+    for threads in (1, 2, 3):
+        with nf.Session(g, tier="compiled", threads=threads) as s:
+            found.append(s.run(out, {fed: x}))
+    expected = np.maximum(x.astype(np.float64) @ w + w[0], 0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
+    assert all(f.tobytes() == found[0].tobytes() for f in found)

@@ -10,7 +10,12 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.compiler import cache
-from nodeflow.engine.kernels.conv_taps import across_tiles, backward_taps, forward_taps
+from nodeflow.engine.devicelib.register_tiles import span_of
+from nodeflow.engine.kernels.conv_taps import (
+    backward_taps,
+    forward_taps,
+    single_picture_tiles,
+)
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -51,20 +56,28 @@ def test_taps_backward_are_those_forward_turned_round(axis: Axis, size: int) -> 
     assert forward == backward
 
 
-@pytest.mark.parametrize(("axis", "size"), AXES)
-def test_every_place_is_in_a_tile_whose_places_look_alike(axis: Axis, size: int) -> None:
-    count, length = axis.count(size) or 0, 4
+@pytest.mark.parametrize("positions", [1, 4, 6, 14])
+@pytest.mark.parametrize(("axis", "size"), [*AXES, (Axis(5, 1, 1, True), 3)])
+def test_tiles_of_one_picture_give_each_place_its_taps_in_order(
+    axis: Axis, size: int, positions: int
+) -> None:
+    count = axis.count(size) or 0
     for taps, step, shift in (
         (forward_taps(axis, size, count), 1, axis.stride),
         (backward_taps(axis, size, count), axis.stride, 1),
     ):
-        met: set[int] = set()
-        for first, whole in across_tiles(taps, step, shift, length):
-            places = [first + i * step for i in range(length if whole else 1)]
-            met.update(places)
-            for i, place in enumerate(places):
-                assert taps[place] == [(at + i * shift, k) for at, k in taps[first]]
-        assert met == set(range(len(taps)))
+        met: dict[int, list[tuple[int, int]]] = {}
+        for tile in single_picture_tiles(taps, step, shift, positions):
+            assert 0 <= tile.first < tile.end <= positions
+            for n in range(tile.first, tile.end):
+                assert tile.column + n * step not in met
+                met[tile.column + n * step] = []
+            for at, k, span in tile.taps:
+                first, end = span_of(span, positions)
+                assert tile.first <= first < end <= tile.end
+                for n in range(first, end):
+                    met[tile.column + n * step].append((at + n * shift, k))
+        assert met == dict(enumerate(taps))
 
 
 # ---- numbers --------------------------------------------------------------------------------
@@ -221,6 +234,31 @@ def test_every_number_of_threads_gives_the_same_bits() -> None:
     assert all(same(one, trained(threads=n)) for n in (2, 3, 8))
 
 
+def answered(x: np.ndarray, without: frozenset[str] = frozenset(), **options) -> np.ndarray:
+    """What two layers of filters make of pictures, compiled."""
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [None, *x.shape[1:]])
+        f1, b1, f2 = (
+            nf.constant(normal(*s, dtype="float32", seed=i))
+            for i, s in enumerate([(5, 5, 3, 32), (32,), (5, 5, 32, 70)])
+        )
+        h = nf.max_pool2d(nf.relu(nf.conv2d(fed, f1) + b1))
+        out = nf.reduce_mean(nf.max_pool2d(nf.relu(nf.conv2d(h, f2))), axis=(1, 2))
+    with nf.Session(g, tier="compiled", without=without, **options) as session:
+        return session.run(out, {fed: x})
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_few_pictures_have_the_same_bits_whatever_shares_them(n: int) -> None:
+    x = normal(n, 28, 20, 3, dtype="float32")
+    one = answered(x, threads=1)
+    assert all(np.array_equal(one, answered(x, threads=k)) for k in (2, 3, 8))
+    assert np.array_equal(one, answered(x, without=frozenset({"chain"})))
+    assert np.array_equal(
+        one, answered(np.concatenate([x, normal(9, 28, 20, 3, dtype="float32")]))[:n]
+    )
+
+
 @pytest.mark.parametrize("rewrite", REWRITES)
 def test_no_rewrite_changes_a_bit(rewrite: str) -> None:
     assert same(trained(), trained(without=frozenset({rewrite})))
@@ -240,8 +278,61 @@ def test_another_batch_size_compiles_nothing() -> None:
         before = cache.compile_count()
         step(64)
         step(37)
-        step(3)
         assert cache.compile_count() == before
+        step(3)  # a few pictures are convolved line by line
+        few = cache.compile_count()
+        step(2)
+        step(5)
+        assert cache.compile_count() == few
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "attrs"),
+    [
+        ((14, 14), (5, 5), {}),
+        ((28, 28), (3, 3), {"strides": (2, 2)}),
+        ((9, 31), (3, 7), {"dilations": (1, 2)}),
+        ((7, 2), (5, 5), {}),
+        ((5, 17), (2, 3), {"groups": 2}),
+        ((4, 3), (1, 1), {"pads": [[4, 3], [5, 2]], "strides": (1, 3)}),
+    ],
+)
+def test_a_picture_alone_has_the_bits_that_it_has_in_a_batch(
+    size: tuple, kernel: tuple, attrs: dict
+) -> None:
+    """Also where the border hides a filter's infinity, which zeros there would turn to NaN."""
+    x = normal(9, *size, 6, dtype="float32")
+    f = normal(*kernel, 6 // attrs.get("groups", 1), 40, dtype="float32", seed=1)
+    f[0, 0, 0, :2] = np.inf, -np.inf
+
+    def build(x, f):
+        y = nf.conv2d(x, f, **attrs)
+        g = nf.gradients(nf.reduce_sum(nf.maximum(y, -1e30) * 2), [x])
+        return [nf.relu(y), y, *g]
+
+    with np.errstate(invalid="ignore"):
+        _, batch = both(build, x, f)
+        for n in (1, 3, 5):
+            _, few = both(build, x[:n], f)
+            for alone, among in zip(few, batch, strict=True):
+                np.testing.assert_array_equal(alone, among[:n])
+
+
+@pytest.mark.parametrize("size", [(14, 14), (6, 9)])
+@pytest.mark.parametrize("pool", ["max_pool2d", "average_pool2d"])
+def test_bands_of_one_picture_are_as_the_whole_picture(size: tuple, pool: str) -> None:
+    """A chain of convolution, bias and pooling; then one whose pooling straddles its bands."""
+
+    def build(x, f, b):
+        y = nf.relu(nf.conv2d(x, f) + b)
+        tiled = getattr(nf, pool)(y, size=(2, 1), strides=(2, 1))
+        straddling = getattr(nf, pool)(y, size=(3, 3), strides=(2, 2))
+        return [tiled, straddling]
+
+    x, f, b = normal(1, *size, 3), normal(5, 5, 3, 400, seed=1), normal(400, seed=2)
+    reference, compiled = both(build, x, f, b)
+    for expected, found in zip(reference, compiled, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("op_id", LOWERED)

@@ -91,15 +91,21 @@ class _Tile:
         return self.builder.inttoptr(at, self.vector.as_pointer())
 
     def add_products(
-        self, numbers: Callable[[int], Any], row: Any, masked: bool, apart: bool = False
+        self,
+        numbers: Callable[[int], Any],
+        row: Any,
+        masked: bool,
+        apart: bool = False,
+        span: tuple[int, int] | None = None,
     ) -> None:
-        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row; ``apart``:
-        there is a number for each element of the row, side by side."""
+        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row, for all p or
+        those of a span; ``apart``: there is a number for each element of the row, side by side."""
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None
         vectors = [self.read_vector(row, v) for v in range(len(self.accumulators[0]))]
         self.masks = masks
-        for p, places in enumerate(self.accumulators):
+        for p in range(*(span or (0, len(self.accumulators)))):
+            places = self.accumulators[p]
             if apart:
                 wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
             else:
@@ -122,15 +128,17 @@ class _Tile:
             with old:
                 self.load_rows(address, step)
 
-    def store_rows(self, address: Any, step: Any, first: Any = None) -> None:
-        """Write the results of all positions, or of those from number ``first`` on."""
+    def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
+        """Write the results of all positions, or of those of a span."""
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
-            if first is None:
+            if span is None:
                 self._store_row(row, places)
             else:
-                with builder.if_then(builder.icmp_signed("<=", first, ir.Constant(I64, p))):
+                here = ir.Constant(I64, p)
+                begun = builder.icmp_signed("<=", span[0], here)
+                with builder.if_then(builder.and_(begun, builder.icmp_signed("<", here, span[1]))):
                     self._store_row(row, places)
 
     def _store_row(self, row: Any, places: Sequence[Any]) -> None:
@@ -162,59 +170,82 @@ def _word(builder: Any, base: Any, index: Any) -> Any:
 
 @intrinsic
 def gathered_tile(
-    typingctx, positions, vectors, lanes, dtype, masked, apart,
-    x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, skipped,
+    typingctx, positions, vectors, lanes, dtype, masked, narrow, apart, spans,
+    x, step, panel, panel_row, rows, nrows, columns, ncolumns, out, out_step, width, first, end,
 ):  # fmt: skip
     """For each position: the sum, over the runs of a window, of numbers times rows of a panel.
 
     Args:
-        positions, vectors, lanes, masked, apart: literals; where ``masked`` is 1, only ``width``
-            elements of each result are written; where ``apart`` is 1, each element of a row has a
-            number of its own.
+        positions, vectors, lanes, masked, narrow, apart: literals; where ``masked`` is 1, only
+            ``width`` elements of each result are written, and where ``narrow`` is 1, too, only as
+            many of each row of the panel are read; where ``apart`` is 1, each element of a row has
+            a number of its own.
+        spans: literal: which spans of positions runs name (`conv_taps.span_of`), a bit for each.
         x: address of the first position's picture; ``step`` bytes further lies the next one's.
-        panel: address of rows of vectors * lanes weights, contiguous.
+        panel: address of rows of vectors * lanes weights, ``panel_row`` bytes from row to row.
         rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each row of
-            the window, and (bytes, rows, length) for each run in it; nrows, ncolumns of them.
+            the window, and (bytes, rows, length, span) for each run in it; nrows, ncolumns of them.
         out: address of the first position's results; ``out_step`` bytes to the next.
-        skipped: how many positions' results are not written, since somebody else does.
+        first, end: the positions whose results are written.
     """
-    count, wide, per_vector, ragged, own = _shape(positions, vectors, lanes, masked, apart)
+    count, wide, per_vector, ragged, short, own, bits = _shape(
+        positions, vectors, lanes, masked, narrow, apart, spans
+    )
     scalar = _scalar(dtype)
+    named = [n for n in range(2 * count) if bits >> n & 1]
 
     def codegen(context, builder, sig, args):
-        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, first = args[6:]
+        x, step, panel, panel_row, rows, nrows, columns, ncolumns, out, out_step, width = args[8:19]
 
         def number(value):
             return ir.Constant(I64, value)
 
         tile = _Tile(builder, scalar, count, wide, per_vector)
-        size, row_bytes = number(tile.bytes), number(tile.bytes * wide * per_vector)
+        size = number(tile.bytes)
         tile.clear()
         if ragged:
             tile.mask(width)
+
+        def run(place, weights, length, span):
+            with cgutils.for_range(builder, length) as k:
+                here = builder.add(place, builder.mul(k.index, size))
+                tile.add_products(
+                    lambda p: builder.add(here, builder.mul(step, number(p))),
+                    builder.add(weights, builder.mul(k.index, panel_row)),
+                    masked=bool(short),
+                    apart=bool(own),
+                    span=span,
+                )
+
         with cgutils.for_range(builder, nrows) as row:
             at = builder.mul(row.index, number(2))
             above = builder.add(x, _word(builder, rows, at))
             skipped = _word(builder, rows, builder.add(at, number(1)))
             with cgutils.for_range(builder, ncolumns) as column:
-                at = builder.mul(column.index, number(3))
-                place = builder.add(above, _word(builder, columns, at))
-                skip = builder.add(skipped, _word(builder, columns, builder.add(at, number(1))))
-                weights = builder.add(panel, builder.mul(skip, row_bytes))
-                length = _word(builder, columns, builder.add(at, number(2)))
-                with cgutils.for_range(builder, length) as k:
-                    here = builder.add(place, builder.mul(k.index, size))
-                    tile.add_products(
-                        lambda p, here=here: builder.add(here, builder.mul(step, number(p))),
-                        builder.add(weights, builder.mul(k.index, row_bytes)),
-                        masked=False,
-                        apart=bool(own),
-                    )
-        tile.store_rows(out, out_step, first)
+                at = builder.mul(column.index, number(4))
+                words = [_word(builder, columns, builder.add(at, number(n))) for n in range(4)]
+                place, skip = builder.add(above, words[0]), builder.add(skipped, words[1])
+                weights = builder.add(panel, builder.mul(skip, panel_row))
+                after = builder.append_basic_block("after")
+                choice = builder.switch(words[3], after)
+                for n in named:
+                    choice.add_case(number(n), builder.append_basic_block(f"span{n}"))
+                for n, (_, block) in zip(named, choice.cases, strict=True):
+                    builder.position_at_end(block)
+                    run(place, weights, words[2], span_of(n, count))
+                    builder.branch(after)
+                builder.position_at_end(after)
+        tile.store_rows(out, out_step, (args[19], args[20]))
         return context.get_dummy_value()
 
-    literals = (positions, vectors, lanes, dtype, masked, apart)
-    return types.void(*literals, *(types.int64,) * 11), codegen
+    literals = (positions, vectors, lanes, dtype, masked, narrow, apart, spans)
+    return types.void(*literals, *(types.int64,) * 13), codegen
+
+
+def span_of(number: int, positions: int) -> tuple[int, int]:
+    """A span of a tile's positions, by its number: 0 is all of them, then come those that begin
+    later, then those that end earlier. The first position, and the one after the last."""
+    return (number, positions) if number < positions else (0, number - positions + 1)
 
 
 @intrinsic

@@ -8,6 +8,9 @@ from functools import cache
 from nodeflow.engine import processor
 from nodeflow.graph.types import numpy_dtype
 
+MOST_POSITIONS = 14
+"""Of a tile: its loop is written out for each."""
+
 
 @dataclass(frozen=True)
 class TileShape:
@@ -60,3 +63,9 @@ def tile_shape(dtype: str, columns: int) -> TileShape:
     if needed <= most:
         return TileShape(positions, max(needed, 1), lanes)
     return TileShape(positions, most if needed % most == 0 else 2, lanes)
+
+
+def positions_of_one_picture(tile: TileShape) -> int:
+    """Most neighbouring positions whose results stay in registers, beside a row of weights and one
+    number: the more, the less often weights are read, which no other picture shares."""
+    return min(MOST_POSITIONS, (vector_registers()[1] - tile.vectors - 1) // tile.vectors)

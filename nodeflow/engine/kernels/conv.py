@@ -11,18 +11,21 @@ Georganas et al., "Anatomy of high-performance deep learning convolutions on SIM
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
+from nodeflow.engine.devicelib.vector_width import TileShape, positions_of_one_picture, tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import TASK_NS
 from nodeflow.engine.kernels.conv_taps import (
     Strides,
     TapTable,
-    across_tiles,
+    Tile,
     backward_taps,
     forward_taps,
+    single_picture_tiles,
+    stretches,
     tap_table,
 )
 from nodeflow.engine.kernels.kernel import (
@@ -31,6 +34,7 @@ from nodeflow.engine.kernels.kernel import (
     KernelCall,
     LoweringRule,
     UnitsPerTask,
+    picture_bands,
     sizes_of,
 )
 from nodeflow.engine.kernels.registry import handles
@@ -69,8 +73,17 @@ class GatherProducts(Lowering):
     entries: int
     columns: int
     entry_count: int
+    spans: int
+    """Which spans of a tile's positions the table names, a bit for each."""
     steps: tuple[int, int, int, int]
     """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
+    packed: bool
+    """Whether the filters are panels, or as the graph has them."""
+
+    @property
+    def single(self) -> bool:
+        """Whether a tile is of one picture."""
+        return self.steps[0] == 1
 
 
 @handles(Convolve)
@@ -87,11 +100,13 @@ class ConvolveRule(LoweringRule[Convolve]):
     ) -> None:
         source, filter_ = (actions.types[slot] for slot in inputs)
         pack, products, table = gather(lowering, source, filter_, actions.types[outputs[0]])
-        size = packed_size(filter_, pack)
-        packed = actions.new_slot(TensorType(filter_.dtype, (size,)))
-        actions.add(Action(node, pack, (inputs[1],), (packed,)))
+        weights = inputs[1]
+        if products.packed:
+            size = packed_size(filter_, pack)
+            weights = actions.new_slot(TensorType(filter_.dtype, (size,)))
+            actions.add(Action(node, pack, (inputs[1],), (weights,)))
         words = actions.new_constant(table.words)
-        actions.add(Action(node, products, (inputs[0], packed, words), outputs))
+        actions.add(Action(node, products, (inputs[0], weights, words), outputs))
 
 
 def panels(columns: int, tile: TileShape) -> int:
@@ -194,20 +209,28 @@ def gather(
         columns = forward_taps(windows.width, width, across)
         step, shift = 1, windows.width.stride
     size = numpy_dtype(source.dtype).itemsize
-    if n >= tile.positions:
-        tiles = [(x, True) for x in range(across)]
+    single = n < tile.positions
+    if single:
+        cut = stretches(across, step, positions_of_one_picture(tile))
+        most = max((s.count for s in cut), default=1)
+        tile = replace(tile, positions=most)
+        tiles = single_picture_tiles(columns, step, shift, most)
+        steps = (1, n, shift * total * size, step * made * size)
+    else:
+        tiles = [
+            Tile(x, 0, tile.positions, tuple((s, k, 0) for s, k in taps))
+            for x, taps in enumerate(columns)
+        ]
         steps = (tile.positions, -(-n // tile.positions), height * width * total * size,
                  down * across * made * size)  # fmt: skip
-    else:
-        tiles = across_tiles(columns, step, shift, tile.positions)
-        steps = (1, n, shift * total * size, step * made * size)
     table = tap_table(
-        rows, columns, Strides(width * total, kw * depth, 0), Strides(total, depth, made),
-        depth, size, tiles,
+        rows, tiles, Strides(width * total, kw * depth), Strides(total, depth), depth, size,
+        made * size,
     )  # fmt: skip
+    spans = sum({1 << span for made_at_once in tiles for *_, span in made_at_once.taps})
     products = GatherProducts(
         groups, depthwise, depth, tile, table.starts, table.entries, table.columns,
-        table.entry_count, steps,
+        table.entry_count, spans, steps, not single or backward or depthwise,
     )  # fmt: skip
     return PackFilters(groups, backward, tile, depthwise), products, table
 
@@ -232,25 +255,30 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         size = numpy_dtype(dtype).itemsize
         each, row = made // lowering.groups, tile.vectors * tile.lanes
         count = panels(each, tile)
-        panel = (types[1].size or 0) // max(lowering.groups * count, 1) * size
+        panel = (types[1].size or 0) // max(lowering.groups * count, 1)
+        weight_steps = (count * panel, panel, row) if lowering.packed else (each, row, made)
         step, images, source_step, result_step = lowering.steps
         args = (
             Array(0), Array(1), Array(2), Array(2, 8 * lowering.starts),
             Array(2, 8 * lowering.entries), Array(2, 8 * lowering.columns), lowering.entry_count,
             n, images, step, lowering.groups, count, each, down, height * width * total * size,
-            down * across * made * size, across * made * size,
-            lowering.depth * size, panel, source_step, result_step, UnitsPerTask(), Array(3),
+            down * across * made * size, across * made * size, lowering.depth * size,
+            *(size * s for s in weight_steps), source_step, result_step, UnitsPerTask(), Array(3),
         )  # fmt: skip
-        source = gathered_source(dtype, tile, each % row != 0, lowering.depthwise)
+        source = gathered_source(
+            dtype, tile, lowering.single, each % row != 0, lowering.packed, lowering.depthwise,
+            lowering.spans,
+        )  # fmt: skip
         units = lowering.groups * count * images * down
-        products = n * down * across * lowering.groups * count * panel // size
+        products = n * down * across * (types[1].size or 0)
         work = products * MULTIPLY_ADD_NS * size / 4 + units * lowering.entry_count * 20
         return [KernelCall(source, args, units, work, step)]
 
     def leading_rows(
         self, actions: Actions, group: Group, lowering: GatherProducts
     ) -> frozenset[int]:
-        return frozenset({actions.types[group.actions[0].outputs[0]].shape[0] or 0})
+        shape = actions.types[group.actions[0].outputs[0]].shape
+        return (picture_bands(shape) if lowering.single else frozenset()) | {shape[0] or 0}
 
     def task_height(self, actions: Actions, action: Action, lowering: GatherProducts) -> int | None:
         """The images of a tile."""
@@ -265,22 +293,43 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Results of an image are made of that image and of all filters."""
-        return operand == 0
+        """Results of an image are made of that image and of all filters.
+
+        What is more than a task's work for one image waits until others are there to share it.
+        """
+        if operand != 0 or not lowering.single:
+            return operand == 0
+        action = group.actions[0]
+        types = [actions.types[s] for s in (*action.inputs, *action.outputs)]
+        n = types[0].shape[0] or 0
+        return rows == n and self.calls(lowering, types)[0].work <= TASK_NS * n
 
 
 @cache
-def gathered_source(dtype: str, tile: TileShape, ragged: bool, depthwise: bool) -> str:
-    """A unit of work is a panel of results of one row of a few images.
+def gathered_source(
+    dtype: str,
+    tile: TileShape,
+    single: bool,
+    ragged: bool,
+    packed: bool,
+    depthwise: bool,
+    spans: int,
+) -> str:
+    """A unit of work is a panel of results of one row of a few images; of ``single`` images the
+    panels of a row follow each other, else the rows of a panel.
 
-    Args: image, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
+    Args: image, filters, then of the table: row taps, starts, tiles, runs; number of tiles;
     images, groups of images, images from group to group; channel groups, panels and results
     of each; rows of a result; bytes of an image, of a result, of a row of it, of a group's
-    channels, of a panel, between a tile's positions in image and result; units of a task; result.
+    channels; of the filters, from group to group, panel to panel and row to row of a panel; bytes
+    between a tile's positions in image and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.vectors * tile.lanes
-    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}, {int(depthwise)}"
+    inner, outer = ("panel", "row") if single else ("row", "panel")
+    count = {"panel": "every", "row": "down"}
+    flags = f"{int(ragged)}, {int(ragged and not packed)}, {int(depthwise)}"
+    shape = f"{tile.positions}, {tile.vectors}, {tile.lanes}, np.{dtype}, {flags}, {spans}"
     channels = f"{size} * left" if depthwise else "group * group_size"
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
@@ -293,34 +342,32 @@ def kernel(args, task, ntasks):
     images, step, groups, panels = slot(args, 8), slot(args, 9), slot(args, 10), slot(args, 11)
     each, down = slot(args, 12), slot(args, 13)
     picture_size, result_size = slot(args, 14), slot(args, 15)
-    row_size, group_size, panel_size = slot(args, 16), slot(args, 17), slot(args, 18)
-    source_step, result_step = slot(args, 19), slot(args, 20)
-    share, result = slot(args, 21), slot(args, 22)
-    units = images * groups * panels * down
+    row_size, group_size = slot(args, 16), slot(args, 17)
+    group_step, panel_step, panel_row = slot(args, 18), slot(args, 19), slot(args, 20)
+    source_step, result_step = slot(args, 21), slot(args, 22)
+    share, result = slot(args, 23), slot(args, 24)
+    every = groups * panels
+    units = images * every * down
     for unit in range(share * task, min(units, share * (task + 1))):
-        above = unit // down
-        row = unit - above * down
-        image = above // (groups * panels)
-        panel = above - image * (groups * panels)
+        above = unit // {count[inner]}
+        {inner} = unit - above * {count[inner]}
+        image = above // {count[outer]}
+        {outer} = above - image * {count[outer]}
         group = panel // panels
-        left = (panel - group * panels) * {width}
+        panel -= group * panels
+        left = panel * {width}
         columns = min(np.int64({width}), each - left)
         first = min(image * step, n - step)
         skipped = image * step - first
         source = picture + first * picture_size + {channels}
         target = result + first * result_size + row * row_size + {size} * (group * each + left)
+        filters = weights + group * group_step + panel * panel_step
         begin = slot(starts, row)
         rows, nrows = taps + 16 * begin, slot(starts, row + 1) - begin
         for t in range(ntiles):
-            at = tiles + 32 * t
-            if slot(at, 1) != 0:
-                gathered_tile(
-                    {tile.positions}, {shape}, source, source_step, weights + panel * panel_size,
-                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
-                    result_step, columns, skipped)
-            else:
-                gathered_tile(
-                    1, {shape}, source, source_step, weights + panel * panel_size,
-                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
-                    result_step, columns, skipped)
+            at = tiles + 40 * t
+            gathered_tile(
+                {shape}, source, source_step, filters, panel_row, rows, nrows,
+                runs + 32 * slot(at, 3), slot(at, 4), target + slot(at, 0), result_step, columns,
+                max(skipped, slot(at, 1)), slot(at, 2))
 """

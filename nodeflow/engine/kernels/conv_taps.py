@@ -9,7 +9,8 @@ Positions in the border are left out, so no time is spent on zeros.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,11 +50,10 @@ def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 @dataclass(frozen=True)
 class Strides:
-    """Elements from one place to the next, of the source, its weights and the result."""
+    """From one place to the next: elements of the source, rows of the panel of weights."""
 
     source: int
     weights: int
-    result: int
 
 
 @dataclass(frozen=True)
@@ -67,75 +67,151 @@ class TapTable:
     entry_count: int
 
 
+@dataclass(frozen=True)
+class Tile:
+    """Results that are computed at once: of a place in several pictures, or of neighbouring places.
+
+    Attributes:
+        column: the place of the tile's first position, which may lie before the row's beginning.
+        first, end: positions that have a result are ``first`` to ``end - 1``.
+        taps: (what the first position reads or would read, element of the window, number of the
+            span of positions that do) in order; see `register_tiles.span_of`.
+    """
+
+    column: int
+    first: int
+    end: int
+    taps: tuple[tuple[int, int, int], ...]
+
+
 def tap_table(
     rows: Sequence[Sequence[Tap]],
-    columns: Sequence[Sequence[Tap]],
+    tiles: Sequence[Tile],
     row_strides: Strides,
     column_strides: Strides,
     depth: int,
     itemsize: int,
-    tiles: Sequence[tuple[int, bool]],
+    result: int,
 ) -> TapTable:
     """Lay out taps for `conv.gathered_source`.
 
     Args:
-        depth: numbers that each tap multiplies; ``source`` strides are in elements, ``weights`` in
-            rows of the panel.
-        tiles: (column, whether it begins a whole tile) in the order of work.
+        tiles: those of a row of results, in the order of work.
+        depth: numbers that each tap multiplies.
+        result: bytes from one column of results to the next.
 
     Returns:
         (bytes, rows of the panel) of all rows' taps; then for each row where its taps begin and
-        end; then for each tile (bytes into the row of results, 1 if whole, first run, runs); then
-        the runs, (bytes, rows of the panel, length).
+        end; then for each tile (bytes into the row of results, first position with a result, end
+        of those, first run, runs); then the runs, (bytes, rows of the panel, length, span).
     """
     taps = [
         (s * row_strides.source * itemsize, k * row_strides.weights) for r in rows for s, k in r
     ]
     starts = np.cumsum([0, *(len(r) for r in rows)])
-    runs: list[tuple[int, int, int]] = []
+    runs: list[tuple[int, int, int, int]] = []
     entries = []
-    for column, whole in tiles:
-        own = _runs(columns[column], column_strides, depth)
-        entries.append((column * column_strides.result * itemsize, int(whole), len(runs), len(own)))
-        runs += [(at * itemsize, skip, length) for at, skip, length in own]
+    for tile in tiles:
+        own = _runs(tile.taps, column_strides, depth)
+        entries.append((tile.column * result, tile.first, tile.end, len(runs), len(own)))
+        runs += [(at * itemsize, skip, length, span) for at, skip, length, span in own]
     parts = [np.array(p, np.int64).ravel() for p in (taps, starts, entries, runs)]
     ends = np.cumsum([len(p) for p in parts])
     return TapTable(np.concatenate(parts), int(ends[0]), int(ends[1]), int(ends[2]), len(entries))
 
 
-def _runs(taps: Sequence[Tap], strides: Strides, depth: int) -> list[tuple[int, int, int]]:
-    """(element, row of the panel, length), neighbours in both becoming one."""
-    runs: list[tuple[int, int, int]] = []
-    for place, k in taps:
+def _runs(
+    taps: Sequence[tuple[int, int, int]], strides: Strides, depth: int
+) -> list[tuple[int, int, int, int]]:
+    """(element, row of the panel, length, span), neighbours in all of these becoming one."""
+    runs: list[tuple[int, int, int, int]] = []
+    for place, k, span in taps:
         at, skip = place * strides.source, k * strides.weights
-        if runs and runs[-1][0] + runs[-1][2] == at and runs[-1][1] + runs[-1][2] == skip:
-            runs[-1] = (*runs[-1][:2], runs[-1][2] + depth)
+        first, row, length, where = runs[-1] if runs else (0, 0, 0, -1)
+        if (where, first + length, row + length) == (span, at, skip):
+            runs[-1] = (first, row, length + depth, span)
         else:
-            runs.append((at, skip, depth))
+            runs.append((at, skip, depth, span))
     return runs
 
 
-def across_tiles(
-    columns: Sequence[Sequence[Tap]], step: int, shift: int, length: int
-) -> list[tuple[int, bool]]:
-    """Cut a row of results into tiles of ``length`` places that look alike, and single places.
+# ---- tiles of one picture -----------------------------------------------------------------------
 
-    Places ``step`` apart belong together; what they see lies ``shift`` further each time. Where a
-    tile would be too long it begins earlier, and some places are computed twice, equally.
+
+@dataclass(frozen=True)
+class Stretch:
+    """Places ``first``, ``first + step`` and so on, ``count`` of them, that make a tile."""
+
+    first: int
+    step: int
+    count: int
+
+
+def stretches(across: int, step: int, most: int) -> list[Stretch]:
+    """A row of results, cut into as few tiles of at most ``most`` places as will do, of about the
+    same length. Places ``step`` apart belong together."""
+    made = []
+    for phase in range(min(step, across)):
+        places = len(range(phase, across, step))
+        pieces = -(-places // most)
+        ends = [places * n // pieces for n in range(pieces + 1)]
+        made += [Stretch(phase + begin * step, step, end - begin) for begin, end in pairwise(ends)]
+    return made
+
+
+def span_number(first: int, end: int, positions: int) -> int | None:
+    """The number of a span of a tile's positions: 0 is all of them, then come those that begin
+    later, then those that end earlier; None of others."""
+    if end == positions:
+        return first
+    return positions + end - 1 if first == 0 else None
+
+
+def single_picture_tiles(
+    columns: Sequence[Sequence[Tap]], step: int, shift: int, positions: int
+) -> list[Tile]:
+    """Tiles of a row of results of one picture.
+
+    At the border of the picture only some positions of a tile have a tap; each adds up what it sees
+    in the order of the window's elements, whatever its neighbours see. Where a tap would be seen by
+    positions in the middle alone, the stretch is cut in two.
     """
-    tiles: list[tuple[int, bool]] = []
-    for phase in range(min(step, len(columns))):
-        places = range(phase, len(columns), step)
-        looks = [tuple((s - n * shift, k) for s, k in columns[x]) for n, x in enumerate(places)]
-        first = 0
-        while first < len(places):
-            last = first
-            while last < len(places) and looks[last] == looks[first]:
-                last += 1
-            if last - first < length:
-                tiles += [(places[n], False) for n in range(first, last)]
-            else:
-                whole = [*range(first, last - length, length), last - length]
-                tiles += [(places[n], True) for n in whole]
-            first = last
+    tiles = []
+    waiting = stretches(len(columns), step, positions)[::-1]
+    while waiting:
+        stretch = waiting.pop()
+        seen = _spans(columns, stretch, shift)
+        for skipped in (0, positions - stretch.count):
+            numbers = [span_number(f + skipped, e + skipped, positions) for *_, f, e in seen]
+            if None not in numbers:
+                break
+        else:
+            half = stretch.count // 2
+            second = replace(stretch, first=stretch.first + half * step, count=stretch.count - half)
+            waiting += [second, replace(stretch, count=half)]
+            continue
+        taps = zip(seen, numbers, strict=True)
+        tiles.append(
+            Tile(
+                stretch.first - skipped * step, skipped, skipped + stretch.count,
+                tuple((at - skipped * shift, k, n) for (at, k, *_), n in taps if n is not None),
+            )
+        )  # fmt: skip
     return tiles
+
+
+def _spans(
+    columns: Sequence[Sequence[Tap]], stretch: Stretch, shift: int
+) -> list[tuple[int, int, int, int]]:
+    """(what the first place of a stretch reads or would read, element of the window, first place
+    that reads it, the one after the last).
+
+    What places see lies ``shift`` further from one to the next, so those that see an element of the
+    window inside the picture are neighbours.
+    """
+    seen: dict[int, tuple[int, int, int]] = {}
+    for n in range(stretch.count):
+        for place, k in columns[stretch.first + n * stretch.step]:
+            at, first, _ = seen.get(k, (place - n * shift, n, n))
+            seen[k] = at, first, n + 1
+    return [(at, k, first, end) for k, (at, first, end) in sorted(seen.items())]

@@ -33,7 +33,12 @@ from nodeflow.engine.kernels.cluster_source import (
     collapse,
     elementwise_source,
 )
-from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
+from nodeflow.engine.kernels.kernel import (
+    GroupToLaunch,
+    Kernel,
+    leading_products,
+    picture_bands,
+)
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, Shape, TensorType, numpy_dtype
@@ -111,7 +116,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return divides or (signed and _FAIL_FOR_NEGATIVE in text)
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Elementwise) -> frozenset[int]:
-        return leading_products(_space(group))
+        space = _space(group)
+        return leading_products(space) | picture_bands(space)
 
     def reads_own_rows(
         self,
@@ -125,7 +131,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         """What is broadcast along the rows is read by all tasks."""
         space, shape = _space(group), actions.types[slot].shape
         padded = (1,) * (len(space) - len(shape)) + tuple(shape)
-        leading = list(accumulate(space, mul)).index(rows) + 1
+        leading = next(n for n, cut in enumerate(accumulate(space, mul), 1) if cut >= rows)
         return padded[:leading] == tuple(space[:leading])
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:

@@ -169,6 +169,18 @@ def leading_products(shape: Sequence[int | None]) -> frozenset[int]:
     return frozenset(accumulate((d or 0 for d in shape), mul))
 
 
+FEW_PICTURES = 8
+"""Fewer pictures than that are cut further: into bands of lines."""
+
+
+def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
+    """Into how many equal bands of lines a few pictures (pictures, lines, ...) can be cut."""
+    if len(shape) != 4 or not 0 < (shape[0] or 0) < FEW_PICTURES:
+        return frozenset()
+    n, lines = shape[0] or 0, shape[1] or 0
+    return frozenset(n * bands for bands in range(1, lines + 1) if lines % bands == 0)
+
+
 def sizes_of(type_: TensorType) -> list[int]:
     """The shape of a type whose sizes are all known."""
     return [d or 0 for d in type_.shape]

@@ -13,7 +13,14 @@ from functools import cache
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
-from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, UnitsPerTask
+from nodeflow.engine.kernels.kernel import (
+    Array,
+    CallKernel,
+    KernelCall,
+    UnitsPerTask,
+    picture_bands,
+    sizes_of,
+)
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Pool
@@ -43,12 +50,7 @@ class PoolKernel(CallKernel[Pool]):
         apart = rows.reach <= rows.stride
         dilated = (rows.dilation, columns.dilation) != (1, 1)
         strips = down if apart or not spreads else 1
-        tiled = (
-            (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
-            and (top, left) == (0, 0)
-            and not dilated
-            and (down * rows.kernel, across * columns.kernel) == (height, width)
-        )
+        tiled = _is_tiled(lowering, picture)
         kernel = (rows.kernel, columns.kernel)
         small = kernel[0] * kernel[1] <= WRITTEN_OUT
         source = pool_source(
@@ -69,7 +71,26 @@ class PoolKernel(CallKernel[Pool]):
         return [KernelCall(source, args, n * max(strips, 1), work)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Pool) -> frozenset[int]:
-        return frozenset({actions.types[group.actions[0].outputs[0]].shape[0] or 0})
+        """Pictures; bands of lines, too, where no window is in two of them."""
+        action = group.actions[0]
+        slot = action.outputs[0] if lowering.kind in SPREADS else action.inputs[0]
+        n, height, width, channels = sizes_of(actions.types[slot])
+        down, across = lowering.windows.counts(height, width)
+        bands = picture_bands((n, down, across, channels))
+        return frozenset({n}) | (bands if _is_tiled(lowering, actions.types[slot]) else frozenset())
+
+
+def _is_tiled(lowering: Pool, picture: TensorType) -> bool:
+    """Whether each element of the picture is in exactly one window."""
+    rows, columns = lowering.windows.height, lowering.windows.width
+    _, height, width, _ = sizes_of(picture)
+    down, across = (count or 0 for count in lowering.windows.counts(height, width))
+    return (
+        (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
+        and (rows.dilation, columns.dilation) == (1, 1)
+        and (rows.pads(height)[0], columns.pads(width)[0]) == (0, 0)
+        and (down * rows.kernel, across * columns.kernel) == (height, width)
+    )
 
 
 @cache

@@ -20,7 +20,7 @@ ELSEWHERE = re.compile(
 """What only Python and the command line know."""
 PYTHON_ONLY = (
     "cli/", "data/pipeline/", "data/sources/npz_file.py", "document/build/api.py",
-    "document/build/from_graph.py", "engine/fetches.py", "engine/input_streams.py",
+    "document/from_graph/convert.py", "engine/fetches.py", "engine/input_streams.py",
     "engine/jax/parallel/",
     "engine/runtime/context.py", "engine/session.py", "engine/timeline.py", "graph/conversion.py",
     "graph/default_session.py", "graph/graph.py", "graph/indexing.py", "graph/operators.py",

@@ -26,9 +26,9 @@ import numpy as np
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.graph.registry import REGISTRY

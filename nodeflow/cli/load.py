@@ -14,7 +14,7 @@ from nodeflow.document.analysis.dataset_node import allow_source, document_folde
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.document.build.task import Task
-from nodeflow.document.edit.replace_source import use_dataset
+from nodeflow.document.edit.data.replace_source import use_dataset
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

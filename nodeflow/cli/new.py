@@ -11,7 +11,7 @@ from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.data.survey import survey
 from nodeflow.document.analysis.outside_data import outside_data
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.starters import STARTERS, look_at, make
 from nodeflow.document.starters.catalog import StarterMisfit

@@ -13,7 +13,7 @@ from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.analysis.dataset_node import document_folder, place_of
 from nodeflow.document.build.predictions import Cells, Predictions
 from nodeflow.document.build.task import Task
-from nodeflow.document.edit.replace_source import use_dataset
+from nodeflow.document.edit.data.replace_source import use_dataset
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

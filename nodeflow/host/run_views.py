@@ -22,7 +22,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE, source_of
 from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.document.build.task import Task
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
 from nodeflow.document.model.document import Document

@@ -16,8 +16,8 @@ import numpy as np
 from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.document.build.additions import with_additions
 from nodeflow.document.build.api import graph_of
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.origin import origin_of
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError

@@ -6,16 +6,10 @@ from hypothesis import strategies as st
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.edit import (
-    clipboard,
-    commands,
-    replace_op,
-    rewiring,
-    set_flags,
-    subgraph_ports,
-)
+from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError

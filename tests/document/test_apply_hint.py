@@ -8,7 +8,7 @@ import pytest
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.apply_hint import apply_edits, can_apply
+from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

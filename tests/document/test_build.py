@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.edit import commands
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError

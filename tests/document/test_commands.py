@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadName, BadValue, DanglingWire, FlowError, NoSuchNode

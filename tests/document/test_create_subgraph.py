@@ -24,7 +24,7 @@ from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.build.build import build
 from nodeflow.document.build.task import Task
-from nodeflow.document.edit import clipboard, commands, set_flags, subgraph_ports
+from nodeflow.document.edit import commands, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import (
     add_instance,
@@ -32,6 +32,7 @@ from nodeflow.document.edit.definitions import (
     remove_definition,
     rename_definition,
 )
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code

@@ -11,8 +11,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.cli.main import main
-from nodeflow.document.build.data_of_graph import DataNotKept
 from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.from_graph.data_of_graph import DataNotKept
 from nodeflow.document.io import flow
 
 Dataset = nf.data.Dataset

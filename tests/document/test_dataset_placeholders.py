@@ -6,8 +6,8 @@ from pathlib import Path
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.dataset_placeholders import add_placeholders, complete, unplaced
-from nodeflow.document.edit.fixes import node_fixes
+from nodeflow.document.edit.data.dataset_placeholders import add_placeholders, complete, unplaced
+from nodeflow.document.edit.offers.fixes import node_fixes
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 

@@ -10,13 +10,13 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
-from nodeflow.document.build.take_apart import layer_fixes, take_apart
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.edit.move_out import move_out
+from nodeflow.document.edit.offers.fixes import node_fixes
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.from_graph.take_apart import layer_fixes, take_apart
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
@@ -129,7 +129,7 @@ def loop_document() -> Document:
     with graph:
         n = nf.placeholder("int32", [], sample=5, name="n")
         nf.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), [0, 0], name="sum")
-    from nodeflow.document.build.from_graph import from_graph
+    from nodeflow.document.from_graph.convert import from_graph
 
     return from_graph(graph)
 

@@ -10,9 +10,9 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
-from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.edit import commands
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.errors import GraphError
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.kept_collections import NotKept
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create as make_subgraph
+from nodeflow.document.from_graph.kept_collections import NotKept
 from nodeflow.document.io import flow
 
 X = np.arange(12, dtype="float32").reshape(3, 4)

@@ -7,9 +7,10 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
-from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.build.variable_ids import variable_ids
-from nodeflow.document.edit import commands, create_subgraph, insertables
+from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

@@ -8,7 +8,7 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.locate import missing, reanchor, relocate
+from nodeflow.document.edit.data.locate import missing, reanchor, relocate
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from tests import own_data

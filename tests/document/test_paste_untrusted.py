@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError

@@ -8,7 +8,8 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowError
 from nodeflow.document.model.records import Wire

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodeflow.document.build.build import build
-from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.build.task import Task
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of
 from nodeflow.document.diff.merge import merge

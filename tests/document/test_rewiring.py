@@ -7,7 +7,8 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import commands, conversions, replace_op, rewiring
+from nodeflow.document.edit import commands, replace_op, rewiring
+from nodeflow.document.edit.offers import conversions
 from nodeflow.document.io import flow
 from nodeflow.document.layout import align
 from nodeflow.document.model.document import Document

@@ -17,8 +17,8 @@ import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import BORDER, port_names
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
-from nodeflow.document.build.node_attributes import attributes
+from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.folding import folded

@@ -12,9 +12,9 @@ import nodeflow as nf
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import unpack
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.clipboard import copy_json, duplicate, paste
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent, rename_definition
+from nodeflow.document.edit.inserting.clipboard import copy_json, duplicate, paste
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow

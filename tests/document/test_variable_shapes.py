@@ -7,9 +7,9 @@ import pytest
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import advised, insert_conversion, offers
-from nodeflow.document.edit.fixes import node_fixes
-from nodeflow.document.edit.give_shape import shapes_for_node
+from nodeflow.document.edit.offers.conversions import advised, insert_conversion, offers
+from nodeflow.document.edit.offers.fixes import node_fixes
+from nodeflow.document.edit.offers.give_shape import shapes_for_node
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 

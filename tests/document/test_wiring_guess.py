@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit import commands, dataset_placeholders, insertables
-from nodeflow.document.edit.conversions import insert_conversion, offers
-from nodeflow.document.edit.fixes import node_fixes
-from nodeflow.document.edit.wiring_guess import main_port, takes_from, wire_new
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.data import dataset_placeholders
+from nodeflow.document.edit.inserting import insertables
+from nodeflow.document.edit.offers.conversions import insert_conversion, offers
+from nodeflow.document.edit.offers.fixes import node_fixes
+from nodeflow.document.edit.offers.wiring_guess import main_port, takes_from, wire_new
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 

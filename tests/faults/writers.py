@@ -20,7 +20,7 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
-from nodeflow.document.edit import library
+from nodeflow.document.edit.inserting import library
 from nodeflow.document.io import backups, consents, flow
 from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.document.io.open_files import OpenFile

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nodeflow.document.build.expand import unpack
-from nodeflow.document.edit import commands, insertables
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.model.document import Document
 from nodeflow.host.evaluation.evaluator import Evaluator
 

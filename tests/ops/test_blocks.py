@@ -11,7 +11,7 @@ import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import expansion, unpack
-from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.errors import AttributeProblem, ShapeError
 from tests.ops.test_conv_layers import windows

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.errors import (
     AttributeProblem,
     DtypeError,

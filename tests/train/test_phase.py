@@ -7,7 +7,7 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import unpack
-from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps

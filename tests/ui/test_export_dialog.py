@@ -6,8 +6,9 @@ import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMessageBox
 
-from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.ui.canvas import export_image

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QToolButton
 from test_expand import body, shown
 
 from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.edit import commands, library
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import library
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
 

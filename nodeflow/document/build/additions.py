@@ -16,11 +16,15 @@ from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.paths import at_path
 from nodeflow.document.analysis.subgraph_interface import OUTPUTS, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.data_of_graph import keep_data
-from nodeflow.document.build.flow_records import Defined
-from nodeflow.document.build.from_graph import arrange_scopes, put_drawing
-from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
-from nodeflow.document.build.kept_collections import (
+from nodeflow.document.build.origin import Origin
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.arrange import Rect, clear_step
+from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.from_graph.convert import arrange_scopes, put_drawing
+from nodeflow.document.from_graph.data_of_graph import keep_data
+from nodeflow.document.from_graph.flow_records import Defined
+from nodeflow.document.from_graph.inner_variables import inner_record, inner_variables, inner_wire
+from nodeflow.document.from_graph.kept_collections import (
     FIELD,
     PLACES,
     SEED,
@@ -28,11 +32,7 @@ from nodeflow.document.build.kept_collections import (
     kept_fields,
     seed_of,
 )
-from nodeflow.document.build.node_records import End, record_of, wires_into
-from nodeflow.document.build.origin import Origin
-from nodeflow.document.edit import commands
-from nodeflow.document.edit.arrange import Rect, clear_step
-from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.from_graph.node_records import End, record_of, wires_into
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import COLUMN_GAP

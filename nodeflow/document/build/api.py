@@ -9,9 +9,9 @@ from typing import Any
 
 from nodeflow.document.build.additions import with_additions
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.origin import keep_origin, origin_of, refuse_broken
 from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem, GraphError

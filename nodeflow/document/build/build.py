@@ -18,9 +18,9 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream, in_order, upstream
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
-from nodeflow.document.build.kept_collections import seed_of
 from nodeflow.document.build.place import place
 from nodeflow.document.build.stored_values import StoredValues
+from nodeflow.document.from_graph.kept_collections import seed_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import NodeRecord

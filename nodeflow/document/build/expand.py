@@ -19,9 +19,9 @@ from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
-from nodeflow.document.build.node_records import attributes
 from nodeflow.document.edit.references import rewrite_training
 from nodeflow.document.edit.streams import draws, with_stream
+from nodeflow.document.from_graph.node_records import attributes
 from nodeflow.document.layout.layered import Position
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError

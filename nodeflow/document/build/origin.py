@@ -12,7 +12,7 @@ from typing import Any
 
 from nodeflow.data.errors import OutsideData
 from nodeflow.document.build.built import Build
-from nodeflow.document.build.kept_collections import Kept, kept_fields, restore
+from nodeflow.document.from_graph.kept_collections import Kept, kept_fields, restore
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import NodeRecord

@@ -30,7 +30,7 @@ from nodeflow.document.analysis.training_settings import (
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.saved_weights import use_weights, weights_path
 from nodeflow.document.diff.conflicts import refuse_conflicts
-from nodeflow.document.edit.replace_source import pinned
+from nodeflow.document.edit.data.replace_source import pinned
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.engine.session import Session

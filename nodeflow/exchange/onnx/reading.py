@@ -18,7 +18,7 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.document.analysis.outside_data import INITIAL_VALUES
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.document.analysis.foreign import FOREIGN
-from nodeflow.document.build.node_attributes import attributes
-from nodeflow.document.build.node_records import wired_inputs
+from nodeflow.document.from_graph.node_attributes import attributes
+from nodeflow.document.from_graph.node_records import wired_inputs
 from nodeflow.document.model.records import compact_json
 from nodeflow.exchange.onnx import rules  # noqa: F401
 from nodeflow.exchange.onnx.emit import (

@@ -16,8 +16,8 @@ import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import is_dataset
-from nodeflow.document.build.live_build import LiveBuild
-from nodeflow.document.build.live_graph import Patch
+from nodeflow.document.build.live.live_build import LiveBuild
+from nodeflow.document.build.live.live_graph import Patch
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.model.document import Document

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.host.evaluation.remembered import HeldVariables

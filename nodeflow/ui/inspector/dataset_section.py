@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 
-from nodeflow.document.edit.dataset_placeholders import unplaced
-from nodeflow.document.edit.locate import missing_path
+from nodeflow.document.edit.data.dataset_placeholders import unplaced
+from nodeflow.document.edit.data.locate import missing_path
 from nodeflow.ui.core.widgets import button
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.sections import Section

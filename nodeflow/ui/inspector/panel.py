@@ -18,9 +18,9 @@ from nodeflow.document.analysis.outside_data import outside_place
 from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
-from nodeflow.document.build.take_apart import layer_fixes
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.fixes import Fix, node_fixes
+from nodeflow.document.edit.offers.fixes import Fix, node_fixes
+from nodeflow.document.from_graph.take_apart import layer_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.core.event_folder import EventFolder

@@ -26,7 +26,7 @@ from nodeflow.document.analysis.node_flags import device_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.fixes import Fix
+from nodeflow.document.edit.offers.fixes import Fix
 from nodeflow.document.edit.set_flags import remove_device, set_device
 from nodeflow.document.edit.sweep_settings import can_vary, varied
 from nodeflow.document.model.problems import Problem

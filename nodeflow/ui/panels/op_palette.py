@@ -42,7 +42,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
-from nodeflow.document.edit.insertables import is_insertable
+from nodeflow.document.edit.inserting.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
 from nodeflow.document.model.document import Document

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.edit.apply_hint import apply_edits, can_apply
+from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count
 from nodeflow.train.diagnosis.hints import Hint

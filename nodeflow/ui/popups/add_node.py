@@ -22,11 +22,13 @@ from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import commands, dataset_placeholders, insertables
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.data import dataset_placeholders
+from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.edit.make_room import make_room
+from nodeflow.document.edit.offers.wiring_guess import first_output, takes_from, wire_new
 from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
-from nodeflow.document.edit.wiring_guess import first_output, takes_from, wire_new
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import Wire
 from nodeflow.graph.declaration import NodeDeclaration

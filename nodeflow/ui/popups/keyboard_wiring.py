@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nodeflow.document.analysis.ports import PortView, in_ports, out_ports
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Offer, offers
+from nodeflow.document.edit.offers.conversions import Offer, offers
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import card_data

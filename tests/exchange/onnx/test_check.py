@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import NotVerified, verify

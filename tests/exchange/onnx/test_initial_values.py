@@ -11,9 +11,10 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.build.task import Task
-from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem, NodeflowError, RunError

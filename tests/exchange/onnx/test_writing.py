@@ -13,8 +13,8 @@ from onnx.reference import ReferenceEvaluator
 
 import nodeflow as nf
 from nodeflow.document.build.build import build
-from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session

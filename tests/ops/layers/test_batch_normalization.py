@@ -86,7 +86,7 @@ def test_a_group_and_what_waits_run_the_updates(saved: bool, tier: str, tmp_path
 
 
 def test_a_file_holds_no_updates_that_run_anyway() -> None:
-    from nodeflow.document.build.from_graph import from_graph
+    from nodeflow.document.from_graph.convert import from_graph
 
     for scope, count in ((None, 0), (".*", 0), ("gen", 2)):
         ops = [record.op for record in from_graph(two_nets(scope)).nodes.values()]

@@ -12,9 +12,9 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import expansion, unpack
-from nodeflow.document.build.from_graph import from_graph
-from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.edit import commands
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.errors import GraphError, ShapeError

@@ -270,7 +270,7 @@ def test_a_step_by_given_gradients_is_a_training_step_with_its_loss_in_the_file(
     tmp_path: Path,
 ) -> None:
     from nodeflow.document.analysis.training_settings import training_settings
-    from nodeflow.document.build.from_graph import from_graph
+    from nodeflow.document.from_graph.convert import from_graph
 
     with nf.Graph() as graph:
         w = nf.variable(np.ones(50, np.float32), name="w")

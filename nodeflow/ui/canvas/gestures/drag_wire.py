@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.analysis.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Offer, advised, offers
+from nodeflow.document.edit.offers.conversions import Offer, advised, offers
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.document.edit.wiring_guess import main_port, takes_from
+from nodeflow.document.edit.offers.wiring_guess import main_port, takes_from
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.canvas.scene import wire_table

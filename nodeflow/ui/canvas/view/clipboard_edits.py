@@ -6,7 +6,7 @@ from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import clipboard
+from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

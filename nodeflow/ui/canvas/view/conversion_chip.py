@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import (
+from nodeflow.document.edit.offers.conversions import (
     Offer,
     converted_wire,
     insert_conversion,

@@ -8,7 +8,8 @@ from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.document.edit import commands, insertables
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting import insertables
 from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
 from nodeflow.ui.canvas.gestures.wire_on_drop import WireOnDrop
 from nodeflow.ui.canvas.paint.card_painter import CardPainter

@@ -11,8 +11,10 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.edit import commands, dataset_placeholders, insertables, rewiring, set_flags
-from nodeflow.document.edit.wiring_guess import wire_new
+from nodeflow.document.edit import commands, rewiring, set_flags
+from nodeflow.document.edit.data import dataset_placeholders
+from nodeflow.document.edit.inserting import insertables
+from nodeflow.document.edit.offers.wiring_guess import wire_new
 from nodeflow.document.layout import align
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import Wire

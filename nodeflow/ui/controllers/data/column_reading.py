@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.analysis.column_types import COLUMN_TYPES, StillReading
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.edit.dataset_placeholders import complete
+from nodeflow.document.edit.data.dataset_placeholders import complete
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.ui.core.thread_signal import ThreadSignal

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from nodeflow.data.catalog import source_at
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import view_of
-from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced
-from nodeflow.document.edit.locate import missing, relocate, source_text
+from nodeflow.document.edit.data.dataset_placeholders import add_placeholders, unplaced
+from nodeflow.document.edit.data.locate import missing, relocate, source_text
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.train.events import Done, Event

@@ -15,8 +15,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit.clipboard import excerpt
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
+from nodeflow.document.edit.inserting.clipboard import excerpt
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import PICTURES
 from nodeflow.document.io.flow_text import ignore

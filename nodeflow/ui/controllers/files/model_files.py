@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.locate import reanchor
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted

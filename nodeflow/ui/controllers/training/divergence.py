@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.document.edit.apply_hint import apply_edits, can_apply
+from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, number
 from nodeflow.train.diagnosis.causes import cause_of, operand_line, result_text

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nodeflow.document.analysis.subgraph_interface import BORDER
-from nodeflow.document.edit.import_definitions import (
+from nodeflow.document.edit.inserting.import_definitions import (
     definitions_used,
     import_definitions,
     with_definition,

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from nodeflow.document.analysis.flow import AGAIN, COND, ELSE, FLOW, WHILE
 from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS
-from nodeflow.document.build.flow_names import in_port, is_flow_node, out_port, port_names
-from nodeflow.document.build.node_attributes import attributes
+from nodeflow.document.from_graph.flow_names import in_port, is_flow_node, out_port, port_names
+from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Json, NodeRecord, Wire, plain
 from nodeflow.ops.control_flow.scan_body import Body, BodyNode, parse

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from nodeflow.document.analysis.port_names import CONTROL, DONE
-from nodeflow.document.build.flow_names import in_port, is_flow_node, out_port
-from nodeflow.document.build.flow_records import Writer, flow_record
-from nodeflow.document.build.inner_variables import awaited
-from nodeflow.document.build.node_attributes import attributes
+from nodeflow.document.from_graph.flow_names import in_port, is_flow_node, out_port
+from nodeflow.document.from_graph.flow_records import Writer, flow_record
+from nodeflow.document.from_graph.inner_variables import awaited
+from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import NodeRecord, Wire

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nodeflow.document.build.flow_names import is_flow_node
-from nodeflow.document.build.node_attributes import attributes
-from nodeflow.document.build.node_records import wired_inputs
+from nodeflow.document.from_graph.flow_names import is_flow_node
+from nodeflow.document.from_graph.node_attributes import attributes
+from nodeflow.document.from_graph.node_records import wired_inputs
 from nodeflow.document.model.records import compact_json
 from nodeflow.graph.graph import Node
 from nodeflow.ops.composed import Composed

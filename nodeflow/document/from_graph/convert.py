@@ -13,11 +13,11 @@ from pathlib import Path
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.data_of_graph import keep_data
-from nodeflow.document.build.kept_collections import SEED
-from nodeflow.document.build.scope_writer import ScopeWriter
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import GAP
+from nodeflow.document.from_graph.data_of_graph import keep_data
+from nodeflow.document.from_graph.kept_collections import SEED
+from nodeflow.document.from_graph.scope_writer import ScopeWriter
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.scopes import Drawing, layout_scopes
 from nodeflow.document.model.document import Document

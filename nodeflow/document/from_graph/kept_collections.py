@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from nodeflow.document.build.flow_names import out_port
+from nodeflow.document.from_graph.flow_names import out_port
 from nodeflow.document.model.records import Json
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.ops.training_mode import FLAG

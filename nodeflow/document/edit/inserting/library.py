@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
-from nodeflow.document.edit.clipboard import excerpt, paste
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import check_definition
-from nodeflow.document.edit.import_definitions import import_definitions
+from nodeflow.document.edit.inserting.clipboard import excerpt, paste
+from nodeflow.document.edit.inserting.import_definitions import import_definitions
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowWrite, UnknownSubgraph

@@ -11,10 +11,10 @@ from functools import partial
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.port_names import input_names, is_control
 from nodeflow.document.analysis.subgraph_interface import border
-from nodeflow.document.build.node_attributes import attributes
-from nodeflow.document.edit.fixes import Fix
 from nodeflow.document.edit.move_out import place_outside, with_free_place
+from nodeflow.document.edit.offers.fixes import Fix
 from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire

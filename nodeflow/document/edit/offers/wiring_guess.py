@@ -17,8 +17,13 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.analysis.wire_check import check_type
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Conversion, insert_conversion, to_layer, to_scalar
-from nodeflow.document.edit.give_units import units_for_wire
+from nodeflow.document.edit.offers.conversions import (
+    Conversion,
+    insert_conversion,
+    to_layer,
+    to_scalar,
+)
+from nodeflow.document.edit.offers.give_units import units_for_wire
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.document import Document

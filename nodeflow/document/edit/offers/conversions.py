@@ -18,8 +18,8 @@ from nodeflow.document.analysis.port_names import FEED, input_names
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.give_shape import GiveShape, shapes_for_wire
-from nodeflow.document.edit.give_units import GiveUnits, units_for_wire
+from nodeflow.document.edit.offers.give_shape import GiveShape, shapes_for_wire
+from nodeflow.document.edit.offers.give_units import GiveUnits, units_for_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError

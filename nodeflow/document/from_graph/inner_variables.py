@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.flow_names import out_port
+from nodeflow.document.from_graph.flow_names import out_port
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.graph import Node

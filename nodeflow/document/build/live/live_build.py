@@ -29,11 +29,11 @@ from nodeflow.document.build.derived import (
     only_values,
     shared_inside,
 )
-from nodeflow.document.build.kept_collections import seed_of
-from nodeflow.document.build.live_flat import LiveFlat
-from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch, after_sources
-from nodeflow.document.build.live_nodes import BuildAnew, LiveNodes
+from nodeflow.document.build.live.live_flat import LiveFlat
+from nodeflow.document.build.live.live_graph import Interrupted, LiveGraph, Patch, after_sources
+from nodeflow.document.build.live.live_nodes import BuildAnew, LiveNodes
 from nodeflow.document.build.place import behind_dots, connect, pass_on, skip_behind
+from nodeflow.document.from_graph.kept_collections import seed_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, NodeRecord, kind_of, stream_of
 from nodeflow.errors import CycleError

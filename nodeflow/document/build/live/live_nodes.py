@@ -20,9 +20,9 @@ from nodeflow.document.build.derived import (
     is_trained,
     number_constants,
 )
-from nodeflow.document.build.inner_variables import OP as INNER_VARIABLE
-from nodeflow.document.build.live_graph import LiveGraph, Patch
+from nodeflow.document.build.live.live_graph import LiveGraph, Patch
 from nodeflow.document.build.place import add, connect, skip, sources_of
+from nodeflow.document.from_graph.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.model.records import NodeRecord, same, stream_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node

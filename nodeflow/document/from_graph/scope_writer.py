@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_port_name
-from nodeflow.document.build.flow_names import out_port
-from nodeflow.document.build.flow_records import Defined
-from nodeflow.document.build.inner_variables import inner_record, inner_variables, inner_wire
-from nodeflow.document.build.kept_collections import kept_fields
-from nodeflow.document.build.node_records import End, record_of, wired_inputs, wires_into
-from nodeflow.document.build.repeated_scopes import (
+from nodeflow.document.from_graph.flow_names import out_port
+from nodeflow.document.from_graph.flow_records import Defined
+from nodeflow.document.from_graph.inner_variables import inner_record, inner_variables, inner_wire
+from nodeflow.document.from_graph.kept_collections import kept_fields
+from nodeflow.document.from_graph.node_records import End, record_of, wired_inputs, wires_into
+from nodeflow.document.from_graph.repeated_scopes import (
     Alike,
     Likeness,
     RepeatedScopes,

@@ -1,0 +1,1 @@
+"""A build that follows its document edit by edit, for live values."""

@@ -1,0 +1,1 @@
+"""Edits of a document's data: attached, found again, replaced."""

@@ -1,0 +1,1 @@
+"""What is inserted besides single nodes: copied parts, definitions, the user's library."""

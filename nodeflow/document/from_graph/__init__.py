@@ -1,0 +1,1 @@
+"""From a graph written in Python, or opened from another format, to a document."""

@@ -111,6 +111,29 @@ def test_keys_are_stable() -> None:
     assert stream_key(1, "w") == (0x2FD3B3F9, 0x206B2C5E)  # sha256 of "1//w"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_far_tail_of_a_truncated_normal_is_drawn(dtype: str) -> None:
+    """Beyond what 32 bits of an ordinary normal reach, in a block with none of the centre."""
+    stream, bounds = Stream(7, "far"), {"low": -9.0, "high": -6.0}
+    found = filled("truncated_normal", dtype, 2000, stream, threads=2, **bounds)
+    expected = stream.truncated_normal((2000,), dtype, **bounds)
+    assert np.all((found >= -9) & (found <= -6)) and len(np.unique(found)) > 1990
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal"])
+def test_where_tasks_begin_changes_no_bit(distribution: str, dtype: str) -> None:
+    stream, n = Stream(5, "weights", 1), 3 * 512 * 41 + 77
+    whole = filled(distribution, dtype, n, stream)
+    for size in (1, 511, 513, 7 * 512 + 3):
+        np.testing.assert_array_equal(filled(distribution, dtype, size, stream), whole[:size])
+    for threads in (2, 3, 8):
+        np.testing.assert_array_equal(
+            filled(distribution, dtype, n, stream, threads=threads), whole
+        )
+
+
 def test_inverse_normal_against_pythons() -> None:
     p = np.concatenate([np.linspace(1e-4, 1 - 1e-4, 999), 10.0 ** -np.arange(1.0, 300.0, 7)])
     expected = np.array([NormalDist().inv_cdf(x) for x in p])

@@ -1,7 +1,7 @@
 """The random numbers of `rng` inside kernels: the same bits, the same uniforms."""
 
 # Intrinsics are called without the typing context that their definitions show.
-# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 from __future__ import annotations
 
 import math
@@ -12,11 +12,14 @@ from numba import njit
 from nodeflow.engine.devicelib.arithmetic import (
     bit_or,
     bit_xor,
+    copysign,
     poly,
     shift_left,
     shift_right,
+    sqrt,
     wrap_add,
 )
+from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
@@ -85,21 +88,37 @@ def open_float64(first, second):
     return (np.float64(whole) + 0.5) * 2.0**-52
 
 
+# x with P(standard normal < x) = p for float64 p in (0, 1), by AS 241. A loop over many p
+# vectorises if it computes one of the three formulas alone.
+
+CENTRAL = 0.425
+"""Up to this distance from 1/2 the formula of the centre holds."""
+REMOTE = math.exp(-25)
+"""Below it and as close to 1 the formula of the tail holds; 32 bits do not reach that far."""
+
+
 @_helper
-def inverse_normal(p):
-    """x with P(standard normal < x) = p for float64 p in (0, 1); AS 241."""
+def central_normal(p):
     q = p - 0.5
-    if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        return q * poly(r, CENTRE[0]) / poly(r, CENTRE[1])
-    r = math.sqrt(-math.log(min(p, 1.0 - p)))
-    if r <= 5.0:
-        r -= 1.6
-        size = poly(r, SHOULDER[0]) / poly(r, SHOULDER[1])
-    else:
-        r -= 5.0
-        size = poly(r, TAIL[0]) / poly(r, TAIL[1])
-    return math.copysign(size, q)
+    r = 0.180625 - q * q
+    return q * poly(r, CENTRE[0]) / poly(r, CENTRE[1])
+
+
+@_helper
+def outer_normal(p):
+    r = _distance(p) - 1.6
+    return copysign(poly(r, SHOULDER[0]) / poly(r, SHOULDER[1]), p - 0.5)
+
+
+@_helper
+def remote_normal(p):
+    r = _distance(p) - 5.0
+    return copysign(poly(r, TAIL[0]) / poly(r, TAIL[1]), p - 0.5)
+
+
+@_helper
+def _distance(p):
+    return sqrt(-log(min(p, 1.0 - p)))
 
 
 @_helper

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from nodeflow.engine.devicelib.abi import float_slot
-from nodeflow.engine.ir.launches import FirstElement, KernelLaunch, KeyWord, StepAddress
+from nodeflow.engine.ir.launches import (
+    FirstElement,
+    KernelLaunch,
+    KeyWord,
+    StepAddress,
+    limited_tasks,
+)
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.rng import normal_cdf
 from nodeflow.ops.lowering import Random
 
-TASK_ELEMENTS = 65536  # a task is about half a millisecond
+NANOSECONDS = 3.0
+"""What a normal number takes."""
 
 
 @handles(Random)
@@ -29,25 +36,24 @@ class RandomKernel(Kernel[Random]):
         first = FirstElement(node, size)
         args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:-1], first)
         source = fill_source(lowering.distribution, type_.dtype)
-        return [KernelLaunch(source, args, tasks, size * 8.0, work.group)]
+        return [KernelLaunch(source, args, tasks, size * NANOSECONDS, work.group)]
 
 
-_BODIES = {
-    "uniform": "offset + scale * uniform_{dtype}(first, second)",
-    "normal": "offset + scale * np.{dtype}(inverse_normal(open_{dtype}(first, second)))",
-    "truncated_normal": "offset + scale * np.{dtype}(min(max(inverse_normal("
-    "below + span * open_{dtype}(first, second)), low), high))",
+_OPEN = {
+    "normal": "open_{dtype}(words0[i], words1[i])",
+    "truncated_normal": "below + span * open_{dtype}(words0[i], words1[i])",
 }
-_FILL = '''
+_FILL = """
 import numpy as np
-from nodeflow.engine.devicelib.intrinsics import slot, slot_f64, view1
+from nodeflow.engine.devicelib.intrinsics import local_array, slot, slot_f64, view1
 from nodeflow.engine.devicelib.random_functions import (
-    inverse_normal, open_{dtype}, threefry2x32, uniform_{dtype},
+    CENTRAL, REMOTE, central_normal, open_{dtype}, outer_normal, remote_normal, threefry2x32,
+    uniform_{dtype},
 )
 
 def kernel(args, task, ntasks):
-    """args: out, n, key (two words), address of the execution, offset, scale, bounds, number of the
-    first element."""
+    '''args: out, n, key (two words), address of the execution, offset, scale, bounds, number of the
+    first element.'''
     n = slot(args, 1)
     start, stop = n * task // ntasks, n * (task + 1) // ntasks
     out = view1(slot(args, 0) + {size} * start, stop - start, np.{dtype})
@@ -57,10 +63,45 @@ def kernel(args, task, ntasks):
     below, span = slot_f64(args, 7), slot_f64(args, 8)
     low, high = slot_f64(args, 9), slot_f64(args, 10)
     first_element = slot(args, 11)
-    for i in range(out.size):
-        first, second = threefry2x32(key0, key1, np.uint32(first_element + start + i), execution)
-        out[i] = {body}
-'''
+"""
+_WORDS = """\
+    words0, words1 = local_array({block}, np.uint32), local_array({block}, np.uint32)
+    p, outer = local_array({block}, np.float64), local_array({block}, np.float64)
+    places = local_array({block}, np.int64)
+    for begin in range(0, out.size, {block}):
+        width = min(np.int64({block}), out.size - begin)
+        y = view1(slot(args, 0) + {size} * (start + begin), width, np.{dtype})
+        from_here = first_element + start + begin
+        for i in range(width):
+            words0[i], words1[i] = threefry2x32(
+                key0, key1, np.uint32(from_here + i), execution
+            )
+"""
+_UNIFORM = """\
+        for i in range(width):
+            y[i] = offset + scale * uniform_{dtype}(words0[i], words1[i])
+"""
+_NORMAL = """\
+        for i in range(width):
+            p[i] = {open}
+            drawn = central_normal(p[i])
+            y[i] = offset + scale * np.{dtype}({drawn})
+        count = np.int64(0)
+        for i in range(width):
+            outer[count] = p[i]
+            places[count] = i
+            count += np.int64(abs(p[i] - 0.5) > CENTRAL)
+        for k in range(count):
+            p[k] = outer_normal(outer[k])
+        for k in range(count):
+            drawn = p[k]
+            if min(outer[k], 1.0 - outer[k]) < REMOTE:
+                drawn = remote_normal(outer[k])
+            y[places[k]] = offset + scale * np.{dtype}({drawn})
+"""
+_BLOCK = 512
+"""Numbers that are drawn together. A loop computes its vectors as wide as its widest type, so words
+are made by themselves; normals far from the centre are collected for their own formula."""
 
 
 def fill_source(distribution: str, dtype: str) -> str:
@@ -69,8 +110,12 @@ def fill_source(distribution: str, dtype: str) -> str:
     ``distribution`` is "uniform", "normal" or "truncated_normal"; each number drawn is scaled and
     moved in the array's own dtype: offset + scale * drawn.
     """
-    body = _BODIES[distribution].format(dtype=dtype)
-    return _FILL.format(dtype=dtype, size=4 if dtype == "float32" else 8, body=body)
+    words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": _BLOCK}
+    if distribution == "uniform":
+        return (_FILL + _WORDS + _UNIFORM).format(**words)
+    drawn = {"normal": "drawn", "truncated_normal": "min(max(drawn, low), high)"}[distribution]
+    words |= {"open": _OPEN[distribution].format(**words), "drawn": drawn}
+    return (_FILL + _WORDS + _NORMAL).format(**words)
 
 
 def fill_args(
@@ -95,4 +140,4 @@ def fill_args(
     below, above = normal_cdf(low), normal_cdf(high)
     numbers = (offset, scale, below, above - below, low, high)
     slots = [out, n, *key, execution, *(float_slot(x, "float64") for x in numbers), 0]
-    return slots, max(1, -(-n // TASK_ELEMENTS))
+    return slots, limited_tasks(n * NANOSECONDS, -(-n // _BLOCK))

@@ -160,3 +160,40 @@ def test_hot_loops_are_vector_code():
         "<8 x float>" in inspect_source(source).llvm
         or "<16 x float>" in inspect_source(source).llvm
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", ["sin", "cos"])
+def test_an_angle_has_the_same_bits_beside_one_that_is_far(function, dtype):
+    near = np.random.default_rng(0).uniform(-30, 30, 5000).astype(dtype)
+    mixed = near.copy()
+    mixed[::7] = 1e12
+    mixed[1::701] = np.inf
+    source = elementwise_source(cluster_of(f"{function}(x)", "x", [dtype], dtype))
+    alone, beside = np.empty((2, 5000), dtype)
+    for x, out in ((near, alone), (mixed, beside)):
+        run(source, 5000, 1792, x, out)
+    same = mixed == near
+    assert 4000 < same.sum() < 4500
+    np.testing.assert_array_equal(beside[same], alone[same])
+    assert np.isnan(beside[np.isinf(mixed)]).all()
+    far = np.abs(mixed) == np.array(1e12, dtype)
+    exact = getattr(np, function)(mixed[far].astype("float64"))
+    np.testing.assert_allclose(beside[far], exact, rtol=1e-14 if dtype == "float64" else 3e-7)
+
+
+def test_an_angle_is_computed_from_other_values_and_written_over_them():
+    """In place, of two axes, an angle of an angle; only some of the rows have one that is far."""
+    x = np.random.default_rng(1).uniform(-3, 3, (9, 700)).astype("float32")
+    b = np.linspace(0, 1, 700, dtype="float32")
+    x[4, 5] = 3e8
+    cluster = cluster_of(
+        "sin(x * cos(b) + 1) - b", "x b", ["float32"] * 2, "float32", [(True, True), (False, True)]
+    )
+    cluster = Cluster(2, cluster.inputs, cluster.nodes, (Output(0, inplace=0),))
+    wide = x.astype("float64") * np.cos(b.astype("float64")) + 1
+    expected = np.sin(wide) - b
+    run(elementwise_source(cluster), 9, 700, 2112, x, b)
+    expected[4, 5] = x[4, 5]  # what the angle itself loses in float32
+    assert np.abs(x[4, 5]) <= 2
+    np.testing.assert_allclose(x, expected, atol=2e-6)

@@ -159,6 +159,18 @@ def test_tanh_is_odd_and_never_beyond_one(dtype: str) -> None:
     assert (found[x > 20] == 1).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", ["sin", "cos"])
+def test_sine_and_cosine_near_their_zeros_and_never_beyond_one(function: str, dtype: str) -> None:
+    quarters = np.concatenate([np.arange(1, 30_000), np.array([2**k + 1 for k in range(15, 29)])])
+    x = (quarters * (math.pi / 2)).astype(dtype)
+    found = call(function, x)
+    exact = np.array([getattr(math, function)(v) for v in x.astype("float64")])
+    np.testing.assert_allclose(found, exact, rtol=1e-15 if dtype == "float64" else 2.2e-7)
+    assert np.abs(found).max() == 1
+    assert (call(function, np.array([0.0, -0.0], dtype)) == (function == "cos")).all()
+
+
 GELU = {
     # function: reference in float64, largest error in ulp of float32, and where |x| < 4
     "gelu": (lambda x: x * ndtr(x), 68.0, 8.0),

@@ -63,6 +63,7 @@ _HELPERS = (
     "devicelib/intrinsics.py",
     "devicelib/inverse_functions.py",
     "devicelib/math_functions.py",
+    "devicelib/near_angles.py",
     "devicelib/normal_quantile.py",
     "devicelib/number_functions.py",
     "devicelib/overloads.py",

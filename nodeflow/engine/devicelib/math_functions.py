@@ -59,6 +59,7 @@ from nodeflow.engine.devicelib.inverse_functions import (
     log10,
     sinh,
 )
+from nodeflow.engine.devicelib.near_angles import is_far, near_cos, near_sin
 from nodeflow.engine.devicelib.number_functions import (
     abs_,
     bit_not,
@@ -118,6 +119,7 @@ __all__ = [
     "gelu",
     "gelu_slope",
     "hypot",
+    "is_far",
     "left_shift",
     "log",
     "log1p",
@@ -126,6 +128,8 @@ __all__ = [
     "maximum",
     "minimum",
     "modulo",
+    "near_cos",
+    "near_sin",
     "pow",
     "right_shift",
     "round_half_even",

@@ -1,4 +1,5 @@
-"""Sine, cosine and tangent of every finite number."""
+"""Sine, cosine and tangent of every finite number; of those that are near, by `near_angles`, so
+that an element has the same bits whatever is beside it."""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false
@@ -26,6 +27,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     wrap_mul,
     wrap_sub,
 )
+from nodeflow.engine.devicelib.near_angles import is_far, near_cos, near_sin
 from nodeflow.engine.devicelib.overloads import (
     compiled_only,
     floats,
@@ -119,11 +121,12 @@ def _with_sign(value, sign):
 def _sin_f32(x):
     q, sine, cosine = _quadrant(x)
     value = select(bit_and(q, I1) == _i(0), sine, cosine)
-    return _with_sign(value, bit_xor(shift_left(q, _I30), f32_bits(x)))
+    value = _with_sign(value, bit_xor(shift_left(q, _I30), f32_bits(x)))
+    return select(is_far(x), value, near_sin(x))
 
 
 def _sin_f64(x):
-    return math.sin(x)
+    return math.sin(x) if is_far(x) else near_sin(x)
 
 
 @floats(_sin_f32, _sin_f64)
@@ -135,11 +138,12 @@ def sin(x):
 def _cos_f32(x):
     q, sine, cosine = _quadrant(x)
     value = select(bit_and(q, I1) == _i(0), cosine, sine)
-    return _with_sign(value, shift_left(wrap_add(q, I1), _I30))
+    value = _with_sign(value, shift_left(wrap_add(q, I1), _I30))
+    return select(is_far(x), value, near_cos(x))
 
 
 def _cos_f64(x):
-    return math.cos(x)
+    return math.cos(x) if is_far(x) else near_cos(x)
 
 
 @floats(_cos_f32, _cos_f64)

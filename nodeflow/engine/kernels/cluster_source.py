@@ -6,6 +6,7 @@ names, so equal clusters anywhere share one kernel; explanations show names as c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,13 +80,16 @@ class _Writer:
         self.checks: dict[str, list[str]] = {}
 
     def source(self) -> str:
-        body = self._statements()
-        loop = self._loop(body)
+        self.body = self._statements()
+        self.angles = _angles(self.body)
+        loop = self._loop()
         imports = ["import numpy as np"]
         intrinsics = ["load", "set_slot", "slot", "view1"]
         if self.functions:
             intrinsics.insert(0, "interleaved")
         imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
+        if self.angles:
+            self.functions |= {"is_far", *(f"near_{f}" for f in self.functions & {"sin", "cos"})}
         if self.functions:
             names = ", ".join(sorted(self.functions))
             imports.append(f"from nodeflow.engine.devicelib.math_functions import {names}")
@@ -130,7 +134,7 @@ class _Writer:
 
     # ---- the loops ----------------------------------------------------------------------------
 
-    def _loop(self, body: Sequence[str]) -> list[str]:
+    def _loop(self) -> list[str]:
         rank = self.cluster.rank
         lines = [f"d{axis} = slot(args, {axis})" for axis in range(rank)]
         lines += [f"p{k} = slot(args, {rank + 1 + k})" for k in range(len(self.cluster.inputs))]
@@ -149,28 +153,29 @@ class _Writer:
             f"start = min(total, slot(args, {rank}) * task)",
             f"stop = min(total, start + slot(args, {rank}))",
         ]
-        if rank == 1:
+        if rank == 1 and not self.angles:
             lines.append("size = stop - start")
             lines += self._views("start", {})
-            lines += self._inner(body, "")
+            lines += self._inner("")
         else:
-            lines += self._rows(body)
+            lines += self._rows()
         if self.cluster.flush:
             lines.append("restore_denormals(mode)")
         for code in self.checks:
             lines += [f"if bad_{code}:", f"    set_slot(args, CODE, {code})"]
         return ["    " + line for line in lines]
 
-    def _rows(self, body: Sequence[str]) -> list[str]:
+    def _rows(self) -> list[str]:
         """Walk the rows of the innermost axis that the task's share touches."""
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
+        most = f", {LOOKED_AT}" if self.angles else ""
         lines = [
             "position = start",
             "while position < stop:",
             f"    row = position // {inner}",
             f"    column = position - row * {inner}",
-            f"    size = min({inner} - column, stop - position)",
+            f"    size = min({inner} - column, stop - position{most})",
         ]
         rest = "row"
         for axis in range(rank - 2, 0, -1):
@@ -179,7 +184,7 @@ class _Writer:
             rest = f"r{axis}"
         lines.append(f"    i0 = {rest}")
         lines += ["    " + line for line in self._views("position", {})]
-        lines += self._inner(body, "    ")
+        lines += self._inner("    ")
         lines.append("    position += size")
         return lines
 
@@ -229,7 +234,20 @@ class _Writer:
             terms.append(" * ".join([index, *later]))
         return " + ".join(terms) or "0"
 
-    def _inner(self, body: Sequence[str], indent: str) -> list[str]:
+    def _inner(self, indent: str) -> list[str]:
+        if not self.angles:
+            return self._over(self.body, indent)
+        return [
+            f"{indent}far = False",
+            *self._over(self.angles, indent),
+            f"{indent}if far:",
+            *self._over(self.body, indent + "    "),
+            f"{indent}else:",
+            *self._over([_near(line) for line in self.body], indent + "    "),
+        ]
+
+    def _over(self, body: Sequence[str], indent: str) -> list[str]:
+        """The loop over a stretch."""
         first = self.cluster.outputs[0]
         size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
         end = f"interleaved({size})" if self.functions else size
@@ -237,6 +255,42 @@ class _Writer:
             f"{indent}for i in range({end}):",
             *(f"{indent}    {line}" for line in body),
         ]
+
+
+# ---- sine and cosine ----------------------------------------------------------------------------
+
+LOOKED_AT = 2048
+"""Elements of which one loop looks whether any angle is far, before another computes them."""
+_ANGLE = re.compile(r"\b(?:sin|cos)\(")
+
+
+def _near(line: str) -> str:
+    """A statement for angles that are near."""
+    return _ANGLE.sub(lambda found: f"near_{found[0]}", line)
+
+
+def _angles(body: Sequence[str]) -> list[str]:
+    """The statements up to the last angle, and after each whether its angles are far.
+
+    Values that come from a far angle do not matter, since one is enough.
+    """
+    lines: list[str] = []
+    last = 0
+    for line in body:
+        lines.append(_near(line))
+        for found in _ANGLE.finditer(line):
+            lines.append(f"far |= is_far({_near(_argument(line, found.end()))})")
+            last = len(lines)
+    return lines[:last]
+
+
+def _argument(line: str, start: int) -> str:
+    """What stands from ``start`` to the parenthesis that closes."""
+    depth, end = 1, start
+    while depth:
+        depth += {"(": 1, ")": -1}.get(line[end], 0)
+        end += 1
+    return line[start : end - 1]
 
 
 Strides = tuple[int, ...]

@@ -15,7 +15,7 @@ from functools import cache
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling, limited_tasks
+from nodeflow.engine.ir.launches import KernelLaunch, Split, limited_tasks
 from nodeflow.engine.kernels.copies import TILE
 from nodeflow.engine.kernels.expressions import integer_of_size
 from nodeflow.engine.kernels.kernel import Array, CallKernel, GroupToLaunch, Kernel, KernelCall
@@ -27,6 +27,9 @@ from nodeflow.ops.lowering import Lowering
 
 PAYS = 16
 """Rows of all products with an operand from which packing it pays."""
+ROWS = 16
+"""Rows of a task, or half of them where there would be one: what follows row by row finds them in the
+first cache, and packed operands come from the second one often enough to keep up."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +171,11 @@ class PackedProductKernel(Kernel[PackedProduct]):
         m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
         shape = product_tile_shape(x.dtype, m, n)
         size = numpy_dtype(x.dtype).itemsize
-        height, estimate = self._height(m, n, terms, x.dtype), product_ns(m, n, terms, x.dtype)
-        across = limited_tasks(estimate, panels.shape[0] or 0) if m <= shape.positions else 1
+        estimate, across = product_ns(m, n, terms, x.dtype), 1
+        if m <= shape.positions:
+            height, across = m, _halvings(limited_tasks(estimate, panels.shape[0] or 0))
+        else:
+            height = _height(m, estimate)
         row, term = (1, m) if lowering.transpose_x else (terms, 1)
         args = (*work.pointers, m, n, terms, size * row, size * term, height, across)
         source = product_source(x.dtype, shape, ragged=n % _width(shape) != 0)
@@ -177,13 +183,6 @@ class PackedProductKernel(Kernel[PackedProduct]):
         return [
             KernelLaunch(source, args, -(-m // height) * across, estimate, work.group, split=split)
         ]
-
-    def _height(self, m: int, n: int, terms: int, dtype: str) -> int:
-        """Rows of a task."""
-        most = product_tile_shape(dtype, m, n).positions
-        units = max(1, m // max(1, most // 2))
-        tiling = even_tiling(units, product_ns(m, n, terms, dtype))
-        return -(-m // tiling.tasks)
 
     def leading_rows(
         self, actions: Actions, group: Group, lowering: PackedProduct
@@ -198,7 +197,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
         m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
         if m <= product_tile_shape(out.dtype, m, n).positions:
             return None
-        return self._height(m, n, terms, out.dtype)
+        return _height(m, product_ns(m, n, terms, out.dtype))
 
     def reads_own_rows(
         self,
@@ -211,6 +210,17 @@ class PackedProductKernel(Kernel[PackedProduct]):
     ) -> bool:
         """Rows of the result are made of rows of the first operand and of all of the second."""
         return operand == 0 and not lowering.transpose_x
+
+
+def _height(m: int, work: float) -> int:
+    """Rows of a task: tasks are a power of two, so that cores have the same number of them."""
+    tasks = _halvings(limited_tasks(work, max(m // ROWS, min(2, 2 * m // ROWS))))
+    return -(-m // tasks)
+
+
+def _halvings(most: int) -> int:
+    """The largest power of two up to a number, at least 1."""
+    return 1 << (most.bit_length() - 1)
 
 
 @cache

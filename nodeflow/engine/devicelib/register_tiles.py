@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I32, I64
+from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I8, I32, I64
 
 
 class _Tile:
@@ -127,6 +127,31 @@ class _Tile:
                 self.clear()
             with old:
                 self.load_rows(address, step)
+
+    def prefetch_rows(self, address: Any, step: Any) -> None:
+        """Let the rows of a matrix come nearer, from which `add_rows` reads."""
+        builder, number = self.builder, I32
+        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        hints = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
+        line = 64 // self.bytes
+        for p in range(len(self.accumulators)):
+            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+            for at in range(0, len(self.accumulators[0]) * self.lanes, line):
+                place = builder.add(row, ir.Constant(I64, at * self.bytes))
+                builder.call(fetch, [builder.inttoptr(place, I8.as_pointer()), *hints])
+
+    def add_rows(self, address: Any | None, step: Any, each: Any | None) -> None:
+        """Add to all results the rows of a matrix, one row to each, or the sum of both."""
+        builder = self.builder
+        for p, places in enumerate(self.accumulators):
+            for v, place in enumerate(places):
+                added = None if each is None else self.read_vector(each, v)
+                if address is not None:
+                    row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+                    own = self.read_vector(row, v)
+                    added = own if added is None else builder.fadd(own, added)
+                builder.store(builder.fadd(added, builder.load(place)), place)
 
     def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
         """Write the results of all positions, or of those of a span."""
@@ -310,7 +335,7 @@ def product_tile(
     """
     literals = (positions, vectors, lanes, dtype, masked)
     signature = types.void(*literals, *(types.int64,) * 9)
-    return signature, _product(literals, lambda tile, fresh, *out: tile.clear())
+    return signature, _product(literals, lambda tile, *_: tile.clear())
 
 
 @intrinsic
@@ -324,17 +349,51 @@ def further_product_tile(
     return signature, _product(literals, lambda tile, fresh, *out: tile.begin(fresh, *out))
 
 
-def _product(literals: Sequence[Any], begin: Callable[..., None]) -> Callable[..., Any]:
-    """What makes a tile of a product, once ``begin`` has set its results."""
+@intrinsic
+def packed_tile(
+    typingctx, positions, vectors, lanes, dtype, masked, full, row,
+    a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
+):  # fmt: skip
+    """As `product_tile`, and what is added to its results.
+
+    Args:
+        full, row: literals, 1 where a matrix as large as the result is added, and a row to each row
+            of that; the two are added up first.
+        more: address of the matrix's part, with the rows of ``out``.
+        each: address of the row's part.
+    """
+    literals = (positions, vectors, lanes, dtype, masked, full, row)
+    signature = types.void(*literals, *(types.int64,) * 11)
+    has_more, has_each = _shape(full, row)
+
+    def begin(tile, more, each, out, out_row):
+        if has_more:
+            tile.prefetch_rows(more, out_row)
+        tile.clear()
+
+    def finish(tile, more, each, out, out_row):
+        if has_more or has_each:
+            tile.add_rows(more if has_more else None, out_row, each if has_each else None)
+
+    return signature, _product(literals, begin, finish)
+
+
+def _product(
+    literals: Sequence[Any], begin: Callable[..., None], finish: Callable[..., None] | None = None
+) -> Callable[..., Any]:
+    """What makes a tile of a product, once ``begin`` has set its results, and until ``finish``.
+
+    Both take the tile, the arguments after ``width``, and where the results go.
+    """
     count, wide, per_vector, ragged = _shape(*literals[:3], literals[4])
     scalar = _scalar(literals[3])
 
     def codegen(context, builder, sig, args):
-        a, a_row, a_term, b, b_term, terms, out, out_row, width, *fresh = args[5:]
+        a, a_row, a_term, b, b_term, terms, out, out_row, width, *more = args[len(literals) :]
         tile = _Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
-        begin(tile, *(fresh or [None]), out, out_row)
+        begin(tile, *more, out, out_row)
         with cgutils.for_range(builder, terms) as term:
             here = builder.add(a, builder.mul(term.index, a_term))
             tile.add_products(
@@ -342,6 +401,8 @@ def _product(literals: Sequence[Any], begin: Callable[..., None]) -> Callable[..
                 builder.add(b, builder.mul(term.index, b_term)),
                 masked=True,
             )
+        if finish is not None:
+            finish(tile, *more, out, out_row)
         tile.store_rows(out, out_row)
         return context.get_dummy_value()
 

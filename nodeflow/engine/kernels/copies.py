@@ -19,6 +19,8 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
+RUN_NS = 6.0
+"""What each run of neighbouring elements takes, beside the elements."""
 TILE = 16
 """Rows and columns that are transposed at a time: a line of the cache, of float32."""
 
@@ -98,8 +100,8 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
         units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // TILE)
         source_text = transpose_source(len(sizes), size, along)
         return KernelCall(source_text, args, units, elements * 0.4, writes=part)
-    work = elements * (0.1 * size / 4 if unit else 1.0)
     units = max(1, math.prod(sizes[:-1]))
+    work = elements * 0.1 * size / 4 + units * RUN_NS if unit else elements * 1.0
     return KernelCall(copy_source(len(sizes), size, unit), args, units, work, writes=part)
 
 

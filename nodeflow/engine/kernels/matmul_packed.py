@@ -28,8 +28,8 @@ from nodeflow.ops.lowering import Lowering
 PAYS = 16
 """Rows of all products with an operand from which packing it pays."""
 ROWS = 16
-"""Rows of a task, or half of them where there would be one: what follows row by row finds them in the
-first cache, and packed operands come from the second one often enough to keep up."""
+"""Rows of a task, or half of them where there would be one: what follows row by row finds them in
+the first cache, and they are enough for the panels to come from the second one in time."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,16 @@ class Pack(Lowering):
 
 @dataclass(frozen=True)
 class PackedProduct(Lowering):
-    """A product of a matrix, or of its transpose, and one of ``columns`` columns in panels."""
+    """A product of a matrix, or of its transpose, and one of ``columns`` columns in panels.
+
+    Further inputs are added to it: a matrix if ``adds_matrix``, then a vector, to each row, if
+    ``adds_vector``; of both, their sum.
+    """
 
     transpose_x: bool
     columns: int
+    adds_matrix: bool = False
+    adds_vector: bool = False
 
 
 def may_pack(actions: Actions, inputs: tuple[int, ...], m: int) -> bool:
@@ -100,7 +106,7 @@ class PackKernel(CallKernel[Pack]):
         columns = source.shape[0 if lowering.transposed else 1] or 0
         size = numpy_dtype(source.dtype).itemsize
         text = (_turned_source if lowering.transposed else _pack_source)(size, width)
-        work = panels * terms * width * (0.4 if lowering.transposed else 0.1)
+        work = panels * terms * width * (0.4 if lowering.transposed else 0.3)
         return [KernelCall(text, (Array(0), Array(1), terms, columns), panels, work)]
 
 
@@ -167,7 +173,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
     def launches(self, work: GroupToLaunch, lowering: PackedProduct) -> list[KernelLaunch]:
         if work.alone:
             return [*work.alone]  # its own tiles decide how a chain is cut
-        x, panels, out = work.types
+        x, panels, *_, out = work.types
         m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
         shape = product_tile_shape(x.dtype, m, n)
         size = numpy_dtype(x.dtype).itemsize
@@ -177,8 +183,11 @@ class PackedProductKernel(Kernel[PackedProduct]):
         else:
             height = _height(m, estimate)
         row, term = (1, m) if lowering.transpose_x else (terms, 1)
-        args = (*work.pointers, m, n, terms, size * row, size * term, height, across)
-        source = product_source(x.dtype, shape, ragged=n % _width(shape) != 0)
+        a, b, *added, c = work.pointers
+        full, each = lowering.adds_matrix, lowering.adds_vector
+        more = (added[0] if full else 0, added[-1] if each else 0)
+        args = (a, b, c, m, n, terms, size * row, size * term, height, across, *more)
+        source = product_source(x.dtype, shape, (full, each), ragged=n % _width(shape) != 0)
         split = Split(m, height, height) if across == 1 else None
         return [
             KernelLaunch(source, args, -(-m // height) * across, estimate, work.group, split=split)
@@ -208,8 +217,11 @@ class PackedProductKernel(Kernel[PackedProduct]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Rows of the result are made of rows of the first operand and of all of the second."""
-        return operand == 0 and not lowering.transpose_x
+        """Rows of the result are made of rows of the first operand and of an added matrix, and of
+        all of the second operand and an added vector."""
+        if operand == 0:
+            return not lowering.transpose_x
+        return operand == 2 and lowering.adds_matrix
 
 
 def _height(m: int, work: float) -> int:
@@ -224,16 +236,21 @@ def _halvings(most: int) -> int:
 
 
 @cache
-def product_source(dtype: str, shape: TileShape, *, ragged: bool) -> str:
+def product_source(
+    dtype: str, shape: TileShape, added: tuple[bool, bool] = (False, False), *, ragged: bool
+) -> str:
     """Kernel of a product with panels.
 
     Args of the kernel: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
-    rows of a task, tasks that share those. c is (m, n), row-major.
+    rows of a task, tasks that share those, what is added: a matrix, a vector. c is (m, n),
+    row-major, and so is the matrix.
 
     Args:
+        added: whether there is such a matrix, and such a vector.
         ragged: whether the last panel is not full.
     """
     size, width = numpy_dtype(dtype).itemsize, _width(shape)
+    flags = ", ".join(str(int(flag)) for flag in added)
     cases = []
     for rows in range(shape.positions, 0, -1):
         cases.append(f"                {'if' if not cases else 'elif'} tall == {rows}:")
@@ -241,15 +258,16 @@ def product_source(dtype: str, shape: TileShape, *, ragged: bool) -> str:
         for masked, when in tiles:
             indent = " " * (24 if when else 20)
             cases += [f"                    {when}:"] if when else []
+            literals = f"{rows}, {shape.vectors}, {shape.lanes}, np.{dtype}, {masked}, {flags}"
             cases += [
-                f"{indent}product_tile({rows}, {shape.vectors}, {shape.lanes}, np.{dtype},",
-                f"{indent}             {masked}, x, a_row, a_term, y, {size * width}, terms, z,",
-                f"{indent}             {size} * n, wide)",
+                f"{indent}packed_tile({literals},",
+                f"{indent}            x, a_row, a_term, y, {size * width}, terms, c + z,",
+                f"{indent}            {size} * n, wide, matrix + z, v)",
             ]
     text = "\n".join(cases)
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
-from nodeflow.engine.devicelib.register_tiles import product_tile
+from nodeflow.engine.devicelib.register_tiles import packed_tile
 
 
 def kernel(args, task, ntasks):
@@ -257,21 +275,23 @@ def kernel(args, task, ntasks):
     m, n, terms = slot(args, 3), slot(args, 4), slot(args, 5)
     a_row, a_term = slot(args, 6), slot(args, 7)
     height, across = slot(args, 8), slot(args, 9)
+    matrix, vector = slot(args, 10), slot(args, 11)
     part = task % across
     top = task // across * height
     rows = min(m, top + height) - top
     tiles = (rows + {shape.positions - 1}) // {shape.positions}
     if tiles > 0:
         panels = (n + {width - 1}) // {width}
-        low, more = rows // tiles, rows % tiles
+        low, higher = rows // tiles, rows % tiles
         for panel in range(panels * part // across, panels * (part + 1) // across):
             y = b + {size * width} * terms * panel
+            v = vector + {size * width} * panel
             wide = min(np.int64({width}), n - {width} * panel)
             row = top
             for number in range(tiles):
-                tall = low + 1 if number < more else low
+                tall = low + 1 if number < higher else low
                 x = a + row * a_row
-                z = c + {size} * (row * n + {width} * panel)
+                z = {size} * (row * n + {width} * panel)
 {text}
                 row += tall
 """

@@ -16,6 +16,7 @@ from nodeflow.engine.ir.actions import Action, Actions, Repeats
 from nodeflow.engine.ir.launches import Pointer
 from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan, is_concrete
 from nodeflow.engine.kernels.matmul_packed import Pack
+from nodeflow.engine.plan.lower import build_actions, prune
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -42,6 +43,20 @@ def plan_loop(
     if plan is None or any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
     return [*planner.packing(plan), planner.action(plan)]
+
+
+def inputs_read(actions: Actions, action: Action) -> list[int]:
+    """Numbers of the inputs that a loop needs: what starts it, and what its body computes with."""
+    planner = _LoopPlanner(actions, action, {actions.storage[s] for s in action.outputs})
+    schedule, types = planner.schedule()
+    if not is_concrete(types):
+        return [*range(len(action.inputs))]
+    inner = build_actions(schedule, types)
+    prune(inner)
+    ends = (s for s in inner.fetches if s is not None)
+    needed = {inner.storage[s] for s in (*ends, *(s for each in inner.items for s in each.inputs))}
+    carried = planner.loop.carried
+    return [i for i, feed in enumerate(planner.feeds) if i < carried or feed in needed]
 
 
 class _LoopPlanner:

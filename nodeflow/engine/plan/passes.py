@@ -24,7 +24,7 @@ from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import MAX_TASKS
 from nodeflow.engine.kernels.softmax import row_softmax
-from nodeflow.engine.plan import touched_rows, views
+from nodeflow.engine.plan import packed_sums, touched_rows, views
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
@@ -32,6 +32,7 @@ from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.inplace import flush_updates, plan_row_updates
 from nodeflow.engine.plan.lower import copy_fetched_variables
+from nodeflow.engine.plan.sinking import sink_into_loops
 from nodeflow.engine.plan.transpositions import undo_transpositions
 from nodeflow.engine.schedule import stabilise as logarithms
 from nodeflow.engine.schedule.schedule import Schedule
@@ -340,6 +341,28 @@ def transpositions(draft: Draft) -> None:
     """
     for name in undo_transpositions(draft.actions, draft.apart):
         draft.note("transpositions", f"{name} stays in the order of its kernel")
+
+
+@rewrite("sink", exact=True, after=("copy_fetched",))
+def sink(draft: Draft) -> None:
+    """scan(f, x + b) = scan(f(. + b), x)
+
+    What is added to a sequence, or multiplied with it, is added in the loop that alone reads the
+    sequence: one pass less over memory.
+    """
+    for name in sink_into_loops(draft.actions, draft.fetched | draft.written):
+        draft.note("sink", f"{name} is done in the loop")
+
+
+@rewrite("add_in_products", exact=True, after=("sink",))
+def add_in_products(draft: Draft) -> None:
+    """(x + b) + y W = one pass
+
+    A product in a loop, whose matrix is packed, adds what is added to it while its results are in
+    registers.
+    """
+    for name in packed_sums.add_in_products(draft.actions, draft.fetched | draft.written):
+        draft.note("add_in_products", f"{name} is added by the product")
 
 
 @rewrite("flush", exact=False, after=("copy_fetched",))

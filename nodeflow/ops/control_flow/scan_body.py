@@ -176,6 +176,31 @@ def inline(
     return [at(reference) for reference in body.outputs]
 
 
+def compute_inside(
+    text: str, index: int, op_id: str, attrs: Mapping[str, Any], place: int, name: str
+) -> str:
+    """The piece of graph that first computes what was one of its inputs.
+
+    Args:
+        index: number of that input; it becomes operand number ``place`` of an op of two operands.
+        op_id, attrs, name: of the op; its other operand is one input more, the last.
+    """
+    count, nodes, outputs, *_ = json.loads(text)
+
+    def moved(reference: Sequence[int]) -> Sequence[int]:
+        node, output = reference
+        if node >= 0:
+            return node + 1, output
+        return (0, 0) if output == index else reference
+
+    operands = [(-1, count), (-1, count)]
+    operands[place] = -1, index
+    listed = [[op_id, dict(attrs), operands, name]]
+    for op, own, sources, *names in nodes:
+        listed.append([op, own, [moved(s) for s in sources], *names])
+    return json.dumps([count + 1, listed, [moved(s) for s in outputs]], default=_as_list)
+
+
 @lru_cache(maxsize=256)
 def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
     """Types of the outputs for inputs of some types.

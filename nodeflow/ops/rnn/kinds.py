@@ -50,8 +50,7 @@ def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
 
 def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
     """i, f, g, o = p + h R; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')."""
-    sums = zip(*(F.split(t, parts=4, axis=1) for t in (p, F.matmul(h, recurrent))), strict=True)
-    i, f, g, o = (from_x + from_h for from_x, from_h in sums)
+    i, f, g, o = F.split(p + F.matmul(h, recurrent), parts=4, axis=1)
     cell = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
     return F.sigmoid(o) * F.tanh(cell), cell
 

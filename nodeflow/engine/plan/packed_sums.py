@@ -1,0 +1,99 @@
+"""Sums with products whose operand is packed: the product adds while its tile is in registers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.matmul_packed import PackedProduct
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Elementwise
+
+
+def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
+    """Let products add what is added to them; names the sums.
+
+    Args:
+        ends: storages that are fetched or kept.
+    """
+    if not actions.packed:
+        return
+    readers = Counter(actions.storage[s] for action in actions.items for s in action.inputs)
+    alone = {s for s, count in readers.items() if count == 1} - ends
+    makers = {actions.storage[s]: a for a in actions.items for s in a.outputs}
+    gone: set[int] = set()
+    for number, action in enumerate(actions.items):
+        if not _is_sum(action):
+            continue
+        for product, other in zip(action.inputs, action.inputs[::-1], strict=True):
+            maker = _made_alone(actions, product, makers, alone)
+            added = _added(actions, other, actions.types[action.outputs[0]], makers, alone)
+            if maker is None or added is None:
+                continue
+            lowering, (inputs, flags, parts) = maker.lowering, added
+            if not isinstance(lowering, PackedProduct) or len(maker.inputs) != 2:
+                continue
+            lowering = replace(lowering, adds_matrix=flags[0], adds_vector=flags[1])
+            sources = (*maker.inputs, *inputs)
+            made = Action(maker.node, lowering, sources, action.outputs)
+            actions.items[number] = makers[actions.storage[action.outputs[0]]] = made
+            gone.update(s for each in (maker, *parts) for s in each.outputs)
+            yield action.node.name
+            break
+    actions.items[:] = [a for a in actions.items if gone.isdisjoint(a.outputs)]
+
+
+def _is_sum(action: Action) -> bool:
+    lowering = action.lowering
+    return (
+        isinstance(lowering, Elementwise)
+        and lowering.expression == "x + y"
+        and lowering.names == ("x", "y")
+        and len(action.inputs) == 2
+    )
+
+
+def _made_alone(
+    actions: Actions, slot: int, makers: dict[int, Action], alone: set[int]
+) -> Action | None:
+    """What makes a slot's values, where nothing else reads them."""
+    storage = actions.storage[slot]
+    maker = makers.get(storage) if storage in alone else None
+    if maker is None or actions.types[maker.outputs[0]] != actions.types[slot]:
+        return None
+    return maker
+
+
+Added = tuple[Sequence[int], tuple[bool, bool], Sequence[Action]]
+
+
+def _added(
+    actions: Actions, slot: int, out: TensorType, makers: dict[int, Action], alone: set[int]
+) -> Added | None:
+    """What is added to a product with this result: the slots, whether there are a matrix and a
+    vector, and the sum of these, which is not made any more."""
+    kinds = _kinds(actions, (slot,), out)
+    if kinds == [False]:
+        return (slot,), (False, True), ()
+    if kinds != [True]:
+        return None
+    maker = _made_alone(actions, slot, makers, alone)
+    if maker is not None and _is_sum(maker):
+        parts = _kinds(actions, maker.inputs, out)
+        if parts == [True, False]:
+            return maker.inputs, (True, True), (maker,)
+        if parts == [False, True]:
+            return maker.inputs[::-1], (True, True), (maker,)
+    return (slot,), (True, False), ()
+
+
+def _kinds(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
+    """For each slot whether it is a matrix like the result, else a vector like its rows; None if
+    one is neither."""
+    types = [actions.types[s] for s in slots]
+    vector = out.with_shape(out.shape[-1:])
+    if any(t not in (out, vector) for t in types):
+        return None
+    return [t == out for t in types]

@@ -91,22 +91,15 @@ class Executor:
     def results(self, values: Values) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
         None for a node without outputs."""
-        compiled = self._compilation.result if self.tier == "compiled" else None
-        own = set() if compiled is None else set(compiled.results)
+        compiled = self._last_tier()
+        if compiled is not None:
+            return compiled.take(values)  # type: ignore[arg-type]
         results: list[Any] = []
         for slot in self.schedule.fetches:
             value = None if slot is None else values[slot]
-            if slot is None or value is None:
-                results.append(None)
-            elif value.ndim == 0:
-                results.append(value[()])
-            else:
-                storage = slot if compiled is None else compiled.storage_of(slot)
-                if storage in own:
-                    own.remove(storage)  # the next fetch of it gets a copy
-                else:
-                    value = np.array(value, order="C", copy=True)
-                results.append(value)
+            if value is not None:
+                value = np.array(value, order="C", copy=True) if value.ndim else value[()]
+            results.append(value)
         return results
 
     def compile_now(self) -> CompiledPlan:

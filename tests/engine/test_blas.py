@@ -90,6 +90,25 @@ def test_scipys_blas_has_one_thread_meanwhile_and_gets_its_own_back() -> None:
         put(before)
 
 
+def test_a_program_gives_blas_one_thread_and_then_what_it_had(monkeypatch) -> None:
+    has, sets = [3], []
+
+    def put(count: int) -> None:
+        has[0] = count
+        sets.append(count)
+
+    get = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: has[0])
+    set_ = ctypes.CFUNCTYPE(None, ctypes.c_int)(put)
+    addresses = [ctypes.cast(f, ctypes.c_void_p).value for f in (get, set_)]
+    monkeypatch.setattr(blas, "thread_functions", lambda: addresses)
+    a = np.ones((64, 64), np.float32)
+    product(a, a, False, False, threads=1)
+    assert sets == [1, 3]
+    has[0] = 1
+    product(a, a, False, False, threads=1)
+    assert sets == [1, 3]
+
+
 def test_numpys_blas_is_another_one() -> None:
     numpys = ctypes.CDLL(np._core._multiarray_umath.__file__)
     getter = getattr(numpys, "scipy_openblas_get_num_threads64_", None)

@@ -13,9 +13,10 @@ import struct
 FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
 TICKETS, TICKET_SLOTS, PRESENT = 32, 16, 8
 
-# Program block. STOP and FAILED are read between kernels, the others by thread 0 alone.
+# Program block. STOP and FAILED are read between kernels, the others by thread 0 alone. GET and SET
+# are the addresses of BLAS's functions of its number of threads; 0 where no kernel calls BLAS.
 STOP, FAILED = 0, 1
-STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, LAUNCHES = 16, 17, 18, 19, 20, 21
+STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, LAUNCHES, GET, SET = 16, 17, 18, 19, 20, 21, 22, 23
 PROGRAM_SLOTS = 32
 
 # Values of STOP: finish the step, or leave between two kernels.

@@ -99,13 +99,22 @@ def _thread_functions() -> tuple[Callable, Callable] | None:
     return (getter, setter) if getter is not None and setter is not None else None
 
 
-def one_thread(called: bool = True) -> contextlib.AbstractContextManager[None]:
-    """Keep scipy's OpenBLAS to one thread meanwhile; afterwards it has what it had before.
+def thread_functions() -> tuple[int, int]:
+    """Addresses of the functions that say and set the number of threads; 0 with another BLAS."""
+    functions = _thread_functions()
+    if functions is None:
+        return 0, 0
+    get, put = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)  # type: ignore[arg-type]
+    return get, put
 
-    Costs nothing where it is not ``called``, before a kernel asks for its address, and with another
-    BLAS.
+
+def one_thread() -> contextlib.AbstractContextManager[None]:
+    """Keep scipy's OpenBLAS to one thread meanwhile; afterwards it has what it had before. The
+    dispatch loop does the same for a program (`dispatch_loop.set_blas_threads`).
+
+    Costs nothing before a kernel asks for its address, and with another BLAS.
     """
-    return _limit() if called and gemm_address.cache_info().currsize else _NOTHING
+    return _limit() if gemm_address.cache_info().currsize else _NOTHING
 
 
 _NOTHING = contextlib.nullcontext()

@@ -26,6 +26,7 @@ from nodeflow.engine.devicelib.abi import (
     EMPTY,
     FAILED,
     FINISHED,
+    GET,
     LAUNCH_SLOTS,
     LAUNCHES,
     LEAVE,
@@ -39,6 +40,7 @@ from nodeflow.engine.devicelib.abi import (
     SEGMENT_SLOTS,
     SEGMENTS,
     SERIAL,
+    SET,
     SPINS,
     STEP,
     STOP,
@@ -51,8 +53,10 @@ from nodeflow.engine.devicelib.intrinsics import (
     atomic_add,
     atomic_load,
     atomic_store,
+    call_int,
     call_kernel,
     call_void,
+    call_with_int,
     set_slot,
     slot,
 )
@@ -218,9 +222,23 @@ def run_step(control, program, n):
 
 
 @_helper
+def set_blas_threads(program, count):
+    """Give BLAS a number of threads, if a kernel calls it; returns what it had."""
+    if slot(program, GET) == 0:
+        return 0
+    before = call_int(slot(program, GET))
+    if before != count:
+        call_with_int(slot(program, SET), count)
+    return before
+
+
+@_helper
 def dispatch(control, n):
-    """Run steps until COUNT are done, a failure, or a stop; then send the others away."""
+    """Run steps until COUNT are done, a failure, or a stop; then send the others away. BLAS has one
+    thread meanwhile, if a kernel calls it."""
     program = slot(control, PROGRAM)
+    set_slot(program, DONE, 0)
+    before = set_blas_threads(program, 1)
     while slot(program, DONE) < slot(program, COUNT):
         if not run_step(control, program, n):
             break
@@ -230,6 +248,7 @@ def dispatch(control, n):
             break
     for tid in range(n):
         atomic_store(ticket_of(control, tid), LEAVE)
+    set_blas_threads(program, before)
 
 
 def kernel(control, tid, n):

@@ -252,6 +252,29 @@ def call_kernel(typingctx, address, args, task, ntasks):
 
 
 @intrinsic
+def call_int(typingctx, address):
+    """Call a C function without arguments that gives an int."""
+
+    def codegen(context, builder, sig, args):
+        callee = builder.inttoptr(args[0], ir.FunctionType(I32, []).as_pointer())
+        return builder.sext(builder.call(callee, []), I64)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def call_with_int(typingctx, address, value):
+    """Call a C function that takes an int, and drop its result."""
+
+    def codegen(context, builder, sig, args):
+        callee = builder.inttoptr(args[0], ir.FunctionType(ir.VoidType(), [I32]).as_pointer())
+        builder.call(callee, [builder.trunc(args[1], I32)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
 def call_void(typingctx, address):
     """Call a C function without arguments and drop its result (``sched_yield``)."""
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
 from nodeflow.engine.ir.plan import REFERENCE_HINT, SERIAL_NS, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.memory import require, size_of
+from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
@@ -166,7 +167,8 @@ class CompiledPlan:
     Attributes:
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
             caller may keep it if it gives another one in exchange.
-        results: storages whose arrays are the caller's after the run.
+        results: storages whose arrays are the caller's after the run; of other results, which are
+            small, the caller gets copies.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
@@ -182,24 +184,29 @@ class CompiledPlan:
         self._own = frozenset(plan.schedule.reads.values())
         for storage, value in self.actions.constants.items():
             self._set(storage, value)
-        self.results = [
-            storage
-            for storage, allocation in plan.allocations.items()
-            if allocation.kind == "result"
-        ]
-        self._made = {storage: self._layout(storage) for storage in self.results}
+        results = [s for s, a in plan.allocations.items() if a.kind == "result"]
+        self._fed = {slot for slot in plan.schedule.feeds.values() if self._stays(slot)}
+        self._made = {s: self._layout(s) for s in results if not self._stays(s)}
+        self.results = [*self._made]
+        for storage in {*self._fed, *results}.difference(self.results):
+            self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
-        self._swapped: dict[int, _Swapped] = {}
+        self._swapped: dict[int, Swapped] = {}
         for variable, storage in plan.direct.items():
             self.replace_shadow(variable, self._new_array(storage))
         schedule = plan.actions.schedule
         copied = [s for v, s in schedule.writes.items() if v not in plan.direct | plan.home]
         ends = (*schedule.fetches, *copied)
-        self._ends = [slot for slot in dict.fromkeys(ends) if slot is not None]
         pairs = zip(schedule.fetches, plan.actions.fetches, strict=True)
-        self._copied = {
-            s: copy for s, copy in pairs if s != copy and s is not None and copy is not None
-        }
+        answers = {s: copy for s, copy in pairs if s is not None and copy is not None}
+        self._ends = [(s, answers.get(s, s)) for s in dict.fromkeys(ends) if s is not None]
+        owned = set(self.results)
+        self._takes: list[tuple[int | None, bool]] = []
+        """Slots that are fetched, and whether the caller gets their arrays themselves."""
+        for slot in schedule.fetches:
+            storage = None if slot is None else self.actions.storage[answers.get(slot, slot)]
+            self._takes.append((slot, storage in owned))
+            owned.discard(storage)  # the next fetch of it gets a copy
         self._interpreter: Interpreter | None = None
         self._running = False
 
@@ -207,7 +214,7 @@ class CompiledPlan:
 
     def _set(self, storage: int, array: np.ndarray) -> None:
         """Use the memory of a contiguous array as a storage's."""
-        self._place(storage, array, array.ctypes.data)
+        self._place(storage, array, address_of(array))
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
         """As `_set`, where the address is known."""
@@ -255,7 +262,7 @@ class CompiledPlan:
         storage = self.plan.direct[variable]
         swapped = self._swapped.get(storage)
         if swapped is None:
-            swapped = self._swapped[storage] = _Swapped()
+            swapped = self._swapped[storage] = Swapped()
         self.shadows[variable] = array
         self._place(storage, array, swapped.address(array))
 
@@ -273,9 +280,20 @@ class CompiledPlan:
         shape = self.actions.types[slot].shape
         return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
 
-    def storage_of(self, fetch: int) -> int:
-        """The storage that answers a fetch."""
-        return self.actions.storage[self._copied.get(fetch, fetch)]
+    def _stays(self, storage: int) -> bool:
+        """Whether a fed value or a result has memory that stays, from and to which it is copied."""
+        return self._layout(storage)[2] <= STAYS
+
+    def take(self, values: Mapping[int, np.ndarray]) -> list[Any]:
+        """What the last run's caller gets for each fetch, as `Executor.results`."""
+        taken = []
+        for slot, own in self._takes:
+            value = None if slot is None else values[slot]
+            if value is None or own:
+                taken.append(value)
+            else:
+                taken.append(value.copy() if value.ndim else value[()])
+        return taken
 
     # ---- running ------------------------------------------------------------------------------
 
@@ -293,10 +311,12 @@ class CompiledPlan:
         try:
             for storage in self.results:
                 self._set(storage, self._new_array(storage))
-            own, arrays = self._own, self._arrays
+            own, fed, arrays = self._own, self._fed, self._arrays
             for slot, array in given.items():
-                if slot not in own or arrays.get(slot) is not array:
-                    self._set(slot, _plain(array))
+                if slot in fed:
+                    arrays[slot][...] = array
+                elif slot not in own or arrays.get(slot) is not array:
+                    self._set(slot, plain(array))
             for storage, home in self.plan.inplace.items():
                 self._set(storage, self._arrays[home])
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
@@ -311,7 +331,7 @@ class CompiledPlan:
                             profiler.reference(group, partial(self._run_python, group, stream_of))
                         else:
                             self._run_python(group, stream_of)
-            return {slot: self.array(self._copied.get(slot, slot)) for slot in self._ends}
+            return {slot: self.array(answer) for slot, answer in self._ends}
         finally:
             self._running = False
             for storage in self.results:
@@ -387,30 +407,3 @@ class CompiledPlan:
             f"a compiled kernel failed ({outcome.failure}), and the reference does not",
             hint=REFERENCE_HINT,
         )
-
-
-class _Swapped:
-    """The two arrays of a variable that change places at each run, and where they are.
-
-    numpy takes a microsecond to say it, and a run may assign a hundred variables.
-    """
-
-    __slots__ = ("_last", "_older")
-
-    def __init__(self) -> None:
-        self._last = self._older = (None, 0)
-
-    def address(self, array: np.ndarray) -> int:
-        """Where an array is that is held as long as it is one of the last two."""
-        if self._older[0] is array:
-            self._last, self._older = self._older, self._last
-        elif self._last[0] is not array:
-            self._last, self._older = (array, array.ctypes.data), self._last
-        return self._last[1]
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    """The array itself if kernels can read it, else a copy that they can."""
-    if array.flags.c_contiguous and array.flags.aligned:
-        return array
-    return np.array(array, order="C", copy=True)

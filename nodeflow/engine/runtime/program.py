@@ -157,7 +157,6 @@ class Program:
     Attributes:
         address: of the program block.
         parallel: whether threads can share any of it.
-        calls_blas: whether any of its kernels does.
     """
 
     def __init__(
@@ -166,7 +165,6 @@ class Program:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
         self._args = np.array(args or [0], np.int64)
-        self.calls_blas = blas.is_called(self._args)
         self._offsets = np.array(
             [r.args for r in launches] + [len(args) + abi.ARGS_HEADER], np.int64
         )
@@ -185,6 +183,9 @@ class Program:
                 launch.address, self._args.ctypes.data + 8 * launch.args, launch.tasks, 0, after
             )  # fmt: skip
         self._block = np.zeros(abi.PROGRAM_SLOTS, np.int64)
+        if blas.is_called(self._args):
+            self._block[[abi.GET, abi.SET]] = blas.thread_functions()
+        self._words = self._block.data  # numpy takes three times as long for one word
         self.address = self._block.ctypes.data
         self._segments = np.zeros((0, abi.SEGMENT_SLOTS), np.int64)
         self._shares: list[np.ndarray] = []
@@ -230,23 +231,23 @@ class Program:
         if threads != self._threads:
             self._threads = threads
             self._lay_out()
-        self._block[abi.STEP] = first_step
-        self._block[abi.COUNT] = count
-        self._block[abi.DONE] = 0
-        self._block[abi.FAILED] = 0
+        self._words[abi.STEP] = first_step
+        self._words[abi.COUNT] = count
 
     def outcome(self) -> Outcome:
         """Read what a run did, and forget its stop and its failure."""
-        stopped = bool(self._block[abi.STOP])
-        self._block[abi.STOP] = 0
-        failure = self._take_failure() if self._block[abi.FAILED] else None
-        return Outcome(int(self._block[abi.DONE]), stopped, failure)
+        words = self._words
+        stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
+        if stopped:
+            words[abi.STOP] = 0
+        return Outcome(done, stopped, self._take_failure() if failed else None)
 
     def _word(self, slot: int) -> int:
         return self.address + 8 * slot
 
     def _take_failure(self) -> Failure | None:
-        """The first failed launch in table order, whichever thread failed first."""
+        """The first failed launch in table order, whichever thread failed first; forgets it."""
+        self._words[abi.FAILED] = 0
         starts = self._offsets[:-1]
         codes = self._args[starts + abi.CODE]
         failed = np.flatnonzero(codes)

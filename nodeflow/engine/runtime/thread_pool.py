@@ -21,7 +21,7 @@ import numpy as np
 
 from nodeflow.engine.compiler.object_code import ENTRY
 from nodeflow.engine.cores import cores
-from nodeflow.engine.devicelib import abi, blas
+from nodeflow.engine.devicelib import abi
 from nodeflow.engine.runtime.program import Outcome, Program, dispatch_loop
 
 SPINS = 4000  # a few microseconds; longer burns a core that others may need
@@ -97,13 +97,17 @@ class Team:
         """A team without threads: at the start and, in the child, after a fork."""
         self._helpers.clear()
         self._control = np.zeros(abi.TICKETS + abi.TICKET_SLOTS * self.n, np.int64)
-        self._tickets = self._control[abi.TICKETS :: abi.TICKET_SLOTS]
-        self._present = self._control[abi.TICKETS + abi.PRESENT :: abi.TICKET_SLOTS]
-        self._tickets[:] = abi.LEAVE
+        self._words = self._control.data  # numpy takes three times as long for one word
+        self._tickets = range(abi.TICKETS, len(self._control), abi.TICKET_SLOTS)
+        self._set_tickets(abi.LEAVE)
         self._control[abi.YIELD] = _yield_address()
         self._control[abi.SPINS] = SPINS
         self._control[abi.LINGER] = LINGER
         self._entries: dict[int, Callable[[], None]] = {}
+
+    def _set_tickets(self, value: int) -> None:
+        for at in self._tickets:
+            self._words[at] = value
 
     def run(
         self,
@@ -123,18 +127,18 @@ class Team:
         with _admission:
             n = self.n if program.parallel else 1
             program.prepare(first_step, count, n)
-            self._control[abi.PROGRAM] = program.address
-            dispatch = self._entry(0, n)
+            self._words[abi.PROGRAM] = program.address
+            dispatch = self._entries.get(n) or self._entry(0, n)
             try:
-                self._wake_helpers(n)
-                with blas.one_thread(program.calls_blas):
-                    if interruptible:
-                        _run_elsewhere(dispatch, program)
-                    else:
-                        dispatch()
-            finally:
                 if n > 1:
-                    self._tickets[:] = abi.LEAVE
+                    self._wake_helpers(n)
+                if interruptible:
+                    _run_elsewhere(dispatch, program)
+                else:
+                    dispatch()
+            except BaseException:
+                self._set_tickets(abi.LEAVE)
+                raise
             return program.outcome()
 
     def close(self) -> None:
@@ -143,15 +147,13 @@ class Team:
             _dismiss(self._helpers)
 
     def _wake_helpers(self, n: int) -> None:
-        if n == 1:
-            return
         while len(self._helpers) < n - 1:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
         # Nothing to take yet: a helper that comes before the dispatcher must not leave again.
-        self._tickets[:] = abi.EMPTY
-        for helper, present in zip(self._helpers, self._present[1:n].tolist(), strict=False):
-            if not present:
+        self._set_tickets(abi.EMPTY)
+        for helper, ticket in zip(self._helpers, self._tickets[1:n], strict=False):
+            if not self._words[ticket + abi.PRESENT]:
                 helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:

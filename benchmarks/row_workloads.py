@@ -12,7 +12,7 @@ import numpy as np
 SCALES = ("small", "medium", "large")
 ELEMENTS = dict(zip(SCALES, (1 << 12, 1 << 16, 1 << 22), strict=True))
 """Numbers drawn, sorted or added up."""
-COPIES = {"small": 16, "medium": 1, "large": 1}
+COPIES = {"small": 16, "medium": 4, "large": 1}
 """How many are computed in one call, where its own time would count for more than theirs."""
 DRAWN = ("normal", "uniform")
 ORDERED = ("sort", "argsort", "top_k")

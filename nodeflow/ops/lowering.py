@@ -180,6 +180,26 @@ class PutRows(Lowering):
 
 
 @dataclass(frozen=True)
+class NumberRows(Lowering):
+    """The numbers (int64) of rows that the last axis of the input names by one number for each of
+    the first axes of a tensor, whose sizes are ``extents``; negative ones count from the end. Fails
+    outside."""
+
+    extents: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChangeRows(Lowering):
+    """The first input, its rows that the second numbers changed by those of the third in order.
+
+    A row is what lies below the first ``axes`` axes. ``mode`` is update, add, multiply, max or min.
+    """
+
+    axes: int
+    mode: str
+
+
+@dataclass(frozen=True)
 class Pick(Lowering):
     """From each row of the first input the element that the second names; fails outside the row."""
 

@@ -14,7 +14,7 @@ from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.kernels.registry import can_fail, kernel_of
 from nodeflow.graph.graph import Node
-from nodeflow.ops.lowering import Elementwise, PutRows
+from nodeflow.ops.lowering import ChangeRows, Elementwise, PutRows
 
 _PASSES = 4
 """Moving one update may make another one move; longer sequences of these are copied at the end."""
@@ -90,7 +90,11 @@ def plan_row_updates(actions: Actions) -> Updates | None:
     """
     schedule, updates = actions.schedule, Updates()
     taken = Counter(actions.storage[s] for s in schedule.writes.values())
-    rows = {actions.storage[a.outputs[0]] for a in actions.items if isinstance(a.lowering, PutRows)}
+    rows = {
+        actions.storage[a.outputs[0]]
+        for a in actions.items
+        if isinstance(a.lowering, PutRows | ChangeRows)
+    }
     for variable, slot in schedule.writes.items():
         storage, home = actions.storage[slot], schedule.reads.get(variable)
         if storage in rows and home is not None and _is_alone(storage, home, taken):

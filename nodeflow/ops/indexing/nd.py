@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.gradient_helpers import LIKE, Internal
 from nodeflow.ops.indexing.slicing import INDICES, check_indices
@@ -304,6 +306,21 @@ class TensorScatter(Scatter):
 
     def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
         return F.gather_nd(x, indices)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        x, indices, updates = types
+        depth, mode = indices.shape[-1] or 0, attrs["mode"]
+        if not updates.size or (x.dtype == "bool" and mode != "update"):
+            return None
+        extents = tuple(d or 0 for d in x.shape[:depth])
+        numbers = TensorType("int64", (math.prod(d or 0 for d in indices.shape[:-1]),))
+        parts = (
+            lowering.Part("rows", lowering.NumberRows(extents), ("indices",), numbers),
+            lowering.Part(
+                "out", lowering.ChangeRows(depth, mode), ("x", "rows", "updates"), outs[0]
+            ),
+        )
+        return lowering.Composite(("x", "indices", "updates"), parts, ("out",))
 
     def samples(self) -> Iterator[Sample]:
         pairs = np.array([[2, 0], [-1, 1]])

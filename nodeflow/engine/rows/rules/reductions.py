@@ -9,8 +9,10 @@ from nodeflow.engine.rows.registry import follows
 from nodeflow.engine.rows.states import MixesRows, Rows, State
 from nodeflow.ops.lowering import (
     AddAlong,
+    ChangeRows,
     Distinct,
     FirstOccurrences,
+    NumberRows,
     Order,
     OtherProducts,
     PairsInOrder,
@@ -58,6 +60,11 @@ def along(call: Call) -> State:
     found = call.aligned([0, 1], call.types[1])
     call.apart(found, [call.lowering.axis], "takes rows by their numbers")
     return found
+
+
+@follows(NumberRows, ChangeRows)
+def changed(call: Call) -> Sequence[State]:
+    raise MixesRows("changes rows by their numbers")
 
 
 @follows(Distinct, PairsInOrder, FirstOccurrences, PutRows)

@@ -36,13 +36,19 @@ def check_boxes(boxes: TensorType, rows: TensorType, port: str = "boxes") -> Any
     return rows.shape[0] if boxes.shape[0] is None else boxes.shape[0]
 
 
-def at_points(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Pixels (n, height, width, channels) of x at whole places (n, height) and (n, width)."""
-    places = [F.expand_dims(rows, axis=(1, 2)), F.expand_dims(down, axis=2)]
-    last = F.expand_dims(across, axis=1)
-    whole = [F.cast(p, dtype="int64") for p in (*places, last)]
-    zero = (whole[1] + whole[2]) * 0
-    return F.gather_nd(x, F.stack([p + zero for p in whole], axis=-1))
+def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> Tensor:
+    """Pixels (n, height, width, channels) of x at whole places (n, height) and (n, width).
+
+    Args:
+        rows: of which picture each is; None stands for each of its own.
+    """
+    places = [F.expand_dims(down, axis=2), F.expand_dims(across, axis=1)]
+    if rows is not None:
+        places.insert(0, F.expand_dims(rows, axis=(1, 2)))
+    whole = [F.cast(p, dtype="int64") for p in places]
+    zero = (whole[-2] + whole[-1]) * 0
+    index = F.stack([p + zero for p in whole], axis=-1)
+    return F.gather_nd(x, index, batch_dims=0 if rows is not None else 1)
 
 
 def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -297,7 +303,7 @@ class ExtractGlimpse(Picture):
             F.clip_by_value(place, min=0.0, max=size - 1.0)
             for place, size in zip(places, sizes, strict=True)
         ]
-        found = at_points(x, F.positions(x, axis=0), *held)
+        found = at_points(x, None, *held)
 
         def inside(place: Tensor, axis: int) -> Tensor:
             return F.logical_and(place >= 0, place <= sizes[axis - 1] - 1)

@@ -316,7 +316,7 @@ class RandomCrop(Augmentation):
             begin = F.floor((drawn + 1) * (0.5 * (old - size + 1)))
             place = F.expand_dims(begin, axis=1) + np.arange(size).astype(x.dtype)
             places.append(F.minimum(place, old - 1.0))
-        return at_points(x, F.positions(x, axis=0), *places)
+        return at_points(x, None, *places)
 
     def unchanged(self, x: Tensor, **attrs: Any) -> Tensor:
         return F.resize_with_crop_or_pad(

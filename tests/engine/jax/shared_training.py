@@ -99,6 +99,17 @@ def scattered() -> Model:
     return nf.train.GradientDescentOptimizer(2.0).minimize(loss), loss, rows, []
 
 
+def augmented() -> Model:
+    """Each picture turned and cut by draws of its own, behind and before what is trained."""
+    x = nf.placeholder("float32", [None, 8, 8, 2], name="x")
+    y = nf.placeholder("int64", [None], name="y")
+    made = nf.layers.conv2d(nf.layers.random_rotation(x, 0.1), 4, 3, padding="same")
+    made = nf.layers.random_crop(nf.layers.random_translation(made, 0.2, 0.2), 6, 6)
+    logits = nf.layers.dense(nf.flatten(nf.relu(made)), 5)
+    loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
+    return nf.train.AdamOptimizer(0.01).minimize(loss), loss, classified(x, y, 5), []
+
+
 def words() -> Model:
     """word2vec: noise is drawn for the whole batch, and a table is updated by rows."""
     x = nf.placeholder("int64", [None], name="x")
@@ -116,7 +127,8 @@ def words() -> Model:
 
 
 MODELS: Mapping[str, Callable[[], Model]] = {
-    f.__name__: f for f in (dense, classes, convolution, transformer, recurrent, scattered, words)
+    f.__name__: f
+    for f in (dense, classes, convolution, augmented, transformer, recurrent, scattered, words)
 }
 
 

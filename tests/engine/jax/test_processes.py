@@ -42,7 +42,7 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert np.ptp(found[0]["losses"]) > 0.1
 
 
-BY_SUMS = ["convolution", "recurrent"]
+BY_SUMS = ["convolution", "recurrent", "augmented"]
 
 
 def test_statistics_and_loops_are_shared_by_all_reduce_alone():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -125,23 +126,27 @@ def along(places: Any, axis: int) -> Places:
 # ---- several axes at once -----------------------------------------------------------------------
 
 
-def nd_places(node: Lowered, shape: Sequence[int], indices: Any, batch: int = 0) -> Places:
-    """What indices name along the first axes of a shape, after ``batch`` axes that both have."""
-    found = [
-        checked(node, indices[..., number], shape[batch + number])
-        for number in range(indices.shape[-1])
-    ]
-    grids = np.ogrid[tuple(slice(0, d) for d in indices.shape[:-1])][:batch] if batch else []
-    return (*(jnp.asarray(grid) for grid in grids), *found)
+def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
+    """What indices name along the first axes of a shape."""
+    numbers = range(indices.shape[-1])
+    return tuple(checked(node, indices[..., n], shape[n]) for n in numbers)
+
+
+def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for each entry of the first axes that the arguments have in common: as a batch,
+    which several processes can share."""
+    for _ in range(node.attrs["batch_dims"]):
+        compute = jax.vmap(compute)
+    return compute
 
 
 @computes("gather_nd")
 def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
     """Slices by indices of several axes."""
-    places = nd_places(node, x.shape, indices, node.attrs["batch_dims"])
+    places = nd_places(node, x.shape[node.attrs["batch_dims"] :], indices)
     if not x.size:
         return jnp.zeros(shape_of(node), x.dtype)
-    return x.at[places].get(mode="clip")
+    return by_batch(node, lambda x, *at: x.at[at].get(mode="clip"))(x, *places)
 
 
 @computes("scatter_nd")
@@ -155,8 +160,13 @@ def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
 @computes("scatter_nd_like")
 def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
     """The adjoint of `gather_nd`."""
-    places = nd_places(node, like.shape, indices, node.attrs["batch_dims"])
-    return jnp.zeros(like.shape, x.dtype).at[places].add(x, mode="drop")
+    batch = node.attrs["batch_dims"]
+    places = nd_places(node, like.shape[batch:], indices)
+
+    def added(zeros: Any, x: Any, *at: Any) -> Any:
+        return zeros.at[at].add(x, mode="drop")
+
+    return by_batch(node, added)(jnp.zeros(like.shape, x.dtype), x, *places)
 
 
 @computes("tensor_scatter")

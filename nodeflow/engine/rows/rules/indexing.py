@@ -5,7 +5,7 @@ from __future__ import annotations
 from nodeflow.engine.rows.call import Call
 from nodeflow.engine.rows.registry import follows, follows_op
 from nodeflow.engine.rows.rules.reductions import leading
-from nodeflow.engine.rows.states import MixesRows, State
+from nodeflow.engine.rows.states import MixesRows, Rows, State
 from nodeflow.ops.lowering import Gather, MarkRows, Pick, ScatterAdd
 
 
@@ -60,9 +60,37 @@ def marked(call: Call) -> State:
 @follows_op("gather_nd")
 def gathered_parts(call: Call) -> State:
     table, indices = call.rows(0), call.rows(1)
+    if (rows := _first_axis(call, 0, 1)) is not None:
+        return rows
     if table is not None or indices is None or indices.axis == call.types[1].rank - 1:
         raise MixesRows("takes rows by their numbers")
     return indices
+
+
+@follows_op("scatter_nd_like")
+def added_like(call: Call) -> State:
+    """Of the third input only the shape counts."""
+    x, indices, like = call.rows(0), call.rows(1), call.rows(2)
+    rows = _first_axis(call, 0, 1)
+    if rows is not None and like in (rows, None):
+        call.slice(2, rows)
+        return rows
+    if x is None and indices is None:
+        return call.without_rows()
+    if rows is not None or like is not None or x != indices:
+        raise MixesRows("adds rows where other rows say")
+    return call.join("sum")
+
+
+def _first_axis(call: Call, *inputs: int) -> Rows | None:
+    """The rows of inputs, where they are one of the first axes that all have in common."""
+    found = {rows for index in inputs if (rows := call.rows(index)) is not None}
+    if len(found) != 1 or next(iter(found)).axis >= call.attrs["batch_dims"]:
+        return None
+    (rows,) = found
+    for index in inputs:
+        call.slice(index, rows)
+    return rows
 
 
 @follows_op("segment_sum")

@@ -120,6 +120,17 @@ class _Tile:
             for v, place in enumerate(places):
                 self.builder.store(self.read_vector(row, v), place)
 
+    def add_terms(self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any) -> None:
+        """Add ``terms`` products of a number of each row of a and a row of b."""
+        builder = self.builder
+        with cgutils.for_range(builder, terms) as term:
+            here = builder.add(a, builder.mul(term.index, a_term))
+            self.add_products(
+                lambda p: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
+                builder.add(b, builder.mul(term.index, b_term)),
+                masked=True,
+            )
+
     def begin(self, fresh: Any, address: Any, step: Any) -> None:
         """At zero where ``fresh`` is true, else with what lies there."""
         with self.builder.if_else(fresh) as (new, old):
@@ -339,17 +350,6 @@ def product_tile(
 
 
 @intrinsic
-def further_product_tile(
-    typingctx, positions, vectors, lanes, dtype, masked,
-    a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh,
-):  # fmt: skip
-    """As `product_tile`, added to what lies in out unless ``fresh``."""
-    literals = (positions, vectors, lanes, dtype, masked)
-    signature = types.void(*literals, *(types.int64,) * 9, types.boolean)
-    return signature, _product(literals, lambda tile, fresh, *out: tile.begin(fresh, *out))
-
-
-@intrinsic
 def packed_tile(
     typingctx, positions, vectors, lanes, dtype, masked, full, row,
     a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
@@ -394,19 +394,98 @@ def _product(
         if ragged:
             tile.mask(width)
         begin(tile, *more, out, out_row)
-        with cgutils.for_range(builder, terms) as term:
-            here = builder.add(a, builder.mul(term.index, a_term))
-            tile.add_products(
-                lambda p, here=here: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
-                builder.add(b, builder.mul(term.index, b_term)),
-                masked=True,
-            )
+        tile.add_terms(a, a_row, a_term, b, b_term, terms)
         if finish is not None:
             finish(tile, *more, out, out_row)
         tile.store_rows(out, out_row)
         return context.get_dummy_value()
 
     return codegen
+
+
+@intrinsic
+def tiled_product(
+    typingctx, vectors, lanes, dtype,
+    rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
+):  # fmt: skip
+    """A product of any size in tiles of at most `TALL` rows, and ``vectors`` by ``lanes`` columns.
+
+    A result is the sum from the first term to the last, whatever the tile that it is in.
+
+    Args:
+        vectors, lanes: literals.
+        rows, columns: of the result; rows are at least 1.
+        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
+            next term's.
+        b: address of the first term's row, ``b_term`` bytes to the next; there are ``terms``. The
+            next tile's columns lie ``b_panel`` bytes further. Of the last only those there are
+            are read.
+        out: address of the results, ``out_row`` bytes from row to row.
+        fresh: true to begin at zero instead of what lies in out.
+    """
+    shape, scalar = _shape(vectors, lanes), _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        builder.call(_tiled_product(builder.module, scalar, *shape), args[3:])
+        return context.get_dummy_value()
+
+    return types.void(vectors, lanes, dtype, *(types.int64,) * 11, types.boolean), codegen
+
+
+TALL = 6
+"""Rows of a tile of `tiled_product`: with two vectors, as many results as 16 registers hold."""
+
+
+def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
+    """The function that makes a product, once in each module."""
+    name = f"nodeflow.tiled_product.{vectors}.{lanes}.{'f32' if scalar == F32 else 'f64'}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 11 + [I1]), name)
+    function.linkage = "internal"
+    rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    size = 4 if scalar == F32 else 8
+    across = vectors * lanes
+
+    def number(value: int) -> Any:
+        return ir.Constant(I64, value)
+
+    def smaller(x: Any, y: Any) -> Any:
+        return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+    def make(tall: int, masked: bool, x: Any, y: Any, z: Any, wide: Any) -> None:
+        tile = _Tile(builder, scalar, tall, vectors, lanes)
+        if masked:
+            tile.mask(wide)
+        tile.begin(fresh, z, out_row)
+        tile.add_terms(x, a_row, a_term, y, b_term, terms)
+        tile.store_rows(z, out_row)
+
+    tiles = builder.sdiv(builder.add(rows, number(TALL - 1)), number(TALL))
+    low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)
+    panels = builder.sdiv(builder.add(columns, number(across - 1)), number(across))
+    with cgutils.for_range(builder, panels) as panel:
+        left = builder.mul(panel.index, number(across))
+        wide = smaller(number(across), builder.sub(columns, left))
+        whole = builder.icmp_signed("==", wide, number(across))
+        y = builder.add(b, builder.mul(panel.index, b_panel))
+        first = builder.add(out, builder.mul(left, number(size)))
+        with cgutils.for_range(builder, tiles) as tile:
+            more_rows = builder.icmp_signed("<", tile.index, more)
+            tall = builder.add(low, builder.zext(more_rows, I64))
+            row = builder.add(builder.mul(tile.index, low), smaller(tile.index, more))
+            x = builder.add(a, builder.mul(row, a_row))
+            z = builder.add(first, builder.mul(row, out_row))
+            for count in range(TALL, 0, -1):
+                this = builder.icmp_signed("==", tall, number(count))
+                with builder.if_then(this), builder.if_else(whole, likely=True) as (yes, no):
+                    with yes:
+                        make(count, False, x, y, z, wide)
+                    with no:
+                        make(count, True, x, y, z, wide)
+    builder.ret_void()
+    return function
 
 
 @intrinsic

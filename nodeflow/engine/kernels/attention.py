@@ -1,8 +1,9 @@
 """Attention and its gradients, tile by tile: the scores of all pairs are never in memory.
 
-A tile of scores is a product by BLAS on the thread's own stack, small enough to stay in the second
-cache, and what is made of it goes on from there. Tiles are those of the `tiled_attention` op, whose
-reference adds up in the same order.
+A tile of scores is a product on the thread's own stack, small enough to stay in the first two
+caches, and what is made of it goes on from there. Products are tiles in registers: BLAS copies such
+small operands at each call. Tiles are those of the `tiled_attention` op, whose reference adds up in
+the same order.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ from functools import cache
 
 import numpy as np
 
-from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.abi import float_slot
+from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
-from nodeflow.engine.kernels.matmul import product_ns
+from nodeflow.engine.kernels.matmul_panels import PANEL, TURNED
+from nodeflow.engine.kernels.matmul_tiling import product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import KEYS, NEVER, QUERIES, Attend, AttendGradient, Lowering
 
+VECTORS = 2
+"""Vectors of a tile in registers: more than 32 features are rare."""
 EXPONENTIAL_NS = 0.5
 """Of one score: its mask, its exponential, and its share of the sums."""
 
@@ -119,7 +123,7 @@ class TilesKernel(CallKernel[Tiles]):
         batch = table.shape[0] or 0
         strides = lowering.mask or (0, 0)
         args = (
-            blas.gemm_address(dtype), batch, m, n, d, e, *strides, lowering.offset,
+            0, batch, m, n, d, e, *strides, lowering.offset,
             float_slot(lowering.scale, "float64"), *map(Array, range(len(types))),
         )  # fmt: skip
         products = (3, 2) if lowering.backward else (1, 1)
@@ -139,30 +143,61 @@ class TilesKernel(CallKernel[Tiles]):
 # ---- texts --------------------------------------------------------------------------------------
 
 _HEAD = """import numpy as np
-from nodeflow.engine.devicelib.gemm import gemm
 from nodeflow.engine.devicelib.intrinsics import (
     interleaved, load, local_memory, slot, slot_f64, store, view1
 )
 from nodeflow.engine.devicelib.math_functions import exp, log
+from nodeflow.engine.devicelib.register_tiles import tiled_product, turned_block
 from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
 
 T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}
-TILE, ROW = {tile}, {row}
+TILE, ROW, PANEL, DEPTH = {tile}, {row}, {panel}, {depth}
+VECTORS, LANES, COLUMNS = {vectors}, {lanes}, {columns}
+
+
+{turned}
+
+def across(panel, rows, columns, a, b, terms, factor, z):
+    \"\"\"z = factor * a @ b^T, of rows that lie one after the other.\"\"\"
+    step, done = SIZE * terms, np.int64(0)
+    while True:
+        part = min(np.int64(DEPTH), terms - done)
+        for left in range(0, columns, COLUMNS):
+            wide = min(np.int64(COLUMNS), columns - left)
+            turned(panel, b + step * left + SIZE * done, step, part, wide)
+            if factor != T(1):
+                every = view1(panel, part * COLUMNS, T)
+                for i in range(every.size):
+                    every[i] = T(every[i] * factor)
+            tiled_product(VECTORS, LANES, T, rows, wide, a + SIZE * done, step, SIZE, panel, 0,
+                          SIZE * COLUMNS, part, z + SIZE * left, SIZE * columns, done == 0)
+        done += part
+        if done >= terms:
+            break
+
+
+def added(rows, columns, a, a_row, a_term, b, terms, z):
+    \"\"\"z += a @ b, of rows of b and z that lie one after the other.\"\"\"
+    tiled_product(VECTORS, LANES, T, rows, columns, a, a_row, a_term, b, SIZE * COLUMNS,
+                  SIZE * columns, terms, z, SIZE * columns, False)
 
 
 def kernel(args, task, ntasks):
-    blas, batch, m, n = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    batch, m, n = slot(args, 1), slot(args, 2), slot(args, 3)
     d, e, scale, never = slot(args, 4), slot(args, 5), T(slot_f64(args, 9)), T({never!r})
     mask_row, mask_column, offset = slot(args, 6), slot(args, 7), slot(args, 8)
-    d_step, e_step = max(d, np.int64(1)), max(e, np.int64(1))
+    panel = local_memory(PANEL)
 """
 
 
 def _head(dtype: str) -> str:
     size = numpy_dtype(dtype).itemsize
+    lanes = vector_registers()[0] // size
+    columns = VECTORS * lanes
     return _HEAD.format(
         dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
-        row=QUERIES * size, never=NEVER,
+        row=QUERIES * size, never=NEVER, turned=TURNED, vectors=VECTORS, lanes=lanes,
+        columns=columns, panel=PANEL, depth=PANEL // (columns * size),
     )  # fmt: skip
 
 
@@ -205,7 +240,7 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
 
 @cache
 def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Args: BLAS; leading indices, queries, keys, features of both, of values; the mask's
+    """Args: nothing; leading indices, queries, keys, features of both, of values; the mask's
     elements from query to query and from key to key; keys before the first query's own; scale;
     query, key, value, perhaps the mask, the table, result, normalizer. A unit is a row of tiles."""
     after = 14 if mask is not None else 13
@@ -234,8 +269,7 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
             columns = min(np.int64(KEYS), n - left)
             key = slot(args, 11) + SIZE * (slot(table, 4 * b + 1) + left * d)
             value = slot(args, 12) + SIZE * (slot(table, 4 * b + 2) + left * e)
-            gemm(blas, False, True, rows, columns, d, scale, query, d_step, key, d_step,
-                 T(0), scores, columns)
+            across(panel, rows, columns, query, key, d, scale, scores)
             for r in range(rows):
                 at = scores + SIZE * (r * columns)
                 x = view1(at, columns, T)
@@ -244,21 +278,16 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
                 larger = own if (own > before) | (own != own) else before
                 largest[r] = larger
                 shift = larger if larger != T(-np.inf) else T(0)
-                for i in range(x.size):
-                    x[i] = T(x[i] - shift)
+                for i in range(interleaved(x.size)):
+                    x[i] = T(exp(T(x[i] - shift)))
                 if left > 0:
                     kept = T(exp(T(before - shift)))
                     sums[r] = T(sums[r] * kept)
                     z = view1(result + SIZE * (r * e), e, T)
                     for i in range(z.size):
                         z[i] = T(z[i] * kept)
-            every = view1(scores, rows * columns, T)
-            for i in range(interleaved(every.size)):
-                every[i] = T(exp(every[i]))
-            for r in range(rows):
-                sums[r] = T(sums[r] + sum_lanes(scores + SIZE * (r * columns), columns, T))
-            gemm(blas, False, False, rows, e, columns, T(1), scores, columns, value, e_step,
-                 T(1), result, e_step)
+                sums[r] = T(sums[r] + sum_lanes(at, columns, T))
+            added(rows, e, scores, SIZE * columns, SIZE, value, columns, result)
             left += KEYS
         for r in range(rows):
             store(normalizer + SIZE * (b * m + top + r), T(largest[r] + T(log(sums[r]))))
@@ -307,38 +336,27 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
                 query = slot(args, 10) + SIZE * (slot(table, 4 * b) + top * d)
                 slope = slot(args, 15) + SIZE * ((b * m + top) * e)
                 to_query = by_query + SIZE * ((b * m + top) * d)
-                gemm(blas, False, True, rows, columns, d, scale, query, d_step, key, d_step,
-                     T(0), scores, columns)
-                gemm(blas, False, True, rows, columns, e, T(1), slope, e_step, value, e_step,
-                     T(0), change, columns)
+                across(panel, rows, columns, query, key, d, scale, scores)
+                across(panel, rows, columns, slope, value, e, T(1), change)
                 for r in range(rows):
                     x = view1(scores + SIZE * (r * columns), columns, T)
 {_masked(" " * 20, mask, causal, 16)}                    at = SIZE * (b * m + top + r)
                     by = load(slot(args, 13) + at, T)
-                    for i in range(x.size):
-                        x[i] = T(x[i] - by)
-                every = view1(scores, rows * columns, T)
-                for i in range(interleaved(every.size)):
-                    every[i] = T(exp(every[i]))
-                for r in range(rows):
-                    x = view1(scores + SIZE * (r * columns), columns, T)
-                    z = view1(change + SIZE * (r * columns), columns, T)
-                    at = SIZE * (b * m + top + r)
                     delta = load(slot(args, 14) + at, T)
-                    if load(slot(args, 13) + at, T) <= never / T(2):
+                    z = view1(change + SIZE * (r * columns), columns, T)
+                    if by <= never / T(2):
                         even = T(1) / T(n)
                         for i in range(z.size):
                             x[i] = even
                             z[i] = T(0)
                     else:
-                        for i in range(z.size):
-                            z[i] = T(x[i] * T(z[i] - delta))
-                gemm(blas, True, False, columns, e, rows, T(1), scores, columns, slope, e_step,
-                     T(1), to_value, e_step)
-                gemm(blas, True, False, columns, d, rows, scale, change, columns, query, d_step,
-                     T(1), to_key, d_step)
-                gemm(blas, False, False, rows, d, columns, scale, change, columns, key, d_step,
-                     T(1), to_query, d_step)
+                        for i in range(interleaved(z.size)):
+                            weight = T(exp(T(x[i] - by)))
+                            x[i] = weight
+                            z[i] = T(T(weight * T(z[i] - delta)) * scale)
+                added(columns, e, scores, SIZE, SIZE * columns, slope, rows, to_value)
+                added(columns, d, change, SIZE, SIZE * columns, query, rows, to_key)
+                added(rows, d, change, SIZE * columns, SIZE, key, columns, to_query)
                 top += QUERIES
             left += KEYS
 """

@@ -74,20 +74,49 @@ def panels_args(
     return [0, 0, 0, 0, m, n, k, *strides, panels.height, panels.width, panels.depth]
 
 
+TURNED = """def turned(panel, source, step, terms, wide):
+    \"\"\"Write ``wide`` rows of ``terms`` elements, ``step`` bytes apart, as columns.\"\"\"
+    t = np.int64(0)
+    while wide == COLUMNS and t + LANES <= terms:
+        for i in range(0, COLUMNS, LANES):
+            turned_block(LANES, T, source + step * i + SIZE * t, step,
+                         panel + SIZE * (COLUMNS * t + i), SIZE * COLUMNS)
+        t += LANES
+    while t < terms:
+        y = view1(panel + SIZE * COLUMNS * t, wide, T)
+        for i in range(y.size):
+            y[i] = load(source + step * i + SIZE * t, T)
+        t += 1
+"""
+"""A function of texts that name T, SIZE, LANES and COLUMNS."""
+
+_COPIED = """def copied(panel, source, step, terms, wide):
+    \"\"\"Write ``wide`` elements of ``terms`` rows, ``step`` bytes apart, as rows.\"\"\"
+    for t in range(terms):
+        here, there = source + step * t, panel + SIZE * COLUMNS * t
+        if wide == COLUMNS:
+            copied_row(COLUMNS, T, here, there)
+        else:
+            x, y = view1(here, wide, T), view1(there, wide, T)
+            for i in range(x.size):
+                y[i] = x[i]
+"""
+
+
 @cache
 def panels_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
     height, width and depth of `Panels`."""
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
-    start = "done * lda + top" if transpose_a else "top * lda + done"
+    copy, block = ("turned", "turned_block") if transpose_b else ("copied", "copied_row")
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
-from nodeflow.engine.devicelib.register_tiles import (
-    copied_row, further_product_tile, turned_block
-)
+from nodeflow.engine.devicelib.register_tiles import {block}, tiled_product
 
-T, SIZE, COLUMNS = np.{dtype}, {size}, {shape.vectors * shape.lanes}
+T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
 
+
+{TURNED if transpose_b else _COPIED}
 
 def kernel(args, task, ntasks):
     m, n, k, lda, ldb = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7), slot(args, 8)
@@ -95,85 +124,21 @@ def kernel(args, task, ntasks):
     across = (n + width - 1) // width
     top, first = task // across * height, task % across * width
     rows, right = min(m, top + height) - top, min(n, first + width)
-    tiles = (rows + {shape.positions - 1}) // {shape.positions}
-    low, more = rows // tiles, rows % tiles
     a_row, a_term = {"SIZE, SIZE * lda" if transpose_a else "SIZE * lda, SIZE"}
+    b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
     panel = local_memory({PANEL})
-    spare = local_memory({shape.positions * shape.vectors * shape.lanes * size})
     done = np.int64(0)
     while True:
         terms = min(depth, k - done)
         for left in range(first, right, COLUMNS):
             wide = min(np.int64(COLUMNS), right - left)
-{_turned_panel(shape.lanes) if transpose_b else _PANEL}
-            x = slot(args, 1) + SIZE * ({start})
+            y = slot(args, 2) + b_term * done + b_column * left
+            {copy}(panel, y, SIZE * ldb, terms, wide)
+            x = slot(args, 1) + a_row * top + a_term * done
             z = slot(args, 3) + SIZE * (top * n + left)
-            for number in range(tiles):
-                tall = low + 1 if number < more else low
-                to, to_row = z, SIZE * n
-                if wide < COLUMNS:
-                    to, to_row = spare, np.int64(SIZE * COLUMNS)
-                    if done > 0:
-{_moved("to", "z")}
-{_tiles(shape)}
-                if wide < COLUMNS:
-{_moved("z", "to")}
-                x += tall * a_row
-                z += tall * SIZE * n
+            tiled_product({shape.vectors}, LANES, T, rows, wide, x, a_row, a_term, panel,
+                          0, SIZE * COLUMNS, terms, z, SIZE * n, done == 0)
         done += terms
         if done >= k:
             break
 """
-
-
-def _tiles(shape: TileShape) -> str:
-    """A tile of ``tall`` rows."""
-    lines = []
-    for rows in range(shape.positions, 0, -1):
-        lines += [
-            f"                {'if' if not lines else 'elif'} tall == {rows}:",
-            f"                    further_product_tile({rows}, {shape.vectors}, {shape.lanes}, T,",
-            "                        0, x, a_row, a_term, panel, SIZE * COLUMNS, terms, to,",
-            "                        to_row, wide, done == 0)",
-        ]
-    return "\n".join(lines)
-
-
-def _moved(target: str, source: str) -> str:
-    """Copies the results of a tile in a panel that is not full, which are made in memory of their
-    own: tiles are then the same."""
-    steps = {"z": "SIZE * n", "to": "to_row"}
-    return f"""                        for r in range(tall):
-                            y = view1({target} + {steps[target]} * r, wide, T)
-                            part = view1({source} + {steps[source]} * r, wide, T)
-                            for i in range(y.size):
-                                y[i] = part[i]"""
-
-
-_PANEL = """            source = slot(args, 2) + SIZE * (done * ldb + left)
-            for t in range(terms):
-                here, there = source + SIZE * ldb * t, panel + SIZE * COLUMNS * t
-                if wide == COLUMNS:
-                    copied_row(COLUMNS, T, here, there)
-                else:
-                    x, y = view1(here, wide, T), view1(there, wide, T)
-                    for i in range(x.size):
-                        y[i] = x[i]"""
-"""Copies rows of the second operand; of a panel that is not full, what lies beside them is not
-used."""
-
-
-def _turned_panel(lanes: int) -> str:
-    """As `_PANEL`, where the second operand is stored transposed."""
-    return f"""            source = slot(args, 2) + SIZE * (left * ldb + done)
-            t = np.int64(0)
-            while wide == COLUMNS and t + {lanes} <= terms:
-                for i in range(0, COLUMNS, {lanes}):
-                    turned_block({lanes}, T, source + SIZE * (i * ldb + t), SIZE * ldb,
-                                 panel + SIZE * (COLUMNS * t + i), SIZE * COLUMNS)
-                t += {lanes}
-            while t < terms:
-                y = view1(panel + SIZE * COLUMNS * t, wide, T)
-                for i in range(y.size):
-                    y[i] = load(source + SIZE * (i * ldb + t), T)
-                t += 1"""

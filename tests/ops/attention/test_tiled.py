@@ -117,6 +117,30 @@ def test_gradients_are_those_of_softmax(name: str, tier: Any) -> None:
         np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=2e-4 * np.abs(wanted).max())
 
 
+@TIERS
+@pytest.mark.parametrize("features", [(48, 40), (300, 16), (1, 260)])
+def test_many_features(features: tuple[int, int], tier: Any) -> None:
+    """More than a tile in registers, or a panel, holds."""
+    d, e = features
+    rng = np.random.default_rng(4)
+    query, key, value, slope = (
+        rng.normal(size=s).astype("float32") for s in ((2, M, d), (2, N, d), (2, N, e), (2, M, e))
+    )
+    with nf.Graph() as g:
+        three = [nf.constant(a) for a in (query, key, value)]
+        out = nf.attention(*three)
+        found = gradients([out], three, [nf.constant(slope)])
+    with nf.Session(g, tier=tier) as s:
+        result, *slopes = s.run([out, *found])
+    q, k, v, g64 = (a.astype(float) for a in (query, key, value, slope))
+    w = scipy.special.softmax(q @ k.swapaxes(1, 2) * d**-0.5, axis=-1)
+    change = g64 @ v.swapaxes(1, 2)
+    change = w * (change - (w * change).sum(axis=-1, keepdims=True)) * d**-0.5
+    expected = [w @ v, change @ k, change.swapaxes(1, 2) @ q, w.swapaxes(1, 2) @ g64]
+    for own, truth in zip((result, *slopes), expected, strict=True):
+        np.testing.assert_allclose(own, truth, rtol=2e-4, atol=2e-4)
+
+
 def test_a_trained_mask_gets_its_gradient() -> None:
     slope = np.random.default_rng(1).normal(size=(2, 3, M, E))
     with nf.Graph() as graph:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.volumes import header
 
@@ -18,6 +19,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # Every plan that a test makes is verified, in processes that tests start, too.
 os.environ.setdefault("NODEFLOW_VERIFY", "1")
+
+# How long an example takes says how busy the machine is, and nothing about what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Trainings of tests are no runs that anybody looks for; tests of kept runs name a folder.
 os.environ["NODEFLOW_RUNS"] = "off"

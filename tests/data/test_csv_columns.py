@@ -349,7 +349,7 @@ def tables(draw) -> tuple[list[str], list[list[object]]]:
     return kinds, rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["utf-8", "utf-16"]), st.data())
 def test_rows_are_encoded_as_plain_python_would(tmp_path_factory, table, mark, encoding, data):
     kinds, rows = table

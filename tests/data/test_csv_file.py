@@ -119,7 +119,7 @@ def test_quoted_cells_keep_their_commas(write):
     assert got["labels"].tolist() == [[2]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 4).flatmap(
         lambda width: st.lists(

@@ -26,7 +26,7 @@ def test_the_order_sorts_threefry_keys(seed, epoch):
     assert order.tolist() == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.integers(0, 300), seed=st.integers(-(2**63), 2**63), epoch=st.integers(0, 10**6))
 def test_every_order_is_a_permutation(rows, seed, epoch):
     assert sorted(epoch_order(rows, seed, epoch).tolist()) == list(range(rows))

@@ -277,7 +277,7 @@ def test_an_edit_of_a_large_document_infers_only_what_is_downstream(inferences):
     assert inferences[analysis] == 1000
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(actions)
 @example([("add", "add", (0, 0)), ("subgraph", [0]), ("wire", 0, 0, "x")])  # an instance in a loop
 def test_a_document_is_analysed_like_its_file(acts):

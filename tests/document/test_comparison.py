@@ -153,7 +153,7 @@ def test_a_still_copy_stays_as_it_was(chain):
     assert len(compare(copy_, after)) == 3  # renamed, removed, its wire
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 40), actions, definition_edits)
 def test_everything_of_both_documents_is_in_the_union_once(seed, acts, inside):
     before = random_base(seed)

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
@@ -119,7 +119,7 @@ def test_making_and_unpacking_are_one_undo_step_each(expression):
     assert body(expression.doc) == after
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(actions, st.lists(st.integers(0, 30), min_size=1, max_size=8))
 def test_unpack_of_create_is_the_identity(acts, numbers):
     doc = Document()
@@ -199,7 +199,7 @@ def values_by_id(doc: Document) -> dict[str, bytes]:
     return {i: np.asarray(v).tobytes() for i, v in zip(wanted, found, strict=True)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(formulas, cuts)
 def test_nested_subgraphs_of_a_random_graph_compute_the_same_and_unpack_to_it(formulas, cuts):
     doc = random_graph(formulas)
@@ -228,7 +228,7 @@ def holder(doc: Document, node: str) -> Document:
     return next(graph for graph in (doc, *doc.definitions()) if node in graph.nodes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.lists(st.integers(0, 6), max_size=4))
 def test_the_expression_is_nine_however_it_is_cut_into_subgraphs(first, second):
     doc = flow.load(example("expression.flow"))

@@ -21,7 +21,7 @@ def body(doc: Document) -> str:
     return rest
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(actions)
 def test_undoing_everything_leads_back_and_redoing_gives_the_same_bytes(acts):
     doc = Document()
@@ -40,7 +40,7 @@ def test_undoing_everything_leads_back_and_redoing_gives_the_same_bytes(acts):
     assert flow.dumps(doc) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(actions)
 def test_a_mirror_that_applies_the_changes_as_json_is_equal_at_every_step(acts):
     doc, mirror = Document(), Document()
@@ -55,7 +55,7 @@ def test_a_mirror_that_applies_the_changes_as_json_is_equal_at_every_step(acts):
     assert flow.loads(flow.dumps(doc)).digest() == doc.digest()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(actions)
 def test_the_indexes_agree_with_the_tables(acts):
     doc = Document()

@@ -20,7 +20,7 @@ from nodeflow.paths import journal_folder
 from .strategies import actions, perform
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(actions)
 def test_replaying_a_journal_gives_the_same_bytes(tmp_path_factory, acts):
     folder = tmp_path_factory.mktemp("state")

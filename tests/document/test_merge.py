@@ -62,7 +62,7 @@ def random_base(seed: int) -> Document:
     return flow.loads(BASES[seed])
 
 
-@settings(max_examples=COUNT, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=COUNT, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 40), actions, actions, definition_edits, definition_edits)
 @example(1, [("port", 1, "add")], [("port", 1, "add"), ("port", 1, "rename")], [], [])
 def test_random_merges_lose_nothing_and_open(seed, to_ours, to_theirs, in_ours, in_theirs):

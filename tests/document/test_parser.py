@@ -273,7 +273,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
 def test_nothing_that_is_typed_raises_another_error(text):
     document, analysis = document_of(INPUTS)

@@ -44,7 +44,7 @@ def known(analysis: Analysis) -> tuple:
     return outputs, kinds, problems, inside  # what goes on inside an instance on a loop is not said
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(actions)
 def test_after_any_edits_undo_and_redo_it_is_as_if_analysed_afresh(acts):
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def test_after_any_edits_undo_and_redo_it_is_as_if_analysed_afresh(acts):
             assert known(analysis) == known(Analysis(doc))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(actions)
 def test_every_node_that_differs_is_told(acts):
     with pytest.MonkeyPatch.context() as patch:

@@ -22,7 +22,7 @@ def transposed(x: np.ndarray, perm: tuple[int, ...], threads: int) -> np.ndarray
     return nf.Session(g, tier="compiled", threads=threads).run(turned, {fed: x})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_of_axes(data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.sampled_from([1, 2, 3, 4, 15, 16, 17, 33]), max_size=4))
@@ -54,7 +54,7 @@ def test_every_part_of_an_array_may_be_turned() -> None:
     np.testing.assert_array_equal(result, np.concatenate(expected, axis=1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_padding(data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=4))

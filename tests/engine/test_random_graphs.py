@@ -20,7 +20,6 @@ def bounded(examples: int) -> settings:
     return settings(
         max_examples=examples * (20 if os.environ.get("NODEFLOW_NIGHTLY") else 1),
         derandomize=True,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

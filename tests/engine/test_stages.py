@@ -102,7 +102,7 @@ def check(tier: str, chosen: list[int], rows: int, seed: int) -> None:
     st.integers(0, 6),
     st.integers(0, 1000),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_random_graphs_are_numpys_by_reference(chosen: list[int], rows: int, seed: int) -> None:
     check("reference", chosen, rows, seed)
 
@@ -112,7 +112,7 @@ def test_random_graphs_are_numpys_by_reference(chosen: list[int], rows: int, see
     st.integers(1, 6),
     st.integers(0, 1000),
 )
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12, derandomize=True)
 def test_random_graphs_are_numpys_compiled(chosen: list[int], rows: int, seed: int) -> None:
     check("compiled", chosen, rows, seed)
 

@@ -39,7 +39,7 @@ MOVES: list[Callable[[nf.Tensor], nf.Tensor]] = [
     st.lists(st.integers(0, len(MOVES) - 1), max_size=6),
     st.lists(st.integers(1, 5), min_size=4, max_size=4),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_known_is_what_a_run_finds(
     shape: list[int | None], moves: list[int], fed: list[int]
 ) -> None:

@@ -73,7 +73,7 @@ def test_conv2d(tier: str, padding: str, strides: int, dilation: int) -> None:
     assert variables["c/kernel"].shape == (3, 2, 3, 4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     rows=st.integers(0, 3), time=st.integers(1, 6), channels=st.integers(1, 3),
     filters=st.integers(1, 3), size=st.integers(1, 3), stride=st.integers(1, 2),

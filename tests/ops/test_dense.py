@@ -70,7 +70,7 @@ def test_gradients_of_the_weights_match_finite_differences(tier: str) -> None:
                 assert slope[index] == pytest.approx((up - down) / 2e-5, rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     shape=st.lists(st.integers(0, 4), min_size=2, max_size=4),
     units=st.integers(1, 5),

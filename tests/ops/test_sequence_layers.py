@@ -120,7 +120,7 @@ def test_initial_weights_of_a_lstm() -> None:
     assert np.abs(values["a/kernel"]).max() <= np.sqrt(6 / 23)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(shape=st.lists(st.integers(1, 6), min_size=2, max_size=3), gain=st.floats(0.5, 2))
 def test_orthogonal_weights_are(shape, gain) -> None:
     with nf.Graph() as graph:

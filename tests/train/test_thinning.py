@@ -32,7 +32,7 @@ def some_gaps(draw) -> list[int]:
 
 
 @given(some_gaps(), st.integers(2, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
     longest = 0
     for gap, kept in zip(gaps, thinned(gaps, most), strict=True):
@@ -43,7 +43,6 @@ def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
 
 
 @given(some_gaps(), st.integers(2, 40))
-@settings(deadline=None)
 def test_the_first_and_the_newest_stay(gaps, most):
     step = 0
     for gap, kept in zip(gaps, thinned(gaps, most), strict=True):
@@ -67,7 +66,6 @@ def test_they_are_denser_near_now():
     most=st.integers(2, 300),
     count=st.integers(10, 2000),
 )
-@settings(deadline=None)
 def test_copying_costs_at_most_its_share_and_the_newest_is_young(cost, step, most, count):
     spent, since, seconds = cost, 0, 0.0  # the first copy comes before the first step
     for steps in range(1, count):

@@ -29,7 +29,7 @@ def write(folder, raw: bytes, name: str = "data.csv"):
     return path
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.integers(1, 4).flatmap(
         lambda width: st.lists(
@@ -56,7 +56,7 @@ def test_cells_are_those_of_pythons_csv_module(
     assert got == [row for row in stripped if any(row)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.floats(-1e9, 1e9), st.floats(-1e3, 1e3)).map(
@@ -114,7 +114,7 @@ def test_evidence_for_the_decimal_mark():
     assert [decimal_evidence(cell) for cell in cells] == [1, 1, 0, 0, 0, -1, -1, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.dates(date(1950, 1, 1), date(2060, 1, 1)), min_size=25, max_size=40, unique=True),
     st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d %b %Y", "%B %d, %Y"]),

@@ -60,7 +60,7 @@ def test_random_documents_are_built_again(tmp_path: Path):
 
 
 @given(actions)
-@settings(max_examples=10 * COUNT, deadline=None)
+@settings(max_examples=10 * COUNT)
 def test_documents_of_any_edits_are_built_again(acts: list[tuple]):
     """Cycles, unknown ops, values of all kinds, loose ends."""
     document = Document()

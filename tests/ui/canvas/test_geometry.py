@@ -79,7 +79,7 @@ def test_a_dashed_wire_is_solid_for_its_share():
     assert length == pytest.approx(800 * 0.6, rel=0.05)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([50, 6000]))
 def test_the_grid_finds_what_comparing_all_nodes_finds(seed, count):
     random = np.random.default_rng(seed)

@@ -133,6 +133,7 @@ def test_panels_fit_their_memory_and_cover_the_result(copying, dtype: str) -> No
         if panels is not None:
             assert panels.depth * columns * size <= PANEL
             assert panels.width == n or panels.width % columns == 0
+            assert panels.height <= 128 and (panels.width <= 128 or panels.width == n)
             assert panels.tasks(m, n) >= 2 or n <= columns
             assert panels.tasks(m, n) == -(-m // panels.height) * -(-n // panels.width)
 

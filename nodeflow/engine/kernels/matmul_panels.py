@@ -20,8 +20,8 @@ from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 PANEL = 1 << 14
 """Most bytes of a panel, which stays in the first cache beside the rows that go through it."""
 ROWS, COLUMNS = 128, 64
-"""About the rows of a task: with so many, copying a panel is little beside using it. Columns of a
-task where there are few rows."""
+"""Most rows of a task: with so many, copying a panel is little beside using it. About the columns
+of a task where there are no more rows. Two cores find as many tasks, which are equal."""
 LEAST, MOST, FEW_TERMS = 1 << 18, 400_000_000, 256
 """Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
 BLAS copies pays in a large product, where it is read again and again."""
@@ -59,10 +59,11 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     if work >= MOST and k > FEW_TERMS:
         return None
     most = PANEL // (columns * numpy_dtype(dtype).itemsize)
-    pieces = 2 * -(-m // (2 * ROWS)) if m >= 8 * shape.positions else 1
-    height, depth = -(-m // pieces), -(-k // -(-k // most))
-    few = min(COLUMNS, -(-n // (2 * columns)) * columns)
-    return Panels(height, n if pieces > 2 else few, depth)
+    depth = -(-k // -(-k // most))
+    if m <= ROWS:
+        tasks = max(4, 2 * round(n / (2 * COLUMNS)))
+        return Panels(m, -(-n // (columns * tasks)) * columns, depth)
+    return Panels(-(-m // (2 * -(-m // (2 * ROWS)))), n, depth)
 
 
 def panels_args(

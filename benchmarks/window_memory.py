@@ -67,11 +67,12 @@ def mappings(pid: int, most: int = 14) -> list[tuple[int, str]]:
 
 def show(path: Path) -> None:
     """Open the window, train, and say when; ends when standard input does."""
-    from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
+    from nodeflow.ui.app import run  # first, as the command does: it says what PySide keeps
+
+    from PySide6.QtCore import QTimer  # isort: skip
+    from PySide6.QtWidgets import QApplication  # isort: skip
 
     from nodeflow.train import events
-    from nodeflow.ui.app import run
     from nodeflow.ui.window.main_window import MainWindow
 
     def begin() -> None:
@@ -83,7 +84,12 @@ def show(path: Path) -> None:
             if window.link.state == "idle":
                 timer.stop()
                 print("open", flush=True)
-                QTimer.singleShot(3000, lambda: window.actions_.trigger("train"))
+                QTimer.singleShot(3000, train)
+
+        def train() -> None:
+            window.actions_.trigger("train")
+            if not window.link.is_training:  # a busy machine still shows the first values
+                QTimer.singleShot(500, train)
 
         def take(message: object) -> None:
             if isinstance(message, events.Epoch):

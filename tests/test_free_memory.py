@@ -44,3 +44,43 @@ def test_a_system_without_the_function_is_left_alone(monkeypatch):
         assert free_memory.give_back() is False
     finally:
         free_memory._trim.cache_clear()
+
+
+LLVM = """
+import llvmlite.binding as llvm
+from nodeflow.free_memory import give_back_code
+
+def file_pages():
+    return sum(int(line.split()[1]) for line in open("/proc/self/status") if "RssFile" in line)
+
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+
+def seven():
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+    module = llvm.parse_assembly("define i32 @seven() { ret i32 7 }")
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    import ctypes
+    return ctypes.CFUNCTYPE(ctypes.c_int32)(engine.get_function_address("seven"))()
+
+first = seven()
+before = file_pages()
+given = give_back_code("libllvmlite")
+print(given >> 10, before - file_pages(), first, seven())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_code_that_was_given_back_still_runs():
+    command = [sys.executable, "-c", LLVM]
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    given, gone, *values = map(int, child.stdout.split())
+    assert values == [7, 7]
+    assert given > 20 << 10
+    assert given // 2 < gone <= given + 1024  # reading what is resident takes some pages itself
+
+
+def test_a_library_that_is_not_loaded_has_nothing_to_give_back():
+    assert free_memory.give_back_code("libdoes_not_exist") == 0

@@ -24,6 +24,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
+from nodeflow.engine.compiler import object_code
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.runtime.thread_pool import default_threads
@@ -249,10 +250,11 @@ class Engine(TrainingRequests):
                     self._attempt(self._settle, "Settle")
 
     def _clear_up(self) -> None:
-        """Free what is left of a document before, of which much refers to itself."""
+        """Free what is left of a document before, of which much refers to itself, and rest."""
         if self._has_garbage:
             self._has_garbage = False
             gc.collect()
+        object_code.rest()
         give_back()
 
     def _settle(self) -> None:

@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nodeflow.free_memory import give_back_code
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,6 +25,7 @@ ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_in
 
 _lock = threading.Lock()
 _ready = False
+_rests = True
 
 
 class MissingSymbols(Exception):
@@ -70,7 +73,9 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
     """
     import llvmlite.binding as llvm
 
+    global _rests
     with _lock:
+        _rests = False
         missing = [s for s in compiled.externals if not llvm.address_of_symbol(s)]
         if missing:
             raise MissingSymbols(", ".join(missing))
@@ -82,6 +87,15 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
     if not address:
         raise RuntimeError(f"no function {compiled.symbol} in the object file")
     return Kernel(address, name, key, engine)
+
+
+def rest() -> None:
+    """Let the system have the pages of LLVM, 50 MB, until the next kernel is loaded."""
+    global _rests
+    with _lock:
+        if not _rests:
+            give_back_code("libllvmlite")
+        _rests = True
 
 
 def _target_machine(llvm: Any) -> Any:

@@ -175,8 +175,8 @@ def inferred(case: str) -> Work:
         "lstm": lambda: lstm(x, w, 50),
         "transformer": lambda: transformer(x, w, model),
     }[name]()
-    s = session()
-    return Work(lambda: [s.run(out, {x: value})], lambda: s.run(out, {x: value}))
+    call = session().make_callable(out, [x])
+    return Work(lambda: [call(value)], lambda: call(value))
 
 
 def product(case: str) -> Work:

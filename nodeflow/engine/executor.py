@@ -77,7 +77,7 @@ class Executor:
         Raises:
             RunError: also where its values take more memory than the limit; names the node.
         """
-        compiled = self._last_tier() if keep_tier else self._ready()
+        compiled = self.compiled_last() if keep_tier else self._ready()
         self._check_limit(compiled)
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
@@ -91,7 +91,7 @@ class Executor:
     def results(self, values: Values) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
         None for a node without outputs."""
-        compiled = self._last_tier()
+        compiled = self.compiled_last()
         if compiled is not None:
             return compiled.take(values)  # type: ignore[arg-type]
         results: list[Any] = []
@@ -113,6 +113,10 @@ class Executor:
         if compiled is None:
             raise RunError("nothing can be compiled while shapes are unknown")
         return compiled
+
+    def compiled_last(self) -> CompiledPlan | None:
+        """The compiled plan, if the last run was compiled."""
+        return self._compilation.result if self.tier == "compiled" else None
 
     def needs(self) -> Needs:
         """What a run takes in the tier that is wanted; plans it, if that is compiled."""
@@ -168,10 +172,6 @@ class Executor:
         if self._wanted == "compiled":
             return self._compilation.complete()
         return None if self._wanted == "reference" else self._when_warm()
-
-    def _last_tier(self) -> CompiledPlan | None:
-        """The compiled plan, if the last run was compiled."""
-        return self._compilation.result if self.tier == "compiled" else None
 
     def _when_warm(self) -> CompiledPlan | None:
         ahead = self._context.ahead or 0

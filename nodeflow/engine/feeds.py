@@ -77,6 +77,26 @@ def fed_tensor(graph: Graph, key: Any) -> Tensor:
     return key
 
 
+def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
+    """The tensors that the arguments of a callable are fed to.
+
+    Raises:
+        UnknownName: a name that no tensor has.
+        FeedError: what is no list of tensors, or has one twice.
+    """
+    if feed_list is None:
+        return []
+    if not isinstance(feed_list, (list, tuple)):
+        raise FeedError(
+            f"feed_list is {a_type(feed_list)}", hint="Give a list of tensors or their names."
+        )
+    keys = [fed_tensor(graph, key) for key in feed_list]
+    for at, tensor in enumerate(keys):
+        if tensor in keys[:at]:
+            raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
+    return keys
+
+
 def as_array(tensor: Tensor, value: Any) -> np.ndarray:
     """``value`` as an array of the tensor's dtype, checked against its shape.
 

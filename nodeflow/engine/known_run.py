@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.bound_run import BoundRun
 from nodeflow.engine.feeds import as_array
 from nodeflow.engine.phase import PhaseRule
 from nodeflow.engine.schedule.schedule import Schedule, resolve_alias
 from nodeflow.graph.graph import Node, Tensor
+
+Shapes = tuple[tuple[int, ...], ...]
+MOST_BOUND = 64
+"""Shapes of feeds for which a run is kept."""
 
 
 def key_of(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Hashable | None:
@@ -45,9 +50,11 @@ class KnownRun:
     Attributes:
         schedule, rule: what runs, and what decides its phase.
         pack: gives values the structure of the fetches.
+        fed, inner: the tensors that are fed, and those that do the work in their place.
+        bound: compiled runs that only the fed values change, by the shapes of these.
     """
 
-    __slots__ = ("_fed", "_fitting", "pack", "rule", "schedule")
+    __slots__ = ("_fitting", "bound", "fed", "inner", "pack", "rule", "schedule")
 
     def __init__(
         self,
@@ -59,25 +66,36 @@ class KnownRun:
         self.schedule = schedule
         self.rule = rule
         self.pack = pack
-        self._fed = [(tensor, resolve_alias(tensor)) for tensor in fed]
-        self._fitting: dict[Tensor, tuple[np.dtype, tuple[int, ...]]] = {}
+        self.fed = tuple(fed)
+        self.inner = tuple(map(resolve_alias, self.fed))
+        self._fitting: list[tuple[Any, Any]] = [(None, None)] * len(self.fed)
+        self.bound: dict[Shapes, BoundRun] = {}
 
-    def feeds(self, feed_dict: Mapping[Any, Any] | None) -> dict[Tensor, np.ndarray]:
-        """The values of a feed_dict with these keys, by the tensors that do the work.
+    def arrays(self, values: Iterable[Any]) -> list[np.ndarray]:
+        """The values that are fed, one for each of the tensors, as arrays that fit.
 
         Raises:
             FeedError: a value does not fit its tensor.
         """
-        if not feed_dict:
-            return {}
-        fed, fitting = {}, self._fitting
-        for (tensor, inner), value in zip(self._fed, feed_dict.values(), strict=True):
-            array = value
-            if type(value) is not np.ndarray or fitting.get(inner) != (value.dtype, value.shape):
-                array = as_array(tensor, value)
-                fitting[inner] = array.dtype, array.shape
-            fed[inner] = array
-        return fed
+        arrays, fitting = [], self._fitting
+        for at, value in enumerate(values):
+            if type(value) is not np.ndarray or fitting[at] != (value.dtype, value.shape):
+                value = as_array(self.fed[at], value)
+                fitting[at] = value.dtype, value.shape
+            arrays.append(value)
+        return arrays
+
+    def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
+        """Arrays of all tensors that are fed, by the tensors that do the work."""
+        return dict(zip(self.inner, arrays, strict=True))
+
+    def keep(self, shapes: Shapes, run: BoundRun | None) -> None:
+        """Keep a run for the next feeds of these shapes, in the place of the oldest of many."""
+        if run is None:
+            return
+        if len(self.bound) >= MOST_BOUND:
+            del self.bound[next(iter(self.bound))]
+        self.bound[shapes] = run
 
 
 class ReadVariables:

@@ -12,38 +12,43 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import numpy as np
 
 from nodeflow.engine.backend import check_backend
+from nodeflow.engine.bound_run import bind
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.executor import Executor
-from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
+from nodeflow.engine.feeds import check_feeds, fed_tensor, feed_keys, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.initial_values import require_memory, variables_named
 from nodeflow.engine.input_streams import InputStreams
 from nodeflow.engine.interpreter import Values, call_reference
-from nodeflow.engine.known_run import KnownRun, ReadVariables, key_of
+from nodeflow.engine.known_run import KnownRun, key_of
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
-from nodeflow.engine.plan.passes import resolve, rewrite_schedule
+from nodeflow.engine.plan.passes import resolve
+from nodeflow.engine.prepared_runs import PreparedRuns
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import Backend, RunContext, Tier
 from nodeflow.engine.schedule.schedule import (
     Schedule,
-    Target,
-    build_schedule,
     resolve_alias,
 )
 from nodeflow.engine.session_state import SessionState
-from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
+from nodeflow.engine.stages import AnyExecutor, explain_run
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
-from nodeflow.engine.timeline import RunMetadata, RunOptions, check_recording, whole_run
+from nodeflow.engine.timeline import (
+    RunMetadata,
+    RunOptions,
+    check_callable_options,
+    check_recording,
+    whole_run,
+)
 from nodeflow.errors import (
     FeedError,
     FetchError,
@@ -54,7 +59,6 @@ from nodeflow.errors import (
 from nodeflow.graph.default_session import default_session, enter, is_entered, leave
 from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
-from nodeflow.graph.types import type_of_array
 from nodeflow.number_text import counted
 from nodeflow.ops.variables.stored import is_stored, stored_value
 from nodeflow.public import public_methods
@@ -135,9 +139,7 @@ class Session(SessionState):
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
         self._known: dict[Hashable, KnownRun] = {}
-        self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
-        self._reads: dict[int, ReadVariables] = {}
-        self._executors: dict[tuple, AnyExecutor] = {}
+        self._prepared = PreparedRuns(self._context, self._wanted)
         self.runs = 0
         self._inputs = InputStreams(self.graph)
 
@@ -190,34 +192,45 @@ class Session(SessionState):
                 return found
         self._note_devices()
         with self._context.lock:
-            executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
-            self._last = executor
-            if self._cancel.is_set():
-                self._cancel.clear()
-            values = executor.run(given, self._streams(phase), self._cancel)
-            self._context.tier = executor.tier
-            return pack(self._finish(executor, values, phase))
+            return self._answer(*self._question(fetches, feed_dict), training)
 
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
     ) -> Callable[..., Any]:
         """A function that runs the fetches, with its arguments as the feeds.
 
+        It is the fast way to ask the same again: fetches and feeds are looked up once, here.
+
         Args:
             fetches: as in `run`.
             feed_list: tensors or names, one for each argument of the function.
-            accept_options: of TensorFlow 1, without effect.
+            accept_options: whether the function takes ``options`` and ``run_metadata``, as `run`.
+
+        Returns:
+            A function of one value for each tensor of ``feed_list``, in that order; it returns and
+            raises what `run` does, and a FeedError for another number of values.
 
         Raises:
-            FetchError, FeedError, UnknownName: a fetch or feed is none.
+            FetchError, FeedError, UnknownName: a fetch or feed is none, or a tensor is fed twice.
         """
-        flatten_fetches(self.graph, fetches, lambda query: None)
-        keys = [fed_tensor(self.graph, key) for key in feed_list or ()]
+        self._note_devices()
+        queries: list[Any] = []
+        asked: list[KnownRun] = []
+        targets, pack = flatten_fetches(self.graph, fetches, queries.append)
+        keys = feed_keys(self.graph, feed_list)
 
-        def call(*values: Any) -> Any:
+        def call(*values: Any, **options: Any) -> Any:
             if len(values) != len(keys):
                 raise FeedError(f"{counted(len(keys), 'value')} expected, not {len(values)}")
-            return self.run(fetches, dict(zip(keys, values, strict=True)))
+            if options or queries:
+                check_callable_options(options, accept_options)
+                return self.run(fetches, dict(zip(keys, values, strict=True)), **options)
+            with self._context.lock:
+                self._context.check_open()
+                if not (asked and asked[0].schedule in self._prepared):
+                    fed = {resolve_alias(key) for key in keys}
+                    asked[:] = [KnownRun(*self._prepared.schedule(targets, fed), pack, keys)]
+                return self._answer(asked[0], asked[0].arrays(values))
 
         return call
 
@@ -316,19 +329,57 @@ class Session(SessionState):
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
         """What runs the fetches, its inputs, its phase, and how its results are packed; under the
         lock."""
+        known, arrays = self._question(fetches, feed_dict)
+        return *self._prepare_known(known, arrays, training), known.pack
+
+    def _question(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None
+    ) -> tuple[KnownRun, Sequence[np.ndarray]]:
+        """What is asked, found out at its first time, and the arrays that are fed."""
         self._context.check_open()
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
-        if known is None:
-            targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
-            fed = check_feeds(self.graph, feed_dict)
-            feeds = {resolve_alias(t): a for t, a in fed.items()}
-            known = KnownRun(*self._schedule(targets, feeds), pack, fed)
-            if key is not None:
-                self._known[key] = known
-        else:
-            feeds = known.feeds(feed_dict)
-        schedule, pack = known.schedule, known.pack
+        if known is not None:
+            return known, known.arrays(feed_dict.values()) if feed_dict else ()
+        targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
+        fed = check_feeds(self.graph, feed_dict)
+        known = KnownRun(*self._prepared.schedule(targets, {*map(resolve_alias, fed)}), pack, fed)
+        if key is not None:
+            self._known[key] = known
+        return known, [*fed.values()]
+
+    def _answer(
+        self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
+    ) -> Any:
+        """Run what is asked; in the places of the run before where only fed values change."""
+        shapes = tuple([array.shape for array in arrays])
+        bound = known.bound.get(shapes) if training is None else None
+        if self._cancel.is_set():
+            self._cancel.clear()
+        if bound is not None and bound.holds() and not self.graph.streams:
+            self._last = bound.executor
+            stream_of = self._streams(INFERENCE) if bound.draws else None
+            self.runs += not bound.draws
+            results = bound.run(arrays, stream_of, self._cancel)
+            self._context.tier = "compiled"
+            return known.pack(results)
+        executor, given, phase = self._prepare_known(known, arrays, training)
+        self._last = executor
+        stream_of = self._streams(phase)
+        values = executor.run(given, stream_of, self._cancel)
+        self._context.tier = executor.tier
+        results = self._finish(executor, values, phase)
+        if phase is INFERENCE and training is None:
+            run = bind(self._context, executor, known.schedule, known.inner, stream_of)
+            known.keep(shapes, run)
+        return known.pack(results)
+
+    def _prepare_known(
+        self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None
+    ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase]:
+        """What runs it, its inputs, and its phase; under the lock."""
+        schedule, feeds = known.schedule, known.feeds(arrays)
+        feed_dict = dict(zip(known.fed, arrays, strict=True))
         for node in schedule.initializers:
             self.initialize(node.attrs["variables"], feed_dict)
         phase = known.rule.phase(feeds, training)
@@ -336,32 +387,14 @@ class Session(SessionState):
             steps = (step.node for step in schedule.steps)
             self._inputs.begin_run(steps, lambda tensors: self.run(tensors, feed_dict))
         given = self._given(schedule, feeds, phase)
-        return self._executor(schedule, given, phase), given, phase, pack
-
-    def _schedule(
-        self, targets: tuple[Target, ...], fed: Collection[Tensor]
-    ) -> tuple[Schedule, PhaseRule]:
-        key = (targets, frozenset(fed))
-        found = self._schedules.get(key)
-        if found is None:
-            schedule = build_schedule(targets, fed)
-            found = self._schedules[key] = schedule, PhaseRule(schedule, fed)
-        return found
+        return self._prepared.executor(schedule, given, phase), given, phase
 
     def _given(
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
     ) -> dict[int, np.ndarray]:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
-        reads = self._reads.get(id(schedule))
-        if reads is None:
-            reads = self._reads[id(schedule)] = ReadVariables(schedule)
-        variables = self._context.variables
-        if self.backend == "jax":
-            reads.look_up(variables.like)
-        elif reads.version != variables.version:
-            reads.look_up(variables.read, variables.version)
-        given.update(reads.arrays)
+        given.update(self._prepared.reads(schedule).arrays)
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
@@ -375,26 +408,6 @@ class Session(SessionState):
         if array is None and (array := sample_of(tensor)) is None:
             raise missing_feed(tensor)
         return array
-
-    def _executor(
-        self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
-    ) -> AnyExecutor:
-        updating = bool(phase.training)
-        fed = [given[slot].shape for slot in schedule.feeds.values()]
-        key = (id(schedule), updating, self._reads[id(schedule)].shapes, *fed)
-        found = self._executors.get(key)
-        if found is None:
-            types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
-            rewritten = rewrite_schedule(schedule, types, self.without)
-            found = make_executor(
-                *rewritten,
-                self._wanted,
-                self._context,
-                updating=updating,
-                label=_label(schedule, given),
-            )
-            self._executors[key] = found
-        return found
 
     def _note_devices(self) -> None:
         """Say once that nodes with another device are computed on the CPU, too."""
@@ -452,7 +465,7 @@ class Session(SessionState):
             run = [as_target(self.graph, t) for t in targets]
             nodes = [t.node if isinstance(t, Tensor) else t for t in run]
             recorded = [as_target(self.graph, t) for t in scalars]
-            schedule, _ = self._schedule((*nodes, *recorded), {**bound, **fixed})
+            schedule, _ = self._prepared.schedule((*nodes, *recorded), {**bound, **fixed})
             for node in schedule.initializers:
                 raise FetchError("a training step cannot initialise variables", node=node.name)
             phase = PhaseRule(schedule, fixed).phase(fixed)
@@ -474,7 +487,7 @@ class Session(SessionState):
         """
         with self._context.exclusive():
             fed = {**stepper.columns, **stepper.fixed}
-            schedule, rule = self._schedule((*stepper.targets, *tensors), fed)
+            schedule, rule = self._prepared.schedule((*stepper.targets, *tensors), fed)
             phase = rule.phase(stepper.fixed)
             given = {
                 slot: self._feed(tensor, stepper.fixed, phase)
@@ -524,9 +537,9 @@ class Session(SessionState):
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
         """The value at a variable's ``initial`` port."""
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
-        schedule, _ = self._schedule((tensor,), feeds)
+        schedule, _ = self._prepared.schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
-        executor = self._executor(schedule, given)
+        executor = self._prepared.executor(schedule, given)
         given = {slot: np.asarray(array) for slot, array in given.items()}
         values = executor.interpreter.run(given, self._context.stream_of("initialize", 0))
         slot = schedule.fetches[0]
@@ -549,9 +562,7 @@ class Session(SessionState):
     def _forget(self) -> None:
         """All that was found out about runs; numbers of schedules that are gone may come again."""
         self._known.clear()
-        self._reads.clear()
-        self._executors.clear()
-        self._schedules.clear()
+        self._prepared.forget()
         self._last = None
 
     def as_default(self) -> AbstractContextManager[Self]:
@@ -567,14 +578,6 @@ class Session(SessionState):
         leave(self)
         self.graph.__exit__(*exc)
         self.close()
-
-
-def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
-    """What a run is called in a record of tiers: by what it computes, of which shapes."""
-    wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
-    shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())
-    updated = sorted(node.name for node in schedule.assigns)
-    return blake2b(repr((wanted, updated, shapes)).encode(), digest_size=8).hexdigest()
 
 
 class InteractiveSession(Session):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from nodeflow.errors import ArgumentProblem, RunError, a_type
@@ -68,6 +69,24 @@ def check_recording(options: object, run_metadata: object) -> None:
             raise ArgumentProblem(
                 f"{name} must be an nf.{kind.__name__}, not {a_type(value)}",
                 hint=f"Give {name}=nf.{kind.__name__}(), or leave it out.",
+            )
+
+
+def check_callable_options(names: Iterable[str], accepted: bool) -> None:
+    """Refuse what a callable of `Session.make_callable` is given by name, unless it takes that.
+
+    Raises:
+        ArgumentProblem: names the argument.
+    """
+    for name in names:
+        if name not in ("options", "run_metadata"):
+            raise ArgumentProblem(
+                f"a callable has no argument {name}", hint="Give the values that are fed in order."
+            )
+        if not accepted:
+            raise ArgumentProblem(
+                f"this callable takes no {name}",
+                hint="Make it with make_callable(..., accept_options=True).",
             )
 
 

@@ -134,7 +134,7 @@ def test_a_run_that_fails_keeps_no_memory_for_its_fetches():
     with Session(g, tier="compiled") as s:
         with pytest.raises(RunError, match="index"):
             s.run(["y", "picked"], given)
-        (executor,) = s._executors.values()
+        (executor,) = s._prepared.executors.values()
         compiled = executor.compile_now()
         assert compiled.results and not set(compiled.results) & compiled._arrays.keys()
         assert s.run(["y", "picked"], {**given, "index": np.array([7])})[1] == 0
@@ -272,7 +272,7 @@ def test_a_closed_session_reports_no_failure(broken_exp):
     with Session(g, tier="auto", on_compile_failure=failures.append) as s:
         for _ in range(2):
             s.run("grown", {"x": np.zeros(2, "float32")})
-        (executor,) = s._executors.values()
+        (executor,) = s._prepared.executors.values()
         compilation = executor._compilation
         job = compilation._job
         assert job is not None and compilation.state is State.COMPILING

@@ -52,7 +52,7 @@ def test_what_is_known_is_what_a_run_finds(
     real = [f if d is None else d for d, f in zip(shape, fed, strict=False)]
     with Session(graph, tier="reference") as session:
         found = session.run(vectors, {x: np.zeros(real, "float32")})
-        _, plan = session._executors.popitem()
+        _, plan = session._prepared.executors.popitem()
     for vector, values in zip(vectors, found, strict=True):
         known = vector.type.value
         if known is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -246,9 +246,9 @@ class CompiledPlan:
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
-        self.plan.reserve(self.arena)
         if self._generation == self.arena.generation:
-            return
+            return  # it never gets smaller
+        self.plan.reserve(self.arena)
         self._generation = self.arena.generation
         memory = self.arena.bytes
         for storage, allocation in self.plan.allocations.items():
@@ -297,15 +297,27 @@ class CompiledPlan:
 
     # ---- running ------------------------------------------------------------------------------
 
+    @property
+    def draws(self) -> bool:
+        """Whether a run asks for random streams, or may do so."""
+        tables = [table for table in self._tables if table is not None]
+        fallback = any(phase.fallback for phase in self.plan.phases)
+        return fallback or any(table.keys or table.firsts for table in tables)
+
     def run(
         self,
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
         profiler: ProgramTimer | None = None,
+        bound: Callable[[], Mapping[int, np.ndarray]] | None = None,
     ) -> dict[int, np.ndarray]:
         """As `Interpreter.run`, but for values of variables that kernels write where they belong;
-        what it returns, except ``results``, the next run overwrites."""
+        what it returns, except ``results``, the next run overwrites.
+
+        Args:
+            bound: says what an earlier run was given that is not given again.
+        """
         self._place_arena()
         self._running = True
         try:
@@ -323,7 +335,7 @@ class CompiledPlan:
                 if table is not None and profiler is not None:
                     self._profile(table, phase, given, stream_of, profiler)
                 elif table is not None:
-                    self._drive(table, given, stream_of, cancel)
+                    self._drive(table, given, stream_of, cancel, bound)
                 for group in phase.fallback:
                     with interruptible(cancel):
                         check_interrupt()
@@ -343,6 +355,7 @@ class CompiledPlan:
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None,
+        bound: Callable[[], Mapping[int, np.ndarray]] | None = None,
     ) -> None:
         if cancel is not None and cancel.is_set():
             raise Cancelled("the run was stopped")
@@ -354,7 +367,7 @@ class CompiledPlan:
         slow = slow and threading.current_thread() is threading.main_thread()
         outcome = self.team.run(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
-            self.explain_failure(outcome, given, stream_of)
+            self.explain_failure(outcome, {**bound(), **given} if bound else given, stream_of)
         if outcome.stopped:
             raise Cancelled("the run was stopped")
 

@@ -1,0 +1,98 @@
+"""What a session has prepared for its runs: schedules by what is fetched, executors by shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+
+import numpy as np
+
+from nodeflow.engine.known_run import ReadVariables
+from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule
+from nodeflow.engine.plan.passes import rewrite_schedule
+from nodeflow.engine.runtime.context import RunContext, Tier
+from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule
+from nodeflow.engine.stages import AnyExecutor, make_executor
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import type_of_array
+
+
+class PreparedRuns:
+    """Schedules, the variables that they read, and what executes them.
+
+    Attributes:
+        executors: by schedule, phase and shapes.
+    """
+
+    def __init__(self, context: RunContext, wanted: Tier) -> None:
+        self._context = context
+        self._wanted: Tier = wanted
+        self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
+        self._reads: dict[int, ReadVariables] = {}
+        self.executors: dict[tuple, AnyExecutor] = {}
+
+    def __contains__(self, schedule: Schedule) -> bool:
+        """Whether a schedule that ran is kept: no owner of the graph has changed it since."""
+        return id(schedule) in self._reads
+
+    def schedule(
+        self, targets: tuple[Target, ...], fed: Collection[Tensor]
+    ) -> tuple[Schedule, PhaseRule]:
+        """What runs, and what decides its phase."""
+        key = (targets, frozenset(fed))
+        found = self._schedules.get(key)
+        if found is None:
+            schedule = build_schedule(targets, fed)
+            found = self._schedules[key] = schedule, PhaseRule(schedule, fed)
+        return found
+
+    def reads(self, schedule: Schedule) -> ReadVariables:
+        """The variables that a schedule reads, with the values that they have now.
+
+        Raises:
+            NotInitialized: a variable has none.
+        """
+        reads = self._reads.get(id(schedule))
+        if reads is None:
+            reads = self._reads[id(schedule)] = ReadVariables(schedule)
+        variables = self._context.variables
+        if self._context.backend == "jax":
+            reads.look_up(variables.like)
+        elif reads.version != variables.version:
+            reads.look_up(variables.read, variables.version)
+        return reads
+
+    def executor(
+        self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
+    ) -> AnyExecutor:
+        """What runs a schedule with arrays of these shapes."""
+        updating = bool(phase.training)
+        fed = [given[slot].shape for slot in schedule.feeds.values()]
+        key = (id(schedule), updating, self._reads[id(schedule)].shapes, *fed)
+        found = self.executors.get(key)
+        if found is None:
+            types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
+            rewritten = rewrite_schedule(schedule, types, self._context.without)
+            found = make_executor(
+                *rewritten,
+                self._wanted,
+                self._context,
+                updating=updating,
+                label=_label(schedule, given),
+            )
+            self.executors[key] = found
+        return found
+
+    def forget(self) -> None:
+        """Drop all: numbers of schedules that are gone may come again."""
+        self._reads.clear()
+        self.executors.clear()
+        self._schedules.clear()
+
+
+def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
+    """What a run is called in a record of tiers: by what it computes, of which shapes."""
+    wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
+    shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())
+    updated = sorted(node.name for node in schedule.assigns)
+    return blake2b(repr((wanted, updated, shapes)).encode(), digest_size=8).hexdigest()

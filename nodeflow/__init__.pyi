@@ -3165,6 +3165,23 @@ def l2_regularization(
         strength: Weight of the term in the loss.
     """
 
+def largest_indices(
+    x: TensorLike,
+    k: int = 1,
+    largest: builtins.bool = True,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The indices of the k largest elements of each row of the last axis, as int64.
+
+    The largest first; or of the smallest. Of equal elements the first comes first; NaN is the
+    largest.
+
+    Args:
+        k: Number of elements.
+        largest: The largest, or else the smallest.
+    """
+
 def layer_normalization(
     x: TensorLike,
     scale: TensorLike | None = None,

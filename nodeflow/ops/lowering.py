@@ -230,6 +230,14 @@ class Order(Lowering):
 
 
 @dataclass(frozen=True)
+class Largest(Lowering):
+    """The indices (int64) of the few largest elements of each row of the last axis, as many as the
+    output has and the largest first; or of the smallest. In the order of `Order`."""
+
+    descending: bool = True
+
+
+@dataclass(frozen=True)
 class Distinct(Lowering):
     """The distinct elements of the first input, a vector, whose order the second is.
 

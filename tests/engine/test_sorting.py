@@ -63,6 +63,22 @@ def test_every_bit_of_a_number_counts(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize(("size", "k"), [(64, 64), (65, 64), (63, 1), (200, 7), (1000, 64)])
+def test_the_few_largest_are_the_first_of_all_in_order(dtype, largest, size, k) -> None:
+    """Also where each is larger than those before, and where nearly all are NaN."""
+    x = numbers((6, size), dtype)
+    x[1], x[2] = np.sort(x[1]), np.sort(x[2])[::-1]
+    if dtype.startswith("float"):
+        x[3, :-3], x[4] = np.nan, np.nan
+    order = compiled("argsort", x, descending=largest)[:, :k]
+    for threads in (1, 2, 3, 8):
+        found, places = compiled("top_k", x, k=k, largest=largest, threads=threads)
+        np.testing.assert_array_equal(places, order)
+        np.testing.assert_array_equal(found, np.take_along_axis(x, order, 1))
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("descending", [False, True])
 def test_sorting_by_digits_needs_only_our_own_front_end(dtype: str, descending: bool) -> None:
     source = sorting.digits_source(dtype, descending)

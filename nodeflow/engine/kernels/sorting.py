@@ -14,7 +14,7 @@ from nodeflow.engine.kernels.expressions import kernel_text, numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Order
+from nodeflow.ops.lowering import Largest, Order
 
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
@@ -39,6 +39,24 @@ class OrderKernel(CallKernel[Order]):
         return [KernelCall(text(x.dtype, lowering.descending), args, rows, work)]
 
 
+@handles(Largest)
+class LargestKernel(CallKernel[Largest]):
+    """The indices of the few first elements of each row in its order.
+
+    Most of a row is only compared, in vectors, with the last of those kept so far.
+    """
+
+    label = "largest"
+
+    def calls(self, lowering: Largest, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, out = types
+        *shape, n = sizes_of(x)
+        rows, k = prod(shape), sizes_of(out)[-1]
+        work = rows * (n * 0.3 + k * max(1.0, log2(max(n, 1))) * 4.0)
+        source = largest_source(x.dtype, lowering.descending)
+        return [KernelCall(source, (rows, n, k, Array(0), Array(1)), rows, work)]
+
+
 def _before(descending: bool, dtype: str, a: str, b: str) -> str:
     """Whether a stands before b, equals being left as they are."""
     sign = ">" if descending else "<"
@@ -46,6 +64,59 @@ def _before(descending: bool, dtype: str, a: str, b: str) -> str:
         return f"{a} {sign} {b}"
     first, second = (a, b) if descending else (b, a)
     return f"{a} {sign} {b} or ({first} != {first} and {second} == {second})"
+
+
+COMPARED = 64
+"""Elements that are compared together with the last of the largest."""
+
+
+@cache
+def largest_source(dtype: str, descending: bool) -> str:
+    """Args: rows, n, k (at most 64 and n), x, indices (rows, k)."""
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    earlier = _before(descending, dtype, "value", "kept[place - 1]")
+    # Of floats also true for NaN, and where NaN is the last of those kept.
+    maybe = (
+        f"{'not ' if dtype in FLOATS else ''}(part[j] %s last)"
+        % ({True: "<=", False: ">="} if dtype in FLOATS else {True: ">", False: "<"})[descending]
+    )
+    return kernel_text(
+        "local_array, slot, view1",
+        f"""    rows, n, k, source = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    kept = local_array(64, {name})
+    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
+        found = view1(slot(args, 4) + 8 * row * k, k, np.int64)
+        count = np.int64(0)
+        for begin in range(0, n, {COMPARED}):
+            part = view1(
+                source + {size} * (row * n + begin), min(np.int64({COMPARED}), n - begin), {name}
+            )
+            any_of = count < k
+            if count == k:
+                last = kept[k - 1]
+                hits = np.int32(0)
+                for j in range(part.size):
+                    hits = bit_or(hits, np.int32({maybe}))
+                any_of = hits != 0
+            if any_of:
+                for i in range(part.size):
+                    value = part[i]
+                    place = count
+                    if count == k:
+                        if not ({earlier.replace("place", "k")}):
+                            continue
+                        place = k - 1
+                    else:
+                        count += 1
+                    while place > 0 and ({earlier}):
+                        kept[place] = kept[place - 1]
+                        found[place] = found[place - 1]
+                        place -= 1
+                    kept[place] = value
+                    found[place] = begin + i
+""",
+        arithmetic="bit_or",
+    )
 
 
 @cache

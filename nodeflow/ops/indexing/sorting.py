@@ -175,6 +175,14 @@ def sort_samples(dtypes: Sequence[str], smooth: bool) -> Iterator[Sample]:
         yield Sample((special("float32"),), {"descending": descending})
 
 
+def order_of(x: np.ndarray, axis: int, *, descending: bool) -> np.ndarray:
+    """The indices that sort along an axis; stable in both directions."""
+    if not descending:
+        return np.argsort(x, axis, kind="stable")
+    order = np.argsort(np.flip(x, axis), axis, kind="stable")  # the last of equals first
+    return np.ascontiguousarray(x.shape[axis] - 1 - np.flip(order, axis))
+
+
 @register
 class ArgSort(Op):
     """The order of elements."""
@@ -200,11 +208,7 @@ class ArgSort(Op):
         )
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        x, axis = arrays[0], attrs["axis"]
-        if not attrs["descending"]:
-            return np.argsort(x, axis, kind="stable")
-        order = np.argsort(np.flip(x, axis), axis, kind="stable")  # the last of equals first
-        return np.ascontiguousarray(x.shape[axis] - 1 - np.flip(order, axis))
+        return order_of(arrays[0], attrs["axis"], descending=attrs["descending"])
 
     def samples(self) -> Iterator[Sample]:
         yield from sort_samples(NUMBERS, False)
@@ -234,57 +238,6 @@ class Sort(Composed):
 
     def samples(self) -> Iterator[Sample]:
         yield from sort_samples(NUMBERS, True)
-
-
-@register
-class TopK(Composed):
-    """The largest elements and where they are."""
-
-    id = "top_k"
-    category = "Reduction"
-    keywords = ("largest", "best", "maximum", "beam", "ranking")
-    doc = (
-        "The k largest elements along an axis, largest first, and their indices (int64).\n\nOr the "
-        "smallest, smallest first. Of "
-        "equal elements the first comes first; NaN counts as the largest. The axis must have at "
-        "least k elements. Gradient: to the places where the elements came from."
-    )
-    inputs = (Port("x", dtypes=NUMBERS),)
-    outputs = (Port("values", "The largest elements."), Port("indices", "Where they are."))
-    attrs = (
-        Attr("k", "int", 1, "Number of elements.", minimum=0),
-        Attr("axis", "int", -1, "Axis to search along."),
-        Attr("largest", "bool", True, "The largest, or else the smallest."),
-    )
-
-    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
-        x, k = types[0], attrs["k"]
-        axis = normalize_axis(attrs["axis"], x.rank)
-        size = x.shape[axis]
-        if size is not None and size < k:
-            raise ShapeError(
-                f"an axis of size {size} does not have {k} elements", port="x", hint="Lower k."
-            )
-        out = x.with_shape(with_size(x.shape, axis, k))
-        return out, out.with_dtype("int64")
-
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Sequence[Tensor]:
-        x = inputs[0]
-        axis = normalize_axis(attrs["axis"], len(x.shape))
-        order = F.argsort(x, axis=axis, descending=attrs["largest"])
-        begin, size = [0] * len(x.shape), [-1] * len(x.shape)
-        size[axis] = attrs["k"]
-        first = F.slice(order, begin=begin, size=size, name="indices")
-        return F.take_along_axis(x, first, axis=axis, name="values"), first
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in NUMBERS:
-            yield Sample((values((2, 3), dtype),), {"k": 2}, smooth=dtype == "float64")
-        yield Sample((values((4, 3)),), {"k": 3, "axis": 0}, smooth=True)
-        yield Sample((values((4, 3)),), {"k": 2, "largest": False}, smooth=True)
-        yield Sample((values((0, 3)),))
-        yield Sample((values((1, 1)),), smooth=True)
-        yield Sample((np.array([1.0, np.nan, 1.0, np.inf]),), {"k": 4})
 
 
 # ---- groups -----------------------------------------------------------------------------------

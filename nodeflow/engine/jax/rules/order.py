@@ -9,16 +9,27 @@ import jax.numpy as jnp
 
 from nodeflow.engine.jax.registry import Lowered, computes, lowers
 from nodeflow.engine.jax.rules.indices import shape_of
-from nodeflow.ops.lowering import Distinct, Order, PairsInOrder
+from nodeflow.ops.lowering import Distinct, Largest, Order, PairsInOrder
 
 
 @lowers(Order)
 def order(node: Lowered, x: Any) -> Any:
     """The indices that sort each row of the last axis."""
     assert isinstance(node.lowering, Order)
+    return _order(x, descending=node.lowering.descending)
+
+
+@lowers(Largest)
+def largest(node: Lowered, x: Any) -> Any:
+    """The first of the indices that sort each row of the last axis."""
+    assert isinstance(node.lowering, Largest)
+    return _order(x, descending=node.lowering.descending)[..., : shape_of(node)[-1]]
+
+
+def _order(x: Any, *, descending: bool) -> Any:
     if not x.size:
         found = jnp.zeros(x.shape, jnp.int64)
-    elif node.lowering.descending:  # the last of equals first, from the end
+    elif descending:  # the last of equals first, from the end
         found = jnp.argsort(jnp.flip(x, -1), axis=-1, stable=True)
         found = x.shape[-1] - 1 - jnp.flip(found, -1)
     else:

@@ -12,6 +12,7 @@ from nodeflow.ops.lowering import (
     ChangeRows,
     Distinct,
     FirstOccurrences,
+    Largest,
     NumberRows,
     Order,
     OtherProducts,
@@ -47,7 +48,7 @@ def running(call: Call) -> State:
     return rows or call.without_rows()
 
 
-@follows(Order, OtherProducts)
+@follows(Order, Largest, OtherProducts)
 def last_axis(call: Call) -> State:
     last = call.types[0].rank - 1
     found = call.aligned(range(len(call.types)), call.types[0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 
 CHANGES = {
@@ -111,6 +112,77 @@ def test_who_reads_the_old_value_reads_it_before():
     np.testing.assert_allclose(found, changed("update", table, rows, values), rtol=1e-5)
     np.testing.assert_allclose(before, table.sum(), rtol=1e-4)
     np.testing.assert_array_equal(same, found)
+
+
+def both_tiers(g: nf.Graph, fetched, variables) -> None:
+    """What is fetched, and the variables afterwards, are the same in both tiers."""
+    found = {}
+    for tier in ("reference", "compiled"):
+        with nf.Session(g, tier=tier, threads=2) as session:
+            session.initialize()
+            values = session.run(fetched)
+            found[tier] = [*values, *(session.run(v) for v in variables)]
+    for expected, value in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_a_variable_that_gets_the_changed_rows_of_another_tensor():
+    table, rows, values = data((50, 4), 12, "float32")
+    with nf.Graph() as g:
+        v = nf.variable(table)
+        places = nf.expand_dims(nf.constant(rows), axis=-1)
+        change = nf.assign(v, nf.tensor_scatter(v * 2, places, nf.constant(values), mode="add"))
+    both_tiers(g, [change], [v])
+
+
+def test_the_new_value_is_read_by_what_follows():
+    table, rows, values = data((50, 4), 12, "float32")
+    with nf.Graph() as g:
+        v = nf.variable(table)
+        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        total = nf.reduce_sum(change, axis=0) * 2
+    both_tiers(g, [total, change], [v])
+
+
+@pytest.mark.parametrize("without", [(), ("touched",)])
+def test_the_old_value_is_fetched_beside_the_new(without):
+    table, rows, values = data((50, 4), 12, "float32")
+    with nf.Graph() as g:
+        v = nf.variable(table)
+        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+    with Session(g, tier="compiled", threads=2, without=without) as session:
+        session.initialize()
+        before, after = session.run([v, change])
+        np.testing.assert_array_equal(before, table)
+        np.testing.assert_array_equal(after, changed("add", table, rows, values))
+        np.testing.assert_array_equal(session.run(v), after)
+
+
+def test_two_variables_that_change_each_others_rows():
+    table, rows, _ = data((30, 4), 30, "float32")
+    with nf.Graph() as g:
+        u, v = nf.variable(table, name="u"), nf.variable(table * 2, name="v")
+        places = nf.constant(rows)
+        fetched = [nf.scatter_update(u, places, v), nf.scatter_add(v, places, u)]
+    both_tiers(g, fetched, [u, v])
+
+
+def test_a_later_failure_changes_nothing():
+    """Of an op that runs by reference as well as of a kernel."""
+    table, rows, values = data((30, 4), 8, "float32")
+    with nf.Graph() as g:
+        v, bad = nf.variable(table), nf.placeholder("int32", [])
+        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        checked = nf.Assert(nf.less(bad, 1), [bad])
+        found = nf.gather(nf.constant(values), bad)
+    with nf.Session(g, tier="compiled", threads=2) as session:
+        session.initialize()
+        for other, number in ((checked, 3), (found, 9)):
+            with pytest.raises(RunError):
+                session.run([change, other], {bad: np.int32(number)})
+            np.testing.assert_array_equal(session.run(v), table)
+        session.run([change, checked, found], {bad: np.int32(0)})
+        np.testing.assert_array_equal(session.run(v), changed("add", table, rows, values))
 
 
 def test_a_fetched_value_is_not_the_variables_memory():

@@ -82,24 +82,47 @@ def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
     return _Decider(actions, groups).decide()
 
 
-def plan_row_updates(actions: Actions) -> Updates | None:
+def tables_of_rows(actions: Actions) -> dict[Node, int]:
+    """The variables of which a run changes some rows, and the storages of their new values."""
+    schedule = actions.schedule
+    taken = Counter(actions.storage[s] for s in schedule.writes.values())
+    made = {
+        actions.storage[each.outputs[0]]
+        for each in actions.items
+        if isinstance(each.lowering, PutRows | ChangeRows)
+    }
+    news = {v: actions.storage[slot] for v, slot in schedule.writes.items()}
+    return {
+        v: new
+        for v, new in news.items()
+        if new in made and v in schedule.reads and _is_alone(new, schedule.reads[v], taken)
+    }
+
+
+def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
     """Of a single run: which tables are updated in place, because only some rows change.
 
     Others get their new values in memory of their own, so that a run that fails changes nothing;
-    the rows are put there when nothing can fail any more.
+    the rows are put there when nothing can fail any more: the groups that do it become the last.
     """
-    schedule, updates = actions.schedule, Updates()
-    taken = Counter(actions.storage[s] for s in schedule.writes.values())
-    rows = {
-        actions.storage[a.outputs[0]]
-        for a in actions.items
-        if isinstance(a.lowering, PutRows | ChangeRows)
-    }
-    for variable, slot in schedule.writes.items():
-        storage, home = actions.storage[slot], schedule.reads.get(variable)
-        if storage in rows and home is not None and _is_alone(storage, home, taken):
+    updates, last = Updates(), list[Group]()
+    makers = {storage: group for group in groups for storage in group.outputs}
+    kept = {storage for group in groups for storage in group.inputs}
+    fetched = {actions.storage[slot] for slot in actions.fetches if slot is not None}
+    for variable, new in tables_of_rows(actions).items():
+        group, home = makers.get(new), actions.schedule.reads[variable]
+        if (
+            group is not None
+            and new not in kept
+            and home not in fetched
+            and kernel_of(group).may_overwrite(actions, group, home)
+            and not any(home in other.inputs for other in last)
+            and group.inputs.keys().isdisjoint(updates.home.values())
+        ):
             updates.home[variable] = home
-            updates.inplace[storage] = home
+            updates.inplace[new] = home
+            last.append(group)
+    groups.sort(key=lambda each: each in last)
     return updates if updates.home else None
 
 

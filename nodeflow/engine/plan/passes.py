@@ -30,7 +30,7 @@ from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
-from nodeflow.engine.plan.inplace import flush_updates, plan_row_updates
+from nodeflow.engine.plan.inplace import flush_updates, tables_of_rows
 from nodeflow.engine.plan.lower import copy_fetched_variables
 from nodeflow.engine.plan.sinking import sink_into_loops
 from nodeflow.engine.plan.transpositions import undo_transpositions
@@ -387,9 +387,8 @@ def touched(draft: Draft) -> None:
     if draft.is_step or draft.updating:
         for what in touched_rows.update_touched_rows(draft.actions):
             draft.note("touched", what)
-        updates = None if draft.is_step else plan_row_updates(draft.actions)
-        if updates is not None:
-            copy_fetched_variables(draft.actions, updates.home)
+        if not draft.is_step:
+            copy_fetched_variables(draft.actions, tables_of_rows(draft.actions))
 
 
 # ---- rewrites of groups -------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def plan_variables(draft: Draft) -> None:
     """Decide how variables are updated in place: by a run, those of which it changes some rows; by
     a training step, all. That needs a kernel for everything."""
     if not draft.is_step:
-        draft.updates = plan_row_updates(draft.actions)
+        draft.updates = plan_row_updates(draft.actions, draft.groups)
         return
     if any(each.is_fallback for each in draft.groups):
         draft.is_impossible = True

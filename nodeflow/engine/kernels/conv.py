@@ -45,6 +45,11 @@ from nodeflow.ops.lowering import Convolve, Lowering
 MULTIPLY_ADD_NS = 0.015
 """Of one float32 product, in a tile, on one core."""
 
+COMPUTED_AGAIN = 1.1
+"""Pictures computed for each, from which on tiles are made smaller: they need another kernel."""
+FEWEST_POSITIONS = 4
+"""Of a tile: with two vectors each, enough additions that do not wait for each other."""
+
 
 @dataclass(frozen=True)
 class PackFilters(Lowering):
@@ -217,6 +222,7 @@ def gather(
         tiles = single_picture_tiles(columns, step, shift, most)
         steps = (1, n, shift * total * size, step * made * size)
     else:
+        tile = replace(tile, positions=_pictures_of_a_tile(n, tile.positions))
         tiles = [
             Tile(x, 0, tile.positions, tuple((s, k, 0) for s, k in taps))
             for x, taps in enumerate(columns)
@@ -233,6 +239,21 @@ def gather(
         table.entry_count, spans, steps, not single or backward or depthwise,
     )  # fmt: skip
     return PackFilters(groups, backward, tile, depthwise), products, table
+
+
+def _pictures_of_a_tile(n: int, most: int) -> int:
+    """How many pictures a tile has.
+
+    The last tile begins earlier where there are too few for it, and computes some again. Where that
+    would be many of all, tiles are of fewer pictures.
+    """
+
+    def computed(positions: int) -> int:
+        return -(-n // positions) * positions
+
+    if computed(most) <= n * COMPUTED_AGAIN:
+        return most
+    return min(range(most, FEWEST_POSITIONS - 1, -1), key=computed)
 
 
 def is_depthwise(groups: int, filter_: TensorType) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.ir.actions import Action
 from nodeflow.engine.ir.plan import LoopPlan
 from nodeflow.engine.kernels.matmul_packed import Pack, PackedProduct
@@ -155,3 +156,11 @@ def test_a_weight_that_changes_between_runs_is_packed_again() -> None:
         assert_close(s.run(made), expected, 20)
         s.run(twice)
         assert_close(s.run(made), 2 * expected, 20)
+
+
+def test_its_kernels_compile_without_numbas_front_end() -> None:
+    for dtype, m, n in (("float32", 33, 75), ("float64", 1, 64), ("float32", 2, 5)):
+        _, made, _ = slices(17, m, 20, n, dtype, y=n == 75)
+        schedule = build_schedule([made], [])
+        for source in make_plan(schedule, schedule.specialise({})).sources():
+            translate_source(source, _entry(source, "<test>"))

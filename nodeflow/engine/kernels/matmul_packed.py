@@ -135,8 +135,10 @@ def _pack_source(size: int, width: int) -> str:
                 for i in range({width}):
                     y[i] = x[i]
             else:
-                for i in range({width}):
-                    y[i] = x[i] if i < wide else 0"""
+                for i in range(wide):
+                    y[i] = x[i]
+                for i in range(wide, {width}):
+                    y[i] = 0"""
     return _PACK.format(size=size, width=width, body=body)
 
 

@@ -248,6 +248,7 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
     text = f"""{_head(dtype)}    table, out = slot(args, {after}), slot(args, {after + 1})
     normalizer = slot(args, {after + 2})
     scores, best, total = local_memory(TILE), local_memory(ROW), local_memory(ROW)
+    past = local_memory(ROW)
     tiles = (m + QUERIES - 1) // QUERIES
     units = batch * tiles
     for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
@@ -260,6 +261,7 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         for i in range(done.size):
             done[i] = T(0)
         largest, sums = view1(best, rows, T), view1(total, rows, T)
+        earlier = view1(past, rows, T)
         for r in range(rows):
             largest[r] = T(-np.inf)
             sums[r] = T(0)
@@ -275,13 +277,16 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
                 x = view1(at, columns, T)
 {_masked(" " * 16, mask, causal, 13)}                own = max_lanes(at, columns, T)
                 before = largest[r]
-                larger = own if (own > before) | (own != own) else before
-                largest[r] = larger
-                shift = larger if larger != T(-np.inf) else T(0)
+                largest[r] = own if (own > before) | (own != own) else before
+                earlier[r] = before
+            for r in range(rows):  # apart, since each maximum is waited for
+                at = scores + SIZE * (r * columns)
+                x = view1(at, columns, T)
+                shift = largest[r] if largest[r] != T(-np.inf) else T(0)
                 for i in range(interleaved(x.size)):
                     x[i] = T(exp(T(x[i] - shift)))
                 if left > 0:
-                    kept = T(exp(T(before - shift)))
+                    kept = T(exp(T(earlier[r] - shift)))
                     sums[r] = T(sums[r] * kept)
                     z = view1(result + SIZE * (r * e), e, T)
                     for i in range(z.size):

@@ -164,27 +164,23 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
             f"        whole[i] = {typed_literal(value, dtype)}",
             "    first, end = rows // parts * first, rows // parts * end",
         ]
-    last = rank - 1
+    last, along = rank - 1, rank - 2
+    if rank == 1:  # one row
+        lines += ["    for row in range(first, end):", "        at, to = 0, 0"]
+        return "\n".join([*lines, *_row(last, size, name, unit, " " * 8), ""])
     lines += [
-        "    for row in range(first, end):",
+        "    row = first",
+        "    while row < end:",
         "        rest, at, to = row, 0, 0",
+        *_offsets(outer),
+        f"        count = min(end - row, d{along} - row % d{along})",
+        "        for _ in range(count):",  # without looking for their place: rows may be short
+        *_row(last, size, name, unit, " " * 12),
+        f"            at += s{along}",
+        f"            to += t{along}",
+        "        row += count",
+        "",
     ]
-    lines += _offsets(outer)
-    if unit:
-        lines += [
-            f"        x = view1(source + {size} * at, d{last}, {name})",
-            f"        y = view1(target + {size} * to, d{last}, {name})",
-            "        for i in range(y.size):",
-            "            y[i] = x[i]",
-            "",
-        ]
-    else:
-        lines += [
-            f"        for i in range(d{last}):",
-            f"            x = load(source + {size} * (at + i * s{last}), {name})",
-            f"            store(target + {size} * (to + i * t{last}), x)",
-            "",
-        ]
     return "\n".join(lines)
 
 
@@ -195,6 +191,24 @@ def _axes(rank: int) -> list[str]:
         slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
         lines.append(f"    d{a}, s{a}, t{a} = {slots}")
     return lines
+
+
+def _row(last: int, size: int, name: str, unit: bool, indent: str) -> list[str]:
+    """Copy one row, whose elements lie side by side (``unit``) or not."""
+    if unit:
+        lines = [
+            f"x = view1(source + {size} * at, d{last}, {name})",
+            f"y = view1(target + {size} * to, d{last}, {name})",
+            "for i in range(y.size):",
+            "    y[i] = x[i]",
+        ]
+    else:
+        lines = [
+            f"for i in range(d{last}):",
+            f"    x = load(source + {size} * (at + i * s{last}), {name})",
+            f"    store(target + {size} * (to + i * t{last}), x)",
+        ]
+    return [indent + line for line in lines]
 
 
 def _offsets(axes: Sequence[int]) -> list[str]:

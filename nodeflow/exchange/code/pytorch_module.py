@@ -108,13 +108,13 @@ def _init(program: Program) -> Iterator[str]:
 
 
 def _layer(node: Node) -> str:
-    bias = "" if node.attrs["use_bias"] else ", bias=False"
+    more = ("" if node.attrs["use_bias"] else ", bias=False") + dtype(node.outputs[0].dtype)
     size = node.inputs[0].shape[-1]
     if node.op.id == "layers/dense":
-        return f"nn.Linear({size}, {node.attrs['units']}{bias})"
+        return f"nn.Linear({size}, {node.attrs['units']}{more})"
     kernel, strides = tuple(node.attrs["kernel_size"]), tuple(node.attrs["strides"])
     padding = '"same"' if node.attrs["padding"] == "same" else "0"
-    return f"nn.Conv2d({size}, {node.attrs['filters']}, {kernel}, {strides}, {padding}{bias})"
+    return f"nn.Conv2d({size}, {node.attrs['filters']}, {kernel}, {strides}, {padding}{more})"
 
 
 def _measure(program: Program) -> Iterator[str]:

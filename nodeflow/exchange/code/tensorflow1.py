@@ -126,6 +126,8 @@ def _one_hot(call: Call) -> str | None:
 def _dropout(call: Call) -> str | None:
     plain = len(call.args) == 1 and call.attrs["noise_shape"] is None
     rate = f"tf.where(training, {call.attrs['rate']}, 0.0)"
+    if call.dtype != "float32":
+        rate = f"tf.cast({rate}, tf.{call.dtype})"
     return f"tf.nn.dropout({call.args[0]}, rate={rate})" if plain else None
 
 

@@ -25,6 +25,7 @@ from nodeflow.graph.graph import Graph
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.resources import example, examples
+from tests.exchange.code.float64 import compute_in_float64
 
 TRAINED = [path.stem for path in examples() if "optimizer" in path.read_text("utf-8")]
 ROWS = 8
@@ -238,3 +239,16 @@ def test_pytorch_code_of_images_with_channels_first_is_its_own(tmp_path: Path):
     assert "F.conv2d(x, self.a_kernel, None, (2, 1), (1, 1), (1, 1), 1)" in text
     assert "F.conv2d(F.pad(" in text and ".unsqueeze(1).unsqueeze(2)" in text
     assert "F.max_pool2d(" in text and "permute" not in text
+
+
+@pytest.mark.parametrize(
+    ("target", "written"),
+    [("pytorch", "dtype=torch.float64"), ("tensorflow1", "tf.float64")],
+)
+def test_layers_and_rates_of_float64_are_written_as_such(target: str, written: str):
+    """Else PyTorch's layers hold float32, and TensorFlow refuses the rate of a dropout."""
+    document = flow.load(example("mnist_cnn_layers"))
+    compute_in_float64(document)
+    code = code_of(Task(document, file=example("mnist_cnn_layers")), "net", target).text
+    found = [line for line in code.splitlines() if "nn.Linear(" in line or "tf.nn.dropout(" in line]
+    assert found and all(written in line for line in found)

@@ -48,8 +48,8 @@ class BoundRun:
         self._context, self._compiled, self._schedule = context, compiled, schedule
         self._stream_of = stream_of
         self._version = context.variables.version
-        # A fed tensor has no slot where nothing that is fetched depends on it.
-        self._slots = [schedule.feeds.get(tensor) for tensor in fed]
+        feeds = schedule.feeds
+        self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
         self._samples = [(t, t.node.attrs.get("sample")) for t in schedule.feeds if t not in fed]
 
     def holds(self) -> bool:
@@ -74,8 +74,7 @@ class BoundRun:
             RunError: an op failed; names the node.
             Cancelled: the run was stopped.
         """
-        given = dict(zip(self._slots, arrays, strict=True))
-        given.pop(None, None)
+        given = {slot: arrays[at] for at, slot in self._slots}
         stream_of = stream_of or self._stream_of
         compiled = self._compiled
         return compiled.take(compiled.run(given, stream_of, cancel, bound=self._bound))  # type: ignore[arg-type]

@@ -125,7 +125,9 @@ def bits(g: nf.Graph, wanted: nf.Tensor, threads: Sequence[int] = (1,)) -> list[
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize(("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70), (7, 2500)])
+@pytest.mark.parametrize(
+    ("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70), (7, 2500), (300, 21)]
+)
 def test_a_few_rows_are_added_up_in_order(copying, k, n, transposed, dtype) -> None:
     for m in (1, 2, 3, matmul_few.ROWS):
         g, product = few(m, k, n, dtype, transposed)
@@ -161,6 +163,10 @@ def test_what_is_a_few_rows(copying, monkeypatch) -> None:
     assert matmul_few.is_few(most, 100, "float32", False)
     assert not matmul_few.is_few(most + 1, 100, "float32", False)
     assert not matmul_few.is_few(1, 100, "float32", True), "stored transposed"
+    wide = matmul_few.columns_of("float32")
+    assert matmul_few.is_few(2, wide, "float32", False)
+    assert not matmul_few.is_few(2, wide - 1, "float32", False), "narrow"
+    assert matmul_few.is_few(1, wide - 1, "float32", False), "of one row a vector is enough"
     assert not matmul_few.is_few(1, 3, "float32", False), "narrow"
     assert not matmul_few.is_few(1, 100, "int32", False)
     monkeypatch.setattr(blas, "small_products", lambda: True)

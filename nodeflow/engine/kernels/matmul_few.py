@@ -29,10 +29,11 @@ def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
     """Whether an (m, n) product is one of these.
 
     Not where the second operand is narrow or stored transposed, or where BLAS itself does not copy.
+    Of one row, as of a layer that tells ten classes apart, a vector is wide enough.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_y:
         return False
-    if not 0 < m <= ROWS or n < columns_of(dtype):
+    if not 0 < m <= ROWS or n < columns_of(dtype) // (VECTORS if m == 1 else 1):
         return False
     return dtype != "float32" or not blas.small_products()
 

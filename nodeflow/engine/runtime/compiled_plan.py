@@ -39,7 +39,7 @@ from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.interrupt import check_interrupt, interruptible
-from nodeflow.graph.types import numpy_dtype
+from nodeflow.graph.types import Shape, numpy_dtype
 
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
@@ -180,6 +180,8 @@ class CompiledPlan:
         self._generation = -1
         self._bound: dict[int, int] = {}
         self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
+        self._phases = [*zip(self._tables, plan.phases, strict=True)]
+        self._inplace = [*plan.inplace.items()]
         self._arrays: dict[int, np.ndarray] = {}
         self._own = frozenset(plan.schedule.reads.values())
         for storage, value in self.actions.constants.items():
@@ -199,7 +201,12 @@ class CompiledPlan:
         ends = (*schedule.fetches, *copied)
         pairs = zip(schedule.fetches, plan.actions.fetches, strict=True)
         answers = {s: copy for s, copy in pairs if s is not None and copy is not None}
-        self._ends = [(s, answers.get(s, s)) for s in dict.fromkeys(ends) if s is not None]
+        self._ends = [
+            (slot, self.actions.storage[answer], self.actions.types[answer].shape)
+            for slot in dict.fromkeys(ends)
+            if slot is not None and (answer := answers.get(slot, slot)) is not None
+        ]
+        """Slots that are fetched or stored: where their values are, and of which shape."""
         owned = set(self.results)
         self._takes: list[tuple[int | None, bool]] = []
         """Slots that are fetched, and whether the caller gets their arrays themselves."""
@@ -276,9 +283,7 @@ class CompiledPlan:
 
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""
-        array = self._arrays[self.actions.storage[slot]]
-        shape = self.actions.types[slot].shape
-        return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
+        return _shaped(self._arrays[self.actions.storage[slot]], self.actions.types[slot].shape)
 
     def _stays(self, storage: int) -> bool:
         """Whether a fed value or a result has memory that stays, from and to which it is copied."""
@@ -329,9 +334,9 @@ class CompiledPlan:
                     arrays[slot][...] = array
                 elif slot not in own or arrays.get(slot) is not array:
                     self._set(slot, plain(array))
-            for storage, home in self.plan.inplace.items():
+            for storage, home in self._inplace:
                 self._set(storage, self._arrays[home])
-            for table, phase in zip(self._tables, self.plan.phases, strict=True):
+            for table, phase in self._phases:
                 if table is not None and profiler is not None:
                     self._profile(table, phase, given, stream_of, profiler)
                 elif table is not None:
@@ -343,7 +348,7 @@ class CompiledPlan:
                             profiler.reference(group, partial(self._run_python, group, stream_of))
                         else:
                             self._run_python(group, stream_of)
-            return {slot: self.array(answer) for slot, answer in self._ends}
+            return {slot: _shaped(arrays[at], shape) for slot, at, shape in self._ends}
         finally:
             self._running = False
             for storage in self.results:
@@ -420,3 +425,7 @@ class CompiledPlan:
             f"a compiled kernel failed ({outcome.failure}), and the reference does not",
             hint=REFERENCE_HINT,
         )
+
+
+def _shaped(array: np.ndarray, shape: Shape | None) -> np.ndarray:
+    return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]

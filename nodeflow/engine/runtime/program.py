@@ -58,6 +58,9 @@ class Outcome(NamedTuple):
     failure: Failure | None = None
 
 
+_ONE_STEP = Outcome(1)
+
+
 @dataclass
 class _Level:
     launches: list[int] = field(default_factory=list)
@@ -238,6 +241,8 @@ class Program:
         """Read what a run did, and forget its stop and its failure."""
         words = self._words
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
+        if done == 1 and not stopped and not failed:
+            return _ONE_STEP
         if stopped:
             words[abi.STOP] = 0
         return Outcome(done, stopped, self._take_failure() if failed else None)

@@ -230,6 +230,13 @@ class Order(Lowering):
 
 
 @dataclass(frozen=True)
+class SortValues(Lowering):
+    """The elements of each row of the last axis in order, -0 before 0 and NaN as the largest."""
+
+    descending: bool = False
+
+
+@dataclass(frozen=True)
 class Largest(Lowering):
     """The indices (int64) of the few largest elements of each row of the last axis, as many as the
     output has and the largest first; or of the smallest. In the order of `Order`."""

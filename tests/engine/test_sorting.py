@@ -7,9 +7,10 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.compiler import compile_kernel
-from nodeflow.engine.kernels import sorting
+from nodeflow.engine.kernels import sorted_values, sorting
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import HALVES, NUMBERS
 from nodeflow.ops.linalg.einsum_plan import plan
 
@@ -60,6 +61,51 @@ def test_every_bit_of_a_number_counts(dtype: str) -> None:
     last = x.shape[1] - 1
     expected = last - np.argsort(wide[:, ::-1], 1, kind="stable")[:, ::-1]
     np.testing.assert_array_equal(compiled("argsort", x, descending=True), expected)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("by_numpy", [True, False])
+def test_values_in_order_have_the_same_bits_in_both_tiers(
+    dtype, descending, by_numpy, monkeypatch
+) -> None:
+    """-0 before 0, NaN of both signs last, whoever sorts and on however many threads."""
+    if not by_numpy:
+        monkeypatch.setattr(sorted_values, "sort_address", lambda dtype: 0)
+    elif dtype not in HALVES:
+        assert sorted_values.sort_address(sorted_values.integer_of(dtype))
+    op = REGISTRY.lookup("sort")
+    for shape, axis in (((5, 1000), 1), ((3, 1), 1), ((400, 3), 0), ((2, 17, 3), 1)):
+        x = numbers(shape, dtype)
+        if dtype.startswith("float"):
+            np.copyto(x, -x, where=RNG.random(shape) < 0.5)
+        wide = x.astype("float32") if dtype in HALVES else x
+        attrs = {"axis": axis, "descending": descending}
+        expected = op.reference(wide, **attrs).astype(x.dtype)
+        ordered = np.sort(wide, axis)
+        np.testing.assert_array_equal(expected, np.flip(ordered, axis) if descending else ordered)
+        for threads in (1, 2, 3, 8):
+            found = compiled("sort", x, threads=threads, **attrs)
+            assert found.dtype == x.dtype and found.tobytes() == expected.tobytes()
+
+
+def test_zeros_are_in_the_order_of_their_signs() -> None:
+    x = np.array([[0.0, -0.0, 1.0, -0.0, 0.0, -1.0, np.copysign(np.nan, -1), -np.inf]], "float32")
+    expected = np.array([-np.inf, -1, -0.0, -0.0, 0.0, 0.0, 1, np.nan], "float32")
+    for found, wanted in (
+        (compiled("sort", x)[0], expected),
+        (compiled("sort", x, descending=True)[0], expected[::-1]),
+    ):
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
+
+
+@pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
+@pytest.mark.parametrize("by_numpy", [True, False])
+def test_sorting_values_needs_only_our_own_front_end(dtype: str, by_numpy: bool) -> None:
+    source = sorted_values.values_source(dtype, True, by_numpy)
+    compile_kernel.prepare_compiler()
+    compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)

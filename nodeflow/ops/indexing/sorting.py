@@ -27,7 +27,6 @@ from nodeflow.graph.types import (
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
-from nodeflow.ops.composed import Composed
 from nodeflow.ops.gradient_helpers import Internal
 from nodeflow.ops.indexing.slicing import INDICES, check_indices
 from nodeflow.ops.inputs import literal_at
@@ -214,17 +213,25 @@ class ArgSort(Op):
         yield from sort_samples(NUMBERS, False)
 
 
+def order_keys(x: np.ndarray) -> np.ndarray:
+    """Integers in the order of floats, which are the floats' bits again if this is done twice."""
+    bits = x.view(f"int{8 * x.dtype.itemsize}")
+    highest = np.iinfo(bits.dtype).max
+    return bits ^ ((bits >> (8 * x.dtype.itemsize - 1)) & highest)
+
+
 @register
-class Sort(Composed):
+class Sort(Op):
     """Elements in order."""
 
     id = "sort"
     category = "Reduction"
     keywords = ("order", "ascending", "descending", "quantile", "median")
     doc = (
-        "The elements in order along an axis, the smallest first.\n\nNaN counts as the largest. "
-        "Gradient: to the places where the elements came from."
+        "The elements in order along an axis, the smallest first.\n\nNaN counts as the largest, -0 "
+        "comes before 0. Gradient: to the places where the elements came from."
     )
+    differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (AXIS, DESCENDING)
 
@@ -232,9 +239,24 @@ class Sort(Composed):
         normalize_axis(attrs["axis"], types[0].rank)
         return types[0]
 
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        order = F.argsort(inputs[0], **attrs)
-        return F.take_along_axis(inputs[0], order, axis=attrs["axis"])
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        sort = lowering.SortValues(attrs["descending"])
+        return lowering.last_axis(types, outs[0], (attrs["axis"],), lambda rows: (sort, [rows]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, axis = np.ascontiguousarray(arrays[0]), attrs["axis"]
+        if x.dtype.kind == "f":
+            keys = order_keys(x)
+            keys[x != x] = np.array(np.nan, x.dtype).view(keys.dtype)
+            keys.sort(axis)
+            out = order_keys(keys).view(x.dtype)
+        else:
+            out = np.sort(x, axis)
+        return np.ascontiguousarray(np.flip(out, axis)) if attrs["descending"] else out
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        (x,), attrs = node.inputs, dict(node.attrs)
+        return (F.add_along_axis(grads[0], F.argsort(x, **attrs), x, axis=attrs["axis"]),)
 
     def samples(self) -> Iterator[Sample]:
         yield from sort_samples(NUMBERS, True)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from nodeflow.engine.jax.registry import Lowered, computes, lowers
 from nodeflow.engine.jax.rules.indices import shape_of
-from nodeflow.ops.lowering import Distinct, Largest, Order, PairsInOrder
+from nodeflow.ops.lowering import Distinct, Largest, Order, PairsInOrder, SortValues
 
 
 @lowers(Order)
@@ -35,6 +35,25 @@ def _order(x: Any, *, descending: bool) -> Any:
     else:
         found = jnp.argsort(x, axis=-1, stable=True)
     return found.astype(jnp.int64)
+
+
+@lowers(SortValues)
+def sort_values(node: Lowered, x: Any) -> Any:
+    """The elements of each row in order, sorted as integers: XLA does not tell -0 from 0."""
+    assert isinstance(node.lowering, SortValues)
+    descending = node.lowering.descending
+    if not x.size or not jnp.issubdtype(x.dtype, jnp.floating):
+        return jnp.sort(x, axis=-1, descending=descending)
+    whole = jnp.dtype(f"int{8 * x.dtype.itemsize}")
+    highest = jnp.iinfo(whole).max
+
+    def turned(bits: Any) -> Any:
+        return bits ^ ((bits >> (8 * x.dtype.itemsize - 1)) & highest)
+
+    nan = jax.lax.bitcast_convert_type(jnp.array(jnp.nan, x.dtype), whole)
+    keys = turned(jax.lax.bitcast_convert_type(x, whole))
+    keys = jnp.sort(jnp.where(jnp.isnan(x), nan, keys), axis=-1, descending=descending)
+    return jax.lax.bitcast_convert_type(turned(keys), x.dtype)
 
 
 @lowers(Distinct)

@@ -20,6 +20,7 @@ from nodeflow.ops.lowering import (
     PutRows,
     Reduce,
     Running,
+    SortValues,
     TakeAlong,
 )
 
@@ -48,7 +49,7 @@ def running(call: Call) -> State:
     return rows or call.without_rows()
 
 
-@follows(Order, Largest, OtherProducts)
+@follows(Order, Largest, SortValues, OtherProducts)
 def last_axis(call: Call) -> State:
     last = call.types[0].rank - 1
     found = call.aligned(range(len(call.types)), call.types[0])

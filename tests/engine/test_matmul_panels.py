@@ -122,6 +122,8 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
     monkeypatch.setattr(blas, "small_products", lambda: True)
     assert plan_panels(2048, 512, 128, "float32") is None
+    assert plan_panels(2048, 512, 32, "float32") is not None, "many short sums"
+    assert plan_panels(100, 512, 32, "float32") is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

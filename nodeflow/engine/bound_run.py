@@ -75,9 +75,7 @@ class BoundRun:
             Cancelled: the run was stopped.
         """
         given = {slot: arrays[at] for at, slot in self._slots}
-        stream_of = stream_of or self._stream_of
-        compiled = self._compiled
-        return compiled.take(compiled.run(given, stream_of, cancel, bound=self._bound))  # type: ignore[arg-type]
+        return self._compiled.run_again(given, stream_of or self._stream_of, cancel, self._bound)
 
     def _bound(self) -> Mapping[int, Any]:
         """What the run was given that is not fed."""

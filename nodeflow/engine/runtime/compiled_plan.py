@@ -34,7 +34,7 @@ from nodeflow.engine.ir.plan import REFERENCE_HINT, SERIAL_NS, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
-from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
+from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
@@ -216,6 +216,19 @@ class CompiledPlan:
             owned.discard(storage)  # the next fetch of it gets a copy
         self._interpreter: Interpreter | None = None
         self._running = False
+        self._alone = self._only_program()
+        """The program of a plan that is nothing else, and whose results are copied."""
+        storages = [None if s is None else answers.get(s, s) for s in schedule.fetches]
+        self._answers = [
+            (None, None) if s is None else (self.actions.storage[s], self.actions.types[s].shape)
+            for s in storages
+        ]
+
+    def _only_program(self) -> Program | None:
+        table = self._tables[0] if len(self._tables) == 1 else None
+        if table is None or self.draws or self.results or self._inplace or self.shadows:
+            return None
+        return None if self._work > INTERRUPTIBLE_NS else table.program
 
     # ---- memory -------------------------------------------------------------------------------
 
@@ -354,6 +367,41 @@ class CompiledPlan:
             for storage in self.results:
                 self._arrays.pop(storage, None)  # or it would live as long as the plan
 
+    def run_again(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event,
+        bound: Callable[[], Mapping[int, np.ndarray]],
+    ) -> list[Any]:
+        """As `run` and then `take`, given only what is fed; arguments as those of `run`."""
+        program = self._alone
+        if program is None or self._generation != self.arena.generation or cancel.is_set():
+            return self.take(self.run(given, stream_of, cancel, bound=bound))
+        fed, arrays = self._fed, self._arrays
+        for slot, array in given.items():
+            if slot in fed:
+                arrays[slot][...] = array
+            else:
+                self._set(slot, plain(array))
+        self._running = True
+        try:
+            outcome = self.team.run(program)
+        finally:
+            self._running = False
+        if outcome is not ONE_STEP:
+            self._refuse(outcome, {**bound(), **given}, stream_of)
+        return [None if at is None else _copied(arrays[at], shape) for at, shape in self._answers]
+
+    def _refuse(
+        self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
+    ) -> None:
+        """Raise what ended a run early, if anything did."""
+        if outcome.failure is not None:
+            self.explain_failure(outcome, given, stream_of)
+        if outcome.stopped:
+            raise Cancelled("the run was stopped")
+
     def _drive(
         self,
         table: Table,
@@ -371,10 +419,8 @@ class CompiledPlan:
         slow = self._work > INTERRUPTIBLE_NS and not self._commits(table)
         slow = slow and threading.current_thread() is threading.main_thread()
         outcome = self.team.run(table.program, execution, interruptible=slow)
-        if outcome.failure is not None:
-            self.explain_failure(outcome, {**bound(), **given} if bound else given, stream_of)
-        if outcome.stopped:
-            raise Cancelled("the run was stopped")
+        if outcome is not ONE_STEP:
+            self._refuse(outcome, {**bound(), **given} if bound else given, stream_of)
 
     def _profile(
         self,
@@ -429,3 +475,9 @@ class CompiledPlan:
 
 def _shaped(array: np.ndarray, shape: Shape | None) -> np.ndarray:
     return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
+
+
+def _copied(array: np.ndarray, shape: Shape | None) -> Any:
+    """What a caller gets of values that stay here: a copy, a scalar for rank 0."""
+    array = _shaped(array, shape)
+    return array.copy() if array.ndim else array[()]

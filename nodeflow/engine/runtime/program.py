@@ -58,7 +58,8 @@ class Outcome(NamedTuple):
     failure: Failure | None = None
 
 
-_ONE_STEP = Outcome(1)
+ONE_STEP = Outcome(1)
+"""Of a run of one step that was completed: always this object."""
 
 
 @dataclass
@@ -242,7 +243,7 @@ class Program:
         words = self._words
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
         if done == 1 and not stopped and not failed:
-            return _ONE_STEP
+            return ONE_STEP
         if stopped:
             words[abi.STOP] = 0
         return Outcome(done, stopped, self._take_failure() if failed else None)

@@ -47,9 +47,14 @@ def shared_team(n: int) -> Team:
 
 
 class _Helper:
-    """One helper thread: waits at its gate, follows the dispatcher, waits again."""
+    """One helper thread: waits at its gate, follows the dispatcher, waits again.
+
+    Attributes:
+        ticket: the number of its ticket's word.
+    """
 
     def __init__(self, follow: Callable[[], None], tid: int) -> None:
+        self.ticket = abi.TICKETS + abi.TICKET_SLOTS * tid
         self._follow = follow
         self._gate = threading.Lock()
         self._gate.acquire()
@@ -150,10 +155,11 @@ class Team:
         while len(self._helpers) < n - 1:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
-        # Nothing to take yet: a helper that comes before the dispatcher must not leave again.
-        self._set_tickets(abi.EMPTY)
-        for helper, ticket in zip(self._helpers, self._tickets[1:n], strict=False):
-            if not self._words[ticket + abi.PRESENT]:
+        words = self._words
+        for helper in self._helpers:
+            # Nothing to take yet: a helper that comes before the dispatcher must not leave again.
+            words[helper.ticket] = abi.EMPTY
+            if not words[helper.ticket + abi.PRESENT]:
                 helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.devicelib import vector_reduce
+from nodeflow.engine.kernels import reductions
 from nodeflow.graph.registry import REGISTRY
 
 
@@ -27,3 +29,27 @@ def test_the_first_extreme_is_found(kind: str, dtype: str, shape: tuple[int, ...
     for axis in range(3):
         np.testing.assert_array_equal(found[axis], getattr(np, kind)(x, axis=axis))
         assert found[axis].dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 63, 64, 65, 150, 200])
+def test_an_extreme_is_nan_wherever_a_nan_is(kind: str, dtype: str, length: int) -> None:
+    """One row for each place of a NaN, one without; the other elements hold -0 and infinities."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((length + 1, length)).astype(dtype)
+    x[rng.random(x.shape) < 0.05] = -np.inf if kind == "max" else np.inf
+    x[rng.random(x.shape) < 0.05] = -0.0
+    x[np.arange(length), np.arange(length)] = np.nan
+    with nf.Graph():
+        p = nf.placeholder(dtype, list(x.shape), name="x")
+        ends = [getattr(nf, f"reduce_{kind}")(p, axis=1), getattr(nf, f"arg{kind}")(p, axis=1)]
+    with nf.Session(p.node.graph, tier="compiled") as s:
+        extreme, place = s.run(ends, {p: x})
+    np.testing.assert_array_equal(extreme, getattr(x, kind)(axis=1))
+    np.testing.assert_array_equal(place, getattr(np, f"arg{kind}")(x, axis=1))
+    assert np.isnan(extreme[:-1]).all() and not np.isnan(extreme[-1])
+
+
+def test_the_search_knows_the_lanes_of_a_vector() -> None:
+    assert reductions.LANES == vector_reduce.LANES

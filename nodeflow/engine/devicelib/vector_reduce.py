@@ -28,14 +28,35 @@ def _add(builder, a, b):
 
 
 def _larger(builder, a, b):
-    """b where it is larger or NaN; a NaN in a stays, since no comparison with it is true."""
-    wins = builder.or_(builder.fcmp_ordered(">", b, a), builder.fcmp_unordered("uno", b, b))
-    return builder.select(wins, b, a)
+    """b where it is larger: one instruction. What a NaN does is for `_Unordered`."""
+    return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 
 def _smaller(builder, a, b):
-    wins = builder.or_(builder.fcmp_ordered("<", b, a), builder.fcmp_unordered("uno", b, b))
-    return builder.select(wins, b, a)
+    return builder.select(builder.fcmp_ordered("<", b, a), b, a)
+
+
+class _Unordered:
+    """Whether any vector seen had a NaN; one comparison looks at two vectors."""
+
+    def __init__(self, builder, vector):
+        self.builder = builder
+        bits = 32 if isinstance(vector.element, ir.FloatType) else 64
+        self.words = ir.VectorType(ir.IntType(bits), LANES)
+        self.none = ir.Constant(self.words, [ir.Constant(self.words.element, 0)] * LANES)
+        self.seen = cgutils.alloca_once(builder, self.words)
+        builder.store(self.none, self.seen)
+
+    def look(self, a, b):
+        found = self.builder.sext(self.builder.fcmp_unordered("uno", a, b), self.words)
+        self.builder.store(self.builder.or_(self.builder.load(self.seen), found), self.seen)
+
+    def applied(self, result):
+        """NaN instead of a result, where any was seen."""
+        found = self.builder.icmp_unsigned("!=", self.builder.load(self.seen), self.none)
+        mask = self.builder.bitcast(found, ir.IntType(LANES))
+        any_ = self.builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+        return self.builder.select(any_, ir.Constant(result.type, math.nan), result)
 
 
 def _lanes(dtype, combine, identity):
@@ -47,17 +68,19 @@ def _lanes(dtype, combine, identity):
     def codegen(context, builder, sig, args):
         scalar = ir.FloatType() if scalar_type == types.float32 else ir.DoubleType()
         base = builder.inttoptr(args[0], scalar.as_pointer())
-        total = _vector_part(builder, base, args[1], scalar, combine, identity)
-        return _tree(builder, total, scalar, combine)
+        vector = ir.VectorType(scalar, LANES)
+        unordered = None if combine is _add else _Unordered(builder, vector)
+        total = _vector_part(builder, base, args[1], vector, combine, identity, unordered)
+        result = _tree(builder, total, combine)
+        return unordered.applied(result) if unordered else result
 
     return scalar_type(types.int64, types.int64, dtype), codegen
 
 
-def _vector_part(builder, base, n, scalar, combine, identity):
+def _vector_part(builder, base, n, vector, combine, identity, unordered):
     """One vector of 16 partial results."""
+    scalar, word = vector.element, n.type
     size = 4 if isinstance(scalar, ir.FloatType) else 8
-    vector = ir.VectorType(scalar, LANES)
-    word = n.type
 
     def load(index):
         pointer = builder.bitcast(builder.gep(base, [index]), vector.as_pointer())
@@ -70,17 +93,26 @@ def _vector_part(builder, base, n, scalar, combine, identity):
     rounds = builder.lshr(n, ir.Constant(word, 6))
     with cgutils.for_range(builder, rounds) as loop:
         first = builder.mul(loop.index, ir.Constant(word, _STRIDE))
-        for number, lane in enumerate(lanes):
-            value = load(builder.add(first, ir.Constant(word, number * LANES)))
+        starts = [builder.add(first, ir.Constant(word, k * LANES)) for k in range(UNROLLED)]
+        values = [load(start) for start in starts]
+        for value, lane in zip(values, lanes, strict=True):
             builder.store(combine(builder, builder.load(lane), value), lane)
+        if unordered:
+            for pair in zip(values[::2], values[1::2], strict=True):
+                unordered.look(*pair)
     done = builder.mul(rounds, ir.Constant(word, _STRIDE))
     more = builder.lshr(builder.sub(n, done), ir.Constant(word, 4))
     with cgutils.for_range(builder, more) as loop:
         at = builder.add(done, builder.mul(loop.index, ir.Constant(word, LANES)))
-        builder.store(combine(builder, builder.load(lanes[0]), load(at)), lanes[0])
+        value = load(at)
+        builder.store(combine(builder, builder.load(lanes[0]), value), lanes[0])
+        if unordered:
+            unordered.look(value, value)
     done = builder.add(done, builder.mul(more, ir.Constant(word, LANES)))
     rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), start)
     builder.store(combine(builder, builder.load(lanes[1]), rest), lanes[1])
+    if unordered:
+        unordered.look(rest, rest)
     a, b, c, d = (builder.load(lane) for lane in lanes)
     return combine(builder, combine(builder, a, b), combine(builder, c, d))
 
@@ -108,7 +140,7 @@ def _load_some(builder, pointer, count, others):
     return builder.call(load, [at, ir.Constant(index, 1), mask, others])
 
 
-def _tree(builder, total, scalar, combine):
+def _tree(builder, total, combine):
     """Halve the vector until one element is left."""
     width = LANES
     index = ir.IntType(32)
@@ -145,6 +177,28 @@ def max_lanes(typingctx, address, n, dtype):
 def min_lanes(typingctx, address, n, dtype):
     """Minimum, NaN if any is NaN; inf for none."""
     return _lanes(dtype, _smaller, math.inf)
+
+
+@intrinsic
+def any_match(typingctx, address, value):
+    """Whether any of the `LANES` floats at ``address`` equals ``value`` or is NaN."""
+
+    def codegen(context, builder, sig, args):
+        scalar = args[1].type
+        vector = ir.VectorType(scalar, LANES)
+        size = 4 if isinstance(scalar, ir.FloatType) else 8
+        x = builder.load(builder.inttoptr(args[0], vector.as_pointer()), align=size)
+        index = ir.IntType(32)
+        one = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(one, args[1], ir.Constant(index, 0))
+        spread = ir.Constant(ir.VectorType(index, LANES), [ir.Constant(index, 0)] * LANES)
+        wanted = builder.shuffle_vector(one, one, spread)
+        equal = builder.fcmp_ordered("==", x, wanted)
+        found = builder.or_(equal, builder.fcmp_unordered("uno", x, x))
+        mask = builder.bitcast(found, ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+
+    return types.boolean(types.int64, value), codegen
 
 
 @njit(nogil=True, error_model="numpy")

@@ -24,6 +24,8 @@ from nodeflow.ops.lowering import PRODUCT_BLOCK, Elementwise, Lowering, Reduce, 
 
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""
+LANES = 16
+"""Elements that `vector_reduce` has in a vector."""
 COLUMN_TILE = 64
 WIDEST = 256
 """Most columns of a tile, where there are many."""
@@ -329,7 +331,7 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import local_array, set_slot, slot",
         "from nodeflow.engine.devicelib.intrinsics import store, view1",
-        f"from nodeflow.engine.devicelib.vector_reduce import {extreme}"
+        f"from nodeflow.engine.devicelib.vector_reduce import any_match, {extreme}"
         if rows and dtype in FLOATS
         else "",
         "from nodeflow.engine.devicelib.abi import CODE, EMPTY_REDUCTION",
@@ -353,12 +355,18 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
     sign = ">" if kind == "argmax" else "<"
     found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"
     if dtype in FLOATS:
-        extreme = [f"    best = {kind.removeprefix('arg')}_lanes(at, n, {{name}})"]
+        extreme = [
+            f"    best = {kind.removeprefix('arg')}_lanes(at, n, {{name}})",
+            "    first = np.int64(0)",
+            f"    while first + {LANES} <= n and not any_match(at + {{size}} * first, best):",
+            f"        first += {LANES}",
+        ]
     else:
         extreme = [
             "    best = x[0]",
             "    for i in range(x.size):",
             f"        best = x[i] if x[i] {sign} best else best",
+            "    first = np.int64(0)",
         ]
     return [
         "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
@@ -366,7 +374,7 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
         "    x = view1(at, n, {name})",
         *extreme,
         "    place = np.int64(0)",
-        "    for i in range(x.size):",
+        "    for i in range(first, x.size):",
         f"        if {found}:",
         "            place = np.int64(i)",
         "            break",

@@ -53,7 +53,7 @@ def _sine_f32(r, shifted):
 
 
 @always_inlined
-def _sin_f32(x):
+def _near_sin_f32(x):
     size = fabs(x)
     shifted = fma(size, _PER_PI, _MAGIC)
     q = shifted - _MAGIC
@@ -62,7 +62,7 @@ def _sin_f32(x):
 
 
 @always_inlined
-def _cos_f32(x):
+def _near_cos_f32(x):
     """The sine of what lacks to an odd multiple of pi / 2."""
     shifted = fma(x, _PER_PI, -_HALF) + _MAGIC
     q = (shifted - _MAGIC) + _HALF
@@ -95,7 +95,7 @@ def _sine_f64(r, shifted):
 
 
 @always_inlined
-def _sin_f64(x):
+def _near_sin_f64(x):
     size = fabs(x)
     shifted = fma(size, _DPER_PI, _DMAGIC)
     q = shifted - _DMAGIC
@@ -104,19 +104,19 @@ def _sin_f64(x):
 
 
 @always_inlined
-def _cos_f64(x):
+def _near_cos_f64(x):
     shifted = fma(x, _DPER_PI, -_DHALF) + _DMAGIC
     q = (shifted - _DMAGIC) + _DHALF
     return _sine_f64(fma(q, _DPI[2], fma(q, _DPI[1], fma(q, _DPI[0], -x))), shifted)
 
 
-@floats(_sin_f32, _sin_f64, inlined=True)
+@floats(_near_sin_f32, _near_sin_f64, inlined=True)
 def near_sin(x):
     """Sine of x in radians, for x that is not far."""
     compiled_only()
 
 
-@floats(_cos_f32, _cos_f64, inlined=True)
+@floats(_near_cos_f32, _near_cos_f64, inlined=True)
 def near_cos(x):
     """Cosine of x in radians, for x that is not far."""
     compiled_only()

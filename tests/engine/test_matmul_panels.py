@@ -24,7 +24,11 @@ from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
 from nodeflow.engine.schedule.schedule import build_schedule
 
-SHAPES = [(128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)]
+SHAPES = [
+    *((128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)),
+    *((100, 10, 300), (53, 9, 257), (50, 1024, 40)),
+]
+"""Rows, columns and terms; direct ones are among them, aliased ones, narrow ones."""
 LAYOUTS = [*itertools.product([False, True], repeat=2)]
 
 
@@ -113,7 +117,9 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, 512, 128, "float32") is not None
     assert plan_panels(8192, 512, 128, "float32") is not None, "large, but of few terms"
     assert plan_panels(1024, 1024, 1024, "float32") is None, "packing the rows pays"
-    assert plan_panels(64, 64, 32, "float32") is None, "small"
+    assert plan_panels(64, 64, 32, "float32") is not None
+    assert plan_panels(20, 20, 20, "float32") is None, "small"
+    assert plan_panels(100, 20, 300, "float32") is not None, "narrow, but more than a vector"
     assert plan_panels(10_000, 3, 100, "float32") is None, "narrow"
     assert plan_panels(2048, 512, 128, "int32") is None
     assert plan_panels(2048, 512, 128, "float16") is None
@@ -124,6 +130,28 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, 512, 128, "float32") is None
     assert plan_panels(2048, 512, 32, "float32") is not None, "many short sums"
     assert plan_panels(100, 512, 32, "float32") is None
+    assert plan_panels(2048, 512, 128, "float64") is not None
+    assert plan_panels(64, 64, 64, "float64") is None, "so little is not copied"
+
+
+def test_where_columns_are_read_where_they_are(copying) -> None:
+    def direct(m: int, n: int, k: int) -> bool:
+        panels = plan_panels(m, n, k, "float32")
+        assert panels is not None
+        return panels.direct
+
+    assert direct(32, 300, 784) and direct(32, 512, 128)
+    assert direct(100, 300, 784) and direct(784, 300, 100)
+    assert not direct(32, 1024, 128), "rows displace each other"
+    assert not direct(128, 512, 128), "so they do for many rows"
+    assert not direct(128, 1000, 2000), "too much for the second cache"
+
+
+def test_products_of_a_narrow_layer_are_cut_by_rows(copying) -> None:
+    layer, gradient = plan_panels(100, 20, 300, "float32"), plan_panels(100, 300, 20, "float32")
+    assert layer is not None and gradient is not None
+    assert (layer.height, layer.width) == (50, 20)
+    assert (gradient.height, gradient.width) == (50, 300)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

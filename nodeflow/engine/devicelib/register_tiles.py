@@ -120,15 +120,18 @@ class _Tile:
             for v, place in enumerate(places):
                 self.builder.store(self.read_vector(row, v), place)
 
-    def add_terms(self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any) -> None:
-        """Add ``terms`` products of a number of each row of a and a row of b."""
+    def add_terms(
+        self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any, full: bool = False
+    ) -> None:
+        """Add ``terms`` products of a number of each row of a and a row of b, which is ``full``
+        where results are masked, too."""
         builder = self.builder
         with cgutils.for_range(builder, terms) as term:
             here = builder.add(a, builder.mul(term.index, a_term))
             self.add_products(
                 lambda p: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
                 builder.add(b, builder.mul(term.index, b_term)),
-                masked=True,
+                masked=not full,
             )
 
     def begin(self, fresh: Any, address: Any, step: Any) -> None:
@@ -423,22 +426,40 @@ def tiled_product(
         out: address of the results, ``out_row`` bytes from row to row.
         fresh: true to begin at zero instead of what lies in out.
     """
-    shape, scalar = _shape(vectors, lanes), _scalar(dtype)
+    return _call_tiled_product((vectors, lanes, dtype), full=False)
+
+
+@intrinsic
+def padded_product(
+    typingctx, vectors, lanes, dtype,
+    rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
+):  # fmt: skip
+    """As `tiled_product`, where rows of b are as long as all tiles, whatever is in the rest: masks
+    for reading them would take registers from results."""
+    return _call_tiled_product((vectors, lanes, dtype), full=True)
+
+
+def _call_tiled_product(literals: Sequence[Any], full: bool) -> tuple[Any, Callable[..., Any]]:
+    (vectors, lanes), scalar = _shape(*literals[:2]), _scalar(literals[2])
 
     def codegen(context, builder, sig, args):
-        builder.call(_tiled_product(builder.module, scalar, *shape), args[3:])
+        function = _tiled_product(builder.module, scalar, vectors, lanes, full)
+        builder.call(function, args[3:])
         return context.get_dummy_value()
 
-    return types.void(vectors, lanes, dtype, *(types.int64,) * 11, types.boolean), codegen
+    return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen
 
 
 TALL = 6
 """Rows of a tile of `tiled_product`: with two vectors, as many results as 16 registers hold."""
 
 
-def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
+def _tiled_product(
+    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, full: bool
+) -> ir.Function:
     """The function that makes a product, once in each module."""
-    name = f"nodeflow.tiled_product.{vectors}.{lanes}.{'f32' if scalar == F32 else 'f64'}"
+    name = f"nodeflow.{'padded' if full else 'tiled'}_product"
+    name += f".{vectors}.{lanes}.{'f32' if scalar == F32 else 'f64'}"
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 11 + [I1]), name)
@@ -459,7 +480,7 @@ def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int)
         if masked:
             tile.mask(wide)
         tile.begin(fresh, z, out_row)
-        tile.add_terms(x, a_row, a_term, y, b_term, terms)
+        tile.add_terms(x, a_row, a_term, y, b_term, terms, full)
         tile.store_rows(z, out_row)
 
     tiles = builder.sdiv(builder.add(rows, number(TALL - 1)), number(TALL))

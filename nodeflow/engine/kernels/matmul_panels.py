@@ -1,10 +1,11 @@
-"""Products of many rows by panels: each task copies some columns of the second operand, and all of
-its rows go through them.
+"""Products of some rows by panels: a task takes some columns of the second operand at a time, and
+all of its rows go through them.
 
 BLAS for AVX2 copies the first operand, too, which costs a tenth where there are few terms, and cuts
 a product into few tiles, so large that they have left the cache when what follows row by row reads
-them. Here a task is some hundred rows. A result is added up from the first term to the last,
-whatever the number of rows, as in `matmul_few`.
+them. Here a task is some hundred rows, for which columns are copied into a panel; for fewer, they
+are read where they are. A result is added up from the first term to the last, whatever the number
+of rows, as in `matmul_few`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cache
 from nodeflow.engine import processor
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
+from nodeflow.engine.kernels.matmul_tiling import product_ns
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 PANEL = 1 << 14
@@ -22,21 +24,38 @@ PANEL = 1 << 14
 ROWS, COLUMNS = 128, 64
 """Most rows of a task: with so many, copying a panel is little beside using it. About the columns
 of a task where there are no more rows. Two cores find as many tasks, which are equal."""
-LEAST, MOST, FEW_TERMS = 1 << 18, 400_000_000, 256
+DIRECT_ROWS, DIRECT_TERMS = 96, 128
+"""With fewer rows in a task, columns are read where they are, so many terms at a time, which stay
+in the first cache; with more rows if all of them stay in the second."""
+SECOND_CACHE = 1 << 21
+ALIASED, PARTLY_ALIASED = 4096, 1024
+"""Rows that are a multiple of so many bytes apart displace each other in the first cache; the
+lesser matters to many rows."""
+LEAST, MOST, FEW_TERMS = 1 << 13, 400_000_000, 256
 """Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
 BLAS copies pays in a large product, where it is read again and again."""
 SHORT = 32
 """Terms up to which these are faster than BLAS for AVX-512, of many rows: they take 0.76 to 1.01 of
 its time."""
+UNCOPIED = 1 << 20
+"""Multiply-adds up to which BLAS for AVX-512 copies nothing in float64; in float32 never."""
+SHORT_NS = 40_000
+"""Estimated work up to which half of the rows are a task, so that what follows row by row, as the
+last layers of a network, goes on with them."""
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms."""
+    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
+
+    ``direct``: columns of the second operand are read where they are, if they are as many as a
+    tile's and not stored as rows.
+    """
 
     height: int
     width: int
     depth: int
+    direct: bool = False
 
     def tasks(self, m: int, n: int) -> int:
         """Number of tasks of an (m, n) result, at least 1."""
@@ -51,25 +70,37 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
 
     It depends on the shape and on the processor alone. BLAS for AVX-512 needs no copies of small
-    products, and is slower only where many sums are short; of other processors nothing has been
-    measured.
+    products of float32, and is slower only where many sums are short; of other processors nothing
+    has been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
     shape, work = _shape(dtype), m * n * k
-    columns = shape.vectors * shape.lanes
-    if blas.small_products() and (k > SHORT or m < 2 * ROWS):
+    size, columns = numpy_dtype(dtype).itemsize, shape.vectors * shape.lanes
+    if n < shape.lanes or m < 2 * shape.positions or work < LEAST:
         return None
-    if n < columns or m < 2 * shape.positions or work < LEAST:
-        return None
+    if blas.small_products():
+        many_short = k <= SHORT and m >= 2 * ROWS
+        copied = dtype == "float64" and work > UNCOPIED
+        if n < columns or not (many_short or copied):
+            return None
     if work >= MOST and k > FEW_TERMS:
         return None
-    most = PANEL // (columns * numpy_dtype(dtype).itemsize)
-    depth = -(-k // -(-k // most))
-    if m <= ROWS:
+    height, width = m, n
+    if m > ROWS:
+        height = -(-m // (2 * -(-m // (2 * ROWS))))
+    elif m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS:
+        height = -(-m // 2)
+    else:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))
-        return Panels(m, -(-n // (columns * tasks)) * columns, depth)
-    return Panels(-(-m // (2 * -(-m // (2 * ROWS)))), n, depth)
+        width = -(-n // (columns * tasks)) * columns
+    if height < DIRECT_ROWS:
+        direct = size * n % ALIASED != 0
+    else:
+        direct = size * n % PARTLY_ALIASED != 0 and size * n * k <= SECOND_CACHE
+    most = PANEL // (columns * size)  # a last, narrow panel is copied, always
+    most = min(most, DIRECT_TERMS) if direct else most
+    return Panels(height, width, -(-k // -(-k // most)), direct)
 
 
 def panels_args(
@@ -78,7 +109,8 @@ def panels_args(
     """Args of a `panels_source` kernel, without addresses."""
     m, n, k = shape
     strides = m if transpose_a else k, k if transpose_b else n
-    return [0, 0, 0, 0, m, n, k, *strides, panels.height, panels.width, panels.depth]
+    cut = panels.height, panels.width, panels.depth, int(panels.direct)
+    return [0, 0, 0, 0, m, n, k, *strides, *cut]
 
 
 TURNED = """def turned(panel, source, step, terms, wide):
@@ -104,21 +136,21 @@ _COPIED = """def copied(panel, source, step, terms, wide):
         if wide == COLUMNS:
             copied_row(COLUMNS, T, here, there)
         else:
-            x, y = view1(here, wide, T), view1(there, wide, T)
-            for i in range(x.size):
-                y[i] = x[i]
+            x, y = view1(here, wide, T), view1(there, COLUMNS, T)
+            for i in range(COLUMNS):
+                y[i] = x[i] if i < wide else T(0)
 """
 
 
 @cache
 def panels_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
-    height, width and depth of `Panels`."""
+    height, width and depth of `Panels`, and whether they are direct."""
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     copy, block = ("turned", "turned_block") if transpose_b else ("copied", "copied_row")
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
-from nodeflow.engine.devicelib.register_tiles import {block}, tiled_product
+from nodeflow.engine.devicelib.register_tiles import {block}, padded_product
 
 T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
 
@@ -133,18 +165,21 @@ def kernel(args, task, ntasks):
     rows, right = min(m, top + height) - top, min(n, first + width)
     a_row, a_term = {"SIZE, SIZE * lda" if transpose_a else "SIZE * lda, SIZE"}
     b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
-    panel = local_memory({PANEL})
+    panel, direct = local_memory({PANEL}), {"False" if transpose_b else "slot(args, 12) != 0"}
     done = np.int64(0)
     while True:
         terms = min(depth, k - done)
         for left in range(first, right, COLUMNS):
             wide = min(np.int64(COLUMNS), right - left)
             y = slot(args, 2) + b_term * done + b_column * left
-            {copy}(panel, y, SIZE * ldb, terms, wide)
+            y_term = SIZE * ldb
+            if not direct or wide < COLUMNS:
+                {copy}(panel, y, SIZE * ldb, terms, wide)
+                y, y_term = panel, np.int64(SIZE * COLUMNS)
             x = slot(args, 1) + a_row * top + a_term * done
             z = slot(args, 3) + SIZE * (top * n + left)
-            tiled_product({shape.vectors}, LANES, T, rows, wide, x, a_row, a_term, panel,
-                          0, SIZE * COLUMNS, terms, z, SIZE * n, done == 0)
+            padded_product({shape.vectors}, LANES, T, rows, wide, x, a_row, a_term, y,
+                           0, y_term, terms, z, SIZE * n, done == 0)
         done += terms
         if done >= k:
             break

@@ -128,7 +128,8 @@ def test_axes_collapse_as_far_as_broadcasting_allows(shape, inputs, sizes, patte
     assert collapse(shape, inputs) == (sizes, patterns, [None] * len(inputs))
 
 
-def test_broadcasting_over_four_axes():
+@pytest.mark.parametrize("share", [40, 41, 47, 63, 120])
+def test_broadcasting_over_four_axes_wherever_tasks_begin(share):
     rng = np.random.default_rng(0)
     shape = (2, 3, 4, 5)
     shapes = [(2, 1, 4, 1), (3, 1, 5), (2, 3, 4, 5)]
@@ -138,8 +139,17 @@ def test_broadcasting_over_four_axes():
     source = elementwise_source(
         cluster_of("x * y + z", "x y z", ["float64"] * 3, "float64", patterns)
     )
-    run(source, *sizes, 41, a, b, c, out)
+    run(source, *sizes, share, a, b, c, out)
     np.testing.assert_array_equal(out, a * b + c)
+
+
+@pytest.mark.parametrize("sizes", [(0, 3, 4, 5), (2, 0, 4, 5), (2, 3, 4, 0)])
+def test_nothing_is_written_where_an_axis_is_empty(sizes):
+    patterns = [(True, False, True, False), (True,) * 4]
+    source = elementwise_source(cluster_of("x + y", "x y", ["float32"] * 2, "float32", patterns))
+    out = np.full(60, 7, "float32")
+    run(source, *sizes, 41, np.zeros(60, "float32"), np.zeros(60, "float32"), out)
+    assert (out == 7).all()
 
 
 def test_in_place_writes_over_its_input():

@@ -166,27 +166,42 @@ class _Writer:
         return ["    " + line for line in lines]
 
     def _rows(self) -> list[str]:
-        """Walk the rows of the innermost axis that the task's share touches."""
+        """Walk the rows of the innermost axis that the task's share touches.
+
+        Where they are short, divisions would take longer than the elements: indices are counted.
+        """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
         most = f", {LOOKED_AT}" if self.angles else ""
         lines = [
             "position = start",
+            f"rest = position // max(np.int64(1), {inner})",
+            f"column = position - rest * {inner}",
+        ]
+        for axis in range(rank - 2, 0, -1):
+            lines += [f"i{axis} = rest % max(np.int64(1), d{axis})"]
+            lines += [f"rest = rest // max(np.int64(1), d{axis})"]
+        lines += [
+            *(["i0 = rest"] if rank > 1 else []),
             "while position < stop:",
-            f"    row = position // {inner}",
-            f"    column = position - row * {inner}",
             f"    size = min({inner} - column, stop - position{most})",
         ]
-        rest = "row"
-        for axis in range(rank - 2, 0, -1):
-            lines.append(f"    i{axis} = {rest} % d{axis}")
-            lines.append(f"    r{axis} = {rest} // d{axis}")
-            rest = f"r{axis}"
-        lines.append(f"    i0 = {rest}")
         lines += ["    " + line for line in self._views("position", {})]
         lines += self._inner("    ")
-        lines.append("    position += size")
-        return lines
+        return [*lines, "    position += size", *self._next("    ")]
+
+    def _next(self, indent: str) -> list[str]:
+        """Go on from where a stretch ends: to the next row, unless it was a part of one."""
+        rank = self.cluster.rank
+        lines = ["column += size"]
+        if rank > 1:
+            lines += [f"if column == d{rank - 1}:", "    column = np.int64(0)"]
+            lines.append(f"    i{rank - 2} += 1")
+        for depth, axis in enumerate(range(rank - 2, 0, -1), 1):
+            inside = "    " * depth
+            lines += [f"{inside}if i{axis} == d{axis}:", f"{inside}    i{axis} = np.int64(0)"]
+            lines.append(f"{inside}    i{axis - 1} += 1")
+        return [indent + line for line in lines]
 
     def _views(self, flat: str, _: dict) -> list[str]:
         """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""

@@ -10,6 +10,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine import processor
 from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import product_tile_shape
 from nodeflow.engine.kernels.matmul_panels import (
@@ -102,6 +103,13 @@ def test_terms_are_added_from_the_first_to_the_last(copying) -> None:
     found = product(a, b, False, False, 1)
     assert (found == forward).mean() > 0.999
     assert (found == backward).mean() < 0.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
+def test_its_kernels_compile_without_numbas_front_end(dtype: str, ta: bool, tb: bool) -> None:
+    source = panels_source(dtype, ta, tb)
+    translate_source(source, _entry(source, "<test>"))
 
 
 def test_nan_and_infinity_stay_where_they_are(copying) -> None:

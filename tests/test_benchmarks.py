@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -248,3 +249,19 @@ def test_levels_of_a_profile(module):
     assert len(levels) >= 1 and max(map(len, levels)) > 1
     chained = {(e["args"]["level"], e["args"]["taken"]) for e in events}
     assert sum(map(len, levels)) == len(chained) < len(events), "tanh goes on with the product"
+
+
+def test_kernels_compile_for_arm_into_vectors(module):
+    """Nothing here runs on ARM, so that they compile for it is what can be known."""
+    arm = module("arm")
+    file = str(FOLDER.parent / "examples" / "lstm.flow")
+    command = [sys.executable, str(FOLDER / "arm.py"), "--inside", file]
+    done = subprocess.run(
+        command, env=arm.environment(), capture_output=True, text=True, check=True, timeout=300
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) > 10 and [one["error"] for one in found if one["error"]] == []
+    assert sum(one["vector fma"] for one in found) > 3 * sum(one["scalar fma"] for one in found)
+    products = [one for one in found if "memory/steps/matmul" in one["nodes"]]
+    assert products and sum(one["vector fma"] for one in products)
+    assert sum(one["vectors on the stack"] for one in products) == 0

@@ -18,6 +18,8 @@ from nodeflow.ops.sliding_windows import Windows
 
 PRODUCT_BLOCK = 4096
 """Elements of a product that are multiplied one after the other (see `Reduce`)."""
+FEW_LARGEST = 32
+"""The most that `Largest` finds: with more, a row that is in order takes longer than sorting it."""
 QUERIES, KEYS = 64, 128
 """A tile of attention's scores (see `Attend`)."""
 NEVER = -1e30
@@ -238,8 +240,9 @@ class SortValues(Lowering):
 
 @dataclass(frozen=True)
 class Largest(Lowering):
-    """The indices (int64) of the few largest elements of each row of the last axis, as many as the
-    output has and the largest first; or of the smallest. In the order of `Order`."""
+    """The indices (int64) of the largest elements of each row of the last axis, as many as the
+    output has, at most `FEW_LARGEST`, the largest first; or of the smallest. In the order of
+    `Order`."""
 
     descending: bool = True
 

@@ -61,7 +61,8 @@ def filled(
 ) -> np.ndarray:
     """What the compiled kernel draws."""
     out, execution = np.empty(n, dtype), np.array([stream.execution], np.int64)
-    args, tasks = fill_args(out.ctypes.data, n, stream.key, execution.ctypes.data, **options)
+    args = fill_args(out.ctypes.data, n, stream.key, execution.ctypes.data, **options)
+    tasks = 1 + n // 8192
     builder = ProgramBuilder()
     builder.add(load_kernel(fill_source(distribution, dtype)), args, tasks)
     Team(threads).run(builder.build())

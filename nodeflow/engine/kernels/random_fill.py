@@ -15,8 +15,8 @@ from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.rng import normal_cdf
 from nodeflow.ops.lowering import Random
 
-NANOSECONDS = 3.0
-"""What a normal number takes."""
+NANOSECONDS = {"uniform": 1.0, "normal": 3.0, "truncated_normal": 3.0}
+"""What a number takes."""
 
 
 @handles(Random)
@@ -28,7 +28,7 @@ class RandomKernel(Kernel[Random]):
     def launches(self, work: GroupToLaunch, lowering: Random) -> list[KernelLaunch]:
         type_, node = work.types[-1], work.action.node
         size = type_.size or 0
-        numbers, tasks = fill_args(
+        numbers = fill_args(
             0, size, (0, 0), 0, offset=lowering.offset, scale=lowering.scale, low=lowering.low,
             high=lowering.high,
         )  # fmt: skip
@@ -36,7 +36,9 @@ class RandomKernel(Kernel[Random]):
         first = FirstElement(node, size)
         args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:-1], first)
         source = fill_source(lowering.distribution, type_.dtype)
-        return [KernelLaunch(source, args, tasks, size * NANOSECONDS, work.group)]
+        spent = size * NANOSECONDS[lowering.distribution]
+        tasks = limited_tasks(spent, -(-size // _BLOCK))
+        return [KernelLaunch(source, args, tasks, spent, work.group)]
 
 
 _OPEN = {
@@ -128,8 +130,8 @@ def fill_args(
     scale: float = 1.0,
     low: float = -2.0,
     high: float = 2.0,
-) -> tuple[list[int], int]:
-    """Args and number of tasks for a `fill_source` kernel.
+) -> list[int]:
+    """Args for a `fill_source` kernel.
 
     Args:
         out: address of the array; ``n`` its number of elements.
@@ -139,5 +141,4 @@ def fill_args(
     """
     below, above = normal_cdf(low), normal_cdf(high)
     numbers = (offset, scale, below, above - below, low, high)
-    slots = [out, n, *key, execution, *(float_slot(x, "float64") for x in numbers), 0]
-    return slots, limited_tasks(n * NANOSECONDS, -(-n // _BLOCK))
+    return [out, n, *key, execution, *(float_slot(x, "float64") for x in numbers), 0]

@@ -14,7 +14,7 @@ from nodeflow.engine.kernels.expressions import kernel_text, numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Largest, Order
+from nodeflow.ops.lowering import FEW_LARGEST, Largest, Order
 
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
@@ -72,7 +72,7 @@ COMPARED = 64
 
 @cache
 def largest_source(dtype: str, descending: bool) -> str:
-    """Args: rows, n, k (at most 64 and n), x, indices (rows, k)."""
+    """Args: rows, n, k (at most `FEW_LARGEST`), x, indices (rows, k)."""
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     earlier = _before(descending, dtype, "value", "kept[place - 1]")
     # Of floats also true for NaN, and where NaN is the last of those kept.
@@ -83,7 +83,7 @@ def largest_source(dtype: str, descending: bool) -> str:
     return kernel_text(
         "local_array, slot, view1",
         f"""    rows, n, k, source = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
-    kept = local_array(64, {name})
+    kept = local_array({FEW_LARGEST}, {name})
     for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
         found = view1(slot(args, 4) + 8 * row * k, k, np.int64)
         count = np.int64(0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine import processor
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.launches import KernelLaunch
@@ -87,7 +88,7 @@ def test_a_variable_is_overwritten_only_after_all_have_read_it() -> None:
 
 
 def test_tasks_of_a_chain_are_those_of_its_products() -> None:
-    if not blas.small_products():
+    if not (blas.small_products() or "avx2" in processor.features()):
         pytest.skip("another BLAS: not cut as finely")
     with nf.Graph():
         x = nf.placeholder("float32", [784, 100], name="x")
@@ -95,7 +96,7 @@ def test_tasks_of_a_chain_are_those_of_its_products() -> None:
         new = w - nf.matmul(x, d) * 0.5
     schedule = build_schedule([new], [])
     ((head,),) = make_plan(schedule, schedule.specialise({})).phases[0].levels
-    assert head.tasks > 8 and len(head.then) == 1 and head.then[0].tasks == head.tasks
+    assert head.tasks >= 8 and len(head.then) == 1 and head.then[0].tasks == head.tasks
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -113,6 +113,20 @@ def interleaved(n):
     return n
 
 
+@intrinsic
+def prefetch(typingctx, address):
+    """Begin to bring the 64 bytes around ``address``, which may be any, into the first cache."""
+
+    def codegen(context, builder, sig, args):
+        pointer = I8.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.inttoptr(args[0], pointer), I32(0), I32(3), I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 # -- arrays ---------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
     source = rows_source(array.dtype.name, column.dtype, column.scale is not None, aligned)
     scale = () if column.scale is None else (float_slot(column.scale, column.dtype),)
     work = batch_size * (width * 0.15 + 20)
-    tasks = max(1, min(8, batch_size, round(work / 5000)))
+    tasks = max(1, min(8, batch_size, 2 * round(work / 10_000)))
     writes = (Region(target),)
     return KernelLaunch(source, (*args, *scale), tasks, work, moved=moved, writes=writes)
 
@@ -88,7 +88,7 @@ def kernel(args, task, ntasks):
 def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
     """Rows converted to ``dtype`` and, if ``scaled``, multiplied by the scale in slot 8."""
     size_out = numpy_dtype(dtype).itemsize
-    used = {"slot", "view1"}
+    used = {"prefetch", "slot", "view1"}
     lines = []
     view = "view1" if aligned else "unaligned_view1"
     used.add(view)
@@ -99,9 +99,14 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
     value, functions = converted("x[j]", stored, dtype)
     if scaled:
         value = f"{numpy_name(dtype)}({value} * scale)"
+    # Rows lie anywhere: the next one's memory is asked for while this one is converted.
     lines += [
-        "    for i in range(batch * task // ntasks, batch * (task + 1) // ntasks):",
+        "    end = batch * (task + 1) // ntasks",
+        "    for i in range(batch * task // ntasks, end):",
         "        row = slot(order, step * batch + i)",
+        "        after = source + pitch * slot(order, step * batch + min(i + 1, end - 1))",
+        f"        for byte in range(0, min(width * {numpy_dtype(stored).itemsize}, 4096), 64):",
+        "            prefetch(after + byte)",
         f"        x = {view}(source + pitch * row, width, {numpy_name(stored)})",
         f"        y = view1(target + {size_out} * (i * width), width, {numpy_name(dtype)})",
         "        for j in range(y.size):",

@@ -3,7 +3,8 @@
 Everything is an environment variable that is set before a process starts. It does not imitate small
 caches or fewer ports: a table made with it names the processor and its second cache.
 
-- nodeflow compiles for what numba's variables say; its BLAS is OpenBLAS, as numpy's is.
+- nodeflow compiles for what numba's variables say; its BLAS is OpenBLAS, as numpy's is, and it
+  sorts by numpy, which leaves out what `NPY_DISABLE_CPU_FEATURES` names.
 - PyTorch: `ATEN_CPU_CAPABILITY` for its own kernels, `ONEDNN_MAX_CPU_ISA` for convolutions and
   recurrent layers, `MKL_ENABLE_INSTRUCTIONS` for products.
 - TensorFlow: its kernels are compiled for AVX or AVX2 at most; oneDNN as above.
@@ -22,7 +23,9 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 _BEYOND_AVX2 = re.compile(r"avx512|avx10|amx|avxvnni|avxifma|avxneconvert|evex")
 
@@ -30,6 +33,7 @@ _BEYOND_AVX2 = re.compile(r"avx512|avx10|amx|avxvnni|avxifma|avxneconvert|evex")
 PINS = (
     "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
     "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
 )  # fmt: skip
 """Variables that hold a library back, or let it take the caches for others."""
 
@@ -49,11 +53,18 @@ def environment(cpu: str | None) -> dict[str, str]:
         "NUMBA_CPU_NAME": "x86-64-v3",
         "NUMBA_CPU_FEATURES": _features(),
         "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(_numpy_features()),
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
     }
+
+
+def _numpy_features() -> list[str]:
+    """What numpy has code for beyond AVX2, by the names of its version."""
+    module: Any = import_module("numpy._core._multiarray_umath")
+    return [name for name in module.__cpu_dispatch__ if "AVX512" in name or name == "X86_V4"]
 
 
 def instructions(cpu: str | None) -> str:

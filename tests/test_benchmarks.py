@@ -88,6 +88,10 @@ def test_a_pinned_process_compiles_nothing_wider(module):
     assert pinning.environment(None) == {}
     features = pinning.environment("avx2")["NUMBA_CPU_FEATURES"].split(",")
     assert not any(f.startswith(("+avx512", "+avx10", "+amx")) for f in features)
+    held_back = pinning.environment("avx2")["NPY_DISABLE_CPU_FEATURES"].split()
+    assert "X86_V3" not in held_back and all(
+        name == "X86_V4" or name.startswith("AVX512") for name in held_back
+    )
 
 
 def test_what_the_shell_pins_is_not_measured(module, monkeypatch):

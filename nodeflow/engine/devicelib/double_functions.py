@@ -212,9 +212,24 @@ def log1p_f64(x):
     return select(u == _ONE, x, y)
 
 
+_ROOT_LESS_ONE, _LN2 = _d(math.sqrt(2) - 1), _d(math.log(2))
+
+
+@always_inlined
+def _log1p_to_one(x):
+    """log(1 + x) for x from 0 to 1: of 1 + x, or of its half, which is nearer to 1."""
+    above = x > _ROOT_LESS_ONE
+    f = select(above, (x - _ONE) * _HALF, x)
+    s = f / (_TWO + f)
+    z = s * s
+    half = _HALF * f * f
+    y = f - (half - s * fma(z, split_poly(z, z * z, _LOG), half))
+    return select(above, _LN2 + y, y)
+
+
 @always_inlined
 def softplus_f64(x):
-    return select(x > _ZERO, x, _ZERO) + log1p_f64(exp_f64(-fabs(x)))
+    return select(x < _ZERO, _ZERO, x) + _log1p_to_one(exp_f64(-fabs(x)))
 
 
 # ---- the error function -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ numba's own exp, log and friends call the C library element by element. The floa
 polynomials with explicit fused multiply-adds, tricks on the bits of floats, and selects instead of
 branches, so that LLVM turns a loop over them into vector code. Coefficients are minimax fits made
 for nodeflow (relative weight, rounded one by one); `tests/engine/test_math_functions.py` states the
-errors reached. float64 goes through the C library, which is right and not yet vectorised.
+errors reached. What `double_functions` and `near_angles` lack of float64 calls the C library.
 
 Everywhere: NaN stays NaN, overflow gives infinity, underflow goes through denormals to zero. Each
 function takes the type of its argument and returns it.

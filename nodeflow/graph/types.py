@@ -126,11 +126,12 @@ class TensorType:
     @property
     def size(self) -> int | None:
         """Number of elements, or None while a dimension is unknown (a known 0 wins)."""
-        if self.shape is UNKNOWN:
+        shape = self.shape
+        if shape is UNKNOWN:
             return None
-        if 0 in self.shape:
-            return 0
-        return math.prod(d for d in self.shape if d is not None) if self.is_static else None
+        if None in shape:
+            return 0 if 0 in shape else None
+        return math.prod(shape)  # type: ignore[arg-type]
 
     @property
     def is_float(self) -> bool:

@@ -94,29 +94,30 @@ class _Finder:
     def run(self, groups: Sequence[Group]) -> list[TaskChain]:
         chains = []
         for group in groups:
-            chain = self._joined(group)
+            sources = self._sources(group)
+            later = [self.chain_of[g] for g in self.after.get(group, ())]
+            rows, height = self._leading_rows(group), self._task_height(group)
+            chain = (
+                self._joined(group, sources, later, rows, height) if self.join and rows else None
+            )
             if chain is None:
-                chain = self._new(group)
+                level = max((s.level for s in (*sources, *later)), default=-1) + 1
+                chain = TaskChain(level, rows=rows, height=height)
                 chains.append(chain)
-            chain.after.update(s for s in self._before(group) if s is not chain)
+            chain.after.update(sources, later)
+            chain.after.discard(chain)
             self.chain_of[group] = chain
             chain.groups.append(group)
             chain.made |= group.outputs
             chain.work += self.work.get(group, 0.0)
-            self.made_by.update(dict.fromkeys(group.outputs, group))
+            for storage in group.outputs:
+                self.made_by[storage] = group
         return chains
 
     def _sources(self, group: Group) -> list[TaskChain]:
         """Chains that the group reads from."""
-        found = (self.made_by[r] for r in group.inputs if r in self.made_by)
-        return list(dict.fromkeys(self.chain_of[g] for g in found))
-
-    def _before(self, group: Group) -> list[TaskChain]:
-        return [*self._sources(group), *(self.chain_of[g] for g in self.after.get(group, ()))]
-
-    def _new(self, group: Group) -> TaskChain:
-        level = max((s.level for s in self._before(group)), default=-1) + 1
-        return TaskChain(level, rows=self._leading_rows(group), height=self._task_height(group))
+        made_by, chain_of = self.made_by, self.chain_of
+        return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
     def _leading_rows(self, group: Group) -> frozenset[int]:
         """Into how many leading rows what the group makes can be cut; empty: not at all."""
@@ -132,24 +133,39 @@ class _Finder:
             return None
         return kernel_of(group).task_height(self.actions, action, action.lowering)
 
-    def _joined(self, group: Group) -> TaskChain | None:
-        """The chain that the group may go on, with what that changes about it; or None."""
-        rows, height = self._leading_rows(group), self._task_height(group)
-        if not self.join or not rows:
+    def _joined(
+        self,
+        group: Group,
+        sources: Sequence[TaskChain],
+        later: Sequence[TaskChain],
+        rows: frozenset[int],
+        height: int | None,
+    ) -> TaskChain | None:
+        """The chain that the group may go on, with what that changes about it; or None.
+
+        Args:
+            sources: chains that it reads from.
+            later: chains that must be over everywhere before it begins.
+            rows, height: how what it makes is cut.
+        """
+        chain = max(sources, key=lambda s: s.level, default=None)
+        if (
+            chain is None
+            or chain in later
+            or self.phase_of[chain.groups[0]] != self.phase_of[group]
+        ):
             return None
-        later = {self.chain_of[g] for g in self.after.get(group, ())}
-        for chain in sorted(self._sources(group), key=lambda s: -s.level):
-            if chain in later or self.phase_of[chain.groups[0]] != self.phase_of[group]:
-                continue
-            if any(s.level >= chain.level for s in self._before(group) if s is not chain):
-                continue
-            common = self._common(chain, group, rows)
-            heights = {h for h in (chain.height, height) if h is not None}
-            if common and len(heights) < 2 and self._worth(chain, group, max(common), heights):
-                chain.rows = common
-                chain.height = next(iter(heights), None)
-                return chain
-        return None
+        if any(s.level >= chain.level for s in (*sources, *later) if s is not chain):
+            return None
+        common = self._common(chain, group, rows)
+        heights = {h for h in (chain.height, height) if h is not None}
+        if not common or len(heights) > 1:
+            return None
+        if not self._worth(chain, group, max(common), heights):
+            return None
+        chain.rows = common
+        chain.height = next(iter(heights), None)
+        return chain
 
     def _common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
         """Numbers of rows by which each task of the group reads what the same task made."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from nodeflow.engine.ir.launches import KernelLaunch
-from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
 
 MANY_KERNELS = 32
 """Fused kernels that a plan may have however little they save; each takes some 40 ms to compile."""
@@ -24,33 +23,22 @@ PASS_NS = 0.16
 """What writing and reading an element costs, from cache."""
 
 
-def not_worth_fusing(levels: Iterable[Level]) -> frozenset[int]:
+def not_worth_fusing(launches: Iterable[KernelLaunch]) -> frozenset[int]:
     """Output slots of the ops in clusters that had better remain apart.
 
     Of a few kernels none; of many those that save least. Loops have plans of their own.
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)
-    for launch in _clusters(levels):
-        assert launch.group is not None and launch.group.shape is not None
-        actions = launch.group.actions
-        elements = math.prod(d or 0 for d in launch.group.shape)
+    for launch in launches:
+        group = launch.group
+        if group is None or group.shape is None or len(group.actions) == 1:
+            continue  # no cluster
+        actions = group.actions
+        elements = math.prod(d or 0 for d in group.shape)
         saved[launch.source] += PASS_NS * elements * (len(actions) - 1)
         slots[launch.source].update(a.outputs[0] for a in actions)
     ranked = sorted(saved, key=lambda source: -saved[source])  # stable: the plan's order for equals
     kept = ranked[:MANY_KERNELS]
     kept += [s for s in ranked[MANY_KERNELS:MOST_KERNELS] if saved[s] >= WORTH_NS]
     return frozenset().union(*(slots[s] for s in saved.keys() - set(kept)))
-
-
-def _clusters(levels: Iterable[Level]) -> Iterator[KernelLaunch]:
-    """Launches of several elementwise ops."""
-    for level in levels:
-        if not isinstance(level, LoopLevel):
-            for launch in all_launches([level]):
-                if (
-                    launch.group is not None
-                    and launch.group.shape is not None
-                    and len(launch.group.actions) > 1
-                ):
-                    yield launch

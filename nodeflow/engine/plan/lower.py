@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from nodeflow.engine.interpreter import call_reference
+import numpy as np
+
+from nodeflow.engine.interpreter import call_quietly
 from nodeflow.engine.ir.actions import ONCE, Action, Actions, Repeats
 from nodeflow.engine.kernels.registry import rule_of
 from nodeflow.engine.plan.half_floats import lower_half_floats
@@ -39,15 +41,16 @@ def build_actions(
         fetches=list(schedule.fetches),
         repeats=repeats,
     )
-    for step in schedule.steps:
-        before = len(actions.items)
-        kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
-        if kernel is None:
-            _add_step(actions, step, types)
-        else:
-            actions.add(Action(step.node, kernel, step.inputs, step.outputs))
-        if schedule.delayed and step.outputs:
-            _delay(actions, step, actions.items[before:])
+    with np.errstate(all="ignore"):  # once, not for each of many constants
+        for step in schedule.steps:
+            before = len(actions.items)
+            kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
+            if kernel is None:
+                _add_step(actions, step, types)
+            else:
+                actions.add(Action(step.node, kernel, step.inputs, step.outputs))
+            if schedule.delayed and step.outputs:
+                _delay(actions, step, actions.items[before:])
     return actions
 
 
@@ -104,7 +107,7 @@ def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None
     if node.op.id == "group":
         return  # what it waits for is in the schedule
     if not step.inputs and not node.op.random and not node.op.stateful:
-        for slot, value in zip(step.outputs, call_reference(node, [], _no_stream), strict=True):
+        for slot, value in zip(step.outputs, call_quietly(node, [], _no_stream), strict=True):
             actions.set_constant(slot, value)
         return
     ins = [types[s] for s in step.inputs]

@@ -96,39 +96,45 @@ def _make(
     draft = Draft(schedule, types, off, gathered, updating=updating, repeats=repeats)
     grouping = "group" if "fuse" in off else "fuse"
     run_passes(draft, before=grouping)
-    if draft.is_impossible:
-        return None
     ungrouped = draft.ungrouped()
-    fused = run_passes(draft, since=grouping)
-    if fused is None or "fuse" in off:
-        return fused
-    apart = not_worth_fusing(level for phase in fused.phases for level in phase.levels)
-    ungrouped.apart = apart
-    fewer = run_passes(ungrouped, since=grouping) if apart else None
-    if fewer is None or len(fewer.sources()) >= len(fused.sources()):
-        return fused
-    fewer.actions.note("fuse", f"not done for {len(apart)} ops: too many kernels, of little use")
-    return fewer
+    run_passes(draft, since=grouping, until="launches")
+    apart = frozenset() if "fuse" in off else not_worth_fusing(_alone(draft))
+    if apart and not draft.is_impossible:
+        ungrouped.apart = apart
+        run_passes(ungrouped, since=grouping, until="launches")
+        kernels, fewer = ({each.source for each in _alone(d)} for d in (draft, ungrouped))
+        if len(fewer) < len(kernels):
+            draft = ungrouped
+            why = f"not done for {len(apart)} ops: too many kernels, of little use"
+            draft.actions.note("fuse", why)
+    return run_passes(draft, after="launches")
 
 
-def run_passes(draft: Draft, *, since: str = "", before: str = "") -> Plan | None:
-    """Run all passes on a draft, or those from one of them on, or those before one.
+def _alone(draft: Draft) -> list[KernelLaunch]:
+    """The launches of all groups, each cut by itself."""
+    return [launch for each in draft.launches.values() for launch in each]
+
+
+def run_passes(
+    draft: Draft, *, since: str = "", after: str = "", before: str = "", until: str = ""
+) -> Plan | None:
+    """Run all passes on a draft, or some: from or after one of them, before or up to one.
 
     Returns:
         The plan, or None where there is none (yet).
     """
-    verify, begun = check.is_on(), not since
+    verify, begun = check.is_on(), not (since or after)
     for name, each in pipeline(PASSES, draft.without):
         begun = begun or name == since
-        if not begun:
-            continue
-        if name == before:
+        if draft.is_impossible or name == before:
             return None
-        each(draft)
-        if verify:
-            check.check_draft(draft)
-        if draft.is_impossible:
-            return None
+        if begun:
+            each(draft)
+            if verify:
+                check.check_draft(draft)
+            if name == until:
+                return None
+        begun = begun or name == after
     plan = _finished(draft)
     if verify:
         check.check_plan(plan, draft.gathered or ())

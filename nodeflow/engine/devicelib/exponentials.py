@@ -235,8 +235,31 @@ def log_add(x, y):
     return select(low == high, high + _LN2_DOUBLE, total)
 
 
+_LN2 = _f(math.log(2))
+# as _LOG, on -1/4 <= f <= 1/2: 5.3e-9
+_LOG_TO_HALF = tuple(
+    map(
+        _f,
+        (
+            0.3333345, -0.25000107, 0.19990778, -0.16646719, 0.14478567, -0.1316773, 0.10476019,
+            -0.04514947,
+        ),
+    )
+)  # fmt: skip
+
+
+@register_jitable
+def _log1p_to_one(x):
+    """log(1 + x) for x from 0 to 1: of 1 + x, or of its half, which is nearer to 1."""
+    above = x > HALF
+    f = select(above, (x - ONE) * HALF, x)
+    s = f * f
+    y = f + fma(s * f, split_poly(f, s, _LOG_TO_HALF), -HALF * s)
+    return select(above, _LN2 + y, y)
+
+
 def _softplus_f32(x):
-    return select(x > ZERO, x, ZERO) + log1p(exp(-fabs(x)))
+    return select(x < ZERO, ZERO, x) + _log1p_to_one(exp(-fabs(x)))
 
 
 @floats(_softplus_f32, softplus_f64, inlined=True)

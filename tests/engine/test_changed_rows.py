@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 
@@ -196,3 +197,42 @@ def test_a_fetched_value_is_not_the_variables_memory():
         kept = first.copy()
         session.run(change)
         np.testing.assert_array_equal(first, kept)
+
+
+def test_a_step_through_indices_of_several_axes_is_compiled():
+    """Of what is gathered, and of its gradient, which is added up where it came from."""
+    rng = np.random.default_rng(1)
+    table, places = rng.random((6, 5, 3)), rng.integers(0, 5, (8, 20, 2))
+    found = {}
+    for tier in ("reference", "compiled"):
+        with nf.Graph() as g:
+            v = nf.variable(table)
+            at = nf.placeholder("int64", [None, 2])
+            spread = nf.scatter_nd(at, nf.gather_nd(v, at), shape=(6, 5, 3))
+            loss = nf.reduce_sum(nf.square(nf.gather_nd(v, at))) + nf.reduce_sum(spread)
+            train = g.apply("gradient_descent", loss, learning_rate=0.01)
+        with nf.Session(g, tier=tier, threads=2) as session:
+            session.initialize()
+            losses = [session.run([train, loss], {at: each})[1] for each in places]
+            if tier == "compiled":
+                columns = {at: Column(places.reshape(-1, 2), "int64")}
+                stepper = session.stepper([train], [loss], columns, 20)
+                stepper.start_epoch(np.arange(160))
+                stepper.run(8)
+            else:
+                for each in places:
+                    session.run(train, {at: each})
+            found[tier] = losses, session.run(v)
+    np.testing.assert_allclose(found["compiled"][0], found["reference"][0], rtol=1e-12)
+    np.testing.assert_allclose(found["compiled"][1], found["reference"][1], rtol=1e-12)
+
+
+def test_an_element_outside_is_an_error_of_its_node():
+    with nf.Graph() as g:
+        x = nf.variable(np.ones((3, 4)))
+        at = nf.placeholder("int32", [None, 2])
+        found = nf.gather_nd(x, at, name="found")
+    with nf.Session(g, tier="compiled") as session:
+        session.initialize()
+        with pytest.raises(RunError, match="4"):
+            session.run(found, {at: np.array([[0, 4]], np.int32)})

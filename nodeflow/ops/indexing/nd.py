@@ -74,6 +74,29 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
     return (*grids, *found)
 
 
+def numbered(x: TensorType, indices: TensorType) -> tuple[lowering.Part, TensorType]:
+    """The part that makes ``rows`` of ``indices``, and the type of x with one axis of rows."""
+    depth = indices.shape[-1] or 0
+    extents = tuple(d or 0 for d in x.shape[:depth])
+    count = math.prod(d or 0 for d in indices.shape[:-1])
+    part = lowering.Part(
+        "rows", lowering.NumberRows(extents), ("indices",), TensorType("int64", (count,))
+    )
+    return part, x.with_shape((math.prod(extents), *x.shape[depth:]))
+
+
+def added(out: TensorType, indices: TensorType) -> tuple[lowering.Part, ...]:
+    """The parts that make ``out`` of zeros, with slices ``x`` added at ``indices``."""
+    rows, flat = numbered(out, indices)
+    named = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
+    return (
+        rows,
+        lowering.Part("flat", lowering.Alias(), ("x",), named),
+        lowering.Part("added", lowering.ScatterAdd(0, False), ("flat", "rows"), flat),
+        lowering.Part("out", lowering.Alias(), ("added",), out),
+    )
+
+
 @register
 class GatherNd(Op):
     """Slices by indices of several axes."""
@@ -94,6 +117,19 @@ class GatherNd(Op):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0].with_shape(nd_shape(types[0], types[1], attrs["batch_dims"]))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if attrs["batch_dims"] or not outs[0].size:
+            return None
+        rows, flat = numbered(*types)
+        taken = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
+        parts = (
+            rows,
+            lowering.Part("flat", lowering.Alias(), ("x",), flat),
+            lowering.Part("taken", lowering.Gather(0, False), ("flat", "rows"), taken),
+            lowering.Part("out", lowering.Alias(), ("taken",), outs[0]),
+        )
+        return lowering.Composite(("x", "indices"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices = arrays
@@ -132,6 +168,11 @@ class ScatterNdLike(Internal):
         if not compatible(x.shape, shape):
             raise ShapeError(f"{shape_text(x.shape)} must be {shape_text(shape)}", port="x")
         return x.with_shape(like.shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if attrs["batch_dims"] or not types[0].size:
+            return None
+        return lowering.Composite(("x", "indices", "like"), added(outs[0], types[1]), ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices, like = arrays
@@ -185,6 +226,12 @@ class ScatterNd(Op):
                 f"updates {shape_text(updates.shape)} must be {shape_text(shape)}", port="updates"
             )
         return out
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        indices, updates = types
+        if not updates.size:
+            return None
+        return lowering.Composite(("indices", "x"), added(outs[0], indices), ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         indices, updates = arrays
@@ -309,17 +356,12 @@ class TensorScatter(Scatter):
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
         x, indices, updates = types
-        depth, mode = indices.shape[-1] or 0, attrs["mode"]
+        mode = attrs["mode"]
         if not updates.size or (x.dtype == "bool" and mode != "update"):
             return None
-        extents = tuple(d or 0 for d in x.shape[:depth])
-        numbers = TensorType("int64", (math.prod(d or 0 for d in indices.shape[:-1]),))
-        parts = (
-            lowering.Part("rows", lowering.NumberRows(extents), ("indices",), numbers),
-            lowering.Part(
-                "out", lowering.ChangeRows(depth, mode), ("x", "rows", "updates"), outs[0]
-            ),
-        )
+        rows, _ = numbered(x, indices)
+        change = lowering.ChangeRows(indices.shape[-1] or 0, mode)
+        parts = rows, lowering.Part("out", change, ("x", "rows", "updates"), outs[0])
         return lowering.Composite(("x", "indices", "updates"), parts, ("out",))
 
     def samples(self) -> Iterator[Sample]:

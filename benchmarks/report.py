@@ -104,13 +104,21 @@ def write(page: Path, runs: Sequence[Run]) -> None:
     Raises:
         SystemExit: the page has no place for one.
     """
-    text = page.read_text(encoding="utf-8")
     for run in runs:
-        place = re.compile(rf"{re.escape(run.marker)}\n.*?{re.escape(END)}", re.DOTALL)
-        if not place.search(text):
-            raise SystemExit(f"{page} has no section between {run.marker} and {END}")
-        made = f"{run.marker}\n{section(run)}\n{END}"
-        text = place.sub(lambda _, made=made: made, text, count=1)
+        write_section(page, run.marker, section(run))
+
+
+def write_section(page: Path, start: str, made: str) -> None:
+    """Put what was made between a marker and the end of its section.
+
+    Raises:
+        SystemExit: the page has no such section.
+    """
+    text = page.read_text(encoding="utf-8")
+    place = re.compile(rf"{re.escape(start)}\n.*?{re.escape(END)}", re.DOTALL)
+    if not place.search(text):
+        raise SystemExit(f"{page} has no section between {start} and {END}")
+    text = place.sub(lambda _: f"{start}\n{made}\n{END}", text, count=1)
     page.write_text(text, encoding="utf-8")
 
 

@@ -1,11 +1,16 @@
-"""The automatic tier against waiting for the compiled one: whole commands, with no kernel compiled.
+"""The automatic tier beside waiting for the compiled one: whole commands, with no kernel compiled.
 
     python benchmarks/tiers.py [--example NAME]... [--rounds 1] [--epochs N]... [--rows N]...
+                               [--minutes 25] [--write docs/performance.md]
 
-It runs `nodeflow train` for N epochs with their evaluations, and `nodeflow run`, which fetches a
-metric of N test rows, with the tiers `compiled` and `auto` in turn. Each run is a process with an
-empty kernel cache. A ratio divides the times of the two processes: wall time, and processor time of
-all processes, compiling included, which other load disturbs less. The target is 1.10.
+It runs `nodeflow train` for N epochs with their evaluations, `nodeflow run`, which fetches a metric
+of N test rows, and `nodeflow run` of examples that train nothing, with the tiers `compiled` and
+`auto` in turn. Each run is a process with an empty kernel cache. A ratio divides the times of the
+two processes: wall time, and processor time of all processes, compiling included, which other load
+disturbs less. The target of 1.10 is for wall time if the machine was idle at the beginning, else
+for processor time. No case begins after so many minutes that one as long as the longest would end
+too late; the table says which were left. ``--write`` puts the table between ``<!-- tiers.py -->``
+and ``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -18,11 +23,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-EXAMPLES = ("mnist", "mnist_layers", "mnist_adam", "mnist_cnn", "autoencoder", "lstm", "word2vec",
-            "spirals", "regression", "linear_regression")  # fmt: skip
+import report
+
+EXAMPLES = ("expression", "expression_array", "mandelbrot", "linear_regression", "regression",
+            "spirals", "mnist", "mnist_layers", "mnist_adam", "autoencoder", "lstm", "word2vec",
+            "mnist_cnn", "mnist_cnn_layers")  # fmt: skip
 TIERS = ("compiled", "auto")
+TARGET = 1.10
+IDLE = 0.5
+"""Processes that may be busy on average, in the last minute, on a machine that counts as idle."""
+MARKER = "<!-- tiers.py -->"
+
+Row = dict[str, Any]
 
 
 def timed(command: list[str]) -> tuple[float, float]:
@@ -42,20 +58,65 @@ def timed(command: list[str]) -> tuple[float, float]:
     return seconds, spent + after.children_system - before.children_system
 
 
-def compare(case: str, command: list[str], rounds: int) -> None:
+def compare(case: str, command: list[str], rounds: int) -> Row:
     found: dict[str, list[tuple[float, float]]] = {tier: [] for tier in TIERS}
     for number in range(rounds):
         for tier in TIERS if number % 2 == 0 else TIERS[::-1]:
             found[tier].append(timed([*command, "--tier", tier]))
     pairs = list(zip(found["auto"], found["compiled"], strict=True))
-    line = {
-        "case": case,
-        "compiled_s": round(statistics.median(s for s, _ in found["compiled"]), 2),
-    }
-    line |= {"auto_s": round(statistics.median(s for s, _ in found["auto"]), 2)}
-    line |= {"ratio": round(statistics.median(a[0] / c[0] for a, c in pairs), 3)}
+    line: Row = {"case": case}
+    for tier in TIERS:
+        line[f"{tier}_s"] = round(statistics.median(s for s, _ in found[tier]), 2)
+        line[f"{tier}_cpu_s"] = round(statistics.median(s for _, s in found[tier]), 2)
+    line["ratio"] = round(statistics.median(a[0] / c[0] for a, c in pairs), 3)
     cpu = statistics.median(a[1] / c[1] for a, c in pairs)
-    print(json.dumps({**line, "ratio_of_processor_time": round(cpu, 3)}), flush=True)
+    return {**line, "ratio_of_processor_time": round(cpu, 3)}
+
+
+def cases(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
+    """Each case with its command, without the tier."""
+    from nodeflow.document.io import flow
+    from nodeflow.resources import example
+
+    for name in options.example or EXAMPLES:
+        path = str(Path(example(name)))
+        document = flow.load(path)
+        if not document.training:
+            yield f"{name}, run", ["run", path]
+            continue
+        for epochs in options.epochs or (1, 10):
+            settings = ["--set", f"training.epochs={epochs}"]
+            yield f"{name}, {epochs} epochs", ["train", path, *settings]
+        metrics = [document.nodes[m["node"]].name for m in document.training.get("metrics", ())]
+        for rows in (options.rows or (1000, 10000)) if metrics and name.startswith("mnist") else ():
+            settings = ["--set", f"training.batch_size={rows}", "--fetch", metrics[0]]
+            yield f"{name}, {rows} rows", ["run", path, *settings]
+
+
+def table(rows: list[Row], left: list[str], load: float, rounds: int) -> str:
+    """The section of the page about performance."""
+    idle = load <= IDLE
+    key = "ratio" if idle else "ratio_of_processor_time"
+    measure = "wall time, on an idle machine" if idle else "processor time"
+    missed = [row for row in rows if row[key] > TARGET]
+    times = "1 round" if rounds == 1 else f"{rounds} rounds"
+    lines = [
+        f"`python benchmarks/tiers.py`, {times}; the system's load was {load:.1f} at the "
+        "beginning. Times in seconds, of the whole command with an empty kernel cache; the target, "
+        f"at most {TARGET:.2f}, is for {measure}: {len(rows) - len(missed)} of {len(rows)} cases "
+        "meet it.",
+        "",
+        "| case | compiled | auto | ratio | processor: compiled | auto | ratio | met |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in rows:
+        figures = (r["compiled_s"], r["auto_s"], r["ratio"], r["compiled_cpu_s"], r["auto_cpu_s"],
+                   r["ratio_of_processor_time"])  # fmt: skip
+        met = "no" if r in missed else "yes"
+        lines.append(f"| {r['case']} | {' | '.join(f'{f:.2f}' for f in figures)} | {met} |")
+    if left:
+        lines += ["", f"There was no time for: {', '.join(left)}."]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -64,20 +125,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--epochs", type=int, action="append")
     parser.add_argument("--rows", type=int, action="append")
+    parser.add_argument("--minutes", type=float, default=25.0)
+    parser.add_argument("--write", metavar="PAGE", type=Path, default=None)
     options = parser.parse_args()
-    from nodeflow.document.io import flow
-    from nodeflow.resources import example
-
-    for name in options.example or EXAMPLES:
-        path = str(Path(example(name)))
-        for epochs in options.epochs or (1, 10):
-            settings = ["--set", f"training.epochs={epochs}"]
-            compare(f"{name}, {epochs} epochs", ["train", path, *settings], options.rounds)
-        document = flow.load(path)
-        metrics = [document.nodes[m["node"]].name for m in document.training.get("metrics", ())]
-        for rows in (options.rows or (1000, 10000)) if metrics and name.startswith("mnist") else ():
-            settings = ["--set", f"training.batch_size={rows}", "--fetch", metrics[0]]
-            compare(f"{name}, {rows} rows", ["run", path, *settings], options.rounds)
+    load, begun, longest = os.getloadavg()[0], time.monotonic(), 0.0
+    rows: list[Row] = []
+    left: list[str] = []
+    for case, command in cases(options):
+        started = time.monotonic()
+        if started + longest > begun + 60 * options.minutes:
+            left.append(case)
+            continue
+        rows.append(compare(case, command, options.rounds))
+        print(json.dumps(rows[-1]), flush=True)
+        longest = max(longest, time.monotonic() - started)
+    section = table(rows, left, load, options.rounds)
+    print(section)
+    if options.write:
+        report.write_section(options.write, MARKER, section)
 
 
 if __name__ == "__main__":

@@ -209,12 +209,12 @@ def test_a_page_without_a_place_is_refused(module, tmp_path):
         report.read_runs([lines])
 
 
-def test_the_page_about_performance_has_a_place_for_both_runs(module):
+def test_the_page_about_performance_has_a_place_for_each_section(module):
     report = module("report")
     text = (FOLDER.parent / "docs" / "performance.md").read_text(encoding="utf-8")
-    for cpu in (None, "avx2"):
-        assert text.count(report.marker(cpu)) == 1
-    assert text.count(report.END) == 2
+    markers = (report.marker(None), report.marker("avx2"), module("tiers").MARKER)
+    assert [text.count(marker) for marker in markers] == [1, 1, 1]
+    assert text.count(report.END) == len(markers)
 
 
 # ---- more cores ---------------------------------------------------------------------------------
@@ -269,3 +269,37 @@ def test_kernels_compile_for_arm_into_vectors(module):
     products = [one for one in found if "memory/steps/matmul" in one["nodes"]]
     assert products and sum(one["vector fma"] for one in products)
     assert sum(one["vectors on the stack"] for one in products) == 0
+
+
+def a_comparison(case: str, ratio: float, of_processor_time: float) -> dict:
+    return {"case": case, "compiled_s": 2.0, "auto_s": 2.0 * ratio, "ratio": ratio,
+            "compiled_cpu_s": 1.0, "auto_cpu_s": of_processor_time,
+            "ratio_of_processor_time": of_processor_time}  # fmt: skip
+
+
+def test_tiers_are_compared_by_the_clock_where_the_machine_is_idle(module):
+    table = module("tiers").table
+    rows = [a_comparison("one", 1.2, 0.9), a_comparison("two", 1.1, 1.3)]
+    idle, busy = table(rows, [], 0.2, 1), table(rows, ["three"], 4.0, 3)
+    assert "| one | 2.00 | 2.40 | 1.20 | 1.00 | 0.90 | 0.90 | no |" in idle
+    assert "| two | 2.00 | 2.20 | 1.10 | 1.00 | 1.30 | 1.30 | yes |" in idle
+    assert idle.count("| yes |") == busy.count("| yes |") == 1
+    assert "| 0.90 | yes |" in busy
+    assert "1 of 2 cases" in busy and "no time for: three" in busy and "no time" not in idle
+
+
+def test_every_example_is_a_case_of_the_tiers(module):
+    from nodeflow.resources import example
+
+    shipped = {path.stem for path in Path(example("mnist")).parent.glob("*.flow")}
+    assert set(module("tiers").EXAMPLES) == shipped
+
+
+def test_the_tiers_have_a_section_of_the_page(module, tmp_path):
+    tiers, report = module("tiers"), module("report")
+    page = tmp_path / "performance.md"
+    page.write_text((FOLDER.parent / "docs" / "performance.md").read_text())
+    report.write_section(page, tiers.MARKER, "a table")
+    assert f"{tiers.MARKER}\na table\n{report.END}" in page.read_text()
+    with pytest.raises(SystemExit, match="no section"):
+        report.write_section(page, "<!-- another -->", "a table")

@@ -1,7 +1,7 @@
 """A run that a compiled plan has made once, so that only the fed values are new.
 
-Variables, memory and kernels have their places then. As long as they keep them, a run is to place
-what is fed, the kernels, and to take the results.
+Memory and kernels have their places then, and variables theirs, as long as nobody changes them. A
+run is to place what is fed and what has changed, the kernels, and to take the results.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.engine.executor import Executor
-from nodeflow.engine.feeds import sample_of
 from nodeflow.engine.interpreter import StreamOf
+from nodeflow.engine.phase import Phase
+from nodeflow.engine.reads import ReadVariables
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import NotInitialized
 from nodeflow.graph.graph import Tensor
 
 if TYPE_CHECKING:
@@ -28,11 +30,15 @@ class BoundRun:
 
     Args:
         fed: the tensors that get other values, in order.
-        stream_of: the random streams of the run that was made.
+        given: what the run was given.
+        reads: the variables that the schedule reads.
 
     Attributes:
         executor: what made it.
-        draws: whether a run asks for random streams.
+        phase: of every such run.
+        draws: whether a run needs random streams of its own.
+        unused: random streams for a run that draws nothing.
+        writes: whether it assigns.
     """
 
     def __init__(
@@ -42,61 +48,67 @@ class BoundRun:
         compiled: CompiledPlan,
         schedule: Schedule,
         fed: Sequence[Tensor],
-        stream_of: StreamOf,
+        given: Mapping[int, np.ndarray],
+        phase: Phase,
+        reads: ReadVariables,
     ) -> None:
-        self.executor, self.draws = executor, compiled.draws
-        self._context, self._compiled, self._schedule = context, compiled, schedule
-        self._stream_of = stream_of
-        self._version = context.variables.version
+        self.executor, self.phase = executor, phase
+        self.draws, self.writes = compiled.draws or phase.is_step, bool(schedule.writes)
+        self.unused = context.stream_of("run", 0)
+        self._context, self._compiled, self._reads = context, compiled, reads
+        self._version: int | None = None  # what the run assigned is to be read
+        self._shapes = tuple([given[slot].shape for slot in schedule.reads.values()])
+        self._changed: Mapping[int, Any] = {}
         feeds = schedule.feeds
         self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
-        self._samples = [(t, t.node.attrs.get("sample")) for t in schedule.feeds if t not in fed]
+        unfed = [tensor for tensor in feeds if tensor not in fed]
+        self._samples = [(tensor.node, tensor.node.attrs.get("sample")) for tensor in unfed]
+        self._rest = {feeds[tensor]: given[feeds[tensor]] for tensor in unfed}
 
     def holds(self) -> bool:
-        """Whether all but the fed values is what it was."""
-        context = self._context
-        if context.variables.version != self._version or context.tiers is not None:
+        """Whether all but the values of feeds and variables is what it was."""
+        if self._context.tiers is not None:
             return False
-        return all(t.node.attrs.get("sample") is sample for t, sample in self._samples)
+        if not all(node.attrs.get("sample") is sample for node, sample in self._samples):
+            return False
+        variables, reads = self._context.variables, self._reads
+        if variables.version != self._version:
+            if variables.version != reads.version:
+                try:
+                    reads.look_up(variables.read, variables.version)
+                except NotInitialized:
+                    return False
+            if reads.shapes != self._shapes:
+                return False
+            self._version, self._changed = reads.version, reads.arrays
+        return True
 
     def run(
-        self,
-        arrays: Sequence[np.ndarray],
-        stream_of: StreamOf | None,
-        cancel: threading.Event,
+        self, arrays: Sequence[np.ndarray], stream_of: StreamOf, cancel: threading.Event
     ) -> list[Any]:
-        """What is fetched, for other fed values.
-
-        Args:
-            stream_of: may be left out where nothing draws.
+        """What is fetched, for other fed values, where the run does not assign.
 
         Raises:
             RunError: an op failed; names the node.
             Cancelled: the run was stopped.
         """
+        given = self._given(arrays)
+        return self._compiled.run_again(given, stream_of, cancel, self._bound)
+
+    def values(
+        self, arrays: Sequence[np.ndarray], stream_of: StreamOf, cancel: threading.Event
+    ) -> Mapping[int, np.ndarray]:
+        """As `run`: the values of what is fetched and assigned, by slot, for the executor."""
+        given = self._given(arrays)
+        return self._compiled.run(given, stream_of, cancel, bound=self._bound)
+
+    def _given(self, arrays: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
         given = {slot: arrays[at] for at, slot in self._slots}
-        return self._compiled.run_again(given, stream_of or self._stream_of, cancel, self._bound)
+        if self._changed:
+            given.update(self._changed)
+            self._changed = {}
+        return given
 
     def _bound(self) -> Mapping[int, Any]:
         """What the run was given that is not fed."""
-        schedule = self._schedule
-        reads = {slot: self._context.variables.read(v) for v, slot in schedule.reads.items()}
-        return reads | {schedule.feeds[tensor]: sample_of(tensor) for tensor, _ in self._samples}
-
-
-def bind(
-    context: RunContext,
-    executor: object,
-    schedule: Schedule,
-    fed: Sequence[Tensor],
-    stream_of: StreamOf,
-) -> BoundRun | None:
-    """The inference that an executor has just run, to be run again; None where more than feeds
-    changes, for it assigns or initialises, or where it was not compiled as a whole."""
-    changes = schedule.writes or schedule.initializers or context.tiers is not None
-    if changes or not isinstance(executor, Executor):
-        return None
-    compiled = executor.compiled_last()
-    if compiled is None:
-        return None
-    return BoundRun(context, executor, compiled, schedule, fed, stream_of)
+        return self._rest | self._reads.arrays

@@ -52,9 +52,10 @@ class KnownRun:
         pack: gives values the structure of the fetches.
         fed, inner: the tensors that are fed, and those that do the work in their place.
         bound: compiled runs that only the fed values change, by the shapes of these.
+        comes_again: whether somebody keeps this question.
     """
 
-    __slots__ = ("_fitting", "bound", "fed", "inner", "pack", "rule", "schedule")
+    __slots__ = ("_fitting", "bound", "comes_again", "fed", "inner", "pack", "rule", "schedule")
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class KnownRun:
         self.inner = tuple(map(resolve_alias, self.fed))
         self._fitting: list[tuple[Any, Any]] = [(None, None)] * len(self.fed)
         self.bound: dict[Shapes, BoundRun] = {}
+        self.comes_again = True
 
     def arrays(self, values: Iterable[Any]) -> list[np.ndarray]:
         """The values that are fed, one for each of the tensors, as arrays that fit.
@@ -96,32 +98,3 @@ class KnownRun:
         if len(self.bound) >= MOST_BOUND:
             del self.bound[next(iter(self.bound))]
         self.bound[shapes] = run
-
-
-class ReadVariables:
-    """The values of the variables that a schedule reads, kept until one has changed.
-
-    Attributes:
-        version: of all variables, when they were looked up; None if they are not kept.
-        arrays: by slot.
-        shapes: of the arrays, in the order of the slots.
-    """
-
-    __slots__ = ("_schedule", "arrays", "shapes", "version")
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self.version: int | None = None
-        self.arrays: dict[int, Any] = {}
-        self.shapes: tuple[tuple[int, ...], ...] = ()
-
-    def look_up(self, read: Callable[[Node], Any], version: int | None = None) -> None:
-        """Ask for all values.
-
-        Raises:
-            NotInitialized: a variable has none.
-        """
-        reads = self._schedule.reads.items()
-        self.arrays = {slot: read(variable) for variable, slot in reads}
-        self.shapes = tuple([array.shape for array in self.arrays.values()])
-        self.version = version

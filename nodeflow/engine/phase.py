@@ -46,20 +46,24 @@ INFERENCE = Phase(None)
 
 
 class PhaseRule:
-    """What decides the phase of the runs of one schedule; made once, asked at every run."""
+    """What decides the phase of the runs of one schedule; made once, asked at every run.
 
-    __slots__ = ("_flags", "_optimizers", "_plain")
+    Attributes:
+        usual: the phase where nothing but what is executed decides.
+    """
+
+    __slots__ = ("_flags", "_optimizers", "usual")
 
     def __init__(self, schedule: Schedule, fed: Iterable[Tensor]) -> None:
         self._optimizers = optimizers_of(schedule)
         self._flags = [tensor for tensor in fed if is_flag(tensor)]
-        self._plain = Phase(True, self._optimizers) if self._optimizers else INFERENCE
+        self.usual = Phase(True, self._optimizers) if self._optimizers else INFERENCE
 
     def phase(self, fed: Mapping[Tensor, np.ndarray], training: bool | None = None) -> Phase:
         """The phase of one run: a fed flag decides, then ``training``, then what is executed."""
         if self._flags:
             return Phase(any(bool(fed[flag]) for flag in self._flags), self._optimizers)
-        return self._plain if training is None else Phase(training, self._optimizers)
+        return self.usual if training is None else Phase(training, self._optimizers)
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ from hashlib import blake2b
 
 import numpy as np
 
-from nodeflow.engine.known_run import ReadVariables
+from nodeflow.engine.bound_run import BoundRun
+from nodeflow.engine.executor import Executor
+from nodeflow.engine.known_run import KnownRun
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule
 from nodeflow.engine.plan.passes import rewrite_schedule
+from nodeflow.engine.reads import ReadVariables
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule
 from nodeflow.engine.stages import AnyExecutor, make_executor
@@ -82,6 +85,29 @@ class PreparedRuns:
             )
             self.executors[key] = found
         return found
+
+    def bind(
+        self,
+        known: KnownRun,
+        executor: AnyExecutor,
+        given: Mapping[int, np.ndarray],
+        phase: Phase,
+    ) -> BoundRun | None:
+        """The run that an executor has just made, to be made again; None where it also initialises,
+        something fed decided its phase, or it was not compiled as a whole."""
+        schedule = known.schedule
+        if (
+            phase is not known.rule.usual
+            or schedule.initializers
+            or self._context.tiers is not None
+        ):
+            return None
+        if not isinstance(executor, Executor) or (compiled := executor.compiled_last()) is None:
+            return None
+        reads = self.reads(schedule)
+        return BoundRun(
+            self._context, executor, compiled, schedule, known.inner, given, phase, reads
+        )
 
     def forget(self) -> None:
         """Drop all: numbers of schedules that are gone may come again."""

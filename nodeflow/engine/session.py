@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 import numpy as np
 
 from nodeflow.engine.backend import check_backend
-from nodeflow.engine.bound_run import bind
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
@@ -344,7 +343,8 @@ class Session(SessionState):
         targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
         fed = check_feeds(self.graph, feed_dict)
         known = KnownRun(*self._prepared.schedule(targets, {*map(resolve_alias, fed)}), pack, fed)
-        if key is not None:
+        known.comes_again = key is not None
+        if known.comes_again:
             self._known[key] = known
         return known, [*fed.values()]
 
@@ -357,21 +357,22 @@ class Session(SessionState):
         if self._cancel.is_set():
             self._cancel.clear()
         if bound is not None and bound.holds() and not self.graph.streams:
-            self._last = bound.executor
-            stream_of = self._streams(INFERENCE) if bound.draws else None
+            self._last, self._context.tier = bound.executor, "compiled"
+            stream_of = self._streams(bound.phase) if bound.draws else bound.unused
             self.runs += not bound.draws
-            results = bound.run(arrays, stream_of, self._cancel)
-            self._context.tier = "compiled"
+            if bound.writes:
+                values = bound.values(arrays, stream_of, self._cancel)
+                results = self._finish(bound.executor, values, bound.phase)
+            else:
+                results = bound.run(arrays, stream_of, self._cancel)
             return known.pack(results)
         executor, given, phase = self._prepare_known(known, arrays, training)
         self._last = executor
-        stream_of = self._streams(phase)
-        values = executor.run(given, stream_of, self._cancel)
+        values = executor.run(given, self._streams(phase), self._cancel)
         self._context.tier = executor.tier
         results = self._finish(executor, values, phase)
-        if phase is INFERENCE and training is None:
-            run = bind(self._context, executor, known.schedule, known.inner, stream_of)
-            known.keep(shapes, run)
+        if training is None and known.comes_again:
+            known.keep(shapes, self._prepared.bind(known, executor, given, phase))
         return known.pack(results)
 
     def _prepare_known(

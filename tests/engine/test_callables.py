@@ -75,6 +75,54 @@ def test_assigns_between_calls_are_seen(session, graph) -> None:
     assert found == [3, 3, 6, 6, 12, 12, 24, 24]
 
 
+def test_training_calls_make_the_steps_that_runs_make() -> None:
+    """Dropout, a momentum beside each variable, and an evaluation between."""
+    random = np.random.default_rng(3)
+    batches = random.normal(size=(8, 6, 3)).astype("float32")
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        hidden = nf.dropout(nf.relu(nf.layers.dense(x, 5)), rate=0.3)
+        loss = nf.reduce_mean(nf.square(nf.layers.dense(hidden, 1) - 1), name="loss")
+        g.apply("momentum", loss, name="train", learning_rate=0.1, momentum=0.9)
+    found = []
+    for kind in ("names", "tensors", "callable"):
+        with nf.Session(g, tier="compiled", seed=5) as s:
+            s.initialize()
+            wanted = ["train", "loss"] if kind == "names" else [g.node("train"), loss]
+            step, score = s.make_callable(wanted, [x]), s.make_callable(loss, [x])
+            losses = []
+            for at, batch in enumerate(batches):
+                fed = {"x" if kind == "names" else x: batch}
+                losses.append(step(batch)[1] if kind == "callable" else s.run(wanted, fed)[1])
+                if at % 3:
+                    losses.append(score(batch) if kind == "callable" else s.run("loss", fed))
+                if at == 5:
+                    name = next(iter(s.variables))
+                    s.variables[name] = s.variables[name] * 0.5
+            losses.append(s.steps_of(["train"]))
+            found.append((losses, {name: value.tobytes() for name, value in s.variables.items()}))
+    assert found[0] == found[1] == found[2]
+    assert found[0][0][-1] == len(batches)
+
+
+def test_a_training_call_that_fails_assigns_nothing(session, graph) -> None:
+    with graph.as_default():
+        w = graph.node("w").outputs[0]
+        picked = graph.node("picked").outputs[0]
+        call = session.make_callable(
+            nf.assign_add(w, nf.ones([3, 2]) * nf.reduce_sum(picked) / 2), ["index"]
+        )
+    seen = []
+    for index in (0, 1, 0, 5, 2):
+        if index == 5:
+            with pytest.raises(RunError) as caught:
+                call([index])
+            assert caught.value.node == "picked"
+        else:
+            seen.append(call([index])[0, 0])
+    assert seen == [2, 4, 8, 16] and session.variables["w"][2, 1] == 16
+
+
 def test_calls_draw_what_runs_draw(session, graph) -> None:
     call = session.make_callable("noise")
     drawn = [call(), session.run("noise"), call(), call()]

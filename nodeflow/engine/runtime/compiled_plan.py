@@ -194,6 +194,7 @@ class CompiledPlan:
             self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
         self._swapped: dict[int, Swapped] = {}
+        self._turns = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
             self.replace_shadow(variable, self._new_array(storage))
         schedule = plan.actions.schedule
@@ -244,6 +245,17 @@ class CompiledPlan:
             for table in self._tables:
                 if table is not None:
                     table.bind(storage, address)
+
+    def _give(self, given: Mapping[int, np.ndarray]) -> None:
+        """Place what a run is given: feeds, and variables where these are other arrays."""
+        fed, own, arrays = self._fed, self._own, self._arrays
+        for slot, array in given.items():
+            if slot in fed:
+                arrays[slot][...] = array
+            elif slot in self._turns and arrays.get(slot) is not array:
+                self._place(slot, array, self._turns[slot].address(array))
+            elif slot not in own or arrays.get(slot) is not array:
+                self._set(slot, plain(array))
 
     def _new_array(self, storage: int) -> np.ndarray:
         """Memory for a storage.
@@ -341,12 +353,7 @@ class CompiledPlan:
         try:
             for storage in self.results:
                 self._set(storage, self._new_array(storage))
-            own, fed, arrays = self._own, self._fed, self._arrays
-            for slot, array in given.items():
-                if slot in fed:
-                    arrays[slot][...] = array
-                elif slot not in own or arrays.get(slot) is not array:
-                    self._set(slot, plain(array))
+            self._give(given)
             for storage, home in self._inplace:
                 self._set(storage, self._arrays[home])
             for table, phase in self._phases:
@@ -361,7 +368,7 @@ class CompiledPlan:
                             profiler.reference(group, partial(self._run_python, group, stream_of))
                         else:
                             self._run_python(group, stream_of)
-            return {slot: _shaped(arrays[at], shape) for slot, at, shape in self._ends}
+            return {slot: _shaped(self._arrays[at], shape) for slot, at, shape in self._ends}
         finally:
             self._running = False
             for storage in self.results:
@@ -378,12 +385,7 @@ class CompiledPlan:
         program = self._alone
         if program is None or self._generation != self.arena.generation or cancel.is_set():
             return self.take(self.run(given, stream_of, cancel, bound=bound))
-        fed, arrays = self._fed, self._arrays
-        for slot, array in given.items():
-            if slot in fed:
-                arrays[slot][...] = array
-            else:
-                self._set(slot, plain(array))
+        self._give(given)
         self._running = True
         try:
             outcome = self.team.run(program)
@@ -391,7 +393,9 @@ class CompiledPlan:
             self._running = False
         if outcome is not ONE_STEP:
             self._refuse(outcome, {**bound(), **given}, stream_of)
-        return [None if at is None else _copied(arrays[at], shape) for at, shape in self._answers]
+        return [
+            None if at is None else _copied(self._arrays[at], shape) for at, shape in self._answers
+        ]
 
     def _refuse(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf

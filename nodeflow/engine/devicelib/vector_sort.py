@@ -1,7 +1,7 @@
 """numpy's sort of integers, which uses the processor's vectors, called from a kernel by address.
 
 The addresses are in numpy's public table of functions (`PyDataType_GetArrFuncs`, since numpy 2.0),
-and are arguments of kernels, as those of BLAS are.
+whose layout is the same for all versions 2, and are arguments of kernels, as those of BLAS are.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
@@ -27,6 +27,8 @@ _SORT = 33
 @cache
 def sort_address(dtype: str) -> int:
     """Address of what sorts an array of integers where it lies; 0 if numpy does not have it."""
+    if np.__version__.partition(".")[0] != "2":
+        return 0
     try:
         module: Any = np._core  # type: ignore[attr-defined]
         capsule = module._multiarray_umath._ARRAY_API

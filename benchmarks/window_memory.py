@@ -135,7 +135,9 @@ def measure(path: Path, with_maps: bool) -> None:
             break
     time.sleep(3.0)
     print(json.dumps({"case": "peak", "after epochs": peak[2], **_megabytes(peak[0], peak[1])}))
-    after = {role(pid): sizes(pid).get("Pss", 0) for pid in family(window.pid)}
+    after: Counter[str] = Counter()
+    for pid in family(window.pid):
+        after[role(pid)] += sizes(pid).get("Pss", 0)
     running = COMPILER in after
     print(
         json.dumps({"case": "3 s after the last epoch", **_megabytes(sum(after.values()), after)})

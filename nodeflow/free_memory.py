@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ def _unwritten(library: str) -> Iterator[tuple[int, int, int]]:
     for mapping in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", text, flags=re.MULTILINE):
         head, _, figures = mapping.partition("\n")
         fields = head.split(maxsplit=5)
-        if len(fields) < 6 or not Path(fields[5]).name.startswith(library):
+        if len(fields) < 6 or not os.path.basename(fields[5]).startswith(library):
             continue
         sizes = {name: int(kb) << 10 for name, kb in _KILOBYTES.findall(figures)}
         if "w" not in fields[1] and sizes.get("Anonymous") == 0:

@@ -73,3 +73,17 @@ def test_running_an_example_loads_no_qt():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"
     assert not {"PySide6", "pyqtgraph", "shiboken6"} & set(heavy_modules_after(code))
+
+
+def test_planning_imports_no_compiler():
+    """It happens in the window's engine at each start, mostly with kernels compiled before."""
+    child = (
+        "import sys\n"
+        "from nodeflow.engine.kernels.registry import registered\n"
+        "registered()\n"
+        "print(sorted({'numba', 'llvmlite'} & sys.modules.keys()))\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", child], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"

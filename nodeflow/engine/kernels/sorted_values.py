@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from math import log2, prod
 
-from nodeflow.engine.devicelib.vector_sort import sort_address
+from nodeflow.engine.devicelib.numpy_sort import sort_address
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype

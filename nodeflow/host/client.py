@@ -7,6 +7,7 @@ connection, one reads.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import secrets
@@ -16,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
+from typing import Any
 
 from nodeflow.errors import EngineDied
 from nodeflow.free_memory import LEAN
@@ -23,6 +25,8 @@ from nodeflow.host.child_process import accept_from
 from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
 from nodeflow.host.pulse import Pulse
 from nodeflow.host.request_queue import RequestQueue
+
+log = logging.getLogger("nodeflow")
 
 START_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
@@ -154,14 +158,22 @@ class EngineClient:
         threading.Thread(
             target=self._write, args=(connection,), name="nodeflow-engine-writer", daemon=True
         ).start()
-        try:
-            while True:
-                message = connection.recv()
-                for part in message.events if isinstance(message, EventBatch) else (message,):
-                    self._on_message(part)
-        except (EOFError, OSError):
-            pass
+        while (message := self._received(connection)) is not None:
+            for part in message.events if isinstance(message, EventBatch) else (message,):
+                self._on_message(part)
         self._report_death()
+
+    def _received(self, connection: Connection) -> Any:
+        """The next message; None once there are none. An engine whose messages cannot be read, as
+        after an update of the program while it runs, would wait for ever: it is ended."""
+        try:
+            return connection.recv()
+        except (EOFError, OSError):
+            return None
+        except Exception:
+            log.exception("a message of the engine cannot be read")
+            self.kill()
+            return None
 
     def _report_death(self) -> None:
         assert self._process is not None

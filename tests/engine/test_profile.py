@@ -175,6 +175,7 @@ def test_ops_inside_a_loop_are_named_by_their_layer_with_their_bytes() -> None:
         text = s.explain("last", {x: value})
     inside = [e for e in complete(trace) if "memory/steps/tanh" in e["args"]["nodes"]]
     assert len(inside) == 3, "once for each step of the sequence"
-    read, written = 4 * (4 * 5 + 4 * 5), 4 * (4 * 5)
+    # Two products, and the bias, which is added in the loop.
+    read, written = 4 * (4 * 5 + 4 * 5 + 5), 4 * (4 * 5)
     assert [e["args"]["bytes"] for e in inside] == [read + written] * 3
     assert "# memory/steps/tanh" in text

@@ -73,6 +73,7 @@ _HELPERS = (
     "devicelib/trigonometry.py",
     "devicelib/typed_constants.py",
     "devicelib/vector_reduce.py",
+    "devicelib/vector_sort.py",
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
 

@@ -8,7 +8,9 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
-from nodeflow.ui.canvas.paint import frame_notes
+from nodeflow.ui.canvas.paint import background_layer, frame_notes
+from nodeflow.ui.canvas.paint.background_layer import LABEL_HEIGHT
+from nodeflow.ui.canvas.scene import frame_titles
 from nodeflow.ui.core import text_metrics
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -123,3 +125,20 @@ def test_the_frame_within_another_is_what_the_pointer_takes(window):
     outer = commands.add_frame(doc, (0, 0, 400, 300), "outer")
     at = lambda x, y: canvas.viewport.hit_test(canvas.viewport.camera.to_view(QPointF(x, y))).frame  # noqa: E731
     assert at(60, 70) == inner and at(60, 10) == outer
+
+
+@pytest.mark.parametrize("step", range(-16, 1, 2))
+def test_a_note_begins_below_its_title_at_every_scale(canvas, document, monkeypatch, step):
+    """Where titles are labels of a fixed size on the screen, too."""
+    commands.add_frame(document, (0, 0, 900, 900), "Title", "a note", "")
+    areas, labels = [], []
+    monkeypatch.setattr(frame_notes, "paint", lambda p, area, *a, **k: areas.append(area))
+    shown = background_layer._paint_label
+    monkeypatch.setattr(background_layer, "_paint_label", lambda *a: (labels.append(a), shown(*a)))
+    canvas.viewport.camera.step = step
+    scale = canvas.viewport.camera.scale
+    canvas.renderer.repaint_all()
+    canvas.grab()
+    assert areas
+    lowest = LABEL_HEIGHT / scale if labels else frame_titles.title_style(scale)[0] + 8
+    assert all(area.top() >= lowest for area in areas)

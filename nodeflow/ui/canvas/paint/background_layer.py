@@ -126,7 +126,10 @@ def paint_frame(
         y = rect.top() + 8 + style[0]
         ink = _title_ink(theme, color)
         text_metrics.draw(painter, left + shift, y, heading, style, ink, as_path=context.exporting)
-    top = rect.top() + (style[0] + 22 if title else 16)
+    band = style[0] + 22 if title else 16
+    if title and context.labels_frames:
+        band = max(band, (LABEL_HEIGHT + LABEL_GAP) / scale)
+    top = rect.top() + band
     _paint_note(painter, context, QRectF(left, top, room, rect.bottom() - top - 8), note)
 
 
@@ -135,7 +138,7 @@ def _title_ink(theme: Theme, color: QColor) -> QColor:
 
 
 LABEL = (11, 600, False)
-LABEL_HEIGHT, LABEL_PAD = 16.0, 5.0
+LABEL_HEIGHT, LABEL_PAD, LABEL_GAP = 16.0, 5.0, 1.0
 LEAST_LABELLED = QSizeF(44.0, 26.0)
 """A frame that is smaller on the screen has no label."""
 

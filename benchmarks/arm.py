@@ -88,33 +88,17 @@ def for_arm(text: str, machine) -> str:  # type: ignore[no-untyped-def]
     return re.sub(r'"target-(?:cpu|features)"="[^"]*"', "", text)
 
 
-def kernels(path: Path) -> dict[str, tuple[str, ...]]:
-    """The texts of the kernels of a training step, and whose they are."""
-    import nodeflow as nf
-    from nodeflow.document.build.task import Task
-    from nodeflow.document.io import flow
-    from nodeflow.train.numbers import Numbers
-    from nodeflow.train.stepping.steppers import stepper_of
-
-    task = Task(flow.load(path), file=path)
-    training = task.training()
-    with nf.Session(task.graph, tier="compiled", seed=1) as session:
-        session.initialize()
-        stepper = stepper_of(session, training, [], 0, Numbers(training.optimizer))
-        plan = stepper._make_plan()
-        assert plan is not None
-        return stepper._kernels(plan)
-
-
 def results(paths: list[Path]) -> Iterator[dict]:
     """One for each kernel; to be called in a process for which `environment` was made."""
+    from compiling import training_kernels
+
     from nodeflow.engine.compiler.compile_kernel import prepare_compiler
     from nodeflow.engine.devicelib import denormals
 
     denormals._X86, denormals._ARM, denormals._FLUSH = False, True, FLUSH
     prepare_compiler()
     for path in paths:
-        for source, nodes in kernels(path).items():
+        for source, nodes in training_kernels(path).items():
             assembly, error = "", ""
             try:
                 assembly = compiled(source)

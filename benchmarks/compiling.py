@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from local_cases import HERE, MNIST, engine_seconds
@@ -143,14 +144,14 @@ def compile_kernels() -> None:
     print(json.dumps(times))
 
 
-def training_kernels() -> dict[str, tuple[str, ...]]:
-    """The texts of the kernels that a step of MNIST's training needs, and whose they are."""
+def training_kernels(path: Path = MNIST) -> dict[str, tuple[str, ...]]:
+    """The texts of the kernels that a step of a file's training needs, and whose they are."""
     from nodeflow.document.build.task import Task
     from nodeflow.document.io import flow
     from nodeflow.train.numbers import Numbers
     from nodeflow.train.stepping.steppers import stepper_of
 
-    task = Task(flow.load(MNIST))
+    task = Task(flow.load(path), file=path)
     training = task.training()
     with nf.Session(task.graph, tier="compiled", seed=1) as session:
         session.initialize()

@@ -159,8 +159,8 @@ def trained(case: str, threads: int | None) -> Work:
 
 
 def inferred(case: str, threads: int | None) -> Work:
-    """A callable, as whoever asks the same model again and again has one: a module of PyTorch, a
-    session of onnxruntime and a compiled function of JAX are asked in the same way."""
+    """Inference through `Session.make_callable`, which prepares a run once, as PyTorch's modules,
+    onnxruntime's sessions and JAX's compiled functions do."""
     name, value = models.inference(case)
     model: Any = models.INFERRED[name]
     forward: Any = {"mlp": dense, "transformer": transformer}.get(name)

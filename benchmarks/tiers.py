@@ -8,9 +8,9 @@ of N test rows, and `nodeflow run` of examples that train nothing, with the tier
 `auto` in turn. Each run is a process with an empty kernel cache. A ratio divides the times of the
 two processes: wall time, and processor time of all processes, compiling included, which other load
 disturbs less. The target of 1.10 is for wall time if the machine was idle at the beginning, else
-for processor time. No case begins after so many minutes that one as long as the longest would end
-too late; the table says which were left. ``--write`` puts the table between ``<!-- tiers.py -->``
-and ``<!-- end -->``.
+for processor time. ``--minutes`` limits the whole run: a case is left out if one as long as the
+longest so far would exceed it, and the table names it. ``--write`` puts the table between
+``<!-- tiers.py -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A run that a compiled plan has made once, so that only the fed values are new.
+"""A compiled run that is kept, so that the next one needs nothing but new feeds.
 
-Memory and kernels have their places then, and variables theirs, as long as nobody changes them. A
-run is to place what is fed and what has changed, the kernels, and to take the results.
+Memory, kernels and the addresses of variables stay bound while no variable is replaced. A run then
+copies the feeds and the variables that changed, launches the kernels and takes the results.
 """
 
 from __future__ import annotations

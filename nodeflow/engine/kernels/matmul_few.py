@@ -29,7 +29,7 @@ def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
     """Whether an (m, n) product is one of these.
 
     Not where the second operand is narrow or stored transposed, or where BLAS itself does not copy.
-    Of one row, as of a layer that tells ten classes apart, a vector is wide enough.
+    A single row is multiplied here from one vector of columns on, as in a layer of ten classes.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_y:
         return False

@@ -22,15 +22,15 @@ from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 PANEL = 1 << 14
 """Most bytes of a panel, which stays in the first cache beside the rows that go through it."""
 ROWS, COLUMNS = 128, 64
-"""Most rows of a task: with so many, copying a panel is little beside using it. About the columns
-of a task where there are no more rows. Two cores find as many tasks, which are equal."""
+"""Most rows of a task: enough that copying a panel takes little of the time of using it; and the
+approximate columns of a task where there are no more rows."""
 DIRECT_ROWS, DIRECT_TERMS = 96, 128
-"""With fewer rows in a task, columns are read where they are, so many terms at a time, which stay
-in the first cache; with more rows if all of them stay in the second."""
+"""Tasks of fewer rows read the columns in place, in blocks of `DIRECT_TERMS` terms, which stay in
+the first cache. Tasks of more rows do so if the whole operand stays in the second."""
 SECOND_CACHE = 1 << 21
 ALIASED, PARTLY_ALIASED = 4096, 1024
-"""Rows that are a multiple of so many bytes apart displace each other in the first cache; the
-lesser matters to many rows."""
+"""Rows whose distance is a multiple of these bytes share sets of the first cache and evict each
+other; the smaller one matters only where there are many rows."""
 LEAST, MOST, FEW_TERMS = 1 << 13, 400_000_000, 256
 """Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
 BLAS copies pays in a large product, where it is read again and again."""

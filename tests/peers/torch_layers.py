@@ -61,8 +61,15 @@ def cumsum(x: torch.Tensor, attrs: dict[str, Any]) -> torch.Tensor:
     return y.flip(axis) if turn else y
 
 
-def attention(q, k, v, mask=None, *, causal: bool = False) -> torch.Tensor:
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+def attention(q, k, v, mask=None, *, causal: bool = False) -> list[torch.Tensor]:
+    """The outputs, and the weights, which PyTorch's function does not show: by their formula."""
+    if causal:
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return [out, scores.softmax(-1)]
 
 
 def segments(x: torch.Tensor, which: torch.Tensor, count: int) -> torch.Tensor:

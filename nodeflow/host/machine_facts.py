@@ -51,13 +51,15 @@ def _versions() -> dict[str, str]:
 
 
 def _engine() -> dict[str, Any]:
+    from nodeflow.engine.caches import caches
     from nodeflow.engine.compiler.cache import cache_info
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.runtime.thread_pool import default_threads
 
     blas = {f"blas {k}": v for k, v in blas_info().items()}
     cache = {f"cache {k}": v for k, v in cache_info().items()}
-    return {"threads": default_threads(), NUM_THREADS: _num_threads(), **blas, **cache}
+    threads = {"threads": default_threads(), NUM_THREADS: _num_threads()}
+    return {**threads, "caches": caches().text, **blas, **cache}
 
 
 def _num_threads() -> str:

@@ -9,12 +9,12 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine import processor
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import product_tile_shape
 from nodeflow.engine.kernels.matmul_panels import (
-    PANEL,
     Panels,
     panels_args,
     panels_source,
@@ -169,7 +169,7 @@ def test_panels_fit_their_memory_and_cover_the_result(copying, dtype: str) -> No
     for m, n, k in itertools.product([24, 100, 128, 1000, 5000], [64, 100, 512], [128, 700, 2048]):
         panels = plan_panels(m, n, k, dtype)
         if panels is not None:
-            assert panels.depth * columns * size <= PANEL
+            assert panels.depth * columns * size <= blocks().panel
             assert panels.width == n or panels.width % columns == 0
             assert panels.height <= 128 and (panels.width <= 128 or panels.width == n)
             assert panels.tasks(m, n) >= 2 or n <= columns

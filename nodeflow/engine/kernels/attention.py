@@ -14,11 +14,12 @@ from functools import cache
 
 import numpy as np
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
-from nodeflow.engine.kernels.matmul_panels import PANEL, TURNED
+from nodeflow.engine.kernels.matmul_panels import TURNED
 from nodeflow.engine.kernels.matmul_tiling import product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -193,11 +194,11 @@ def kernel(args, task, ntasks):
 def _head(dtype: str) -> str:
     size = numpy_dtype(dtype).itemsize
     lanes = vector_registers()[0] // size
-    columns = VECTORS * lanes
+    columns, panel = VECTORS * lanes, blocks().panel
     return _HEAD.format(
         dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
         row=QUERIES * size, never=NEVER, turned=TURNED, vectors=VECTORS, lanes=lanes,
-        columns=columns, panel=PANEL, depth=PANEL // (columns * size),
+        columns=columns, panel=panel, depth=panel // (columns * size),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import Bound, KernelLaunch, Pointer, Region, limited_tasks
@@ -23,8 +24,9 @@ from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import ChangeRows, NumberRows
 
-LINE, PAGE = 64, 4096
-"""Bytes of which one task has all rows: where rows alone are written, and where all are copied."""
+PAGE = 4096
+"""Bytes of which one task has all rows where all are copied; of those that are overwritten, it is a
+line of the cache."""
 MOST_TASKS = 4
 """Each task looks at the numbers of all rows. There are 1, 2 or 4: which of them has a row is then
 known without dividing."""
@@ -93,9 +95,10 @@ class ChangeRowsKernel(Kernel[ChangeRows]):
         size = numpy_dtype(table.dtype).itemsize
         inplace = out.storage in work.inplace
         read: tuple[Pointer, ...] = (numbers, updates) if inplace else (numbers, updates, old)
-        together = max(1, (LINE if inplace else PAGE) // (inner * size)).bit_length() - 1
+        line = blocks().line
+        together = max(1, (line if inplace else PAGE) // (inner * size)).bit_length() - 1
         spent = (named * inner + (0 if inplace else n * inner)) * 0.1 * size / 4 + named * 2.0
-        tasks = limited_tasks(spent, min(MOST_TASKS, 1 + inner * size // LINE))
+        tasks = limited_tasks(spent, min(MOST_TASKS, 1 + inner * size // line))
         tasks = 1 << (tasks.bit_length() - 1)
         region = Region(out.storage, bound=Bound(0, n), partial=inplace)
         return [

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.kernels.expressions import numpy_name, render
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
@@ -169,10 +170,12 @@ class _Writer:
         """Walk the rows of the innermost axis that the task's share touches.
 
         Where they are short, divisions would take longer than the elements: indices are counted.
+        With angles, one loop looks whether any of some elements' is far, before another computes
+        them.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
-        most = f", {LOOKED_AT}" if self.angles else ""
+        most = f", {blocks().numbers}" if self.angles else ""
         lines = [
             "position = start",
             f"rest = position // max(np.int64(1), {inner})",
@@ -274,8 +277,6 @@ class _Writer:
 
 # ---- sine and cosine ----------------------------------------------------------------------------
 
-LOOKED_AT = 2048
-"""Elements of which one loop looks whether any angle is far, before another computes them."""
 _ANGLE = re.compile(r"\b(?:sin|cos)\(")
 
 

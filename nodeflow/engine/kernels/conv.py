@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.vector_width import TileShape, positions_of_one_picture, tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
@@ -45,10 +46,11 @@ from nodeflow.ops.lowering import Convolve, Lowering
 MULTIPLY_ADD_NS = 0.015
 """Of one float32 product, in a tile, on one core."""
 
-READ_IN_PLACE, WIDE_ROW = 1 << 18, 128
-"""Bytes of filters up to which narrow rows of weights are read where they lie, if no mask need cut
-them; and of a row that is read there in any case. Rows of one line of a cache, far from each other,
-take few of its places: with AVX2, 1 x 1 filters of 256 by 1024 channels 1.6 times as long."""
+WIDE_ROW = 128
+"""Bytes of a row of weights that is read where it lies in any case, if no mask need cut it;
+narrower ones of few filters only (`blocks().filters_in_place`). Rows of one line of a cache, far
+from each other, take few of its places: with AVX2, 1 x 1 filters of 256 by 1024 channels 1.6 times
+as long."""
 COMPUTED_AGAIN = 1.1
 """Pictures computed for each, from which on tiles are made smaller: they need another kernel."""
 FEWEST_POSITIONS = 4
@@ -239,7 +241,7 @@ def gather(
     )  # fmt: skip
     spans = sum({1 << span for made_at_once in tiles for *_, span in made_at_once.taps})
     row, each = size * tile.vectors * tile.lanes, made // groups
-    far = (filter_.size or 0) * size > READ_IN_PLACE or size * each % row != 0
+    far = (filter_.size or 0) * size > blocks().filters_in_place or size * each % row != 0
     packed = not single or backward or depthwise or (far and row < WIDE_ROW)
     products = GatherProducts(
         groups, depthwise, depth, tile, table.starts, table.entries, table.columns,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.launches import Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name, typed_literal
@@ -21,8 +22,6 @@ from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RUN_NS = 6.0
 """What each run of neighbouring elements takes, beside the elements."""
-TILE = 16
-"""Rows and columns that are transposed at a time: a line of the cache, of float32."""
 
 
 @handles(Permute)
@@ -97,7 +96,7 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
     elements = math.prod(sizes)
     along = _read_along(sizes, sources, targets)
     if along is not None:
-        units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // TILE)
+        units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // blocks().turned)
         source_text = transpose_source(len(sizes), size, along)
         return KernelCall(source_text, args, units, elements * 0.4, writes=part)
     units = max(1, math.prod(sizes[:-1]))
@@ -229,11 +228,11 @@ def transpose_source(rank: int, size: int, along: int) -> str:
     """Copy a rectangle whose source has other neighbours than its target: axis ``along``, not the
     last. Args of the kernel are those of `copy_source`.
 
-    Tiles of 16 x 16 elements are read by lines, turned in the first cache and written by lines. So
-    each line of memory is touched once, though the rows of a matrix whose length is a power of two
-    share a few places of the cache.
+    Tiles, of 16 x 16 elements where lines have 64 bytes, are read by lines, turned in the first
+    cache and written by lines. So each line of memory is touched once, though the rows of a matrix
+    whose length is a power of two share a few places of the cache.
     """
-    name = integer_of_size(size)
+    name, side = integer_of_size(size), blocks().turned
     last = rank - 1
     lines = [
         "import numpy as np",
@@ -246,21 +245,21 @@ def transpose_source(rank: int, size: int, along: int) -> str:
     others = [a for a in range(last) if a != along]
     lines += [
         f"    source, target = slot(args, {3 * rank}), slot(args, {3 * rank + 1})",
-        f"    tile = local_array({TILE * TILE}, {name})",
-        f"    strips = (d{along} + {TILE - 1}) // {TILE}",
+        f"    tile = local_array({side * side}, {name})",
+        f"    strips = (d{along} + {side - 1}) // {side}",
         f"    units = {' * '.join(['strips', *(f'd{a}' for a in others)])}",
         "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
         "        rest = unit // strips",
-        f"        first = (unit - rest * strips) * {TILE}",
+        f"        first = (unit - rest * strips) * {side}",
         f"        at, to = first, first * t{along}",
     ]
     lines += _offsets(others)
     lines += [
-        f"        height = min({TILE}, d{along} - first)",
-        f"        for start in range(0, d{last}, {TILE}):",
-        f"            width = min({TILE}, d{last} - start)",
-        f"            if height == {TILE} and width == {TILE}:",
-        *_tile(name, size, str(TILE), str(TILE), last, along),
+        f"        height = min({side}, d{along} - first)",
+        f"        for start in range(0, d{last}, {side}):",
+        f"            width = min({side}, d{last} - start)",
+        f"            if height == {side} and width == {side}:",
+        *_tile(name, size, str(side), str(side), last, along),
         "            else:",
         *_tile(name, size, "height", "width", last, along),
         "",
@@ -274,10 +273,10 @@ def _tile(name: str, size: int, height: str, width: str, last: int, along: int) 
         f"for i in range({width}):",
         f"    x = view1(source + {size} * (at + (start + i) * s{last}), {height}, {name})",
         f"    for r in range({height}):",
-        f"        tile[r * {TILE} + i] = x[r]",
+        f"        tile[r * {blocks().turned} + i] = x[r]",
         f"for r in range({height}):",
         f"    y = view1(target + {size} * (to + r * t{along} + start), {width}, {name})",
         f"    for i in range({width}):",
-        f"        y[i] = tile[r * {TILE} + i]",
+        f"        y[i] = tile[r * {blocks().turned} + i]",
     ]
     return ["                " + line for line in lines]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.launches import limited_tasks
@@ -19,8 +20,8 @@ ROWS = 12
 take three fifths, sixteen four fifths."""
 VECTORS, TOGETHER = 4, 2
 """Vectors of a row of results, and rows of results, that stay in registers."""
-TERMS, STRETCH = 4, 1024
-"""Of one row, the terms that are added in one go, and columns whose results stay in the first
+TERMS = 4
+"""Of one row, the terms that are added in one go to some columns, whose results stay in the first
 cache meanwhile. The second operand is then read row by row, which a processor foresees: in a tile
 of its columns 512 x 128 numbers take half as long again."""
 
@@ -89,7 +90,7 @@ def kernel(args, task, ntasks):
     left = units * task // ntasks * {columns}
     end = min(n, units * (task + 1) // ntasks * {columns})
     while left < end:
-        width = min(np.int64({STRETCH}), end - left)
+        width = min(np.int64({blocks().numbers // 2}), end - left)
         z = view1(c + {size} * left, width, T)
         for i in range(z.size):
             z[i] = T(0)

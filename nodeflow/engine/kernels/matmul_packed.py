@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Split, limited_tasks
-from nodeflow.engine.kernels.copies import TILE
 from nodeflow.engine.kernels.expressions import integer_of_size
 from nodeflow.engine.kernels.kernel import Array, CallKernel, GroupToLaunch, Kernel, KernelCall
 from nodeflow.engine.kernels.matmul_tiling import product_ns
@@ -145,10 +145,10 @@ def _pack_source(size: int, width: int) -> str:
 @cache
 def _turned_source(size: int, width: int) -> str:
     """As `_pack_source`, of a matrix stored transposed: by tiles, as `copies.transpose_source`."""
-    name = integer_of_size(size)
-    body = f"""        tile = local_array({TILE * width}, {name})
-        for first in range(0, terms, {TILE}):
-            height = min(np.int64({TILE}), terms - first)
+    name, tall = integer_of_size(size), blocks().turned
+    body = f"""        tile = local_array({tall * width}, {name})
+        for first in range(0, terms, {tall}):
+            height = min(np.int64({tall}), terms - first)
             for i in range({width}):
                 if i < wide:
                     x = view1(source + {size} * ((left + i) * terms + first), height, {name})

@@ -14,23 +14,18 @@ from dataclasses import dataclass
 from functools import cache
 
 from nodeflow.engine import processor
+from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.kernels.matmul_tiling import product_ns
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
-PANEL = 1 << 14
-"""Most bytes of a panel, which stays in the first cache beside the rows that go through it."""
 ROWS, COLUMNS = 128, 64
 """Most rows of a task: enough that copying a panel takes little of the time of using it; and the
 approximate columns of a task where there are no more rows."""
-DIRECT_ROWS, DIRECT_TERMS = 96, 128
-"""Tasks of fewer rows read the columns in place, in blocks of `DIRECT_TERMS` terms, which stay in
-the first cache. Tasks of more rows do so if the whole operand stays in the second."""
-SECOND_CACHE = 1 << 21
-ALIASED, PARTLY_ALIASED = 4096, 1024
-"""Rows whose distance is a multiple of these bytes share sets of the first cache and evict each
-other; the smaller one matters only where there are many rows."""
+DIRECT_ROWS = 96
+"""Tasks of fewer rows read the columns in place. Tasks of more rows do so if the whole operand
+stays close (`Blocks.operand_in_place`). Where its rows evict each other, they are copied."""
 LEAST, MOST, FEW_TERMS = 1 << 13, 400_000_000, 256
 """Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
 BLAS copies pays in a large product, where it is read again and again."""
@@ -95,11 +90,11 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))
         width = -(-n // (columns * tasks)) * columns
     if height < DIRECT_ROWS:
-        direct = size * n % ALIASED != 0
+        direct = size * n % PAGE != 0
     else:
-        direct = size * n % PARTLY_ALIASED != 0 and size * n * k <= SECOND_CACHE
-    most = PANEL // (columns * size)  # a last, narrow panel is copied, always
-    most = min(most, DIRECT_TERMS) if direct else most
+        direct = size * n % (PAGE // 4) != 0 and size * n * k <= blocks().operand_in_place
+    most = blocks().panel // (columns * size)  # a last, narrow panel is copied, always
+    most = min(most, blocks().rows_in_place) if direct else most
     return Panels(height, width, -(-k // -(-k // most)), direct)
 
 
@@ -165,7 +160,8 @@ def kernel(args, task, ntasks):
     rows, right = min(m, top + height) - top, min(n, first + width)
     a_row, a_term = {"SIZE, SIZE * lda" if transpose_a else "SIZE * lda, SIZE"}
     b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
-    panel, direct = local_memory({PANEL}), {"False" if transpose_b else "slot(args, 12) != 0"}
+    panel = local_memory({blocks().panel})
+    direct = {"False" if transpose_b else "slot(args, 12) != 0"}
     done = np.int64(0)
     while True:
         terms = min(depth, k - done)

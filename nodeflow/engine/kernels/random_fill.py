@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.ir.launches import (
     FirstElement,
@@ -37,7 +38,7 @@ class RandomKernel(Kernel[Random]):
         args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:-1], first)
         source = fill_source(lowering.distribution, type_.dtype)
         spent = size * NANOSECONDS[lowering.distribution]
-        tasks = limited_tasks(spent, -(-size // _BLOCK))
+        tasks = limited_tasks(spent, -(-size // _block()))
         return [KernelLaunch(source, args, tasks, spent, work.group)]
 
 
@@ -101,9 +102,15 @@ _NORMAL = """\
                 drawn = remote_normal(outer[k])
             y[places[k]] = offset + scale * np.{dtype}({drawn})
 """
-_BLOCK = 512
-"""Numbers that are drawn together. A loop computes its vectors as wide as its widest type, so words
-are made by themselves; normals far from the centre are collected for their own formula."""
+
+
+def _block() -> int:
+    """Numbers that are drawn together.
+
+    A loop computes its vectors as wide as its widest type, so words are made by themselves; normals
+    far from the centre are collected for their own formula.
+    """
+    return blocks().numbers // 4
 
 
 def fill_source(distribution: str, dtype: str) -> str:
@@ -112,7 +119,7 @@ def fill_source(distribution: str, dtype: str) -> str:
     ``distribution`` is "uniform", "normal" or "truncated_normal"; each number drawn is scaled and
     moved in the array's own dtype: offset + scale * drawn.
     """
-    words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": _BLOCK}
+    words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": _block()}
     if distribution == "uniform":
         return (_FILL + _WORDS + _UNIFORM).format(**words)
     drawn = {"normal": "drawn", "truncated_normal": "min(max(drawn, low), high)"}[distribution]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling, limited_tasks
@@ -22,9 +23,6 @@ from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.schedule.schedule import Step
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
-
-TOGETHER = 2048
-"""Elements of which exponentials are taken in one loop: rows may be shorter than a vector."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,10 @@ class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
 
 @cache
 def softmax_source(dtype: str, log: bool) -> str:
-    """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task."""
+    """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task.
+
+    Exponentials of several rows are taken in one loop, for rows may be shorter than a vector.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if log:
         last = [
@@ -137,7 +138,7 @@ def softmax_source(dtype: str, log: bool) -> str:
         "    start = min(rows, slot(args, 4) * task)",
         "    stop = min(rows, start + slot(args, 4))",
         "    while start < stop:",
-        f"        end = min(stop, start + max({TOGETHER} // n, 1))",
+        f"        end = min(stop, start + max({blocks().numbers} // n, 1))",
         *("        " + line for line in row),
         f"            best = max_lanes(at, n, {name})",
         "            for i in range(y.size):",

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, Region, StepAddress
@@ -87,7 +88,7 @@ def kernel(args, task, ntasks):
 @cache
 def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
     """Rows converted to ``dtype`` and, if ``scaled``, multiplied by the scale in slot 8."""
-    size_out = numpy_dtype(dtype).itemsize
+    size_in, size_out = numpy_dtype(stored).itemsize, numpy_dtype(dtype).itemsize
     used = {"prefetch", "slot", "view1"}
     lines = []
     view = "view1" if aligned else "unaligned_view1"
@@ -105,7 +106,7 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
         "    for i in range(batch * task // ntasks, end):",
         "        row = slot(order, step * batch + i)",
         "        after = source + pitch * slot(order, step * batch + min(i + 1, end - 1))",
-        f"        for byte in range(0, min(width * {numpy_dtype(stored).itemsize}, 4096), 64):",
+        f"        for byte in range(0, min(width * {size_in}, 4096), {blocks().line}):",
         "            prefetch(after + byte)",
         f"        x = {view}(source + pitch * row, width, {numpy_name(stored)})",
         f"        y = view1(target + {size_out} * (i * width), width, {numpy_name(dtype)})",

@@ -1,0 +1,68 @@
+"""Sizes of what kernels work on at a time, chosen from the processor's caches.
+
+Nothing here changes a bit of a result, so it may differ from machine to machine: pieces of a sum go
+on where the last one ended. What decides the order of a sum comes from shapes and from
+`devicelib.vector_width`. A kernel's text holds the sizes that it was written with, so machines that
+share a folder of kernels do not mix them up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.caches import Caches, caches
+
+PAGE = 4096
+"""Bytes after which addresses share a set of the first cache, in every processor with pages of this
+size: the set is looked up while the page still is. Rows so far apart evict each other."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Sizes for one machine.
+
+    Attributes:
+        panel: bytes of columns that stay in the first cache beside the rows that go through them.
+        rows_in_place: rows of an operand, far from each other, that stay in the first cache.
+        operand_in_place: bytes up to which a product of many rows reads its second operand where it
+            lies.
+        filters_in_place: bytes up to which a picture reads narrow filters where they lie.
+        numbers: how many a loop makes before the next one reads them.
+        line: bytes of a line of the caches.
+    """
+
+    panel: int
+    rows_in_place: int
+    operand_in_place: int
+    filters_in_place: int
+    numbers: int
+    line: int
+
+    @property
+    def turned(self) -> int:
+        """Rows and columns that are transposed at a time: a line of float32."""
+        return self.line // 4
+
+
+def blocks_of(sizes: Caches) -> Blocks:
+    """The blocks for such caches.
+
+    The largest power of two in a first cache of 48 KB is what one of 32 KB has, which leaves the
+    rest to what passes through.
+    """
+    first = 1 << (sizes.first.bit_length() - 1)
+    return Blocks(
+        panel=first // 2,
+        rows_in_place=first // sizes.line // 4,
+        operand_in_place=2 * sizes.second,
+        filters_in_place=sizes.second // 4,
+        numbers=first // 16,
+        line=sizes.line,
+    )
+
+
+@cache
+def blocks() -> Blocks:
+    """Those of this machine."""
+    return blocks_of(caches())

@@ -1,0 +1,170 @@
+"""The processor's caches, as the system describes them.
+
+Where cores differ, these are the smallest caches of any of them, so that what fits fits everywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Bytes of the caches of one core; what is not known is that of a small laptop.
+
+    Attributes:
+        first: for data.
+        second: what a core has of it, where several share it.
+        third: all of it; 0 where there is none or nobody says.
+        line: what is read at once.
+    """
+
+    first: int = 32 << 10
+    second: int = 512 << 10
+    third: int = 0
+    line: int = 64
+
+    @property
+    def text(self) -> str:
+        """In words.
+
+        >>> Caches(48 << 10, 1 << 20, 32 << 20).text
+        '48, 1024, 32768 KiB, lines of 64 bytes'
+        """
+        sizes = (str(size >> 10) for size in (self.first, self.second, self.third) if size)
+        return f"{', '.join(sizes)} KiB, lines of {self.line} bytes"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One cache for data: level, bytes, bytes of a line, how many logical cores share it."""
+
+    level: int
+    size: int
+    line: int
+    sharing: int
+
+
+_PLAUSIBLE = {1: (8 << 10, 1 << 20), 2: (64 << 10, 1 << 26), 3: (1 << 20, 1 << 40)}
+"""Least and most bytes of each level: what some virtual machines say is ignored."""
+
+
+@cache
+def caches() -> Caches:
+    """Those of this machine. It never fails."""
+    try:
+        return smallest(_found())
+    except (OSError, ValueError, AttributeError, struct.error):
+        return Caches()
+
+
+def smallest(found: Iterable[Found]) -> Caches:
+    """The smallest caches of a core among those found, and the largest third one."""
+    levels: dict[int, list[Found]] = {1: [], 2: [], 3: []}
+    for each in found:
+        least, most = _PLAUSIBLE.get(each.level, (1, 0))
+        if least <= each.size <= most:
+            levels[each.level].append(each)
+    first, second, third = levels.values()
+    threads = min((f.sharing for f in first), default=1)  # of one core
+    lines = [f.line for f in first if f.line in (32, 64, 128, 256)]
+    known = Caches()
+    return Caches(
+        min((f.size for f in first), default=known.first),
+        min((f.size // max(f.sharing // threads, 1) for f in second), default=known.second),
+        max((f.size for f in third), default=known.third),
+        min(lines, default=known.line),
+    )
+
+
+def _found() -> Iterator[Found]:
+    if sys.platform == "darwin":
+        return from_numbers(_sysctl)
+    if os.name == "nt":
+        return from_records(_logical_processors())
+    return from_folders(Path("/sys/devices/system/cpu"))
+
+
+# ---- Linux --------------------------------------------------------------------------------------
+
+
+def from_folders(folder: Path) -> Iterator[Found]:
+    """The caches of the first and the last core: cores of one kind have neighbouring numbers."""
+    numbers = sorted(int(path.name[3:]) for path in folder.glob("cpu[0-9]*"))
+    for number in {*numbers[:1], *numbers[-1:]}:
+        for place in sorted((folder / f"cpu{number}" / "cache").glob("index*")):
+            try:
+                words = {name: (place / name).read_text().strip() for name in _FILES}
+                if words["type"] != "Instruction":
+                    size, line = _bytes(words["size"]), int(words["coherency_line_size"])
+                    yield Found(int(words["level"]), size, line, _count(words["shared_cpu_list"]))
+            except (OSError, ValueError):  # a part that this system leaves out
+                continue
+
+
+_FILES = ("level", "type", "size", "coherency_line_size", "shared_cpu_list")
+
+
+def _bytes(text: str) -> int:
+    """Bytes of a text such as ``48K``."""
+    return int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1:], 0)
+
+
+def _count(text: str) -> int:
+    """How many numbers a list such as ``0-3,8`` has."""
+    ends = (part.split("-") for part in text.split(","))
+    return sum(int(pair[-1]) - int(pair[0]) + 1 for pair in ends)
+
+
+# ---- macOS --------------------------------------------------------------------------------------
+
+
+def from_numbers(number: Callable[[str], int]) -> Iterator[Found]:
+    """The caches of each kind of core, by the system's named numbers, 0 for those it lacks."""
+    line = number("hw.cachelinesize")
+    for kind in ("hw.perflevel0.", "hw.perflevel1.", "hw."):
+        yield Found(1, number(kind + "l1dcachesize"), line, 1)
+        yield Found(2, number(kind + "l2cachesize"), line, max(number(kind + "cpusperl2"), 1))
+        if number("hw.nperflevels") > 0 and kind == "hw.perflevel1.":
+            return  # without a kind they are those of one of them
+    yield Found(3, number("hw.l3cachesize"), line, 1)
+
+
+def _sysctl(name: str) -> int:
+    value, size = ctypes.c_int64(0), ctypes.c_size_t(8)
+    library = ctypes.CDLL(None)
+    status = library.sysctlbyname(name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0)
+    return value.value if status == 0 else 0
+
+
+# ---- Windows ------------------------------------------------------------------------------------
+
+
+def from_records(data: bytes) -> Iterator[Found]:
+    """The caches of ``GetLogicalProcessorInformationEx(RelationCache)``."""
+    at = 0
+    while at < len(data):
+        relation, size = struct.unpack_from("<II", data, at)
+        level, _, line, bytes_, kind = struct.unpack_from("<BBHII", data, at + 8)
+        (mask,) = struct.unpack_from("<Q", data, at + 40)
+        if relation == _RELATION_CACHE and kind != _INSTRUCTIONS:
+            yield Found(level, bytes_, line, mask.bit_count())
+        at += max(size, 8)
+
+
+_RELATION_CACHE, _INSTRUCTIONS = 2, 1
+
+
+def _logical_processors() -> bytes:
+    ask = ctypes.windll.kernel32.GetLogicalProcessorInformationEx  # type: ignore[attr-defined]
+    length = ctypes.c_uint32(0)
+    ask(_RELATION_CACHE, None, ctypes.byref(length))
+    buffer = ctypes.create_string_buffer(length.value)
+    return buffer.raw if ask(_RELATION_CACHE, buffer, ctypes.byref(length)) else b""

@@ -22,8 +22,10 @@ from nodeflow.engine.caches import (
     from_records,
     smallest,
 )
+from nodeflow.engine.kernels import reductions
 from nodeflow.engine.kernels.copies import transpose_source
 from nodeflow.engine.kernels.matmul_panels import panels_source
+from nodeflow.engine.kernels.sum_orders import sum_orders
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Tensor
 from tests.engine.test_thread_counts import GRAPHS, randoms
@@ -112,6 +114,16 @@ def test_what_was_measured_stays() -> None:
     assert blocks_of(Caches(48 * KIB, 1024 * KIB), zen=True) == measured
     assert measured.turned == 16
     assert blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False).operand_in_place == 256 * KIB
+
+
+def test_orders_of_sums_have_a_digest_that_caches_do_not_change(on, monkeypatch) -> None:
+    before = sum_orders()
+    on(blocks_of(MACHINES["tiny"], zen=False))
+    assert sum_orders() == before
+    monkeypatch.setattr(reductions, "ROW_BLOCK", 4096)
+    sum_orders.cache_clear()
+    assert sum_orders() != before
+    sum_orders.cache_clear()
 
 
 # ---- what systems say ---------------------------------------------------------------------------

@@ -44,6 +44,19 @@ def kernel(args, task, ntasks):
             set_slot(here, 1, 1)
             break
 """
+# One task waits until all others are finished (or gives up); word 1 says whether that happened.
+HELD = """
+from nodeflow.engine.devicelib.intrinsics import atomic_add, atomic_load, set_slot, slot
+def kernel(args, task, ntasks):
+    here = slot(args, 0)
+    if task == slot(args, 1):
+        for _ in range(20_000_000_000):
+            if atomic_load(here) == ntasks - 1:
+                set_slot(here, 1, 1)
+                break
+    else:
+        atomic_add(here, 1)
+"""
 WORK = """
 from nodeflow.engine.devicelib.intrinsics import set_slot, slot
 def kernel(args, task, ntasks):
@@ -80,6 +93,16 @@ def test_helpers_work_at_the_same_time_as_the_caller() -> None:
     builder.add(load_kernel(MEET), [words.ctypes.data], tasks=2)
     Team(2).run(builder.build())
     assert words.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("held", [0, 5, 6, 11])
+def test_a_slow_core_delays_one_task(held: int) -> None:
+    """Of two threads with six tasks each, one does not get on: the other takes the rest of both."""
+    words = np.zeros(2, np.int64)
+    builder = ProgramBuilder()
+    builder.add(load_kernel(HELD), [words.ctypes.data, held], tasks=12)
+    Team(2).run(builder.build())
+    assert words.tolist() == [11, 1]
 
 
 def test_small_drives_one_after_the_other() -> None:

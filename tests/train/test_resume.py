@@ -248,7 +248,11 @@ def test_what_has_changed_is_named(kept: Path, changed: dict[str, Any], named: s
 
 @pytest.mark.parametrize(
     ("fact", "value"),
-    [("versions", {"numpy": "1.0"}), ("machine", {"vector width": "128 bits"})],
+    [
+        ("versions", {"numpy": "1.0"}),
+        ("machine", {"vector width": "128 bits"}),
+        ("machine", {"orders of sums": "others"}),
+    ],
 )
 def test_another_machine_or_version_is_named(
     kept: Path, monkeypatch: pytest.MonkeyPatch, fact: str, value: dict[str, str]

@@ -36,6 +36,9 @@ what follows row by row needs no barrier."""
 _TASK_NS = 2_000
 """Tall products whose rows are quick have tasks of at least this."""
 
+LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
+"""All of them: they decide in which order BLAS adds up."""
+
 
 @dataclass(frozen=True)
 class Tiling:

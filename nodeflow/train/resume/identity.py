@@ -81,6 +81,7 @@ def machine() -> Mapping[str, str]:
     from nodeflow.engine.compiler.cache import processor
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.devicelib.vector_width import vector_registers
+    from nodeflow.engine.kernels.sum_orders import sum_orders
 
     blas = blas_info()
     return {
@@ -88,6 +89,7 @@ def machine() -> Mapping[str, str]:
         "vector width": f"{8 * vector_registers()[0]} bits",
         "BLAS": blas["library"],
         "kernels of the BLAS": blas["core"],
+        "orders of sums": sum_orders(),
     }
 
 

@@ -1,0 +1,53 @@
+"""What decides in which order sums are added up: shapes, by numbers that stand here together.
+
+Each number belongs to a kernel and is explained there; some depend on the width of vectors, none on
+caches, cores or a measurement. The digest of this table is part of a training's record: with the
+same one, and the same BLAS, two machines add up alike. A number that comes to decide an order joins
+it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import blake2b
+
+from nodeflow.engine.devicelib.vector_width import product_tile_shape, vector_registers
+from nodeflow.engine.kernels import (
+    conv_filter_gradient,
+    matmul,
+    matmul_few,
+    matmul_packed,
+    matmul_panels,
+    matmul_tiling,
+    reductions,
+)
+from nodeflow.ops.lowering import KEYS, PRODUCT_BLOCK, QUERIES
+
+
+def table() -> dict[str, object]:
+    """What decides -> its numbers, for the vectors of this processor."""
+    floats, panels = ("float32", "float64"), matmul_panels
+    tile = [product_tile_shape(dtype, panels.ROWS, panels.COLUMNS) for dtype in floats]
+    return {
+        "vectors": vector_registers(),
+        "tiles of products": [(t.positions, t.vectors, t.lanes) for t in tile],
+        "products by panels": (
+            *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
+            panels.ROWS,
+        ),
+        "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
+        "packed products": matmul_packed.PAYS,
+        "halves of a sum": (matmul.HALVES_NS, matmul.ROWS, matmul.SMALL),
+        "tiles of BLAS": matmul_tiling.LIMITS,
+        "reductions": (
+            *(reductions.ROW_BLOCK, reductions.COLUMN_BLOCK, reductions.LANES, PRODUCT_BLOCK),
+        ),
+        "gradients by filters": (conv_filter_gradient.BLOCK, conv_filter_gradient.PARTIAL_SIZE),
+        "attention": (QUERIES, KEYS),
+    }
+
+
+@cache
+def sum_orders() -> str:
+    """The digest of the table."""
+    return blake2b(repr(table()).encode(), digest_size=6).hexdigest()

@@ -55,7 +55,7 @@ def blocks_of(sizes: Caches, *, zen: bool) -> Blocks:
     Args:
         zen: whether AMD makes the processor. With its Zen 5 of 1 MB per core an operand of 2 MB may
             lie where it is; with Intel's Sapphire Rapids of 2 MB reading one of 1 MB there takes
-            1.05 to 1.2 times as long as copying it, and copying gains from 256 KB on.
+            1.03 to 1.2 times as long as copying it, and copying gains from 256 KB on.
     """
     first = 1 << (sizes.first.bit_length() - 1)
     return Blocks(

@@ -125,6 +125,7 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, 512, 128, "float32") is not None
     assert plan_panels(8192, 512, 128, "float32") is not None, "large, but of few terms"
     assert plan_panels(1024, 1024, 1024, "float32") is None, "packing the rows pays"
+    assert plan_panels(8192, 128, 512, "float32") is not None, "the second operand is small"
     assert plan_panels(64, 64, 32, "float32") is not None
     assert plan_panels(20, 20, 20, "float32") is None, "small"
     assert plan_panels(100, 20, 300, "float32") is not None, "narrow, but more than a vector"
@@ -135,8 +136,10 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, 512, 128, "float32") is None
     monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
     monkeypatch.setattr(blas, "small_products", lambda: True)
-    assert plan_panels(2048, 512, 128, "float32") is None
-    assert plan_panels(2048, 512, 32, "float32") is not None, "many short sums"
+    assert plan_panels(2048, 500, 128, "float32") is None
+    assert plan_panels(2048, 500, 32, "float32") is not None, "many short sums"
+    assert plan_panels(2048, 512, 128, "float32") is not None, "columns fill the tiles"
+    assert plan_panels(100, 512, 128, "float32") is None
     assert plan_panels(100, 512, 32, "float32") is None
     assert plan_panels(2048, 512, 128, "float64") is not None
     assert plan_panels(64, 64, 64, "float64") is None, "so little is not copied"
@@ -193,3 +196,25 @@ def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
     expected = np.maximum(x.astype(np.float64) @ w + w[0], 0)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
     assert all(f.tobytes() == found[0].tobytes() for f in found)
+
+
+def test_sequences_times_one_matrix_are_rows_of_one_product(copying) -> None:
+    random = np.random.default_rng(5)
+    x, w = (random.normal(size=s).astype("float32") for s in ((6, 2, 50, 128), (1, 128, 256)))
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [None, 2, 50, 128], name="x")
+        product = fed @ nf.constant(w)
+        out = nf.relu(product + nf.constant(w[0, 0]))
+    schedule = build_schedule([out], [])
+    types = schedule.specialise({schedule.feeds[fed]: fed.type.with_shape(x.shape)})
+    ((head,),) = make_plan(schedule, types).phases[0].levels
+    assert head.tasks == 6 and [row.tasks for row in head.then] == [6]
+    with nf.Session(g, tier="compiled") as s:
+        found, activated = s.run([product, out], {fed: x})
+    expected = x.astype(np.float64) @ w.astype(np.float64)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert activated.tobytes() == np.maximum(found + w[0, 0], np.float32(0)).tobytes()
+    rows, flat = [x[1:3].reshape(-1, 128)], nf.Graph()
+    with flat, nf.Session(flat, tier="compiled") as s:
+        rows.append(s.run(nf.constant(rows[0]) @ nf.constant(w[0])))
+    assert rows[1].tobytes() == found[1:3].tobytes()

@@ -93,8 +93,9 @@ class MatmulRule(LoweringRule[Matmul]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        x, out = actions.types[inputs[0]], actions.types[outputs[0]]
-        m, n, k = extents(x, out, lowering.transpose_x)
+        types = [actions.types[slot] for slot in (*inputs, *outputs)]
+        x, _, out = types
+        m, n, k = extents(*as_rows(types, lowering.transpose_x), lowering.transpose_x)
         if k == 1 and x.dtype in FLOATS:
             vectors = tuple(_as_vectors(actions, lowering, inputs))
             actions.add(Action(node, _OUTER, vectors, outputs))
@@ -121,7 +122,20 @@ _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
 """Added to zero, as numpy and BLAS do, so that -0 becomes 0."""
 
 
-def extents(x: TensorType, out: TensorType, transpose_x: bool) -> tuple[int, int, int]:
+def as_rows(types: Sequence[TensorType], transpose_x: bool) -> Sequence[TensorType]:
+    """Types of both operands and the result; where many matrices are multiplied with one, their
+    rows follow each other in memory and are those of one product."""
+    x, y, out = types
+    if transpose_x or math.prod(d or 0 for d in y.shape[:-2]) != 1:
+        return types
+    rows = math.prod(d or 0 for d in out.shape[:-1])
+    shapes = (rows, *x.shape[-1:]), y.shape[-2:], (rows, *out.shape[-1:])
+    return [type_.with_shape(shape) for type_, shape in zip(types, shapes, strict=True)]
+
+
+def extents(
+    x: TensorType, y: TensorType, out: TensorType, transpose_x: bool
+) -> tuple[int, int, int]:
     """m, n and k of a product."""
     k = x.shape[-2] if transpose_x else x.shape[-1]
     return out.shape[-2] or 0, out.shape[-1] or 0, k or 0
@@ -164,16 +178,16 @@ def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[in
 
 @handles(Product)
 class ProductKernel(Kernel[Product]):
-    """A matrix product for each index of the batch."""
+    """A matrix product for each index of the batch, or one where all have the second operand."""
 
     label = "matmul"
 
     def launches(self, work: GroupToLaunch, lowering: Product) -> list[KernelLaunch]:
         if work.alone:
             return [*work.alone]  # its own tiles decide how a chain is cut
-        types, pointers = work.types, work.pointers
+        types, pointers = as_rows(work.types, lowering.transpose_x), work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
-        m, n, k = shape = extents(types[0], types[2], lowering.transpose_x)
+        m, n, k = shape = extents(*types, lowering.transpose_x)
         if is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
@@ -218,8 +232,10 @@ class ProductKernel(Kernel[Product]):
         return frozenset({math.prod(d or 0 for d in actions.types[action.outputs[0]].shape[:-1])})
 
     def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
-        x, out = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
-        m, n, k = extents(x, out, lowering.transpose_x)
+        slots = (*action.inputs, *action.outputs)
+        types = as_rows([actions.types[slot] for slot in slots], lowering.transpose_x)
+        x, _, out = types
+        m, n, k = extents(*types, lowering.transpose_x)
         if is_few(m, n, x.dtype, lowering.transpose_y):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:

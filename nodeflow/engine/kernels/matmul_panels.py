@@ -26,12 +26,13 @@ approximate columns of a task where there are no more rows."""
 DIRECT_ROWS = 96
 """Tasks of fewer rows read the columns in place. Tasks of more rows do so if the whole operand
 stays close (`Blocks.operand_in_place`). Where its rows evict each other, they are copied."""
-LEAST, MOST, FEW_TERMS = 1 << 13, 400_000_000, 256
-"""Multiply-adds from which, and up to which, these are faster than BLAS; of few terms always. What
-BLAS copies pays in a large product, where it is read again and again."""
+LEAST, MOST, FEW_TERMS, SMALL = 1 << 13, 400_000_000, 256, 1 << 20
+"""Multiply-adds from which, and up to which, these are faster than BLAS; always of few terms and
+where the second operand has at most ``SMALL`` bytes. What BLAS copies pays in a large product,
+where it is read again and again."""
 SHORT = 32
 """Terms up to which these are faster than BLAS for AVX-512, of many rows: they take 0.76 to 1.01 of
-its time."""
+its time. Of more terms they take 0.6 to 0.98 where columns fill their tiles."""
 UNCOPIED = 1 << 20
 """Multiply-adds up to which BLAS for AVX-512 copies nothing in float64; in float32 never."""
 SHORT_NS = 40_000
@@ -65,8 +66,8 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
 
     It depends on the shape and on the processor alone. BLAS for AVX-512 needs no copies of small
-    products of float32, and is slower only where many sums are short; of other processors nothing
-    has been measured.
+    products of float32, and is slower only of many rows, where sums are short or columns fill the
+    tiles; of other processors nothing has been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -76,10 +77,11 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
         return None
     if blas.small_products():
         many_short = k <= SHORT and m >= 2 * ROWS
+        many_full = n % columns == 0 and m >= ROWS
         copied = dtype == "float64" and work > UNCOPIED
-        if n < columns or not (many_short or copied):
+        if n < columns or not (many_short or many_full or copied):
             return None
-    if work >= MOST and k > FEW_TERMS:
+    if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:
         return None
     height, width = m, n
     if m > ROWS:

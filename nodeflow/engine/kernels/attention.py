@@ -24,10 +24,20 @@ from nodeflow.engine.kernels.matmul_tiling import product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import KEYS, NEVER, QUERIES, Attend, AttendGradient, Lowering
+from nodeflow.ops.lowering import (
+    KEYS,
+    NEVER,
+    QUERIES,
+    Attend,
+    AttendGradient,
+    Lowering,
+    strides_of,
+)
 
 VECTORS = 2
 """Vectors of a tile in registers: more than 32 features are rare."""
+WIDE = 512
+"""Most bytes of a row that is copied, or added up, beside where it lies."""
 EXPONENTIAL_NS = 0.5
 """Of one score: its mask, its exponential, and its share of the sums."""
 
@@ -35,10 +45,13 @@ EXPONENTIAL_NS = 0.5
 @dataclass(frozen=True)
 class Tiles(Lowering):
     """`Attend` or, with ``backward``, `AttendGradient`, and as last input a table: for each index
-    of the leading axes the number of the first element of query, key, value and mask.
+    of the leading axes the number of the first element of query, key, value, mask and result.
 
     Attributes:
         mask: elements from query to query and from key to key of the mask; None without one.
+        sizes: queries, keys, features of both, features of values.
+        steps: elements from row to row of query, key, value and result; the gradient has its
+            results side by side.
     """
 
     backward: bool
@@ -46,6 +59,8 @@ class Tiles(Lowering):
     offset: int
     scale: float
     mask: tuple[int, int] | None
+    sizes: tuple[int, int, int, int]
+    steps: tuple[int, int, int, int]
 
 
 @handles(Attend)
@@ -87,15 +102,17 @@ def _add_tiles(
 ) -> None:
     backward = isinstance(lowering, AttendGradient)
     shapes = [sizes_of(actions.types[slot]) for slot in inputs]
-    first, m, n = actions.types[outputs[0]], shapes[0][-2], shapes[1][-2]
-    lead = sizes_of(first)[:-2]
-    operands, mask = shapes[:3], None
+    (m, d), (n, e) = shapes[0][-2:], shapes[2][-2:]
+    lead = sizes_of(actions.types[outputs[0]])[:-2]
+    masked, mask = [1, 1], None
     if len(inputs) > (6 if backward else 3):
         masked = [*(1,) * (2 - len(shapes[-1])), *shapes[-1]]
-        operands, mask = [*operands, masked], _mask_strides(masked, m, n)
-    columns = [_starts(shape, lead) for shape in operands]
+        mask = _mask_strides(masked, m, n)
+    parts = [*shapes[:3], masked, [*lead, m, e]]
+    columns = [starts(shape[:-2], strides_of(shape)[:-2], 0, lead) for shape in parts]
     table = actions.new_constant(np.stack(columns, axis=1))
-    found = Tiles(backward, lowering.causal, lowering.offset, lowering.scale, mask)
+    sizes, steps = (m, n, d, e), (d, d, e, e)
+    found = Tiles(backward, lowering.causal, lowering.offset, lowering.scale, mask, sizes, steps)
     actions.add(Action(node, found, (*inputs, table), outputs))
 
 
@@ -103,12 +120,17 @@ def _mask_strides(shape: Sequence[int], m: int, n: int) -> tuple[int, int]:
     return shape[-1] if shape[-2] == m > 1 else 0, 1 if shape[-1] == n > 1 else 0
 
 
-def _starts(shape: Sequence[int], lead: Sequence[int]) -> np.ndarray:
-    """The first element of the matrix at each index of the leading axes, those of size 1 (or
-    missing) being repeated."""
-    own = [*(1,) * (len(lead) - len(shape) + 2), *shape[:-2]]
-    numbers = np.arange(int(np.prod(own))).reshape(own) * (shape[-2] * shape[-1])
-    return np.broadcast_to(numbers, lead).ravel().astype(np.int64)
+def starts(
+    sizes: Sequence[int], strides: Sequence[int], offset: int, lead: Sequence[int]
+) -> np.ndarray:
+    """The first element of the matrix at each index of the leading axes, int64; an operand has
+    these sizes and strides of them, and repeats those of size 1 (or missing)."""
+    found = np.full((), offset, np.int64)
+    axes = zip(reversed(sizes), reversed(strides), strict=True)
+    for after, (size, stride) in enumerate(axes):
+        along = np.arange(size, dtype=np.int64) * stride
+        found = found + along.reshape(-1, *(1,) * after)
+    return np.broadcast_to(found, lead).ravel()
 
 
 @handles(Tiles)
@@ -118,14 +140,14 @@ class TilesKernel(CallKernel[Tiles]):
     label = "attention"
 
     def calls(self, lowering: Tiles, types: Sequence[TensorType]) -> list[KernelCall]:
-        (m, d), (n, e) = sizes_of(types[0])[-2:], sizes_of(types[2])[-2:]
+        m, n, d, e = lowering.sizes
         outputs = 3 if lowering.backward else 2
         table, dtype = types[len(types) - outputs - 1], types[0].dtype
         batch = table.shape[0] or 0
         strides = lowering.mask or (0, 0)
         args = (
             0, batch, m, n, d, e, *strides, lowering.offset,
-            float_slot(lowering.scale, "float64"), *map(Array, range(len(types))),
+            float_slot(lowering.scale, "float64"), *lowering.steps, *map(Array, range(len(types))),
         )  # fmt: skip
         products = (3, 2) if lowering.backward else (1, 1)
         work = batch * (
@@ -153,24 +175,33 @@ from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
 
 T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}
 TILE, ROW, PANEL, DEPTH = {tile}, {row}, {panel}, {depth}
+SHORT, LONG = {short}, {long}
 VECTORS, LANES, COLUMNS = {vectors}, {lanes}, {columns}
 
 
 {turned}
 
-def across(panel, rows, columns, a, b, terms, factor, z):
-    \"\"\"z = factor * a @ b^T, of rows that lie one after the other.\"\"\"
-    step, done = SIZE * terms, np.int64(0)
+def near(memory, rows, source, step, width):
+    \"\"\"Copy rows that lie apart: they may displace each other in the first cache.\"\"\"
+    for r in range(rows):
+        x, y = view1(source + step * r, width, T), view1(memory + SIZE * width * r, width, T)
+        for i in range(x.size):
+            y[i] = x[i]
+
+
+def across(panel, rows, columns, a, a_step, b, b_step, terms, factor, z):
+    \"\"\"z = factor * a @ b^T, of rows that lie so many bytes apart.\"\"\"
+    done = np.int64(0)
     while True:
         part = min(np.int64(DEPTH), terms - done)
         for left in range(0, columns, COLUMNS):
             wide = min(np.int64(COLUMNS), columns - left)
-            turned(panel, b + step * left + SIZE * done, step, part, wide)
+            turned(panel, b + b_step * left + SIZE * done, b_step, part, wide)
             if factor != T(1):
                 every = view1(panel, part * COLUMNS, T)
                 for i in range(every.size):
                     every[i] = T(every[i] * factor)
-            tiled_product(VECTORS, LANES, T, rows, wide, a + SIZE * done, step, SIZE, panel, 0,
+            tiled_product(VECTORS, LANES, T, rows, wide, a + SIZE * done, a_step, SIZE, panel, 0,
                           SIZE * COLUMNS, part, z + SIZE * left, SIZE * columns, done == 0)
         done += part
         if done >= terms:
@@ -187,6 +218,7 @@ def kernel(args, task, ntasks):
     batch, m, n = slot(args, 1), slot(args, 2), slot(args, 3)
     d, e, scale, never = slot(args, 4), slot(args, 5), T(slot_f64(args, 9)), T({never!r})
     mask_row, mask_column, offset = slot(args, 6), slot(args, 7), slot(args, 8)
+    query_row, key_row, value_row = slot(args, 10), slot(args, 11), slot(args, 12)
     panel = local_memory(PANEL)
 """
 
@@ -198,7 +230,8 @@ def _head(dtype: str) -> str:
     return _HEAD.format(
         dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
         row=QUERIES * size, never=NEVER, turned=TURNED, vectors=VECTORS, lanes=lanes,
-        columns=columns, panel=panel, depth=panel // (columns * size),
+        columns=columns, panel=panel, depth=panel // (columns * size), short=QUERIES * WIDE,
+        long=KEYS * WIDE,
     )  # fmt: skip
 
 
@@ -209,7 +242,7 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
     if mask is not None:
         size = numpy_dtype(mask).itemsize
         lines += [
-            f"here = slot(args, {at}) + {size} * (slot(table, 4 * b + 3)"
+            f"here = slot(args, {at}) + {size} * (slot(table, 5 * b + 3)"
             " + (top + r) * mask_row + left * mask_column)",
             "if mask_column != 0:",
             f"    y = view1(here, columns, np.{'uint8' if mask == 'bool' else mask})",
@@ -243,11 +276,13 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
 def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
     """Args: nothing; leading indices, queries, keys, features of both, of values; the mask's
     elements from query to query and from key to key; keys before the first query's own; scale;
-    query, key, value, perhaps the mask, the table, result, normalizer. A unit is a row of tiles."""
-    after = 14 if mask is not None else 13
+    elements from row to row of query, key, value and result; query, key, value, perhaps the mask,
+    the table, result, normalizer. A unit is a row of tiles."""
+    after = 18 if mask is not None else 17
     last = "min(n, top + rows + offset)" if causal and mask is None else "n"
-    text = f"""{_head(dtype)}    table, out = slot(args, {after}), slot(args, {after + 1})
-    normalizer = slot(args, {after + 2})
+    return f"""{_head(dtype)}    table, out = slot(args, {after}), slot(args, {after + 1})
+    normalizer, result_row = slot(args, {after + 2}), slot(args, 13)
+    values, own = local_memory(LONG), local_memory(SHORT)
     scores, best, total = local_memory(TILE), local_memory(ROW), local_memory(ROW)
     past = local_memory(ROW)
     tiles = (m + QUERIES - 1) // QUERIES
@@ -256,9 +291,10 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         b = unit // tiles
         top = (unit - b * tiles) * QUERIES
         rows = min(np.int64(QUERIES), m - top)
-        query = slot(args, 10) + SIZE * (slot(table, 4 * b) + top * d)
-        result = out + SIZE * ((b * m + top) * e)
-        done = view1(result, rows * e, T)
+        query = slot(args, 14) + SIZE * (slot(table, 5 * b) + top * query_row)
+        result = out + SIZE * (slot(table, 5 * b + 4) + top * result_row)
+        sum = result if result_row == e else own
+        done = view1(sum, rows * e, T)
         for i in range(done.size):
             done[i] = T(0)
         largest, sums = view1(best, rows, T), view1(total, rows, T)
@@ -270,15 +306,19 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         left = np.int64(0)
         while left < last:
             columns = min(np.int64(KEYS), n - left)
-            key = slot(args, 11) + SIZE * (slot(table, 4 * b + 1) + left * d)
-            value = slot(args, 12) + SIZE * (slot(table, 4 * b + 2) + left * e)
-            across(panel, rows, columns, query, key, d, scale, scores)
+            key = slot(args, 15) + SIZE * (slot(table, 5 * b + 1) + left * key_row)
+            value = slot(args, 16) + SIZE * (slot(table, 5 * b + 2) + left * value_row)
+            if value_row != e:
+                near(values, columns, value, SIZE * value_row, e)
+                value = values
+            across(panel, rows, columns, query, SIZE * query_row, key, SIZE * key_row, d, scale,
+                   scores)
             for r in range(rows):
                 at = scores + SIZE * (r * columns)
                 x = view1(at, columns, T)
-{_masked(" " * 16, mask, causal, 13)}                own = max_lanes(at, columns, T)
+{_masked(" " * 16, mask, causal, 17)}                most = max_lanes(at, columns, T)
                 before = largest[r]
-                largest[r] = own if (own > before) | (own != own) else before
+                largest[r] = most if (most > before) | (most != most) else before
                 earlier[r] = before
             for r in range(rows):  # apart, since each maximum is waited for
                 at = scores + SIZE * (r * columns)
@@ -289,21 +329,26 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
                 if left > 0:
                     kept = T(exp(T(earlier[r] - shift)))
                     sums[r] = T(sums[r] * kept)
-                    z = view1(result + SIZE * (r * e), e, T)
+                    z = view1(sum + SIZE * (r * e), e, T)
                     for i in range(z.size):
                         z[i] = T(z[i] * kept)
                 sums[r] = T(sums[r] + sum_lanes(at, columns, T))
-            added(rows, e, scores, SIZE * columns, SIZE, value, columns, result)
+            added(rows, e, scores, SIZE * columns, SIZE, value, columns, sum)
             left += KEYS
         for r in range(rows):
             store(normalizer + SIZE * (b * m + top + r), T(largest[r] + T(log(sums[r]))))
             if n > 0:
                 by = sums[r]
-                z = view1(result + SIZE * (r * e), e, T)
+                z = view1(sum + SIZE * (r * e), e, T)
                 for i in range(z.size):
                     z[i] = T(z[i] / by)
+        if result_row != e:
+            for r in range(rows):
+                x = view1(own + SIZE * (r * e), e, T)
+                z = view1(result + SIZE * (r * result_row), e, T)
+                for i in range(z.size):
+                    z[i] = x[i]
 """
-    return text.replace("4 * b", "3 * b") if mask is None else text
 
 
 @cache
@@ -311,11 +356,12 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
     """Args as of `attention_source`, but after value: normalizer, delta, gradient of the result,
     perhaps the mask, the table, and the gradients of query, key and value. A unit is an index of
     the leading axes."""
-    after = 17 if mask is not None else 16
+    after = 21 if mask is not None else 20
     skip = "top + rows + offset <= left" if causal and mask is None else "False"
-    text = f"""{_head(dtype)}    table, by_query = slot(args, {after}), slot(args, {after + 1})
+    return f"""{_head(dtype)}    table, by_query = slot(args, {after}), slot(args, {after + 1})
     by_key, by_value = slot(args, {after + 2}), slot(args, {after + 3})
     scores, change = local_memory(TILE), local_memory(TILE)
+    queries, keys = local_memory(SHORT), local_memory(LONG)
     for b in range(batch * task // ntasks, batch * (task + 1) // ntasks):
         own_query = view1(by_query + SIZE * (b * m * d), m * d, T)
         own_key = view1(by_key + SIZE * (b * n * d), n * d, T)
@@ -329,8 +375,11 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
         left = np.int64(0)
         while left < n:
             columns = min(np.int64(KEYS), n - left)
-            key = slot(args, 11) + SIZE * (slot(table, 4 * b + 1) + left * d)
-            value = slot(args, 12) + SIZE * (slot(table, 4 * b + 2) + left * e)
+            key = slot(args, 15) + SIZE * (slot(table, 5 * b + 1) + left * key_row)
+            value = slot(args, 16) + SIZE * (slot(table, 5 * b + 2) + left * value_row)
+            if key_row != d:
+                near(keys, columns, key, SIZE * key_row, d)
+                key = keys
             to_key = by_key + SIZE * ((b * n + left) * d)
             to_value = by_value + SIZE * ((b * n + left) * e)
             top = np.int64(0)
@@ -339,16 +388,20 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
                 if {skip}:
                     top += QUERIES
                     continue
-                query = slot(args, 10) + SIZE * (slot(table, 4 * b) + top * d)
-                slope = slot(args, 15) + SIZE * ((b * m + top) * e)
+                query = slot(args, 14) + SIZE * (slot(table, 5 * b) + top * query_row)
+                if query_row != d:
+                    near(queries, rows, query, SIZE * query_row, d)
+                    query = queries
+                slope = slot(args, 19) + SIZE * ((b * m + top) * e)
                 to_query = by_query + SIZE * ((b * m + top) * d)
-                across(panel, rows, columns, query, key, d, scale, scores)
-                across(panel, rows, columns, slope, value, e, T(1), change)
+                across(panel, rows, columns, query, SIZE * d, key, SIZE * d, d, scale, scores)
+                across(panel, rows, columns, slope, SIZE * e, value, SIZE * value_row, e, T(1),
+                       change)
                 for r in range(rows):
                     x = view1(scores + SIZE * (r * columns), columns, T)
-{_masked(" " * 20, mask, causal, 16)}                    at = SIZE * (b * m + top + r)
-                    by = load(slot(args, 13) + at, T)
-                    delta = load(slot(args, 14) + at, T)
+{_masked(" " * 20, mask, causal, 20)}                    at = SIZE * (b * m + top + r)
+                    by = load(slot(args, 17) + at, T)
+                    delta = load(slot(args, 18) + at, T)
                     z = view1(change + SIZE * (r * columns), columns, T)
                     if by <= never / T(2):
                         even = T(1) / T(n)
@@ -366,4 +419,3 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
                 top += QUERIES
             left += KEYS
 """
-    return text.replace("4 * b", "3 * b") if mask is None else text

@@ -45,7 +45,7 @@ class PermuteKernel(CallKernel[Permute]):
             super().lower(actions, node, lowering, inputs, outputs)
 
     def calls(self, lowering: Permute, types: Sequence[TensorType]) -> list[KernelCall]:
-        return [_copy(_permutation(lowering, types[0]), types[0].dtype, 0, 1)]
+        return [_copy(permutation(lowering, types[0]), types[0].dtype, 0, 1)]
 
 
 @handles(Copy)
@@ -63,7 +63,7 @@ class CopyKernel(CallKernel[Copy]):
         return [_filled(lowering.blocks[0], lowering.fill, types[0].dtype, total)]
 
 
-def _permutation(permute: Permute, source: TensorType) -> Block:
+def permutation(permute: Permute, source: TensorType) -> Block:
     """The block that writes all of the output in order."""
     shape, strides = sizes_of(source), strides_of(source.shape)
     sizes = tuple(shape[a] for a in permute.axes)

@@ -122,15 +122,17 @@ _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
 """Added to zero, as numpy and BLAS do, so that -0 becomes 0."""
 
 
-def as_rows(types: Sequence[TensorType], transpose_x: bool) -> Sequence[TensorType]:
+def as_rows(
+    types: Sequence[TensorType], transpose_x: bool
+) -> tuple[TensorType, TensorType, TensorType]:
     """Types of both operands and the result; where many matrices are multiplied with one, their
     rows follow each other in memory and are those of one product."""
     x, y, out = types
     if transpose_x or math.prod(d or 0 for d in y.shape[:-2]) != 1:
-        return types
+        return x, y, out
     rows = math.prod(d or 0 for d in out.shape[:-1])
-    shapes = (rows, *x.shape[-1:]), y.shape[-2:], (rows, *out.shape[-1:])
-    return [type_.with_shape(shape) for type_, shape in zip(types, shapes, strict=True)]
+    whole = out.with_shape((rows, *out.shape[-1:]))
+    return x.with_shape((rows, *x.shape[-1:])), y.with_shape(y.shape[-2:]), whole
 
 
 def extents(

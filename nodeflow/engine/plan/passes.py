@@ -32,6 +32,7 @@ from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.inplace import flush_updates, tables_of_rows
 from nodeflow.engine.plan.lower import copy_fetched_variables
+from nodeflow.engine.plan.operands_apart import rows_apart
 from nodeflow.engine.plan.sinking import sink_into_loops
 from nodeflow.engine.plan.transpositions import undo_transpositions
 from nodeflow.engine.schedule import stabilise as logarithms
@@ -392,6 +393,17 @@ def touched(draft: Draft) -> None:
 
 
 # ---- rewrites of groups -------------------------------------------------------------------------
+
+
+@rewrite("apart", exact=True, after=("loops",), aliases=("views",))
+def attend_apart(draft: Draft) -> None:
+    """attention(transpose(x)[0], ...) = attention, reading rows of x where they lie
+
+    Queries, keys and values are slices of one product, whose axes were put in order; attention
+    finds their rows there, and writes those of its result where a transposition would put them.
+    """
+    for name in rows_apart(draft.actions, draft.fetched | draft.written):
+        draft.note("apart", f"{name} is done by attention")
 
 
 @rewrite("views", exact=True, after=("loops",))

@@ -1,0 +1,188 @@
+"""Attention of rows that lie apart: transpositions and slices that only move whole rows go.
+
+The queries, keys and values of all heads come from one product, features side by side. A kernel of
+attention steps from row to row, so it reads them there, and where its result is only turned back,
+it writes each row where it belongs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.attention import WIDE, Tiles, starts
+from nodeflow.engine.kernels.copies import permutation
+from nodeflow.engine.kernels.kernel import sizes_of
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
+
+RESULT = 4
+"""The column of the table that says where results begin."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Elements of an array's memory: those of a slot, with a size and a stride for each axis."""
+
+    slot: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    def of(self, slot: int, block: Block) -> Apart | None:
+        """The same elements in the array of which the block's were copied; None where an axis
+        does not stay one."""
+        axes = [
+            axis
+            for axis in zip(block.sizes, strides_of(block.sizes), block.source_strides, strict=True)
+            if axis[0] > 1
+        ]
+        places = [self.offset // step % size for size, step, _ in axes]
+        offset = block.source_offset + sum(
+            place * to for place, (_, _, to) in zip(places, axes, strict=True)
+        )
+        strides = []
+        for size, stride in zip(self.sizes, self.strides, strict=True):
+            if size == 1:
+                strides.append(0)
+                continue
+            at = next((i for i, (_, step, _) in enumerate(axes) if step <= stride), None)
+            if at is None or stride % axes[at][1]:
+                return None
+            count = stride // axes[at][1]
+            places[at] += count * (size - 1)
+            strides.append(count * axes[at][2])
+        if any(place >= axis[0] for place, axis in zip(places, axes, strict=True)):
+            return None
+        return Apart(slot, self.sizes, tuple(strides), offset)
+
+
+def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
+    """Let attention read and write rows where they lie; names the nodes that moved them.
+
+    Args:
+        ends: storages that are fetched or kept.
+    """
+    if not any(isinstance(action.lowering, Tiles) for action in actions.items):
+        return
+    makers = {actions.storage[s]: a for a in actions.items for s in a.outputs}
+    passed: dict[int, Action] = {}
+    gone: set[int] = set()
+    for number, action in enumerate(actions.items):
+        if isinstance(action.lowering, Tiles):
+            for operand in range(3):
+                action = _reading(actions, action, operand, makers, passed)
+            actions.items[number] = action
+    readers = Counter(actions.storage[s] for a in actions.items for s in a.inputs)
+    turns = {actions.storage[a.inputs[0]]: a for a in actions.items if _is_turn(actions, a)}
+    for number, action in enumerate(actions.items):
+        if isinstance(action.lowering, Tiles) and not action.lowering.backward:
+            out = actions.storage[action.outputs[0]]
+            turn = turns.get(out)
+            if turn is not None and readers[out] == 1 and out not in ends:
+                written = _writing(actions, action, action.lowering, turn)
+                if written is not None:
+                    actions.items[number] = written
+                    gone.add(id(turn))
+                    yield turn.node.name
+    for out, maker in reversed(passed.items()):
+        if readers[actions.storage[out]] == 0 and actions.storage[out] not in ends:
+            readers[actions.storage[maker.inputs[0]]] -= 1
+            gone.add(id(maker))
+            yield maker.node.name
+    actions.items[:] = [a for a in actions.items if id(a) not in gone]
+
+
+def _is_turn(actions: Actions, action: Action) -> bool:
+    """Whether an action only gives axes another order."""
+    if not isinstance(action.lowering, Permute):
+        return False
+    (out,) = action.outputs
+    return out not in actions.delayed and out not in actions.repeated
+
+
+def _moved(actions: Actions, action: Action) -> Block | None:
+    """The block that an action copies, if that is all of its result."""
+    (out,), copy = action.outputs, action.lowering
+    if out in actions.delayed or out in actions.repeated:
+        return None
+    if isinstance(copy, Permute):
+        return permutation(copy, actions.types[action.inputs[0]])
+    if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 1:
+        return None
+    block = copy.blocks[0]
+    whole = block.target_offset == 0 and block.target_strides == strides_of(block.sizes)
+    return block if whole and 0 not in block.sizes else None
+
+
+def _reading(
+    actions: Actions,
+    action: Action,
+    operand: int,
+    makers: Mapping[int, Action],
+    passed: MutableMapping[int, Action],
+) -> Action:
+    """Attention whose operand is read where it lay before it was moved.
+
+    Args:
+        passed: by output, in order, what moved it.
+    """
+    tiles, slot, storage = action.lowering, action.inputs[operand], actions.storage
+    assert isinstance(tiles, Tiles)
+    sizes = sizes_of(actions.types[slot])
+    apart = Apart(storage[slot], tuple(sizes), strides_of(sizes), 0)
+    moves = []
+    while (maker := makers.get(apart.slot)) is not None and len(maker.outputs) == 1:
+        block = _moved(actions, maker)
+        before = None if block is None else apart.of(storage[maker.inputs[0]], block)
+        if before is None:
+            break
+        apart = before
+        moves.append(maker)
+    if not moves or not _is_stretch(actions, apart):
+        return action
+    passed.update((maker.outputs[0], maker) for maker in reversed(moves))
+    steps = [*tiles.steps]
+    steps[operand] = apart.strides[-2]
+    inputs = [*action.inputs]
+    inputs[operand] = apart.slot
+    inputs[-1] = _table(actions, action, operand, apart)
+    lowering = replace(tiles, steps=tuple(steps))
+    return replace(action, lowering=lowering, inputs=tuple(inputs))
+
+
+def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
+    """Attention that writes its result as a transposition leaves it, if it can."""
+    assert isinstance(turn.lowering, Permute)
+    source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
+    steps = strides_of(target.shape)
+    back = tuple(steps[turn.lowering.axes.index(axis)] for axis in range(len(steps)))
+    given = sizes_of(source)
+    block = Block(tuple(given), 0, back, 0, strides_of(given))
+    sizes = sizes_of(actions.types[action.outputs[0]])
+    whole = Apart(action.outputs[0], tuple(sizes), strides_of(sizes), 0)
+    apart = whole.of(turn.outputs[0], block)
+    if apart is None or not _is_stretch(actions, apart):
+        return None
+    inputs = (*action.inputs[:-1], _table(actions, action, RESULT, apart))
+    lowering = replace(tiles, steps=(*tiles.steps[:3], apart.strides[-2]))
+    return replace(
+        action, lowering=lowering, inputs=inputs, outputs=(turn.outputs[0], *action.outputs[1:])
+    )
+
+
+def _is_stretch(actions: Actions, apart: Apart) -> bool:
+    """Whether rows lie in one piece, short enough to be copied aside."""
+    size = numpy_dtype(actions.types[apart.slot].dtype).itemsize
+    in_order = apart.sizes[-1] == 1 or apart.strides[-1] == 1
+    return in_order and 0 not in apart.sizes and apart.sizes[-1] * size <= WIDE
+
+
+def _table(actions: Actions, action: Action, column: int, apart: Apart) -> int:
+    """The table of where matrices begin, with one column changed."""
+    lead = sizes_of(actions.types[action.outputs[0]])[:-2]
+    table = actions.value(action.inputs[-1]).copy()
+    table[:, column] = starts(apart.sizes[:-2], apart.strides[:-2], apart.offset, lead)
+    return actions.new_constant(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -84,3 +85,37 @@ def test_code_that_was_given_back_still_runs():
 
 def test_a_library_that_is_not_loaded_has_nothing_to_give_back():
     assert free_memory.give_back_code("libdoes_not_exist") == 0
+
+
+LOADS = """
+import re, sys, time
+from pathlib import Path
+from nodeflow.engine.compiler import cache
+from nodeflow.engine.compiler.object_code import rest_between_loads
+from nodeflow.engine.kernels.base_kernels import base_sources
+
+def resident():
+    text = Path("/proc/self/smaps").read_text()
+    found = re.findall("libllvmlite[^-]*?Private_Clean: +([0-9]+)", text)
+    found += re.findall("libllvmlite[^-]*?Shared_Clean: +([0-9]+)", text)
+    return sum(map(int, found)) >> 10
+
+rest_between_loads()
+for source in base_sources()[:2]:
+    cache.load_kernel(source)
+    loaded = resident()
+    end = time.monotonic() + 60
+    while (rests := resident()) > loaded // 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    print(loaded, rests)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_llvm_rests_after_each_kernel_that_was_loaded():
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-c", LOADS]
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    sizes = [tuple(map(int, line.split())) for line in child.stdout.splitlines()]
+    assert len(sizes) == 2
+    assert all(rests <= loaded // 2 and loaded >= 10 for loaded, rests in sizes), sizes

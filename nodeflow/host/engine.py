@@ -24,7 +24,6 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
-from nodeflow.engine.compiler import object_code
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.runtime.thread_pool import default_threads
@@ -254,7 +253,6 @@ class Engine(TrainingRequests):
         if self._has_garbage:
             self._has_garbage = False
             gc.collect()
-        object_code.rest()
         give_back()
 
     def _settle(self) -> None:

@@ -32,6 +32,7 @@ def main() -> None:
     except (OSError, EOFError, AuthenticationError):
         return  # the window ended before this process was ready
     threading.Thread(target=end_with_input, name="nodeflow-watcher", daemon=True).start()
+    from nodeflow.engine.compiler.object_code import rest_between_loads
     from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.graph.devices import GraphDevices
     from nodeflow.host.engine import Engine
@@ -41,6 +42,7 @@ def main() -> None:
     from nodeflow.ops.user import UserOp
 
     GraphDevices.devices_noted = True  # the window says it beside the node
+    rest_between_loads()
     lock = threading.Lock()
 
     def send(message: object) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 _POINTERS = [ctypes.c_void_p, ctypes.c_void_p]
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
+REST_SECONDS = 0.2
+"""After this long without a kernel to load LLVM rests, in a process that asked for it."""
+
 _lock = threading.Lock()
+_loaded = threading.Event()
 _ready = False
-_rests = True
 
 
 class MissingSymbols(Exception):
@@ -73,9 +77,7 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
     """
     import llvmlite.binding as llvm
 
-    global _rests
     with _lock:
-        _rests = False
         missing = [s for s in compiled.externals if not llvm.address_of_symbol(s)]
         if missing:
             raise MissingSymbols(", ".join(missing))
@@ -84,18 +86,24 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
         engine.add_object_file(llvm.ObjectFileRef.from_data(compiled.code))
         engine.finalize_object()
         address = engine.get_function_address(compiled.symbol)
+        _loaded.set()
     if not address:
         raise RuntimeError(f"no function {compiled.symbol} in the object file")
     return Kernel(address, name, key, engine)
 
 
-def rest() -> None:
-    """Let the system have the pages of LLVM, 50 MB, until the next kernel is loaded."""
-    global _rests
-    with _lock:
-        if not _rests:
-            give_back_code("libllvmlite")
-        _rests = True
+def rest_between_loads() -> None:
+    """From now on let the system have the pages of LLVM, 50 MB, whenever no kernel is loaded."""
+    threading.Thread(target=_rest, name="nodeflow-llvm-rests", daemon=True).start()
+
+
+def _rest() -> None:
+    while _loaded.wait():
+        _loaded.clear()
+        time.sleep(REST_SECONDS)
+        with _lock:
+            if not _loaded.is_set():
+                give_back_code("libllvmlite")
 
 
 def _target_machine(llvm: Any) -> Any:

@@ -15,7 +15,6 @@ from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
-from nodeflow.engine.compiler import object_code
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.session import Session
@@ -227,7 +226,6 @@ class TrainingRequests:
     def _give_back(self) -> None:
         """Give back what was freed since the last time, at most every `GIVE_BACK_SECONDS`."""
         if time.monotonic() - self._gave_back > GIVE_BACK_SECONDS:
-            object_code.rest()
             give_back()
             self._gave_back = time.monotonic()
 

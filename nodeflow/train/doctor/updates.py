@@ -101,6 +101,7 @@ def _is_steep(
 
 def _ratio(before: np.ndarray, after: np.ndarray) -> float:
     """Norm of the change by that of the weights; NaN for weights of 0."""
-    old = np.asarray(before, np.float64)
+    old, change = np.asarray(before, np.float64), np.array(after, np.float64)
     size = float(np.linalg.norm(old))
-    return float(np.linalg.norm(np.asarray(after, np.float64) - old)) / size if size else np.nan
+    change -= old
+    return float(np.linalg.norm(change)) / size if size else np.nan

@@ -15,6 +15,8 @@ from nodeflow.engine.kernels.expressions import numpy_name, render
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
+REPEATED = 256
+"""Elements of a stretch of several rows: some vectors, and many such stretches fit a cache."""
 Pattern = tuple[bool, ...]
 """For each axis of the iteration space: True where the array has it, False where it has size 1."""
 
@@ -73,6 +75,16 @@ def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
     return _Writer(cluster, comments).source()
 
 
+def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
+    """The statements for an element number ``i``, and the functions that they call.
+
+    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on, others numbers ``a0``;
+    results go into arrays ``y0``, ``y1``.
+    """
+    writer = _Writer(cluster, comments=False)
+    return writer._statements(), writer.functions
+
+
 class _Writer:
     def __init__(self, cluster: Cluster, comments: bool) -> None:
         self.cluster = cluster
@@ -85,7 +97,7 @@ class _Writer:
         self.angles = _angles(self.body)
         loop = self._loop()
         imports = ["import numpy as np"]
-        intrinsics = ["load", "set_slot", "slot", "view1"]
+        intrinsics = ["load", "local_memory", "set_slot", "slot", "view1"]
         if self.functions:
             intrinsics.insert(0, "interleaved")
         imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
@@ -158,6 +170,8 @@ class _Writer:
             lines.append("size = stop - start")
             lines += self._views("start", {})
             lines += self._inner("")
+        elif self._has_short_rows():
+            lines += self._stretches()
         else:
             lines += self._rows()
         if self.cluster.flush:
@@ -165,6 +179,63 @@ class _Writer:
         for code in self.checks:
             lines += [f"if bad_{code}:", f"    set_slot(args, CODE, {code})"]
         return ["    " + line for line in lines]
+
+    def _has_short_rows(self) -> bool:
+        """Whether some inputs are one row that is the same for all, such as a bias."""
+        patterns = [pattern for _, pattern in self.cluster.inputs]
+        return (
+            self.cluster.rank == 2
+            and (False, True) in patterns
+            and (True, False) not in patterns
+            and not self.angles
+            and not self._strided()
+        )
+
+    def _stretches(self) -> list[str]:
+        """Walk stretches of several rows, rows that are the same for all being repeated.
+
+        The loop over a row of 32 elements would take less time than what goes before and after it.
+        """
+        lines = [
+            "length = max(np.int64(1), d1)",
+            "column = start % length",
+            f"short = d1 <= {REPEATED}",
+            f"rows = min({REPEATED} // length, (stop - start) // length + 1)",
+            "span = d1 * rows if short else d1",
+        ]
+        repeated: list[str] = []
+        for k, (dtype, pattern) in enumerate(self.cluster.inputs):
+            size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+            if pattern == (False, True):
+                lines += [f"b{k} = p{k}", f"r{k} = local_memory({2 * size * REPEATED})"]
+                repeated += [
+                    f"to, once = view1(r{k} + {size} * place, d1, {name}), view1(p{k}, d1, {name})",
+                    "for c in range(to.size):",
+                    "    to[c] = once[c]",
+                ]
+        lines += [
+            "if short:",
+            "    for place in range(0, span + d1, d1):",
+            *("        " + line for line in repeated),
+            *(
+                f"    b{k} = r{k}"
+                for k, (_, pattern) in enumerate(self.cluster.inputs)
+                if pattern == (False, True)
+            ),
+            "position = start",
+            "while position < stop:",
+            "    size = min(span if short else span - column, stop - position)",
+        ]
+        for k, (dtype, pattern) in enumerate(self.cluster.inputs):
+            size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+            if pattern == (False, False):
+                lines.append(f"    a{k} = load(p{k}, {name})")
+            else:
+                at = f"p{k} + {size} * position" if all(pattern) else f"b{k} + {size} * column"
+                lines.append(f"    x{k} = view1({at}, size, {name})")
+        lines += ["    " + line for line in self._views("position", {}, inputs=False)]
+        lines += self._inner("    ")
+        return [*lines, "    position += size", "    column = column if short else np.int64(0)"]
 
     def _rows(self) -> list[str]:
         """Walk the rows of the innermost axis that the task's share touches.
@@ -206,10 +277,10 @@ class _Writer:
             lines.append(f"{inside}    i{axis - 1} += 1")
         return [indent + line for line in lines]
 
-    def _views(self, flat: str, _: dict) -> list[str]:
+    def _views(self, flat: str, _: dict, inputs: bool = True) -> list[str]:
         """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""
         lines = []
-        for k, (dtype, pattern) in enumerate(self.cluster.inputs):
+        for k, (dtype, pattern) in enumerate(self.cluster.inputs if inputs else ()):
             size = numpy_dtype(dtype).itemsize
             if k in self.cluster.strided:
                 offset = self._strided_offset(f"s{k}", pattern)

@@ -153,7 +153,7 @@ def _described(work: GroupToLaunch) -> tuple[str, Sequence[int], float, Sequence
     if len(group.actions) == 1 and not group.pieces and views.keys().isdisjoint(action.inputs):
         return _described_alone(work, action)
     cluster, sizes, pointers = describe_cluster(work)
-    return _source(cluster), sizes, math.prod(sizes) * _cost(cluster), pointers
+    return _source(cluster), sizes, math.prod(sizes) * cost(cluster), pointers
 
 
 def _described_alone(
@@ -204,7 +204,7 @@ def _formula(
     sizes, patterns, _ = _collapsed(known, tuple([s for _, s in inputs]), (None,) * len(inputs))
     kinds = tuple([(d, p) for (d, _), p in zip(inputs, patterns, strict=True)])
     cluster = Cluster(len(sizes), kinds, (node,), (Output(0, inplace),), flush)
-    return _source(cluster), sizes, math.prod(sizes) * _cost(cluster)
+    return _source(cluster), sizes, math.prod(sizes) * cost(cluster)
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
@@ -317,7 +317,7 @@ def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
     node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
     cluster = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
     size = actions.types[source].size or 0
-    work = size * _cost(cluster)
+    work = size * cost(cluster)
     tasks, each = _vectors(size, work)
     args = (size, each, Pointer(source), Pointer(target))
     return KernelLaunch(_source(cluster), args, tasks, work, writes=(Region(target),))
@@ -359,19 +359,35 @@ def _cluster_node(
     return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
 
 
-def _cost(cluster: Cluster) -> float:
+def cluster_node(
+    lowering: Elementwise,
+    operands: tuple[tuple[bool, int], ...],
+    dtypes: tuple[str, ...],
+    dtype: str,
+) -> ClusterNode:
+    """A formula of a cluster.
+
+    Args:
+        operands: whether each is an earlier node, and its number among those or the inputs.
+        dtypes, dtype: of the operands and of the result.
+    """
+    attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
+    return _cluster_node(lowering.expression, lowering.names, attrs, operands, dtypes, dtype)
+
+
+def cost(cluster: Cluster) -> float:
     """Nanoseconds per element."""
     arrays = len(cluster.inputs) + len(cluster.outputs)
     wide = any(n.dtype in ("float64", "int64") for n in cluster.nodes)
     total = 0.08 * arrays * (2 if wide else 1)
     for node in cluster.nodes:
-        calls = _calls(node.lowering.expression)
+        calls = calls_of(node.lowering.expression)
         total += 0.05 + calls * (8.0 if wide else 0.6)
     return total
 
 
 @cache
-def _calls(expression: str) -> int:
+def calls_of(expression: str) -> int:
     """Calls in a formula that are more than a few instructions."""
     cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign", "fma"}
     return sum(

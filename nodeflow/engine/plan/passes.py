@@ -24,7 +24,7 @@ from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import MAX_TASKS
 from nodeflow.engine.kernels.softmax import row_softmax
-from nodeflow.engine.plan import packed_sums, touched_rows, views
+from nodeflow.engine.plan import packed_sums, summing, touched_rows, views
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
@@ -415,7 +415,18 @@ def read_slices(draft: Draft) -> None:
     views.read_slices(draft.actions)
 
 
-@rewrite("fuse", exact=True, after=("views",))
+@rewrite("sums", exact=True, after=("views",))
+def sums(draft: Draft) -> None:
+    """sum(f(x)), sum(g(x)) = one pass over x, over columns
+
+    What is added up is computed in the kernel that adds; other formulas that read it compute it
+    again if that reads no more.
+    """
+    for name in summing.sum_formulas(draft.actions, draft.fetched | draft.written):
+        draft.note("sums", f"{name} computes what it adds up")
+
+
+@rewrite("fuse", exact=True, after=("sums",))
 def fuse(draft: Draft) -> None:
     """g(f(x)) = (g . f)(x): neighbouring elementwise ops are one kernel"""
     draft.groups = group_actions(draft.actions, apart=draft.apart)

@@ -1,0 +1,289 @@
+"""Sums over columns of what formulas make: computed where it is added up, not kept (``sums``).
+
+A batch normalisation adds up squares of what is left without the mean, and its gradient three
+products and masked values: each would be an array as large as the picture, written by one kernel
+and read by another. Here the sums take what those formulas read, and those with the same inputs
+are one kernel (`column_sums`). What other formulas read, too, they compute again if that reads no
+more than reading the values would.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.column_sums import (
+    COLUMNS,
+    ONE,
+    STRETCH,
+    WHOLE,
+    column_sums,
+)
+from nodeflow.engine.kernels.elementwise import calls_of
+from nodeflow.engine.kernels.reductions import Stage
+from nodeflow.engine.plan.fusion import MAX_INPUTS
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Elementwise
+
+LARGE = 1 << 15
+"""Elements from which arrays are worth it: smaller ones stay in a cache between kernels."""
+FEWEST_COLUMNS = 8
+MOST_SUMS = 4
+"""Of one kernel."""
+MOST_FORMULAS = 32
+"""Of one kernel."""
+DTYPES = ("float32", "float64")
+
+Pattern = tuple[bool, bool]
+
+
+@dataclass(eq=False)
+class _Kernel:
+    """Sums that become one action, in the place of the first."""
+
+    place: int
+    stage: Stage
+    sums: list[Action] = field(default_factory=list)
+    formulas: dict[int, Action] = field(default_factory=dict)
+    """By the storage that each makes, in order."""
+    inputs: dict[int, tuple[int, Pattern]] = field(default_factory=dict)
+    """A slot and the pattern of each storage that is read."""
+
+
+def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
+    """Let sums over columns compute what they add up; names the sums.
+
+    Args:
+        ends: storages that are fetched or kept.
+    """
+    if actions.delayed or actions.repeated:
+        return  # what was left out to save memory is not kept for longer here
+    yield from _Finder(actions, ends).run()
+
+
+class _Finder:
+    def __init__(self, actions: Actions, ends: set[int]) -> None:
+        self.actions = actions
+        self.ends = ends
+        self.storage = actions.storage
+        self.place = {id(action): place for place, action in enumerate(actions.items)}
+        self.maker = {self.storage[s]: a for a in actions.items for s in a.outputs}
+        self.readers: dict[int, list[Action]] = defaultdict(list)
+        for action in actions.items:
+            for storage in dict.fromkeys(self.storage[s] for s in action.inputs):
+                self.readers[storage].append(action)
+        self.summed = self._what_leads_to_sums()
+        self.again: set[int] = set()
+        """Storages that each reader computes for itself."""
+
+    def run(self) -> Iterator[str]:
+        kernels: list[_Kernel] = []
+        for action in self.actions.items:
+            if not self._is_sum(action):
+                continue
+            own = _Kernel(self.place[id(action)], action.lowering, [action])  # type: ignore[arg-type]
+            source = self.storage[action.inputs[0]]
+            if not self._is_computed_here(source, own.stage.inner):
+                continue
+            self._collect(source, own)
+            if not self._fits(own):
+                continue
+            if not any(self._joined(kernel, own) for kernel in reversed(kernels)):
+                kernels.append(own)
+            yield action.node.name
+        if kernels:
+            moved = {storage for kernel in kernels for storage in kernel.formulas}
+            self._replace(kernels)
+            self._drop(moved)
+            self._compute_again()
+            self._drop(moved)
+
+    # ---- what can be computed where it is read ------------------------------------------------
+
+    def _is_sum(self, action: Action) -> bool:
+        stage = action.lowering
+        return (
+            isinstance(stage, Stage)
+            and (stage.kind, stage.outer, stage.divisor) == ("sum", 1, 0)
+            and FEWEST_COLUMNS <= stage.inner <= STRETCH
+            and stage.blocks > 1
+            and stage.n * stage.inner >= LARGE
+            and self.actions.types[action.inputs[0]].dtype in DTYPES
+            and action.inputs[0] not in self.actions.views
+        )
+
+    def _patterns(self, action: Action, inner: int) -> list[Pattern] | None:
+        """What a formula's inputs have of [n, inner]; None where it cannot be computed so."""
+        actions, types = self.actions, self.actions.types
+        out = action.outputs[0]
+        shape = types[out].shape
+        lowering = action.lowering
+        if (
+            not isinstance(lowering, Elementwise)
+            or self.storage[out] in actions.flushed
+            or calls_of(lowering.expression)
+            or not {types[s].dtype for s in (*action.inputs, out)} <= {*DTYPES, "bool"}
+            or not actions.views.keys().isdisjoint(action.inputs)
+        ):
+            return None
+        found = []
+        for slot in action.inputs:
+            own = types[slot].shape
+            last = next((k for k in range(len(own)) if own[k] != 1), len(own))
+            if own == shape:
+                found.append(WHOLE)
+            elif types[slot].size == 1:
+                found.append(ONE)
+            elif own[last:] == shape[len(shape) - len(own) + last :] and types[slot].size == inner:
+                found.append(COLUMNS)
+            else:
+                return None
+        return found
+
+    def _is_computed_here(self, storage: int, inner: int) -> bool:
+        """Whether a sum computes what lies in a storage instead of reading it."""
+        maker = self.maker.get(storage)
+        if maker is None or storage in self.ends:
+            return False
+        patterns = self._patterns(maker, inner)
+        if patterns is None:
+            return False
+        others = [r for r in self.readers[storage] if not self._leads_to_sums(r, self.summed)]
+        out = maker.outputs[0]
+        shape = self.actions.types[out].shape
+        if not all(
+            isinstance(reader.lowering, Elementwise)
+            and self.actions.types[reader.outputs[0]].shape == shape
+            and all(self.actions.types[s].shape == shape and s not in self.actions.views
+                    for s in reader.inputs if self.storage[s] == storage)
+            for reader in others
+        ):  # fmt: skip
+            return False
+        if len(others) <= 1:
+            return True  # which has it in its own kernel
+        sizes = [
+            numpy_dtype(self.actions.types[s].dtype).itemsize
+            for s, pattern in zip(maker.inputs, patterns, strict=True)
+            if pattern == WHOLE
+        ]
+        if len(sizes) > 1 or sum(sizes) > numpy_dtype(self.actions.types[out].dtype).itemsize:
+            return False
+        self.again.add(storage)
+        return True
+
+    def _what_leads_to_sums(self) -> set[int]:
+        """Storages of which nothing but sums comes in the end."""
+        found: set[int] = set()
+        for action in reversed(self.actions.items):
+            out = self.storage[action.outputs[0]] if action.outputs else -1
+            if self._is_sum(action):
+                found.add(out)
+            elif isinstance(action.lowering, Elementwise) and out not in self.ends:
+                read = self.readers[out]
+                if read and all(self._leads_to_sums(reader, found) for reader in read):
+                    found.add(out)
+        return found
+
+    def _leads_to_sums(self, action: Action, found: set[int]) -> bool:
+        return bool(action.outputs) and self.storage[action.outputs[0]] in found
+
+    # ---- kernels ------------------------------------------------------------------------------
+
+    def _collect(self, storage: int, kernel: _Kernel, depth: int = 1) -> None:
+        """Add what makes the values of a storage to a kernel."""
+        if storage in kernel.formulas:
+            return
+        action = self.maker[storage]
+        patterns = self._patterns(action, kernel.stage.inner) or []
+        for slot, pattern in zip(action.inputs, patterns, strict=True):
+            source = self.storage[slot]
+            inside = pattern == WHOLE and depth < MOST_FORMULAS
+            if inside and self._is_computed_here(source, kernel.stage.inner):
+                self._collect(source, kernel, depth + 1)
+            else:
+                kernel.inputs.setdefault(source, (slot, pattern))
+        kernel.formulas[storage] = action
+
+    def _fits(self, kernel: _Kernel) -> bool:
+        return (
+            len(kernel.inputs) <= MAX_INPUTS
+            and len(kernel.formulas) <= MOST_FORMULAS
+            and len(kernel.sums) <= MOST_SUMS
+            and all(
+                self.place[id(self.maker[s])] < kernel.place
+                for s in kernel.inputs
+                if s in self.maker
+            )
+        )
+
+    def _joined(self, kernel: _Kernel, own: _Kernel) -> bool:
+        """Add a sum to a kernel that reads one of its arrays, if all it reads is there by then."""
+        if kernel.stage != own.stage:
+            return False
+        whole = {s for s, (_, pattern) in own.inputs.items() if pattern == WHOLE}
+        if whole.isdisjoint(kernel.inputs):
+            return False
+        together = replace(
+            kernel,
+            sums=[*kernel.sums, *own.sums],
+            formulas={**kernel.formulas, **own.formulas},
+            inputs={**kernel.inputs, **own.inputs},
+        )
+        if not self._fits(together):
+            return False
+        kernel.sums, kernel.formulas, kernel.inputs = (
+            together.sums, together.formulas, together.inputs,
+        )  # fmt: skip
+        return True
+
+    def _replace(self, kernels: list[_Kernel]) -> None:
+        """Put the actions of the kernels where their first sums are."""
+        actions, types = self.actions, self.actions.types
+        new: dict[int, Action] = {}
+        gone = {id(action) for kernel in kernels for action in kernel.sums}
+        for kernel in kernels:
+            inputs = [(s, types[slot].dtype, p) for s, (slot, p) in kernel.inputs.items()]
+            summed = [self.storage[action.inputs[0]] for action in kernel.sums]
+            formulas = list(kernel.formulas.values())
+            lowering = column_sums(formulas, inputs, self.storage, types, summed, kernel.stage)
+            new[kernel.place] = Action(
+                kernel.sums[0].node,
+                lowering,
+                tuple(slot for slot, _ in kernel.inputs.values()),
+                tuple(action.outputs[0] for action in kernel.sums),
+            )
+        items = []
+        for place, action in enumerate(actions.items):
+            if place in new:
+                items.append(new[place])
+            elif id(action) not in gone:
+                items.append(action)
+        actions.items[:] = items
+
+    def _compute_again(self) -> None:
+        """Give each reader of some values a copy of the formula that makes them."""
+        actions = self.actions
+        for storage in sorted(self.again, key=lambda s: -self.place[id(self.maker[s])]):
+            maker, items = self.maker[storage], list[Action]()
+            for action in actions.items:
+                if any(self.storage[s] == storage for s in action.inputs):
+                    slot = actions.new_slot(actions.types[maker.outputs[0]])
+                    items.append(replace(maker, outputs=(slot,)))
+                    inputs = (slot if self.storage[s] == storage else s for s in action.inputs)
+                    action = replace(action, inputs=tuple(inputs))
+                items.append(action)
+            actions.items[:] = items
+
+    def _drop(self, storages: set[int]) -> None:
+        """Leave out formulas that nothing reads any more."""
+        kept, read = [], set(self.ends)
+        for action in reversed(self.actions.items):
+            if all(
+                self.storage[s] in storages and self.storage[s] not in read for s in action.outputs
+            ):
+                continue
+            read.update(self.storage[s] for s in action.inputs)
+            kept.append(action)
+        self.actions.items[:] = kept[::-1]

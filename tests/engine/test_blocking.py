@@ -104,7 +104,7 @@ def test_the_text_of_a_kernel_names_its_sizes(on) -> None:
     texts = set()
     for sizes in MACHINES.values():
         on(blocks_of(sizes, zen=False))
-        texts.add((panels_source("float32", False, False), transpose_source(2, 4, 0)))
+        texts.add((panels_source("float32", False, False, 1), transpose_source(2, 4, 0)))
     assert len(texts) == 3  # the two laptops have the same first cache
 
 
@@ -113,7 +113,8 @@ def test_what_was_measured_stays() -> None:
     measured = Blocks(16 * KIB, 128, 2048 * KIB, 256 * KIB, 2048, 64)
     assert blocks_of(Caches(48 * KIB, 1024 * KIB), zen=True) == measured
     assert measured.turned == 16
-    assert blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False).operand_in_place == 256 * KIB
+    rapids = blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False)
+    assert (rapids.operand_in_place, rapids.panel) == (256 * KIB, 28 * KIB)
 
 
 def test_orders_of_sums_have_a_digest_that_caches_do_not_change(on, monkeypatch) -> None:

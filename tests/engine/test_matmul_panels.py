@@ -9,17 +9,21 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine import processor
-from nodeflow.engine.blocking import blocks
+from nodeflow.engine.blocking import blocks, blocks_of
+from nodeflow.engine.caches import Caches
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import product_tile_shape
+from nodeflow.engine.kernels import matmul_panels
 from nodeflow.engine.kernels.matmul_panels import (
     Panels,
+    last_vectors,
     panels_args,
     panels_source,
     plan_panels,
 )
+from nodeflow.engine.kernels.matmul_tiling import plan_tiles
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
@@ -27,7 +31,7 @@ from nodeflow.engine.schedule.schedule import build_schedule
 
 SHAPES = [
     *((128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)),
-    *((100, 10, 300), (53, 9, 257), (50, 1024, 40)),
+    *((100, 10, 300), (53, 9, 257), (50, 1024, 40), (17, 80, 9), (17, 105, 9)),
 ]
 """Rows, columns and terms; direct ones are among them, aliased ones, narrow ones."""
 LAYOUTS = [*itertools.product([False, True], repeat=2)]
@@ -59,7 +63,7 @@ def product(
     args = panels_args((m, n, k), transpose_a, transpose_b, panels)
     args[1:4] = [x.ctypes.data for x in (a, b, c)]
     builder = ProgramBuilder()
-    source = panels_source(dtype, transpose_a, transpose_b)
+    source = panels_source(dtype, transpose_a, transpose_b, last_vectors(n, dtype))
     builder.add(load_kernel(source), args, panels.tasks(m, n))
     Team(threads).run(builder.build())
     return c
@@ -108,7 +112,7 @@ def test_terms_are_added_from_the_first_to_the_last(copying) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_its_kernels_compile_without_numbas_front_end(dtype: str, ta: bool, tb: bool) -> None:
-    source = panels_source(dtype, ta, tb)
+    source = panels_source(dtype, ta, tb, 1)
     translate_source(source, _entry(source, "<test>"))
 
 
@@ -136,16 +140,21 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, 512, 128, "float32") is None
     monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
     monkeypatch.setattr(blas, "small_products", lambda: True)
-    assert plan_panels(2048, 500, 128, "float32") is None
-    assert plan_panels(2048, 500, 32, "float32") is not None, "many short sums"
-    assert plan_panels(2048, 512, 128, "float32") is not None, "columns fill the tiles"
+    assert plan_panels(2048, 500, 128, "float32") is not None, "many wide rows"
+    assert plan_panels(784, 300, 100, "float32") is not None, "many wide rows"
+    assert plan_panels(2048, 128, 128, "float32") is not None, "columns fill the tiles"
+    assert plan_panels(2048, 100, 128, "float32") is None, "narrow"
+    assert plan_panels(2048, 100, 32, "float32") is not None, "many short sums"
     assert plan_panels(100, 512, 128, "float32") is None
     assert plan_panels(100, 512, 32, "float32") is None
     assert plan_panels(2048, 512, 128, "float64") is not None
     assert plan_panels(64, 64, 64, "float64") is None, "so little is not copied"
 
 
-def test_where_columns_are_read_where_they_are(copying) -> None:
+def test_where_columns_are_read_where_they_are(copying, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = blocks_of(Caches(48 << 10, 1 << 20), zen=True)
+    monkeypatch.setattr(matmul_panels, "blocks", lambda: measured)
+
     def direct(m: int, n: int, k: int) -> bool:
         panels = plan_panels(m, n, k, "float32")
         assert panels is not None
@@ -156,6 +165,26 @@ def test_where_columns_are_read_where_they_are(copying) -> None:
     assert not direct(32, 1024, 128), "rows displace each other"
     assert not direct(128, 512, 128), "so they do for many rows"
     assert not direct(128, 1000, 2000), "too much for the second cache"
+
+
+def test_the_last_panel_is_as_wide_as_its_columns_need() -> None:
+    shape = product_tile_shape("float32", 128, 64)
+    whole = shape.vectors * shape.lanes
+    for columns in (1, shape.lanes, shape.lanes + 1, whole - 1, whole):
+        for before in (0, 3):
+            needed = last_vectors(before * whole + columns, "float32")
+            assert (needed - 1) * shape.lanes < columns <= needed * shape.lanes
+
+
+def test_layers_of_a_network_have_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So those of BLAS and those of panels go on without a barrier, in an even number of tasks."""
+    monkeypatch.setattr(blas, "small_products", lambda: True)
+    monkeypatch.setattr(blas, "tiling_pays", lambda: True)
+    monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2", "avx512f"}))
+    for m in (129, 200, 512, 784, 1000):
+        layer = plan_panels(m, 300, 784, "float32")
+        assert layer is not None and layer.tasks(m, 300) % 2 == 0
+        assert plan_tiles(m, 10, 300, "float32").height == layer.height
 
 
 def test_products_of_a_narrow_layer_are_cut_by_rows(copying) -> None:

@@ -67,6 +67,7 @@ _HELPERS = (
     "devicelib/normal_quantile.py",
     "devicelib/number_functions.py",
     "devicelib/overloads.py",
+    "devicelib/panel_copies.py",
     "devicelib/powers.py",
     "devicelib/random_functions.py",
     "devicelib/register_tiles.py",

@@ -57,19 +57,12 @@ class _Tile:
     def mask(self, width: Any) -> None:
         """From now on touch only the first ``width`` elements of each row in memory."""
         places = ir.VectorType(I64, self.lanes)
-        wide = self.splat(width, places)
+        wide = splat(self.builder, width, places)
         self.masks = []
         for v in range(len(self.accumulators[0])):
             numbers = [ir.Constant(I64, v * self.lanes + i) for i in range(self.lanes)]
             inside = self.builder.icmp_signed("<", ir.Constant(places, numbers), wide)
             self.masks.append(inside)
-
-    def splat(self, value: Any, vector: ir.VectorType) -> Any:
-        """A scalar in all lanes."""
-        undefined = ir.Constant(vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, value, ir.Constant(I32, 0))
-        zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
-        return self.builder.shuffle_vector(first, undefined, zeros)
 
     def clear(self) -> None:
         zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
@@ -110,7 +103,7 @@ class _Tile:
                 wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
             else:
                 number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
-                wide = [self.splat(number, self.vector)] * len(places)
+                wide = [splat(builder, number, self.vector)] * len(places)
             for place, x, vector in zip(places, wide, vectors, strict=True):
                 builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
 
@@ -191,13 +184,21 @@ class _Tile:
                 builder.call(self._store, [value, pointer, align, self.masks[v]])
 
 
-def _shape(*literals: Any) -> list[int]:
+def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
+    """A scalar in all lanes."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
+    zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def shape_of(*literals: Any) -> list[int]:
     if not all(isinstance(n, types.IntegerLiteral) for n in literals):
         raise TypingError("the shape of a tile must be literals")
     return [n.literal_value for n in literals]
 
 
-def _scalar(dtype: Any) -> ir.Type:
+def scalar_of(dtype: Any) -> ir.Type:
     if dtype.dtype not in (types.float32, types.float64):
         raise TypingError(f"tiles are of floats, not {dtype.dtype}")
     return F32 if dtype.dtype == types.float32 else F64
@@ -227,10 +228,10 @@ def gathered_tile(
         out: address of the first position's results; ``out_step`` bytes to the next.
         first, end: the positions whose results are written.
     """
-    count, wide, per_vector, ragged, short, own, bits = _shape(
+    count, wide, per_vector, ragged, short, own, bits = shape_of(
         positions, vectors, lanes, masked, narrow, apart, spans
     )
-    scalar = _scalar(dtype)
+    scalar = scalar_of(dtype)
     named = [n for n in range(2 * count) if bits >> n & 1]
 
     def codegen(context, builder, sig, args):
@@ -304,8 +305,8 @@ def outer_tile(
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
         fresh: true to begin at zero instead of what lies in out.
     """
-    count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
-    scalar = _scalar(dtype)
+    count, wide, per_vector, ragged = shape_of(positions, vectors, lanes, masked)
+    scalar = scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
         x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh = args[
@@ -367,7 +368,7 @@ def packed_tile(
     """
     literals = (positions, vectors, lanes, dtype, masked, full, row)
     signature = types.void(*literals, *(types.int64,) * 11)
-    has_more, has_each = _shape(full, row)
+    has_more, has_each = shape_of(full, row)
 
     def begin(tile, more, each, out, out_row):
         if has_more:
@@ -388,8 +389,8 @@ def _product(
 
     Both take the tile, the arguments after ``width``, and where the results go.
     """
-    count, wide, per_vector, ragged = _shape(*literals[:3], literals[4])
-    scalar = _scalar(literals[3])
+    count, wide, per_vector, ragged = shape_of(*literals[:3], literals[4])
+    scalar = scalar_of(literals[3])
 
     def codegen(context, builder, sig, args):
         a, a_row, a_term, b, b_term, terms, out, out_row, width, *more = args[len(literals) :]
@@ -426,155 +427,122 @@ def tiled_product(
         out: address of the results, ``out_row`` bytes from row to row.
         fresh: true to begin at zero instead of what lies in out.
     """
-    return _call_tiled_product((vectors, lanes, dtype), full=False)
-
-
-@intrinsic
-def padded_product(
-    typingctx, vectors, lanes, dtype,
-    rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
-):  # fmt: skip
-    """As `tiled_product`, where rows of b are as long as all tiles, whatever is in the rest: masks
-    for reading them would take registers from results."""
-    return _call_tiled_product((vectors, lanes, dtype), full=True)
-
-
-def _call_tiled_product(literals: Sequence[Any], full: bool) -> tuple[Any, Callable[..., Any]]:
-    (vectors, lanes), scalar = _shape(*literals[:2]), _scalar(literals[2])
+    (wide, per_vector), scalar = shape_of(vectors, lanes), scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        function = _tiled_product(builder.module, scalar, vectors, lanes, full)
+        function = _tiled_product(builder.module, scalar, wide, per_vector)
         builder.call(function, args[3:])
         return context.get_dummy_value()
 
-    return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen
+    return types.void(vectors, lanes, dtype, *(types.int64,) * 11, types.boolean), codegen
+
+
+@intrinsic
+def panel_product(
+    typingctx, vectors, lanes, dtype, masked,
+    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh,
+):  # fmt: skip
+    """As `tiled_product`, of as many columns as a tile has. Where ``masked`` is 1, only ``width``
+    are written; all are read, for masks for reading would take registers from results."""
+    wide, per_vector, ragged = shape_of(vectors, lanes, masked)
+    scalar = scalar_of(dtype)
+
+    def codegen(context, builder, sig, args):
+        function = _panel_product(builder.module, scalar, wide, per_vector, bool(ragged))
+        builder.call(function, args[4:])
+        return context.get_dummy_value()
+
+    literals = (vectors, lanes, dtype, masked)
+    return types.void(*literals, *(types.int64,) * 10, types.boolean), codegen
 
 
 TALL = 6
 """Rows of a tile of `tiled_product`: with two vectors, as many results as 16 registers hold."""
 
 
-def _tiled_product(
-    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, full: bool
-) -> ir.Function:
-    """The function that makes a product, once in each module."""
-    name = f"nodeflow.{'padded' if full else 'tiled'}_product"
-    name += f".{vectors}.{lanes}.{'f32' if scalar == F32 else 'f64'}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 11 + [I1]), name)
-    function.linkage = "internal"
+def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
+    """The function that makes a product of any size, once in each module."""
+    function, builder = _function(module, f"tiled.{vectors}.{lanes}", scalar, 11)
+    if builder is None:
+        return function
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    size = 4 if scalar == F32 else 8
-    across = vectors * lanes
-
-    def number(value: int) -> Any:
-        return ir.Constant(I64, value)
-
-    def smaller(x: Any, y: Any) -> Any:
-        return builder.select(builder.icmp_signed("<", x, y), x, y)
-
-    def make(tall: int, masked: bool, x: Any, y: Any, z: Any, wide: Any) -> None:
-        tile = _Tile(builder, scalar, tall, vectors, lanes)
-        if masked:
-            tile.mask(wide)
-        tile.begin(fresh, z, out_row)
-        tile.add_terms(x, a_row, a_term, y, b_term, terms, full)
-        tile.store_rows(z, out_row)
-
-    tiles = builder.sdiv(builder.add(rows, number(TALL - 1)), number(TALL))
-    low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)
-    panels = builder.sdiv(builder.add(columns, number(across - 1)), number(across))
+    across, size = ir.Constant(I64, vectors * lanes), 4 if scalar == F32 else 8
+    last = builder.sub(across, ir.Constant(I64, 1))
+    panels = builder.sdiv(builder.add(columns, last), across)
     with cgutils.for_range(builder, panels) as panel:
-        left = builder.mul(panel.index, number(across))
-        wide = smaller(number(across), builder.sub(columns, left))
-        whole = builder.icmp_signed("==", wide, number(across))
+        left = builder.mul(panel.index, across)
+        wide = _smaller(builder, across, builder.sub(columns, left))
+        whole = builder.icmp_signed("==", wide, across)
         y = builder.add(b, builder.mul(panel.index, b_panel))
-        first = builder.add(out, builder.mul(left, number(size)))
-        with cgutils.for_range(builder, tiles) as tile:
-            more_rows = builder.icmp_signed("<", tile.index, more)
-            tall = builder.add(low, builder.zext(more_rows, I64))
-            row = builder.add(builder.mul(tile.index, low), smaller(tile.index, more))
+        first = builder.add(out, builder.mul(left, ir.Constant(I64, size)))
+
+        def make(tall: int, row: Any) -> None:
             x = builder.add(a, builder.mul(row, a_row))
             z = builder.add(first, builder.mul(row, out_row))
-            for count in range(TALL, 0, -1):
-                this = builder.icmp_signed("==", tall, number(count))
-                with builder.if_then(this), builder.if_else(whole, likely=True) as (yes, no):
-                    with yes:
-                        make(count, False, x, y, z, wide)
-                    with no:
-                        make(count, True, x, y, z, wide)
+            with builder.if_else(whole, likely=True) as branches:
+                for branch, masked in zip(branches, (False, True), strict=True):
+                    with branch:
+                        tile = _Tile(builder, scalar, tall, vectors, lanes)
+                        if masked:
+                            tile.mask(wide)
+                        tile.begin(fresh, z, out_row)
+                        tile.add_terms(x, a_row, a_term, y, b_term, terms)
+                        tile.store_rows(z, out_row)
+
+        _cut_rows(builder, rows, make)
     builder.ret_void()
     return function
 
 
-@intrinsic
-def copied_row(typingctx, count, dtype, source, target):
-    """Copy ``count`` (a literal) floats."""
-    (length,) = _shape(count)
-    scalar = _scalar(dtype)
+def _panel_product(
+    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, masked: bool
+) -> ir.Function:
+    """The function that makes a product of some columns, once in each module."""
+    name = f"panel.{vectors}.{lanes}{'.masked' if masked else ''}"
+    function, builder = _function(module, name, scalar, 10)
+    if builder is None:
+        return function
+    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh = function.args
 
-    def codegen(context, builder, sig, args):
-        vector, align = ir.VectorType(scalar, length).as_pointer(), 4 if scalar == F32 else 8
-        source, target = (builder.inttoptr(address, vector) for address in args[2:])
-        builder.store(builder.load(source, align=align), target, align=align)
-        return context.get_dummy_value()
+    def make(tall: int, row: Any) -> None:
+        z = builder.add(out, builder.mul(row, out_row))
+        tile = _Tile(builder, scalar, tall, vectors, lanes)
+        if masked:
+            tile.mask(width)
+        tile.begin(fresh, z, out_row)
+        x = builder.add(a, builder.mul(row, a_row))
+        tile.add_terms(x, a_row, a_term, b, b_term, terms, full=True)
+        tile.store_rows(z, out_row)
 
-    return types.void(count, dtype, types.int64, types.int64), codegen
+    _cut_rows(builder, rows, make)
+    builder.ret_void()
+    return function
 
 
-@intrinsic
-def turned_block(typingctx, lanes, dtype, source, source_step, target, target_step):
-    """Write columns of a square of ``lanes`` x ``lanes`` floats as rows.
+def _function(module: ir.Module, name: str, scalar: ir.Type, words: int) -> tuple[Any, Any]:
+    """A function of so many words and a flag, and what writes it; None if it is already there."""
+    name = f"nodeflow.{name}.{'f32' if scalar == F32 else 'f64'}"
+    if name in module.globals:
+        return module.globals[name], None
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * words + [I1]), name)
+    function.linkage = "internal"
+    return function, ir.IRBuilder(function.append_basic_block("entry"))
 
-    Args:
-        lanes: a literal, the numbers of a vector.
-        source: address of the square, ``source_step`` bytes from row to row; so of the target.
-    """
-    (count,) = _shape(lanes)
-    scalar = _scalar(dtype)
-    together = min(count, 16 // (4 if scalar == F32 else 8))
 
-    def codegen(context, builder, sig, args):
-        source, source_step, target, target_step = args[2:]
-        vector = ir.VectorType(scalar, count)
-        align = 4 if scalar == F32 else 8
+def _cut_rows(builder: Any, rows: Any, make: Callable[[int, Any], None]) -> None:
+    """Cut rows into tiles of about the same height, at most `TALL`; ``make`` is given the height of
+    a tile and its first row."""
+    tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, TALL - 1)), ir.Constant(I64, TALL))
+    low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)
+    with cgutils.for_range(builder, tiles) as tile:
+        higher = builder.zext(builder.icmp_signed("<", tile.index, more), I64)
+        tall = builder.add(low, higher)
+        row = builder.add(builder.mul(tile.index, low), _smaller(builder, tile.index, more))
+        for count in range(TALL, 0, -1):
+            this = builder.icmp_signed("==", tall, ir.Constant(I64, count))
+            with builder.if_then(this):
+                make(count, row)
 
-        def pointer(base, step, row):
-            at = builder.add(base, builder.mul(step, ir.Constant(I64, row)))
-            return builder.inttoptr(at, vector.as_pointer())
 
-        def chosen(x, y, places):
-            wanted = ir.Constant(ir.VectorType(I32, count), places)
-            return builder.shuffle_vector(x, y, wanted)
-
-        rows = [builder.load(pointer(source, source_step, r), align=align) for r in range(count)]
-        # Within 16 bytes by interleaving, then by exchanging those: an instruction each.
-        low = [
-            first + half + place
-            for first in range(0, count, together)
-            for place in range(together // 2)
-            for half in (0, count)
-        ]
-        high = [place + together // 2 for place in low]
-        for first in range(0, count, together):
-            own = rows[first : first + together]
-            for _ in range(together.bit_length() - 1):
-                pairs = zip(own[: together // 2], own[together // 2 :], strict=True)
-                own = [chosen(x, y, side) for x, y in pairs for side in (low, high)]
-            rows[first : first + together] = own
-        distance = together
-        while distance < count:
-            upper = [j if not j & distance else j + count - distance for j in range(count)]
-            lower = [j + distance if not j & distance else j + count for j in range(count)]
-            for r in range(count):
-                if not r & distance:
-                    x, y = rows[r], rows[r + distance]
-                    rows[r], rows[r + distance] = chosen(x, y, upper), chosen(x, y, lower)
-            distance *= 2
-        for r, row in enumerate(rows):
-            builder.store(row, pointer(target, target_step, r), align=align)
-        return context.get_dummy_value()
-
-    return types.void(lanes, dtype, *(types.int64,) * 4), codegen
+def _smaller(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", x, y), x, y)

@@ -170,7 +170,8 @@ from nodeflow.engine.devicelib.intrinsics import (
     interleaved, load, local_memory, slot, slot_f64, store, view1
 )
 from nodeflow.engine.devicelib.math_functions import exp, log
-from nodeflow.engine.devicelib.register_tiles import tiled_product, turned_block
+from nodeflow.engine.devicelib.panel_copies import turned_block
+from nodeflow.engine.devicelib.register_tiles import tiled_product
 from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
 
 T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}

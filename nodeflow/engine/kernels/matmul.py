@@ -23,7 +23,12 @@ from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
-from nodeflow.engine.kernels.matmul_panels import panels_args, panels_source, plan_panels
+from nodeflow.engine.kernels.matmul_panels import (
+    last_vectors,
+    panels_args,
+    panels_source,
+    plan_panels,
+)
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -194,7 +199,7 @@ class ProductKernel(Kernel[Product]):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif panels := plan_panels(*shape, dtype):
-            source = panels_source(dtype, *layout)
+            source = panels_source(dtype, *layout, last_vectors(n, dtype))
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
             estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:

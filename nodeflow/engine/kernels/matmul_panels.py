@@ -17,7 +17,7 @@ from nodeflow.engine import processor
 from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
-from nodeflow.engine.kernels.matmul_tiling import product_ns
+from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, COLUMNS = 128, 64
@@ -33,6 +33,9 @@ where it is read again and again."""
 SHORT = 32
 """Terms up to which these are faster than BLAS for AVX-512, of many rows: they take 0.76 to 1.01 of
 its time. Of more terms they take 0.6 to 0.98 where columns fill their tiles."""
+WIDE = 3
+"""Tiles side by side from which these are faster than BLAS for AVX-512, of many rows, even if the
+last is not full: they take 0.8 to 1.02 of its time."""
 UNCOPIED = 1 << 20
 """Multiply-adds up to which BLAS for AVX-512 copies nothing in float64; in float32 never."""
 SHORT_NS = 40_000
@@ -66,8 +69,8 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
 
     It depends on the shape and on the processor alone. BLAS for AVX-512 needs no copies of small
-    products of float32, and is slower only of many rows, where sums are short or columns fill the
-    tiles; of other processors nothing has been measured.
+    products of float32, and is slower only of many rows, where these are wide, fill the tiles or
+    have few terms; of other processors nothing has been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -78,14 +81,15 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     if blas.small_products():
         many_short = k <= SHORT and m >= 2 * ROWS
         many_full = n % columns == 0 and m >= ROWS
+        many_wide = n >= WIDE * columns and m > ROWS
         copied = dtype == "float64" and work > UNCOPIED
-        if n < columns or not (many_short or many_full or copied):
+        if n < columns or not (many_short or many_full or many_wide or copied):
             return None
     if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:
         return None
     height, width = m, n
     if m > ROWS:
-        height = -(-m // (2 * -(-m // (2 * ROWS))))
+        height = task_rows(m)
     elif m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS:
         height = -(-m // 2)
     else:
@@ -95,8 +99,8 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
         direct = size * n % PAGE != 0
     else:
         direct = size * n % (PAGE // 4) != 0 and size * n * k <= blocks().operand_in_place
-    most = blocks().panel // (columns * size)  # a last, narrow panel is copied, always
-    most = min(most, blocks().rows_in_place) if direct else most
+    # A last, narrow panel is copied, always.
+    most = min(blocks().panel // (columns * size), blocks().rows_in_place * (1 if direct else 2))
     return Panels(height, width, -(-k // -(-k // most)), direct)
 
 
@@ -133,23 +137,33 @@ _COPIED = """def copied(panel, source, step, terms, wide):
         if wide == COLUMNS:
             copied_row(COLUMNS, T, here, there)
         else:
-            x, y = view1(here, wide, T), view1(there, COLUMNS, T)
-            for i in range(COLUMNS):
-                y[i] = x[i] if i < wide else T(0)
+            filled_row(LAST, T, here, there, wide)
 """
 
 
+def last_vectors(n: int, dtype: str) -> int:
+    """Vectors that the last panel of ``n`` columns needs."""
+    shape = _shape(dtype)
+    return -(-((n - 1) % (shape.vectors * shape.lanes) + 1) // shape.lanes)
+
+
 @cache
-def panels_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
+def panels_source(dtype: str, transpose_a: bool, transpose_b: bool, last: int) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
-    height, width and depth of `Panels`, and whether they are direct."""
+    height, width and depth of `Panels`, and whether they are direct.
+
+    ``last``: the number of `last_vectors`.
+    """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
-    copy, block = ("turned", "turned_block") if transpose_b else ("copied", "copied_row")
+    copy = "turned" if transpose_b else "copied"
+    tiles = "rows, x, a_row, a_term, y, y_term, terms, z, SIZE * n, wide, done == 0)"
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
-from nodeflow.engine.devicelib.register_tiles import {block}, padded_product
+from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
+from nodeflow.engine.devicelib.register_tiles import panel_product
 
 T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
+LAST = {last * shape.lanes}
 
 
 {TURNED if transpose_b else _COPIED}
@@ -176,8 +190,10 @@ def kernel(args, task, ntasks):
                 y, y_term = panel, np.int64(SIZE * COLUMNS)
             x = slot(args, 1) + a_row * top + a_term * done
             z = slot(args, 3) + SIZE * (top * n + left)
-            padded_product({shape.vectors}, LANES, T, rows, wide, x, a_row, a_term, y,
-                           0, y_term, terms, z, SIZE * n, done == 0)
+            if wide == COLUMNS:
+                panel_product({shape.vectors}, LANES, T, 0, {tiles}
+            else:
+                panel_product({last}, LANES, T, 1, {tiles}
         done += terms
         if done >= k:
             break

@@ -31,8 +31,7 @@ _DEPTH = 100
 _FEW = 32
 """Rows or columns below which a side is short: its whole length goes into each block."""
 _ROWS = 64
-"""Most rows of a task, or half of them, or of many twice that: the same for most products, so that
-what follows row by row needs no barrier."""
+"""Most rows of a task, or half of them, or of many twice that."""
 _TASK_NS = 2_000
 """Tall products whose rows are quick have tasks of at least this."""
 
@@ -96,7 +95,8 @@ def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
     """Few columns: tasks are stretches of rows, for the second operand is small."""
     depth = _even(k, 512, 1) if unpacked else k
     quick = max(1, int(_TASK_NS / product_ns(_ROWS, n, k, dtype)))
-    height = _even(m, _rows(m) * (quick if m > 8 * _ROWS else 1), 2)
+    tall = quick > 1 and m > 8 * _ROWS
+    height = _even(m, 2 * _ROWS * quick, 2) if tall else task_rows(m)
     rows = max(_VECTOR, min(height, _BLOCK // (n * depth)))
     return Tiling(height, n, rows if unpacked else height, n, depth)
 
@@ -128,14 +128,16 @@ def _blocked(m: int, n: int, k: int) -> Tiling:
     if m >= n and k <= 128 and _BLOCK // (n * k) >= _VECTOR:
         rows = _even(m, min(_BLOCK // (n * k), 128), 4)
         return Tiling(rows, n, rows, n, k)
-    rows = _even(m, _rows(m), 2)
+    rows = task_rows(m)
     return Tiling(rows, n, rows, n if n <= 96 else 64, _even(k, _DEPTH, 1))
 
 
-def _rows(m: int) -> int:
-    if m > 8 * _ROWS:
-        return 2 * _ROWS
-    return min(_ROWS, max(_VECTOR, -(-m // 2)))
+def task_rows(m: int) -> int:
+    """Rows of a task: the same for most products, so that what follows row by row needs no barrier.
+    Many rows are an even number of tasks, which two threads share evenly."""
+    if m > 2 * _ROWS:
+        return _round_up(-(-m // (2 * -(-m // (4 * _ROWS)))), 2)
+    return _even(m, min(_ROWS, max(_VECTOR, -(-m // 2))), 2)
 
 
 def _columns(m: int, n: int, k: int) -> Tiling:

@@ -33,7 +33,7 @@ def table() -> dict[str, object]:
         "tiles of products": [(t.positions, t.vectors, t.lanes) for t in tile],
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
-            panels.ROWS,
+            *(panels.ROWS, panels.WIDE),
         ),
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,

@@ -49,3 +49,24 @@ def test_the_engine_shares_one_heap_among_its_threads():
     finally:
         client.close()
     assert b"MALLOC_ARENA_MAX=1" in environment
+
+
+PLOTTING = """
+import nodeflow.ui, sys
+from nodeflow.ui.panels.plots.plotting import pg
+from PySide6 import QtWidgets
+import pyqtgraph.Qt
+mirror = pyqtgraph.Qt.QtWidgets
+print("QWizard" in vars(mirror), mirror.QWizard is QtWidgets.QWizard, "QWizard" in dir(QtWidgets))
+"""
+
+
+def test_pyqtgraph_copies_no_class_of_qt(root):
+    found = subprocess.run(
+        [sys.executable, "-c", PLOTTING],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["False", "True", "True"]

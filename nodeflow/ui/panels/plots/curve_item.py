@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from nodeflow.ui.panels.plots.curve import AXES, Columns, Curve
 from nodeflow.ui.panels.plots.number_axis import log10
+from nodeflow.ui.panels.plots.plotting import pg
 
 FAINT = 0.28
 """Opacity of the band of extremes beneath a smoothed line."""

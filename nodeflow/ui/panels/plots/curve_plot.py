@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QWidget
@@ -17,6 +16,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.curve import AXES, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
 from nodeflow.ui.panels.plots.number_axis import NumberAxis
+from nodeflow.ui.panels.plots.plotting import pg
 from nodeflow.ui.panels.plots.readout import Readout
 from nodeflow.ui.panels.plots.stretch_box import StretchBox
 from nodeflow.ui.views.palette import class_color

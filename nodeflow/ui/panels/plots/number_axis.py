@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtGui import QFontMetricsF
 
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import TYPE, font
+from nodeflow.ui.panels.plots.plotting import pg
 from nodeflow.ui.views.axes import tick_text, ticks
 
 BETWEEN_TICKS = 10

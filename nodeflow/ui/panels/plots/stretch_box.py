@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QGraphicsRectItem
+
+from nodeflow.ui.panels.plots.plotting import pg
 
 WHEEL = 1.0015
 """Zoom for each eighth of a degree that the wheel turns."""

@@ -6,9 +6,11 @@ numba. An op that returns None is run by its numpy reference in every tier.
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +26,12 @@ QUERIES, KEYS = 64, 128
 """A tile of attention's scores (see `Attend`)."""
 NEVER = -1e30
 """The score of a key that a query must not see: exp of the difference to any other is 0."""
+
+
+@cache
+def names_in(formula: str) -> frozenset[str]:
+    """The names in a formula."""
+    return frozenset(n.id for n in ast.walk(ast.parse(formula)) if isinstance(n, ast.Name))
 
 
 class Lowering:
@@ -43,6 +51,13 @@ class Elementwise(Lowering):
     expression: str
     names: tuple[str, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The inputs that the formula names; of others, as in that of ``ones_like``, only shapes
+        count."""
+        named = names_in(self.expression)
+        return tuple(name for name in self.names if name in named)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from nodeflow.engine.rows import MIXED, RowFlow, Rows, analyse
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Elementwise
 
 SMALL = 64
 """Rows of so many bytes are kept for what joins them, which then has the bits of a run without
@@ -166,8 +167,7 @@ class _Cutter:
             level += 1
             self._after[node] = level
         elif not once and pure and self._needs_sizes(index, step):
-            whole = [s for s in step.inputs if not self._has_rows(s)]
-            made = [s for s in whole if s in self.maker and s not in self.constants]
+            made = [s for s in self._read(step) if s in self.maker and s not in self.constants]
             level = max([after, *(self.level[s] + 1 for s in made)])
             self.sizes.setdefault(level, []).append(step)
             self._after[node] = level
@@ -218,11 +218,21 @@ class _Cutter:
         return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize / self.flow.number
 
     def _needs_sizes(self, index: int, step: Step) -> bool:
-        """Whether it needs of values that have rows no more than their shapes."""
-        if index in self.flow.joins or not any(map(self._has_rows, step.inputs)):
+        """Whether it needs no more than the shapes of values that have rows, or of all."""
+        if index in self.flow.joins or not step.inputs:
             return False
+        if not any(map(self._has_rows, step.inputs)):
+            return not self._read(step)
         states = [self.flow.states[s] for s in step.outputs]
         return not any(s is MIXED or isinstance(s, Rows) for s in states)
+
+    def _read(self, step: Step) -> list[int]:
+        """Inputs without rows of which it needs more than the shapes: ``ones_like`` of a loss, with
+        which its gradients begin, does not wait for the loss."""
+        types, outs = ([self.types[s] for s in slots] for slots in (step.inputs, step.outputs))
+        lowering = step.node.op.lower(types, outs, **step.node.attrs)
+        unread = isinstance(lowering, Elementwise) and not lowering.read
+        return [] if unread else [s for s in step.inputs if not self._has_rows(s)]
 
     # ---- stages -------------------------------------------------------------------------------
 

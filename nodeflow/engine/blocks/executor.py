@@ -111,8 +111,9 @@ class BlockedExecutor(PartsExecutor):
         return values
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """A value, or, where it has rows, an array of its shape that takes no memory."""
-        if not isinstance(self.cut.flow.states[slot], Rows):
+        """A value, or, where it has rows or is not there yet, an array of its shape that takes no
+        memory."""
+        if slot in values and not isinstance(self.cut.flow.states[slot], Rows):
             return values[slot]
         type_ = self.types[slot]
         return np.broadcast_to(np.zeros((), numpy_dtype(type_.dtype)), type_.shape)  # type: ignore[arg-type]

@@ -72,8 +72,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
             actions.share_storage(outputs[0], inputs[0])
             return
-        named = _names(lowering.expression)
-        kept = [i for i, name in enumerate(lowering.names) if name in named]
+        read = lowering.read
+        kept = [i for i, name in enumerate(lowering.names) if name in read]
         if len(kept) < len(lowering.names):
             dtype = actions.types[inputs[-1]].dtype
             lowering = Elementwise(
@@ -228,11 +228,6 @@ def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
     """The value of a formula without inputs, everywhere."""
     value = eval(lowering.expression, {"__builtins__": {}}, dict(lowering.attrs))
     return np.full(type_.shape, value, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
-
-
-@cache
-def _names(expression: str) -> frozenset[str]:
-    return frozenset(n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name))
 
 
 # ---- clusters -----------------------------------------------------------------------------------

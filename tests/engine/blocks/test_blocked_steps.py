@@ -22,15 +22,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "CELL_BYTES", 16_000)
 
 
-def network() -> Graph:
-    """A picture network with batch normalisation and dropout."""
+def network(*, statistics: bool = True) -> Graph:
+    """A picture network with dropout, and with batch normalisation or without."""
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 8, 8, 1], name="x")
         y = nf.placeholder("float32", [None, 3], name="y")
         filters = nf.Variable(nf.random_normal([3, 3, 1, 4], stddev=0.3, seed=1), name="filters")
         h = nf.relu(nf.nn.conv2d(x, filters, strides=[1, 1, 1, 1], padding="SAME"))
         h = nf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
-        h = nf.layers.batch_normalization(h, training=True)
+        if statistics:
+            h = nf.layers.batch_normalization(h, training=True)
         h = nf.dropout(nf.reshape(h, [-1, 64]), rate=0.3)
         w = nf.Variable(nf.random_normal([64, 3], stddev=0.2, seed=2), name="w")
         losses = nf.nn.softmax_cross_entropy_with_logits(labels=y, logits=nf.matmul(h, w))
@@ -88,3 +89,13 @@ def test_a_run_that_trains_has_the_bits_of_the_training_loop() -> None:
         np.testing.assert_array_equal(np.array(losses, float), looped[0][:, 0])
         for name, value in looped[1].items():
             np.testing.assert_array_equal(session.variables[name], value)
+
+
+def test_gradients_do_not_wait_for_the_loss() -> None:
+    """They begin with ones in its shape, so the way forth and back is one pass over the rows."""
+    with Session(network(statistics=False), tier="reference", memory=10**9) as session:
+        session.initialize()
+        session.run(["train", "loss"], {n: a[:BATCH] for n, a in data().items()})
+        executor = session._last
+        assert isinstance(executor, BlockedExecutor)
+        assert [stage.rows is not None for stage in executor.cut.stages] == [True, False]

@@ -33,6 +33,7 @@ class Executor:
 
     Args:
         label: names it in a record of tiers.
+        held: bytes of what else the run holds meanwhile, which count as what it takes.
 
     Attributes:
         tier: the tier of the last run.
@@ -48,6 +49,7 @@ class Executor:
         *,
         updating: bool = False,
         label: str = "",
+        held: int = 0,
     ) -> None:
         self.schedule = schedule
         self.types = types
@@ -55,6 +57,7 @@ class Executor:
         self._label = label
         self._wanted = wanted
         self._context = context
+        self._held = held
         self.interpreter = self._reference()
         self._updating = updating
         self._runs = self._asked = 0
@@ -122,15 +125,21 @@ class Executor:
         """What a run takes in the tier that is wanted; plans it, if that is compiled."""
         plan = None if self._wanted == "reference" else self._compilation.planned()
         most, node = self.interpreter.peak() if plan is None else plan.needs()
-        return Needs(most, None if node is None else node.name)
+        return Needs(most + self._held, None if node is None else node.name)
+
+    @property
+    def _left(self) -> int | None:
+        """Bytes that are left of the limit of memory; None without one."""
+        limit = self._context.memory
+        return None if limit is None else max(0, limit - self._held)
 
     def _check_limit(self, compiled: CompiledPlan | None) -> None:
         limit = self._context.memory
         if limit is None:
             return
         needed, node = self.interpreter.peak() if compiled is None else compiled.plan.needs()
-        if needed > limit:
-            raise over_limit(needed, limit, node)
+        if needed + self._held > limit:
+            raise over_limit(needed + self._held, limit, node)
 
     def is_ready(self) -> bool:
         """Whether the next compiled run waits for no compiler; compiles in the background."""
@@ -187,10 +196,10 @@ class Executor:
     def _reference(self) -> Interpreter:
         """The reference tier, which computes again what a limit of memory does not let it keep."""
         schedule, types = self.schedule, self.types
-        if self._context.memory is not None:
+        if self._left is not None:
             from nodeflow.engine.plan.within_limit import schedule_within
 
-            schedule, types = schedule_within(self._context.memory, schedule, types)
+            schedule, types = schedule_within(self._left, schedule, types)
         return Interpreter(schedule, types, self._context.executions)
 
     def _make_plan(self) -> Plan | None:
@@ -201,7 +210,7 @@ class Executor:
         if not is_concrete(self.types):
             return None
         make = partial(make_plan, without=self._context.without, updating=self._updating)
-        return plan_within(self._context.memory, self.schedule, self.types, make, lambda plan: plan)
+        return plan_within(self._left, self.schedule, self.types, make, lambda plan: plan)
 
     def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

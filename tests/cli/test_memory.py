@@ -49,6 +49,18 @@ def test_a_step_within_the_limit_has_the_losses_without(nodeflow):
     assert len(found[0]) == 2
 
 
+def test_large_steps_have_the_losses_of_all_limits(nodeflow):
+    """A step of 500 pictures takes 73 MB whole."""
+    options = ("--set", "training.batch_size=500", "--epochs", "1", "--no-run", "--json")
+    found = []
+    for limit, threads in (("16MB", 1), ("48MB", 2), ("1GB", 2)):
+        limits = ("--memory", limit, "--threads", threads, "--tier", "compiled")
+        result = nodeflow("train", CNN, *options, *limits)
+        assert result.code == 0, result.err
+        found.append([line["loss"] for line in result.lines if line["event"] == "epoch"])
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_limit_is_a_size(nodeflow):
     result = nodeflow("run", CNN, "--memory", "plenty")
     assert result.code == 2

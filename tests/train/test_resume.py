@@ -285,7 +285,7 @@ def test_a_limit_of_memory_may_change_where_it_changes_no_bit(kept: Path, tmp_pa
 def test_all_limits_cut_steps_alike_and_none_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid, "WHOLE_BYTES", 300)
+    monkeypatch.setattr(grid, "STEP_BYTES", 300)
     monkeypatch.setattr(grid, "CELL_BYTES", 300)
     whole = trained(memory=10**8)
     trained(checkpoint=tmp_path, leave_at=15, memory=10**9)

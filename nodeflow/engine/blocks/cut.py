@@ -5,23 +5,26 @@ and the results of cells are joined (`joins`), if what it reads is large; otherw
 reads are kept, and it runs once, on all of them. So does what mixes rows in another way, and what
 has an effect. What comes after a join waits for all cells: it has a *level*, the number of passes
 that must be over before it begins. A later pass computes again what it needs of an earlier one,
-unless that is kept anyway.
+unless that is kept anyway, or there is memory for it: either has the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.engine.blocks.grid import Grid, grid_for
+from nodeflow.engine.blocks.grid import WHOLE_BYTES, Grid, grid_for
 from nodeflow.engine.blocks.joins import JOINED
 from nodeflow.engine.blocks.row_pass import DoesNotFit, RowPass, Whole
 from nodeflow.engine.interpreter import peak_of
+from nodeflow.engine.memory import size_of
 from nodeflow.engine.parts import Part, ends_of, part_of
 from nodeflow.engine.rows import MIXED, RowFlow, Rows, analyse
+from nodeflow.engine.schedule.recompute import is_slow
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -68,32 +71,44 @@ class Cut:
     constants: dict[int, np.ndarray]
 
 
-def cut(schedule: Schedule, types: Sequence[TensorType], whole: int) -> Cut | None:
+def cut(
+    schedule: Schedule, types: Sequence[TensorType], whole: int, limit: int | None = None
+) -> Cut | None:
     """A schedule in stages; None where it has few rows, or nothing treats rows alone.
 
     Args:
-        whole: bytes of intermediate values up to which a run is not cut.
+        whole: bytes of rows' values, held at a time, up to which a run is not cut.
+        limit: bytes that a run may take; decides what later passes find kept, and nothing else.
     """
-    found = (_cut(schedule, types, each, whole) for each in _batches(schedule, types))
+    found = (_cut(schedule, types, each, whole, limit) for each in _batches(schedule, types))
     return next((each for each in found if each is not None), None)
 
 
 def _cut(
-    schedule: Schedule, types: Sequence[TensorType], batches: Sequence[int], whole: int
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    batches: Sequence[int],
+    whole: int,
+    limit: int | None,
 ) -> Cut | None:
     """As `cut`, along the rows of some feeds."""
     flow = analyse(schedule, types, dict.fromkeys(batches, 0))
+    if peak_of(schedule, flow.only_rows(types))[0] <= whole:
+        return None
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
         stages = cutter.stages()
         passes = [stage.rows for stage in stages if stage.rows is not None]
-        peaks = [peak_of(each.schedule, each.whole_types)[0] for each in passes]
-        grid = grid_for(flow.number, max(peaks, default=0) / flow.number, whole)
+        peak = max((each.row_peak for each in passes), default=0)
+        joined = max((each.joined_bytes for each in passes), default=0)
+        grid = grid_for(flow.number, peak / flow.number, joined)
         if grid is None:
             return None
         try:
-            for each in passes:
+            if kept := cutter.worth_keeping(stages, _spare(stages, grid, limit)):
+                stages = cutter.stages(kept)
+            for each in (stage.rows for stage in stages if stage.rows is not None):
                 for height in grid.heights:
                     each.types_for(height)
         except DoesNotFit as problem:
@@ -104,6 +119,21 @@ def _cut(
         else:
             return Cut(schedule, types, flow, grid, stages, cutter.constants)
     return None
+
+
+def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
+    """Bytes for what is kept rather than computed again.
+
+    A cell may take twice what its reference holds, and what passes have to keep stays all the time.
+
+    Raises:
+        DoesNotFit: a step has another shape on the rows of a cell than it should.
+    """
+    passes = [stage.rows for stage in stages if stage.rows is not None]
+    cells = [peak_of(each.schedule, each.types_for(grid.height))[0] for each in passes]
+    kept = sum(each.bytes_of(target) for each in passes for target in each.targets)
+    taken = kept + 2 * max(cells)
+    return max(0, (WHOLE_BYTES if limit is None else limit) - taken)
 
 
 def _batches(schedule: Schedule, types: Sequence[TensorType]) -> list[list[int]]:
@@ -236,14 +266,18 @@ class _Cutter:
 
     # ---- stages -------------------------------------------------------------------------------
 
-    def stages(self) -> list[Stage]:
-        """All stages, in order."""
+    def stages(self, kept_too: Iterable[int] = ()) -> list[Stage]:
+        """All stages, in order.
+
+        Args:
+            kept_too: slots whose rows are kept for later passes.
+        """
         schedule, ends = self.schedule, ends_of(self.schedule)
         rows: dict[int, dict[int, None]] = {}
         for steps in self.once.values():
             for slot in (s for step in steps for s in step.inputs if s in self.in_cells):
                 rows.setdefault(self.level[slot], {})[slot] = None
-        for slot in (s for s in ends if s in self.in_cells):
+        for slot in (s for s in (*ends, *kept_too) if s in self.in_cells):
             rows.setdefault(self.level[slot], {})[slot] = None
         whole = Whole(schedule, self.types, self.flow, self.maker)
         kept = {slot for slot in range(len(self.types)) if self._has_rows(slot)} - self.in_cells
@@ -258,6 +292,22 @@ class _Cutter:
                 stage.rows = RowPass(whole, frozenset(kept), targets, joins)
                 kept.update(targets)
             found.append(stage)
+        return found
+
+    def worth_keeping(self, stages: Sequence[Stage], spare: int) -> list[int]:
+        """What later passes need again and takes long to compute, as far as there is room for it:
+        first what most passes need for its bytes."""
+        again: Counter[int] = Counter()
+        for level, stage in enumerate(stages):
+            steps = stage.rows.steps if stage.rows is not None else ()
+            slow = [s for step in steps if is_slow(step.node) for s in step.outputs]
+            again.update(s for s in slow if self.level[s] < level)
+        sizes = {slot: size_of([self.types[slot]]) for slot in again}
+        found = []
+        for slot in sorted(again, key=lambda s: sizes[s] / again[s]):
+            if sizes[slot] <= spare:
+                found.append(slot)
+                spare -= sizes[slot]
         return found
 
     def _wanted(self, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:

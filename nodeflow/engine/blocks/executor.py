@@ -12,8 +12,9 @@ import numpy as np
 from nodeflow.engine.blocks import grid
 from nodeflow.engine.blocks.cut import Cut, Stage, cut
 from nodeflow.engine.blocks.joins import JOINED, Kept, Total, rows_of
+from nodeflow.engine.blocks.lifetimes import Held, lifetimes_of
 from nodeflow.engine.blocks.row_pass import RowPass
-from nodeflow.engine.executor import Executor
+from nodeflow.engine.executor import Executor, over_limit
 from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
@@ -36,17 +37,17 @@ def in_blocks(
 ) -> BlockedExecutor | None:
     """What runs a schedule of known sizes in blocks; None where it is to run whole.
 
-    Without a limit of memory a training step runs whole; with one, whatever it is, large steps run
-    in blocks, and so do all other runs that are more than one cell.
+    Without a limit of memory a training step runs whole; with one, whatever it is, steps run in
+    blocks that hold more than two cells, and so do all other runs that are more than one.
     """
-    limited = context.memory is not None
+    limit = context.memory
     is_step = any(node.attrs["update"] for node in schedule.assigns)
-    if is_step and not limited:
+    if is_step and limit is None:
         return None
-    whole = grid.CELL_BYTES if limited and not is_step else grid.WHOLE_BYTES
+    whole = grid.STEP_BYTES if is_step else grid.WHOLE_BYTES if limit is None else grid.CELL_BYTES
     if size_of(types) <= whole:
         return None
-    found = cut(schedule, types, whole)
+    found = cut(schedule, types, whole, limit)
     return found and BlockedExecutor(found, wanted, context, updating=updating, label=label)
 
 
@@ -70,23 +71,29 @@ class BlockedExecutor(PartsExecutor):
     ) -> None:
         super().__init__(found.schedule, found.types, context)
         self.cut = found
-
-        def executor(schedule: Schedule, types: Sequence[TensorType], name: str) -> Executor:
-            place = f"{label}/{name}"
-            return Executor(schedule, types, wanted, context, updating=updating, label=place)
-
         self._once: dict[int, Executor] = {}
         self._cells: dict[int, dict[int, _Cell]] = {}
+        lifetimes = lifetimes_of(found)
+        self._dropped = lifetimes.dropped
+        self._most_held = max(lifetimes.beside_rows, key=lambda held: held.bytes)
+
+        def executor(
+            schedule: Schedule, types: Sequence[TensorType], held: Held, name: str
+        ) -> Executor:
+            options = {"updating": updating, "label": f"{label}/{name}", "held": held.bytes}
+            return Executor(schedule, types, wanted, context, **options)
+
         for number, stage in enumerate(found.stages):
-            if stage.once is not None:
-                once = executor(stage.once.schedule, stage.once.types, f"once {number}")
-                self._once[number] = once
+            if (once := stage.once) is not None:
+                held = lifetimes.beside_once[number]
+                self._once[number] = executor(once.schedule, once.types, held, f"once {number}")
             if stage.rows is not None:
-                cells = self._cells[number] = {}
+                cells, held = {}, lifetimes.beside_rows[number]
                 for height in found.grid.heights:
-                    types = stage.rows.types_for(height)
-                    inner = executor(stage.rows.schedule, types, f"rows {number} of {height}")
+                    types, name = stage.rows.types_for(height), f"rows {number} of {height}"
+                    inner = executor(stage.rows.schedule, types, held, name)
                     cells[height] = _Cell(inner, stage.rows.sizes_for(types))
+                self._cells[number] = cells
 
     def run(
         self,
@@ -95,6 +102,9 @@ class BlockedExecutor(PartsExecutor):
         cancel: threading.Event | None,
     ) -> Values:
         """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
+        limit, held = self._context.memory, self._most_held
+        if limit is not None and held.bytes > limit:
+            raise over_limit(held.bytes, limit, held.node)
         values = dict(given)
         values.update((slot, array.copy()) for slot, array in self.cut.constants.items())
         tiers: list[RanTier | None] = []
@@ -107,6 +117,8 @@ class BlockedExecutor(PartsExecutor):
                 tiers.append(self._run_part(stage.once, once, values, stream_of, cancel))
             if stage.rows is not None:
                 tiers += self._run_rows(number, stage.rows, values, stream_of, cancel)
+            for slot in self._dropped[number]:
+                del values[slot]
         self._note_tiers(*tiers)
         return values
 
@@ -161,8 +173,8 @@ class BlockedExecutor(PartsExecutor):
                 self._running, self._context.ahead = None, ahead
             begun.add(stop - start)
             tiers.add(cell.executor.tier)
-        for target, total in zip(rows.targets, totals, strict=True):
-            values[target.slot] = total.result()
+        for target in reversed(rows.targets):
+            values[target.slot] = totals.pop().result()
         return tiers
 
     def _total(self, slot: int, join: str) -> Total:
@@ -186,14 +198,13 @@ class BlockedExecutor(PartsExecutor):
             ) from error
 
     def needs(self) -> Needs:
-        """As `Executor.needs`: what is kept of all rows, and the largest of its parts."""
-        kept = [t.slot for s in self.cut.stages if s.rows for t in s.rows.targets]
+        """As `Executor.needs`: the largest of its parts, with what is kept beside it."""
         parts = [*self._once.values()]
         parts += [cell.executor for cells in self._cells.values() for cell in cells.values()]
-        largest = max((part.needs() for part in parts), key=lambda found: found.bytes)
-        rows = self.cut.grid
-        whole = size_of(self.types[slot] for slot in kept) + largest.bytes
-        return Needs(whole, largest.node, rows.cells, rows.height)
+        most = max((part.needs() for part in parts), key=lambda found: found.bytes)
+        held, rows = self._most_held, self.cut.grid
+        kept = held.node is not None and 2 * held.bytes > most.bytes
+        return Needs(most.bytes, held.node.name if kept else most.node, rows.cells, rows.height)
 
     def refuse_plan(self) -> NoReturn:
         """Say how many rows there are."""

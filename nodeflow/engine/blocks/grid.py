@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WHOLE_BYTES = 1 << 27
-"""A run whose intermediate values take no more than this at a time is not cut, unless a limit of
-memory asks for blocks: then it is cut from `CELL_BYTES` on."""
+"""A run whose rows take no more than this at a time is not cut, unless there is a limit of memory:
+then it is cut from `CELL_BYTES` on."""
+STEP_BYTES = 1 << 24
+"""A training step whose rows take no more than this is not cut under a limit either."""
 CELL_BYTES = 1 << 23
-"""What those of one cell take at most, unless a single row takes more: long against starting a run
-(some 50 us), and little beside the program itself."""
+"""What the rows of one cell take at most, unless a single row takes more: long against starting a
+run (some 50 us), and little beside the program itself."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,17 @@ class Grid:
             yield start, min(start + self.height, self.number)
 
 
-def grid_for(number: int, row_bytes: float, whole: int) -> Grid | None:
+def grid_for(number: int, row_bytes: float, joined: int) -> Grid | None:
     """The grid for rows whose intermediate values take so many bytes each; None: one cell.
 
     Args:
-        whole: bytes up to which a run is not cut.
+        joined: bytes that each cell adds to the results of joins. Its rows may take as many: less
+            would save little memory, and cells of a large gradient take long to add up.
 
     The height is a power of two, so that it does not follow every small change of a graph.
     """
-    if number < 2 or number * row_bytes <= whole:
+    if number < 2 or not row_bytes:
         return None
-    fitting = max(1, int(CELL_BYTES // row_bytes))
+    fitting = max(1, int(max(CELL_BYTES, joined) // row_bytes))
     grid = Grid(number, 1 << (fitting.bit_length() - 1))
     return grid if grid.cells > 1 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Folded:
     Floats are added up in float64: there may be many cells, and each has been rounded once.
     """
 
-    def __init__(self, type_: TensorType, fold: Callable[[Any, Any], Any], *, wide: bool) -> None:
+    def __init__(self, type_: TensorType, fold: np.ufunc, *, wide: bool) -> None:
         self._dtype, self._fold = numpy_dtype(type_.dtype), fold
         self._wide = _wide(self._dtype) if wide else self._dtype
         self._total: np.ndarray | None = None
@@ -54,7 +54,7 @@ class Folded:
             self._total = np.array(part, self._wide)
             return
         with np.errstate(all="ignore"):
-            self._total = np.asarray(self._fold(self._total, part.astype(self._wide, copy=False)))
+            self._fold(self._total, part, out=self._total)
 
     def result(self) -> np.ndarray:
         assert self._total is not None
@@ -82,6 +82,13 @@ JOINED: dict[str, Callable[[TensorType, int], Total]] = {
     "min": lambda type_, number: Folded(type_, np.minimum, wide=False),
 }
 """What joins each kind of `engine.rows.Join` that is made of cells; the others need all rows."""
+
+
+def bytes_of(type_: TensorType, join: str) -> int:
+    """What is taken while cells are added to it."""
+    dtype = numpy_dtype(type_.dtype)
+    wide = join in ("sum", "mean")
+    return (type_.size or 0) * (dtype.itemsize + wide * _wide(dtype).itemsize)
 
 
 def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -> np.ndarray:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from nodeflow.engine.blocks.joins import bytes_of
+from nodeflow.engine.interpreter import peak_of
+from nodeflow.engine.memory import size_of
 from nodeflow.engine.rows import COUNTED, RowFlow, Rows
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import GraphError
@@ -148,13 +152,20 @@ class RowPass:
 
     # ---- the rows of a cell -------------------------------------------------------------------
 
+    @cached_property
+    def row_peak(self) -> int:
+        """The most bytes that values with rows take at a time, for all rows."""
+        types = self._whole.flow.only_rows(self._whole.types)
+        return peak_of(self.schedule, [types[slot] for slot, _ in self._number])[0]
+
+    def bytes_of(self, target: Target) -> int:
+        """What is held of a target while cells are added to it."""
+        return bytes_of(self._whole.types[target.slot], target.join)
+
     @property
-    def whole_types(self) -> list[TensorType]:
-        """The types of its slots for all rows."""
-        found: list[TensorType] = [None] * len(self._number)  # type: ignore[list-item]
-        for (slot, _), number in self._number.items():
-            found[number] = self._whole.types[slot]
-        return found
+    def joined_bytes(self) -> int:
+        """Of what a cell adds to sums."""
+        return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def types_for(self, height: int) -> list[TensorType]:
         """The types of its slots for so many rows.

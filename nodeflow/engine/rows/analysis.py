@@ -65,6 +65,11 @@ class RowFlow:
     sliced: dict[int, Rows] = field(default_factory=dict)
     mixing: list[Mixing] = field(default_factory=list)
 
+    def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
+        """The types of all slots, those without rows as empty, to measure what rows take."""
+        pairs = zip(types, self.states, strict=True)
+        return [t if isinstance(state, Rows) else t.with_shape((0,)) for t, state in pairs]
+
 
 def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]) -> RowFlow:
     """How the rows of fed batches go through a schedule.

@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
 SHARING = frozenset("reshape identity expand_dims squeeze stop_gradient flatten assign".split())
@@ -29,6 +30,11 @@ PRODUCTS = ("matmul", "conv", "einsum", "attention", "scan", "while", "sort", "s
 PRODUCT_COST = 20.0
 MOST_STEPS = 3
 """A schedule does not become more than so many times as long."""
+
+
+def is_slow(node: Node) -> bool:
+    """Whether an op takes much longer than to write its result."""
+    return any(part in node.op.id for part in PRODUCTS)
 
 
 def recompute(
@@ -210,6 +216,6 @@ class _Walk:
         step = self.maker[root]
         later = self._next_use(root, index)
         away = len(self.schedule.steps) if later is None else later - index
-        slow = any(part in step.node.op.id for part in PRODUCTS)
+        slow = is_slow(step.node)
         missing = sum(s not in self.now for s in step.inputs)
         return away * self.held[root] / ((PRODUCT_COST if slow else 1.0) * (1 + missing))

@@ -171,6 +171,36 @@ def test_a_cell_above_the_limit_names_the_node_and_the_bytes(small, tier) -> Non
     assert (e.value.node or "").split("/")[0] in ("repeated", "tanh", "sorted")
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_kept_rows_above_the_limit_name_the_node_and_the_bytes(small, tier) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        wide = nf.tanh(nf.tile(x, [1, 100]), name="wide")
+    error = pytest.raises(RunError, match="take 487 kB at a time, and the limit is 400 kB")
+    with Session(graph, tier=tier, memory=400_000) as session, error as e:
+        session.run(wide, {x: images()})
+    assert e.value.node == "wide"
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_no_pass_needs_any_more_is_not_held(small, monkeypatch, tier) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        h = nf.tile(x, [1, 8])
+        for _ in range(3):
+            h = nf.tanh(nf.sort(h - nf.reduce_mean(h, axis=0), axis=1)) * 2
+        total = nf.reduce_sum(h, axis=1)
+    whole, cut = whole_and_cut(graph, total, {x: images()}, monkeypatch, tier)
+    np.testing.assert_allclose(whole, cut, rtol=1e-5, atol=1e-5)
+    with Session(graph, tier=tier) as session:
+        session.run(total, {x: images()})
+        executor = blocked(session)
+        dropped = [slot for slots in executor._dropped for slot in slots]
+        kept = [t.slot for stage in executor.cut.stages if stage.rows for t in stage.rows.targets]
+        assert set(kept) - set(dropped) == set(executor.schedule.fetches)
+        assert len(dropped) == len(set(dropped)) >= 5, "three means, and two orders that are kept"
+
+
 def test_a_run_in_blocks_is_cancelled_between_them(small) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")

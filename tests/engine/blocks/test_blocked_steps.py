@@ -18,7 +18,7 @@ TIERS = ("reference", "compiled")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grid, "WHOLE_BYTES", 20_000)
+    monkeypatch.setattr(grid, "STEP_BYTES", 20_000)
     monkeypatch.setattr(grid, "CELL_BYTES", 16_000)
 
 
@@ -47,7 +47,7 @@ def data() -> dict[str, np.ndarray]:
 
 
 def train(graph: Graph, tier: str, memory: int | None, threads: int = 2):
-    """Losses and variables of four steps, and whether they were cut."""
+    """Losses and variables of four steps, and how many ops their passes over the rows have."""
     with Session(graph, tier=tier, seed=4, memory=memory, threads=threads) as session:
         session.initialize()
         columns = {name: Column(array) for name, array in data().items()}
@@ -57,17 +57,22 @@ def train(graph: Graph, tier: str, memory: int | None, threads: int = 2):
             stepper.start_epoch(np.arange(2 * BATCH))
             losses.append(stepper.run(2)[1])
         values = {name: np.array(session.variables[name]) for name in session.variables}
-        return np.concatenate(losses), values, isinstance(stepper._executor, BlockedExecutor)
+        cut, count = stepper._executor, 0
+        if isinstance(cut, BlockedExecutor):
+            count = sum(len(stage.rows.steps) for stage in cut.cut.stages if stage.rows)
+            assert memory is not None and cut.needs().bytes <= memory
+        return np.concatenate(losses), values, count
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_all_limits_have_the_same_bits_and_none_nearly_the_same(tier) -> None:
     graph = network()
-    losses, variables, cut = train(graph, tier, None)
-    assert not cut
+    losses, variables, count = train(graph, tier, None)
+    assert not count
     found = [train(graph, tier, *each) for each in ((10**9, 1), (300_000, 2), (120_000, 3))]
-    for others, values, cut in found:
-        assert cut
+    assert found[0][2] < found[2][2], "what the limit lets be kept is computed again"
+    for others, values, count in found:
+        assert count
         np.testing.assert_array_equal(others, found[0][0])
         np.testing.assert_allclose(others, losses, rtol=1e-5)
         for name, value in values.items():

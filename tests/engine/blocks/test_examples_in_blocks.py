@@ -53,7 +53,7 @@ def test_a_step_of_an_example(name, monkeypatch) -> None:
     used = training.used_bindings([training.optimizer, training.loss.node])
     rows = min(ROWS, *(len(column) for column in columns.values()))
     feeds = {t: columns[t].rows(slice(0, rows)) for t in used}
-    monkeypatch.setattr(grid, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(grid, "STEP_BYTES", 1000)
     monkeypatch.setattr(grid, "CELL_BYTES", 20_000)
     found, cut = [], []
     for memory in (None, 10**9):

@@ -1,0 +1,71 @@
+"""How long a run in blocks holds what it keeps, and how much that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from nodeflow.engine.blocks.cut import Cut, Stage
+from nodeflow.engine.memory import size_of
+from nodeflow.engine.parts import ends_of
+from nodeflow.graph.graph import Node
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held while a part runs, beside what that takes itself.
+
+    Attributes:
+        node: that made the largest value of it.
+    """
+
+    bytes: int
+    node: Node | None
+
+
+@dataclass
+class Lifetimes:
+    """Of the values that stages make, by the numbers of stages.
+
+    Attributes:
+        dropped: slots that no later stage needs.
+        beside_once, beside_rows: what is held beside what runs once, and beside a cell.
+    """
+
+    dropped: list[list[int]] = field(default_factory=list)
+    beside_once: list[Held] = field(default_factory=list)
+    beside_rows: list[Held] = field(default_factory=list)
+
+
+def lifetimes_of(cut: Cut) -> Lifetimes:
+    """The lifetimes in a schedule that is cut."""
+    last = {slot: number for number, each in enumerate(cut.stages) for slot in _read(each)}
+    last.update(dict.fromkeys(ends_of(cut.schedule), len(cut.stages)))
+    found, live = Lifetimes(), {}
+    for number, stage in enumerate(cut.stages):
+        found.beside_once.append(_held(cut, live))
+        made = [slot for step in stage.sizes for slot in step.outputs]
+        made += stage.once.made if stage.once is not None else ()
+        live.update((slot, size_of([cut.types[slot]])) for slot in made)
+        rows = stage.rows
+        beside = {} if rows is None else {t.slot: rows.bytes_of(t) for t in rows.targets}
+        found.beside_rows.append(_held(cut, {**live, **beside}))
+        live.update((slot, size_of([cut.types[slot]])) for slot in beside)
+        found.dropped.append([slot for slot in live if last.get(slot, -1) <= number])
+        live = {slot: size for slot, size in live.items() if last.get(slot, -1) > number}
+    return found
+
+
+def _held(cut: Cut, live: Mapping[int, int]) -> Held:
+    largest = max(live, key=lambda slot: live[slot], default=None)
+    return Held(sum(live.values()), None if largest is None else cut.schedule.slots[largest].node)
+
+
+def _read(stage: Stage) -> Iterable[int]:
+    """Slots that a stage needs."""
+    for step in stage.sizes:
+        yield from step.inputs
+    if stage.once is not None:
+        yield from stage.once.given.values()
+    if stage.rows is not None:
+        yield from (given.slot for given in stage.rows.given)

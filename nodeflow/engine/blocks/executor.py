@@ -203,8 +203,10 @@ class BlockedExecutor(PartsExecutor):
         parts += [cell.executor for cells in self._cells.values() for cell in cells.values()]
         most = max((part.needs() for part in parts), key=lambda found: found.bytes)
         held, rows = self._most_held, self.cut.grid
-        kept = held.node is not None and 2 * held.bytes > most.bytes
-        return Needs(most.bytes, held.node.name if kept else most.node, rows.cells, rows.height)
+        name = most.node
+        if held.node is not None and 2 * held.bytes > most.bytes:
+            name = held.node.name
+        return Needs(most.bytes, name, rows.cells, rows.height)
 
     def refuse_plan(self) -> NoReturn:
         """Say how many rows there are."""

@@ -17,6 +17,8 @@ EXAMPLES = (
     "spirals", "regression", "word2vec",
 )  # fmt: skip
 ROWS = 96
+STEP_ROWS = 4 * ROWS
+"""More, since rows of a cell may take as much as the gradients."""
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -51,7 +53,7 @@ def test_a_step_of_an_example(name, monkeypatch) -> None:
     graph = training.loss.node.graph
     columns = {t: b.dataset.split("train")[b.column] for t, b in training.bindings.items()}
     used = training.used_bindings([training.optimizer, training.loss.node])
-    rows = min(ROWS, *(len(column) for column in columns.values()))
+    rows = min(STEP_ROWS, *(len(column) for column in columns.values()))
     feeds = {t: columns[t].rows(slice(0, rows)) for t in used}
     monkeypatch.setattr(grid, "STEP_BYTES", 1000)
     monkeypatch.setattr(grid, "CELL_BYTES", 20_000)

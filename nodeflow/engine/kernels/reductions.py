@@ -33,6 +33,8 @@ ROWS_AT_ONCE = 8
 """Rows of a column that are added in one go."""
 COLUMN_BLOCK = 4096
 """Most rows that one task adds up in a column; more become partial results first."""
+SHORT_BLOCK = 1024
+"""Rows of such a partial result: there are enough of them for some threads."""
 
 _COMBINE = {
     "sum": "{0} + {1}",
@@ -148,9 +150,10 @@ def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
         n = runs[at][1]
         block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
         block = PRODUCT_BLOCK if kind == "prod" else block
+        part = SHORT_BLOCK if block == COLUMN_BLOCK and kind != "prod" else block
         while n > block:
-            blocks = -(-n // block)
-            yield Stage(kind, outer, n, inner, blocks, block)
+            blocks = -(-n // part)
+            yield Stage(kind, outer, n, inner, blocks, part)
             n = blocks
         yield Stage(kind, outer, n, inner, 1, max(n, 1))
         del runs[at]

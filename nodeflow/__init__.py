@@ -212,9 +212,8 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
-        # `from nodeflow import MODULE` imports it then
-        raise AttributeError(f"module 'nodeflow' has no attribute {name!r}")
+    if name.startswith("__") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
+        raise AttributeError(name)  # `from nodeflow import MODULE` imports it then
     from nodeflow.graph.dtypes import OBJECTS
     from nodeflow.graph.registry import REGISTRY
     from nodeflow.public import public

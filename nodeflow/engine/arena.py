@@ -5,13 +5,23 @@ The planner assigns offsets by lifetime: a value that is no longer needed makes 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from nodeflow.engine.memory import require
 
 ALIGNMENT = 64
+"""Bytes of a cache line. A vector of AVX-512 is as long; across two lines it takes two accesses."""
+
+
+def on_a_line(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """An array of any contents that begins on a cache line; those of numpy begin 16 bytes after one
+    where they are large."""
+    buffer = np.empty(math.prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
+    return np.ndarray(shape, dtype, buffer, -buffer.ctypes.data % ALIGNMENT)
 
 
 class Arena:

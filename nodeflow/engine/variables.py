@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.arena import on_a_line
 from nodeflow.engine.feeds import as_array
 from nodeflow.errors import NotInitialized, SurfaceText, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node
@@ -108,7 +109,9 @@ class Variables(MutableMapping[str, np.ndarray]):
         """Store a copy that nobody else holds, in C order."""
         self.version += 1
         self._placed.pop(node, None)
-        self._arrays[node] = np.array(array, order="C", copy=True)
+        kept = on_a_line(array.shape, array.dtype)
+        np.copyto(kept, array, casting="no")
+        self._arrays[node] = kept
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
         """Store the array itself, which the caller gives up; returns the one it replaces."""
@@ -134,7 +137,8 @@ class Variables(MutableMapping[str, np.ndarray]):
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The array itself, a new one where there is none: for what is written and never read."""
         if node not in self._arrays:
-            self._arrays[node] = np.zeros(shape, dtype)
+            self._arrays[node] = on_a_line(shape, dtype)
+            self._arrays[node].fill(0)
         return self.read(node)
 
     # ---- on a device --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nodeflow.engine.arena import Arena
+from nodeflow.engine.arena import Arena, on_a_line
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.interpreter import Interpreter, StreamOf, call_reference
@@ -266,7 +266,7 @@ class CompiledPlan:
         shape, dtype, size = self._made.get(storage) or self._layout(storage)
         try:
             require(size)
-            return np.empty(shape, dtype)
+            return on_a_line(shape, dtype)
         except MemoryError as error:
             type_ = self.actions.types[storage]
             raise self.plan.no_memory(storage, f"its result, {type_}, does not fit") from error
@@ -303,7 +303,7 @@ class CompiledPlan:
         for variable, array in arrays.items():
             shadow = self.shadows[variable]
             if array is None or array.shape != shadow.shape:
-                array = np.empty_like(shadow)
+                array = on_a_line(shadow.shape, shadow.dtype)
             self.replace_shadow(variable, array)
 
     def array(self, slot: int) -> np.ndarray:

@@ -57,6 +57,7 @@ class BoundRun:
         self.unused = context.stream_of("run", 0)
         self._context, self._compiled, self._reads = context, compiled, reads
         self._version: int | None = None  # what the run assigned is to be read
+        self._reads_others = schedule.writes.keys().isdisjoint(schedule.reads)
         self._shapes = tuple([given[slot].shape for slot in schedule.reads.values()])
         self._changed: Mapping[int, Any] = {}
         feeds = schedule.feeds
@@ -101,6 +102,11 @@ class BoundRun:
         """As `run`: the values of what is fetched and assigned, by slot, for the executor."""
         given = self._given(arrays)
         return self._compiled.run(given, stream_of, cancel, bound=self._bound)
+
+    def note_stored(self) -> None:
+        """What the last run assigned is stored, and nothing else has changed since `holds`."""
+        if self._reads_others:
+            self._version = self._reads.version = self._context.variables.version
 
     def _given(self, arrays: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
         given = {slot: arrays[at] for at, slot in self._slots}

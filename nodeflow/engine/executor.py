@@ -159,7 +159,8 @@ class Executor:
         compiled = self._compilation.result if self.tier == "compiled" else None
         direct = {} if compiled is None else compiled.shadows
         inplace = {} if compiled is None else compiled.plan.home
-        for variable, slot in self.schedule.writes.items():
+        others = self.schedule.writes if len(direct) < len(self.schedule.writes) else {}
+        for variable, slot in others.items():
             if variable in inplace:
                 variables.note_change()
             elif variable not in direct:

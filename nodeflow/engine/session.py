@@ -363,6 +363,7 @@ class Session(SessionState):
             if bound.writes:
                 values = bound.values(arrays, stream_of, self._cancel)
                 results = self._finish(bound.executor, values, bound.phase)
+                bound.note_stored()
             else:
                 results = bound.run(arrays, stream_of, self._cancel)
             return known.pack(results)

@@ -137,8 +137,8 @@ class Variables(MutableMapping[str, np.ndarray]):
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The array itself, a new one where there is none: for what is written and never read."""
         if node not in self._arrays:
-            self._arrays[node] = on_a_line(shape, dtype)
-            self._arrays[node].fill(0)
+            self._arrays[node] = array = on_a_line(shape, dtype)
+            array.fill(0)
         return self.read(node)
 
     # ---- on a device --------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
 from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
+from nodeflow.engine.runtime.turns import Placed, Turns
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.interrupt import check_interrupt, interruptible
@@ -53,22 +54,23 @@ class Table:
     """The program of some levels, and the arguments in it that are still to be set.
 
     Attributes:
-        cells: for each storage, (args of a launch, position, bytes to add) where its address goes.
+        cells: for each storage, (word of the program, bytes to add) where its address goes.
         keys: (args of a launch, position, which word of which node's random key).
         firsts: (args of a launch, position, which node's first element).
         loops: for each loop, in the program's order, its iteration number and its iterations.
     """
 
     program: Program
-    cells: dict[int, list[tuple[np.ndarray, int, int]]]
+    cells: dict[int, list[tuple[int, int]]]
     keys: list[tuple[np.ndarray, int, KeyWord]]
     firsts: list[tuple[np.ndarray, int, FirstElement]]
     loops: list[np.ndarray]
 
     def bind(self, storage: int, address: int) -> None:
         """Set the address of a storage."""
-        for args, at, offset in self.cells.get(storage, ()):
-            args[at] = address + offset
+        words = self.program.words.data  # numpy takes three times as long for one word
+        for word, offset in self.cells.get(storage, ()):
+            words[word] = address + offset
 
     def set_keys(self, stream_of: StreamOf) -> None:
         """Set the keys of all nodes that draw random numbers."""
@@ -147,7 +149,7 @@ class _Layout:
         for number, at, arg, counter in self._open:
             args = program.args(number)
             if isinstance(arg, Pointer):
-                table.cells[arg.storage].append((args, at, arg.offset))
+                table.cells[arg.storage].append((program.place(number, at), arg.offset))
             elif isinstance(arg, KeyWord):
                 table.keys.append((args, at, arg))
             elif isinstance(arg, FirstElement):
@@ -193,10 +195,11 @@ class CompiledPlan:
         for storage in {*self._fed, *results}.difference(self.results):
             self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
-        self._swapped: dict[int, Swapped] = {}
+        self._shadow_turns = Turns()
         self._turns = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
-            self.replace_shadow(variable, self._new_array(storage))
+            self._replace_shadow(variable, self._new_array(storage))
+        self._shadow_turns.note(self.shadows)
         schedule = plan.actions.schedule
         copied = [s for v, s in schedule.writes.items() if v not in plan.direct | plan.home]
         ends = (*schedule.fetches, *copied)
@@ -289,22 +292,44 @@ class CompiledPlan:
                 dtype = numpy_dtype(type_.dtype)
                 self._set(storage, np.ndarray(type_.shape, dtype, memory, allocation.offset))  # type: ignore[arg-type]
 
-    def replace_shadow(self, variable: Node, array: np.ndarray) -> None:
+    def _replace_shadow(self, variable: Node, array: np.ndarray) -> None:
         """Memory for a variable's next value."""
-        storage = self.plan.direct[variable]
-        swapped = self._swapped.get(storage)
-        if swapped is None:
-            swapped = self._swapped[storage] = Swapped()
         self.shadows[variable] = array
-        self._place(storage, array, swapped.address(array))
+        self._set(self.plan.direct[variable], array)
 
     def take_shadows(self, arrays: Mapping[Node, np.ndarray | None]) -> None:
         """Use the arrays that variables had before as memory for their next values."""
+        again = self._shadow_turns.again(arrays, self._placed)
+        if again is not None:
+            self.shadows, placed = again
+            self._arrays.update(placed.arrays)
+            self._bound.update(placed.addresses)
+            for words, which, values in placed.words:
+                words[which] = values
+            return
+        shadows, self.shadows = self.shadows, {}
         for variable, array in arrays.items():
-            shadow = self.shadows[variable]
+            shadow = shadows[variable]
             if array is None or array.shape != shadow.shape:
                 array = on_a_line(shadow.shape, shadow.dtype)
-            self.replace_shadow(variable, array)
+            self._replace_shadow(variable, array)
+        self._shadow_turns.note(self.shadows)
+
+    def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
+        """What `_set` does for each of these arrays."""
+        arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
+        addresses = {storage: address_of(array) for storage, array in arrays.items()}
+        words = []
+        for table in self._tables:
+            if table is not None:
+                cells = [
+                    (word, address + offset)
+                    for storage, address in addresses.items()
+                    for word, offset in table.cells.get(storage, ())
+                ]
+                which, values = np.array(cells, np.int64).reshape(-1, 2).T.copy()
+                words.append((table.program.words, which, values))
+        return Placed(arrays, addresses, words)
 
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""

@@ -160,6 +160,7 @@ class Program:
 
     Attributes:
         address: of the program block.
+        words: the slots of all launches, writable between runs.
         parallel: whether threads can share any of it.
     """
 
@@ -168,7 +169,7 @@ class Program:
     ) -> None:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
-        self._args = np.array(args or [0], np.int64)
+        self.words = np.array(args or [0], np.int64)
         self._offsets = np.array(
             [r.args for r in launches] + [len(args) + abi.ARGS_HEADER], np.int64
         )
@@ -184,10 +185,10 @@ class Program:
                 else base + 8 * abi.LAUNCH_SLOTS * self._position[launch.next]
             )
             self._launches[self._position[number], :5] = (
-                launch.address, self._args.ctypes.data + 8 * launch.args, launch.tasks, 0, after
+                launch.address, self.words.ctypes.data + 8 * launch.args, launch.tasks, 0, after
             )  # fmt: skip
         self._block = np.zeros(abi.PROGRAM_SLOTS, np.int64)
-        if blas.is_called(self._args):
+        if blas.is_called(self.words):
             self._block[[abi.GET, abi.SET]] = blas.thread_functions()
         self._words = self._block.data  # numpy takes three times as long for one word
         self.address = self._block.ctypes.data
@@ -201,7 +202,11 @@ class Program:
 
     def args(self, launch: int) -> np.ndarray:
         """The launch's slots, writable between runs."""
-        return self._args[self._offsets[launch] : self._offsets[launch + 1] - abi.ARGS_HEADER]
+        return self.words[self._offsets[launch] : self._offsets[launch + 1] - abi.ARGS_HEADER]
+
+    def place(self, launch: int, at: int) -> int:
+        """Which of `words` a slot of a launch is."""
+        return int(self._offsets[launch]) + at
 
     @property
     def step_address(self) -> int:
@@ -255,12 +260,12 @@ class Program:
         """The first failed launch in table order, whichever thread failed first; forgets it."""
         self._words[abi.FAILED] = 0
         starts = self._offsets[:-1]
-        codes = self._args[starts + abi.CODE]
+        codes = self.words[starts + abi.CODE]
         failed = np.flatnonzero(codes)
         if not failed.size:
             return None
         launch = int(failed[0])
-        self._args[starts + abi.CODE] = 0
+        self.words[starts + abi.CODE] = 0
         return Failure(launch, int(codes[launch]))
 
     def _lay_out(self) -> None:

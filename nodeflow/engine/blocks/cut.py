@@ -28,6 +28,7 @@ from nodeflow.engine.schedule.recompute import is_slow
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.control_flow.scan_body import draws_itself
 from nodeflow.ops.lowering import Elementwise
 
 SMALL = 64
@@ -165,6 +166,7 @@ class _Cutter:
     ) -> None:
         self.schedule, self.types, self.flow = schedule, types, flow
         self.maker = {slot: step for step in schedule.steps for slot in step.outputs}
+        self.read = {*ends_of(schedule), *(s for step in schedule.steps for s in step.inputs)}
         self.constants: dict[int, np.ndarray] = {}
         self.once: dict[int, list[Step]] = {}
         self.sizes: dict[int, list[Step]] = {}
@@ -218,13 +220,13 @@ class _Cutter:
         return True
 
     def _treats_rows(self, step: Step) -> bool:
-        """Whether each row of its outputs needs that row only."""
-        node = step.node
-        if not step.outputs or not all(map(self._has_rows, step.outputs)):
+        """Whether each row of its outputs needs that row only; what nobody reads does not count."""
+        node, read = step.node, [slot for slot in step.outputs if slot in self.read]
+        if not read or not all(map(self._has_rows, read)):
             return False
         if node.op.stateful or node.op.counted or is_assign(node):
             return False
-        if not node.op.random:
+        if not draws_itself(node.op, node.attrs):
             return True
         state = self.flow.states[step.outputs[0]]
         together = isinstance(state, Rows) and state.axis == 0 and state.plain

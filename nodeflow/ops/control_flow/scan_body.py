@@ -143,12 +143,13 @@ def parse(text: str) -> Body:
 @lru_cache(maxsize=256)
 def draws(text: str) -> bool:
     """Whether something in the piece of graph draws random numbers or has an effect."""
-    return any(
-        any(draws(v) for k, v in node.attrs.items() if k in ("body", *BODIES))
-        if {"body", *BODIES}.intersection(node.attrs)
-        else node.op.random or node.op.stateful
-        for node in parse(text).nodes
-    )
+    return any(draws_itself(node.op, node.attrs) for node in parse(text).nodes)
+
+
+def draws_itself(op: Op, attrs: Mapping[str, Any]) -> bool:
+    """Whether an op does so; a loop or branch does where something in its pieces of graph does."""
+    texts = [text for name, text in attrs.items() if name in ("body", *BODIES)]
+    return any(map(draws, texts)) if texts else op.random or op.stateful
 
 
 def inline(

@@ -261,6 +261,53 @@ def test_a_fixed_number_of_rows_is_cut_too(small, monkeypatch) -> None:
     np.testing.assert_array_equal(whole, cut)
 
 
+def over_time(x: Tensor) -> Tensor:
+    cell = nf.nn.rnn_cell.GRUCell(4)
+    return nf.nn.dynamic_rnn(cell, nf.reshape(x, [-1, 3, 2]), dtype="float32")[0]
+
+
+def repeated(x: Tensor) -> Tensor:
+    wide, test = nf.tile(x, [1, 16]), lambda i, h: i < 3
+    return nf.while_loop(test, lambda i, h: [i + 1, nf.tanh(h * 2)], [nf.constant(0), wide])[1]
+
+
+LOOPS = {
+    "rnn": over_time,
+    "while": repeated,
+    "map": lambda x: nf.map_fn(lambda row: nf.tanh(nf.tile(row, [16])) * row[0], x),
+}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("kind", LOOPS)
+def test_loops_run_on_the_rows_of_a_block(small, monkeypatch, tier, kind) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        made = LOOPS[kind](x)
+        total = nf.reduce_sum(made, axis=list(range(1, made.type.rank)))
+    whole, cut = whole_and_cut(graph, total, {x: images()}, monkeypatch, tier)
+    np.testing.assert_allclose(whole, cut, rtol=1e-6, atol=1e-6)
+    with Session(graph, tier=tier, seed=3) as session:
+        session.initialize()
+        session.run(total, {x: images()})
+        stages = blocked(session).cut.stages
+        once = [step for stage in stages if stage.once for step in stage.once.schedule.steps]
+        assert not {"scan", "while_loop"}.intersection(step.node.op.id for step in once)
+
+
+def test_a_map_that_draws_runs_whole(small) -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        noisy = nf.map_fn(lambda row: nf.tile(row, [16]) + nf.random_uniform([96]), x)
+    found = []
+    for memory in (None, 10**9):
+        with Session(graph, tier="reference", seed=3, memory=memory) as session:
+            found.append(session.run(noisy, {x: images()}))
+            assert not isinstance(session._last, BlockedExecutor)
+    np.testing.assert_array_equal(*found)
+    assert np.unique(found[0] - np.tile(images(), (1, 16))).size > ROWS
+
+
 ALONE = (
     lambda a, b, w, j: nf.tanh(a + b),
     lambda a, b, w, j: a * nf.sigmoid(b),

@@ -11,7 +11,7 @@ from nodeflow.engine.rows.states import JoinKind, MixesRows, Rows, State, Whole
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.control_flow.scan_body import inline
+from nodeflow.ops.control_flow.scan_body import draws, inline
 
 
 class _Inside:
@@ -68,6 +68,8 @@ def _stacked(state: State) -> State:
 @follows_op("scan")
 def scanned(call: Call) -> Sequence[State]:
     count, last = call.attrs["carried"], call.attrs["carried"] + call.attrs["sequences"]
+    if not count and any(rows.axis == 0 for i in range(last) if (rows := call.rows(i)) is not None):
+        return _mapped(call)
     slices: list[State] = []
     for index in range(count, last):
         state = call.states[index]
@@ -82,6 +84,19 @@ def scanned(call: Call) -> Sequence[State]:
     _seen(call, now)
     history = map(_stacked, now) if call.attrs["history"] else ()
     return [*now, *history, *map(_stacked, made[count:])]
+
+
+def _mapped(call: Call) -> Sequence[State]:
+    """Nothing is carried on, so an iteration is about its row alone, as in ``map_fn``."""
+    found = {s for s in call.states if isinstance(s, Rows)}
+    if len(found) > 1 or any(map(call.rows, range(call.attrs["sequences"], len(call.types)))):
+        raise MixesRows("combines each row with all others")
+    if draws(call.attrs["body"]):
+        raise MixesRows("draws random numbers by the number of a row")
+    (rows,) = found
+    for index in range(call.attrs["sequences"]):
+        call.slice(index, rows)
+    return [rows] * len(call.outs)
 
 
 @follows_op("while_loop")

@@ -57,7 +57,8 @@ class BoundRun:
         self.unused = context.stream_of("run", 0)
         self._context, self._compiled, self._reads = context, compiled, reads
         self._version: int | None = None  # what the run assigned is to be read
-        self._reads_others = schedule.writes.keys().isdisjoint(schedule.reads)
+        replaced = schedule.writes.keys() - compiled.plan.home.keys()
+        self._reads_stay = replaced.isdisjoint(schedule.reads)
         self._shapes = tuple([given[slot].shape for slot in schedule.reads.values()])
         self._changed: Mapping[int, Any] = {}
         feeds = schedule.feeds
@@ -105,7 +106,7 @@ class BoundRun:
 
     def note_stored(self) -> None:
         """What the last run assigned is stored, and nothing else has changed since `holds`."""
-        if self._reads_others:
+        if self._reads_stay:
             self._version = self._reads.version = self._context.variables.version
 
     def _given(self, arrays: Sequence[np.ndarray]) -> dict[int, np.ndarray]:

@@ -100,3 +100,23 @@ def test_arrays_begin_on_a_cache_line(session) -> None:
         session.run("all")
         held = (session.variables.read(node) for node in session.variables.nodes())
         assert {a.ctypes.data % 64 for a in held if a.ndim} == {0}
+
+
+@pytest.mark.parametrize("name", ["table", "values"])
+def test_a_table_that_rows_are_added_to_may_be_set_between_runs(name) -> None:
+    with nf.Graph() as g:
+        table, values = (
+            nf.variable(np.zeros((4, 2), "float32"), name=n) for n in ("table", "values")
+        )
+        change = nf.scatter_add(table, nf.constant([0, 1, 2, 3]), values)
+    with nf.Session(g, tier="compiled", threads=1) as s:
+        s.initialize()
+        s.variables["values"] = np.ones((4, 2), "float32")
+        expected, step = 0.0, 1.0
+        for run in range(9):
+            if run in (3, 4, 7):
+                s.variables[name] = np.full((4, 2), run, "float32")
+                expected, step = (run, step) if name == "table" else (expected, run)
+            s.run(change.node)
+            expected += step
+            assert (s.variables["table"] == expected).all()

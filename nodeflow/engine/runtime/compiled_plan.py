@@ -380,7 +380,8 @@ class CompiledPlan:
                 self._set(storage, self._new_array(storage))
             self._give(given)
             for storage, home in self._inplace:
-                self._set(storage, self._arrays[home])
+                if self._arrays.get(storage) is not self._arrays[home]:
+                    self._set(storage, self._arrays[home])
             for table, phase in self._phases:
                 if table is not None and profiler is not None:
                     self._profile(table, phase, given, stream_of, profiler)

@@ -337,6 +337,8 @@ def plain_array(value: Any) -> np.ndarray:
         value = _decode_special(value)
         array = _array_of(value)
     if array.dtype == np.float64 and isinstance(value, (list, tuple)) and array.size:
+        if np.vdot(array, array) < 2.0**126:  # most are small, and this is the quickest to say so
+            return array
         with np.errstate(all="ignore"):
             is_large = array.max() >= 2.0**63 or array.min() <= -(2.0**63)
         return _exact(value, array) if is_large else array

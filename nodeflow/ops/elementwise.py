@@ -123,6 +123,7 @@ class Elementwise(Op):
         self._reference = reference
         self._result = result
         self._gradient = gradient
+        self._lowering = ElementwiseLowering(expression, self._names) if expression else None
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape = broadcast_shapes(*(t.shape for t in types))
@@ -138,8 +139,8 @@ class Elementwise(Op):
         return self._gradient(grads[0], *node.inputs, node.outputs[0], **node.attrs)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if self.expression is None:
-            return None
+        if self.expression is None or not attrs:
+            return self._lowering
         return ElementwiseLowering(self.expression, self._names, attrs)
 
     def samples(self) -> Iterator[Sample]:

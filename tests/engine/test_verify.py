@@ -246,7 +246,7 @@ def a_chain_is_cut_between_other_rows() -> Plan:
     plan = layer()
     split = launch_of(plan, "soft").split
     assert split is not None and split.rows > 1
-    change(plan, "soft", split=replace(split, rows=split.rows - 1))
+    change(plan, "soft", split=split._replace(rows=split.rows - 1))
     return plan
 
 
@@ -327,7 +327,7 @@ def in_scatter(plan: Plan, change_it: Callable[[KernelLaunch], KernelLaunch]) ->
 
 def a_scatter_has_no_bound() -> Plan:
     def unbound(launch: KernelLaunch) -> KernelLaunch:
-        return replace(launch, writes=tuple(replace(r, bound=None) for r in launch.writes or ()))
+        return replace(launch, writes=tuple(r._replace(bound=None) for r in launch.writes or ()))
 
     return in_scatter(scattered(), unbound)
 
@@ -341,7 +341,7 @@ def a_scatter_checks_another_size() -> Plan:
 
 def a_scatter_declares_another_size() -> Plan:
     def wrong(launch: KernelLaunch) -> KernelLaunch:
-        region = replace(launch.writes[0], bound=Bound(1, 8))  # type: ignore[index]
+        region = launch.writes[0]._replace(bound=Bound(1, 8))  # type: ignore[index]
         return replace(launch, args=(launch.args[0], 8, *launch.args[2:]), writes=(region,))
 
     return in_scatter(scattered(), wrong)

@@ -2,12 +2,16 @@
 
 Numbers of tasks depend on shapes only, and so does everything that a kernel adds up, so results are
 the same for every number of threads.
+
+None of these records is changed. Those that a large graph has one of for each node are no frozen
+dataclasses, which take three times as long to make.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nodeflow.engine.ir.groups import Group
 from nodeflow.graph.graph import Node
@@ -17,8 +21,7 @@ TASK_NS = 10_000
 MAX_TASKS = 32
 
 
-@dataclass(frozen=True)
-class Pointer:
+class Pointer(NamedTuple):
     """An argument that is the address of a storage, some bytes further."""
 
     storage: int
@@ -94,8 +97,7 @@ class Bound:
     extent: int
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(NamedTuple):
     """What a launch writes of a storage.
 
     Attributes:
@@ -116,8 +118,7 @@ class Region:
     partial: bool = False
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """How tasks share a launch's units of work: each takes ``share`` of them, the last what is
     left. Kernels without such an argument divide by the number of tasks.
 
@@ -130,7 +131,7 @@ class Split:
     rows: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class KernelLaunch:
     """A kernel with its arguments.
 

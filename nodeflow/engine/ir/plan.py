@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.ir.actions import Actions
@@ -28,8 +28,7 @@ SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""
 
 
-@dataclass(frozen=True)
-class Allocation:
+class Allocation(NamedTuple):
     """Where the values of a storage are.
 
     ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at

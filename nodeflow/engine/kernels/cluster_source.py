@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from nodeflow.engine.blocking import blocks
-from nodeflow.engine.kernels.expressions import numpy_name, render
+from nodeflow.engine.kernels.expressions import Rendered, numpy_name, render
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
@@ -134,16 +135,13 @@ class _Writer:
 
     def _statement(self, j: int, node: ClusterNode) -> str:
         texts = [f"v{o.index}" if o.from_node else f"a{o.index}" for o in node.operands]
-        names = dict(zip(node.lowering.names, texts, strict=True))
-        rendered = render(
-            node.lowering.expression, names, node.lowering.attrs, node.in_dtypes, node.dtype
-        )
+        rendered = _rendered(node.lowering, node.in_dtypes, node.dtype)
         self.functions |= rendered.functions
         for check in rendered.checks:
             code, condition = check.split(":", 1)
-            self.checks.setdefault(code, []).append(condition)
+            self.checks.setdefault(code, []).append(condition.format(*texts))
         comment = f"  # {node.label}" if self.comments and node.label else ""
-        return f"v{j} = {rendered.text}{comment}"
+        return f"v{j} = {rendered.text.format(*texts)}{comment}"
 
     # ---- the loops ----------------------------------------------------------------------------
 
@@ -346,6 +344,13 @@ class _Writer:
         ]
 
 
+@cache
+def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> Rendered:
+    """A formula with ``{0}`` where its first operand goes, and so on; not to be changed."""
+    places = {name: f"{{{place}}}" for place, name in enumerate(lowering.names)}
+    return render(lowering.expression, places, lowering.attrs, in_dtypes, dtype)
+
+
 # ---- sine and cosine ----------------------------------------------------------------------------
 
 _ANGLE = re.compile(r"\b(?:sin|cos)\(")
@@ -361,6 +366,8 @@ def _angles(body: Sequence[str]) -> list[str]:
 
     Values that come from a far angle do not matter, since one is enough.
     """
+    if not any(_ANGLE.search(line) for line in body):
+        return []
     lines: list[str] = []
     last = 0
     for line in body:

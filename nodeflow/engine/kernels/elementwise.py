@@ -116,8 +116,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return divides or (signed and _FAIL_FOR_NEGATIVE in text)
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Elementwise) -> frozenset[int]:
-        space = _space(group)
-        return leading_products(space) | picture_bands(space)
+        assert group.shape is not None
+        return _leading_rows(group.shape)
 
     def reads_own_rows(
         self,
@@ -129,7 +129,10 @@ class ElementwiseKernel(Kernel[Elementwise]):
         rows: int,
     ) -> bool:
         """What is broadcast along the rows is read by all tasks."""
-        space, shape = _space(group), actions.types[slot].shape
+        shape = actions.types[slot].shape
+        if shape == group.shape:
+            return True
+        space = _space(group)
         padded = (1,) * (len(space) - len(shape)) + tuple(shape)
         leading = next(n for n, cut in enumerate(accumulate(space, mul), 1) if cut >= rows)
         return padded[:leading] == tuple(space[:leading])
@@ -162,25 +165,29 @@ def _described_alone(
     """The same of one formula; large graphs have many that are alike."""
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
-    uses: dict[tuple, int] = {}
-    operands = [uses.setdefault((storage[s], types[s].shape), len(uses)) for s in action.inputs]
-    inputs = [key[0] for key in uses]
     out = action.outputs[0]
-    home = work.inplace.get(storage[out])
-    inplace = None if home is None else inputs.index(home)
+    dtype, home = types[out].dtype, storage[out]
+    uses: dict[tuple[int, Shape], int] = {}
+    operands, dtypes = [], []
+    for slot in action.inputs:
+        type_ = types[slot]
+        dtypes.append(type_.dtype)
+        operands.append(uses.setdefault((storage[slot], type_.shape), len(uses)))
+    inputs = [storage for storage, _ in uses]
+    inplace = inputs.index(work.inplace[home]) if home in work.inplace else None
     source, sizes, estimate = _formula(
         lowering.expression,
         lowering.names,
         _Frozen(lowering.attrs) if lowering.attrs else _NOTHING,
         tuple(operands),
-        tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,),
-        tuple([(types[s].dtype, key[1]) for s, key in zip(inputs, uses, strict=True)]),
-        types[out].dtype,
+        tuple(dtypes) or (dtype,),
+        tuple([(types[s].dtype, shape) for s, shape in uses]),
+        dtype,
         work.group.shape,
         work.group.flush,
         inplace,
     )
-    stored = inputs if inplace is not None else [*inputs, storage[out]]
+    stored = inputs if inplace is not None else [*inputs, home]
     return source, sizes, estimate, [Pointer(s) for s in stored]
 
 
@@ -216,6 +223,12 @@ def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
     args = (*launch.args[:place], size, *launch.args[place + 1 :])
     split = Split(total, size, rows)
     return KernelLaunch(launch.source, args, tiling.tasks, launch.work, launch.group, split=split)
+
+
+@lru_cache(maxsize=4096)
+def _leading_rows(shape: Shape) -> frozenset[int]:
+    """Into how many rows an iteration space can be cut."""
+    return leading_products(shape) | picture_bands(shape)
 
 
 def _space(group: Group) -> list[int]:
@@ -323,6 +336,7 @@ def _source(cluster: Cluster) -> str:
     return elementwise_source(cluster)
 
 
+@lru_cache(maxsize=4096)
 def _vectors(total: int, work: float) -> tuple[int, int]:
     """Number of tasks of an elementwise kernel and elements of each: whole vectors."""
     vectors = max(1, -(-total // 64))

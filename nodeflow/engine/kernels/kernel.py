@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import mul
 from typing import ClassVar, Generic, TypeVar
@@ -57,9 +57,9 @@ class LoweringRule(Generic[L]):
         return False
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class GroupToLaunch:
-    """A group, and what its kernel launches depend on.
+    """A group, and what its kernel launches depend on; not to be changed.
 
     Attributes:
         needed: storages that something outside their own group reads.
@@ -252,7 +252,7 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
     )
     writes = call.writes
     if writes is not None:
-        writes = tuple(replace(r, storage=pointers[r.storage].storage) for r in writes)
+        writes = tuple(r._replace(storage=pointers[r.storage].storage) for r in writes)
     split = Split(call.units, units, work.task_rows) if units else None
     return KernelLaunch(call.source, args, tasks, call.work, work.group, writes=writes, split=split)
 

@@ -8,12 +8,11 @@ half of both operands; two tiles of the result would each read all of one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-
-import numpy as np
 
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.actions import Action, Actions
@@ -111,9 +110,9 @@ class MatmulRule(LoweringRule[Matmul]):
             return
         slots = []
         unpacked = lowering.transpose_x or not lowering.transpose_y
-        halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
-        if is_few(m, n, x.dtype, lowering.transpose_y) or plan_panels(m, n, k, x.dtype):
-            halves = [(0, k)]
+        halves = [(0, k)]
+        if not (is_few(m, n, x.dtype, lowering.transpose_y) or plan_panels(m, n, k, x.dtype)):
+            halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
         for first, depth in halves:
             slot = outputs[0] if len(halves) == 1 else actions.new_slot(out)
             product = Product(lowering.transpose_x, lowering.transpose_y, first, depth)
@@ -133,7 +132,7 @@ def as_rows(
     """Types of both operands and the result; where many matrices are multiplied with one, their
     rows follow each other in memory and are those of one product."""
     x, y, out = types
-    if transpose_x or math.prod(d or 0 for d in y.shape[:-2]) != 1:
+    if transpose_x or len(out.shape) == 2 or math.prod(d or 0 for d in y.shape[:-2]) != 1:
         return x, y, out
     rows = math.prod(d or 0 for d in out.shape[:-1])
     whole = out.with_shape((rows, *out.shape[-1:]))
@@ -217,7 +216,7 @@ class ProductKernel(Kernel[Product]):
         empty = m * n == 0  # then one task does nothing
         split = None if height is None or empty else Split(m, height, height)
         launches = []
-        for index in np.ndindex(*shapes[2][:-2]):
+        for index in itertools.product(*map(range, shapes[2][:-2])):
             at = [
                 pointer.plus(size * (_batch_offset(shape, index) + start))
                 for pointer, shape, start in zip(pointers, shapes, starts, strict=True)

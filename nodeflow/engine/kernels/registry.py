@@ -53,7 +53,7 @@ def kernel_of(group: Group) -> Kernel[Any]:
     """The kernel of a group that is not run by its reference."""
     lowering = group.actions[0].lowering
     assert lowering is not None
-    kernel = rule_of(lowering)
+    kernel = _RULES.get(type(lowering)) or rule_of(lowering)
     assert isinstance(kernel, Kernel)
     return kernel
 

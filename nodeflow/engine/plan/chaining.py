@@ -96,7 +96,7 @@ class _Finder:
         for group in groups:
             sources = self._sources(group)
             later = [self.chain_of[g] for g in self.after.get(group, ())]
-            rows, height = self._leading_rows(group), self._task_height(group)
+            rows, height = self._cut(group)
             chain = (
                 self._joined(group, sources, later, rows, height) if self.join and rows else None
             )
@@ -104,8 +104,9 @@ class _Finder:
                 level = max((s.level for s in (*sources, *later)), default=-1) + 1
                 chain = TaskChain(level, rows=rows, height=height)
                 chains.append(chain)
-            chain.after.update(sources, later)
-            chain.after.discard(chain)
+            for other in (*sources, *later):
+                if other is not chain:
+                    chain.after.add(other)
             self.chain_of[group] = chain
             chain.groups.append(group)
             chain.made |= group.outputs
@@ -119,19 +120,17 @@ class _Finder:
         made_by, chain_of = self.made_by, self.chain_of
         return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
-    def _leading_rows(self, group: Group) -> frozenset[int]:
-        """Into how many leading rows what the group makes can be cut; empty: not at all."""
-        action = group.actions[0]
-        if action.lowering is None or not self.actions.types[action.outputs[0]].size:
-            return frozenset()
-        return kernel_of(group).leading_rows(self.actions, group, action.lowering)
-
-    def _task_height(self, group: Group) -> int | None:
-        """Rows of a task, where the group's kernel decides."""
-        action = group.actions[0]
+    def _cut(self, group: Group) -> tuple[frozenset[int], int | None]:
+        """Into how many leading rows what the group makes can be cut, empty: not at all; and the
+        rows of a task, where the group's kernel decides."""
+        actions, action = self.actions, group.actions[0]
         if action.lowering is None:
-            return None
-        return kernel_of(group).task_height(self.actions, action, action.lowering)
+            return frozenset(), None
+        kernel = kernel_of(group)
+        height = kernel.task_height(actions, action, action.lowering)
+        if not actions.types[action.outputs[0]].size:
+            return frozenset(), height
+        return kernel.leading_rows(actions, group, action.lowering), height
 
     def _joined(
         self,
@@ -170,27 +169,34 @@ class _Finder:
     def _common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
         """Numbers of rows by which each task of the group reads what the same task made."""
         kernel, lowering = kernel_of(group), group.actions[0].lowering
-        return frozenset(
-            r
-            for r in chain.rows & rows
-            if all(
-                kernel.reads_own_rows(self.actions, group, lowering, index, slot, r)
-                for action in group.actions
-                for index, slot in enumerate(action.inputs)
-                if self.actions.storage[slot] in chain.made
+        actions, storage, made = self.actions, self.actions.storage, chain.made
+        read = [
+            (index, slot)
+            for action in group.actions
+            for index, slot in enumerate(action.inputs)
+            if storage[slot] in made
+        ]
+        common = chain.rows & rows
+        for index, slot in read:
+            common = frozenset(
+                [
+                    r
+                    for r in common
+                    if kernel.reads_own_rows(actions, group, lowering, index, slot, r)
+                    and self._keeps_rows(slot, r)
+                ]
             )
-            and all(self._keeps_rows(slot, r) for a in group.actions for slot in a.inputs
-                    if self.actions.storage[slot] in chain.made)
-        )  # fmt: skip
+        return common
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
         """Whether rows stay rows where a slot is part of an array, or pieces were joined."""
         types, storage = self.actions.types, self.actions.storage[slot]
+        view, maker = self.actions.views.get(slot), self.made_by[storage]
+        if view is None and not maker.pieces:
+            return True
         whole = types[storage].size or 0
-        view = self.actions.views.get(slot)
         if view is not None and not view.keeps_rows(types[slot].shape, whole, rows):
             return False
-        maker = self.made_by[storage]
         return all(
             piece.keeps_rows(types[part].shape, whole, rows)
             for part, where in maker.pieces.items()

@@ -9,6 +9,8 @@ for moving those of small clusters.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.graph.types import Shape
@@ -46,26 +48,25 @@ class _Grouper:
         self.written = {actions.storage[s] for s in actions.schedule.writes.values()}
 
     def run(self) -> list[Group]:
+        storage, made_by = self.actions.storage, self.made_by
         for action in self.actions.items:
-            group = self._group_for(action)
+            storages = [storage[s] for s in action.inputs]
+            group = self._group_for(action, storages)
             group.actions.append(action)
-            for slot in action.inputs:
-                storage = self.actions.storage[slot]
-                if storage not in group.outputs:
-                    group.inputs[storage] = None
-                    if storage in self.made_by:
-                        self.made_by[storage].read = True
+            for read in storages:
+                if read not in group.outputs:
+                    group.inputs[read] = None
+                    if read in made_by:
+                        made_by[read].read = True
             for slot in action.outputs:
-                storage = self.actions.storage[slot]
-                group.outputs.add(storage)
-                self.made_by[storage] = group
+                group.outputs.add(storage[slot])
+                made_by[storage[slot]] = group
         # A stable sort by level keeps the order of actions within a level.
-        return sorted((g for g in self.groups if g not in self.gone), key=lambda g: g.level)
+        return sorted((g for g in self.groups if g not in self.gone), key=attrgetter("level"))
 
-    def _group_for(self, action: Action) -> Group:
-        storages = [self.actions.storage[s] for s in action.inputs]
+    def _group_for(self, action: Action, storages: list[int]) -> Group:
         sources = [self.made_by[r] for r in storages if r in self.made_by]
-        if (waited := self._waits_for(action)) is not None:
+        if self.actions.delayed and (waited := self._waits_for(action)) is not None:
             waited.read = True  # so that it stays where it is
             sources.append(waited)
         if not isinstance(action.lowering, Elementwise):
@@ -76,12 +77,13 @@ class _Grouper:
             group = self._new(_above(sources), shape, flush)
             group.alone = True
             return group
-        for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
+        candidates = dict.fromkeys(sources)
+        for candidate in sorted(candidates, key=lambda g: -g.level):
             if self._may_join(candidate, action, storages, shape, flush):
                 others = _above([s for s in sources if s is not candidate])
                 if others <= candidate.level or not candidate.read:
                     candidate.level = max(candidate.level, others)
-                    for other in dict.fromkeys(sources):
+                    for other in candidates:
                         if other is not candidate and self._may_absorb(candidate, other, action):
                             self._absorb(candidate, other)
                     return candidate
@@ -114,12 +116,16 @@ class _Grouper:
     ) -> bool:
         if group.shape != shape or group.flush != flush or not self._has_room(group, storages):
             return False
-        # What it takes from the cluster must have the cluster's own shape.
-        return all(
-            self.actions.types[slot].shape == shape and slot not in self.actions.views
-            for slot, storage in zip(action.inputs, storages, strict=True)
-            if storage in group.outputs
-        )
+        return self._reads_whole(group, action)
+
+    def _reads_whole(self, group: Group, action: Action) -> bool:
+        """Whether what an action takes from a cluster has the cluster's own shape."""
+        storage, types, views = self.actions.storage, self.actions.types, self.actions.views
+        for slot in action.inputs:
+            whole = slot not in views and types[slot].shape == group.shape
+            if not whole and storage[slot] in group.outputs:
+                return False
+        return True
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
         """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
@@ -131,11 +137,7 @@ class _Grouper:
         return (
             len(group.actions) + len(other.actions) < self.limit
             and len(together) + 1 <= MAX_INPUTS
-            and all(
-                self.actions.types[slot].shape == group.shape and slot not in self.actions.views
-                for slot in action.inputs
-                if self.actions.storage[slot] in other.outputs
-            )
+            and self._reads_whole(other, action)
         )
 
     def _absorb(self, group: Group, other: Group) -> None:
@@ -149,9 +151,9 @@ class _Grouper:
         self.gone.add(other)
 
     def _has_room(self, group: Group, storages: list[int]) -> bool:
-        more = [r for r in storages if r not in group.inputs and r not in group.outputs]
         if group.alone or len(group.actions) >= self.limit:
             return False
+        more = [r for r in storages if r not in group.inputs and r not in group.outputs]
         return len(group.inputs) + len(more) <= MAX_INPUTS
 
     def _new(self, level: int, shape: Shape | None, flush: bool = False) -> Group:
@@ -161,4 +163,4 @@ class _Grouper:
 
 
 def _above(sources: list[Group]) -> int:
-    return max((s.level for s in sources), default=-1) + 1
+    return max([s.level for s in sources], default=-1) + 1

@@ -17,7 +17,7 @@ from nodeflow.engine.kernels.registry import rule_of
 from nodeflow.engine.plan.half_floats import lower_half_floats
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import HALVES, TensorType
+from nodeflow.graph.types import COMPLEX, HALVES, TensorType
 from nodeflow.ops.lowering import Elementwise, Lowering
 
 
@@ -74,9 +74,10 @@ def prune(actions: Actions) -> None:
     wanted.update(storage[s] for s in schedule.writes.values())
     kept = []
     for action in reversed(actions.items):
-        if _has_effect(actions, action) or any(storage[s] in wanted for s in action.outputs):
+        made = [storage[s] for s in action.outputs]
+        if not wanted.isdisjoint(made) or _has_effect(actions, action):
             kept.append(action)
-            wanted.update(storage[s] for s in action.inputs)
+            wanted.update([storage[s] for s in action.inputs])
     actions.items[:] = kept[::-1]
 
 
@@ -112,14 +113,15 @@ def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None
         return
     ins = [types[s] for s in step.inputs]
     outs = [types[s] for s in step.outputs]
+    dtypes = {t.dtype for t in ins}.union([t.dtype for t in outs])
     known = [t.array for t in outs if t.value is not None]  # shapes, and what follows from them
     if known and len(known) == len(outs) and all(array is not None for array in known):
         for slot, array in zip(step.outputs, known, strict=True):
             actions.set_constant(slot, array)  # type: ignore[arg-type]
         return
-    if any(t.is_complex for t in (*ins, *outs)):
+    if not dtypes.isdisjoint(COMPLEX):
         lowering = None  # numpy's loops are as fast
-    elif any(t.dtype in HALVES for t in (*ins, *outs)):
+    elif not dtypes.isdisjoint(HALVES):
         lowering = lower_half_floats(node, ins, outs)
     else:
         lowering = node.op.lower(ins, outs, **node.attrs)

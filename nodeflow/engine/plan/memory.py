@@ -15,7 +15,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.plan import Allocation
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Block:
     """Memory in the arena, and the last time it is used (None: until the end)."""
 

@@ -214,12 +214,12 @@ def fold(draft: Draft) -> None:
     actions = draft.actions
     folded: set[Node] = set()
     for step in draft.schedule.steps:
+        if step.node.op.id not in EXACT or not step.inputs:
+            continue
         known = (actions.storage[s] in actions.constants for s in step.inputs)
         sizes = (actions.types[s].size for s in step.outputs)
         if (
-            step.node.op.id in EXACT
-            and step.inputs
-            and all(known)
+            all(known)
             and actions.storage[step.outputs[0]] not in actions.constants
             and all(size is not None and size <= FOLDED_SIZE for size in sizes)
         ):
@@ -325,8 +325,9 @@ def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -
     if action.outputs[0] in actions.repeated:
         return None  # so that it need not be kept
     storage, types = actions.storage, actions.types
-    inputs = tuple([(same.get(storage[s], storage[s]), types[s]) for s in action.inputs])
-    outputs = tuple([types[s] for s in action.outputs])
+    slots = (*action.inputs, *action.outputs)
+    inputs = tuple([same.get(storage[s], storage[s]) for s in action.inputs])
+    outputs = tuple([(types[s].dtype, types[s].shape) for s in slots])
     if isinstance(lowering, Elementwise):  # most are, and their repr takes long
         attrs = repr(lowering.attrs) if lowering.attrs else ""
         return lowering.expression, lowering.names, attrs, inputs, outputs

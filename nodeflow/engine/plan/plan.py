@@ -219,24 +219,27 @@ def launch(draft: Draft) -> None:
 
     A native group follows the reference groups that it reads from by a phase.
     """
-    for each in draft.groups:
-        phase = 0
-        for storage in each.inputs:
-            source = draft.made_by.get(storage)
-            if source is not None:
-                step = 1 if source.is_fallback and not each.is_fallback else 0
-                phase = max(phase, draft.phase_of[source] + step)
-        for source in draft.waits_for(each):
-            step = 1 if source.is_fallback and not each.is_fallback else 0
-            phase = max(phase, draft.phase_of[source] + step)
-        draft.phase_of[each] = phase
+    native = [g for g in draft.groups if not g.is_fallback]
+    if len(native) == len(draft.groups):
+        draft.phase_of = dict.fromkeys(native, 0)
+    else:
+        _find_phases(draft)
     if draft.updates is not None and not draft.is_step:  # what can fail or is stopped comes before
         last = max(draft.phase_of.values()) + 1
         for each in draft.groups:
             if not draft.updates.inplace.keys().isdisjoint(each.outputs):
                 draft.phase_of[each] = last
-    native = [g for g in draft.groups if not g.is_fallback]
     draft.launches = {g: _emit(draft, g) for g in native}
+
+
+def _find_phases(draft: Draft) -> None:
+    for each in draft.groups:
+        phase = 0
+        read = (draft.made_by[s] for s in each.inputs if s in draft.made_by)
+        for source in (*read, *draft.waits_for(each)):
+            step = 1 if source.is_fallback and not each.is_fallback else 0
+            phase = max(phase, draft.phase_of[source] + step)
+        draft.phase_of[each] = phase
 
 
 def chains(draft: Draft) -> None:

@@ -62,6 +62,8 @@ def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
 def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
     """Slot -> the region that it is in."""
     found: dict[int, Region] = {}
+    if not any(isinstance(action.lowering, Permute) for action in actions.items):
+        return found
     alone = _plain(actions)
     for action in actions.items:
         if len(action.outputs) != 1 or not action.inputs:

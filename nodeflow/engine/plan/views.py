@@ -17,6 +17,8 @@ from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
 
 def read_slices(actions: Actions) -> None:
     """Drop copies of slices that only formulas read: their slots share the source's memory."""
+    if not any(isinstance(action.lowering, Copy) for action in actions.items):
+        return
     readers: dict[int, list[tuple[Action, int]]] = defaultdict(list)
     for action in actions.items:
         for slot in action.inputs:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from operator import attrgetter, is_not
+from typing import NamedTuple
 
 from nodeflow.engine.gc_pause import uncollected
 from nodeflow.errors import AssignOrderError, FetchError, ShapeError, SurfaceText
@@ -21,8 +23,7 @@ from nodeflow.graph.types import TensorType
 Target = Tensor | Node
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One application of an op: slots of its inputs and outputs."""
 
     node: Node
@@ -93,7 +94,7 @@ class Schedule:
             if is_assign(node):
                 _check_assign(node, inputs)
                 types[step.outputs[0]] = inputs[-1]
-            elif any(t is not u.type for t, u in zip(inputs, node.inputs, strict=True)):
+            elif any(map(is_not, inputs, [u.type for u in node.inputs])):
                 outs = infer_types(node.op, inputs, node.attrs, node.name)
                 for slot, out in zip(step.outputs, outs, strict=True):
                     types[slot] = out
@@ -181,29 +182,29 @@ class _Builder:
                 continue
             seen.add(node)
             stack.extend(node.control_inputs)
-            stack.extend(self._producer(t) for t in _data_inputs(node))
-        return sorted(seen, key=lambda n: n.index)
+            stack.extend([self._producer(t) for t in _data_inputs(node)])
+        return sorted(seen, key=attrgetter("index"))
 
     def _producer(self, tensor: Tensor) -> Node | None:
         tensor = resolve_alias(tensor)
         return None if tensor in self.fed else tensor.node
 
     def _add(self, node: Node) -> None:
-        before = self._assigns_before(node)
-        self.after[node] = before | self.bits.get(node, 0)
+        before = 0
+        if self.bits:
+            before = self._assigns_before(node)
+            self.after[node] = before | self.bits.get(node, 0)
         if is_variable(node) or is_placeholder(node) or node.op.macro:
             return
         if node.op.id == "initialize":
             self.schedule.initializers.append(node)
             return
-        inputs = tuple(self._slot(t, before) for t in _data_inputs(node))
-        outputs = tuple(self._new_slot(t) for t in node.outputs)
+        inputs = tuple([self._slot(t, before) for t in _data_inputs(node)])
+        outputs = tuple([self._new_slot(t) for t in node.outputs])
         self.schedule.steps.append(Step(node, inputs, outputs))
 
     def _assigns_before(self, node: Node) -> int:
         """Bits of the assigns that ``node`` runs after, by data or by control."""
-        if not self.bits:
-            return 0
         mask = 0
         for tensor in _data_inputs(node):
             producer = self._producer(tensor)
@@ -221,6 +222,8 @@ class _Builder:
 
     def _slot(self, tensor: Tensor, before: int) -> int:
         """The slot that a node running after the assigns ``before`` finds ``tensor`` in."""
+        if not before and (known := self.slot_of.get(tensor)) is not None:
+            return known
         tensor = resolve_alias(tensor)
         node = tensor.node
         if before and is_variable(node):
@@ -256,9 +259,10 @@ class _Builder:
 
 def _data_inputs(node: Node) -> Sequence[Tensor]:
     """The tensors whose values the node uses while running."""
-    if is_variable(node):
+    kind = node.op.id
+    if kind == "variable":
         return ()  # its initial value is used by Session.initialize only
-    if is_assign(node):
+    if kind == "assign":
         return node.inputs[1:]  # the variable itself is named, not read
     return [t for t in node.alias if t is not None] if node.op.macro else node.inputs
 

@@ -82,7 +82,9 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
         if missing:
             raise MissingSymbols(", ".join(missing))
         machine = _target_machine(llvm)
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        empty = llvm.parse_assembly("")
+        engine = llvm.create_mcjit_compiler(empty, machine)
+        engine.remove_module(empty)  # it would go through all of code generation, 12 MB of LLVM
         engine.add_object_file(llvm.ObjectFileRef.from_data(compiled.code))
         engine.finalize_object()
         address = engine.get_function_address(compiled.symbol)

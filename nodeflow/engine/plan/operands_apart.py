@@ -150,7 +150,7 @@ def _reading(
     inputs[operand] = apart.slot
     inputs[-1] = _table(actions, action, operand, apart)
     lowering = replace(tiles, steps=tuple(steps))
-    return replace(action, lowering=lowering, inputs=tuple(inputs))
+    return action._replace(lowering=lowering, inputs=tuple(inputs))
 
 
 def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
@@ -168,9 +168,8 @@ def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Ac
         return None
     inputs = (*action.inputs[:-1], _table(actions, action, RESULT, apart))
     lowering = replace(tiles, steps=(*tiles.steps[:3], apart.strides[-2]))
-    return replace(
-        action, lowering=lowering, inputs=inputs, outputs=(turn.outputs[0], *action.outputs[1:])
-    )
+    outputs = (turn.outputs[0], *action.outputs[1:])
+    return action._replace(lowering=lowering, inputs=inputs, outputs=outputs)
 
 
 def _is_stretch(actions: Actions, apart: Apart) -> bool:

@@ -270,9 +270,9 @@ class _Finder:
             for action in actions.items:
                 if any(self.storage[s] == storage for s in action.inputs):
                     slot = actions.new_slot(actions.types[maker.outputs[0]])
-                    items.append(replace(maker, outputs=(slot,)))
+                    items.append(maker._replace(outputs=(slot,)))
                     inputs = (slot if self.storage[s] == storage else s for s in action.inputs)
-                    action = replace(action, inputs=tuple(inputs))
+                    action = action._replace(inputs=tuple(inputs))
                 items.append(action)
             actions.items[:] = items
 

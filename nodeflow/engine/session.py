@@ -33,10 +33,7 @@ from nodeflow.engine.plan.passes import resolve
 from nodeflow.engine.prepared_runs import PreparedRuns
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import Backend, RunContext, Tier
-from nodeflow.engine.schedule.schedule import (
-    Schedule,
-    resolve_alias,
-)
+from nodeflow.engine.schedule.schedule import Schedule, resolve_alias
 from nodeflow.engine.session_state import SessionState
 from nodeflow.engine.stages import AnyExecutor, explain_run
 from nodeflow.engine.step_values import StepValues
@@ -48,13 +45,7 @@ from nodeflow.engine.timeline import (
     check_recording,
     whole_run,
 )
-from nodeflow.errors import (
-    FeedError,
-    FetchError,
-    GraphError,
-    RunError,
-    a_type,
-)
+from nodeflow.errors import FeedError, FetchError, GraphError, RunError, a_type
 from nodeflow.graph.default_session import default_session, enter, is_entered, leave
 from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph

@@ -45,8 +45,8 @@ def test_a_layer_and_what_follows_row_by_row_is_one_level() -> None:
 
 def test_what_needs_other_rows_meets_first() -> None:
     with nf.Graph():
-        x = nf.placeholder("float32", [100, 40], name="x")
-        w = nf.placeholder("float32", [40, 40], name="w")
+        x = nf.placeholder("float32", [100, 64], name="x")
+        w = nf.placeholder("float32", [64, 64], name="w")
         down = nf.reduce_sum(x @ w, axis=0)  # over rows
         turned = nf.matmul(nf.matmul(x, w), x, transpose_x=True)
         second = nf.matmul(w, nf.matmul(w, w))

@@ -396,7 +396,7 @@ def touched(draft: Draft) -> None:
 # ---- rewrites of groups -------------------------------------------------------------------------
 
 
-@rewrite("apart", exact=True, after=("loops",), aliases=("views",))
+@rewrite("apart", exact=True, after=("loops",))
 def attend_apart(draft: Draft) -> None:
     """attention(transpose(x)[0], ...) = attention, reading rows of x where they lie
 

@@ -10,13 +10,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.compiler.cache import load_kernel
-from nodeflow.engine.kernels.cluster_source import (
-    Cluster,
-    ClusterNode,
-    Operand,
-    Output,
-    elementwise_source,
-)
+from nodeflow.engine.kernels.cluster_source import Cluster, Output, elementwise_source
+from nodeflow.engine.kernels.elementwise import cluster_node
 from nodeflow.engine.plan.inplace import flush_updates
 from nodeflow.engine.plan.lower import build_actions
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -28,7 +23,7 @@ TINY = {"float32": 1.2e-38, "float64": 2.3e-308}
 
 
 def halves(dtype: str) -> Cluster:
-    node = ClusterNode(Elementwise("x * 0.5", ("x",)), (Operand(False, 0),), (dtype,), dtype)
+    node = cluster_node(Elementwise("x * 0.5", ("x",)), ((False, 0),), (dtype,), dtype)
     return Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,11 @@ from nodeflow.engine.compiler import cache
 from nodeflow.engine.compiler.compile_kernel import inspect_source
 from nodeflow.engine.kernels.cluster_source import (
     Cluster,
-    ClusterNode,
-    Operand,
     Output,
     collapse,
     elementwise_source,
 )
+from nodeflow.engine.kernels.elementwise import cluster_node
 from nodeflow.engine.kernels.expressions import render, typed_literal
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import COMPLEX, DTYPES, HALVES, numpy_dtype
@@ -26,18 +27,12 @@ NUMBA_NAMES = {"bool": "bool"}
 def cluster_of(expression, names, dtypes, out, patterns=None, **attrs):
     names = tuple(names.split())
     patterns = patterns or [(True,)] * len(names)
+    operands = tuple((False, i) for i in range(len(names)))
+    node = cluster_node(Elementwise(expression, names, attrs), operands, tuple(dtypes), out)
     return Cluster(
         len(patterns[0]),
         tuple(zip(dtypes, patterns, strict=True)),
-        (
-            ClusterNode(
-                Elementwise(expression, names, attrs),
-                tuple(Operand(False, i) for i in range(len(names))),
-                tuple(dtypes),
-                out,
-                label="layer/node",
-            ),
-        ),
+        (replace(node, label="layer/node"),),
         (Output(0),),
     )
 

@@ -117,5 +117,5 @@ def test_llvm_rests_after_each_kernel_that_was_loaded():
     command = [sys.executable, "-c", LOADS]
     child = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     sizes = [tuple(map(int, line.split())) for line in child.stdout.splitlines()]
-    assert len(sizes) == 2
-    assert all(rests <= loaded // 2 and loaded >= 10 for loaded, rests in sizes), sizes
+    assert len(sizes) == 2 and sizes[0][0] >= 10, sizes
+    assert all(rests <= loaded // 2 < loaded for loaded, rests in sizes), sizes

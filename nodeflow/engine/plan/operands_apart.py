@@ -33,7 +33,9 @@ class Apart:
 
     def of(self, slot: int, block: Block) -> Apart | None:
         """The same elements in the array of which the block's were copied; None where an axis
-        does not stay one."""
+        does not stay one, or there are none."""
+        if 0 in (*block.sizes, *self.sizes):
+            return None
         axes = [
             axis
             for axis in zip(block.sizes, strides_of(block.sizes), block.source_strides, strict=True)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Caches:
-    """Bytes of the caches of one core; what is not known is that of a small laptop.
+    """Bytes of the caches of one core; what the system does not report is as in a small laptop.
 
     Attributes:
         first: for data.
         second: what a core has of it, where several share it.
-        third: all of it; 0 where there is none or nobody says.
-        line: what is read at once.
+        third: all of it; 0 where there is none or the system does not report it.
+        line: the bytes that are read at once.
     """
 
     first: int = 32 << 10

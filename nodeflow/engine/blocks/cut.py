@@ -220,7 +220,7 @@ class _Cutter:
         return True
 
     def _treats_rows(self, step: Step) -> bool:
-        """Whether each row of its outputs needs that row only; what nobody reads does not count."""
+        """Whether each row of its outputs needs that row only; unread outputs do not count."""
         node, read = step.node, [slot for slot in step.outputs if slot in self.read]
         if not read or not all(map(self._has_rows, read)):
             return False

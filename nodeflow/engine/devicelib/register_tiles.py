@@ -520,7 +520,8 @@ def _panel_product(
 
 
 def _function(module: ir.Module, name: str, scalar: ir.Type, words: int) -> tuple[Any, Any]:
-    """A function of so many words and a flag, and what writes it; None if it is already there."""
+    """An internal function of int64 arguments and a last boolean one, and the builder of its body;
+    None instead of the builder where the module has the function."""
     name = f"nodeflow.{name}.{'f32' if scalar == F32 else 'f64'}"
     if name in module.globals:
         return module.globals[name], None

@@ -191,7 +191,7 @@ def near(memory, rows, source, step, width):
 
 
 def across(panel, rows, columns, a, a_step, b, b_step, terms, factor, z):
-    \"\"\"z = factor * a @ b^T, of rows that lie so many bytes apart.\"\"\"
+    \"\"\"z = factor * a @ b^T; a_step and b_step are the bytes from row to row.\"\"\"
     done = np.int64(0)
     while True:
         part = min(np.int64(DEPTH), terms - done)

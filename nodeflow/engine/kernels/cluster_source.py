@@ -166,7 +166,7 @@ class _Writer:
         ]
         if rank == 1 and not self.angles:
             lines.append("size = stop - start")
-            lines += self._views("start", {})
+            lines += self._views("start")
             lines += self._inner("")
         elif self._has_short_rows():
             lines += self._stretches()
@@ -231,7 +231,7 @@ class _Writer:
             else:
                 at = f"p{k} + {size} * position" if all(pattern) else f"b{k} + {size} * column"
                 lines.append(f"    x{k} = view1({at}, size, {name})")
-        lines += ["    " + line for line in self._views("position", {}, inputs=False)]
+        lines += ["    " + line for line in self._views("position", inputs=False)]
         lines += self._inner("    ")
         return [*lines, "    position += size", "    column = column if short else np.int64(0)"]
 
@@ -258,7 +258,7 @@ class _Writer:
             "while position < stop:",
             f"    size = min({inner} - column, stop - position{most})",
         ]
-        lines += ["    " + line for line in self._views("position", {})]
+        lines += ["    " + line for line in self._views("position")]
         lines += self._inner("    ")
         return [*lines, "    position += size", *self._next("    ")]
 
@@ -275,7 +275,7 @@ class _Writer:
             lines.append(f"{inside}    i{axis - 1} += 1")
         return [indent + line for line in lines]
 
-    def _views(self, flat: str, _: dict, inputs: bool = True) -> list[str]:
+    def _views(self, flat: str, inputs: bool = True) -> list[str]:
         """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""
         lines = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs if inputs else ()):

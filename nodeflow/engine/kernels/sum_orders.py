@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from nodeflow.engine.devicelib.vector_width import product_tile_shape, vector_registers
 from nodeflow.engine.kernels import (
+    column_sums,
     conv_filter_gradient,
     matmul,
     matmul_few,
@@ -37,10 +38,14 @@ def table() -> dict[str, object]:
         ),
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,
-        "halves of a sum": (matmul.HALVES_NS, matmul.ROWS, matmul.SMALL),
+        "halves of a sum": (
+            *(matmul.HALVES_NS, matmul.ROWS, matmul.SMALL),
+            *(matmul_tiling.product_ns(100, 300, 784, dtype) for dtype in floats),
+        ),
         "tiles of BLAS": matmul_tiling.LIMITS,
         "reductions": (
-            *(reductions.ROW_BLOCK, reductions.COLUMN_BLOCK, reductions.LANES, PRODUCT_BLOCK),
+            *(reductions.ROW_BLOCK, reductions.COLUMN_BLOCK, reductions.SHORT_BLOCK),
+            *(reductions.ROWS_AT_ONCE, reductions.LANES, column_sums.PART, PRODUCT_BLOCK),
         ),
         "gradients by filters": (conv_filter_gradient.BLOCK, conv_filter_gradient.PARTIAL_SIZE),
         "attention": (QUERIES, KEYS),

@@ -111,12 +111,13 @@ def _moved(actions: Actions, action: Action) -> Block | None:
     if out in actions.delayed or out in actions.repeated:
         return None
     if isinstance(copy, Permute):
-        return permutation(copy, actions.types[action.inputs[0]])
-    if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 1:
+        block = permutation(copy, actions.types[action.inputs[0]])
+    elif isinstance(copy, Copy) and copy.fill is None and len(copy.blocks) == 1:
+        block = copy.blocks[0]
+    else:
         return None
-    block = copy.blocks[0]
     whole = block.target_offset == 0 and block.target_strides == strides_of(block.sizes)
-    return block if whole and 0 not in block.sizes else None
+    return block if whole else None
 
 
 def _reading(
@@ -178,7 +179,7 @@ def _is_stretch(actions: Actions, apart: Apart) -> bool:
     """Whether rows lie in one piece, short enough to be copied aside."""
     size = numpy_dtype(actions.types[apart.slot].dtype).itemsize
     in_order = apart.sizes[-1] == 1 or apart.strides[-1] == 1
-    return in_order and 0 not in apart.sizes and apart.sizes[-1] * size <= WIDE
+    return in_order and apart.sizes[-1] * size <= WIDE
 
 
 def _table(actions: Actions, action: Action, column: int, apart: Apart) -> int:

@@ -195,11 +195,11 @@ class CompiledPlan:
         for storage in {*self._fed, *results}.difference(self.results):
             self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
-        self._shadow_turns = Turns()
-        self._turns = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
+        self._sets = Turns()
+        self._swapped = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
             self._replace_shadow(variable, self._new_array(storage))
-        self._shadow_turns.note(self.shadows)
+        self._sets.note(self.shadows)
         schedule = plan.actions.schedule
         copied = [s for v, s in schedule.writes.items() if v not in plan.direct | plan.home]
         ends = (*schedule.fetches, *copied)
@@ -255,8 +255,8 @@ class CompiledPlan:
         for slot, array in given.items():
             if slot in fed:
                 arrays[slot][...] = array
-            elif slot in self._turns and arrays.get(slot) is not array:
-                self._place(slot, array, self._turns[slot].address(array))
+            elif slot in self._swapped and arrays.get(slot) is not array:
+                self._place(slot, array, self._swapped[slot].address(array))
             elif slot not in own or arrays.get(slot) is not array:
                 self._set(slot, plain(array))
 
@@ -299,7 +299,7 @@ class CompiledPlan:
 
     def take_shadows(self, arrays: Mapping[Node, np.ndarray | None]) -> None:
         """Use the arrays that variables had before as memory for their next values."""
-        again = self._shadow_turns.again(arrays, self._placed)
+        again = self._sets.again(arrays, self._placed)
         if again is not None:
             self.shadows, placed = again
             self._arrays.update(placed.arrays)
@@ -313,7 +313,7 @@ class CompiledPlan:
             if array is None or array.shape != shadow.shape:
                 array = on_a_line(shadow.shape, shadow.dtype)
             self._replace_shadow(variable, array)
-        self._shadow_turns.note(self.shadows)
+        self._sets.note(self.shadows)
 
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
         """What `_set` does for each of these arrays."""

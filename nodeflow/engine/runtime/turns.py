@@ -1,8 +1,8 @@
 """Variables of which each run writes one set of arrays while it may read another: both stay known.
 
 A run may assign a hundred variables. To ask for an array's address and to set each word that holds
-it takes 0.7 us a variable, more than the kernel of a small one; of two sets that come by turns it
-is done once.
+it takes 0.7 us a variable, more than the kernel of a small one; for two alternating sets it is done
+once each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Placed:
 
 
 class Turns:
-    """The last two sets of arrays; the same arrays come again unless somebody sets a variable."""
+    """The last two sets of arrays, which alternate until a variable is set between runs."""
 
     def __init__(self) -> None:
         self._newest: tuple[Arrays, Placed | None] = ({}, None)

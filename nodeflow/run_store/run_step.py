@@ -41,7 +41,8 @@ class RunStep:
             report: is called with how many steps are computed, of how many.
 
         Raises:
-            RunError: the run has no such step, or has no copy from before it.
+            RunError: the run has no such step, has no copy from before it, or the data set that was
+                given ends before it.
         """
         self._found.check(step)
         part, _ = self._found.at(step)
@@ -50,6 +51,7 @@ class RunStep:
             self._replay = replay_of(part)
             self.graph = self._replay.session.graph
         self._replay.go_to(step, report)
+        self._replay.begin_epoch()  # raises where a given data set ends before the step
         self.step = step
         return self
 

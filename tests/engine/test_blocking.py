@@ -13,6 +13,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine import blocking
 from nodeflow.engine.blocking import Blocks, blocks_of
+from nodeflow.engine.blocks import grid
 from nodeflow.engine.caches import (
     Caches,
     Found,
@@ -25,8 +26,8 @@ from nodeflow.engine.caches import (
 from nodeflow.engine.kernels import reductions
 from nodeflow.engine.kernels.copies import transpose_source
 from nodeflow.engine.kernels.matmul_panels import panels_source
-from nodeflow.engine.kernels.sum_orders import sum_orders
 from nodeflow.engine.session import Session
+from nodeflow.engine.sum_orders import sum_orders
 from nodeflow.graph.graph import Tensor
 from tests.engine.test_thread_counts import GRAPHS, randoms
 
@@ -117,11 +118,12 @@ def test_what_was_measured_stays() -> None:
     assert (rapids.operand_in_place, rapids.panel) == (256 * KIB, 28 * KIB)
 
 
-def test_orders_of_sums_have_a_digest_that_caches_do_not_change(on, monkeypatch) -> None:
+@pytest.mark.parametrize("decides", [(reductions, "ROW_BLOCK"), (grid, "CELL_BYTES")])
+def test_orders_of_sums_have_a_digest_that_caches_do_not_change(on, monkeypatch, decides) -> None:
     before = sum_orders()
     on(blocks_of(MACHINES["tiny"], zen=False))
     assert sum_orders() == before
-    monkeypatch.setattr(reductions, "ROW_BLOCK", 4096)
+    monkeypatch.setattr(*decides, 4096)
     sum_orders.cache_clear()
     assert sum_orders() != before
     sum_orders.cache_clear()

@@ -81,7 +81,7 @@ def machine() -> Mapping[str, str]:
     from nodeflow.engine.compiler.cache import processor
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.devicelib.vector_width import vector_registers
-    from nodeflow.engine.kernels.sum_orders import sum_orders
+    from nodeflow.engine.sum_orders import sum_orders
 
     blas = blas_info()
     return {

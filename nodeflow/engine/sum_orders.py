@@ -1,6 +1,6 @@
 """What decides in which order sums are added up: shapes, by numbers that stand here together.
 
-Each number belongs to a kernel and is explained there; some depend on the width of vectors, none on
+Each number is explained where it is used; some depend on the width of vectors, none on
 caches, cores or a measurement. The digest of this table is part of a training's record: with the
 same one, and the same BLAS, two machines add up alike. A number that comes to decide an order joins
 it.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from hashlib import blake2b
 
+from nodeflow.engine.blocks import grid
 from nodeflow.engine.devicelib.vector_width import product_tile_shape, vector_registers
 from nodeflow.engine.kernels import (
     column_sums,
@@ -49,6 +50,7 @@ def table() -> dict[str, object]:
         ),
         "gradients by filters": (conv_filter_gradient.BLOCK, conv_filter_gradient.PARTIAL_SIZE),
         "attention": (QUERIES, KEYS),
+        "blocks of rows": (grid.WHOLE_BYTES, grid.STEP_BYTES, grid.CELL_BYTES),
     }
 
 

@@ -60,7 +60,22 @@ def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
     """
     if actions.delayed or actions.repeated:
         return  # what was left out to save memory is not kept for longer here
-    yield from _Finder(actions, ends).run()
+    if any(_is_sum(actions, action) for action in actions.items):
+        yield from _Finder(actions, ends).run()
+
+
+def _is_sum(actions: Actions, action: Action) -> bool:
+    """Whether it adds up columns of an array that is large enough."""
+    stage = action.lowering
+    return (
+        isinstance(stage, Stage)
+        and (stage.kind, stage.outer, stage.divisor) == ("sum", 1, 0)
+        and FEWEST_COLUMNS <= stage.inner <= STRETCH
+        and stage.blocks > 1
+        and stage.n * stage.inner >= LARGE
+        and actions.types[action.inputs[0]].dtype in DTYPES
+        and action.inputs[0] not in actions.views
+    )
 
 
 class _Finder:
@@ -81,7 +96,7 @@ class _Finder:
     def run(self) -> Iterator[str]:
         kernels: list[_Kernel] = []
         for action in self.actions.items:
-            if not self._is_sum(action):
+            if not _is_sum(self.actions, action):
                 continue
             own = _Kernel(self.place[id(action)], action.lowering, [action])  # type: ignore[arg-type]
             source = self.storage[action.inputs[0]]
@@ -101,18 +116,6 @@ class _Finder:
             self._drop(moved)
 
     # ---- what can be computed where it is read ------------------------------------------------
-
-    def _is_sum(self, action: Action) -> bool:
-        stage = action.lowering
-        return (
-            isinstance(stage, Stage)
-            and (stage.kind, stage.outer, stage.divisor) == ("sum", 1, 0)
-            and FEWEST_COLUMNS <= stage.inner <= STRETCH
-            and stage.blocks > 1
-            and stage.n * stage.inner >= LARGE
-            and self.actions.types[action.inputs[0]].dtype in DTYPES
-            and action.inputs[0] not in self.actions.views
-        )
 
     def _patterns(self, action: Action, inner: int) -> list[Pattern] | None:
         """What a formula's inputs have of [n, inner]; None where it cannot be computed so."""
@@ -178,7 +181,7 @@ class _Finder:
         found: set[int] = set()
         for action in reversed(self.actions.items):
             out = self.storage[action.outputs[0]] if action.outputs else -1
-            if self._is_sum(action):
+            if _is_sum(self.actions, action):
                 found.add(out)
             elif isinstance(action.lowering, Elementwise) and out not in self.ends:
                 read = self.readers[out]

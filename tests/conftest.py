@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
     os.environ["NODEFLOW_KERNEL_KEY"] = str(ROOT / ".cache" / "kernel-key")
     os.environ.pop("NODEFLOW_PLUGINS", None)
+    # Without bytecode each of the hundreds of processes that tests start compiles the sources.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish() -> None:
+    """What 26 000 collected tests keep is no garbage: nothing looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QMainWindow, QToolButton, QWidget
 
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -39,9 +39,15 @@ class Dock(QDockWidget):
     """
 
     def __init__(
-        self, name: str, title: str, content: QWidget, themes: ThemeManager, tabbed: bool = False
+        self,
+        window: QMainWindow,
+        name: str,
+        title: str,
+        content: QWidget,
+        themes: ThemeManager,
+        tabbed: bool = False,
     ) -> None:
-        super().__init__(title)
+        super().__init__(title, window)  # a parent that comes later means styling all of it again
         self.setObjectName(name)
         self.setWidget(content)
         self.setFeatures(

@@ -78,7 +78,7 @@ class Docking(QObject):
     def add(self, spec: PanelSpec, panel: QWidget) -> None:
         """Dock a panel in its place; one at the bottom is hidden until it is needed."""
         bottom = spec.place is Place.BOTTOM
-        dock = Dock(spec.id, spec.title, panel, self._themes, tabbed=bottom)
+        dock = Dock(self._window, spec.id, spec.title, panel, self._themes, tabbed=bottom)
         self._window.addDockWidget(AREAS[spec.place], dock)
         others = self._places[spec.place]
         if bottom and others:

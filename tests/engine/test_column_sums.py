@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.ir.actions import Action
+from nodeflow.engine.ir.levels import all_launches
+from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.kernels.column_sums import ColumnSums
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -16,14 +17,16 @@ from nodeflow.engine.schedule.schedule import build_schedule
 ROWS = 5000
 
 
-def actions_of(wanted: Sequence[nf.Tensor], without: Collection[str] = ()) -> list[Action]:
+def plan_of(wanted: Sequence[nf.Tensor]) -> Plan:
     schedule = build_schedule(wanted, [])
-    return make_plan(schedule, schedule.specialise({}), without).actions.items
+    return make_plan(schedule, schedule.specialise({}), ())
 
 
 def sums_of(wanted: Sequence[nf.Tensor]) -> list[int]:
     """How many sums each kernel makes that computes what it adds up."""
-    return [len(a.outputs) for a in actions_of(wanted) if isinstance(a.lowering, ColumnSums)]
+    return [
+        len(a.outputs) for a in plan_of(wanted).actions.items if isinstance(a.lowering, ColumnSums)
+    ]
 
 
 def run(wanted: Sequence[nf.Tensor], **options) -> list[np.ndarray]:
@@ -126,3 +129,28 @@ def test_rows_that_are_the_same_for_all_are_added_where_they_belong(
         outs = [nf.relu(nf.variable(x) * nf.variable(row) + 0.5) - nf.variable(row)]
     expected = np.maximum(x * row + np.float32(0.5), 0) - row
     assert run(outs, threads=threads)[0].tobytes() == expected.tobytes()
+
+
+def test_an_array_that_is_kept_is_added_up_with_the_formulas_that_read_it() -> None:
+    """As a residual's gradient: kept for another branch, and added up both alone and scaled."""
+    with nf.Graph():
+        x, h, row = (nf.variable(normal(*s)) for s in ((ROWS, 32), (ROWS, 32), (32,)))
+        kept = nf.relu(x)
+        scaled = kept * row
+        outs = [kept, nf.reduce_sum(kept, axis=0), nf.reduce_sum(scaled * h, axis=0)]
+        outs.append(scaled - nf.reduce_mean(scaled, axis=0))
+    assert sums_of(outs) == [3]
+    found = run(outs)
+    for options in ({"without": ["sums"]}, {"threads": 3}, {"without": ["fuse"]}):
+        assert same(found, run(outs, **options)), options
+    for ours, expected in zip(found, run(outs, tier="reference"), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-3)
+    plan = plan_of(outs)
+    (kernel,) = (
+        names
+        for phase in plan.phases
+        for launch in all_launches(phase.levels)
+        if launch.group is not None
+        and scaled.node.name in (names := [a.node.name for a in launch.group.actions])
+    )
+    assert kernel == [scaled.node.name, outs[-1].node.name]  # it is not kept, too

@@ -77,6 +77,7 @@ class Actions:
         delayed: outputs of actions -> what they wait for though they do not read it, a slot.
         repeated: outputs of actions that compute again what was not kept.
         flushed: storages that are computed with denormals as zero.
+        late: storages that are computed with what reads them, not with what they are made of.
         repeats: how often the plan runs in a row.
         packed: slots that hold a feed in panels, which lasts over these runs, by its slot, whether
             it is transposed, and the panels' type; they are filled before the first run.
@@ -92,6 +93,7 @@ class Actions:
     views: dict[int, View] = field(default_factory=dict)
     sliced: set[int] = field(default_factory=set)
     flushed: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
     delayed: dict[int, int] = field(default_factory=dict)
     repeated: set[int] = field(default_factory=set)
     repeats: Repeats = ONCE

@@ -27,6 +27,7 @@ STRETCH = 512
 PART = 128
 """Rows that are added up before the total is (`reductions.columns_source`)."""
 
+AS_IT_IS = Elementwise("x", ("x",))
 WHOLE, COLUMNS, ONE = (True, True), (False, True), (False, False)
 """What an input has, of [n, inner]."""
 
@@ -76,6 +77,12 @@ def column_sums(
         dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
         inside[key_of[out]] = len(nodes)
         nodes.append(cluster_node(lowering, tuple(operands), dtypes, types[out].dtype))
+    for storage in summed:
+        if storage not in inside:  # an array as it is
+            index = outside[storage]
+            dtype = inputs[index][1]
+            inside[storage] = len(nodes)
+            nodes.append(cluster_node(AS_IT_IS, ((False, index),), (dtype,), dtype))
     outputs = tuple(Output(inside[storage]) for storage in summed)
     patterns = tuple((dtype, pattern) for _, dtype, pattern in inputs)
     return ColumnSums(Cluster(2, patterns, tuple(nodes), outputs), stage)

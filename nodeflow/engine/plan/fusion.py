@@ -77,7 +77,8 @@ class _Grouper:
             group = self._new(_above(sources), shape, flush)
             group.alone = True
             return group
-        candidates = dict.fromkeys(sources)
+        late = self.actions.storage[action.outputs[0]] in self.actions.late
+        candidates = dict.fromkeys(() if late else sources)
         for candidate in sorted(candidates, key=lambda g: -g.level):
             if self._may_join(candidate, action, storages, shape, flush):
                 others = _above([s for s in sources if s is not candidate])
@@ -88,8 +89,8 @@ class _Grouper:
                             self._absorb(candidate, other)
                     return candidate
         level = _above(sources)
-        if self.actions.storage[action.outputs[0]] in self.written:
-            # On its own it can wait until all others have read the old value.
+        if late or self.actions.storage[action.outputs[0]] in self.written:
+            # On its own it can wait: for its reader, or until all others have read the old value.
             return self._new(level, shape, flush)
         large = [r for r in storages if self.actions.types[r].size != 1]
         for storage in large:

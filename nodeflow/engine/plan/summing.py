@@ -3,8 +3,8 @@
 A batch normalisation adds up squares of what is left without the mean, and its gradient three
 products and masked values: each would be an array as large as the picture, written by one kernel
 and read by another. Here the sums take what those formulas read, and those with the same inputs
-are one kernel (`column_sums`). What other formulas read, too, they compute again if that reads no
-more than reading the values would.
+are one kernel (`column_sums`), also that of an array itself which another of them reads. What other
+formulas read, too, they compute again if that reads no more than reading the values would.
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ class _Finder:
         self.summed = self._what_leads_to_sums()
         self.again: set[int] = set()
         """Storages that each reader computes for itself."""
+        self.late: set[int] = set()
+        """Storages that their only other reader computes."""
 
     def run(self) -> Iterator[str]:
         kernels: list[_Kernel] = []
@@ -100,16 +102,19 @@ class _Finder:
                 continue
             own = _Kernel(self.place[id(action)], action.lowering, [action])  # type: ignore[arg-type]
             source = self.storage[action.inputs[0]]
-            if not self._is_computed_here(source, own.stage.inner):
-                continue
-            self._collect(source, own)
-            if not self._fits(own):
-                continue
+            if self._is_computed_here(source, own.stage.inner):
+                self._collect(source, own)
+                if not self._fits(own):
+                    continue
+            else:
+                own.inputs[source] = action.inputs[0], WHOLE
             if not any(self._joined(kernel, own) for kernel in reversed(kernels)):
                 kernels.append(own)
-            yield action.node.name
+        kernels = [kernel for kernel in kernels if kernel.formulas]
+        yield from (action.node.name for kernel in kernels for action in kernel.sums)
         if kernels:
             moved = {storage for kernel in kernels for storage in kernel.formulas}
+            self.actions.late |= {s for s in moved & self.late if self._follows_a_formula(s, moved)}
             self._replace(kernels)
             self._drop(moved)
             self._compute_again()
@@ -165,7 +170,8 @@ class _Finder:
         ):  # fmt: skip
             return False
         if len(others) <= 1:
-            return True  # which has it in its own kernel
+            self.late.add(storage)
+            return True
         sizes = [
             numpy_dtype(self.actions.types[s].dtype).itemsize
             for s, pattern in zip(maker.inputs, patterns, strict=True)
@@ -191,6 +197,13 @@ class _Finder:
 
     def _leads_to_sums(self, action: Action, found: set[int]) -> bool:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
+
+    def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
+        """Whether what makes it would be fused with a formula before it, whose result is kept."""
+        types, maker = self.actions.types, self.maker[storage]
+        shape = types[maker.outputs[0]].shape
+        read = {self.storage[s] for s in maker.inputs if types[s].shape == shape} - moved
+        return any(isinstance(self.maker[s].lowering, Elementwise) for s in read if s in self.maker)
 
     # ---- kernels ------------------------------------------------------------------------------
 

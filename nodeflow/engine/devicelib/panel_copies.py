@@ -12,7 +12,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nodeflow.engine.devicelib.intrinsics import F32, I32, I64
-from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of, splat
+from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
+from nodeflow.engine.devicelib.result_tile import splat
 
 
 @intrinsic

@@ -20,176 +20,9 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I8, I32, I64
-
-
-class _Tile:
-    """Accumulators of ``positions`` times ``vectors`` vectors of ``lanes`` floats."""
-
-    def __init__(
-        self, builder: Any, scalar: ir.Type, positions: int, vectors: int, lanes: int
-    ) -> None:
-        self.builder = builder
-        self.scalar = scalar
-        self.bytes = 4 if scalar == F32 else 8
-        self.lanes = lanes
-        self.vector = ir.VectorType(scalar, lanes)
-        self.accumulators = [
-            [cgutils.alloca_once(builder, self.vector) for _ in range(vectors)]
-            for _ in range(positions)
-        ]
-        name = f"v{lanes}{'f32' if scalar == F32 else 'f64'}"
-        self._fma = self._declare(f"llvm.fma.{name}", self.vector, [self.vector] * 3)
-        mask = ir.VectorType(I1, lanes)
-        pointer = self.vector.as_pointer()
-        self._load = self._declare(
-            f"llvm.masked.load.{name}.p0", self.vector, [pointer, I32, mask, self.vector]
-        )
-        self._store = self._declare(
-            f"llvm.masked.store.{name}.p0", ir.VoidType(), [self.vector, pointer, I32, mask]
-        )
-        self.masks: list[Any] | None = None
-
-    def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> Any:
-        kind = ir.FunctionType(result, arguments)
-        return cgutils.get_or_insert_function(self.builder.module, kind, name)
-
-    def mask(self, width: Any) -> None:
-        """From now on touch only the first ``width`` elements of each row in memory."""
-        places = ir.VectorType(I64, self.lanes)
-        wide = splat(self.builder, width, places)
-        self.masks = []
-        for v in range(len(self.accumulators[0])):
-            numbers = [ir.Constant(I64, v * self.lanes + i) for i in range(self.lanes)]
-            inside = self.builder.icmp_signed("<", ir.Constant(places, numbers), wide)
-            self.masks.append(inside)
-
-    def clear(self) -> None:
-        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
-        for row in self.accumulators:
-            for place in row:
-                self.builder.store(zero, place)
-
-    def read_vector(self, address: Any, v: int) -> Any:
-        """Vector number ``v`` of a row."""
-        pointer = self._vector_pointer(address, v)
-        if self.masks is None:
-            return self.builder.load(pointer, align=self.bytes)
-        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
-        align = ir.Constant(I32, self.bytes)
-        return self.builder.call(self._load, [pointer, align, self.masks[v], zero])
-
-    def _vector_pointer(self, address: Any, v: int) -> Any:
-        at = self.builder.add(address, ir.Constant(I64, v * self.lanes * self.bytes))
-        return self.builder.inttoptr(at, self.vector.as_pointer())
-
-    def add_products(
-        self,
-        numbers: Callable[[int], Any],
-        row: Any,
-        masked: bool,
-        apart: bool = False,
-        span: tuple[int, int] | None = None,
-    ) -> None:
-        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row, for all p or
-        those of a span; ``apart``: there is a number for each element of the row, side by side."""
-        builder = self.builder
-        masks, self.masks = self.masks, self.masks if masked else None
-        vectors = [self.read_vector(row, v) for v in range(len(self.accumulators[0]))]
-        self.masks = masks
-        for p in range(*(span or (0, len(self.accumulators)))):
-            places = self.accumulators[p]
-            if apart:
-                wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
-            else:
-                number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
-                wide = [splat(builder, number, self.vector)] * len(places)
-            for place, x, vector in zip(places, wide, vectors, strict=True):
-                builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
-
-    def load_rows(self, address: Any, step: Any) -> None:
-        for p, places in enumerate(self.accumulators):
-            row = self.builder.add(address, self.builder.mul(step, ir.Constant(I64, p)))
-            for v, place in enumerate(places):
-                self.builder.store(self.read_vector(row, v), place)
-
-    def add_terms(
-        self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any, full: bool = False
-    ) -> None:
-        """Add ``terms`` products of a number of each row of a and a row of b, which is ``full``
-        where results are masked, too."""
-        builder = self.builder
-        with cgutils.for_range(builder, terms) as term:
-            here = builder.add(a, builder.mul(term.index, a_term))
-            self.add_products(
-                lambda p: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
-                builder.add(b, builder.mul(term.index, b_term)),
-                masked=not full,
-            )
-
-    def begin(self, fresh: Any, address: Any, step: Any) -> None:
-        """At zero where ``fresh`` is true, else with what lies there."""
-        with self.builder.if_else(fresh) as (new, old):
-            with new:
-                self.clear()
-            with old:
-                self.load_rows(address, step)
-
-    def prefetch_rows(self, address: Any, step: Any) -> None:
-        """Let the rows of a matrix come nearer, from which `add_rows` reads."""
-        builder, number = self.builder, I32
-        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), number, number, number])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        hints = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
-        line = 64 // self.bytes
-        for p in range(len(self.accumulators)):
-            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
-            for at in range(0, len(self.accumulators[0]) * self.lanes, line):
-                place = builder.add(row, ir.Constant(I64, at * self.bytes))
-                builder.call(fetch, [builder.inttoptr(place, I8.as_pointer()), *hints])
-
-    def add_rows(self, address: Any | None, step: Any, each: Any | None) -> None:
-        """Add to all results the rows of a matrix, one row to each, or the sum of both."""
-        builder = self.builder
-        for p, places in enumerate(self.accumulators):
-            for v, place in enumerate(places):
-                added = None if each is None else self.read_vector(each, v)
-                if address is not None:
-                    row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
-                    own = self.read_vector(row, v)
-                    added = own if added is None else builder.fadd(own, added)
-                builder.store(builder.fadd(added, builder.load(place)), place)
-
-    def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
-        """Write the results of all positions, or of those of a span."""
-        builder = self.builder
-        for p, places in enumerate(self.accumulators):
-            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
-            if span is None:
-                self._store_row(row, places)
-            else:
-                here = ir.Constant(I64, p)
-                begun = builder.icmp_signed("<=", span[0], here)
-                with builder.if_then(builder.and_(begun, builder.icmp_signed("<", here, span[1]))):
-                    self._store_row(row, places)
-
-    def _store_row(self, row: Any, places: Sequence[Any]) -> None:
-        builder = self.builder
-        for v, place in enumerate(places):
-            pointer, value = self._vector_pointer(row, v), builder.load(place)
-            if self.masks is None:
-                builder.store(value, pointer, align=self.bytes)
-            else:
-                align = ir.Constant(I32, self.bytes)
-                builder.call(self._store, [value, pointer, align, self.masks[v]])
-
-
-def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
-    """A scalar in all lanes."""
-    undefined = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
-    zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
-    return builder.shuffle_vector(first, undefined, zeros)
+from nodeflow.engine.devicelib.added_parts import MATRIX
+from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I64
+from nodeflow.engine.devicelib.result_tile import Tile
 
 
 def shape_of(*literals: Any) -> list[int]:
@@ -240,7 +73,7 @@ def gathered_tile(
         def number(value):
             return ir.Constant(I64, value)
 
-        tile = _Tile(builder, scalar, count, wide, per_vector)
+        tile = Tile(builder, scalar, count, wide, per_vector)
         size = number(tile.bytes)
         tile.clear()
         if ragged:
@@ -312,7 +145,7 @@ def outer_tile(
         x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh = args[
             5:
         ]
-        tile = _Tile(builder, scalar, count, wide, per_vector)
+        tile = Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
         tile.begin(fresh, out, out_step)
@@ -394,7 +227,7 @@ def _product(
 
     def codegen(context, builder, sig, args):
         a, a_row, a_term, b, b_term, terms, out, out_row, width, *more = args[len(literals) :]
-        tile = _Tile(builder, scalar, count, wide, per_vector)
+        tile = Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
         begin(tile, *more, out, out_row)
@@ -439,21 +272,29 @@ def tiled_product(
 
 @intrinsic
 def panel_product(
-    typingctx, vectors, lanes, dtype, masked,
-    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh,
+    typingctx, vectors, lanes, dtype, masked, first, second,
+    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
     """As `tiled_product`, of as many columns as a tile has. Where ``masked`` is 1, only ``width``
-    are written; all are read, for masks for reading would take registers from results."""
-    wide, per_vector, ragged = shape_of(vectors, lanes, masked)
+    are written; all are read, for masks for reading would take registers from results.
+
+    Args:
+        first, second: literals, what is added to the results, and then what else, while they are in
+            registers: a `MATRIX`, a `ROW` or 0 for nothing.
+        p, q: addresses of these, where the first column's numbers lie. Of both, only ``width`` are
+            read, and rows of a matrix lie as far apart as those of out.
+        final: true where these terms are the last, after which alone something is added.
+    """
+    wide, per_vector, ragged, *added = shape_of(vectors, lanes, masked, first, second)
     scalar = scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        function = _panel_product(builder.module, scalar, wide, per_vector, bool(ragged))
-        builder.call(function, args[4:])
+        function = _panel_product(builder.module, scalar, wide, per_vector, bool(ragged), added)
+        builder.call(function, args[6:])
         return context.get_dummy_value()
 
-    literals = (vectors, lanes, dtype, masked)
-    return types.void(*literals, *(types.int64,) * 10, types.boolean), codegen
+    literals = (vectors, lanes, dtype, masked, first, second)
+    return types.void(*literals, *(types.int64,) * 12, types.boolean, types.boolean), codegen
 
 
 TALL = 6
@@ -462,7 +303,7 @@ TALL = 6
 
 def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
     """The function that makes a product of any size, once in each module."""
-    function, builder = _function(module, f"tiled.{vectors}.{lanes}", scalar, 11)
+    function, builder = _function(module, f"tiled.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh = function.args
@@ -482,7 +323,7 @@ def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int)
             with builder.if_else(whole, likely=True) as branches:
                 for branch, masked in zip(branches, (False, True), strict=True):
                     with branch:
-                        tile = _Tile(builder, scalar, tall, vectors, lanes)
+                        tile = Tile(builder, scalar, tall, vectors, lanes)
                         if masked:
                             tile.mask(wide)
                         tile.begin(fresh, z, out_row)
@@ -495,23 +336,41 @@ def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int)
 
 
 def _panel_product(
-    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, masked: bool
+    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, masked: bool, added: Sequence[int]
 ) -> ir.Function:
     """The function that makes a product of some columns, once in each module."""
-    name = f"panel.{vectors}.{lanes}{'.masked' if masked else ''}"
-    function, builder = _function(module, name, scalar, 10)
+    kinds = "".join(map(str, added))
+    name = f"panel.{vectors}.{lanes}.{kinds}{'.masked' if masked else ''}"
+    function, builder = _function(module, name, scalar, 12, 2)
     if builder is None:
         return function
-    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, fresh = function.args
+    rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, *ends = function.args
+    *sources, fresh, final = ends
 
     def make(tall: int, row: Any) -> None:
-        z = builder.add(out, builder.mul(row, out_row))
-        tile = _Tile(builder, scalar, tall, vectors, lanes)
+        below = builder.mul(row, out_row)
+        z = builder.add(out, below)
+        parts = [
+            (kind, builder.add(source, below) if kind == MATRIX else source)
+            for kind, source in zip(added, sources, strict=True)
+            if kind
+        ]
+        tile = Tile(builder, scalar, tall, vectors, lanes)
         if masked:
             tile.mask(width)
+        matrices = [part for kind, part in parts if kind == MATRIX]
+        if matrices:
+            with builder.if_then(final):
+                for part in matrices:
+                    tile.prefetch_rows(part, out_row)
         tile.begin(fresh, z, out_row)
         x = builder.add(a, builder.mul(row, a_row))
         tile.add_terms(x, a_row, a_term, b, b_term, terms, full=True)
+        if parts:
+            with builder.if_then(final):
+                for kind, part in parts:
+                    matrix, each = (part, None) if kind == MATRIX else (None, part)
+                    tile.add_rows(matrix, out_row, each)
         tile.store_rows(z, out_row)
 
     _cut_rows(builder, rows, make)
@@ -519,13 +378,16 @@ def _panel_product(
     return function
 
 
-def _function(module: ir.Module, name: str, scalar: ir.Type, words: int) -> tuple[Any, Any]:
-    """An internal function of int64 arguments and a last boolean one, and the builder of its body;
-    None instead of the builder where the module has the function."""
+def _function(
+    module: ir.Module, name: str, scalar: ir.Type, words: int, flags: int
+) -> tuple[Any, Any]:
+    """An internal function of int64 arguments and boolean ones after them, and the builder of its
+    body; None instead of the builder where the module has the function."""
     name = f"nodeflow.{name}.{'f32' if scalar == F32 else 'f64'}"
     if name in module.globals:
         return module.globals[name], None
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * words + [I1]), name)
+    kinds = [I64] * words + [I1] * flags
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     function.linkage = "internal"
     return function, ir.IRBuilder(function.append_basic_block("entry"))
 

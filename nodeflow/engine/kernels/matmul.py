@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.added_parts import MATRIX
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tasks
@@ -74,12 +75,16 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class Product(Lowering):
-    """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up."""
+    """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up.
+
+    Further inputs are ``added`` in turn (`matmul_panels.panels_source`).
+    """
 
     transpose_x: bool
     transpose_y: bool
     first: int
     depth: int
+    added: tuple[int, ...] = ()
 
 
 # ---- what a product becomes ---------------------------------------------------------------------
@@ -191,14 +196,16 @@ class ProductKernel(Kernel[Product]):
     def launches(self, work: GroupToLaunch, lowering: Product) -> list[KernelLaunch]:
         if work.alone:
             return [*work.alone]  # its own tiles decide how a chain is cut
-        types, pointers = as_rows(work.types, lowering.transpose_x), work.pointers
+        x, y, *_, out = work.types
+        types = as_rows((x, y, out), lowering.transpose_x)
+        a, b, *added, c = work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(*types, lowering.transpose_x)
         if is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif panels := plan_panels(*shape, dtype):
-            source = panels_source(dtype, *layout, last_vectors(n, dtype))
+            source = panels_source(dtype, *layout, last_vectors(n, dtype), lowering.added)
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
             estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:
@@ -219,9 +226,9 @@ class ProductKernel(Kernel[Product]):
         for index in itertools.product(*map(range, shapes[2][:-2])):
             at = [
                 pointer.plus(size * (_batch_offset(shape, index) + start))
-                for pointer, shape, start in zip(pointers, shapes, starts, strict=True)
+                for pointer, shape, start in zip((a, b, c), shapes, starts, strict=True)
             ]
-            each = (args[0], *at, *args[4:])
+            each = (args[0], *at, *args[4:], *added)
             matrix = Region(at[2].storage, at[2].offset // size, (m * n,), (1,))
             launches.append(
                 KernelLaunch(
@@ -238,9 +245,7 @@ class ProductKernel(Kernel[Product]):
         return frozenset({math.prod(d or 0 for d in actions.types[action.outputs[0]].shape[:-1])})
 
     def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
-        slots = (*action.inputs, *action.outputs)
-        types = as_rows([actions.types[slot] for slot in slots], lowering.transpose_x)
-        x, _, out = types
+        x, _, out = types = product_types(actions, action, lowering)
         m, n, k = extents(*types, lowering.transpose_x)
         if is_few(m, n, x.dtype, lowering.transpose_y):
             return None
@@ -262,7 +267,29 @@ class ProductKernel(Kernel[Product]):
         rows: int,
     ) -> bool:
         """Rows of the result are made of rows of the first operand and of all of the second."""
+        if operand >= 2:
+            return lowering.added[operand - 2] == MATRIX
         return operand == 0 and not lowering.transpose_x
+
+
+def product_types(
+    actions: Actions, action: Action, lowering: Product
+) -> tuple[TensorType, TensorType, TensorType]:
+    """Types of both operands and the result, as they are multiplied."""
+    slots = (*action.inputs[:2], *action.outputs)
+    return as_rows([actions.types[slot] for slot in slots], lowering.transpose_x)
+
+
+def may_add(actions: Actions, action: Action) -> bool:
+    """Whether an action is one product that can add one thing more to its results."""
+    lowering = action.lowering
+    if not isinstance(lowering, Product) or len(lowering.added) > 1:
+        return False
+    x, _, out = types = product_types(actions, action, lowering)
+    m, n, k = extents(*types, lowering.transpose_x)
+    if out.rank != 2 or is_few(m, n, x.dtype, lowering.transpose_y):
+        return False
+    return plan_panels(m, n, k, x.dtype) is not None
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

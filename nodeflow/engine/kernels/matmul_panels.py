@@ -16,6 +16,7 @@ from functools import cache
 from nodeflow.engine import processor
 from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.devicelib import blas
+from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
@@ -169,11 +170,16 @@ def last_vectors(n: int, dtype: str) -> int:
 
 
 @cache
-def panels_source(dtype: str, transpose_a: bool, transpose_b: bool, last: int) -> str:
+def panels_source(
+    dtype: str, transpose_a: bool, transpose_b: bool, last: int, added: tuple[int, ...] = ()
+) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
-    height, width and depth of `Panels`, and whether they are direct.
+    height, width and depth of `Panels`, and whether they are direct; then addresses of what is
+    added.
 
-    ``last``: the number of `last_vectors`.
+    Args:
+        last: the number of `last_vectors`.
+        added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     copy = "turned" if transpose_b else "copied"
@@ -185,7 +191,11 @@ def panels_source(dtype: str, transpose_a: bool, transpose_b: bool, last: int) -
         gather = f"""if reused and terms > {blocks().rows_in_place // 2}:
             gathered(near, x, a_term, terms, rows)
             x, x_term = near, np.int64(APART)"""
-    tiles = "rows, x, a_row, x_term, y, y_term, terms, z, SIZE * n, wide, done == 0)"
+    first, second = (*added, 0, 0)[:2]
+    places = {MATRIX: "top * n + left", ROW: "left"}
+    parts = [f"slot(args, {13 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]
+    p, q = (*parts, "0", "0")[:2]
+    tiles = f"{first}, {second}, rows, x, a_row, x_term, y, y_term, terms, z, SIZE * n, wide,"
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
 from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
@@ -211,6 +221,7 @@ def kernel(args, task, ntasks):
     done = np.int64(0)
     while True:
         terms = min(depth, k - done)
+        final = done + terms >= k
         x, x_term = slot(args, 1) + a_row * top + a_term * done, a_term
         {gather}
         for left in range(first, right, COLUMNS):
@@ -223,9 +234,11 @@ def kernel(args, task, ntasks):
             z = slot(args, 3) + SIZE * (top * n + left)
             if wide == COLUMNS:
                 panel_product({shape.vectors}, LANES, T, 0, {tiles}
+                              {p}, {q}, done == 0, final)
             else:
                 panel_product({last}, LANES, T, 1, {tiles}
+                              {p}, {q}, done == 0, final)
         done += terms
-        if done >= k:
+        if final:
             break
 """

@@ -25,10 +25,10 @@ def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
     makers = {actions.storage[s]: a for a in actions.items for s in a.outputs}
     gone: set[int] = set()
     for number, action in enumerate(actions.items):
-        if not _is_sum(action):
+        if not is_sum(action):
             continue
         for product, other in zip(action.inputs, action.inputs[::-1], strict=True):
-            maker = _made_alone(actions, product, makers, alone)
+            maker = made_alone(actions, product, makers, alone)
             added = _added(actions, other, actions.types[action.outputs[0]], makers, alone)
             if maker is None or added is None:
                 continue
@@ -45,7 +45,8 @@ def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
     actions.items[:] = [a for a in actions.items if gone.isdisjoint(a.outputs)]
 
 
-def _is_sum(action: Action) -> bool:
+def is_sum(action: Action) -> bool:
+    """Whether it adds two values."""
     lowering = action.lowering
     return (
         isinstance(lowering, Elementwise)
@@ -55,7 +56,7 @@ def _is_sum(action: Action) -> bool:
     )
 
 
-def _made_alone(
+def made_alone(
     actions: Actions, slot: int, makers: dict[int, Action], alone: set[int]
 ) -> Action | None:
     """What makes a slot's values, where nothing else reads them."""
@@ -74,14 +75,14 @@ def _added(
 ) -> Added | None:
     """What is added to a product with this result: the slots, whether there are a matrix and a
     vector, and the sum of these, which is not made any more."""
-    kinds = _kinds(actions, (slot,), out)
+    kinds = kinds_of(actions, (slot,), out)
     if kinds == [False]:
         return (slot,), (False, True), ()
     if kinds != [True]:
         return None
-    maker = _made_alone(actions, slot, makers, alone)
-    if maker is not None and _is_sum(maker):
-        parts = _kinds(actions, maker.inputs, out)
+    maker = made_alone(actions, slot, makers, alone)
+    if maker is not None and is_sum(maker):
+        parts = kinds_of(actions, maker.inputs, out)
         if parts == [True, False]:
             return maker.inputs, (True, True), (maker,)
         if parts == [False, True]:
@@ -89,7 +90,7 @@ def _added(
     return (slot,), (True, False), ()
 
 
-def _kinds(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
+def kinds_of(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
     """For each slot whether it is a matrix like the result, else a vector like its rows; None if
     one is neither."""
     types = [actions.types[s] for s in slots]

@@ -24,7 +24,7 @@ from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import MAX_TASKS
 from nodeflow.engine.kernels.softmax import row_softmax
-from nodeflow.engine.plan import packed_sums, summing, touched_rows, views
+from nodeflow.engine.plan import packed_sums, product_sums, summing, touched_rows, views
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
@@ -361,10 +361,12 @@ def add_in_products(draft: Draft) -> None:
     """(x + b) + y W = one pass
 
     A product in a loop, whose matrix is packed, adds what is added to it while its results are in
-    registers.
+    registers. So does a large product, where no formula would do it in a pass of its own.
     """
-    for name in packed_sums.add_in_products(draft.actions, draft.fetched | draft.written):
-        draft.note("add_in_products", f"{name} is added by the product")
+    ends = draft.fetched | draft.written
+    for add in (packed_sums.add_in_products, product_sums.add_in_panels):
+        for name in add(draft.actions, ends):
+            draft.note("add_in_products", f"{name} is added by the product")
 
 
 @rewrite("flush", exact=False, after=("copy_fetched",))

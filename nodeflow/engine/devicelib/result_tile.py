@@ -1,0 +1,180 @@
+"""Results of a product that stay in vector registers: what the tiles of `register_tiles` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from nodeflow.engine.devicelib.intrinsics import F32, I1, I8, I32, I64
+
+
+class Tile:
+    """Accumulators of ``positions`` times ``vectors`` vectors of ``lanes`` floats."""
+
+    def __init__(
+        self, builder: Any, scalar: ir.Type, positions: int, vectors: int, lanes: int
+    ) -> None:
+        self.builder = builder
+        self.scalar = scalar
+        self.bytes = 4 if scalar == F32 else 8
+        self.lanes = lanes
+        self.vector = ir.VectorType(scalar, lanes)
+        self.accumulators = [
+            [cgutils.alloca_once(builder, self.vector) for _ in range(vectors)]
+            for _ in range(positions)
+        ]
+        name = f"v{lanes}{'f32' if scalar == F32 else 'f64'}"
+        self._fma = self._declare(f"llvm.fma.{name}", self.vector, [self.vector] * 3)
+        mask = ir.VectorType(I1, lanes)
+        pointer = self.vector.as_pointer()
+        self._load = self._declare(
+            f"llvm.masked.load.{name}.p0", self.vector, [pointer, I32, mask, self.vector]
+        )
+        self._store = self._declare(
+            f"llvm.masked.store.{name}.p0", ir.VoidType(), [self.vector, pointer, I32, mask]
+        )
+        self.masks: list[Any] | None = None
+
+    def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> Any:
+        kind = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+    def mask(self, width: Any) -> None:
+        """From now on touch only the first ``width`` elements of each row in memory."""
+        places = ir.VectorType(I64, self.lanes)
+        wide = splat(self.builder, width, places)
+        self.masks = []
+        for v in range(len(self.accumulators[0])):
+            numbers = [ir.Constant(I64, v * self.lanes + i) for i in range(self.lanes)]
+            inside = self.builder.icmp_signed("<", ir.Constant(places, numbers), wide)
+            self.masks.append(inside)
+
+    def clear(self) -> None:
+        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
+        for row in self.accumulators:
+            for place in row:
+                self.builder.store(zero, place)
+
+    def read_vector(self, address: Any, v: int) -> Any:
+        """Vector number ``v`` of a row."""
+        pointer = self._vector_pointer(address, v)
+        if self.masks is None:
+            return self.builder.load(pointer, align=self.bytes)
+        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
+        align = ir.Constant(I32, self.bytes)
+        return self.builder.call(self._load, [pointer, align, self.masks[v], zero])
+
+    def _vector_pointer(self, address: Any, v: int) -> Any:
+        at = self.builder.add(address, ir.Constant(I64, v * self.lanes * self.bytes))
+        return self.builder.inttoptr(at, self.vector.as_pointer())
+
+    def add_products(
+        self,
+        numbers: Callable[[int], Any],
+        row: Any,
+        masked: bool,
+        apart: bool = False,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row, for all p or
+        those of a span; ``apart``: there is a number for each element of the row, side by side."""
+        builder = self.builder
+        masks, self.masks = self.masks, self.masks if masked else None
+        vectors = [self.read_vector(row, v) for v in range(len(self.accumulators[0]))]
+        self.masks = masks
+        for p in range(*(span or (0, len(self.accumulators)))):
+            places = self.accumulators[p]
+            if apart:
+                wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
+            else:
+                number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
+                wide = [splat(builder, number, self.vector)] * len(places)
+            for place, x, vector in zip(places, wide, vectors, strict=True):
+                builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
+
+    def load_rows(self, address: Any, step: Any) -> None:
+        for p, places in enumerate(self.accumulators):
+            row = self.builder.add(address, self.builder.mul(step, ir.Constant(I64, p)))
+            for v, place in enumerate(places):
+                self.builder.store(self.read_vector(row, v), place)
+
+    def add_terms(
+        self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any, full: bool = False
+    ) -> None:
+        """Add ``terms`` products of a number of each row of a and a row of b, which is ``full``
+        where results are masked, too."""
+        builder = self.builder
+        with cgutils.for_range(builder, terms) as term:
+            here = builder.add(a, builder.mul(term.index, a_term))
+            self.add_products(
+                lambda p: builder.add(here, builder.mul(a_row, ir.Constant(I64, p))),
+                builder.add(b, builder.mul(term.index, b_term)),
+                masked=not full,
+            )
+
+    def begin(self, fresh: Any, address: Any, step: Any) -> None:
+        """At zero where ``fresh`` is true, else with what lies there."""
+        with self.builder.if_else(fresh) as (new, old):
+            with new:
+                self.clear()
+            with old:
+                self.load_rows(address, step)
+
+    def prefetch_rows(self, address: Any, step: Any) -> None:
+        """Let the rows of a matrix come nearer, from which `add_rows` reads."""
+        builder, number = self.builder, I32
+        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        hints = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
+        line = 64 // self.bytes
+        for p in range(len(self.accumulators)):
+            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+            for at in range(0, len(self.accumulators[0]) * self.lanes, line):
+                place = builder.add(row, ir.Constant(I64, at * self.bytes))
+                builder.call(fetch, [builder.inttoptr(place, I8.as_pointer()), *hints])
+
+    def add_rows(self, address: Any | None, step: Any, each: Any | None) -> None:
+        """Add to all results the rows of a matrix, one row to each, or the sum of both."""
+        builder = self.builder
+        for p, places in enumerate(self.accumulators):
+            for v, place in enumerate(places):
+                added = None if each is None else self.read_vector(each, v)
+                if address is not None:
+                    row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+                    own = self.read_vector(row, v)
+                    added = own if added is None else builder.fadd(own, added)
+                builder.store(builder.fadd(added, builder.load(place)), place)
+
+    def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
+        """Write the results of all positions, or of those of a span."""
+        builder = self.builder
+        for p, places in enumerate(self.accumulators):
+            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+            if span is None:
+                self._store_row(row, places)
+            else:
+                here = ir.Constant(I64, p)
+                begun = builder.icmp_signed("<=", span[0], here)
+                with builder.if_then(builder.and_(begun, builder.icmp_signed("<", here, span[1]))):
+                    self._store_row(row, places)
+
+    def _store_row(self, row: Any, places: Sequence[Any]) -> None:
+        builder = self.builder
+        for v, place in enumerate(places):
+            pointer, value = self._vector_pointer(row, v), builder.load(place)
+            if self.masks is None:
+                builder.store(value, pointer, align=self.bytes)
+            else:
+                align = ir.Constant(I32, self.bytes)
+                builder.call(self._store, [value, pointer, align, self.masks[v]])
+
+
+def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
+    """A scalar in all lanes."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
+    zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, undefined, zeros)

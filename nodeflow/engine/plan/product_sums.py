@@ -1,0 +1,84 @@
+"""Sums with large products: what is added to a result is added while that is in registers.
+
+The bias of a layer, and what goes past it, would each be a pass over results that have left the
+first cache since. A sum that formulas alone read is left to them: they are one pass in any case.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.matmul import Product, may_add
+from nodeflow.engine.plan.packed_sums import is_sum, kinds_of, made_alone
+from nodeflow.ops.lowering import Elementwise
+
+LARGE = 1 << 17
+"""Elements of a result from which a pass over it takes longer than another kernel is worth."""
+
+
+def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
+    """Let products add what is added to them, in the same order; names the sums.
+
+    Args:
+        ends: storages that are fetched or kept.
+    """
+    readers: dict[int, list[Action]] = defaultdict(list)
+    for action in actions.items:
+        for slot in action.inputs:
+            readers[actions.storage[slot]].append(action)
+    alone = {s for s, found in readers.items() if len(found) == 1} - ends
+    makers = {actions.storage[s]: a for a in actions.items for s in a.outputs}
+    gone: set[int] = set()
+    for number, action in enumerate(actions.items):
+        storage = actions.storage[action.outputs[0]] if action.outputs else -1
+        if (actions.types[storage].size or 0) < LARGE or not is_sum(action):
+            continue
+        if not all(_is_formula(actions, each, storage) for each in readers[storage] or (None,)):
+            made = _summed(actions, action, makers, alone)
+            if made is not None:
+                actions.items[number], parts = made
+                gone.update(s for each in parts for s in each.outputs)
+                yield action.node.name
+    actions.items[:] = [a for a in actions.items if gone.isdisjoint(a.outputs)]
+
+
+def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
+    """Whether a reader makes a pass over all of its elements, of which a sum can be a part."""
+    if reader is None or not isinstance(reader.lowering, Elementwise):
+        return False
+    return actions.types[reader.outputs[0]].shape == actions.types[storage].shape
+
+
+def _summed(
+    actions: Actions, action: Action, makers: dict[int, Action], alone: set[int]
+) -> tuple[Action, list[Action]] | None:
+    """A product that makes a sum's result, and what is not made any more."""
+    out = actions.types[action.outputs[0]]
+    if any(s in actions.delayed or s in actions.repeated for s in action.outputs):
+        return None
+    for side, other in zip(action.inputs, action.inputs[::-1], strict=True):
+        kinds, maker = kinds_of(actions, (other,), out), made_alone(actions, side, makers, alone)
+        if kinds is None or maker is None or actions.types[side] != out:
+            continue
+        parts = [maker]
+        if is_sum(maker):
+            inner = _summed(actions, maker, makers, alone)
+            if inner is None:
+                continue
+            maker, parts = inner[0], [*parts, *inner[1]]
+        if not may_add(actions, maker) or maker.outputs[0] in actions.repeated:
+            continue
+        lowering = maker.lowering
+        assert isinstance(lowering, Product)
+        added = (*lowering.added, MATRIX if kinds[0] else ROW)
+        made = maker._replace(
+            lowering=replace(lowering, added=added),
+            inputs=(*maker.inputs, other),
+            outputs=action.outputs,
+        )
+        return made, parts
+    return None

@@ -22,6 +22,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Every plan that a test makes is verified, in processes that tests start, too.
 os.environ.setdefault("NODEFLOW_VERIFY", "1")
 
+# Threads that OpenBLAS adds by itself wait for each other on cores that the other tests have: the
+# logarithm of a 6 x 6 matrix took 46 ms instead of 2. numpy reads this when it is imported; the
+# engine process has it anyway, and runs keep BLAS to one thread (tests/engine/test_blas.py).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How long an example takes says how busy the machine is, and nothing about what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

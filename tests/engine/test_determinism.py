@@ -123,6 +123,7 @@ for threads in (1, 2, 3, 8):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin to a core here")
 def test_training_has_the_same_bits_with_any_number_of_threads_on_one_core_and_on_all(root):
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}
+    environment.pop("OPENBLAS_NUM_THREADS", None)
     command = [sys.executable, "-W", "ignore", "-c", THREADED]
     found = []
     for where in ("pinned", "free"):
@@ -159,6 +160,7 @@ def bits():
 
 def start(code: str, cache_dir: Path, path: Path | None = None) -> subprocess.Popen:
     environment = {**os.environ, "NODEFLOW_CACHE_DIR": str(cache_dir)}
+    environment.pop("OPENBLAS_NUM_THREADS", None)  # as many as BLAS takes in a user's program
     if path is not None:
         environment["PYTHONPATH"] = str(path)
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM + code]

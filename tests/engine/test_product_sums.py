@@ -28,6 +28,7 @@ from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.gradients import gradients
+from nodeflow.ops.lowering import Elementwise
 
 ADDED = [(ROW,), (MATRIX,), (ROW, MATRIX), (MATRIX, ROW), (MATRIX, MATRIX), (ROW, ROW)]
 
@@ -82,7 +83,8 @@ def sums(fetches: Sequence[Any], without: Sequence[str] = ()) -> int:
     schedule = build_schedule(list(fetches), [])
     plan = make_plan(schedule, schedule.specialise({}), without)
     groups = {id(r.group): r.group for r in all_launches(plan.phases[0].levels) if r.group}
-    return sum(len(g.actions) for g in groups.values() if g.shape is not None)
+    made = [a for g in groups.values() for a in (g.joined or g.actions)]
+    return sum(isinstance(a.lowering, Elementwise) for a in made)
 
 
 def results(graph: nf.Graph, fetches: Sequence[Any], without: Sequence[str] = (), threads: int = 2):

@@ -99,6 +99,37 @@ def test_gradients_read_the_same_rows() -> None:
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("steps", [70, 200])
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_gradient_is_written_where_the_slices_were(
+    dtype: str, steps: int, causal: bool
+) -> None:
+    """One tile and several, cut off or not."""
+    x = np.random.default_rng(4).normal(size=(2, steps, 3 * HEADS * 9)).astype(dtype)
+    with nf.Graph() as g:
+        whole = nf.variable(x)
+        apart = nf.reshape(whole, [-1, steps, 3, HEADS, 9])
+        parts = nf.unstack(nf.transpose(apart, [2, 0, 3, 1, 4]))
+        out = nf.attention(*parts, causal=causal)
+        loss = nf.reduce_sum(out * nf.square(out))
+        (slope,) = gradients(loss, [whole])
+        (query,) = gradients(loss, [parts[0]])
+    made = kinds([slope])
+    assert made[-1] == "Tiles" and MOVES.isdisjoint(made), "nothing moves what it wrote"
+    found = results(g, [slope])[0]
+    for without, threads in (((), 1), ((), 3), (("apart",), 2), (("chain", "reuse"), 2)):
+        assert results(g, [slope], without, threads)[0].tobytes() == found.tobytes()
+    both = results(g, [slope, query])
+    assert both[0].tobytes() == found.tobytes(), "a gradient that is fetched is moved as before"
+    np.testing.assert_array_equal(
+        found.reshape(2, steps, 3, HEADS, 9)[:, :, 0].swapaxes(1, 2), both[1]
+    )
+    with nf.Session(g, tier="reference") as s:
+        s.initialize()
+        np.testing.assert_allclose(found, s.run(slope), rtol=1e-3, atol=1e-4)
+
+
 def test_a_mask_and_rows_of_many_features_are_as_they_were() -> None:
     mask = np.arange(STEPS) % 5 > 0
     for features, moved in ((8, False), (200, True)):

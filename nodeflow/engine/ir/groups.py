@@ -22,6 +22,7 @@ class Group:
         flush: whether denormals are zero in it (see `inplace.flush_updates`).
         alone: whether nothing may join it (see `fusion_budget`).
         moved: bytes read and written, where its slots are those of another plan (a loop's body).
+        joined: the actions that its one action does instead of them, if there are such.
     """
 
     level: int
@@ -34,6 +35,7 @@ class Group:
     flush: bool = False
     alone: bool = False
     moved: int | None = None
+    joined: list[Action] = field(default_factory=list)
 
     def bytes_moved(self, actions: Actions) -> int:
         """Bytes read and written; within a cluster values stay in registers, so of those only the
@@ -53,4 +55,4 @@ class Group:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the nodes that it computes, each once."""
-        return tuple(dict.fromkeys(action.node.name for action in self.actions))
+        return tuple(dict.fromkeys(action.node.name for action in self.joined or self.actions))

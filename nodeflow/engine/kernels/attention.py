@@ -45,13 +45,14 @@ EXPONENTIAL_NS = 0.5
 @dataclass(frozen=True)
 class Tiles(Lowering):
     """`Attend` or, with ``backward``, `AttendGradient`, and as last input a table: for each index
-    of the leading axes the number of the first element of query, key, value, mask and result.
+    of the leading axes the number of the first element of query, key, value, mask and result, then
+    of the gradients.
 
     Attributes:
         mask: elements from query to query and from key to key of the mask; None without one.
         sizes: queries, keys, features of both, features of values.
-        steps: elements from row to row of query, key, value and result; the gradient has its
-            results side by side.
+        steps: elements from row to row of query, key, value and result, then of the gradients.
+        homes: of each gradient, in which output it lies.
     """
 
     backward: bool
@@ -60,7 +61,8 @@ class Tiles(Lowering):
     scale: float
     mask: tuple[int, int] | None
     sizes: tuple[int, int, int, int]
-    steps: tuple[int, int, int, int]
+    steps: tuple[int, ...]
+    homes: tuple[int, ...] = (0, 1, 2)
 
 
 @handles(Attend)
@@ -109,9 +111,13 @@ def _add_tiles(
         masked = [*(1,) * (2 - len(shapes[-1])), *shapes[-1]]
         mask = _mask_strides(masked, m, n)
     parts = [*shapes[:3], masked, [*lead, m, e]]
+    steps = (d, d, e, e)
+    if backward:
+        parts += [[*lead, m, d], [*lead, n, d], [*lead, n, e]]
+        steps = (*steps, d, d, e)
     columns = [starts(shape[:-2], strides_of(shape)[:-2], 0, lead) for shape in parts]
     table = actions.new_constant(np.stack(columns, axis=1))
-    sizes, steps = (m, n, d, e), (d, d, e, e)
+    sizes = m, n, d, e
     found = Tiles(backward, lowering.causal, lowering.offset, lowering.scale, mask, sizes, steps)
     actions.add(Action(node, found, (*inputs, table), outputs))
 
@@ -141,14 +147,19 @@ class TilesKernel(CallKernel[Tiles]):
 
     def calls(self, lowering: Tiles, types: Sequence[TensorType]) -> list[KernelCall]:
         m, n, d, e = lowering.sizes
-        outputs = 3 if lowering.backward else 2
-        table, dtype = types[len(types) - outputs - 1], types[0].dtype
+        outputs = max(lowering.homes) + 1 if lowering.backward else 2
+        inputs, dtype = len(types) - outputs, types[0].dtype
+        table = types[inputs - 1]
         batch = table.shape[0] or 0
         strides = lowering.mask or (0, 0)
         args = (
             0, batch, m, n, d, e, *strides, lowering.offset,
-            float_slot(lowering.scale, "float64"), *lowering.steps, *map(Array, range(len(types))),
+            float_slot(lowering.scale, "float64"), *lowering.steps[:4], *map(Array, range(inputs)),
         )  # fmt: skip
+        if lowering.backward:
+            args += (*(Array(inputs + home) for home in lowering.homes), *lowering.steps[4:])
+        else:
+            args += (Array(inputs), Array(inputs + 1))
         products = (3, 2) if lowering.backward else (1, 1)
         work = batch * (
             products[0] * product_ns(m, n, d, dtype)
@@ -175,19 +186,33 @@ from nodeflow.engine.devicelib.register_tiles import tiled_product
 from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
 
 T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}
-TILE, ROW, PANEL, DEPTH = {tile}, {row}, {panel}, {depth}
+TILE, ROW, PANEL, DEPTH, TABLE = {tile}, {row}, {panel}, {depth}, {table}
 SHORT, LONG = {short}, {long}
 VECTORS, LANES, COLUMNS = {vectors}, {lanes}, {columns}
 
 
 {turned}
 
-def near(memory, rows, source, step, width):
-    \"\"\"Copy rows that lie apart: they may displace each other in the first cache.\"\"\"
+def moved(target, target_step, rows, source, step, width):
+    \"\"\"Copy rows between where they lie apart and where they lie one after the other: apart, they
+    may displace each other in the first cache. Steps are in bytes.\"\"\"
     for r in range(rows):
-        x, y = view1(source + step * r, width, T), view1(memory + SIZE * width * r, width, T)
+        x, y = view1(source + step * r, width, T), view1(target + target_step * r, width, T)
         for i in range(x.size):
             y[i] = x[i]
+
+
+def near(memory, rows, source, step, width):
+    \"\"\"Copy rows that lie apart to where they lie one after the other.\"\"\"
+    moved(memory, SIZE * width, rows, source, step, width)
+
+
+def cleared(rows, place, step, width):
+    \"\"\"Make rows zero.\"\"\"
+    for r in range(rows):
+        x = view1(place + step * r, width, T)
+        for i in range(x.size):
+            x[i] = T(0)
 
 
 def across(panel, rows, columns, a, a_step, b, b_step, terms, factor, z):
@@ -224,7 +249,7 @@ def kernel(args, task, ntasks):
 """
 
 
-def _head(dtype: str) -> str:
+def _head(dtype: str, table: int) -> str:
     size = numpy_dtype(dtype).itemsize
     lanes = vector_registers()[0] // size
     columns, panel = VECTORS * lanes, blocks().panel
@@ -232,7 +257,7 @@ def _head(dtype: str) -> str:
         dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
         row=QUERIES * size, never=NEVER, turned=TURNED, vectors=VECTORS, lanes=lanes,
         columns=columns, panel=panel, depth=panel // (columns * size), short=QUERIES * WIDE,
-        long=KEYS * WIDE,
+        long=KEYS * WIDE, table=table,
     )  # fmt: skip
 
 
@@ -243,7 +268,7 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
     if mask is not None:
         size = numpy_dtype(mask).itemsize
         lines += [
-            f"here = slot(args, {at}) + {size} * (slot(table, 5 * b + 3)"
+            f"here = slot(args, {at}) + {size} * (slot(table, TABLE * b + 3)"
             " + (top + r) * mask_row + left * mask_column)",
             "if mask_column != 0:",
             f"    y = view1(here, columns, np.{'uint8' if mask == 'bool' else mask})",
@@ -281,7 +306,7 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
     the table, result, normalizer. A unit is a row of tiles."""
     after = 18 if mask is not None else 17
     last = "min(n, top + rows + offset)" if causal and mask is None else "n"
-    return f"""{_head(dtype)}    table, out = slot(args, {after}), slot(args, {after + 1})
+    return f"""{_head(dtype, 5)}    table, out = slot(args, {after}), slot(args, {after + 1})
     normalizer, result_row = slot(args, {after + 2}), slot(args, 13)
     values, own = local_memory(LONG), local_memory(SHORT)
     scores, best, total = local_memory(TILE), local_memory(ROW), local_memory(ROW)
@@ -292,8 +317,8 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         b = unit // tiles
         top = (unit - b * tiles) * QUERIES
         rows = min(np.int64(QUERIES), m - top)
-        query = slot(args, 14) + SIZE * (slot(table, 5 * b) + top * query_row)
-        result = out + SIZE * (slot(table, 5 * b + 4) + top * result_row)
+        query = slot(args, 14) + SIZE * (slot(table, TABLE * b) + top * query_row)
+        result = out + SIZE * (slot(table, TABLE * b + 4) + top * result_row)
         sum = result if result_row == e else own
         done = view1(sum, rows * e, T)
         for i in range(done.size):
@@ -307,8 +332,8 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         left = np.int64(0)
         while left < last:
             columns = min(np.int64(KEYS), n - left)
-            key = slot(args, 15) + SIZE * (slot(table, 5 * b + 1) + left * key_row)
-            value = slot(args, 16) + SIZE * (slot(table, 5 * b + 2) + left * value_row)
+            key = slot(args, 15) + SIZE * (slot(table, TABLE * b + 1) + left * key_row)
+            value = slot(args, 16) + SIZE * (slot(table, TABLE * b + 2) + left * value_row)
             if value_row != e:
                 near(values, columns, value, SIZE * value_row, e)
                 value = values
@@ -355,46 +380,54 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
 @cache
 def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
     """Args as of `attention_source`, but after value: normalizer, delta, gradient of the result,
-    perhaps the mask, the table, and the gradients of query, key and value. A unit is an index of
-    the leading axes."""
+    perhaps the mask, the table, the gradients of query, key and value, and the elements from row to
+    row of these. A unit is an index of the leading axes."""
     after = 21 if mask is not None else 20
     skip = "top + rows + offset <= left" if causal and mask is None else "False"
-    return f"""{_head(dtype)}    table, by_query = slot(args, {after}), slot(args, {after + 1})
+    return f"""{_head(dtype, 8)}    table, by_query = slot(args, {after}), slot(args, {after + 1})
     by_key, by_value = slot(args, {after + 2}), slot(args, {after + 3})
+    to_query_row, to_key_row = slot(args, {after + 4}), slot(args, {after + 5})
+    to_value_row = slot(args, {after + 6})
+    own_query, own_key, own_value = local_memory(SHORT), local_memory(LONG), local_memory(LONG)
     scores, change = local_memory(TILE), local_memory(TILE)
     queries, keys = local_memory(SHORT), local_memory(LONG)
     for b in range(batch * task // ntasks, batch * (task + 1) // ntasks):
-        own_query = view1(by_query + SIZE * (b * m * d), m * d, T)
-        own_key = view1(by_key + SIZE * (b * n * d), n * d, T)
-        own_value = view1(by_value + SIZE * (b * n * e), n * e, T)
-        for i in range(own_query.size):
-            own_query[i] = T(0)
-        for i in range(own_key.size):
-            own_key[i] = T(0)
-        for i in range(own_value.size):
-            own_value[i] = T(0)
+        of_query = by_query + SIZE * slot(table, TABLE * b + 5)
+        of_key = by_key + SIZE * slot(table, TABLE * b + 6)
+        of_value = by_value + SIZE * slot(table, TABLE * b + 7)
+        if to_query_row == d or n == 0:
+            cleared(m, of_query, SIZE * to_query_row, d)
         left = np.int64(0)
         while left < n:
             columns = min(np.int64(KEYS), n - left)
-            key = slot(args, 15) + SIZE * (slot(table, 5 * b + 1) + left * key_row)
-            value = slot(args, 16) + SIZE * (slot(table, 5 * b + 2) + left * value_row)
+            key = slot(args, 15) + SIZE * (slot(table, TABLE * b + 1) + left * key_row)
+            value = slot(args, 16) + SIZE * (slot(table, TABLE * b + 2) + left * value_row)
             if key_row != d:
                 near(keys, columns, key, SIZE * key_row, d)
                 key = keys
-            to_key = by_key + SIZE * ((b * n + left) * d)
-            to_value = by_value + SIZE * ((b * n + left) * e)
+            to_key = of_key + SIZE * (left * d) if to_key_row == d else own_key
+            to_value = of_value + SIZE * (left * e) if to_value_row == e else own_value
+            cleared(columns, to_key, SIZE * d, d)
+            cleared(columns, to_value, SIZE * e, e)
             top = np.int64(0)
             while top < m:
                 rows = min(np.int64(QUERIES), m - top)
+                apart = of_query + SIZE * (top * to_query_row)
                 if {skip}:
+                    if left == 0:
+                        cleared(rows, apart, SIZE * to_query_row, d)
                     top += QUERIES
                     continue
-                query = slot(args, 14) + SIZE * (slot(table, 5 * b) + top * query_row)
+                query = slot(args, 14) + SIZE * (slot(table, TABLE * b) + top * query_row)
                 if query_row != d:
                     near(queries, rows, query, SIZE * query_row, d)
                     query = queries
                 slope = slot(args, 19) + SIZE * ((b * m + top) * e)
-                to_query = by_query + SIZE * ((b * m + top) * d)
+                to_query = apart if to_query_row == d else own_query
+                if to_query_row != d and left == 0:
+                    cleared(rows, own_query, SIZE * d, d)
+                elif to_query_row != d:
+                    near(own_query, rows, apart, SIZE * to_query_row, d)
                 across(panel, rows, columns, query, SIZE * d, key, SIZE * d, d, scale, scores)
                 across(panel, rows, columns, slope, SIZE * e, value, SIZE * value_row, e, T(1),
                        change)
@@ -417,6 +450,14 @@ def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
                 added(columns, e, scores, SIZE, SIZE * columns, slope, rows, to_value)
                 added(columns, d, change, SIZE, SIZE * columns, query, rows, to_key)
                 added(rows, d, change, SIZE * columns, SIZE, key, columns, to_query)
+                if to_query_row != d:
+                    moved(apart, SIZE * to_query_row, rows, to_query, SIZE * d, d)
                 top += QUERIES
+            if to_key_row != d:
+                moved(of_key + SIZE * (left * to_key_row), SIZE * to_key_row, columns, to_key,
+                      SIZE * d, d)
+            if to_value_row != e:
+                moved(of_value + SIZE * (left * to_value_row), SIZE * to_value_row, columns,
+                      to_value, SIZE * e, e)
             left += KEYS
 """

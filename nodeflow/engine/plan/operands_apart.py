@@ -19,7 +19,7 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RESULT = 4
-"""The column of the table that says where results begin."""
+"""The column of the table that says where results begin; those of gradients follow."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
             actions.items[number] = action
     readers = Counter(actions.storage[s] for a in actions.items for s in a.inputs)
     turns = {actions.storage[a.inputs[0]]: a for a in actions.items if _is_turn(actions, a)}
+    joins = {actions.storage[s]: a for a in actions.items if _is_join(actions, a) for s in a.inputs}
     for number, action in enumerate(actions.items):
         if isinstance(action.lowering, Tiles) and not action.lowering.backward:
             out = actions.storage[action.outputs[0]]
@@ -89,6 +90,12 @@ def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
                     actions.items[number] = written
                     gone.add(id(turn))
                     yield turn.node.name
+        elif isinstance(action.lowering, Tiles):
+            joined = _joining(actions, action, joins, turns, readers, ends)
+            if joined is not None:
+                actions.items[number], moves = joined
+                gone.update(map(id, moves))
+                yield from (move.node.name for move in moves)
     for out, maker in reversed(passed.items()):
         if readers[actions.storage[out]] == 0 and actions.storage[out] not in ends:
             readers[actions.storage[maker.inputs[0]]] -= 1
@@ -103,6 +110,17 @@ def _is_turn(actions: Actions, action: Action) -> bool:
         return False
     (out,) = action.outputs
     return out not in actions.delayed and out not in actions.repeated
+
+
+def _is_join(actions: Actions, action: Action) -> bool:
+    """Whether an action only puts its inputs beside each other."""
+    copy = action.lowering
+    if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 3:
+        return False
+    (out,) = action.outputs
+    whole = all(b.source_offset == 0 and b.source_strides == strides_of(b.sizes)
+                for b in copy.blocks)  # fmt: skip
+    return whole and out not in actions.delayed and out not in actions.repeated
 
 
 def _moved(actions: Actions, action: Action) -> Block | None:
@@ -158,21 +176,71 @@ def _reading(
 
 def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
     """Attention that writes its result as a transposition leaves it, if it can."""
-    assert isinstance(turn.lowering, Permute)
-    source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
-    steps = strides_of(target.shape)
-    back = tuple(steps[turn.lowering.axes.index(axis)] for axis in range(len(steps)))
-    given = sizes_of(source)
-    block = Block(tuple(given), 0, back, 0, strides_of(given))
     sizes = sizes_of(actions.types[action.outputs[0]])
     whole = Apart(action.outputs[0], tuple(sizes), strides_of(sizes), 0)
-    apart = whole.of(turn.outputs[0], block)
+    apart = whole.of(turn.outputs[0], _turned(actions, turn))
     if apart is None or not _is_stretch(actions, apart):
         return None
     inputs = (*action.inputs[:-1], _table(actions, action, RESULT, apart))
     lowering = replace(tiles, steps=(*tiles.steps[:3], apart.strides[-2]))
     outputs = (turn.outputs[0], *action.outputs[1:])
     return action._replace(lowering=lowering, inputs=inputs, outputs=outputs)
+
+
+def _joining(
+    actions: Actions,
+    action: Action,
+    joins: Mapping[int, Action],
+    turns: Mapping[int, Action],
+    readers: Mapping[int, int],
+    ends: set[int],
+) -> tuple[Action, list[Action]] | None:
+    """The gradient of attention that writes its three results where they are joined, and perhaps
+    turned, and the actions that did so; None if it cannot."""
+    tiles, storage = action.lowering, actions.storage
+    assert isinstance(tiles, Tiles)
+    join = joins.get(storage[action.outputs[0]])
+    made = [storage[s] for s in action.outputs]
+    if join is None or sorted(storage[s] for s in join.inputs) != sorted(made):
+        return None
+    if any(readers[s] != 1 or s in ends for s in made):
+        return None
+    moves, target = [join], join.outputs[0]
+    turn = turns.get(storage[target])
+    if turn is not None and (readers[storage[target]] != 1 or storage[target] in ends):
+        turn = None
+    if turn is not None:
+        moves, target = [join, turn], turn.outputs[0]
+    assert isinstance(join.lowering, Copy)
+    blocks = {storage[s]: b for s, b in zip(join.inputs, join.lowering.blocks, strict=True)}
+    table, steps = action.inputs[-1], [*tiles.steps]
+    changed = action
+    for number, slot in enumerate(action.outputs):
+        sizes = sizes_of(actions.types[slot])
+        block = blocks[storage[slot]]
+        turned = Block(
+            block.sizes, block.target_offset, block.target_strides, 0, strides_of(block.sizes)
+        )
+        apart = Apart(slot, tuple(sizes), strides_of(sizes), 0).of(join.outputs[0], turned)
+        if apart is not None and turn is not None:
+            apart = apart.of(turn.outputs[0], _turned(actions, turn))
+        if apart is None or not _is_stretch(actions, apart):
+            return None
+        table = _table(actions, changed, RESULT + 1 + number, apart)
+        changed = changed._replace(inputs=(*changed.inputs[:-1], table))
+        steps[RESULT + number] = apart.strides[-2]
+    lowering = replace(tiles, steps=tuple(steps), homes=(0, 0, 0))
+    return changed._replace(lowering=lowering, outputs=(target,)), moves
+
+
+def _turned(actions: Actions, turn: Action) -> Block:
+    """Where the elements lie, after a transposition, that are in order before it."""
+    assert isinstance(turn.lowering, Permute)
+    source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
+    steps = strides_of(target.shape)
+    back = tuple(steps[turn.lowering.axes.index(axis)] for axis in range(len(steps)))
+    given = sizes_of(source)
+    return Block(tuple(given), 0, back, 0, strides_of(given))
 
 
 def _is_stretch(actions: Actions, apart: Apart) -> bool:

@@ -27,6 +27,7 @@ from nodeflow.engine.kernels.softmax import row_softmax
 from nodeflow.engine.plan import packed_sums, product_sums, summing, touched_rows, views
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
+from nodeflow.engine.plan.by_rows import join_rows
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
@@ -433,6 +434,20 @@ def sums(draft: Draft) -> None:
 def fuse(draft: Draft) -> None:
     """g(f(x)) = (g . f)(x): neighbouring elementwise ops are one kernel"""
     draft.groups = group_actions(draft.actions, apart=draft.apart)
+
+
+@rewrite("rowwise", exact=True, after=("fuse",))
+def rowwise(draft: Draft) -> None:
+    """mean(x), mean((x - mean)^2), (x - mean) / deviation = one pass over rows
+
+    Formulas of rows and the sums along them are one kernel: some rows go through all of them while
+    they are in the first cache. What comes from one array by a few instructions is not kept for
+    another such pass, which computes it again.
+    """
+    draft.groups = join_rows(draft.actions, draft.groups, draft.fetched | draft.written)
+    for each in draft.groups:
+        if each.joined:
+            draft.note("rowwise", " + ".join(each.names))
 
 
 @rewrite("pieces", exact=True, after=("group",), aliases=("views",))

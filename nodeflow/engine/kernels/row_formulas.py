@@ -1,0 +1,239 @@
+"""Formulas of rows and sums along them in one pass, such as a layer normalisation.
+
+Mean, difference, square, variance and quotient pass over an array once each, and each writes what
+the next reads. Here some rows go through all of them while they are in the first cache, and only
+what something else reads is written to memory. Each sum is that of `reductions.rows_source`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling
+from nodeflow.engine.kernels.cluster_source import Cluster, formulas
+from nodeflow.engine.kernels.elementwise import cost
+from nodeflow.engine.kernels.expressions import numpy_name
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Lowering
+
+STRETCH = 1024
+"""Elements of the rows that are computed at a time, where they are shorter than that."""
+LONGEST = 2048
+"""Elements of the longest row."""
+
+Pattern = tuple[bool, bool]
+WHOLE, ROWS, COLUMNS, ONE = (True, True), (True, False), (False, True), (False, False)
+"""What a value has of [rows, n]."""
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """Elementwise formulas over [rows, n], or over [rows] where ``wide`` is False.
+
+    Attributes:
+        inputs: numbers of the values that the cluster's inputs are.
+        outputs: numbers of those that its outputs become.
+    """
+
+    cluster: Cluster
+    wide: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RowReduction:
+    """A sum or an extreme of each row of a value; ``mean``: divided by a number."""
+
+    kind: str
+    mean: bool
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of the pass. What has no ``argument`` (a number of the action's inputs, then outputs)
+    stays in the cache."""
+
+    dtype: str
+    pattern: Pattern
+    argument: int | None
+
+
+@dataclass(frozen=True)
+class RowProgram:
+    """What is done with some rows, in order; the text depends on nothing else."""
+
+    values: tuple[Value, ...]
+    steps: tuple[Formulas | RowReduction, ...]
+
+
+@dataclass(frozen=True)
+class RowFormulas(Lowering):
+    """A program for ``rows`` rows of ``n`` elements.
+
+    Attributes:
+        divisors: what each mean is divided by, in order.
+        leading: numbers of leading rows into which it can be cut.
+    """
+
+    program: RowProgram
+    rows: int
+    n: int
+    divisors: tuple[int, ...]
+    leading: frozenset[int]
+
+
+@handles(RowFormulas)
+class RowFormulasKernel(Kernel[RowFormulas]):
+    """All steps of some rows after each other."""
+
+    label = "rows"
+
+    def launches(self, work: GroupToLaunch, lowering: RowFormulas) -> list[KernelLaunch]:
+        program, rows = lowering.program, lowering.rows
+        each = 0.0
+        for step in program.steps:
+            if isinstance(step, RowReduction):
+                each += 0.15 * lowering.n
+            else:
+                each += cost(step.cluster) * (lowering.n if step.wide else 1)
+        tiling = work.tiling or even_tiling(rows, rows * each)
+        share = tiling.units_per_task(rows)
+        args = (rows, lowering.n, share, *work.pointers, *lowering.divisors)
+        split = Split(rows, share, work.task_rows)
+        source = rows_source(program)
+        return [KernelLaunch(source, args, tiling.tasks, rows * each, work.group, split=split)]
+
+    def leading_rows(self, actions: Actions, group: Group, lowering: RowFormulas) -> frozenset[int]:
+        return lowering.leading
+
+    def reads_own_rows(
+        self,
+        actions: Actions,
+        group: Group,
+        lowering: RowFormulas,
+        operand: int,
+        slot: int,
+        rows: int,
+    ) -> bool:
+        """What is the same for all rows is read by all tasks."""
+        return all(v.pattern[0] for v in lowering.program.values if v.argument == operand)
+
+
+@cache
+def rows_source(program: RowProgram) -> str:
+    """Args: rows, n, rows of a task, addresses of inputs and outputs, divisors of means."""
+    return _Writer(program).source()
+
+
+class _Writer:
+    def __init__(self, program: RowProgram) -> None:
+        self.program = program
+        self.values = program.values
+        self.functions: set[str] = set()
+        self.reductions: set[str] = set()
+        known = {v.argument for v in self.values} - {None}
+        self.divisor = 3 + len(known)
+
+    def source(self) -> str:
+        steps = [line for step in self.program.steps for line in self._step(step)]
+        lines = [
+            "import numpy as np",
+            "from nodeflow.engine.devicelib.intrinsics import (",
+            "    interleaved, load, local_memory, slot, store, view1",
+            ")",
+        ]
+        if self.functions:
+            used = ", ".join(sorted(self.functions))
+            lines.append(f"from nodeflow.engine.devicelib.math_functions import {used}")
+        if self.reductions:
+            used = ", ".join(sorted(self.reductions))
+            lines.append(f"from nodeflow.engine.devicelib.vector_reduce import {used}")
+        lines += [
+            "",
+            "",
+            "def kernel(args, task, ntasks):",
+            "    rows, n = slot(args, 0), slot(args, 1)",
+            "    row = min(rows, slot(args, 2) * task)",
+            "    last = min(rows, row + slot(args, 2))",
+            *(f"    {line}" for line in self._lasting()),
+            "    while row < last:",
+            f"        count = max(min({STRETCH} // n, last - row), np.int64(1))",
+            *(f"        {line}" for line in self._places()),
+            *(f"        {line}" for line in steps),
+            "        row += count",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def _lasting(self) -> list[str]:
+        """What is the same for all rows, and memory of what is not kept."""
+        lines = []
+        for k, value in enumerate(self.values):
+            size, name = numpy_dtype(value.dtype).itemsize, numpy_name(value.dtype)
+            if value.pattern == ONE:
+                lines.append(f"c{k} = load(slot(args, {3 + (value.argument or 0)}), {name})")
+            elif value.pattern == COLUMNS:
+                lines.append(f"p{k} = slot(args, {3 + (value.argument or 0)})")
+            elif value.argument is None:
+                elements = LONGEST if value.pattern == WHOLE else STRETCH
+                lines.append(f"p{k} = local_memory({size * elements})")
+        return lines
+
+    def _places(self) -> list[str]:
+        """Where the values of the current rows begin."""
+        lines = []
+        for k, value in enumerate(self.values):
+            if value.argument is not None and value.pattern[0]:
+                size = numpy_dtype(value.dtype).itemsize
+                elements = "row * n" if value.pattern == WHOLE else "row"
+                lines.append(f"p{k} = slot(args, {3 + value.argument}) + {size} * ({elements})")
+        return lines
+
+    def _step(self, step: Formulas | RowReduction) -> list[str]:
+        if isinstance(step, RowReduction):
+            return self._reduction(step)
+        body, functions = formulas(step.cluster)
+        self.functions |= functions
+        inputs = [(k, v, self.values[v]) for k, v in enumerate(step.inputs)]
+        apart = step.wide and any(v.pattern in (ROWS, COLUMNS) for _, _, v in inputs)
+        length = "n" if apart else "count * n" if step.wide else "count"
+        lines = []
+        for k, number, value in inputs:
+            size, name = numpy_dtype(value.dtype).itemsize, numpy_name(value.dtype)
+            if value.pattern == ONE:
+                lines.append(f"a{k} = c{number}")
+            elif value.pattern == COLUMNS:
+                lines.append(f"x{k} = view1(p{number}, n, {name})")
+            elif step.wide and value.pattern == ROWS:
+                lines.append(f"a{k} = load(p{number} + {size} * r, {name})")
+            else:
+                lines.append(f"x{k} = view1({self._at(number, apart)}, {length}, {name})")
+        for k, number in enumerate(step.outputs):
+            name = numpy_name(self.values[number].dtype)
+            lines.append(f"y{k} = view1({self._at(number, apart)}, {length}, {name})")
+        end = "interleaved(y0.size)" if functions else "y0.size"
+        lines += [f"for i in range({end}):", *(f"    {line}" for line in body)]
+        return ["for r in range(count):", *(f"    {line}" for line in lines)] if apart else lines
+
+    def _at(self, number: int, apart: bool) -> str:
+        """The address of a value of the current rows, or of row ``r`` of it."""
+        size = numpy_dtype(self.values[number].dtype).itemsize
+        return f"p{number} + {size} * (r * n)" if apart else f"p{number}"
+
+    def _reduction(self, step: RowReduction) -> list[str]:
+        dtype = self.values[step.source].dtype
+        size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+        self.reductions.add(f"{step.kind}_lanes")
+        text = f"{step.kind}_lanes({self._at(step.source, True)}, n, {name})"
+        if step.mean:
+            text = f"{name}({text} / {name}(slot(args, {self.divisor})))"
+            self.divisor += 1
+        return ["for r in range(count):", f"    store(p{step.target} + {size} * r, {text})"]

@@ -68,8 +68,8 @@ class Page(QWidget):
     signature: tuple
     """What the page was made for: another signature needs another page."""
 
-    def __init__(self, workspace: Workspace, theme: Theme) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(parent)  # a parent that comes later means styling all of it again
         self.workspace, self.theme = workspace, theme
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[4])
@@ -82,8 +82,10 @@ class Page(QWidget):
 class NodePage(Page):
     """Everything about one node."""
 
-    def __init__(self, workspace: Workspace, theme: Theme, record: NodeRecord) -> None:
-        super().__init__(workspace, theme)
+    def __init__(
+        self, parent: QWidget, workspace: Workspace, theme: Theme, record: NodeRecord
+    ) -> None:
+        super().__init__(parent, workspace, theme)
         self.node = record.id
         self.op = workspace.declaration(record)
         self.name = NameSection(workspace, record, self.op, theme)
@@ -264,8 +266,8 @@ def signature_of(op: NodeDeclaration | None) -> tuple:
 class FramePage(Page):
     """A frame's heading, note and colour."""
 
-    def __init__(self, workspace: Workspace, theme: Theme, frame_id: str) -> None:
-        super().__init__(workspace, theme)
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, frame_id: str) -> None:
+        super().__init__(parent, workspace, theme)
         self.frame = frame_id
         section = Section("FRAME")
         self.rows: dict[str, AttrRow] = {}
@@ -308,8 +310,8 @@ class GraphPage(Page):
 
     signature = ("graph",)
 
-    def __init__(self, workspace: Workspace, theme: Theme) -> None:
-        super().__init__(workspace, theme)
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(parent, workspace, theme)
         self._title = label("", "title")
         self._counts = label("", "muted", wrap=True)
         self._hint = label("", "muted", wrap=True)
@@ -355,8 +357,8 @@ class DerivedPage(Page):
 
     signature = ("derived",)
 
-    def __init__(self, workspace: Workspace, theme: Theme) -> None:
-        super().__init__(workspace, theme)
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(parent, workspace, theme)
         document = workspace.document
         assert isinstance(document, Expansion)
         section = Section()
@@ -381,8 +383,10 @@ _ABOUT_OUTER = "Dashed nodes live outside: the generated nodes read them or lead
 class ManyPage(Page):
     """Several nodes are selected."""
 
-    def __init__(self, workspace: Workspace, theme: Theme, ids: tuple[str, ...]) -> None:
-        super().__init__(workspace, theme)
+    def __init__(
+        self, parent: QWidget, workspace: Workspace, theme: Theme, ids: tuple[str, ...]
+    ) -> None:
+        super().__init__(parent, workspace, theme)
         self.ids = ids
         self.body.addWidget(label(f"{len(ids)} selected", "title"))
         names = [workspace.document.nodes[i].name for i in ids if i in workspace.document.nodes]
@@ -536,16 +540,17 @@ class Inspector(QScrollArea):
 
     def _make_page(self) -> Page:
         ids, document = self._selected_ids(), self._workspace.document
+        context = self.viewport(), self._workspace, self._theme
         if not ids and document.locked:
-            return DerivedPage(self._workspace, self._theme)
+            return DerivedPage(*context)
         if not ids:
-            return GraphPage(self._workspace, self._theme)
+            return GraphPage(*context)
         first, *others = ids
         if others:
-            return ManyPage(self._workspace, self._theme, ids)
+            return ManyPage(*context, ids)
         if first in document.frames:
-            return FramePage(self._workspace, self._theme, first)
-        return NodePage(self._workspace, self._theme, document.nodes[first])
+            return FramePage(*context, first)
+        return NodePage(*context, document.nodes[first])
 
     def _on_selected(self, _: object) -> None:
         self.refresh()

@@ -28,6 +28,7 @@ class Blocks:
         rows_in_place: rows of an operand, far from each other, that stay in the first cache.
         operand_in_place: bytes up to which a product of many rows reads its second operand where it
             lies.
+        operand_far: bytes from which a transposed first operand is copied for few columns, too.
         filters_in_place: bytes up to which a picture reads narrow filters where they lie.
         numbers: how many a loop makes before the next one reads them.
         line: bytes of a line of the caches.
@@ -36,6 +37,7 @@ class Blocks:
     panel: int
     rows_in_place: int
     operand_in_place: int
+    operand_far: int
     filters_in_place: int
     numbers: int
     line: int
@@ -63,6 +65,7 @@ def blocks_of(sizes: Caches, *, zen: bool) -> Blocks:
         panel=first // 2 if zen else sizes.first * 7 // 12 // 1024 * 1024,
         rows_in_place=first // sizes.line // 4,
         operand_in_place=2 * sizes.second if zen else sizes.second // 8,
+        operand_far=2 * sizes.second,
         filters_in_place=sizes.second // 4,
         numbers=first // 16,
         line=sizes.line,

@@ -32,10 +32,10 @@ from nodeflow.engine.schedule.schedule import build_schedule
 SHAPES = [
     *((128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)),
     *((100, 10, 300), (53, 9, 257), (50, 1024, 40), (17, 80, 9), (17, 105, 9)),
-    (606, 300, 90),
+    *((606, 300, 90), (1010, 100, 1100)),
 ]
-"""Rows, columns and terms; direct ones are among them, aliased ones, narrow ones, and one whose
-first operand, stored transposed, has terms far apart."""
+"""Rows, columns and terms; direct ones are among them, aliased ones, narrow ones, and two
+whose first operand, stored transposed, has terms far apart."""
 LAYOUTS = [*itertools.product([False, True], repeat=2)]
 
 

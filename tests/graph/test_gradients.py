@@ -46,6 +46,27 @@ def test_no_sum_where_none_is_needed() -> None:
     assert "sum_to_shape_of" not in {n.op.id for n in graph.nodes}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [((4, 5, 3), (3, 2)), ((2, 3, 5, 4), (4, 6)), ((0, 5, 3), (3, 2)), ((4, 5, 0), (0, 2))],
+)
+def test_the_gradient_of_a_matrix_that_batches_share_is_one_product(x, y, turned: bool) -> None:
+    given = np.random.default_rng(1).normal(size=x)
+    weights = np.cos(np.arange(np.prod((*x[:-1], y[1])))).reshape(*x[:-1], y[1])
+    with nf.Graph() as graph:
+        a = nf.placeholder("float64", [None] * len(x))
+        b = nf.variable(np.ones(y[::-1] if turned else y))
+        out = nf.reduce_sum(nf.matmul(a, b, transpose_y=turned) * weights)
+        by_b = gradients(out, [b])[0]
+        found = evaluate([by_b], {a: given})[0]
+    lead = tuple(range(len(x) - 1))
+    expected = np.tensordot(given, weights, (lead, lead))
+    np.testing.assert_allclose(found, expected.T if turned else expected, rtol=1e-12, atol=1e-12)
+    sums = [n for n in graph.nodes if n.op.id == "sum_to_shape_of" and by_b in n.outputs]
+    assert not sums or not all(y)
+
+
 def test_only_what_the_results_need_is_kept() -> None:
     with nf.Graph() as graph:
         x, y = nf.variable(1.0, name="x"), nf.variable(2.0, name="y")

@@ -42,7 +42,7 @@ UNCOPIED = 1 << 20
 REUSED = 4
 """Panels from which a first operand that is stored transposed is copied, too, if its terms lie half
 a page or more apart: processors fetch those late. It then takes 0.77 to 0.95 of the time, but 1.02
-to 1.05 where they are closer."""
+to 1.05 where they are closer. Of an operand that no second cache holds two panels are enough."""
 SHORT_NS = 40_000
 """Estimated work up to which half of the rows are a task, so that what follows row by row, as the
 last layers of a network, goes on with them."""
@@ -187,7 +187,8 @@ def panels_source(
     memory = gather = ""
     if transpose_a:
         memory = f"""near = local_memory({_most_terms(dtype) * apart})
-    reused = right - first >= {REUSED} * COLUMNS and rows >= LANES and a_term >= {PAGE // 2}"""
+    uses = 2 if SIZE * m * k > {blocks().operand_far} else {REUSED}
+    reused = right - first >= uses * COLUMNS and rows >= LANES and a_term >= {PAGE // 2}"""
         gather = f"""if reused and terms > {blocks().rows_in_place // 2}:
             gathered(near, x, a_term, terms, rows)
             x, x_term = near, np.int64(APART)"""

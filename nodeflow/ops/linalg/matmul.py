@@ -122,13 +122,17 @@ class MatMul(Op):
             gx = F.matmul(y, g, transpose_x=ty, transpose_y=True)
         else:
             gx = F.matmul(g, y, transpose_y=not ty)
+        if batches:  # they may have been broadcast
+            gx = F.sum_to_shape_of(gx, x)
+        one = batches and not tx and y.type.has_rank and y.type.rank == 2 and all(y.shape)
+        if one:  # for all batches: their rows are rows of one product, which adds up
+            k, n = y.shape[::-1] if ty else y.shape
+            x, g = F.reshape(x, [-1, k]), F.reshape(g, [-1, n])
         if ty:
             gy = F.matmul(g, x, transpose_x=True, transpose_y=tx)
         else:
             gy = F.matmul(x, g, transpose_x=not tx)
-        if batches:  # they may have been broadcast
-            return F.sum_to_shape_of(gx, x), F.sum_to_shape_of(gy, y)
-        return gx, gy
+        return gx, F.sum_to_shape_of(gy, y) if batches and not one else gy
 
     def samples(self) -> Iterator[Sample]:
         for dtype in NUMBERS + COMPLEX:

@@ -98,10 +98,13 @@ _NORMAL = """\
             p[k] = outer_normal(outer[k])
         for k in range(count):
             drawn = p[k]
+{remote}            y[places[k]] = offset + scale * np.{dtype}({drawn})
+"""
+_REMOTE = """\
             if min(outer[k], 1.0 - outer[k]) < REMOTE:
                 drawn = remote_normal(outer[k])
-            y[places[k]] = offset + scale * np.{dtype}({drawn})
 """
+"""Without bounds, the 32 bits of a float32 do not reach there."""
 
 
 def _block() -> int:
@@ -123,7 +126,8 @@ def fill_source(distribution: str, dtype: str) -> str:
     if distribution == "uniform":
         return (_FILL + _WORDS + _UNIFORM).format(**words)
     drawn = {"normal": "drawn", "truncated_normal": "min(max(drawn, low), high)"}[distribution]
-    words |= {"open": _OPEN[distribution].format(**words), "drawn": drawn}
+    remote = "" if (distribution, dtype) == ("normal", "float32") else _REMOTE
+    words |= {"remote": remote, "open": _OPEN[distribution].format(**words), "drawn": drawn}
     return (_FILL + _WORDS + _NORMAL).format(**words)
 
 

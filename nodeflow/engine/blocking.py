@@ -30,6 +30,7 @@ class Blocks:
             lies.
         operand_far: bytes from which a transposed first operand is copied for few columns, too.
         filters_in_place: bytes up to which a picture reads narrow filters where they lie.
+        ahead: bytes up to which what is read next comes into the second cache beside what is read.
         numbers: how many a loop makes before the next one reads them.
         line: bytes of a line of the caches.
     """
@@ -39,6 +40,7 @@ class Blocks:
     operand_in_place: int
     operand_far: int
     filters_in_place: int
+    ahead: int
     numbers: int
     line: int
 
@@ -67,6 +69,7 @@ def blocks_of(sizes: Caches, *, zen: bool) -> Blocks:
         operand_in_place=2 * sizes.second if zen else sizes.second // 8,
         operand_far=2 * sizes.second,
         filters_in_place=sizes.second // 4,
+        ahead=sizes.second // 2,
         numbers=first // 16,
         line=sizes.line,
     )

@@ -111,7 +111,7 @@ def test_the_text_of_a_kernel_names_its_sizes(on) -> None:
 
 def test_what_was_measured_stays() -> None:
     """On Zen 5, as when these were chosen, and on Sapphire Rapids."""
-    measured = Blocks(16 * KIB, 128, 2048 * KIB, 2048 * KIB, 256 * KIB, 2048, 64)
+    measured = Blocks(16 * KIB, 128, 2048 * KIB, 2048 * KIB, 256 * KIB, 512 * KIB, 2048, 64)
     assert blocks_of(Caches(48 * KIB, 1024 * KIB), zen=True) == measured
     assert measured.turned == 16
     rapids = blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False)

@@ -123,28 +123,29 @@ def span_of(number: int, positions: int) -> tuple[int, int]:
 
 @intrinsic
 def outer_tile(
-    typingctx, positions, vectors, lanes, dtype, masked,
-    x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh,
+    typingctx, positions, vectors, lanes, dtype, masked, lines,
+    x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh, later,
 ):  # fmt: skip
     """Add, over a rectangle of places, numbers of one picture times a vector of another.
 
     Args:
         positions, vectors, lanes, masked: literals; where ``masked`` is 1, only ``width`` elements
             of each row of g and out are touched.
+        lines: literal: how many lines of memory begin to come nearer for each row of the rectangle.
         x: address of ``positions`` neighbouring numbers at the first place; ``x_row`` and
             ``x_column`` bytes further are those of the next place down and across.
         g: the same for vectors * lanes elements.
         nrows, ncolumns: sizes of the rectangle.
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
         fresh: true to begin at zero instead of what lies in out.
+        later: address of those lines; any will do.
     """
-    count, wide, per_vector, ragged = shape_of(positions, vectors, lanes, masked)
+    count, wide, per_vector, ragged, ahead = shape_of(positions, vectors, lanes, masked, lines)
     scalar = scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh = args[
-            5:
-        ]
+        x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width = args[6:17]
+        fresh, later = args[17:]
         tile = Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
@@ -152,6 +153,8 @@ def outer_tile(
         with cgutils.for_range(builder, nrows) as row:
             x_first = builder.add(x, builder.mul(row.index, x_row))
             g_first = builder.add(g, builder.mul(row.index, g_row))
+            come = builder.mul(row.index, ir.Constant(I64, 64 * ahead))
+            tile.prefetch_lines(builder.add(later, come), ahead)
             with cgutils.for_range(builder, ncolumns) as column:
                 here = builder.add(x_first, builder.mul(column.index, x_column))
                 tile.add_products(
@@ -162,8 +165,8 @@ def outer_tile(
         tile.store_rows(out, out_step)
         return context.get_dummy_value()
 
-    literals = (positions, vectors, lanes, dtype, masked)
-    return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen
+    literals = (positions, vectors, lanes, dtype, masked, lines)
+    return types.void(*literals, *(types.int64,) * 11, types.boolean, types.int64), codegen
 
 
 @intrinsic

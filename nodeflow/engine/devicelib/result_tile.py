@@ -125,16 +125,25 @@ class Tile:
 
     def prefetch_rows(self, address: Any, step: Any) -> None:
         """Let the rows of a matrix come nearer, from which `add_rows` reads."""
-        builder, number = self.builder, I32
-        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), number, number, number])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        hints = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
+        builder = self.builder
         line = 64 // self.bytes
         for p in range(len(self.accumulators)):
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
             for at in range(0, len(self.accumulators[0]) * self.lanes, line):
-                place = builder.add(row, ir.Constant(I64, at * self.bytes))
-                builder.call(fetch, [builder.inttoptr(place, I8.as_pointer()), *hints])
+                self._prefetch(row, at * self.bytes, cache=1)
+
+    def prefetch_lines(self, address: Any, lines: int) -> None:
+        """Let that many lines of memory come into the second cache."""
+        for line in range(lines):
+            self._prefetch(address, 64 * line, cache=2)
+
+    def _prefetch(self, address: Any, offset: int, cache: int) -> None:
+        """Begin to bring a line into a cache and into those further away."""
+        builder = self.builder
+        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.inttoptr(builder.add(address, ir.Constant(I64, offset)), I8.as_pointer())
+        builder.call(fetch, [place, *(ir.Constant(I32, n) for n in (0, 4 - cache, 1))])
 
     def add_rows(self, address: Any | None, step: Any, each: Any | None) -> None:
         """Add to all results the rows of a matrix, one row to each, or the sum of both."""

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.vector_width import TileShape, positions_of_one_picture, tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels
@@ -28,6 +29,8 @@ BLOCK = 4
 ENOUGH = 8
 """Units of work, from which on each makes all rows of the window: images are then read once from
 where they are slow to read, which takes 0.92 of the time."""
+MOST_LINES = 8
+"""Of the next image, that begin to come nearer while a row is read: more would wait for memory."""
 CHANNELS = 128
 """Most channels that are added up at once where each has a filter of its own."""
 PARTIAL_SIZE = 1 << 22
@@ -166,13 +169,12 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
             units = lowering.blocks * -(-filters // CHANNELS) * kh
             work = n * down * across * kh * kw * filters * 0.05
             return [KernelCall(depthwise_source(dtype), args, units, work)]
-        source = outer_source(
-            dtype,
-            tile,
-            _cut(depth, tile.positions),
-            _cut(kw * depth * lowering.merged, tile.positions),
-            each % row != 0,
-        )
+        cuts = _cut(depth, tile.positions), _cut(kw * depth * lowering.merged, tile.positions)
+        tiles = kh * sum(count for count, _ in cuts[1] or cuts[0] * kw)
+        read = (height * width * channels + down * across * filters) * size
+        lines = min(MOST_LINES, -(-read // max(64 * tiles * down, 1)))
+        lines *= read <= blocks().ahead
+        source = outer_source(dtype, tile, *cuts, each % row != 0, lines)
         products = n * down * across * kh * kw * depth * count * row * gradient.groups
         return [KernelCall(source, args, units * parts, products * MULTIPLY_ADD_NS * size / 4)]
 
@@ -187,7 +189,9 @@ def _cut(depth: int, most: int) -> Cut:
 
 
 @cache
-def outer_source(dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: bool) -> str:
+def outer_source(
+    dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: bool, lines: int
+) -> str:
     """A unit of work is a part of the window's rows, a panel of filters, and a block of images.
 
     Args: image, gradient, table, images, blocks, length of a block, rows of the window,
@@ -197,8 +201,8 @@ def outer_source(dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: b
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.vectors * tile.lanes
-    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
-    whole = _tiles_of(row, shape, size)
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}, {lines}"
+    whole = _tiles_of(row, shape, size, lines)
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
 from nodeflow.engine.devicelib.register_tiles import outer_tile
@@ -223,8 +227,11 @@ def kernel(args, task, ntasks):
         left = (panel - group * panels) * {width}
         columns = min(np.int64({width}), each - left)
         filters = {size} * (group * each + left)
-        first = block * length
-        for image in range(first, min(n, first + length)):
+        first, last = block * length, min(n, (block + 1) * length)
+        for image in range(first, last):
+            after, come = min(image + 1, last - 1), np.int64(0)
+            x_later = picture + after * picture_size
+            g_later = gradient + after * gradient_size - picture_size
             for i in range(kh * part // parts, kh * (part + 1) // parts):
                 down = table + 24 * i
                 nrows = slot(down, 2)
@@ -240,7 +247,7 @@ def kernel(args, task, ntasks):
                     if slot(across, 4) != 0:
 {whole}
                     else:
-{_tiles_of(channels, shape, size)}
+{_tiles_of(channels, shape, size, lines)}
 """
 
 
@@ -294,17 +301,19 @@ def kernel(args, task, ntasks):
 """
 
 
-def _tiles_of(cut: Cut, shape: str, size: int) -> str:
-    """Calls for all numbers of a place."""
-    indent, lines, first = " " * 24, [], 0
+def _tiles_of(cut: Cut, shape: str, size: int, lines: int) -> str:
+    """Calls for all numbers of a place; for each row ``lines`` of the next image come nearer."""
+    indent, text, first = " " * 24, [], 0
     for tiles, positions in cut:
-        lines += [
+        text += [
             f"{indent}for tile in range({tiles}):",
             f"{indent}    c = {first} + tile * {positions}",
+            f"{indent}    later = (x_later if come < picture_size else g_later) + come",
+            f"{indent}    come += {64 * lines} * nrows",
             f"{indent}    outer_tile(",
             f"{indent}        {positions}, {shape}, x + {size} * c, x_row, x_column,",
             f"{indent}        g, g_row, g_column, nrows, ncolumns, out + c * g_column, g_column,",
-            f"{indent}        columns, fresh)",
+            f"{indent}        columns, fresh, later)",
         ]
         first += tiles * positions
-    return "\n".join(lines) or f"{indent}pass"
+    return "\n".join(text) or f"{indent}pass"

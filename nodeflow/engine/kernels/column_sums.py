@@ -2,7 +2,9 @@
 
 The sums of a batch normalisation and of its gradient are over squares, products and masked values
 of a whole picture each. Here a stretch of rows is computed into memory that stays in the first
-cache, and is added up from there, in the order of `reductions.columns_source`.
+cache, and is added up from there, in the order of `reductions.columns_source`. What lies a page
+further begins to come nearer: the processor looks ahead within pages only, and waiting at the
+beginning of each took a fifth of the time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.ir.actions import Action
 from nodeflow.engine.kernels.cluster_source import Cluster, ClusterNode, Output, formulas
 from nodeflow.engine.kernels.elementwise import cluster_node, cost
@@ -116,7 +119,11 @@ def sums_source(cluster: Cluster) -> str:
         size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
         if pattern == WHOLE:
             loads.append(f"p{k} = slot(args, {5 + k})")
-            stretches.append(f"x{k} = view1(p{k} + {size} * inner * row, size, {name})")
+            stretches += [
+                f"x{k} = view1(p{k} + {size} * inner * row, size, {name})",
+                f"for line in range(0, {size} * size, {blocks().line}):",
+                f"    prefetch(p{k} + {size} * inner * row + {PAGE} + line)",
+            ]
         elif pattern == ONE:
             loads.append(f"a{k} = load(slot(args, {5 + k}), {name})")
         else:
@@ -156,7 +163,7 @@ def sums_source(cluster: Cluster) -> str:
     lines = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import load, local_array, local_memory",
-        "from nodeflow.engine.devicelib.intrinsics import slot, view1",
+        "from nodeflow.engine.devicelib.intrinsics import prefetch, slot, view1",
     ]
     if functions:
         used = ", ".join(sorted(functions))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QStyleOptionComboBox
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
@@ -54,6 +54,25 @@ def begin_typing(qtbot, editor, text: str) -> None:
     field.setFocus()
     qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(field, text)
+
+
+def test_text_comes_before_the_icon_in_a_narrow_combo_box(window, qtbot):
+    """Beside an open panel below, the inspector is so narrow."""
+    node = select(window, "variable", {"dtype": "float32"})
+    field = row(window, "dtype").editor.field
+
+    def drawn(dtype: str, width: int) -> tuple[str, bool]:
+        commands.set_attr(window.workspace.document, node, "dtype", dtype)
+        field.setFixedWidth(width)
+        option = QStyleOptionComboBox()
+        field.initStyleOption(option)
+        return option.currentText, not option.currentIcon.isNull()
+
+    assert drawn("float32", 104) == ("float32", True)
+    assert drawn("complex64", 104) == ("complex64", False)
+    text, has_icon = drawn("complex64", 60)
+    assert text.endswith("…") and not has_icon
+    assert drawn("complex64", 200) == ("complex64", True)
 
 
 def test_what_is_half_typed_is_neither_a_value_nor_a_mistake(window, qtbot):

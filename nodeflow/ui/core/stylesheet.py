@@ -81,7 +81,7 @@ QLineEdit[invalid="true"], QPlainTextEdit[invalid="true"] {{
 QLineEdit:read-only {{ background: {sunken}; }}
 QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {ink_faint};
   background: {sunken}; }}
-QComboBox {{ padding-right: 22px; }}
+QComboBox {{ padding-right: 4px; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
 QComboBox::down-arrow {{ image: url("{chevron_down}"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {border};

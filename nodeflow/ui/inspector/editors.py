@@ -7,8 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+from PySide6.QtGui import QIcon, QWheelEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
@@ -42,7 +49,8 @@ class CheckEditor(Editor):
 
 
 class QuietCombo(QComboBox):
-    """A combo box that leaves the wheel to the page while it is not focused."""
+    """A combo box that leaves the wheel to the page while it is not focused, and whose text comes
+    before its icon where there is no room for both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +64,16 @@ class QuietCombo(QComboBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        super().initStyleOption(option)
+        control, field = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(control, option, field, self).width()
+        metrics, text = self.fontMetrics(), option.currentText
+        if metrics.horizontalAdvance(text) + option.iconSize.width() + SPACE[1] > room:
+            option.currentIcon = QIcon()
+        if option.currentIcon.isNull():
+            option.currentText = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
 
 
 def fitting_combo(name: str) -> QuietCombo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,3 +78,15 @@ def images_and_labels(rows: int, features: int = 784) -> tuple[np.ndarray, np.nd
     patterns = rng.random((10, features)) < 0.2
     noise = rng.random((rows, features)) < 0.05
     return ((patterns[labels] ^ noise) * 50).astype(np.uint8), labels
+
+
+def run(wanted: Sequence[nf.Tensor], **options) -> list[np.ndarray]:
+    """What a session of its own, with initial variables, computes."""
+    with nf.Session(wanted[0].node.graph, **{"tier": "compiled", **options}) as s:
+        s.initialize()
+        return s.run(list(wanted))
+
+
+def same(found: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
+    """Whether they have the same bits."""
+    return all(a.tobytes() == b.tobytes() for a, b in zip(found, other, strict=True))

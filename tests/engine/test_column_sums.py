@@ -13,6 +13,7 @@ from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.kernels.column_sums import ColumnSums
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
+from tests.engine.graphs import run, same
 
 ROWS = 5000
 
@@ -27,16 +28,6 @@ def sums_of(wanted: Sequence[nf.Tensor]) -> list[int]:
     return [
         len(a.outputs) for a in plan_of(wanted).actions.items if isinstance(a.lowering, ColumnSums)
     ]
-
-
-def run(wanted: Sequence[nf.Tensor], **options) -> list[np.ndarray]:
-    with nf.Session(wanted[0].node.graph, **{"tier": "compiled", **options}) as s:
-        s.initialize()
-        return s.run(list(wanted))
-
-
-def same(found: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
-    return all(a.tobytes() == b.tobytes() for a, b in zip(found, other, strict=True))
 
 
 def normal(*shape: int, dtype: str = "float32") -> np.ndarray:

@@ -12,6 +12,7 @@ from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.kernels.row_formulas import RowFormulas
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
+from tests.engine.graphs import run, same
 
 WITHOUT = {"without": ["rowwise"]}
 
@@ -23,16 +24,6 @@ def passes_of(wanted: Sequence[nf.Tensor], without: Collection[str] = ()) -> lis
     launches = [e for phase in plan.phases for e in all_launches(phase.levels)]
     found = [e.group.actions[0].lowering for e in launches if e.group is not None]
     return [each for each in found if isinstance(each, RowFormulas)]
-
-
-def run(wanted: Sequence[nf.Tensor], **options) -> list[np.ndarray]:
-    with nf.Session(wanted[0].node.graph, **{"tier": "compiled", **options}) as s:
-        s.initialize()
-        return s.run(list(wanted))
-
-
-def same(found: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
-    return all(a.tobytes() == b.tobytes() for a, b in zip(found, other, strict=True))
 
 
 def normal(*shape: int, dtype: str = "float32") -> np.ndarray:

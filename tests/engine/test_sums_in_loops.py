@@ -17,6 +17,7 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.control_flow.scan_body import make_body
 from nodeflow.ops.lowering import Elementwise
+from tests.engine.graphs import run
 
 ROWS, STEPS, UNITS = 20, 6, 33
 
@@ -41,12 +42,6 @@ def products(actions: Sequence[Action]) -> list[tuple[bool, bool]]:
     """What the packed products add: a matrix, a vector."""
     kernels = [a.lowering for a in actions if isinstance(a.lowering, PackedProduct)]
     return [(k.adds_matrix, k.adds_vector) for k in kernels]
-
-
-def run(wanted: Sequence[nf.Tensor], **options) -> list[np.ndarray]:
-    with nf.Session(wanted[0].node.graph, **{"tier": "compiled", **options}) as s:
-        s.initialize()
-        return s.run(list(wanted))
 
 
 def normal(*shape: int) -> np.ndarray:

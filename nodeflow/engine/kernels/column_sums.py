@@ -16,8 +16,8 @@ from functools import cache
 
 from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.ir.actions import Action
-from nodeflow.engine.kernels.cluster_source import Cluster, ClusterNode, Output, formulas
-from nodeflow.engine.kernels.elementwise import cluster_node, cost
+from nodeflow.engine.kernels.cluster_source import Cluster, Output, formulas
+from nodeflow.engine.kernels.elementwise import cluster_node, cluster_nodes, cost
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall
 from nodeflow.engine.kernels.reductions import ROWS_AT_ONCE, Stage, identity
@@ -66,20 +66,7 @@ def column_sums(
         summed: storages that are added up.
     """
     outside = {storage: index for index, (storage, *_) in enumerate(inputs)}
-    inside: dict[int, int] = {}
-    nodes: list[ClusterNode] = []
-    for action in actions:
-        lowering = action.lowering
-        assert isinstance(lowering, Elementwise)
-        operands = []
-        for slot in action.inputs:
-            storage = key_of[slot]
-            within = storage in inside
-            operands.append((within, inside[storage] if within else outside[storage]))
-        out = action.outputs[0]
-        dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
-        inside[key_of[out]] = len(nodes)
-        nodes.append(cluster_node(lowering, tuple(operands), dtypes, types[out].dtype))
+    nodes, inside = cluster_nodes(actions, types, key_of, lambda slot: outside[key_of[slot]])
     for storage in summed:
         if storage not in inside:  # an array as it is
             index = outside[storage]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import accumulate
@@ -257,26 +257,15 @@ def describe_cluster(
     actions, group, inplace = work.actions, work.group, work.inplace
     types, storage, views = actions.types, actions.storage, actions.views
     uses: dict[tuple[int, tuple, View | None], int] = {}
-    node_of: dict[int, int] = {}
-    nodes = []
-    for action in group.actions:
-        lowering = action.lowering
-        assert isinstance(lowering, Elementwise)
-        operands = []
-        for slot in action.inputs:
-            if storage[slot] in node_of:
-                operands.append((True, node_of[storage[slot]]))
-            else:
-                key = (storage[slot], types[slot].shape, views.get(slot))
-                operands.append((False, uses.setdefault(key, len(uses))))
-        out = action.outputs[0]
-        node_of[storage[out]] = len(nodes)
-        dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
-        attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
-        node = _cluster_node(
-            lowering.expression, lowering.names, attrs, tuple(operands), dtypes, types[out].dtype
-        )
-        nodes.append(replace(node, label=action.node.name) if labels else node)
+
+    def number(slot: int) -> int:
+        key = (storage[slot], types[slot].shape, views.get(slot))
+        return uses.setdefault(key, len(uses))
+
+    nodes, node_of = cluster_nodes(group.actions, types, storage, number)
+    if labels:
+        pairs = zip(nodes, group.actions, strict=True)
+        nodes = [replace(node, label=action.node.name) for node, action in pairs]
     assert group.shape is not None
     shape = [d for d in group.shape if d is not None]
     inputs = [key[0] for key in uses]
@@ -309,6 +298,33 @@ def describe_cluster(
         for s, view in arrays
     ]
     return cluster, sizes, [*args, *(s for axes in strides if axes is not None for s in axes)]
+
+
+def cluster_nodes(
+    actions: Iterable[Action],
+    types: Sequence[TensorType],
+    storage: Sequence[int],
+    number: Callable[[int], int],
+) -> tuple[list[ClusterNode], dict[int, int]]:
+    """The nodes of formulas that follow each other, and by storage which of them makes it.
+
+    Args:
+        number: which input of the cluster a slot is that none of them makes.
+    """
+    nodes: list[ClusterNode] = []
+    made: dict[int, int] = {}
+    for action in actions:
+        lowering = action.lowering
+        assert isinstance(lowering, Elementwise)
+        operands = []
+        for slot in action.inputs:
+            inside = made.get(storage[slot])
+            operands.append((False, number(slot)) if inside is None else (True, inside))
+        out = action.outputs[0]
+        made[storage[out]] = len(nodes)
+        dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
+        nodes.append(cluster_node(lowering, tuple(operands), dtypes, types[out].dtype))
+    return nodes, made
 
 
 @lru_cache(maxsize=4096)

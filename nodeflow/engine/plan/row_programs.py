@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.kernels.cluster_source import Cluster, ClusterNode, Output
-from nodeflow.engine.kernels.elementwise import cluster_node
+from nodeflow.engine.kernels.cluster_source import Cluster, Output
+from nodeflow.engine.kernels.elementwise import cluster_nodes
 from nodeflow.engine.kernels.kernel import leading_products
 from nodeflow.engine.kernels.reductions import Stage
 from nodeflow.engine.kernels.row_formulas import (
@@ -21,7 +21,6 @@ from nodeflow.engine.kernels.row_formulas import (
 )
 from nodeflow.engine.plan.row_patterns import pattern_of
 from nodeflow.graph.types import Shape
-from nodeflow.ops.lowering import Elementwise
 
 Part = tuple[Shape | None, Sequence[Action]]
 """The actions of a cluster over a shape, or of a reduction, which has none."""
@@ -138,23 +137,12 @@ class _Program:
     ) -> Formulas:
         storage, types = self.actions.storage, self.actions.types
         wide = not self._is_narrow(shape)
-        inside: dict[int, int] = {}
         read: dict[tuple[int, Pattern], int] = {}
-        nodes: list[ClusterNode] = []
-        for action in together:
-            lowering = action.lowering
-            assert isinstance(lowering, Elementwise)
-            operands = []
-            for slot in action.inputs:
-                if storage[slot] in inside:
-                    operands.append((True, inside[storage[slot]]))
-                else:
-                    key = storage[slot], self._pattern(shape, slot)
-                    operands.append((False, read.setdefault(key, len(read))))
-            out = action.outputs[0]
-            inside[storage[out]] = len(nodes)
-            dtypes = tuple([types[s].dtype for s in action.inputs])
-            nodes.append(cluster_node(lowering, tuple(operands), dtypes, types[out].dtype))
+
+        def number(slot: int) -> int:
+            return read.setdefault((storage[slot], self._pattern(shape, slot)), len(read))
+
+        nodes, inside = cluster_nodes(together, types, storage, number)
         patterns = [(types[s].dtype, pattern if wide else pattern[:1]) for s, pattern in read]
         made = tuple(Output(inside[storage[slot]]) for slot in outputs)
         cluster = Cluster(2 if wide else 1, tuple(patterns), tuple(nodes), made)

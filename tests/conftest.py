@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import sys
@@ -53,6 +54,29 @@ def pytest_configure(config: pytest.Config) -> None:
     # Without bytecode each of the hundreds of processes that tests start compiles the sources.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """A worker that crashes leaves there what each of its threads did."""
+    crashes = Path(os.environ["XDG_DATA_HOME"]).parent / "crashes"
+    crashes.mkdir(exist_ok=True)
+    node.workerinput["crash_file"] = str(crashes / node.gateway.id)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """After pytest's own plugin, whose place is a terminal that nobody may keep."""
+    inputs = getattr(session.config, "workerinput", {})
+    if "crash_file" in inputs:
+        session.config.crash_file = open(inputs["crash_file"], "w")  # noqa: SIM115 open till the end
+        faulthandler.enable(session.config.crash_file)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for file in sorted(Path(os.environ["XDG_DATA_HOME"]).parent.glob("crashes/*")):
+        if file.stat().st_size:
+            terminalreporter.section(f"worker {file.name} crashed")
+            terminalreporter.write_line(file.read_text(errors="replace"))
 
 
 def pytest_collection_finish() -> None:

@@ -76,6 +76,9 @@ class Engine(TrainingRequests):
         prober: finds the types of the user's own ops, in a process of its own.
     """
 
+    collects_garbage = True
+    """Off where a window shares the process: its widgets must die in its own thread."""
+
     def __init__(
         self,
         send: Callable[[p.Message], None],
@@ -250,7 +253,7 @@ class Engine(TrainingRequests):
 
     def _clear_up(self) -> None:
         """Free what is left of a document before, of which much refers to itself, and rest."""
-        if self._has_garbage:
+        if self._has_garbage and self.collects_garbage:
             self._has_garbage = False
             gc.collect()
         give_back()

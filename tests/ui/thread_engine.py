@@ -19,6 +19,7 @@ class ThreadClient:
     def __init__(self, on_message: Callable[[p.Message], None]) -> None:
         self.on_message = on_message
         self.engine = Engine(self._deliver, threads=1)
+        self.engine.collects_garbage = False  # widgets of this process must not die in its thread
         self.sent: list[p.Request] = []
         self.pulse = FakePulse()
         self.thread = threading.Thread(target=self.engine.work)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QLabel, QWidget
 
 from nodeflow.resources import example
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
+from nodeflow.ui.core.widgets import WrappingRow
+from nodeflow.ui.panels.panel import Place
+from nodeflow.ui.window.docking import LEFT_WIDTH, RIGHT_WIDTH
 
 
 @pytest.fixture
@@ -49,6 +55,37 @@ def test_the_window_and_its_panels_are_no_larger_than_the_screen(small) -> None:
         dock = small.docking.docks[name]
         assert dock.width() >= dock.minimumSizeHint().width(), name
     assert small.size().width() == 1280 and small.size().height() == 720
+
+
+def test_panels_below_leave_their_width_to_those_at_the_sides(small) -> None:
+    small.docking._toggle(Place.LEFT)
+    for name, width in (("palette", LEFT_WIDTH), ("inspector", RIGHT_WIDTH)):
+        dock = small.docking.docks[name]
+        small.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+    for name, dock in small.docking.docks.items():
+        small.docking.show(name)
+        assert dock.isVisible()
+    assert small.docking.docks["palette"].width() == LEFT_WIDTH
+    assert small.docking.docks["inspector"].width() == RIGHT_WIDTH
+
+
+def test_a_row_goes_on_below_where_it_is_narrow(qtbot) -> None:
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    row = WrappingRow(gap=1)
+    holder.setLayout(row)
+    labels = [QLabel("some words") for _ in range(4)]
+    for each in labels:
+        row.addWidget(each)
+    labels[1].hide()
+    holder.resize(row.sizeHint())
+    holder.show()
+    shown = [labels[0], labels[2], labels[3]]
+    assert len({each.y() for each in shown}) == 1 and labels[3].geometry().right() < holder.width()
+    gaps = [b.x() - a.geometry().right() for a, b in pairwise(shown)]
+    assert gaps[0] == gaps[1]  # none for the one that is hidden
+    holder.resize(row.sizeHint().width() - 1, 100)
+    assert labels[3].y() > labels[2].y() and labels[3].x() == labels[0].x()
 
 
 def visible(window) -> bool:

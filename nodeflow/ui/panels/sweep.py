@@ -46,7 +46,7 @@ from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.correlation_bars import CorrelationBars
+from nodeflow.ui.panels.parts.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.parts.sweep_settings import SweepSettings
 from nodeflow.ui.panels.parts.training_history import duration
@@ -158,6 +158,7 @@ class SweepPanel(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.earlier.setMinimumContentsLength(18)
+        self.earlier.setMinimumWidth(100)  # where the window is narrow
         self.earlier.activated.connect(self._on_earlier)
         self.use = button("Use these values", "", self._use)
         self.more = button("More", "")
@@ -179,7 +180,8 @@ class SweepPanel(QWidget):
         bars.setWidgetResizable(True)
         bars.setFrameShape(QFrame.Shape.NoFrame)
         bars.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bars.setFixedWidth(self.bars.width() + 12)
+        bars.setMinimumWidth(LEAST_WIDTH + 12)
+        bars.setMaximumWidth(WIDTH + 12)
         layout = row(side, gap=3)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[1])
         layout.addLayout(middle, 1)

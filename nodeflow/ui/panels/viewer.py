@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
+    QLayout,
     QSpinBox,
     QStackedWidget,
     QToolButton,
@@ -33,7 +34,7 @@ from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, clear, label
+from nodeflow.ui.core.widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
@@ -146,15 +147,17 @@ class ViewerPanel(QWidget):
         head.addWidget(self.outputs)
         head.addWidget(self.pick)
         head.addWidget(self.way)
+        tabs = WrappingRow(gap=1)
+        head.addLayout(tabs)
         pages = (("Table", self.table), ("Image", self._drawings), ("Histogram", self.histogram))
         for index, (text, page) in enumerate(pages):
             tab = QToolButton()
             tab.setText(text)
             tab.setCheckable(True)
             self._tabs.addButton(tab, index)
-            head.addWidget(tab)
+            tabs.addWidget(tab)
             self._pages.addWidget(page)
-        self._add_views(head)
+        self._add_views(tabs)
         self._tabs.button(0).setChecked(True)
         self._tabs.idClicked.connect(self._on_tab)
         self._figures = QGridLayout()
@@ -191,14 +194,14 @@ class ViewerPanel(QWidget):
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
         layout.addWidget(self._stack)
 
-    def _add_views(self, head: QHBoxLayout) -> None:
+    def _add_views(self, tabs: QLayout) -> None:
         """One tab for each view, which share a page."""
         for index, drawing in enumerate(discover_views().values(), VIEWS):
             tab = QToolButton()
             tab.setText(drawing.title)
             tab.setCheckable(True)
             self._tabs.addButton(tab, index)
-            head.addWidget(tab)
+            tabs.addWidget(tab)
         self._pages.addWidget(self.views.page)
 
     def follow(self, workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 ROW, BAR = 38, 8
-WIDTH = 200
+WIDTH, LEAST_WIDTH = 200, 96
 NOTE = "From three trials on: which parameter goes along with the result."
 
 
@@ -24,8 +24,8 @@ class CorrelationBars(QWidget):
         self.values: dict[str, float] = {}
         self.key = ""
         self.setAccessibleName("Rank correlation with the result")
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.MinimumExpanding)
-        self.setFixedWidth(WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+        self.setMinimumWidth(LEAST_WIDTH)
         themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import time
 
+import pytest
+
 import nodeflow as nf
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -67,8 +69,17 @@ def test_slots_are_released_after_their_last_use():
     assert last[schedule.feeds[x]] == 1  # the first add; the constant is step 0
 
 
-def test_planning_gives_the_collector_back():
-    assert gc.isenabled()
+@pytest.fixture
+def collector():
+    """The collector is on; windows of other tests may have switched it off."""
+    was_on = gc.isenabled()
+    gc.enable()
+    yield
+    if not was_on:
+        gc.disable()
+
+
+def test_planning_gives_the_collector_back(collector):
     with nf.Graph():
         x = nf.placeholder("float32", [3], name="x")
         y = nf.sin(x)

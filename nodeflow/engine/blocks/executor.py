@@ -91,7 +91,7 @@ class BlockedExecutor(PartsExecutor):
                 cells, held = {}, lifetimes.beside_rows[number]
                 for height in found.grid.heights:
                     types, name = stage.rows.types_for(height), f"rows {number} of {height}"
-                    inner = executor(stage.rows.schedule, types, held, name)
+                    inner = executor(stage.rows.schedule_for(height), types, held, name)
                     cells[height] = _Cell(inner, stage.rows.sizes_for(types))
                 self._cells[number] = cells
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
@@ -94,20 +96,26 @@ class RowPass:
         self._number: dict[tuple[int, str], int] = {}
         wanted = [*rows, *(step.outputs[0] for step, _ in joins.values())]
         steps = self._steps(wanted, [step for step, _ in joins.values()])
-        self._own = {slot for step in steps for slot in step.outputs}
-        for step in steps:
-            inputs = [self._input(step, place) for place in range(len(step.inputs))]
+        self._own = {slot for step in steps.values() for slot in step.outputs}
+        self._counted: dict[int, Mapping[str, int]] = {}
+        """Places of steps in the pass with attributes that say how many rows there are."""
+        for place, (index, step) in enumerate(steps.items()):
+            count = len(step.inputs)
+            if index in whole.flow.counted:
+                self._counted[place] = whole.flow.counted[index]
+                count = len(_data(step))
+            inputs = [self._input(step, place) for place in range(count)]
             outputs = [self._new(slot) for slot in step.outputs]
             self.schedule.steps.append(Step(step.node, tuple(inputs), tuple(outputs)))
-        self.steps = steps
+        self.steps = list(steps.values())
         self.targets = [Target(self._number[slot, ""], slot) for slot in rows]
         for step, kind in joins.values():
             slot = step.outputs[0]
             self.targets.append(Target(self._number[slot, ""], slot, kind))
         self.schedule.fetches = [target.number for target in self.targets]
 
-    def _steps(self, wanted: Sequence[int], joins: Sequence[Step]) -> list[Step]:
-        """What the pass computes, in the order of the whole."""
+    def _steps(self, wanted: Sequence[int], joins: Sequence[Step]) -> dict[int, Step]:
+        """What the pass computes, by index in the whole and in its order."""
         maker, states = self._whole.maker, self._whole.flow.states
         order = {id(step): index for index, step in enumerate(self._whole.schedule.steps)}
         found: dict[int, Step] = {}
@@ -120,7 +128,7 @@ class RowPass:
             for slot in step.inputs:
                 if isinstance(states[slot], Rows) and slot not in self._kept:
                     stack.append(maker[slot])
-        return [found[index] for index in sorted(found)]
+        return {index: found[index] for index in sorted(found)}
 
     def _input(self, step: Step, place: int) -> int:
         """The number of what a step reads."""
@@ -167,6 +175,24 @@ class RowPass:
         """Of what a cell adds to sums."""
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
+    def schedule_for(self, height: int) -> Schedule:
+        """What runs on so many rows: attributes that say how many there are say so."""
+        if not self._counted:
+            return self.schedule
+        steps = list(self.schedule.steps)
+        for place, counted in self._counted.items():
+            original = self.steps[place]
+            node, attrs = original.node, dict(original.node.attrs)
+            if isinstance(node.op, RuntimeAttributes):
+                attrs = node.op.bound([self._whole.types[s] for s in original.inputs], attrs)
+            for name, axis in counted.items():
+                sizes, shape = list(attrs[name]), self._cell_type(original.outputs[0], height).shape
+                sizes[axis] = shape[axis]
+                attrs[name] = tuple(sizes)
+            (other := copy(node)).attrs = MappingProxyType(attrs)
+            steps[place] = steps[place]._replace(node=other)
+        return replace(self.schedule, steps=steps)
+
     def types_for(self, height: int) -> list[TensorType]:
         """The types of its slots for so many rows.
 
@@ -176,7 +202,7 @@ class RowPass:
         types: list[TensorType] = [None] * len(self.schedule.slots)  # type: ignore[list-item]
         for given in self.given:
             types[given.number] = self._given_type(given, height)
-        for step, original in zip(self.schedule.steps, self.steps, strict=True):
+        for step, original in zip(self.schedule_for(height).steps, self.steps, strict=True):
             try:
                 inputs = [types[s] for s in step.inputs]
                 outs = infer_types(step.node.op, inputs, step.node.attrs, step.node.name)
@@ -226,8 +252,13 @@ class RowPass:
 
 def gives_sizes(step: Step, place: int) -> bool:
     """Whether an input stands for an attribute, which a cell needs for its own rows."""
+    return place >= len(_data(step))
+
+
+def _data(step: Step) -> Sequence[int]:
+    """The inputs that stand for no attribute."""
     op = step.node.op
-    return isinstance(op, RuntimeAttributes) and place >= len(op.data(step.inputs))
+    return op.data(step.inputs) if isinstance(op, RuntimeAttributes) else step.inputs
 
 
 def _cut(type_: TensorType, rows: Rows, height: int) -> TensorType:

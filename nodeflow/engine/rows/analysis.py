@@ -56,6 +56,8 @@ class RowFlow:
         passes: for each slot, the joins that stand between it and the feeds, one after the other.
         sliced: slots without rows that are used with a slice for each row, and along which axis.
         mixing: nodes that mix rows, in order; only those where it begins.
+        counted: attributes of steps, by index, that say how long the axis of the rows is: the name
+            of each and the place in it. On other rows it says something else.
     """
 
     number: int
@@ -64,6 +66,7 @@ class RowFlow:
     passes: list[int] = field(default_factory=list)
     sliced: dict[int, Rows] = field(default_factory=dict)
     mixing: list[Mixing] = field(default_factory=list)
+    counted: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
         """The types of all slots, those without rows as empty, to measure what rows take."""
@@ -171,6 +174,8 @@ class Walk:
         if record.joins:
             final = record.final and all(state is JOINED for state in outs)
             flow.joins[index] = tuple(Join(kind, final) for kind in record.joins)
+        if record.counted:
+            flow.counted[index] = record.counted
         for place, rows in record.sliced.items():
             flow.sliced[step.inputs[place]] = rows
 

@@ -9,6 +9,7 @@ from nodeflow.engine.rows.registry import follows, follows_op
 from nodeflow.engine.rows.rules.reductions import leading
 from nodeflow.engine.rows.states import MixesRows, Rows, State
 from nodeflow.graph.types import TensorType
+from nodeflow.ops.linalg.einsum import parse
 from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
 
 
@@ -45,6 +46,22 @@ def product(call: Call) -> State:
         inner = (-2 if turned else -1) if index == 0 else (-1 if turned else -2)
         call.slice(index, summed[0].at(call.types[index].rank + inner))
     return call.join("sum")
+
+
+@follows_op("einsum")
+def named_axes(call: Call) -> State:
+    """The rows are one letter: an axis of the result, or summed over."""
+    inputs, out = parse(call.attrs["equation"], [t.rank for t in call.types])
+    found = {(inputs[i][r.axis], r.at(0)) for i in range(len(inputs)) if (r := call.rows(i))}
+    if len(found) > 1:
+        raise MixesRows("multiplies rows with rows")
+    ((letter, rows),) = found
+    for index, letters in enumerate(inputs):
+        if letters.count(letter) > 1:
+            raise MixesRows("takes a diagonal of rows")
+        if letter in letters:
+            call.slice(index, rows.at(letters.index(letter)))
+    return rows.at(out.index(letter)) if letter in out else call.join("sum")
 
 
 @follows(Attend)

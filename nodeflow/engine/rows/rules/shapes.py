@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from nodeflow.engine.rows.call import Call
 from nodeflow.engine.rows.registry import follows, follows_op
+from nodeflow.engine.rows.rules.reductions import leading
 from nodeflow.engine.rows.states import MixesRows, Rows, State
 from nodeflow.graph.types import TensorType, normalize_axis
 from nodeflow.ops.lowering import Alias, Permute
@@ -18,6 +19,23 @@ def reshaped(call: Call) -> State:
     if rows is None:  # the shape only is that of rows
         return call.without_rows()
     return in_shape(rows, call.types[0], call.outs[0], call.number)
+
+
+@follows_op("reshape")
+def in_given_shape(call: Call) -> State:
+    rows = reshaped(call)
+    if isinstance(rows, Rows):
+        call.counts("shape", rows.axis)
+    return rows
+
+
+@follows_op("broadcast_to")
+def repeated(call: Call) -> State:
+    if call.rows(0) is None:
+        return call.without_rows()
+    rows = call.aligned([0], call.outs[0])
+    call.counts("shape", rows.axis)
+    return rows
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
@@ -64,6 +82,8 @@ def part(call: Call) -> Sequence[State]:
                 raise MixesRows("takes some of the rows, or takes them in another order")
     if any(out.shape[rows.axis] != size for out in call.outs):
         raise MixesRows("takes some of the rows")
+    for name in ("size", "end"):
+        call.counts(name, rows.axis)
     return [rows] * len(call.outs)
 
 
@@ -90,6 +110,20 @@ def padded(call: Call) -> State:
     return rows
 
 
-@follows_op("diag", "diag_part", "place_diagonal")
+@follows_op("diag")
+def on_diagonals(call: Call) -> State:
+    return leading(call, 1, "puts rows on a diagonal")
+
+
+@follows_op("diag_part", "place_diagonal")
 def diagonals(call: Call) -> State:
-    raise MixesRows("puts rows on a diagonal, or takes them from one")
+    """The first is, or gives, a matrix; that of `place_diagonal` is its second input."""
+    rows, matrix = call.rows(0), call.types[-1]
+    if rows is None:
+        return call.without_rows()
+    call.apart(rows, range(matrix.rank - 2, matrix.rank), "takes rows for those of a matrix")
+    if call.rows(1) not in (rows, None):
+        raise MixesRows("combines each row with all others")
+    if len(call.types) > 1:
+        call.slice(1, rows)
+    return rows

@@ -11,7 +11,7 @@ unless that is kept anyway, or there is memory for it: either has the same bits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from nodeflow.engine.blocks.grid import WHOLE_BYTES, Grid, grid_for
 from nodeflow.engine.blocks.joins import JOINED
-from nodeflow.engine.blocks.row_pass import DoesNotFit, RowPass, Whole
+from nodeflow.engine.blocks.row_pass import DoesNotFit, Ending, RowPass, Whole
 from nodeflow.engine.interpreter import peak_of
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.parts import Part, ends_of, part_of
@@ -36,6 +36,8 @@ SMALL = 64
 blocks: a loss, a hit, the scores of a few classes."""
 MOST_MISFITS = 16
 """So many steps may turn out to need all rows; a graph with more of them runs whole."""
+MOST_DEEP = 6
+"""So often rows that were mixed may be rows again, in what runs once."""
 DRAWS = frozenset(("random_uniform_like", "random_uniform", "random_normal", "truncated_normal"))
 """Random ops that draw one number for each element, in order."""
 
@@ -47,11 +49,13 @@ class Stage:
     Attributes:
         sizes: steps that need of values with rows no more than their shapes.
         once: steps that run once.
+        inner: how these are cut along other rows, if they are.
         rows: the pass, if something is left to do with rows.
     """
 
     sizes: list[Step] = field(default_factory=list)
     once: Part | None = None
+    inner: Cut | None = None
     rows: RowPass | None = None
 
 
@@ -60,50 +64,168 @@ class Cut:
     """A schedule in stages.
 
     Attributes:
-        flow: what becomes of rows in it.
+        flow: what becomes of rows in it; None where none go from its beginning to its end, so that
+            each of its stages has its own.
+        grid: of these rows.
+        peak: the most bytes that these, or others inside, would take at a time without blocks.
         constants: values that follow from the shapes, by slot.
     """
 
     schedule: Schedule
     types: Sequence[TensorType]
-    flow: RowFlow
-    grid: Grid
     stages: list[Stage]
-    constants: dict[int, np.ndarray]
+    peak: int
+    flow: RowFlow | None = None
+    grid: Grid | None = None
+    constants: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def own_flow(self) -> RowFlow:
+        """What becomes of the rows of its passes."""
+        assert self.flow is not None
+        return self.flow
+
+    @property
+    def own_grid(self) -> Grid:
+        """The grid of its passes."""
+        assert self.grid is not None
+        return self.grid
+
+    @property
+    def widest(self) -> Grid:
+        """The grid of most cells, of those inside too."""
+        inner = [stage.inner.widest for stage in self.stages if stage.inner is not None]
+        own = [] if self.grid is None else [self.grid]
+        return max([*own, *inner], key=lambda grid: grid.cells)
 
 
 def cut(
-    schedule: Schedule, types: Sequence[TensorType], whole: int, limit: int | None = None
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    batches: Iterable[Sequence[int]],
+    least: int,
+    limit: int | None = None,
+    deep: int = MOST_DEEP,
 ) -> Cut | None:
     """A schedule in stages; None where it has few rows, or nothing treats rows alone.
 
     Args:
-        whole: bytes of rows' values, held at a time, up to which a run is not cut.
+        batches: slots that may have rows along their first axes, each time those that have as many.
+        least: bytes of rows' values, held at a time, up to which nothing is cut.
         limit: bytes that a run may take; decides what later passes find kept, and nothing else.
+        deep: so many cuts may lie in each other.
     """
-    found = (_cut(schedule, types, each, whole, limit) for each in _batches(schedule, types))
-    return next((each for each in found if each is not None), None)
+    if size_of(types) <= least or not deep:
+        return None
+    flows = [analyse(schedule, types, dict.fromkeys(each, 0)) for each in batches]
+    peaks = [peak_of(schedule, flow.only_rows(types))[0] for flow in flows]
+    order = sorted(range(len(flows)), key=lambda i: -peaks[i])
+    found = (_along(schedule, types, flows[i], peaks[i], limit) for i in order if peaks[i] > least)
+    whole = next((each for each in found if each is not None), None)
+    rows = {slot for each in batches for slot in each}
+    if whole is not None:
+        states = enumerate(whole.own_flow.states)
+        rows |= {slot for slot, state in states if state is MIXED or state == Rows(0)}
+        _cut_inside(whole, rows, least, limit, deep)
+        return whole
+    for each, new in filter(None, (_apart(schedule, types, flow) for flow in flows)):
+        _cut_inside(each, rows | new, least, limit, deep)
+        if any(stage.inner is not None for stage in each.stages):
+            return each
+    return None
 
 
-def _cut(
+def batches_of(
+    schedule: Schedule, types: Sequence[TensorType], slots: Iterable[int]
+) -> list[list[int]]:
+    """The slots by their number of rows, the most rows first.
+
+    Only those of any number of rows, if there are such.
+    """
+    given = [slot for slot in slots if types[slot].ndims]
+    kinds = {slot: schedule.slots[slot].type for slot in given}
+    free = [s for s in given if not kinds[s].has_rank or kinds[s].shape[0] is None]
+    found: dict[int, list[int]] = {}
+    for slot in free or given:
+        found.setdefault(types[slot].shape[0] or 0, []).append(slot)
+    return [found[number] for number in sorted(found, reverse=True) if number > 1]
+
+
+def _cut_inside(
+    found: Cut, rows: AbstractSet[int], least: int, limit: int | None, deep: int
+) -> None:
+    """Cut what runs once along the rows that it is given.
+
+    Args:
+        rows: slots that may have some.
+    """
+    given = {*found.schedule.feeds.values(), *found.schedule.reads.values()}
+    for stage in found.stages:
+        if (once := stage.once) is not None:
+            has_rows = [number for number, slot in once.given.items() if slot in rows]
+            batches = batches_of(once.schedule, once.types, has_rows)
+            held = size_of(found.types[slot] for slot in {*once.given.values()} - given)
+            left = None if limit is None else max(0, limit - held)
+            stage.inner = cut(once.schedule, once.types, batches, least, left, deep - 1)
+            if stage.inner is not None:
+                found.peak = max(found.peak, stage.inner.peak)
+
+
+def _apart(
+    schedule: Schedule, types: Sequence[TensorType], flow: RowFlow
+) -> tuple[Cut, AbstractSet[int]] | None:
+    """What first mixes rows with all that it needs, then the rest, which may have rows of its own.
+
+    Returns:
+        The cut, and the slots of what is mixed; None where nothing mixes rows, or nothing is left.
+    """
+    mixing = [
+        step
+        for step in schedule.steps
+        if any(flow.states[s] is MIXED for s in step.outputs)
+        and not any(flow.states[s] is MIXED for s in step.inputs)
+    ]
+    by_node = {step.node: step for step in schedule.steps}
+    maker = {slot: step for step in schedule.steps for slot in step.outputs}
+    first, stack = set[int](), list(mixing)
+    while stack:
+        step = stack.pop()
+        if id(step) not in first:
+            first.add(id(step))
+            stack += [maker[slot] for slot in step.inputs if slot in maker]
+            stack += [by_node[node] for node in step.node.control_inputs if node in by_node]
+    steps = [[s for s in schedule.steps if (id(s) in first) is early] for early in (True, False)]
+    if not all(steps):
+        return None
+    ends = ends_of(schedule)
+    parts = [part_of(schedule, types, each, wanted(schedule, each, ends)) for each in steps]
+    stages = [Stage(once=part) for part in parts]
+    return Cut(schedule, types, stages, 0), {slot for step in mixing for slot in step.outputs}
+
+
+def wanted(schedule: Schedule, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
+    """What others need of some steps."""
+    inside = set(map(id, steps))
+    others = (step for step in schedule.steps if id(step) not in inside)
+    return {*ends, *(slot for step in others for slot in step.inputs)}
+
+
+def _along(
     schedule: Schedule,
     types: Sequence[TensorType],
-    batches: Sequence[int],
-    whole: int,
+    flow: RowFlow,
+    peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """As `cut`, along the rows of some feeds."""
-    flow = analyse(schedule, types, dict.fromkeys(batches, 0))
-    if peak_of(schedule, flow.only_rows(types))[0] <= whole:
-        return None
+    """As `cut`, along some rows."""
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
         stages = cutter.stages()
         passes = [stage.rows for stage in stages if stage.rows is not None]
-        peak = max((each.row_peak for each in passes), default=0)
+        most = max((each.row_peak for each in passes), default=0)
         joined = max((each.joined_bytes for each in passes), default=0)
-        grid = grid_for(flow.number, peak / flow.number, joined)
+        grid = grid_for(flow.number, most / flow.number, joined)
         if grid is None:
             return None
         try:
@@ -118,7 +240,7 @@ def _cut(
                 return None
             once.add(index)
         else:
-            return Cut(schedule, types, flow, grid, stages, cutter.constants)
+            return Cut(schedule, types, stages, peak, flow, grid, cutter.constants)
     return None
 
 
@@ -135,19 +257,6 @@ def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
     kept = sum(each.bytes_of(target) for each in passes for target in each.targets)
     taken = kept + 2 * max(cells)
     return max(0, (WHOLE_BYTES if limit is None else limit) - taken)
-
-
-def _batches(schedule: Schedule, types: Sequence[TensorType]) -> list[list[int]]:
-    """Slots of feeds with as many rows as each other, the most rows first.
-
-    Only feeds of any number of rows, if there are such.
-    """
-    fed = [(t, slot) for t, slot in schedule.feeds.items() if types[slot].ndims]
-    free = [(t, slot) for t, slot in fed if not t.type.has_rank or t.type.shape[0] is None]
-    found: dict[int, list[int]] = {}
-    for _, slot in free or fed:
-        found.setdefault(types[slot].shape[0] or 0, []).append(slot)
-    return [found[number] for number in sorted(found, reverse=True) if number > 1]
 
 
 class _Cutter:
@@ -170,7 +279,7 @@ class _Cutter:
         self.constants: dict[int, np.ndarray] = {}
         self.once: dict[int, list[Step]] = {}
         self.sizes: dict[int, list[Step]] = {}
-        self.joins: dict[int, dict[int, tuple[Step, str]]] = {}
+        self.endings: dict[int, dict[int, Ending]] = {}
         self.in_cells: set[int] = set()
         """Slots that cells compute row by row."""
         self.level = [0] * len(schedule.slots)
@@ -194,8 +303,8 @@ class _Cutter:
         if not once and index not in self.flow.joins and self._treats_rows(step):
             self.in_cells.update(step.outputs)
             self._after[node] = level + 1
-        elif not once and (kind := self._join(index, step)):
-            self.joins.setdefault(level, {})[index] = step, kind
+        elif not once and (ending := self._ending(index, step)) is not None:
+            self.endings.setdefault(level, {})[index] = ending
             level += 1
             self._after[node] = level
         elif not once and pure and self._needs_sizes(index, step):
@@ -232,8 +341,16 @@ class _Cutter:
         together = isinstance(state, Rows) and state.axis == 0 and state.plain
         return node.op.id in DRAWS and together
 
+    def _ending(self, index: int, step: Step) -> Ending | None:
+        """How the results of cells make that of all rows; None where it needs all rows."""
+        taken = self.flow.taken.get(index)
+        if taken is not None and step.inputs[0] in self.in_cells:
+            return Ending(step, "", taken)
+        kind = self._join(index, step)
+        return Ending(step, kind) if kind else None
+
     def _join(self, index: int, step: Step) -> str:
-        """How the results of cells make that of all rows; empty where it needs all rows."""
+        """The kind of a join that adds up what cells give; empty where there is none."""
         joins = self.flow.joins.get(index, ())
         if len(joins) != 1 or not joins[0].final or len(step.outputs) != 1:
             return ""
@@ -283,15 +400,15 @@ class _Cutter:
             rows.setdefault(self.level[slot], {})[slot] = None
         whole = Whole(schedule, self.types, self.flow, self.maker)
         kept = {slot for slot in range(len(self.types)) if self._has_rows(slot)} - self.in_cells
-        last = max([0, *self.once, *self.sizes, *rows, *self.joins])
+        last = max([0, *self.once, *self.sizes, *rows, *self.endings])
         found = []
         for level in range(last + 1):
             stage = Stage(self.sizes.get(level, []))
             if steps := self.once.get(level):
-                stage.once = part_of(schedule, self.types, steps, self._wanted(steps, ends))
-            targets, joins = list(rows.get(level, ())), self.joins.get(level, {})
-            if targets or joins:
-                stage.rows = RowPass(whole, frozenset(kept), targets, joins)
+                stage.once = part_of(schedule, self.types, steps, wanted(schedule, steps, ends))
+            targets, endings = list(rows.get(level, ())), self.endings.get(level, {})
+            if targets or endings:
+                stage.rows = RowPass(whole, frozenset(kept), targets, endings)
                 kept.update(targets)
             found.append(stage)
         return found
@@ -311,9 +428,3 @@ class _Cutter:
                 found.append(slot)
                 spare -= sizes[slot]
         return found
-
-    def _wanted(self, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
-        """What others need of some steps."""
-        inside = set(map(id, steps))
-        others = (step for step in self.schedule.steps if id(step) not in inside)
-        return {*ends, *(slot for step in others for slot in step.inputs)}

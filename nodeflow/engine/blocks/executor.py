@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nodeflow.engine.blocks import grid
-from nodeflow.engine.blocks.cut import Cut, Stage, cut
-from nodeflow.engine.blocks.joins import JOINED, Kept, Total, rows_of
+from nodeflow.engine.blocks.cut import Cut, Stage, batches_of, cut
+from nodeflow.engine.blocks.joins import JOINED, Chosen, Kept, Total, rows_of
 from nodeflow.engine.blocks.lifetimes import Held, lifetimes_of
-from nodeflow.engine.blocks.row_pass import RowPass
+from nodeflow.engine.blocks.row_pass import RowPass, Target
 from nodeflow.engine.executor import Executor, over_limit
-from nodeflow.engine.interpreter import StreamOf, Values
+from nodeflow.engine.interpreter import StreamOf, Values, peak_of
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
 from nodeflow.engine.rows import Rows
@@ -44,11 +44,15 @@ def in_blocks(
     is_step = any(node.attrs["update"] for node in schedule.assigns)
     if is_step and limit is None:
         return None
-    whole = grid.STEP_BYTES if is_step else grid.WHOLE_BYTES if limit is None else grid.CELL_BYTES
-    if size_of(types) <= whole:
+    least = grid.STEP_BYTES if is_step else grid.CELL_BYTES
+    whole = grid.WHOLE_BYTES if limit is None else least
+    if size_of(types) <= whole or peak_of(schedule, types)[0] <= whole:
         return None
-    found = cut(schedule, types, whole, limit)
-    return found and BlockedExecutor(found, wanted, context, updating=updating, label=label)
+    batches = batches_of(schedule, types, schedule.feeds.values())
+    found = cut(schedule, types, batches, least, limit)
+    if found is None or found.peak <= whole:
+        return None
+    return BlockedExecutor(found, wanted, context, updating=updating, label=label)
 
 
 @dataclass(frozen=True)
@@ -67,31 +71,40 @@ class BlockedExecutor(PartsExecutor):
     """Runs a schedule in blocks of rows; as `Executor` for who calls it."""
 
     def __init__(
-        self, found: Cut, wanted: Tier, context: RunContext, *, updating: bool, label: str
+        self,
+        found: Cut,
+        wanted: Tier,
+        context: RunContext,
+        *,
+        updating: bool,
+        label: str,
+        held: int = 0,
     ) -> None:
         super().__init__(found.schedule, found.types, context)
         self.cut = found
-        self._once: dict[int, Executor] = {}
+        self._once: dict[int, Executor | BlockedExecutor] = {}
         self._cells: dict[int, dict[int, _Cell]] = {}
-        lifetimes = lifetimes_of(found)
+        lifetimes = lifetimes_of(found, held)
         self._dropped = lifetimes.dropped
         self._most_held = max(lifetimes.beside_rows, key=lambda held: held.bytes)
 
-        def executor(
-            schedule: Schedule, types: Sequence[TensorType], held: Held, name: str
-        ) -> Executor:
-            options = {"updating": updating, "label": f"{label}/{name}", "held": held.bytes}
-            return Executor(schedule, types, wanted, context, **options)
+        def options(beside: Held, name: str) -> dict[str, Any]:
+            return {"updating": updating, "label": f"{label}/{name}", "held": beside.bytes}
 
         for number, stage in enumerate(found.stages):
             if (once := stage.once) is not None:
-                held = lifetimes.beside_once[number]
-                self._once[number] = executor(once.schedule, once.types, held, f"once {number}")
+                given = options(lifetimes.beside_once[number], f"once {number}")
+                self._once[number] = (
+                    Executor(once.schedule, once.types, wanted, context, **given)
+                    if stage.inner is None
+                    else BlockedExecutor(stage.inner, wanted, context, **given)
+                )
             if stage.rows is not None:
-                cells, held = {}, lifetimes.beside_rows[number]
-                for height in found.grid.heights:
-                    types, name = stage.rows.types_for(height), f"rows {number} of {height}"
-                    inner = executor(stage.rows.schedule_for(height), types, held, name)
+                cells, beside = {}, lifetimes.beside_rows[number]
+                for height in found.own_grid.heights:
+                    rows, types = stage.rows.schedule_for(height), stage.rows.types_for(height)
+                    given = options(beside, f"rows {number} of {height}")
+                    inner = Executor(rows, types, wanted, context, **given)
                     cells[height] = _Cell(inner, stage.rows.sizes_for(types))
                 self._cells[number] = cells
 
@@ -125,7 +138,7 @@ class BlockedExecutor(PartsExecutor):
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
         """A value, or, where it has rows or is not there yet, an array of its shape that takes no
         memory."""
-        if slot in values and not isinstance(self.cut.flow.states[slot], Rows):
+        if slot in values and not isinstance(self.cut.own_flow.states[slot], Rows):
             return values[slot]
         type_ = self.types[slot]
         return np.broadcast_to(np.zeros((), numpy_dtype(type_.dtype)), type_.shape)  # type: ignore[arg-type]
@@ -139,13 +152,13 @@ class BlockedExecutor(PartsExecutor):
         cancel: threading.Event | None,
     ) -> set[RanTier | None]:
         """One pass over the rows: adds what it makes to the values; the tiers of its cells."""
-        flow = self.cut.flow
-        totals = [self._total(target.slot, target.join) for target in rows.targets]
+        flow, grid = self.cut.own_flow, self.cut.own_grid
+        totals = [self._total(target) for target in rows.targets]
         tiers: set[RanTier | None] = set()
         begun: set[int] = set()
         ahead = self._context.ahead
         runs = ahead or 1
-        cells = [*self.cut.grid]
+        cells = [*grid]
         for done, (start, stop) in enumerate(cells):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("the run was stopped")
@@ -163,7 +176,7 @@ class BlockedExecutor(PartsExecutor):
                 # What is recorded and replayed keeps its tier through all cells of a run.
                 kept = self._context.tiers is not None and stop - start in begun
                 left = (runs - 1) * len(cells) + len(cells) - done
-                self._context.ahead = left if stop - start == self.cut.grid.height else None
+                self._context.ahead = left if stop - start == grid.height else None
                 found = cell.executor.run(inner, streams, cancel, keep_tier=kept)
                 for target, total in zip(rows.targets, totals, strict=True):
                     value = found[target.number]
@@ -177,40 +190,44 @@ class BlockedExecutor(PartsExecutor):
             values[target.slot] = totals.pop().result()
         return tiers
 
-    def _total(self, slot: int, join: str) -> Total:
+    def _total(self, target: Target) -> Total:
         """What the cells' results go into.
 
         Raises:
-            RunError: there is not enough memory for all rows of it; names the node.
+            RunError: there is not enough memory for it; names the node.
         """
-        type_, number = self.types[slot], self.cut.flow.number
-        if join:
-            return JOINED[join](type_, number)
-        state = self.cut.flow.states[slot]
-        assert isinstance(state, Rows)
+        type_, flow = self.types[target.slot], self.cut.own_flow
+        if target.join:
+            return JOINED[target.join](type_, flow.number)
         try:
             require(size_of([type_]))
-            return Kept(type_, state, number)
+            if target.taken is not None:
+                return Chosen(type_, target.taken)
+            state = flow.states[target.slot]
+            assert isinstance(state, Rows)
+            return Kept(type_, state, flow.number)
         except MemoryError as error:
-            node = self.schedule.slots[slot].node.name
+            node = self.schedule.slots[target.slot].node.name
             raise RunError(
                 f"not enough memory for all rows of its result, {type_}: {error}", node=node
             ) from error
 
     def needs(self) -> Needs:
         """As `Executor.needs`: the largest of its parts, with what is kept beside it."""
-        parts = [*self._once.values()]
-        parts += [cell.executor for cells in self._cells.values() for cell in cells.values()]
-        most = max((part.needs() for part in parts), key=lambda found: found.bytes)
-        held, rows = self._most_held, self.cut.grid
+        parts = [part.needs() for part in self._once.values()]
+        parts += [
+            each.executor.needs() for cells in self._cells.values() for each in cells.values()
+        ]
+        most, held = max(parts, key=lambda found: found.bytes), self._most_held
         name = most.node
         if held.node is not None and 2 * held.bytes > most.bytes:
             name = held.node.name
+        rows = self.cut.widest
         return Needs(most.bytes, name, rows.cells, rows.height)
 
     def refuse_plan(self) -> NoReturn:
         """Say how many rows there are."""
-        rows = self.cut.grid
+        rows = self.cut.widest
         raise RunError(
             f"{rows.number:,} rows run in {rows.cells} blocks, so there is no plan of the whole",
             hint="Feed fewer rows.",
@@ -218,15 +235,18 @@ class BlockedExecutor(PartsExecutor):
 
     def explain(self, explain_part: ExplainPart) -> str:
         """What runs once and what a cell runs, in order."""
-        rows, texts = self.cut.grid, [f"memory: {self.needs().text}"]
+        texts = [f"memory: {self.needs().text}"]
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:
                 names = ", ".join(step.node.name for step in stage.sizes)
                 texts.append(f"once, from sizes alone: {names}")
             if stage.once is not None:
                 once = self._once[number]
-                texts.append("once:\n" + explain_part(once.schedule, once.types))
+                nested = isinstance(once, BlockedExecutor)
+                plan = once.explain(explain_part) if nested else ""
+                texts.append(plan or "once:\n" + explain_part(once.schedule, once.types))
             if stage.rows is not None:
+                rows = self.cut.own_grid
                 cell = self._cells[number][rows.height].executor
                 title = f"{rows.number:,} rows in {rows.cells} blocks of {rows.height:,}"
                 texts.append(f"{title}{_ends(stage)}:\n{explain_part(cell.schedule, cell.types)}")
@@ -239,7 +259,8 @@ def _ends(stage: Stage) -> str:
     slots, words = stage.rows.schedule.slots, []
     for target in stage.rows.targets:
         name = slots[target.number].name
-        words.append(f"{target.join} of {name}" if target.join else f"rows of {name}")
+        rows = "rows" if target.taken is None else f"{len(target.taken.which):,} rows"
+        words.append(f"{target.join or rows} of {name}")
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nodeflow.engine.rows import Rows
+from nodeflow.engine.rows import Rows, Taken
 from nodeflow.graph.types import TensorType, number_kind, numpy_dtype
 
 
@@ -33,6 +33,22 @@ class Kept:
     def add(self, part: np.ndarray, start: int, stop: int) -> None:
         place = _apart(self._whole, self._rows, self._number)
         place[_cell(self._rows, start, stop)] = _apart(part, self._rows, stop - start)
+
+    def result(self) -> np.ndarray:
+        return self._whole
+
+
+class Chosen:
+    """Some of the rows, in an order of their own."""
+
+    def __init__(self, type_: TensorType, taken: Taken) -> None:
+        self._numbers, self._axis = np.array(taken.which, np.int64), taken.axis
+        self._whole = np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+
+    def add(self, part: np.ndarray, start: int, stop: int) -> None:
+        here = (self._numbers >= start) & (self._numbers < stop)
+        place = np.moveaxis(self._whole, self._axis, 0)
+        place[here] = np.moveaxis(part, self._axis, 0)[self._numbers[here] - start]
 
     def result(self) -> np.ndarray:
         return self._whole

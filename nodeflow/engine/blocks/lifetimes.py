@@ -37,28 +37,34 @@ class Lifetimes:
     beside_rows: list[Held] = field(default_factory=list)
 
 
-def lifetimes_of(cut: Cut) -> Lifetimes:
-    """The lifetimes in a schedule that is cut."""
+def lifetimes_of(cut: Cut, held: int = 0) -> Lifetimes:
+    """The lifetimes in a schedule that is cut.
+
+    Args:
+        held: bytes of what is held besides all the time.
+    """
     last = {slot: number for number, each in enumerate(cut.stages) for slot in _read(each)}
     last.update(dict.fromkeys(ends_of(cut.schedule), len(cut.stages)))
     found, live = Lifetimes(), {}
     for number, stage in enumerate(cut.stages):
-        found.beside_once.append(_held(cut, live))
+        found.beside_once.append(_held(cut, live, held))
         made = [slot for step in stage.sizes for slot in step.outputs]
         made += stage.once.made if stage.once is not None else ()
         live.update((slot, size_of([cut.types[slot]])) for slot in made)
         rows = stage.rows
         beside = {} if rows is None else {t.slot: rows.bytes_of(t) for t in rows.targets}
-        found.beside_rows.append(_held(cut, {**live, **beside}))
+        found.beside_rows.append(_held(cut, {**live, **beside}, held))
         live.update((slot, size_of([cut.types[slot]])) for slot in beside)
         found.dropped.append([slot for slot in live if last.get(slot, -1) <= number])
         live = {slot: size for slot, size in live.items() if last.get(slot, -1) > number}
     return found
 
 
-def _held(cut: Cut, live: Mapping[int, int]) -> Held:
+def _held(cut: Cut, live: Mapping[int, int], held: int) -> Held:
     largest = max(live, key=lambda slot: live[slot], default=None)
-    return Held(sum(live.values()), None if largest is None else cut.schedule.slots[largest].node)
+    return Held(
+        held + sum(live.values()), None if largest is None else cut.schedule.slots[largest].node
+    )
 
 
 def _read(stage: Stage) -> Iterable[int]:

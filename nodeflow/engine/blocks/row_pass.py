@@ -8,16 +8,17 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nodeflow.engine.blocks.joins import bytes_of
 from nodeflow.engine.interpreter import peak_of
 from nodeflow.engine.memory import size_of
-from nodeflow.engine.rows import COUNTED, RowFlow, Rows
+from nodeflow.engine.rows import COUNTED, RowFlow, Rows, Taken
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import GraphError
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.runtime_attributes import RuntimeAttributes
@@ -55,11 +56,21 @@ class Target:
         number: its slot in the pass.
         slot: that of the whole.
         join: how cells make it; empty: its rows are kept.
+        taken: which of its rows; None: all.
     """
 
     number: int
     slot: int
     join: str = ""
+    taken: Taken | None = None
+
+
+class Ending(NamedTuple):
+    """A step that makes one value of all rows: how, or of which of them."""
+
+    step: Step
+    join: str
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class RowPass:
         whole: what it is a part of.
         kept: slots with rows of which all are there before it begins.
         rows: slots whose rows it is to keep.
-        joins: steps that join rows, and how.
+        endings: steps that join rows or take some, by index.
     """
 
     def __init__(
@@ -87,39 +98,42 @@ class RowPass:
         whole: Whole,
         kept: AbstractSet[int],
         rows: Sequence[int],
-        joins: Mapping[int, tuple[Step, str]],
+        endings: Mapping[int, Ending],
     ) -> None:
         self._whole = whole
         self._kept = kept
         self.schedule = Schedule(rewritten=())
         self.given: list[Given] = []
         self._number: dict[tuple[int, str], int] = {}
-        wanted = [*rows, *(step.outputs[0] for step, _ in joins.values())]
-        steps = self._steps(wanted, [step for step, _ in joins.values()])
+        self._taken = {e.step.outputs[0]: e.taken for e in endings.values() if e.taken is not None}
+        steps = self._steps(rows, [ending.step for ending in endings.values()])
         self._own = {slot for step in steps.values() for slot in step.outputs}
-        self._counted: dict[int, Mapping[str, int]] = {}
-        """Places of steps in the pass with attributes that say how many rows there are."""
+        self._counted: dict[int, Mapping[str, int | None]] = {}
+        """Places of steps in the pass with attributes that count rows (`RowFlow.counted`)."""
         for place, (index, step) in enumerate(steps.items()):
             count = len(step.inputs)
+            node = step.node
             if index in whole.flow.counted:
                 self._counted[place] = whole.flow.counted[index]
                 count = len(_data(step))
+            elif index in endings and (taken := endings[index].taken) is not None:
+                node, count = _with_attrs(node, taken.attrs), len(_data(step))
             inputs = [self._input(step, place) for place in range(count)]
             outputs = [self._new(slot) for slot in step.outputs]
-            self.schedule.steps.append(Step(step.node, tuple(inputs), tuple(outputs)))
+            self.schedule.steps.append(Step(node, tuple(inputs), tuple(outputs)))
         self.steps = list(steps.values())
         self.targets = [Target(self._number[slot, ""], slot) for slot in rows]
-        for step, kind in joins.values():
+        for step, join, taken in endings.values():
             slot = step.outputs[0]
-            self.targets.append(Target(self._number[slot, ""], slot, kind))
+            self.targets.append(Target(self._number[slot, ""], slot, join, taken))
         self.schedule.fetches = [target.number for target in self.targets]
 
-    def _steps(self, wanted: Sequence[int], joins: Sequence[Step]) -> dict[int, Step]:
+    def _steps(self, wanted: Sequence[int], last: Sequence[Step]) -> dict[int, Step]:
         """What the pass computes, by index in the whole and in its order."""
         maker, states = self._whole.maker, self._whole.flow.states
         order = {id(step): index for index, step in enumerate(self._whole.schedule.steps)}
         found: dict[int, Step] = {}
-        stack = [*joins, *(maker[slot] for slot in wanted)]
+        stack = [*last, *(maker[slot] for slot in wanted)]
         while stack:
             step = stack.pop()
             if order[id(step)] in found:
@@ -163,7 +177,9 @@ class RowPass:
     @cached_property
     def row_peak(self) -> int:
         """The most bytes that values with rows take at a time, for all rows."""
-        types = self._whole.flow.only_rows(self._whole.types)
+        number, types = self._whole.flow.number, self._whole.flow.only_rows(self._whole.types)
+        for slot in self._taken:
+            types[slot] = self._cell_type(slot, number)
         return peak_of(self.schedule, [types[slot] for slot, _ in self._number])[0]
 
     def bytes_of(self, target: Target) -> int:
@@ -186,11 +202,11 @@ class RowPass:
             if isinstance(node.op, RuntimeAttributes):
                 attrs = node.op.bound([self._whole.types[s] for s in original.inputs], attrs)
             for name, axis in counted.items():
-                sizes, shape = list(attrs[name]), self._cell_type(original.outputs[0], height).shape
-                sizes[axis] = shape[axis]
-                attrs[name] = tuple(sizes)
-            (other := copy(node)).attrs = MappingProxyType(attrs)
-            steps[place] = steps[place]._replace(node=other)
+                attrs[name] = tuple(
+                    n * height // self._whole.flow.number if axis in (None, i) else n
+                    for i, n in enumerate(attrs[name])
+                )
+            steps[place] = steps[place]._replace(node=_with_attrs(node, attrs))
         return replace(self.schedule, steps=steps)
 
     def types_for(self, height: int) -> list[TensorType]:
@@ -226,7 +242,8 @@ class RowPass:
         return type_ if given.rows is None else _cut(type_, given.rows, height)
 
     def _cell_type(self, slot: int, height: int) -> TensorType:
-        state = self._whole.flow.states[slot]
+        taken = self._taken.get(slot)
+        state = self._whole.flow.states[slot] if taken is None else Rows(taken.axis)
         type_ = self._whole.types[slot]
         return _cut(type_, state, height) if isinstance(state, Rows) else type_
 
@@ -253,6 +270,12 @@ class RowPass:
 def gives_sizes(step: Step, place: int) -> bool:
     """Whether an input stands for an attribute, which a cell needs for its own rows."""
     return place >= len(_data(step))
+
+
+def _with_attrs(node: Node, attrs: Mapping[str, Any]) -> Node:
+    """The node with other attributes, in a schedule."""
+    (other := copy(node)).attrs = MappingProxyType(dict(attrs))
+    return other
 
 
 def _data(step: Step) -> Sequence[int]:

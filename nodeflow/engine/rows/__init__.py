@@ -20,8 +20,9 @@ or the runtime, nor numba or jax.
 """
 
 from nodeflow.engine.rows.analysis import Mixing, RowFlow, analyse
-from nodeflow.engine.rows.states import COUNTED, JOINED, MIXED, SAME, Join, Rows, State
+from nodeflow.engine.rows.states import COUNTED, JOINED, MIXED, SAME, Join, Rows, State, Taken
 
 __all__ = [
-    "COUNTED", "JOINED", "MIXED", "SAME", "Join", "Mixing", "RowFlow", "Rows", "State", "analyse",
+    "COUNTED", "JOINED", "MIXED", "SAME", "Join", "Mixing", "RowFlow", "Rows", "State", "Taken",
+    "analyse",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from nodeflow.engine.rows.states import (
     MixesRows,
     Rows,
     State,
+    Taken,
     Whole,
     strongest,
 )
@@ -56,8 +57,9 @@ class RowFlow:
         passes: for each slot, the joins that stand between it and the feeds, one after the other.
         sliced: slots without rows that are used with a slice for each row, and along which axis.
         mixing: nodes that mix rows, in order; only those where it begins.
-        counted: attributes of steps, by index, that say how long the axis of the rows is: the name
-            of each and the place in it. On other rows it says something else.
+        counted: attributes of steps, by index, with numbers along the axis of the rows: which of
+            the numbers that is; None: all. On fewer rows they are smaller in proportion.
+        taken: the rows that steps take, by index, where that is how they mix rows.
     """
 
     number: int
@@ -66,7 +68,8 @@ class RowFlow:
     passes: list[int] = field(default_factory=list)
     sliced: dict[int, Rows] = field(default_factory=dict)
     mixing: list[Mixing] = field(default_factory=list)
-    counted: dict[int, dict[str, int]] = field(default_factory=dict)
+    counted: dict[int, dict[str, int | None]] = field(default_factory=dict)
+    taken: dict[int, Taken] = field(default_factory=dict)
 
     def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
         """The types of all slots, those without rows as empty, to measure what rows take."""
@@ -166,6 +169,8 @@ class Walk:
                 outs = self._by_rule(step, ins, record)
             except MixesRows as problem:
                 flow.mixing.append(Mixing(step.node, str(problem)))
+                if problem.taken is not None:
+                    flow.taken[index] = problem.taken
                 outs, record = [MIXED] * len(step.outputs), Record()
         before = max((flow.passes[s] for s in step.inputs), default=0)
         for slot, state in zip(step.outputs, outs, strict=True):

@@ -18,13 +18,14 @@ class Record:
         joins: the kinds of joins, in order.
         sliced: for inputs of the step without rows, by number: where a slice of each row is.
         final: whether a join is all that the step does.
-        counted: attributes of the op that are sizes, and which of these is that of the rows' axis.
+        counted: attributes of the op with numbers along the axis of the rows: which number that is;
+            None: all. On fewer rows they are smaller in proportion.
     """
 
     joins: list[JoinKind] = field(default_factory=list)
     sliced: dict[int, Rows] = field(default_factory=dict)
     final: bool = True
-    counted: dict[str, int] = field(default_factory=dict)
+    counted: dict[str, int | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,12 +64,18 @@ class Call:
         """The state of what takes no more than sizes from the inputs that have rows."""
         return max(COUNTED, strongest(self.states))
 
-    def counts(self, name: str, axis: int) -> None:
-        """Note that an attribute says how long the axis of the rows is, if it does."""
-        sizes = self.attrs.get(name)
-        size = sizes[axis] if sizes is not None and axis < len(sizes) else None
-        if isinstance(size, int) and size > 0:
-            self.record.counted[name] = axis
+    def counts(self, name: str, axis: int | None = None) -> None:
+        """Note that an attribute has numbers along the axis of the rows, if it has.
+
+        Args:
+            axis: which of its numbers that is; None: all.
+        """
+        numbers = self.attrs.get(name)
+        if axis is not None:
+            number = numbers[axis] if numbers and axis < len(numbers) else None
+            if not isinstance(number, int) or abs(number) < 2:
+                return
+        self.record.counted[name] = axis
 
     def slice(self, index: int, rows: Rows) -> None:
         """Note that an input without rows has a slice for each, if its axis is as long."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 JoinKind = Literal["sum", "mean", "prod", "max", "min", "any"]
 
@@ -69,8 +69,31 @@ class Join:
     final: bool = True
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Some of the rows, in an order of their own, and each as it would be alone.
+
+    Attributes:
+        which: their numbers.
+        axis: of theirs in the output.
+        attrs: of the op, with which it leaves out none of the rows.
+    """
+
+    which: range
+    axis: int
+    attrs: Mapping[str, Any]
+
+
 class MixesRows(Exception):
-    """An op makes one row of several, in a way that is no join; says how, after "it"."""
+    """An op makes one row of several, in a way that is no join; says how, after "it".
+
+    Attributes:
+        taken: the rows that it takes, where that is all.
+    """
+
+    def __init__(self, reason: str, taken: Taken | None = None) -> None:
+        super().__init__(reason)
+        self.taken = taken
 
 
 def strongest(states: Iterable[State]) -> Whole:

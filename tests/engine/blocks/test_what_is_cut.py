@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.blocks import grid
+from nodeflow.engine.blocks.cut import Cut, Stage
 from nodeflow.engine.blocks.executor import BlockedExecutor
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Tensor
@@ -92,6 +94,60 @@ CASES = {
         lambda x: nf.einsum("bi,bj,bk->ijk", wide(x), x, x),
         lambda x: np.einsum("bi,bj,bk->ijk", wide_of(x), x.astype(float), x.astype(float)),
     ),
+    "rows from the first": Case(
+        lambda x: nf.reduce_max(wide(x[:150]), axis=1), lambda x: wide_of(x[:150]).max(1)
+    ),
+    "every other row, backwards": Case(
+        lambda x: nf.reduce_max(wide(nf.reverse(x, axis=[0])[::2]), axis=1),
+        lambda x: wide_of(x[::-2]).max(1),
+    ),
+    "some rows of what is large": Case(
+        lambda x: wide(x)[7:180:9, 2:5], lambda x: wide_of(x)[7:180:9, 2:5]
+    ),
+    "the last row of what is large": Case(
+        lambda x: nf.slice(wide(x), [ROWS - 1, 0], [1, 50])[0], lambda x: wide_of(x)[-1, :50]
+    ),
+    "no row at all": Case(lambda x: wide(x)[10:10], lambda x: wide_of(x)[10:10]),
+    "rows backwards": Case(
+        lambda x: nf.reduce_max(wide(nf.reverse(x, axis=[0])), 1), lambda x: wide_of(x[::-1]).max(1)
+    ),
+    "rows of rows of rows": Case(
+        lambda x: nf.reduce_max(
+            wide(nf.reverse(wide(wide(x[:180])[20:, :6])[:, :6], axis=[0])), axis=1
+        ),
+        lambda x: wide_of(wide_of(wide_of(x[:180])[20:, :6])[::-1, :6]).max(1),
+    ),
+    "rows named by numbers": Case(
+        lambda x: nf.reduce_max(wide(nf.gather(x, nf.range(190) // 2)), axis=1),
+        lambda x: wide_of(x[np.arange(190) // 2]).max(1),
+    ),
+    "rows in order": Case(
+        lambda x: nf.reduce_max(wide(nf.sort(x, axis=0)), axis=1),
+        lambda x: wide_of(np.sort(x, 0)).max(1),
+    ),
+    "some rows beside the mean of all": Case(
+        lambda x: nf.reduce_max(wide(x[:150] - nf.reduce_mean(wide(x), 0)[:6]), axis=1),
+        lambda x: wide_of(x[:150] - wide_of(x).mean(0)[:6]).max(1),
+    ),
+    "two batches one after the other": Case(
+        lambda x: nf.reduce_max(nf.concat([wide(x), wide(x * 2)], axis=0), axis=1),
+        lambda x: np.concatenate([wide_of(x).max(1), wide_of(x * 2).max(1)]),
+    ),
+    "three batches, and one of them again": Case(
+        lambda x: nf.reduce_max(wide(nf.concat([x, -x, x * 2], 0)[ROWS : 2 * ROWS]), axis=1),
+        lambda x: wide_of(-x).max(1),
+    ),
+    "two batches, taken apart": Case(
+        lambda x: nf.subtract(
+            *(nf.reduce_max(t, 1) for t in nf.split(wide(nf.concat([x, x * 2], 0)), [ROWS, ROWS]))
+        ),
+        lambda x: wide_of(x).max(1) - wide_of(x * 2).max(1),
+    ),
+    "a batch beside rows that are no batch": Case(
+        lambda x: nf.reduce_max(wide(nf.concat([x, nf.ones([7, 6])], axis=0)), axis=1),
+        lambda x: wide_of(np.concatenate([x, np.ones((7, 6))])).max(1),
+        frozenset(("concat",)),
+    ),
 }
 
 
@@ -107,10 +163,18 @@ def run(case: Case, **options) -> tuple[np.ndarray, BlockedExecutor]:
     return np.asarray(found), executor
 
 
+def stages_of(cut: Cut) -> Iterator[Stage]:
+    """All stages, those of what is cut inside too."""
+    for stage in cut.stages:
+        yield stage
+        if stage.inner is not None:
+            yield from stages_of(stage.inner)
+
+
 def run_once(executor: BlockedExecutor) -> Iterator[str]:
     """Ids of ops that need all rows and have more of them than the feed."""
-    for stage in executor.cut.stages:
-        if stage.once is not None:
+    for stage in stages_of(executor.cut):
+        if stage.once is not None and stage.inner is None:
             for step in stage.once.schedule.steps:
                 if any((stage.once.types[s].size or 0) > 6 * ROWS for s in step.outputs):
                     yield step.node.op.id
@@ -126,3 +190,70 @@ def test_in_blocks_as_whole(name, tier, monkeypatch) -> None:
     for limit, threads in ((200_000, 1), (10**9, 2), (None, 3), (None, 8)):
         other, _ = run(case, tier=tier, memory=limit, threads=threads)
         np.testing.assert_array_equal(other, cut)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("name", CASES)
+def test_memory_is_that_of_a_cell_and_of_what_is_kept(name, fixed) -> None:
+    """By the account of the plan: much less than the large values have, all rows together."""
+    case = CASES[name]
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [ROWS if fixed else None, 6], name="x")
+        out = case.build(x)
+    for tier in TIERS:
+        with Session(graph, tier=tier, memory=10**9) as session:
+            session.initialize()
+            found = session.run(out, {x: rows()})
+            assert isinstance(session._last, BlockedExecutor)
+            needed = session._last.needs().bytes
+        kept = np.asarray(found).nbytes + 3 * rows().nbytes
+        assert needed <= kept + 8 * grid.CELL_BYTES < 4 * WIDE * ROWS
+
+
+ALONE = (
+    lambda a, b, j: nf.tanh(a + b) * 1.5,
+    lambda a, b, j: wide(a)[:, 30:36] - b,
+    lambda a, b, j: nf.sort(wide(a), axis=1)[:, ::16] + j,
+    lambda a, b, j: nf.reshape(wide(nf.reshape(a, [-1, 3])), [-1, 96])[:, :6],
+)
+OTHER = (
+    lambda a: a[5:],
+    lambda a: nf.reverse(a, axis=[0]),
+    lambda a: nf.concat([a, a * 2], axis=0),
+    lambda a: nf.concat([a, nf.ones([3, 6], "float64")], axis=0),
+    lambda a: a[: (a.shape[0] or 0) // 2],
+    lambda a: nf.sort(a, axis=0),
+)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_graphs_with_rows_of_different_kinds(seed, monkeypatch) -> None:
+    rng = random.Random(seed)
+    with nf.Graph() as graph:
+        x = nf.placeholder("float64", [ROWS, 6], name="x")
+        batches, joined = [[x]], [nf.constant(np.ones(6))]
+        for _ in range(14):
+            batch = rng.choice(batches[-3:])
+            a, b, kind = rng.choice(batch[-3:]), rng.choice(batch), rng.randrange(8)
+            if kind < 5:
+                batch.append(ALONE[kind % 4](a, b, rng.choice(joined)))
+            elif kind == 5:
+                joined.append(nf.reduce_mean(wide(a), axis=0)[:6])
+            elif (a.shape[0] or 0) > 40:
+                batches.append([rng.choice(OTHER)(a)])
+        figures = [*(batch[-1] for batch in batches), joined[-1]]
+    feeds = {x: rows().astype(float)}
+    with monkeypatch.context() as patch:
+        patch.setattr(grid, "WHOLE_BYTES", 1 << 40)
+        with Session(graph, tier="reference") as session:
+            whole = session.run(figures, feeds)
+    cut = []
+    for tier in TIERS:
+        for limit, threads in ((None, 1), (10**6, 2), (10**9, 3)):
+            with Session(graph, tier=tier, memory=limit, threads=threads) as session:
+                cut.append(session.run(figures, feeds))
+                assert isinstance(session._last, BlockedExecutor)
+        for one, other in zip([*whole, *whole], [*cut[-3], *cut[-1]], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+        for one, other in zip([*cut[-3], *cut[-3]], [*cut[-2], *cut[-1]], strict=True):
+            np.testing.assert_array_equal(one, other)

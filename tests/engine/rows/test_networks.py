@@ -109,6 +109,20 @@ def test_rows_that_share_an_axis_with_words_are_followed():
     assert found.state(back) == Rows(1)
 
 
+def test_batches_one_after_the_other_are_followed_and_taken_apart():
+    with nf.Graph():
+        x = nf.placeholder("float32", [5, 3], name="x")
+        both = nf.concat([x, x * 2, x], axis=0)
+        first, rest = nf.split(nf.relu(both), [5, 10])
+        second = both[5:10]
+        across = both[3:8]
+    found = flow_of([both, first, rest, second, across], {x: 5})
+    assert found.state(both) == Rows(0, 3, 1)
+    assert found.state(first) == found.state(second) == ROWS
+    assert found.state(rest) == Rows(0, 2, 1)
+    assert found.first_mixing == (across.node.name, "takes some of the rows")
+
+
 def test_what_follows_from_the_number_of_rows_is_counted_or_has_rows():
     with nf.Graph():
         x = nf.placeholder("float32", [None, 3], name="x")
@@ -141,7 +155,7 @@ def build(name):
         "first_row": lambda: x[0],
         "reverse": lambda: nf.reverse(x, axis=0),
         "cumsum": lambda: nf.cumsum(x, axis=0),
-        "concat": lambda: nf.concat([x, x], axis=0),
+        "concat": lambda: nf.concat([x, nf.ones([1, 3])], axis=0),
         "pad": lambda: nf.pad(x, [[1, 0], [0, 0]]),
         "mask": lambda: nf.boolean_mask(x, y > 0),
         "unique": lambda: nf.unique(y)[0],

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from nodeflow.engine.rows.call import Call
 from nodeflow.engine.rows.registry import follows, follows_op
 from nodeflow.engine.rows.rules.reductions import leading
-from nodeflow.engine.rows.states import MixesRows, Rows, State
+from nodeflow.engine.rows.states import MixesRows, Rows, State, Taken
 from nodeflow.graph.types import TensorType, normalize_axis
 from nodeflow.ops.lowering import Alias, Permute
+from nodeflow.ops.runtime_attributes import has_later
 
 
 @follows(Alias)
@@ -67,37 +68,83 @@ def permuted(call: Call) -> State:
     return rows.at(call.lowering.axes.index(rows.axis))
 
 
-@follows_op("slice", "strided_slice", "split", "part_of_concat", "place_slice")
+@follows_op("split", "part_of_concat", "place_slice")
 def part(call: Call) -> Sequence[State]:
-    """Along the axis of the rows all of them are taken, in order."""
+    """Along the axis of the rows all of them are taken, in order: all of the axis, or, where
+    batches stand there one after the other, some of these."""
     rows = call.rows(0)
     if rows is None:
         return [call.without_rows()] * len(call.outs)
-    size = rows.size(call.number)
-    for name in ("begin", "strides"):
-        numbers = call.attrs.get(name)
-        if numbers is not None and rows.axis < len(numbers):
-            number = numbers[rows.axis]
-            if number not in ((0, None) if name == "begin" else (1,)):
-                raise MixesRows("takes some of the rows, or takes them in another order")
-    if any(out.shape[rows.axis] != size for out in call.outs):
+    axis, batch = rows.axis, call.number * rows.inner
+    strides = call.attrs.get("strides")
+    if strides is not None and axis < len(strides) and strides[axis] != 1:
+        raise MixesRows("takes some of the rows, or takes them in another order")
+    begin, begins = call.attrs.get("begin"), [0]
+    if begin is not None and axis < len(begin):
+        begins = [begin[axis] or 0]
+    sizes = [out.shape[axis] or 0 for out in call.outs]
+    numbers = [*begins, *sizes]
+    if 0 in sizes or any(has_later(number) or number % batch for number in numbers):
         raise MixesRows("takes some of the rows")
-    for name in ("size", "end"):
-        call.counts(name, rows.axis)
-    return [rows] * len(call.outs)
+    for name in ("begin", "size", "end"):
+        call.counts(name, axis)
+    if isinstance(call.attrs.get("parts"), tuple) and _is_along(call, axis):
+        call.counts("parts")
+    return [Rows(axis, size // batch, rows.inner) for size in sizes]
+
+
+def _is_along(call: Call, axis: int) -> bool:
+    return normalize_axis(call.attrs["axis"], call.types[0].rank) == axis
+
+
+ALL = {"begin": 0, "size": -1, "end": None, "strides": 1}
+"""What the attributes of a slice are along an axis of which it leaves out nothing."""
+
+
+@follows_op("slice", "strided_slice")
+def sliced(call: Call) -> Sequence[State]:
+    try:
+        return part(call)
+    except MixesRows as problem:
+        raise MixesRows(str(problem), _taken(call)) from None
+
+
+def _taken(call: Call) -> Taken | None:
+    """The rows that a slice takes; None where other things share their axis, or a run finds out."""
+    rows, attrs, number = call.rows(0), dict(call.attrs), call.number
+    if rows is None or rows != Rows(axis := rows.axis) or any(map(has_later, attrs.values())):
+        return None
+    if "size" in attrs:
+        which = range(number)[attrs["begin"][axis] :][: call.outs[0].shape[axis]]
+    else:
+        step = (attrs["strides"] or (1,) * (axis + 1))[axis]
+        which = range(number)[attrs["begin"][axis] : attrs["end"][axis] : step]
+    for name in ALL.keys() & attrs.keys():
+        if (numbers := attrs[name]) is not None:
+            attrs[name] = (*numbers[:axis], ALL[name], *numbers[axis + 1 :])
+    return Taken(which, axis, attrs)
 
 
 @follows_op("concat")
 def joined(call: Call) -> State:
     axis = normalize_axis(call.attrs["axis"], call.outs[0].rank)
     found = {s for s in call.states if isinstance(s, Rows)}
+    if {(rows.axis, rows.inner) for rows in found} == {(axis, next(iter(found)).inner)}:
+        return _one_after_the_other(call)
     if len(found) > 1:
         raise MixesRows("puts rows together that are along different axes")
     (rows,) = found
-    call.apart(rows, [axis], "puts batches one after the other")
     for index in range(len(call.types)):
         call.slice(index, rows)
     return rows
+
+
+def _one_after_the_other(call: Call) -> State:
+    """Batches along the axis of their rows: each row has an element of each batch."""
+    found = [state for state in call.states if isinstance(state, Rows)]
+    if len(found) < len(call.states):
+        raise MixesRows("puts other rows before or after a batch")
+    return Rows(found[0].axis, sum(rows.outer for rows in found), found[0].inner)
 
 
 @follows_op("pad", "unpad")

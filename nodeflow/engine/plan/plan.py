@@ -124,6 +124,7 @@ def run_passes(
         The plan, or None where there is none (yet).
     """
     verify, begun = check.is_on(), not (since or after)
+    checked = None
     for name, each in pipeline(PASSES, draft.without):
         begun = begun or name == since
         if draft.is_impossible or name == before:
@@ -131,7 +132,7 @@ def run_passes(
         if begun:
             each(draft)
             if verify:
-                check.check_draft(draft)
+                checked = check.check_draft(draft, checked)
             if name == until:
                 return None
         begun = begun or name == after

@@ -18,14 +18,22 @@ def is_on() -> bool:
     return os.environ.get("NODEFLOW_VERIFY") == "1"
 
 
-def check_draft(draft: Draft) -> None:
-    """Check the rules of order after a pass.
+def check_draft(draft: Draft, checked: object = None) -> object:
+    """Check the rules of order after a pass, unless it left what they look at as it was.
+
+    Args:
+        checked: what the last check of this draft returned.
 
     Raises:
         PlanError: a rule is broken.
     """
-    if draft.lowered is not None and not draft.is_impossible:
-        check(facts_of_groups(draft) if draft.groups else facts_of_actions(draft.actions), ORDER)
+    if draft.lowered is None or draft.is_impossible:
+        return None
+    facts = facts_of_groups(draft) if draft.groups else facts_of_actions(draft.actions)
+    seen = facts.of_order()
+    if seen != checked:
+        check(facts, ORDER)
+    return seen
 
 
 def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:

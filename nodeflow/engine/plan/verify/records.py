@@ -124,6 +124,13 @@ class Facts:
                 found[storage].append(event)
         return found
 
+    def of_order(self) -> tuple[object, ...]:
+        """A copy of all that the rules of order look at."""
+        actions = self.actions
+        events = [(e.time, e.chain, e.position, e.reads, e.writes) for e in self.events]
+        slots = [*actions.storage], [*actions.types], {*actions.sliced}
+        return events, self.given, self.ends, slots, dict(actions.views)
+
     def size(self, storage: int) -> int:
         """Elements of a storage."""
         return self.actions.types[storage].size or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from numba.core import cgutils, types
@@ -17,6 +18,8 @@ from numba.np.arrayobj import make_array
 
 INT = types.int64
 _CHOICES: dict[Any, str] = {min: "<", max: ">"}
+_kinds: dict[Any, Any] = {}
+"""numba's types of functions, modules and dtypes."""
 _signatures: dict[tuple[Any, tuple], Any] = {}
 """What numba's typing chose before."""
 
@@ -49,6 +52,7 @@ class Meaning:
         self.builder: Any = None
         self.target = target
         self._typing = typing
+        self._implementations: dict[tuple[Any, Any], Any] = {}
 
     def computed(self, value: Value) -> Value:
         """The value in a register, literals too."""
@@ -62,7 +66,17 @@ class Meaning:
             return Value(types.boolean, known=known)
         if isinstance(known, int):
             return Value(INT, known=known)
-        return Value(types.unliteral(self._typing.resolve_value_type(known)), known=known)
+        if isinstance(known, float):
+            return Value(types.float64, known=known)
+        return Value(types.unliteral(self._kind(known)), known=known)
+
+    def _kind(self, known: Any) -> Any:
+        """numba's type of a function, a module or a dtype, which takes it long to find out."""
+        if not callable(known) and not isinstance(known, ModuleType):
+            return self._typing.resolve_value_type(known)
+        if known not in _kinds:
+            _kinds[known] = self._typing.resolve_value_type(known)
+        return _kinds[known]
 
     def attribute(self, whole: Value, name: str) -> Value:
         """What a value's attribute is."""
@@ -98,8 +112,10 @@ class Meaning:
             fixed = len(signature.args) - 1
             rest = self.target.make_tuple(self.builder, signature.args[-1], values[fixed:])
             values[fixed:] = [rest]
-        implementation = self.target.get_function(kind, signature)
-        result = implementation(self.builder, values)
+        key = kind, signature
+        if key not in self._implementations:
+            self._implementations[key] = self.target.get_function(kind, signature)
+        result = self._implementations[key](self.builder, values)
         return Value(types.unliteral(signature.return_type), result)
 
     def _choose(self, sign: str, first: Any, second: Any) -> Value:
@@ -114,7 +130,7 @@ class Meaning:
 
     def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
         """numba's type of the function, and the signature that it chooses."""
-        kind = self._typing.resolve_value_type(function)
+        kind = self._kind(function)
         plain = tuple(a.type for a in arguments)
         literal = tuple(
             types.literal(a.known) if type(a.known) in (int, bool) else a.type for a in arguments

@@ -13,12 +13,14 @@ from nodeflow.engine.devicelib.arithmetic import (
     bit_or,
     bit_xor,
     copysign,
+    fma,
     poly,
     shift_left,
     shift_right,
     sqrt,
     wrap_add,
 )
+from nodeflow.engine.devicelib.double_functions import plain_log_f64
 from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
@@ -26,7 +28,8 @@ _PARITY = np.uint32(0x1BD11BDA)
 _U = tuple(np.uint32(i) for i in range(33))
 _U8, _U11, _U12 = np.uint32(8), np.uint64(11), np.uint64(12)
 _U20, _U21, _U32 = np.uint64(20), np.uint64(21), np.uint64(32)
-_2M24 = np.float32(2.0**-24)
+_2M24, _2M32, _2M33 = np.float32(2.0**-24), 2.0**-32, 2.0**-33
+_HIGHEST_BIT = np.uint32(1 << 31)
 
 _helper = njit(nogil=True, error_model="numpy")
 
@@ -88,37 +91,56 @@ def open_float64(first, second):
     return (np.float64(whole) + 0.5) * 2.0**-52
 
 
-# x with P(standard normal < x) = p for float64 p in (0, 1), by AS 241. A loop over many p
-# vectorises if it computes one of the three formulas alone.
-
-CENTRAL = 0.425
-"""Up to this distance from 1/2 the formula of the centre holds."""
-REMOTE = math.exp(-25)
-"""Below it and as close to 1 the formula of the tail holds; 32 bits do not reach that far."""
+@_helper
+def centred_float32(first, second):
+    """`open_float32` less 1/2, exactly: what the processor converts are signed numbers."""
+    return fma(np.float64(np.int32(bit_xor(first, _HIGHEST_BIT))), _2M32, _2M33)
 
 
 @_helper
-def central_normal(p):
-    q = p - 0.5
+def centred_float64(first, second):
+    """`open_float64` less 1/2, exactly."""
+    return open_float64(first, second) - 0.5
+
+
+# x with P(standard normal < x) = 1/2 + q for float64 q, by AS 241. A loop over many q vectorises if
+# it computes one of the three formulas alone. Those further out take the `distance` of the smaller
+# tail, 1/2 - |q|.
+
+CENTRAL = 0.425
+"""Up to this |q| the formula of the centre holds."""
+REMOTE = math.exp(-25)
+"""Of smaller tails the formula `remote_normal` holds; 32 bits do not reach that far."""
+
+
+@_helper
+def central_normal(q):
     r = 0.180625 - q * q
     return q * poly(r, CENTRE[0]) / poly(r, CENTRE[1])
 
 
 @_helper
-def outer_normal(p):
-    r = _distance(p) - 1.6
-    return copysign(poly(r, SHOULDER[0]) / poly(r, SHOULDER[1]), p - 0.5)
+def outer_normal(distance, q):
+    r = distance - 1.6
+    return copysign(poly(r, SHOULDER[0]) / poly(r, SHOULDER[1]), q)
 
 
 @_helper
-def remote_normal(p):
-    r = _distance(p) - 5.0
-    return copysign(poly(r, TAIL[0]) / poly(r, TAIL[1]), p - 0.5)
+def remote_normal(distance, q):
+    r = distance - 5.0
+    return copysign(poly(r, TAIL[0]) / poly(r, TAIL[1]), q)
 
 
 @_helper
-def _distance(p):
-    return sqrt(-log(min(p, 1.0 - p)))
+def distance(tail):
+    """That of any tail."""
+    return sqrt(-log(tail))
+
+
+@_helper
+def plain_distance(tail):
+    """That of a tail that is no denormal number and not 0, in fewer steps."""
+    return sqrt(-plain_log_f64(tail))
 
 
 @_helper

@@ -42,16 +42,15 @@ class RandomKernel(Kernel[Random]):
         return [KernelLaunch(source, args, tasks, spent, work.group)]
 
 
-_OPEN = {
-    "normal": "open_{dtype}(words0[i], words1[i])",
-    "truncated_normal": "below + span * open_{dtype}(words0[i], words1[i])",
-}
 _FILL = """
 import numpy as np
-from nodeflow.engine.devicelib.intrinsics import local_array, slot, slot_f64, view1
+from nodeflow.engine.devicelib.arithmetic import wrap_add
+from nodeflow.engine.devicelib.intrinsics import (
+    interleaved, local_array, local_memory, set_slot, slot, slot_f64, view1,
+)
 from nodeflow.engine.devicelib.random_functions import (
-    CENTRAL, REMOTE, central_normal, open_{dtype}, outer_normal, remote_normal, threefry2x32,
-    uniform_{dtype},
+    CENTRAL, REMOTE, central_normal, centred_{dtype}, distance, open_{dtype}, outer_normal,
+    plain_distance, remote_normal, threefry2x32, uniform_{dtype},
 )
 
 def kernel(args, task, ntasks):
@@ -65,19 +64,17 @@ def kernel(args, task, ntasks):
     offset, scale = np.{dtype}(slot_f64(args, 5)), np.{dtype}(slot_f64(args, 6))
     below, span = slot_f64(args, 7), slot_f64(args, 8)
     low, high = slot_f64(args, 9), slot_f64(args, 10)
-    first_element = slot(args, 11)
-"""
-_WORDS = """\
     words0, words1 = local_array({block}, np.uint32), local_array({block}, np.uint32)
-    p, outer = local_array({block}, np.float64), local_array({block}, np.float64)
-    places = local_array({block}, np.int64)
+    kept, outer = local_array({block}, np.float64), local_array({block}, np.float64)
+    places = local_memory({places})
+    is_outer = view1(places, {block}, np.int64)
     for begin in range(0, out.size, {block}):
         width = min(np.int64({block}), out.size - begin)
         y = view1(slot(args, 0) + {size} * (start + begin), width, np.{dtype})
-        from_here = first_element + start + begin
-        for i in range(width):
+        first = np.uint32(slot(args, 11) + start + begin)
+        for i in range(interleaved(width)):
             words0[i], words1[i] = threefry2x32(
-                key0, key1, np.uint32(from_here + i), execution
+                key0, key1, wrap_add(first, np.uint32(i)), execution
             )
 """
 _UNIFORM = """\
@@ -85,35 +82,61 @@ _UNIFORM = """\
             y[i] = offset + scale * uniform_{dtype}(words0[i], words1[i])
 """
 _NORMAL = """\
-        for i in range(width):
-            p[i] = {open}
-            drawn = central_normal(p[i])
-            y[i] = offset + scale * np.{dtype}({drawn})
+        for i in range(interleaved(width)):
+            number = {number}
+            kept[i] = number
+            q = {q}
+            is_outer[i] = np.int64(abs(q) > CENTRAL)
+            drawn = central_normal(q)
+            y[i] = np.{dtype}({drawn})
         count = np.int64(0)
-        for i in range(width):
-            outer[count] = p[i]
-            places[count] = i
-            count += np.int64(abs(p[i] - 0.5) > CENTRAL)
+        for i in range(width):  # a place is never beyond the mark that is read
+            counted = is_outer[i]
+            set_slot(places, count, i)
+            count += counted
         for k in range(count):
-            p[k] = outer_normal(outer[k])
+            kept[k] = kept[slot(places, k)]
+        whole = (count + 31) // 32 * 32
+        for k in range(count, whole):
+            kept[k] = 0.25
+        for k in range(interleaved(whole)):
+            number = kept[k]
+            outer[k] = outer_normal({distance}({tail}), {q})
         for k in range(count):
-            drawn = p[k]
-{remote}            y[places[k]] = offset + scale * np.{dtype}({drawn})
+            drawn = outer[k]
+{remote}            y[slot(places, k)] = np.{dtype}({drawn})
+        if offset != 0 or scale != 1:
+            for i in range(width):
+                y[i] = offset + scale * y[i]
 """
 _REMOTE = """\
-            if min(outer[k], 1.0 - outer[k]) < REMOTE:
-                drawn = remote_normal(outer[k])
+            number = kept[k]
+            tail = {tail}
+            if tail < REMOTE:
+                drawn = remote_normal(distance(tail), {q})
 """
 """Without bounds, the 32 bits of a float32 do not reach there."""
+_NUMBERS = {
+    "normal": {
+        "number": "centred_{dtype}(words0[i], words1[i])", "q": "number",
+        "tail": "0.5 - abs(number)", "distance": "plain_distance", "drawn": "drawn",
+    },
+    "truncated_normal": {
+        "number": "below + span * open_{dtype}(words0[i], words1[i])", "q": "number - 0.5",
+        "tail": "min(number, 1.0 - number)", "distance": "distance",
+        "drawn": "min(max(drawn, low), high)",
+    },
+}  # fmt: skip
+"""Between bounds, a probability near 0 has more bits than its difference from 1/2."""
 
 
 def _block() -> int:
-    """Numbers that are drawn together.
+    """Numbers that are drawn together, a multiple of 32.
 
     A loop computes its vectors as wide as its widest type, so words are made by themselves; normals
-    far from the centre are collected for their own formula.
+    far from the centre are collected for their own formula, whole vectors of them.
     """
-    return blocks().numbers // 4
+    return blocks().numbers // 2
 
 
 def fill_source(distribution: str, dtype: str) -> str:
@@ -122,13 +145,15 @@ def fill_source(distribution: str, dtype: str) -> str:
     ``distribution`` is "uniform", "normal" or "truncated_normal"; each number drawn is scaled and
     moved in the array's own dtype: offset + scale * drawn.
     """
-    words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": _block()}
+    block = _block()
+    words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": block}
+    words["places"] = 8 * block
     if distribution == "uniform":
-        return (_FILL + _WORDS + _UNIFORM).format(**words)
-    drawn = {"normal": "drawn", "truncated_normal": "min(max(drawn, low), high)"}[distribution]
-    remote = "" if (distribution, dtype) == ("normal", "float32") else _REMOTE
-    words |= {"remote": remote, "open": _OPEN[distribution].format(**words), "drawn": drawn}
-    return (_FILL + _WORDS + _NORMAL).format(**words)
+        return (_FILL + _UNIFORM).format(**words)
+    words |= {name: text.format(**words) for name, text in _NUMBERS[distribution].items()}
+    reached = (distribution, dtype) != ("normal", "float32")
+    words["remote"] = _REMOTE.format(**words) if reached else ""
+    return (_FILL + _NORMAL).format(**words)
 
 
 def fill_args(

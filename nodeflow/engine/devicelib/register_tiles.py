@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 
 from nodeflow.engine.devicelib.added_parts import MATRIX
 from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I64
-from nodeflow.engine.devicelib.result_tile import Tile
+from nodeflow.engine.devicelib.result_tile import TALL, Tile
 
 
 def shape_of(*literals: Any) -> list[int]:
@@ -298,10 +298,6 @@ def panel_product(
 
     literals = (vectors, lanes, dtype, masked, first, second)
     return types.void(*literals, *(types.int64,) * 12, types.boolean, types.boolean), codegen
-
-
-TALL = 6
-"""Rows of a tile of `tiled_product`: with two vectors, as many results as 16 registers hold."""
 
 
 def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.engine.memory import require, size_of
+from nodeflow.engine.memory import require
+from nodeflow.engine.peak import drops_of, peak_of
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph import activity
@@ -25,8 +26,6 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 StreamOf = Callable[[Node], Any]
 Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
 """What a run computed, by slot: at least what is fetched or committed."""
-_VIEWS = frozenset("reshape identity expand_dims squeeze transpose stop_gradient".split())
-"""Ops whose reference takes no memory of its own."""
 
 
 class Interpreter:
@@ -45,7 +44,7 @@ class Interpreter:
         self.schedule = schedule
         self.types = types
         self.executions = Counter() if executions is None else executions
-        self._drops = _drops(schedule)
+        self._drops = drops_of(schedule)
         self._peak: tuple[int, Node | None] | None = None
 
     def run(
@@ -87,7 +86,7 @@ class Interpreter:
             raise RunError(f"not enough memory for this run: {error}", node=name) from error
 
     def peak(self) -> tuple[int, Node | None]:
-        """As `peak_of`."""
+        """As `peak.peak_of`."""
         if self._peak is None:
             self._peak = peak_of(self.schedule, self.types, self._drops)
         return self._peak
@@ -103,28 +102,6 @@ class Interpreter:
         check_values(step.node, outs, [self.types[slot] for slot in step.outputs])
         for slot, out in zip(step.outputs, outs, strict=True):
             values[slot] = out
-
-
-def peak_of(
-    schedule: Schedule, types: Sequence[TensorType], drops: Sequence[Sequence[int]] | None = None
-) -> tuple[int, Node | None]:
-    """The most bytes that outputs take at a time, and the node that takes most of all.
-
-    Args:
-        drops: for each step the slots whose last use it is, if that is known.
-    """
-    taken: dict[int, int] = {}
-    held, most, largest, at = 0, 0, 0, None
-    for step, dropped in zip(schedule.steps, drops or _drops(schedule), strict=True):
-        if step.node.op.id not in _VIEWS and not is_assign(step.node):
-            for slot in step.outputs:
-                size = taken[slot] = size_of([types[slot]])
-                held += size
-                if size > largest:
-                    largest, at = size, step.node
-        most = max(most, held)
-        held -= sum(taken.pop(slot, 0) for slot in dropped)
-    return most, at
 
 
 def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[TensorType]) -> None:
@@ -180,12 +157,3 @@ def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tupl
     if isinstance(result, (tuple, list)):
         return tuple(np.asarray(r) for r in result)
     return (np.asarray(result),)
-
-
-def _drops(schedule: Schedule) -> list[list[int]]:
-    """For each step, the slots whose last use it is."""
-    drops: list[list[int]] = [[] for _ in schedule.steps]
-    for slot, last in enumerate(schedule.last_uses()):
-        if 0 <= last < len(drops):
-            drops[last].append(slot)
-    return drops

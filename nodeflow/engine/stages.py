@@ -14,14 +14,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf, Values
-from nodeflow.engine.memory import Needs
+from nodeflow.engine.memory import Needs, size_of
 from nodeflow.engine.parts import ExplainPart, Part, PartsExecutor, ends_of, part_of
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Step
@@ -44,24 +44,27 @@ def make_executor(
     *,
     updating: bool = False,
     label: str = "",
+    held: int = 0,
 ) -> AnyExecutor:
     """What runs a schedule: in stages where its types do not say all sizes, in blocks of rows where
     there are many; or JAX.
 
     Args:
         label: names it in a record of tiers.
+        held: bytes of what else the run holds meanwhile, which count as what it takes.
     """
     if context.backend == "jax" and wanted != "reference":
         from nodeflow.engine.jax.executor import JaxExecutor
 
         return JaxExecutor(schedule, types, context)
-    if all(t.is_static for t in types):
-        blocked = in_blocks(schedule, types, wanted, context, updating=updating, label=label)
-        return blocked or Executor(schedule, types, wanted, context, updating=updating, label=label)
-    stages = split(schedule, types)
-    if not stages.turns:
-        return Executor(schedule, types, wanted, context, updating=updating, label=label)
-    return StagedExecutor(schedule, types, stages, wanted, context, updating, label)
+    stages = None if all(t.is_static for t in types) else split(schedule, types)
+    if stages is not None and stages.turns:
+        return StagedExecutor(schedule, types, stages, wanted, context, updating, label, held)
+    options: Any = {"updating": updating, "label": label, "held": held}
+    blocked = None
+    if stages is None:
+        blocked = in_blocks(schedule, types, wanted, context, **options)
+    return blocked or Executor(schedule, types, wanted, context, **options)
 
 
 @dataclass
@@ -107,17 +110,19 @@ class StagedExecutor(PartsExecutor):
         context: RunContext,
         updating: bool,
         label: str,
+        held: int = 0,
     ) -> None:
         super().__init__(schedule, types, context)
         self.turns = stages.turns
         self._rest_steps = stages.rest
         self._ends = ends_of(schedule)
         later = [s for step in (*stages.turns, *stages.rest) for s in step.inputs]
-        self._make = lambda part, types, stage: make_executor(
-            part.schedule, types, wanted, context, updating=updating, label=f"{label}/{stage}"
-        )
+        self._make = lambda part, types, stage, kept: make_executor(
+            part.schedule, types, wanted, context, updating=updating, label=f"{label}/{stage}",
+            held=held + kept,
+        )  # fmt: skip
         self.first = part_of(schedule, types, stages.first, [*later, *self._ends])
-        self._first = self._make(self.first, self.first.types, "first")
+        self._first = self._make(self.first, self.first.types, "first", 0)
         self._rests: dict[tuple, tuple[Part, AnyExecutor]] = {}
 
     def run(
@@ -140,8 +145,10 @@ class StagedExecutor(PartsExecutor):
         return values
 
     def needs(self) -> Needs:
-        """As `Executor.needs`, of what comes before sizes are found out."""
-        return self._first.needs()
+        """As `Executor.needs`, of what comes before sizes are found out, and of what has run with
+        sizes that were."""
+        parts = (self._first, *(executor for _, executor in self._rests.values()))
+        return max((part.needs() for part in parts), key=lambda found: found.bytes)
 
     def refuse_plan(self) -> NoReturn:
         """Name what finds sizes out."""
@@ -178,7 +185,10 @@ class StagedExecutor(PartsExecutor):
                 types[slot] = type_of_array(values[slot])
             part = part_of(self.schedule, types, self._rest_steps, self._ends)
             known = part.schedule.specialise({n: part.types[n] for n in part.given})
-            self._rests[key] = part, self._make(part, known, str(key))
+            given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
+            kept = size_of(types[slot] for slot in {*part.given.values(), *self._ends} - given)
+            kept -= size_of(types[slot] for slot in part.made)
+            self._rests[key] = part, self._make(part, known, str(key), kept)
         return self._rests[key]
 
 

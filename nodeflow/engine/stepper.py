@@ -20,9 +20,10 @@ from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.chunker import Chunker, WholeChunks
 from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import over_limit
-from nodeflow.engine.interpreter import Interpreter, StreamOf, peak_of
+from nodeflow.engine.interpreter import Interpreter, StreamOf
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.memory import Needs
+from nodeflow.engine.peak import peak_of
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule

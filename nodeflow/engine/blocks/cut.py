@@ -19,10 +19,10 @@ import numpy as np
 
 from nodeflow.engine.blocks.grid import WHOLE_BYTES, Grid, grid_for
 from nodeflow.engine.blocks.joins import JOINED
-from nodeflow.engine.blocks.row_pass import DoesNotFit, Ending, RowPass, Whole
-from nodeflow.engine.interpreter import peak_of
+from nodeflow.engine.blocks.row_pass import DoesNotFit, Ending, RowPass, Whole, inside_with_rows
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.parts import Part, ends_of, part_of
+from nodeflow.engine.peak import peak_of
 from nodeflow.engine.rows import MIXED, RowFlow, Rows, analyse
 from nodeflow.engine.schedule.recompute import is_slow
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
@@ -115,10 +115,10 @@ def cut(
         limit: bytes that a run may take; decides what later passes find kept, and nothing else.
         deep: so many cuts may lie in each other.
     """
-    if size_of(types) <= least or not deep:
+    if not deep or peak_of(schedule, types)[0] <= least:
         return None
     flows = [analyse(schedule, types, dict.fromkeys(each, 0)) for each in batches]
-    peaks = [peak_of(schedule, flow.only_rows(types))[0] for flow in flows]
+    peaks = [_peak(schedule, types, flow) for flow in flows]
     order = sorted(range(len(flows)), key=lambda i: -peaks[i])
     found = (_along(schedule, types, flows[i], peaks[i], limit) for i in order if peaks[i] > least)
     whole = next((each for each in found if each is not None), None)
@@ -133,6 +133,12 @@ def cut(
         if any(stage.inner is not None for stage in each.stages):
             return each
     return None
+
+
+def _peak(schedule: Schedule, types: Sequence[TensorType], flow: RowFlow) -> int:
+    """The most bytes that values with rows take at a time."""
+    inside = inside_with_rows(schedule.steps, types, flow)
+    return peak_of(schedule, flow.only_rows(types), inside=inside)[0]
 
 
 def batches_of(

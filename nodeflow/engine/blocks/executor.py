@@ -15,9 +15,10 @@ from nodeflow.engine.blocks.joins import JOINED, Chosen, Kept, Total, rows_of
 from nodeflow.engine.blocks.lifetimes import Held, lifetimes_of
 from nodeflow.engine.blocks.row_pass import RowPass, Target
 from nodeflow.engine.executor import Executor, over_limit
-from nodeflow.engine.interpreter import StreamOf, Values, peak_of
+from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
+from nodeflow.engine.peak import peak_of
 from nodeflow.engine.rows import Rows
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
@@ -34,6 +35,7 @@ def in_blocks(
     *,
     updating: bool = False,
     label: str = "",
+    held: int = 0,
 ) -> BlockedExecutor | None:
     """What runs a schedule of known sizes in blocks; None where it is to run whole.
 
@@ -46,13 +48,14 @@ def in_blocks(
         return None
     least = grid.STEP_BYTES if is_step else grid.CELL_BYTES
     whole = grid.WHOLE_BYTES if limit is None else least
-    if size_of(types) <= whole or peak_of(schedule, types)[0] <= whole:
+    if peak_of(schedule, types)[0] <= whole:
         return None
     batches = batches_of(schedule, types, schedule.feeds.values())
-    found = cut(schedule, types, batches, least, limit)
+    left = None if limit is None else max(0, limit - held)
+    found = cut(schedule, types, batches, least, left)
     if found is None or found.peak <= whole:
         return None
-    return BlockedExecutor(found, wanted, context, updating=updating, label=label)
+    return BlockedExecutor(found, wanted, context, updating=updating, label=label, held=held)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import copy
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nodeflow.engine.blocks.joins import bytes_of
-from nodeflow.engine.interpreter import peak_of
 from nodeflow.engine.memory import size_of
+from nodeflow.engine.peak import inside_of, peak_of
 from nodeflow.engine.rows import COUNTED, RowFlow, Rows, Taken
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import GraphError
@@ -180,7 +180,8 @@ class RowPass:
         number, types = self._whole.flow.number, self._whole.flow.only_rows(self._whole.types)
         for slot in self._taken:
             types[slot] = self._cell_type(slot, number)
-        return peak_of(self.schedule, [types[slot] for slot, _ in self._number])[0]
+        inside = inside_with_rows(self.steps, self._whole.types, self._whole.flow)
+        return peak_of(self.schedule, [types[slot] for slot, _ in self._number], inside=inside)[0]
 
     def bytes_of(self, target: Target) -> int:
         """What is held of a target while cells are added to it."""
@@ -265,6 +266,18 @@ class RowPass:
         except GraphError:
             raise DoesNotFit(step) from None
         return outs[step.outputs.index(slot)]
+
+
+def inside_with_rows(
+    steps: Iterable[Step], types: Sequence[TensorType], flow: RowFlow
+) -> list[int]:
+    """For each step what it takes inside (`peak.inside_of`), if rows go in."""
+    return [
+        inside_of(step.node, [types[s] for s in step.inputs])
+        if any(isinstance(flow.states[s], Rows) for s in step.inputs)
+        else 0
+        for step in steps
+    ]
 
 
 def gives_sizes(step: Step, place: int) -> bool:

@@ -12,6 +12,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import Pointer
 from nodeflow.engine.ir.levels import Level, all_launches, work_of
 from nodeflow.engine.memory import size_of
+from nodeflow.engine.peak import inside_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Node
@@ -89,11 +90,21 @@ class Plan:
 
     def needs(self) -> tuple[int, Node | None]:
         """The most bytes that a run takes at a time for what it computes, and the node that takes
-        most: intermediate results, results, new values of variables."""
+        most: intermediate results, results, new values of variables, and what a reference takes
+        until that has been copied."""
+        types = self.actions.types
         made = [s for s, a in self.allocations.items() if a.kind in ("result", "shadow")]
         largest = self._largest("arena", "result", "shadow")
         node = None if largest is None else self.schedule.slots[largest].node
-        return self.arena_size + size_of(self.actions.types[s] for s in made), node
+        beside, by = 0, node
+        for action in (a for p in self.phases for g in p.fallback for a in g.actions):
+            taken = inside_of(action.node, [types[s] for s in action.inputs])
+            taken += size_of(types[s] for s in action.outputs)
+            if taken > beside:
+                beside, by = taken, action.node
+        if largest is None or beside > size_of([types[largest]]):
+            node = by
+        return self.arena_size + size_of(types[s] for s in made) + beside, node
 
     def _largest(self, *kinds: str) -> int | None:
         """The largest storage, of those that are slots of the schedule, in memory of some kinds."""

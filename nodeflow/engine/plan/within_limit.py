@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from nodeflow.engine.interpreter import peak_of
 from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.peak import peak_of
 from nodeflow.engine.schedule.recompute import recompute
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.types import TensorType

@@ -240,7 +240,7 @@ def run_body(
     Raises:
         RunError: an op failed; its node begins with ``/``, for the owner's name to come before it.
     """
-    body = parse(text)
+    body, drops = parse(text), _drops(text)
     values: list[Sequence[np.ndarray]] = list(_constants(text))
     for place, node in enumerate(body.nodes):
         op, attrs, sources, name, own = node
@@ -266,7 +266,25 @@ def run_body(
         values[place] = result if isinstance(result, (tuple, list)) else (np.asarray(result),)
         if seen is not None:
             seen.append(Ran(node, arrays, values[place], inner))
+        del arrays, result
+        for done in drops[place]:
+            values[done] = ()
     return [inputs[i] if n < 0 else values[n][i] for n, i in body.outputs]
+
+
+@lru_cache(maxsize=256)
+def _drops(text: str) -> tuple[tuple[int, ...], ...]:
+    """For each node, those whose values no later one needs; constants stay."""
+    body = parse(text)
+    last = dict(enumerate(range(len(body.nodes))))
+    for place, node in enumerate(body.nodes):
+        last.update((source, place) for source, _ in node.sources if source >= 0)
+    kept = {source for source, _ in body.outputs}
+    found: list[list[int]] = [[] for _ in body.nodes]
+    for source, place in last.items():
+        if source not in kept:
+            found[place].append(source)
+    return tuple(map(tuple, found))
 
 
 @lru_cache(maxsize=256)

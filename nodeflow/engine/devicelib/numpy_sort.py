@@ -1,4 +1,4 @@
-"""Where numpy's sort of integers is, which uses the processor's vectors; kernels call it.
+"""Where numpy's sort is, which uses the processor's vectors; kernels call it.
 
 The addresses are in numpy's public table of functions (`PyDataType_GetArrFuncs`, since numpy 2.0),
 and are arguments of kernels, as those of BLAS are. Nothing here imports numba: planning needs it.
@@ -20,7 +20,7 @@ _SORT = 33
 
 @cache
 def sort_address(dtype: str) -> int:
-    """Address of what sorts an array of integers where it lies; 0 if numpy does not have it."""
+    """Address of what sorts an array of numbers where it lies; 0 if numpy does not have it."""
     if np.__version__.partition(".")[0] != "2":
         return 0
     try:

@@ -1,4 +1,4 @@
-"""Calls numpy's sort of integers from a kernel, by its address (`numpy_sort`)."""
+"""Calls numpy's sort from a kernel, by its address (`numpy_sort`)."""
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
 from __future__ import annotations
@@ -12,7 +12,7 @@ from nodeflow.engine.devicelib.intrinsics import I8, I32, I64
 
 @intrinsic
 def sort_at(typingctx, sort, address, count):
-    """Sort ``count`` integers at an address; ``sort`` is `sort_address` of their dtype."""
+    """Sort ``count`` numbers at an address; ``sort`` is `sort_address` of their dtype."""
     byte = I8.as_pointer()
     function = ir.FunctionType(I32, [byte, I64, byte]).as_pointer()
 

@@ -212,8 +212,9 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
-        raise AttributeError(name)  # `from nodeflow import MODULE` imports it then
+    # What begins with _ is asked by tools; `from nodeflow import MODULE` imports the module then.
+    if name.startswith("_") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
+        raise AttributeError(name)
     from nodeflow.graph.dtypes import OBJECTS
     from nodeflow.graph.registry import REGISTRY
     from nodeflow.public import public

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from nodeflow.tensorflow1.table import ABSENT, OTHER_THINGS, OTHERS, RENAMED, ROOT_TOO
@@ -77,14 +78,15 @@ def _elsewhere(name: str) -> list[str]:
 
 def exists_in(module: Any) -> Callable[[str], bool]:
     """Whether a dotted name is in a module, by what ``dir`` lists: nothing else is imported."""
+    listed = cache(lambda found: frozenset(dir(found)))
 
     def exists(path: str) -> bool:
         found = module
         *spaces, last = path.split(".")
         for space in spaces:
-            if space not in dir(found):
+            if space not in listed(found):
                 return False
             found = getattr(found, space)
-        return bool(last) and last in dir(found)
+        return bool(last) and last in listed(found)
 
     return exists

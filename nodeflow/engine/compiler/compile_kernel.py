@@ -209,8 +209,13 @@ def prepare_compiler() -> None:
         return
     import llvmlite.binding as llvm
     from numba.core import config as numba_config
+    from numba.core import errors as numba_errors
 
     config: Any = numba_config
+    errors: Any = numba_errors
+    # Most of its errors only say that another signature has to be tried, and where colorama is
+    # installed each of them prepares the terminal for colours.
+    errors.termcolor()._markup = lambda text, *_: text
     for option in _LLVM_OPTIONS:
         llvm.set_option(sys.argv[0] if sys.argv else "nodeflow", option)
     if llvm.get_host_cpu_name() in _WIDE and not config.CPU_FEATURES:

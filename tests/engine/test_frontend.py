@@ -12,6 +12,7 @@ import nodeflow as nf
 from nodeflow.engine.compiler import compile_kernel, frontend
 from nodeflow.engine.compiler.frontend import Untranslatable
 from nodeflow.engine.compiler.object_code import Kernel, load_object
+from nodeflow.engine.gc_pause import uncollected
 from nodeflow.engine.ir.plan import is_concrete
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.kernels.cluster_source import elementwise_source
@@ -115,6 +116,7 @@ def kernel(args, task, ntasks):
 """
 
 
+@uncollected
 def built(source: str) -> tuple[Kernel, bool]:
     """The kernel, and whether our own front end took it."""
     whole = compile_kernel._compile(source, "<test>")
@@ -122,6 +124,7 @@ def built(source: str) -> tuple[Kernel, bool]:
     return kernel, whole.symbol == compile_kernel.ENTRY_NAME
 
 
+@uncollected
 def by_numba(source: str) -> Kernel:
     whole = compile_kernel._analysed(compile_kernel._entry(source, "<test>"))
     return load_object(whole.object_code(), "numba", "numba")
@@ -245,6 +248,7 @@ def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit() -> None:
         np.testing.assert_allclose(results[0], np.exp(x.astype(float)) + x, rtol=1e-6, atol=3e-7)
 
 
+@uncollected
 def refusal(source: str) -> str:
     """Why our own front end does not take a kernel; nothing if it does."""
     try:

@@ -170,8 +170,10 @@ LAYOUTS = {"transposed": transposed, "reversed": reversed_, "spaced": spaced, "b
 # ---- shapes ---------------------------------------------------------------------------------
 
 
-def shapes_of(op: Op, call: Sample, attrs: Mapping[str, Any], full: bool) -> list[Shapes]:
-    """Shapes that inference accepts for this call: its own and, if ``full``, smaller ones, empty
+def pairs_of(
+    op: Op, call: Sample, attrs: Mapping[str, Any], full: bool
+) -> Iterator[tuple[Shapes, Pair]]:
+    """The call with shapes that inference accepts: its own and, if ``full``, smaller ones, empty
     ones and those of other ranks."""
     own = tuple(np.asarray(a).shape for a in call.inputs)
     tried = [own, ((2, 1, 2, 3),) * len(own)]
@@ -182,18 +184,19 @@ def shapes_of(op: Op, call: Sample, attrs: Mapping[str, Any], full: bool) -> lis
         tried += [(shape,) * len(own) for shape in SHAPES]
         tried += [((1,) * rank,) * len(own) for rank in (1, 4)]
         tried += [((0,) * rank,) * len(own) for rank in (1, 2) if not isinstance(op, Composed)]
-    return [s for s in dict.fromkeys(tried) if accepts(op, call, s, attrs)]
-
-
-def accepts(op: Op, call: Sample, shapes: Shapes, attrs: Mapping[str, Any]) -> bool:
-    types = [TensorType(a.dtype.name, s) for a, s in zip(call.inputs, shapes)]
-    try:
-        op.infer(*types, **attrs)
-        if isinstance(op, Composed):  # what it is made of may refuse more
-            Pair(op, call, shapes)
-    except NodeflowError:
-        return False
-    return True
+    for shapes in dict.fromkeys(tried):
+        types = [TensorType(a.dtype.name, s) for a, s in zip(call.inputs, shapes)]
+        try:
+            op.infer(*types, **attrs)
+        except NodeflowError:
+            continue
+        try:
+            pair = Pair(op, call, shapes)
+        except NodeflowError:
+            if not isinstance(op, Composed):  # what that is made of may refuse more
+                raise
+            continue
+        yield shapes, pair
 
 
 def calls_of(op: Op) -> list[tuple[Sample, bool]]:
@@ -238,6 +241,10 @@ class Pair:
         """Values of both tiers, or the texts of their errors."""
         return [self._outcome(session, arrays) for session in self.sessions]
 
+    def by_reference(self, arrays: list[np.ndarray]) -> Any:
+        """What the reference tier alone gives."""
+        return self._outcome(self.sessions[1], arrays)
+
     def _outcome(self, session: Session, arrays: list[np.ndarray]) -> Any:
         session.runs = 0  # random ops draw the same numbers each time
         try:
@@ -258,6 +265,8 @@ def agree(found: Any, expected: Any, what: str, cancels: bool, added: Any = None
     for place, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
         ours, theirs = np.asarray(ours), np.asarray(theirs)
         assert type_of_array(ours) == type_of_array(theirs), what
+        if ours.tobytes() == theirs.tobytes():
+            continue
         if dtype_name(ours.dtype) in HALVES:
             ours, theirs = ours.astype("float32"), theirs.astype("float32")
             np.testing.assert_array_equal(ours, theirs, err_msg=what)
@@ -280,8 +289,7 @@ def check(op: Op) -> int:
     counted, summing = 0, not isinstance(op, Elementwise)
     for call, full in calls_of(op):
         attrs = op.bind_attrs(call.attrs)
-        for shapes in shapes_of(op, call, attrs, full):
-            pair = Pair(op, call, shapes)
+        for shapes, pair in pairs_of(op, call, attrs, full):
             for name, arrays in feeds_of(call, op, shapes):
                 given = {"C": arrays}
                 if name == "plain" and full:
@@ -292,10 +300,10 @@ def check(op: Op) -> int:
                     what = f"{op.id} {dict(call.attrs)} {shapes} {name} {layout}"
                     added = None
                     if op.id.startswith(PRODUCT_SUMS):
-                        added = pair.run([np.abs(a) for a in laid])[1]
+                        added = pair.by_reference([np.abs(a) for a in laid])
                     agree(found, expected, what, summing and name in CANCELLING, added)
                     for array, copy in zip(laid, before):
-                        np.testing.assert_array_equal(array, copy)
+                        assert array.tobytes() == copy.tobytes(), what
                     counted += not isinstance(expected, str)
     return counted
 

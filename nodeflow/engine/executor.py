@@ -214,7 +214,7 @@ class Executor:
         return plan_within(self._left, self.schedule, self.types, make, lambda plan: plan)
 
     def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
-        from nodeflow.engine.runtime.compiled_plan import kernels_of
+        from nodeflow.engine.runtime.launch_table import kernels_of
 
         return kernels_of(level for phase in plan.phases for level in phase.levels)
 

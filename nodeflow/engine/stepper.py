@@ -492,7 +492,7 @@ class Stepper:
         return steps
 
     def _kernels(self, steps: StepPlan) -> dict[str, tuple[str, ...]]:
-        from nodeflow.engine.runtime.compiled_plan import kernels_of
+        from nodeflow.engine.runtime.launch_table import kernels_of
 
         return kernels_of(steps.levels)
 

@@ -131,6 +131,23 @@ def test_calls_draw_what_runs_draw(session, graph) -> None:
             np.testing.assert_allclose(one, other.run("noise"), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["stream", "seed", "graph"])
+def test_seeds_and_streams_may_change_between_calls(session, graph, kind) -> None:
+    """As in a graph that is edited, where each change gives the node another mapping."""
+    noise = graph.node("noise")
+    call = session.make_callable("noise")
+    for run in range(5):
+        if run == 3 and kind == "stream":
+            noise.stream = "other"
+        elif run == (1 if kind == "graph" else 3):
+            noise.attrs = {**noise.attrs, "seed": 7}
+        elif run == 3:
+            graph.seed = 11
+        with nf.Session(graph, tier="reference", seed=4) as other:
+            other.runs = run
+            np.testing.assert_allclose(call(), other.run("noise"), rtol=1e-5, atol=1e-6)
+
+
 def test_a_call_that_fails_names_its_node_and_leaves_the_next_right(session) -> None:
     call = session.make_callable("picked", ["index"])
     for _ in range(2):

@@ -6,35 +6,20 @@ The counterpart of `interpreter.Interpreter`: same inputs, same results up to ro
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nodeflow.engine.arena import Arena, on_a_line
-from nodeflow.engine.compiler.cache import load_kernel
-from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.interpreter import Interpreter, StreamOf, call_reference
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import (
-    Arg,
-    ArgumentAddress,
-    FirstElement,
-    IterationAddress,
-    KernelLaunch,
-    KeyWord,
-    LoopAddress,
-    Pointer,
-)  # fmt: skip
-from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
-from nodeflow.engine.ir.plan import REFERENCE_HINT, SERIAL_NS, Phase, Plan
-from nodeflow.engine.kernels.base_kernels import base_sources
+from nodeflow.engine.ir.plan import REFERENCE_HINT, Phase, Plan
 from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
-from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, ProgramBuilder
+from nodeflow.engine.runtime.launch_table import Table, build_table
+from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.engine.runtime.turns import Placed, Turns
 from nodeflow.errors import Cancelled, RunError
@@ -47,120 +32,6 @@ if TYPE_CHECKING:
 
 INTERRUPTIBLE_NS = 20_000_000
 """Runs estimated longer than this let Ctrl-C through while they run."""
-
-
-@dataclass
-class Table:
-    """The program of some levels, and the arguments in it that are still to be set.
-
-    Attributes:
-        cells: for each storage, (word of the program, bytes to add) where its address goes.
-        keys: (args of a launch, position, which word of which node's random key).
-        firsts: (args of a launch, position, which node's first element).
-        loops: for each loop, in the program's order, its iteration number and its iterations.
-    """
-
-    program: Program
-    cells: dict[int, list[tuple[int, int]]]
-    keys: list[tuple[np.ndarray, int, KeyWord]]
-    firsts: list[tuple[np.ndarray, int, FirstElement]]
-    loops: list[np.ndarray]
-
-    def bind(self, storage: int, address: int) -> None:
-        """Set the address of a storage."""
-        words = self.program.words.data  # numpy takes three times as long for one word
-        for word, offset in self.cells.get(storage, ()):
-            words[word] = address + offset
-
-    def set_keys(self, stream_of: StreamOf) -> None:
-        """Set the keys of all nodes that draw random numbers."""
-        for args, at, key in self.keys:
-            args[at] = stream_of(key.node).key[key.word]
-        for args, at, first in self.firsts:
-            args[at] = stream_of(first.node).first(first.size)
-
-
-def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
-    """The texts of all kernels that these levels need, each with the names of its nodes.
-
-    The kernels that every run needs come first.
-    """
-    nodes: dict[str, dict[str, None]] = {source: {} for source in base_sources()}
-    for launch in all_launches(list(levels)):
-        nodes.setdefault(launch.source, {}).update(dict.fromkeys(_nodes_of(launch)))
-    return {source: tuple(names) for source, names in nodes.items()}
-
-
-def _nodes_of(launch: KernelLaunch) -> list[str]:
-    """Names of the nodes that a launch computes; none where it only moves or records values."""
-    return [a.node.name for a in launch.group.actions] if launch.group else []
-
-
-def build_table(levels: Sequence[Level]) -> Table:
-    """Load the kernels of some levels and lay out their launches."""
-    layout = _Layout()
-    layout.add(levels)
-    return layout.table()
-
-
-class _Layout:
-    """Launches on their way into a program, with the arguments that the whole program decides."""
-
-    def __init__(self) -> None:
-        self._builder = ProgramBuilder()
-        self._open: list[tuple[int, int, Arg, int]] = []
-        self._loops: list[np.ndarray] = []
-        self._keyed: dict[object, int] = {}
-
-    def add(self, levels: Sequence[Level], counter: int = 0) -> None:
-        """Add levels; ``counter`` is the address of the iteration number of their loop."""
-        for level in levels:
-            if isinstance(level, LoopLevel):
-                words = np.array([0, level.iterations], np.int64)
-                self._loops.append(words)
-                if level.key is not None:
-                    self._keyed[level.key] = words.ctypes.data
-                self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
-                self.add(level.levels, words.ctypes.data)
-                self._builder.end_loop()
-            else:
-                for head in level:
-                    before = None
-                    for launch in head.chain():
-                        before = self._add_launch(launch, counter, before)
-                self._builder.end_level(serial=work_of([level]) < SERIAL_NS)
-
-    def _add_launch(self, launch: KernelLaunch, counter: int, before: int | None) -> int:
-        args = [a if isinstance(a, int) else 0 for a in launch.args]
-        try:
-            kernel = load_kernel(launch.source)
-        except KernelError as error:
-            error.nodes = tuple(_nodes_of(launch))
-            raise error.at(next(iter(error.nodes), None)) from error.__cause__
-        number = self._builder.add(kernel, args, launch.tasks, work=launch.work, after=before)
-        self._open += [
-            (number, at, a, counter) for at, a in enumerate(launch.args) if not isinstance(a, int)
-        ]
-        return number
-
-    def table(self) -> Table:
-        program = self._builder.build()
-        table = Table(program, defaultdict(list), [], [], self._loops)
-        for number, at, arg, counter in self._open:
-            args = program.args(number)
-            if isinstance(arg, Pointer):
-                table.cells[arg.storage].append((program.place(number, at), arg.offset))
-            elif isinstance(arg, KeyWord):
-                table.keys.append((args, at, arg))
-            elif isinstance(arg, FirstElement):
-                table.firsts.append((args, at, arg))
-            elif isinstance(arg, LoopAddress):
-                args[at] = self._keyed[arg.key]
-            elif isinstance(arg, ArgumentAddress):
-                args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
-            else:
-                args[at] = counter if isinstance(arg, IterationAddress) else program.step_address
-        return table
 
 
 class CompiledPlan:
@@ -442,10 +313,7 @@ class CompiledPlan:
     ) -> None:
         if cancel is not None and cancel.is_set():
             raise Cancelled("the run was stopped")
-        execution = 0
-        if table.keys:
-            execution = stream_of(table.keys[0][2].node).execution
-            table.set_keys(stream_of)
+        execution = table.set_keys(stream_of)
         slow = self._work > INTERRUPTIBLE_NS and not self._commits(table)
         slow = slow and threading.current_thread() is threading.main_thread()
         outcome = self.team.run(table.program, execution, interruptible=slow)
@@ -460,8 +328,7 @@ class CompiledPlan:
         stream_of: StreamOf,
         profiler: ProgramTimer,
     ) -> None:
-        execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
-        table.set_keys(stream_of)
+        execution = table.set_keys(stream_of)
         profiler.run(table.program, phase.levels, execution, table.loops)
         outcome = table.program.outcome()
         if outcome.failure is not None:

@@ -17,8 +17,8 @@ from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
 from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch, mapped_of, order_in
 from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.plan.verify import check
-from nodeflow.engine.runtime.compiled_plan import build_table
 from nodeflow.engine.runtime.context import RunContext
+from nodeflow.engine.runtime.launch_table import build_table
 from nodeflow.engine.runtime.program import Ring
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.engine.schedule.schedule import Schedule

@@ -170,6 +170,11 @@ class Streams:
             return Stream(own, "", self.execution, self.purpose)
         return Stream(self.shared, f"seed {own}", self.execution, self.purpose)
 
+    @property
+    def seeds(self) -> tuple[int, int | None, str]:
+        """What decides the keys of all nodes, besides what these say themselves."""
+        return self.seed, self.shared, self.purpose
+
     def count(self, node: Node) -> int:
         """How often the node ran before; counts it."""
         self.counts[node] += 1

@@ -38,7 +38,6 @@ class BoundRun:
         phase: of every such run.
         draws: whether a run needs random streams of its own.
         unused: random streams for a run that draws nothing.
-        writes: whether it assigns.
     """
 
     def __init__(
@@ -53,9 +52,10 @@ class BoundRun:
         reads: ReadVariables,
     ) -> None:
         self.executor, self.phase = executor, phase
-        self.draws, self.writes = compiled.draws or phase.is_step, bool(schedule.writes)
+        self.draws, self._writes = compiled.draws or phase.is_step, bool(schedule.writes)
         self.unused = context.stream_of("run", 0)
         self._context, self._compiled, self._reads = context, compiled, reads
+        self._seal = object()
         self._version: int | None = None  # what the run assigned is to be read
         replaced = schedule.writes.keys() - compiled.plan.home.keys()
         self._reads_stay = replaced.isdisjoint(schedule.reads)
@@ -63,6 +63,16 @@ class BoundRun:
         self._changed: Mapping[int, Any] = {}
         feeds = schedule.feeds
         self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
+        self._copied: list[tuple[int, np.ndarray]] = []
+        """Which of the fed arrays are copied, and where to."""
+        self._placed: list[tuple[int, int]] = []
+        """Which of them are read where they are, and their slots."""
+        for at, slot in self._slots:
+            memory = compiled.feed_memory(slot)
+            if memory is None:
+                self._placed.append((at, slot))
+            else:
+                self._copied.append((at, memory))
         unfed = [tensor for tensor in feeds if tensor not in fed]
         self._samples = [(tensor.node, tensor.node.attrs.get("sample")) for tensor in unfed]
         self._rest = {feeds[tensor]: given[feeds[tensor]] for tensor in unfed}
@@ -71,50 +81,51 @@ class BoundRun:
         """Whether all but the values of feeds and variables is what it was."""
         if self._context.tiers is not None:
             return False
-        if not all(node.attrs.get("sample") is sample for node, sample in self._samples):
-            return False
-        variables, reads = self._context.variables, self._reads
-        if variables.version != self._version:
-            if variables.version != reads.version:
-                try:
-                    reads.look_up(variables.read, variables.version)
-                except NotInitialized:
-                    return False
-            if reads.shapes != self._shapes:
+        for node, sample in self._samples:
+            if node.attrs.get("sample") is not sample:
                 return False
-            self._version, self._changed = reads.version, reads.arrays
+        return self._context.variables.version == self._version or self._look_up()
+
+    def _look_up(self) -> bool:
+        """Look up variables that may have changed; False where a shape is another one."""
+        variables, reads = self._context.variables, self._reads
+        if variables.version != reads.version:
+            try:
+                reads.look_up(variables.read, variables.version)
+            except NotInitialized:
+                return False
+        if reads.shapes != self._shapes:
+            return False
+        self._version, self._changed = reads.version, reads.arrays
         return True
 
     def run(
         self, arrays: Sequence[np.ndarray], stream_of: StreamOf, cancel: threading.Event
     ) -> list[Any]:
-        """What is fetched, for other fed values, where the run does not assign.
+        """What is fetched, for other fed values; what is assigned is stored.
 
         Raises:
             RunError: an op failed; names the node.
             Cancelled: the run was stopped.
         """
-        given = self._given(arrays)
-        return self._compiled.run_again(given, stream_of, cancel, self._bound)
-
-    def values(
-        self, arrays: Sequence[np.ndarray], stream_of: StreamOf, cancel: threading.Event
-    ) -> Mapping[int, np.ndarray]:
-        """As `run`: the values of what is fetched and assigned, by slot, for the executor."""
-        given = self._given(arrays)
-        return self._compiled.run(given, stream_of, cancel, bound=self._bound)
-
-    def note_stored(self) -> None:
-        """What the last run assigned is stored, and nothing else has changed since `holds`."""
-        if self._reads_stay:
-            self._version = self._reads.version = self._context.variables.version
-
-    def _given(self, arrays: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
-        given = {slot: arrays[at] for at, slot in self._slots}
-        if self._changed:
-            given.update(self._changed)
-            self._changed = {}
-        return given
+        compiled, variables, given = self._compiled, self._context.variables, self._changed
+        if compiled.given_by is not self._seal:  # another question has the same plan
+            compiled.given_by, given = None, self._bound()
+        for at, memory in self._copied:
+            memory[...] = arrays[at]
+        if self._placed:
+            given = {**given, **{slot: arrays[at] for at, slot in self._placed}}
+        results = compiled.run_again(given, stream_of, cancel, self._bound, variables)
+        if results is None:
+            given = {**given, **{slot: arrays[at] for at, slot in self._slots}}
+            values = compiled.run(given, stream_of, cancel, bound=self._bound)
+            results = compiled.take(values)
+            self.executor.commit(values, variables)
+        compiled.given_by, self._changed = self._seal, {}
+        if self._writes and self._reads_stay:
+            # Nothing else has changed since `holds`.
+            self._version = self._reads.version = variables.version
+        return results
 
     def _bound(self) -> Mapping[int, Any]:
         """What the run was given that is not fed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from nodeflow.engine.schedule.schedule import Target
@@ -32,7 +33,8 @@ def flatten_fetches(
     """
     targets: list[Target] = []
     shape = _flatten(graph, fetches, targets, ask)
-    return tuple(targets), lambda values: _pack(shape, values)
+    one = isinstance(shape, int)
+    return tuple(targets), itemgetter(shape) if one else lambda values: _pack(shape, values)
 
 
 @dataclass(frozen=True)

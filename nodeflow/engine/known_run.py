@@ -6,7 +6,7 @@ variables each time would take longer than a small network's kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,13 @@ class KnownRun:
         fed, inner: the tensors that are fed, and those that do the work in their place.
         bound: compiled runs that only the fed values change, by the shapes of these.
         comes_again: whether somebody keeps this question.
+        shapes: of the arrays that were fed last.
     """
 
-    __slots__ = ("_fitting", "bound", "comes_again", "fed", "inner", "pack", "rule", "schedule")
+    __slots__ = (
+        *("_fitting", "bound", "comes_again", "fed", "inner", "pack", "rule", "schedule"),
+        "shapes",
+    )
 
     def __init__(
         self,
@@ -70,21 +74,26 @@ class KnownRun:
         self.fed = tuple(fed)
         self.inner = tuple(map(resolve_alias, self.fed))
         self._fitting: list[tuple[Any, Any]] = [(None, None)] * len(self.fed)
+        self.shapes: Shapes = ()
         self.bound: dict[Shapes, BoundRun] = {}
         self.comes_again = True
 
-    def arrays(self, values: Iterable[Any]) -> list[np.ndarray]:
+    def arrays(self, values: Sequence[Any]) -> Sequence[np.ndarray]:
         """The values that are fed, one for each of the tensors, as arrays that fit.
 
         Raises:
             FeedError: a value does not fit its tensor.
         """
-        arrays, fitting = [], self._fitting
+        fitting = self._fitting
         for at, value in enumerate(values):
-            if type(value) is not np.ndarray or fitting[at] != (value.dtype, value.shape):
-                value = as_array(self.fed[at], value)
-                fitting[at] = value.dtype, value.shape
-            arrays.append(value)
+            dtype, shape = fitting[at]
+            if type(value) is not np.ndarray or value.dtype is not dtype or value.shape != shape:
+                break
+        else:
+            return values
+        arrays = [as_array(tensor, value) for tensor, value in zip(self.fed, values, strict=True)]
+        self._fitting = [(array.dtype, array.shape) for array in arrays]
+        self.shapes = tuple([array.shape for array in arrays])
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:

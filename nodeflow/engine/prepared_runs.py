@@ -25,6 +25,7 @@ class PreparedRuns:
 
     Attributes:
         executors: by schedule, phase and shapes.
+        era: another object after all was forgotten.
     """
 
     def __init__(self, context: RunContext, wanted: Tier) -> None:
@@ -33,10 +34,7 @@ class PreparedRuns:
         self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
         self._reads: dict[int, ReadVariables] = {}
         self.executors: dict[tuple, AnyExecutor] = {}
-
-    def __contains__(self, schedule: Schedule) -> bool:
-        """Whether a schedule that ran is kept: no owner of the graph has changed it since."""
-        return id(schedule) in self._reads
+        self.era = object()
 
     def schedule(
         self, targets: tuple[Target, ...], fed: Collection[Tensor]
@@ -114,6 +112,7 @@ class PreparedRuns:
         self._reads.clear()
         self.executors.clear()
         self._schedules.clear()
+        self.era = object()
 
 
 def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:

@@ -180,7 +180,8 @@ class Session(SessionState):
             if options is not None and options.trace_level and run_metadata is not None:
                 found, run_metadata.step_stats = self.profile(fetches, feed_dict, training=training)
                 return found
-        self._note_devices()
+        if not self.graph.devices_noted:
+            self._note_devices()
         with self._context.lock:
             return self._answer(*self._question(fetches, feed_dict), training)
 
@@ -205,11 +206,13 @@ class Session(SessionState):
         """
         self._note_devices()
         queries: list[Any] = []
-        asked: list[KnownRun] = []
+        known: KnownRun | None = None
+        era = self._prepared.era
         targets, pack = flatten_fetches(self.graph, fetches, queries.append)
         keys = feed_keys(self.graph, feed_list)
 
         def call(*values: Any, **options: Any) -> Any:
+            nonlocal known, era
             if len(values) != len(keys):
                 raise FeedError(f"{counted(len(keys), 'value')} expected, not {len(values)}")
             if options or queries:
@@ -217,10 +220,10 @@ class Session(SessionState):
                 return self.run(fetches, dict(zip(keys, values, strict=True)), **options)
             with self._context.lock:
                 self._context.check_open()
-                if not (asked and asked[0].schedule in self._prepared):
-                    fed = {resolve_alias(key) for key in keys}
-                    asked[:] = [KnownRun(*self._prepared.schedule(targets, fed), pack, keys)]
-                return self._answer(asked[0], asked[0].arrays(values))
+                if known is None or era is not self._prepared.era:
+                    era, fed = self._prepared.era, {resolve_alias(key) for key in keys}
+                    known = KnownRun(*self._prepared.schedule(targets, fed), pack, keys)
+                return self._answer(known, known.arrays(values))
 
         return call
 
@@ -310,9 +313,12 @@ class Session(SessionState):
         """Store what a run assigned and count its steps; returns what was fetched."""
         results = executor.results(values)
         executor.commit(values, self.variables)
+        self._count_step(phase)
+        return results
+
+    def _count_step(self, phase: Phase) -> None:
         for name in phase.optimizers:
             self._context.steps[name] = self._context.steps.get(name, 0) + 1
-        return results
 
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
@@ -330,33 +336,31 @@ class Session(SessionState):
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
         if known is not None:
-            return known, known.arrays(feed_dict.values()) if feed_dict else ()
+            return known, known.arrays([*feed_dict.values()]) if feed_dict else ()
         targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
         fed = check_feeds(self.graph, feed_dict)
         known = KnownRun(*self._prepared.schedule(targets, {*map(resolve_alias, fed)}), pack, fed)
         known.comes_again = key is not None
         if known.comes_again:
             self._known[key] = known
-        return known, [*fed.values()]
+        return known, known.arrays([*fed.values()])
 
     def _answer(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
     ) -> Any:
         """Run what is asked; in the places of the run before where only fed values change."""
-        shapes = tuple([array.shape for array in arrays])
+        shapes = known.shapes
         bound = known.bound.get(shapes) if training is None else None
         if self._cancel.is_set():
             self._cancel.clear()
         if bound is not None and bound.holds() and not self.graph.streams:
             self._last, self._context.tier = bound.executor, "compiled"
-            stream_of = self._streams(bound.phase) if bound.draws else bound.unused
-            self.runs += not bound.draws
-            if bound.writes:
-                values = bound.values(arrays, stream_of, self._cancel)
-                results = self._finish(bound.executor, values, bound.phase)
-                bound.note_stored()
+            if bound.draws:
+                results = bound.run(arrays, self._streams(bound.phase), self._cancel)
+                self._count_step(bound.phase)
             else:
-                results = bound.run(arrays, stream_of, self._cancel)
+                self.runs += 1
+                results = bound.run(arrays, bound.unused, self._cancel)
             return known.pack(results)
         executor, given, phase = self._prepare_known(known, arrays, training)
         self._last = executor

@@ -121,12 +121,12 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = array
         return old
 
-    def exchange_all(self, arrays: Mapping[Node, np.ndarray]) -> dict[Node, np.ndarray | None]:
-        """As `exchange`, for several variables at once."""
+    def exchange_all(self, arrays: Mapping[Node, np.ndarray]) -> list[np.ndarray | None]:
+        """As `exchange`, for several variables at once; what it replaces is in their order."""
         if self._placed:
-            return {node: self.exchange(node, array) for node, array in arrays.items()}
+            return [self.exchange(node, array) for node, array in arrays.items()]
         self.version += 1
-        old = {node: self._arrays.get(node) for node in arrays}
+        old = list(map(self._arrays.get, arrays))
         self._arrays.update(arrays)
         return old
 

@@ -202,6 +202,20 @@ def test_dropout_is_off_in_calls_and_on_in_training_runs() -> None:
             assert (s.run(y, {x: ones}, training=True) == 0).any()
 
 
+def test_runs_of_another_phase_leave_samples_of_calls_alone() -> None:
+    """Both have one plan where neither trains, and a flag that is true by its own sample."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None], name="x")
+        y = nf.dropout(x, rate=0.5)
+    flag = g.node("dropout/is_training")
+    flag.attrs = {**flag.attrs, "sample": True}
+    with nf.Session(g, tier="compiled") as s:
+        call, ones = s.make_callable(y, [x]), np.ones(64, "float32")
+        for _ in range(3):
+            assert (call(ones) == 0).any() and (s.run(y, {x: ones}) == 0).any()
+            assert (s.run(y, {x: ones}, training=False) == 1).all()
+
+
 # ---- what cannot be called ----------------------------------------------------------------------
 
 

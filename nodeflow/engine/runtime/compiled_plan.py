@@ -6,7 +6,7 @@ The counterpart of `interpreter.Interpreter`: same inputs, same results up to ro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from nodeflow.engine.ir.plan import REFERENCE_HINT, Phase, Plan
 from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
 from nodeflow.engine.runtime.launch_table import Table, build_table
-from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program
+from nodeflow.engine.runtime.program import ONE_STEP, Outcome
 from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.engine.runtime.turns import Placed, Turns
 from nodeflow.errors import Cancelled, RunError
@@ -29,6 +29,7 @@ from nodeflow.graph.types import Shape, numpy_dtype
 
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
+    from nodeflow.engine.variables import Variables
 
 INTERRUPTIBLE_NS = 20_000_000
 """Runs estimated longer than this let Ctrl-C through while they run."""
@@ -38,6 +39,8 @@ class CompiledPlan:
     """Executes one plan. Not to be entered by two threads at once.
 
     Attributes:
+        given_by: the mark of who gave it what it has of feeds and variables, and will say what
+            changes; None where nobody will.
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
             caller may keep it if it gives another one in exchange.
         results: storages whose arrays are the caller's after the run; of other results, which are
@@ -85,25 +88,27 @@ class CompiledPlan:
         owned = set(self.results)
         self._takes: list[tuple[int | None, bool]] = []
         """Slots that are fetched, and whether the caller gets their arrays themselves."""
+        self._answers: list[tuple[int | None, Shape | None, bool]] = []
+        """The same for storages, with shapes."""
         for slot in schedule.fetches:
-            storage = None if slot is None else self.actions.storage[answers.get(slot, slot)]
+            answer = None if slot is None else answers.get(slot, slot)
+            storage = None if answer is None else self.actions.storage[answer]
+            shape = None if answer is None else self.actions.types[answer].shape
             self._takes.append((slot, storage in owned))
+            self._answers.append((storage, shape, storage in owned))
             owned.discard(storage)  # the next fetch of it gets a copy
         self._interpreter: Interpreter | None = None
         self._running = False
-        self._alone = self._only_program()
-        """The program of a plan that is nothing else, and whose results are copied."""
-        storages = [None if s is None else answers.get(s, s) for s in schedule.fetches]
-        self._answers = [
-            (None, None) if s is None else (self.actions.storage[s], self.actions.types[s].shape)
-            for s in storages
-        ]
+        self._alone = self._only_table()
+        self.given_by: object = None
 
-    def _only_program(self) -> Program | None:
-        table = self._tables[0] if len(self._tables) == 1 else None
-        if table is None or self.draws or self.results or self._inplace or self.shadows:
+    def _only_table(self) -> Table | None:
+        """The table of a plan that is nothing else, and whose new values are all shadows."""
+        if len(self._tables) != 1 or self._inplace or self._work > INTERRUPTIBLE_NS:
             return None
-        return None if self._work > INTERRUPTIBLE_NS else table.program
+        if self.plan.schedule.writes.keys() != self.shadows.keys() or self.plan.phases[0].fallback:
+            return None
+        return self._tables[0]
 
     # ---- memory -------------------------------------------------------------------------------
 
@@ -119,6 +124,10 @@ class CompiledPlan:
             for table in self._tables:
                 if table is not None:
                     table.bind(storage, address)
+
+    def feed_memory(self, slot: int) -> np.ndarray | None:
+        """Where the values that are fed to a slot are copied to; None where it takes the array."""
+        return self._arrays[slot] if slot in self._fed else None
 
     def _give(self, given: Mapping[int, np.ndarray]) -> None:
         """Place what a run is given: feeds, and variables where these are other arrays."""
@@ -168,8 +177,9 @@ class CompiledPlan:
         self.shadows[variable] = array
         self._set(self.plan.direct[variable], array)
 
-    def take_shadows(self, arrays: Mapping[Node, np.ndarray | None]) -> None:
-        """Use the arrays that variables had before as memory for their next values."""
+    def take_shadows(self, arrays: Sequence[np.ndarray | None]) -> None:
+        """Use the arrays that variables had before, in the order of ``shadows``, as memory for
+        their next values."""
         again = self._sets.again(arrays, self._placed)
         if again is not None:
             self.shadows, placed = again
@@ -179,8 +189,7 @@ class CompiledPlan:
                 words[which] = values
             return
         shadows, self.shadows = self.shadows, {}
-        for variable, array in arrays.items():
-            shadow = shadows[variable]
+        for (variable, shadow), array in zip(shadows.items(), arrays, strict=True):
             if array is None or array.shape != shadow.shape:
                 array = on_a_line(shadow.shape, shadow.dtype)
             self._replace_shadow(variable, array)
@@ -245,7 +254,7 @@ class CompiledPlan:
             bound: says what an earlier run was given that is not given again.
         """
         self._place_arena()
-        self._running = True
+        self._running, self.given_by = True, None
         try:
             for storage in self.results:
                 self._set(storage, self._new_array(storage))
@@ -277,22 +286,39 @@ class CompiledPlan:
         stream_of: StreamOf,
         cancel: threading.Event,
         bound: Callable[[], Mapping[int, np.ndarray]],
-    ) -> list[Any]:
-        """As `run` and then `take`, given only what is fed; arguments as those of `run`."""
-        program = self._alone
-        if program is None or self._generation != self.arena.generation or cancel.is_set():
-            return self.take(self.run(given, stream_of, cancel, bound=bound))
-        self._give(given)
+        variables: Variables,
+    ) -> list[Any] | None:
+        """As `run`, `take` and then `Executor.commit`, given only what has changed; None, and
+        nothing is done, where it is not that simple.
+
+        Args:
+            given: without what is in `feed_memory` already; other arguments as those of `run`.
+            variables: get what is assigned.
+        """
+        table = self._alone
+        if table is None or self._generation != self.arena.generation or cancel.is_set():
+            return None
         self._running = True
         try:
-            outcome = self.team.run(program)
+            for storage in self.results:
+                self._set(storage, self._new_array(storage))
+            if given:
+                self._give(given)
+            outcome = self.team.run(table.program, table.set_keys(stream_of) if table.keys else 0)
+            arrays = self._arrays
+            if outcome is not ONE_STEP:
+                fed = {slot: arrays[slot] for slot in self._fed}
+                self._refuse(outcome, {**bound(), **fed, **given}, stream_of)
+            results = []
+            for at, shape, own in self._answers:
+                results.append(None if at is None else _for_caller(arrays[at], shape, own))
         finally:
             self._running = False
-        if outcome is not ONE_STEP:
-            self._refuse(outcome, {**bound(), **given}, stream_of)
-        return [
-            None if at is None else _copied(self._arrays[at], shape) for at, shape in self._answers
-        ]
+            for storage in self.results:
+                self._arrays.pop(storage, None)
+        if self.shadows:
+            self.take_shadows(variables.exchange_all(self.shadows))
+        return results
 
     def _refuse(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
@@ -374,7 +400,11 @@ def _shaped(array: np.ndarray, shape: Shape | None) -> np.ndarray:
     return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
 
 
-def _copied(array: np.ndarray, shape: Shape | None) -> Any:
-    """What a caller gets of values that stay here: a copy, a scalar for rank 0."""
-    array = _shaped(array, shape)
+def _for_caller(array: np.ndarray, shape: Shape | None, own: bool) -> Any:
+    """What a caller gets of values: the array if it is his own, else a copy, and for rank 0 a
+    scalar."""
+    if array.shape != shape:
+        array = array.reshape(shape)  # type: ignore[arg-type]
+    if own:
+        return array
     return array.copy() if array.ndim else array[()]

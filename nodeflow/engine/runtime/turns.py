@@ -7,7 +7,7 @@ once each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
 
@@ -36,20 +36,23 @@ class Turns:
     """The last two sets of arrays, which alternate until a variable is set between runs."""
 
     def __init__(self) -> None:
-        self._newest: tuple[Arrays, Placed | None] = ({}, None)
+        self._newest: tuple[Arrays, list[np.ndarray], Placed | None] = ({}, [], None)
         self._older = self._newest
 
     def again(
-        self, arrays: Mapping[Node, np.ndarray | None], place: Callable[[Arrays], Placed]
+        self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
-        """The older set, if these are its arrays: it is then the newest."""
-        before, placed = self._older
-        if len(before) != len(arrays) or not all(map(is_, arrays.values(), before.values())):
+        """The older set, if these are its arrays in its order: it is then the newest."""
+        older = self._older
+        before, values, placed = older
+        if len(values) != len(arrays) or not all(map(is_, arrays, values)):
             return None
-        found = before, placed or place(before)
-        self._older, self._newest = self._newest, found
-        return found
+        if placed is None:
+            placed = place(before)
+            older = before, values, placed
+        self._older, self._newest = self._newest, older
+        return before, placed
 
     def note(self, arrays: Arrays) -> None:
         """Another set: it is the newest. Its variables stand in the order of all others."""
-        self._older, self._newest = self._newest, (arrays, None)
+        self._older, self._newest = self._newest, (arrays, [*arrays.values()], None)

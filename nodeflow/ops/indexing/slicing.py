@@ -241,6 +241,7 @@ class StridedSlice(RuntimeAttributes):
             yield Sample((values((3, 4)), *bounds), smooth=True)
             yield Sample((values((3, 4)), *bounds[:2]), smooth=True)
         yield Sample((values((3, 4)),), {"begin": (1,), "end": (99,)}, smooth=True)
+        yield Sample((values((3, 4)),), {"begin": (None, 1), "end": (None, 3)}, smooth=True)
         reverse = {"begin": (None, 3), "end": (None, 0), "strides": (-1, -2)}
         yield Sample((values((3, 4)),), reverse, smooth=True)
         yield Sample((values((3, 4)),), {"begin": (2,), "end": (1,)}, smooth=True)

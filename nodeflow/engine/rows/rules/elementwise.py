@@ -29,6 +29,15 @@ def one_by_one(call: Call) -> State:
     return call.aligned(range(len(call.types)), call.outs[0])
 
 
+@follows_op("bitcast")
+def read_again(call: Call) -> State:
+    """Of another size, numbers come from, or become, those along the last axis."""
+    rows, (x,), (out,) = call.rows(0), call.types, call.outs
+    if x.shape != out.shape:
+        call.apart(rows, range(min(x.rank, out.rank), x.rank), "makes one number of several rows")
+    return call.states[0]
+
+
 @follows(Known)
 def known(call: Call) -> State:
     return call.without_rows()

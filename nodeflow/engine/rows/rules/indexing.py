@@ -6,6 +6,7 @@ from nodeflow.engine.rows.call import Call
 from nodeflow.engine.rows.registry import follows, follows_op
 from nodeflow.engine.rows.rules.reductions import leading
 from nodeflow.engine.rows.states import MixesRows, Rows, State
+from nodeflow.graph.types import normalize_axis
 from nodeflow.ops.lowering import Gather, MarkRows, Pick, ScatterAdd
 
 
@@ -89,6 +90,20 @@ def _first_axis(call: Call, *inputs: int) -> Rows | None:
         return None
     (rows,) = found
     for index in inputs:
+        call.slice(index, rows)
+    return rows
+
+
+@follows_op("put_along_axis")
+def put(call: Call) -> State:
+    """Elements of each row at places of its own; indices and updates may have fewer rows."""
+    axis = normalize_axis(call.attrs["axis"], call.types[0].rank)
+    found = {rows for index in range(3) if (rows := call.rows(index)) is not None}
+    (rows, *others) = found
+    call.apart(rows, [axis], "changes rows by their numbers")
+    if others or any(t.shape[rows.axis] != rows.size(call.number) for t in call.types):
+        raise MixesRows("changes rows by their numbers")
+    for index in range(3):
         call.slice(index, rows)
     return rows
 

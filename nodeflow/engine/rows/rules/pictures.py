@@ -66,3 +66,18 @@ POOLS = (
 @follows_op(*POOLS, "resize", "resize_gradient")
 def pooled(call: Call) -> State:
     return call.without_rows() if call.rows(0) is None else pictures(call)
+
+
+PLACES = (
+    "max_pool_with_argmax", "max_pool3d_with_argmax", "max_unpool2d", "max_unpool3d",
+    "take_at_places", "take_at_places3d",
+)  # fmt: skip
+
+
+@follows_op(*PLACES)
+def placed(call: Call) -> State:
+    if call.attrs["counted"] == "batch":
+        raise MixesRows("counts places in all pictures together")
+    if any(call.rows(index) is None for index in range(len(call.types))):
+        raise MixesRows("gives all pictures the same places, or the other way round")
+    return pictures(call)

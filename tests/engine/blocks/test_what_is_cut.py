@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -208,6 +209,34 @@ def test_memory_is_that_of_a_cell_and_of_what_is_kept(name, fixed) -> None:
             needed = session._last.needs().bytes
         kept = np.asarray(found).nbytes + 3 * rows().nbytes
         assert needed <= kept + 8 * grid.CELL_BYTES < 4 * WIDE * ROWS
+
+
+def test_memory_that_is_measured() -> None:
+    """Of a run whose values take 3 MB whole: in blocks what its plan says, and what the sort and the
+    copy of its result take beside the values."""
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        out = nf.reduce_max(wide(nf.sort(x[:3900], axis=0)), axis=1)
+    found, taken = [], []
+    for limit in (None, 400_000):
+        whole = 1 << 40 if limit is None else grid.WHOLE_BYTES
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            Session(graph, tier="reference", memory=limit) as session,
+        ):
+            patch.setattr(grid, "WHOLE_BYTES", whole)
+            session.run(out, {x: rows(4000)})
+            said = session.needs([out], {x: rows(4000)}).bytes
+            feed = rows(4000)
+            tracemalloc.start()
+            found.append(session.run(out, {x: feed}))
+            taken.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert isinstance(session._last, BlockedExecutor) is (limit is not None)
+            assert limit is None or said <= limit
+    np.testing.assert_array_equal(*found)
+    assert taken[0] > 2.9e6
+    assert taken[1] < said + 2 * 4 * 6 * 3900
 
 
 ALONE = (

@@ -212,8 +212,8 @@ def test_memory_is_that_of_a_cell_and_of_what_is_kept(name, fixed) -> None:
 
 
 def test_memory_that_is_measured() -> None:
-    """Of a run whose values take 3 MB whole: in blocks what its plan says, and what the sort and the
-    copy of its result take beside the values."""
+    """Of a run whose values take 3 MB whole: in blocks what its plan says, and what the sort and
+    the copy of its result take beside the values."""
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")
         out = nf.reduce_max(wide(nf.sort(x[:3900], axis=0)), axis=1)

@@ -34,6 +34,7 @@ from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.inplace import flush_updates, tables_of_rows
 from nodeflow.engine.plan.lower import copy_fetched_variables
 from nodeflow.engine.plan.operands_apart import rows_apart
+from nodeflow.engine.plan.pooled_masks import mask_pooled
 from nodeflow.engine.plan.sinking import sink_into_loops
 from nodeflow.engine.plan.transpositions import undo_transpositions
 from nodeflow.engine.schedule import stabilise as logarithms
@@ -344,6 +345,17 @@ def transpositions(draft: Draft) -> None:
     """
     for name in undo_transpositions(draft.actions, draft.apart):
         draft.note("transpositions", f"{name} stays in the order of its kernel")
+
+
+@rewrite("pooled_masks", exact=True, after=("transpositions", "copy_fetched"))
+def pooled_masks(draft: Draft) -> None:
+    """where(x > 0, unpooled(g), 0) = unpooled(where(pooled(relu(x)) > 0, g, 0))
+
+    The gradient of a rectified picture that is pooled by its largest elements is masked before it
+    is spread over the picture: a pass over the picture less, and no mask of it is kept.
+    """
+    for name in mask_pooled(draft.actions, draft.fetched | draft.written):
+        draft.note("pooled_masks", f"{name} masks what is pooled")
 
 
 @rewrite("sink", exact=True, after=("copy_fetched",))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.feeds import as_array
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError
 
@@ -30,6 +31,24 @@ def test_any_number_and_bool_becomes_a_float(dtype: str, given: str, tier: str) 
     result = fed(dtype, array, tier=tier)
     assert result.dtype == dtype
     np.testing.assert_array_equal(result, [0.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bfloat16", "bool"])
+@pytest.mark.parametrize(
+    "value", [0.1, -0.0, 1e-40, 1e300, float("nan"), 3, -7, 2**31, 2**53 + 1, True]
+)
+def test_a_number_is_what_an_array_of_it_is(value: float, dtype: str) -> None:
+    with nf.Graph():
+        x = nf.placeholder(dtype, [])
+
+    def found(given: object) -> object:
+        try:
+            array = as_array(x, given)
+        except FeedError:
+            return None
+        return array.shape, array.dtype, array.tobytes()
+
+    assert found(value) == found(np.array(value))
 
 
 def test_a_float_is_rounded_and_special_values_stay() -> None:

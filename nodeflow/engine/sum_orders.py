@@ -24,6 +24,7 @@ from nodeflow.engine.kernels import (
     reductions,
 )
 from nodeflow.ops.lowering import KEYS, PRODUCT_BLOCK, QUERIES
+from nodeflow.ops.math import cumsum
 
 
 def table() -> dict[str, object]:
@@ -50,6 +51,7 @@ def table() -> dict[str, object]:
         ),
         "gradients by filters": (conv_filter_gradient.BLOCK, conv_filter_gradient.PARTIAL_SIZE),
         "attention": (QUERIES, KEYS),
+        "running sums": (cumsum.EIGHT, cumsum.LONG),
         "blocks of rows": (grid.WHOLE_BYTES, grid.STEP_BYTES, grid.CELL_BYTES),
     }
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.kernels.cumsum import ROWS
+from nodeflow.engine.compiler import compile_kernel
+from nodeflow.engine.kernels.cumsum import ROWS, eights_source
+from nodeflow.ops.math.cumsum import LONG
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
@@ -28,3 +30,42 @@ def test_running_sums_are_numpys_to_the_bit(dtype: str, rows: int) -> None:
                 total[(slice(None),) * axis + (slice(0, 1),)] = 0
             expected = (np.flip(total, axis) if reverse else total).astype(dtype)
             np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("n", [LONG - 1, LONG, LONG + 1, LONG + 7, 5000])
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_long_rows_have_the_same_bits_in_both_tiers_and_are_exact(n, exclusive, reverse) -> None:
+    """Sums of whole numbers and eighths are exact in float64, in whatever order."""
+    rng = np.random.default_rng(n)
+    exact = (rng.integers(-(2**20), 2**20, (3, n)) / 8).astype("float32")
+    inexact = rng.standard_normal((3, n)).astype("float32")
+    special = inexact.copy()
+    special[0, 40], special[1, :] = np.inf, -0.0
+    special[2, 30], special[2, 33] = np.inf, -np.inf
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [None, None])
+        sums = nf.cumsum(fed, axis=-1, exclusive=exclusive, reverse=reverse)
+    for x in (exact, inexact, special):
+        reference = nf.Session(g, tier="reference").run(sums, {fed: x})
+        for threads in (1, 3):
+            found = nf.Session(g, tier="compiled", threads=threads).run(sums, {fed: x})
+            assert found.tobytes() == reference.tobytes()
+        ordered = np.flip(x, 1) if reverse else x
+        with np.errstate(invalid="ignore"):
+            total = np.cumsum(ordered, axis=1, dtype="float64")
+        if exclusive:
+            total = np.concatenate([np.zeros((3, 1)), total[:, :-1]], axis=1)
+        expected = (np.flip(total, 1) if reverse else total).astype("float32")
+        if x is exact:
+            np.testing.assert_array_equal(reference, expected)
+        else:
+            np.testing.assert_allclose(reference, expected, rtol=1e-7, atol=1e-11)
+    assert np.all(np.signbit(reference[1]) != exclusive)
+
+
+def test_long_rows_need_only_our_own_front_end() -> None:
+    compile_kernel.prepare_compiler()
+    for exclusive in (False, True):
+        source = eights_source(exclusive, True)
+        compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))

@@ -73,6 +73,7 @@ _HELPERS = (
     "devicelib/random_functions.py",
     "devicelib/register_tiles.py",
     "devicelib/result_tile.py",
+    "devicelib/running_sums.py",
     "devicelib/trigonometry.py",
     "devicelib/typed_constants.py",
     "devicelib/vector_reduce.py",

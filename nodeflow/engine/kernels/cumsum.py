@@ -13,6 +13,7 @@ from nodeflow.engine.kernels.reductions import identity
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Running
+from nodeflow.ops.math.cumsum import EIGHT, in_eights
 
 TILE = 64
 ROWS = 8
@@ -26,10 +27,14 @@ class RunningKernel(CallKernel[Running]):
     label = "running result"
 
     def calls(self, lowering: Running, types: Sequence[TensorType]) -> list[KernelCall]:
-        outer, n, inner = around(sizes_of(types[0]), lowering.axis)
+        shape = sizes_of(types[0])
+        outer, n, inner = around(shape, lowering.axis)
         text = rows_source if inner == 1 else running_source
         source = text(lowering.kind, types[0].dtype, lowering.exclusive, lowering.reverse)
         arrays = Array(0), Array(1)
+        if lowering.kind == "sum" and in_eights(types[0].dtype, shape, lowering.axis):
+            source = eights_source(lowering.exclusive, lowering.reverse)
+            return [KernelCall(source, (outer, n, *arrays), outer, outer * n * 0.5)]
         if inner == 1:
             return [KernelCall(source, (outer, n, *arrays), -(-outer // ROWS), outer * n * 0.5)]
         work = outer * n * inner * (0.5 if inner >= TILE else 1.5)
@@ -145,3 +150,36 @@ def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+@cache
+def eights_source(exclusive: bool, reverse: bool) -> str:
+    """Args: outer, n, x, out, both float32 (outer, n). A unit is a row of `sums_in_eights`."""
+    flags = f"{exclusive}, {reverse}"
+    start, step = ("n - 8 - at", "rest - 1 - k") if reverse else ("at", "n - rest + k")
+    lane = f"{EIGHT - 1} - k" if reverse else "k"
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import local_memory, slot, view1
+from nodeflow.engine.devicelib.running_sums import add_eight
+
+def kernel(args, task, ntasks):
+    outer, n = slot(args, 0), slot(args, 1)
+    few = local_memory({4 * EIGHT})
+    part = view1(few, {EIGHT}, np.float32)
+    rest = n % {EIGHT}
+    for row in range(outer * task // ntasks, outer * (task + 1) // ntasks):
+        source, target = slot(args, 2) + 4 * n * row, slot(args, 3) + 4 * n * row
+        total = np.float64({"0.0" if exclusive else "-0.0"})
+        for at in range(0, n - rest, {EIGHT}):
+            place = 4 * ({start})
+            total = add_eight(source + place, target + place, total, {flags})
+        if rest > 0:
+            x, y = view1(source, n, np.float32), view1(target, n, np.float32)
+            for k in range({EIGHT}):
+                part[k] = np.float32(-0.0)
+            for k in range(rest):
+                part[{lane}] = x[{step}]
+            add_eight(few, few, total, {flags})
+            for k in range(rest):
+                y[{step}] = part[{lane}]
+"""

@@ -36,7 +36,8 @@ def _find(folder: str, name: str) -> Path:
     else:
         inside = root
     nearby = inside.parent if inside.parent.is_dir() else root
-    names = [p.relative_to(root).as_posix() for p in root.glob("**/*") if p.parent == nearby]
+    near = sorted(nearby.iterdir()) if nearby.is_relative_to(root) else ()
+    names = [path.relative_to(root).as_posix() for path in near]
     raise MissingResource(
         f"no bundled file {name!r} in {root}",
         hint=suggest(name, names) or "Install nodeflow again if the name is right.",

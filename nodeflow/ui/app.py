@@ -20,7 +20,7 @@ from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, crash_file
 from nodeflow.ui.core.gui_gc import collect_here
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.stylesheet import apply_theme
+from nodeflow.ui.core.stylesheet import apply_theme, styled_at_once
 from nodeflow.ui.core.theme import font_families
 from nodeflow.ui.window.main_window import MainWindow
 
@@ -57,9 +57,9 @@ def make_window(
     """A main window in the theme its user chose, not yet shown; ``safe`` without own ops."""
     app = make_application()
     settings = settings or Settings()
-    # before there are widgets: a style sheet that comes later makes Qt look at each of them again
     apply_theme(app, chosen_theme(settings))
-    return MainWindow(settings, errors, factory, safe=safe)
+    with styled_at_once(app):
+        return MainWindow(settings, errors, factory, safe=safe)
 
 
 class Start(QObject):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QStandardPaths, Qt
@@ -215,6 +217,25 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
     app.setPalette(theme.qpalette())
     app.setFont(font(TYPE["body"]))
     app.setStyleSheet(style_sheet(theme))
+
+
+@contextmanager
+def styled_at_once(app: QApplication) -> Iterator[None]:
+    """Style the widgets that are made inside at the end, once.
+
+    With a style sheet Qt styles all that is in a widget again whenever it gets a parent: half of
+    the time that making a window takes. A window that is in sight keeps its style meanwhile, and
+    then all is as ever.
+    """
+    sheet = app.styleSheet()
+    if any(window.isVisible() for window in app.topLevelWidgets()):
+        yield
+        return
+    app.setStyleSheet("")
+    try:
+        yield
+    finally:
+        app.setStyleSheet(sheet)
 
 
 def _color_names(theme: Theme) -> list[str]:

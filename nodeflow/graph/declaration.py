@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -322,6 +322,13 @@ _EXPECTED = {
 }
 
 
+@lru_cache(maxsize=2048)
+def _as_words(short_id: str) -> str:
+    """See `NodeDeclaration.title`, which lists of ops ask for again and again."""
+    words = [_SPELLED.get(word, word) for word in short_id.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
 class NodeDeclaration:
     """The protocol of ops and of everything else that a document has nodes of.
 
@@ -396,8 +403,7 @@ class NodeDeclaration:
     @property
     def title(self) -> str:
         """The op's id as words: ``reduce_sum`` is ``Reduce sum``, ``lstm`` is ``LSTM``."""
-        words = [_SPELLED.get(word, word) for word in self.short_id.split("_")]
-        return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+        return _as_words(self.short_id)
 
     @property
     def summary(self) -> str:

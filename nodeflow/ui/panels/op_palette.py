@@ -6,7 +6,7 @@ canvas shows the ghost of the node.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 from PySide6.QtCore import (
     QEvent,
@@ -60,12 +60,18 @@ OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 def op_tooltip(op: NodeDeclaration) -> str:
     """An op's documentation, inputs and outputs as rich text."""
-    paragraphs = [p.replace("\n", " ") for p in op.doc.strip().split("\n\n")]
+    ports = ", ".join([port.name + ("…" if port.variadic else "") for port in op.inputs])
+    outs = ", ".join([port.name for port in op.outputs])
+    return _tooltip(op.title, op.doc, ports, outs)
+
+
+@lru_cache(maxsize=2048)
+def _tooltip(title: str, doc: str, ports: str, outs: str) -> str:
+    """Rows are made again with each letter of a search."""
+    paragraphs = [p.replace("\n", " ") for p in doc.strip().split("\n\n")]
     body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
-    ports = ", ".join(port.name + ("…" if port.variadic else "") for port in op.inputs)
-    outs = ", ".join(port.name for port in op.outputs)
     flow = f"<p style='margin:4px 0'><tt>{_escape(ports or '—')} → {_escape(outs or '—')}</tt></p>"
-    return f"<div style='width:280px'><b>{_escape(op.title)}</b>{body}{flow}</div>"
+    return f"<div style='width:280px'><b>{_escape(title)}</b>{body}{flow}</div>"
 
 
 def _escape(text: str) -> str:

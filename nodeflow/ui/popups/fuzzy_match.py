@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def score(query: str, text: str) -> float:
@@ -10,23 +11,31 @@ def score(query: str, text: str) -> float:
 
     Equal beats a beginning, a word's beginning, the initials, a part, and scattered letters.
     """
-    query, text = query.strip().lower(), text.lower()
+    query = query.strip().lower()
+    text, words, initials = _read(text)
     if not query:
         return 0.5
     if query == text:
         return 1.0
     brevity = len(query) / max(len(text), 1) * 0.05
-    words = text.replace("_", " ").split()
     if text.startswith(query):
         return 0.9 + brevity
     if any(word.startswith(query) for word in words):
         return 0.8 + brevity
-    if "".join(word[0] for word in words).startswith(query) and len(query) > 1:
+    if initials.startswith(query) and len(query) > 1:
         return 0.7 + brevity
     if query in text:
         return 0.6 + brevity
     spread = _spread(query, text)
     return 0.0 if spread is None else max(0.15, 0.5 - 0.04 * spread)
+
+
+@lru_cache(maxsize=16384)
+def _read(text: str) -> tuple[str, tuple[str, ...], str]:
+    """A text in small letters, its words and their initials: each letter typed asks for them."""
+    text = text.lower()
+    words = tuple(text.replace("_", " ").split())
+    return text, words, "".join(word[0] for word in words)
 
 
 def _spread(query: str, text: str) -> int | None:

@@ -129,8 +129,9 @@ def test_every_op_is_found_by_its_own_name():
         if op.superseded:
             continue
         for query in (op.short_id, op.title):  # conv2d: the layer and the op
-            assert op in ranked(query, ops, Counter())[:2], op.id
-            assert ranked(query, ops, Counter())[0].title == op.title
+            found = ranked(query, ops, Counter())
+            assert op in found[:2], op.id
+            assert found[0].title == op.title
 
 
 @pytest.mark.parametrize(

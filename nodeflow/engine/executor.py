@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,11 @@ class Executor:
         needed, node = self.interpreter.peak() if compiled is None else compiled.plan.needs()
         if needed + self._held > limit:
             raise over_limit(needed + self._held, limit, node)
+
+    def let_go(self, given: Iterable[int]) -> None:
+        """Hold no array any more that the last run was given."""
+        if self._compilation.result is not None:
+            self._compilation.result.let_go(given)
 
     def is_ready(self) -> bool:
         """Whether the next compiled run waits for no compiler; compiles in the background."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -131,12 +131,16 @@ class BlockedExecutor(PartsExecutor):
             if stage.once is not None:
                 once = self._once[number]
                 tiers.append(self._run_part(stage.once, once, values, stream_of, cancel))
+                once.let_go(stage.once.given)
             if stage.rows is not None:
                 tiers += self._run_rows(number, stage.rows, values, stream_of, cancel)
             for slot in self._dropped[number]:
                 del values[slot]
         self._note_tiers(*tiers)
         return values
+
+    def let_go(self, given: Iterable[int]) -> None:
+        """As `Executor.let_go`: its parts hold nothing after a run."""
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
         """A value, or, where it has rows or is not there yet, an array of its shape that takes no
@@ -189,6 +193,8 @@ class BlockedExecutor(PartsExecutor):
                 self._running, self._context.ahead = None, ahead
             begun.add(stop - start)
             tiers.add(cell.executor.tier)
+        for cell in self._cells[number].values():
+            cell.executor.let_go(given.number for given in rows.given)
         for target in reversed(rows.targets):
             values[target.slot] = totals.pop().result()
         return tiers

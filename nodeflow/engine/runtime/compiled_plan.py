@@ -6,7 +6,7 @@ The counterpart of `interpreter.Interpreter`: same inputs, same results up to ro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,13 @@ class CompiledPlan:
                 self._place(slot, array, self._swapped[slot].address(array))
             elif slot not in own or arrays.get(slot) is not array:
                 self._set(slot, plain(array))
+
+    def let_go(self, given: Iterable[int]) -> None:
+        """Hold no array any more that a run was given: the next one is given them again."""
+        kept = {*self._fed, *self._swapped, *self.plan.home.values()}
+        for slot in given:
+            if slot not in kept:
+                self._arrays.pop(slot, None)
 
     def _new_array(self, storage: int) -> np.ndarray:
         """Memory for a storage.

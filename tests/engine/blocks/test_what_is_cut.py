@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -237,6 +238,24 @@ def test_memory_that_is_measured() -> None:
     np.testing.assert_array_equal(*found)
     assert taken[0] > 2.9e6
     assert taken[1] < said + 2 * 4 * 6 * 3900
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_nothing_that_was_kept_is_held_after_a_run(tier, monkeypatch) -> None:
+    monkeypatch.setattr(grid, "CELL_BYTES", 1_000_000)  # what is small is copied anyway
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        out = nf.reduce_max(wide(nf.sort(x, axis=0) - nf.reduce_mean(wide(x), 0)[:6]))
+    feed = rows(20_000)
+    with Session(graph, tier=tier, memory=10**7) as session:
+        session.run(out, {x: feed})
+        assert isinstance(session._last, BlockedExecutor)
+        tracemalloc.start()
+        session.run(out, {x: feed})
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert held < feed.nbytes / 2
 
 
 ALONE = (

@@ -17,6 +17,7 @@ from nodeflow.engine.kernels import (
     column_sums,
     conv_filter_gradient,
     matmul,
+    matmul_blocked,
     matmul_few,
     matmul_packed,
     matmul_panels,
@@ -29,7 +30,7 @@ from nodeflow.ops.math import cumsum
 
 def table() -> dict[str, object]:
     """What decides -> its numbers, for the vectors of this processor."""
-    floats, panels = ("float32", "float64"), matmul_panels
+    floats, panels, blocked = ("float32", "float64"), matmul_panels, matmul_blocked
     tile = [product_tile_shape(dtype, panels.ROWS, panels.COLUMNS) for dtype in floats]
     return {
         "vectors": vector_registers(),
@@ -37,6 +38,10 @@ def table() -> dict[str, object]:
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
             *(panels.ROWS, panels.WIDE),
+        ),
+        "large products": (
+            *(blocked.LEAST, blocked.SIDE, blocked.TERMS),
+            *(blocked.LARGE, blocked.ROWS, blocked.OPERAND, blocked.MOST),
         ),
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,

@@ -53,6 +53,7 @@ _HELPERS = (
     "devicelib/abi.py",
     "devicelib/added_parts.py",
     "devicelib/arithmetic.py",
+    "devicelib/blocked_product.py",
     "devicelib/denormals.py",
     "devicelib/dispatch_loop.py",
     "devicelib/double_functions.py",

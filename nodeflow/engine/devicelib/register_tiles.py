@@ -302,7 +302,7 @@ def panel_product(
 
 def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
     """The function that makes a product of any size, once in each module."""
-    function, builder = _function(module, f"tiled.{vectors}.{lanes}", scalar, 11, 1)
+    function, builder = function_of(module, f"tiled.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh = function.args
@@ -340,7 +340,7 @@ def _panel_product(
     """The function that makes a product of some columns, once in each module."""
     kinds = "".join(map(str, added))
     name = f"panel.{vectors}.{lanes}.{kinds}{'.masked' if masked else ''}"
-    function, builder = _function(module, name, scalar, 12, 2)
+    function, builder = function_of(module, name, scalar, 12, 2)
     if builder is None:
         return function
     rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, *ends = function.args
@@ -377,7 +377,7 @@ def _panel_product(
     return function
 
 
-def _function(
+def function_of(
     module: ir.Module, name: str, scalar: ir.Type, words: int, flags: int
 ) -> tuple[Any, Any]:
     """An internal function of int64 arguments and boolean ones after them, and the builder of its

@@ -103,9 +103,17 @@ class Tile:
             for place, x, vector in zip(places, wide, vectors, strict=True):
                 builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
 
-    def load_rows(self, address: Any, step: Any) -> None:
+    def _row(self, address: Any, step: Any, p: int, last: Any | None) -> Any:
+        """Where row ``p`` lies; those after the ``last`` one, if given, lie where it does."""
+        number = ir.Constant(I64, p)
+        if last is not None:
+            inside = self.builder.icmp_signed("<", number, last)
+            number = self.builder.select(inside, number, last)
+        return self.builder.add(address, self.builder.mul(step, number))
+
+    def load_rows(self, address: Any, step: Any, last: Any | None = None) -> None:
         for p, places in enumerate(self.accumulators):
-            row = self.builder.add(address, self.builder.mul(step, ir.Constant(I64, p)))
+            row = self._row(address, step, p, last)
             for v, place in enumerate(places):
                 self.builder.store(self.read_vector(row, v), place)
 
@@ -141,13 +149,13 @@ class Tile:
             with cgutils.for_range(builder, builder.sub(terms, done)) as loop:
                 add(builder.add(done, loop.index))
 
-    def begin(self, fresh: Any, address: Any, step: Any) -> None:
+    def begin(self, fresh: Any, address: Any, step: Any, last: Any | None = None) -> None:
         """At zero where ``fresh`` is true, else with what lies there."""
         with self.builder.if_else(fresh) as (new, old):
             with new:
                 self.clear()
             with old:
-                self.load_rows(address, step)
+                self.load_rows(address, step, last)
 
     def prefetch_rows(self, address: Any, step: Any) -> None:
         """Let the rows of a matrix come nearer, from which `add_rows` reads."""
@@ -157,6 +165,10 @@ class Tile:
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
             for at in range(0, len(self.accumulators[0]) * self.lanes, line):
                 self._prefetch(row, at * self.bytes, cache=1)
+
+    def prefetch_row(self, address: Any) -> None:
+        """Let a row of results come into the second cache."""
+        self.prefetch_lines(address, -(-len(self.accumulators[0]) * self.lanes * self.bytes // 64))
 
     def prefetch_lines(self, address: Any, lines: int) -> None:
         """Let that many lines of memory come into the second cache."""
@@ -171,14 +183,16 @@ class Tile:
         place = builder.inttoptr(builder.add(address, ir.Constant(I64, offset)), I8.as_pointer())
         builder.call(fetch, [place, *(ir.Constant(I32, n) for n in (0, 4 - cache, 1))])
 
-    def add_rows(self, address: Any | None, step: Any, each: Any | None) -> None:
+    def add_rows(
+        self, address: Any | None, step: Any, each: Any | None, last: Any | None = None
+    ) -> None:
         """Add to all results the rows of a matrix, one row to each, or the sum of both."""
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             for v, place in enumerate(places):
                 added = None if each is None else self.read_vector(each, v)
                 if address is not None:
-                    row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+                    row = self._row(address, step, p, last)
                     own = self.read_vector(row, v)
                     added = own if added is None else builder.fadd(own, added)
                 builder.store(builder.fadd(added, builder.load(place)), place)
@@ -195,6 +209,12 @@ class Tile:
                 begun = builder.icmp_signed("<=", span[0], here)
                 with builder.if_then(builder.and_(begun, builder.icmp_signed("<", here, span[1]))):
                     self._store_row(row, places)
+
+    def store_up_to(self, address: Any, step: Any, last: Any) -> None:
+        """Write the results of the positions up to ``last``. Those after it write where that does,
+        before it does: so no branch asks for each."""
+        for p in reversed(range(len(self.accumulators))):
+            self._store_row(self._row(address, step, p, last), self.accumulators[p])
 
     def _store_row(self, row: Any, places: Sequence[Any]) -> None:
         builder = self.builder

@@ -50,6 +50,15 @@ def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
 
 
 @cache
+def tall_tile_shape(dtype: str) -> TileShape:
+    """The tile of a large product, whose panels of two vectors are so narrow that many terms of one
+    stay in the first cache; it has as many positions as the other registers hold."""
+    size, registers = vector_registers()
+    positions = MOST_POSITIONS if registers >= 32 else 6
+    return TileShape(positions, 2, size // numpy_dtype(dtype).itemsize)
+
+
+@cache
 def tile_shape(dtype: str, columns: int) -> TileShape:
     """The tile for results that have ``columns`` elements side by side.
 

@@ -20,6 +20,14 @@ from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tasks
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
+from nodeflow.engine.kernels.matmul_blocked import (
+    Blocks,
+    blocked_args,
+    blocked_source,
+    blocks_type,
+    is_blocked,
+    plan_blocked,
+)
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
@@ -77,7 +85,8 @@ def kernel(args, task, ntasks):
 class Product(Lowering):
     """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up.
 
-    Further inputs are ``added`` in turn (`matmul_panels.panels_source`).
+    Further inputs are ``added`` in turn (`matmul_panels.panels_source`). ``blocked``: the second
+    operand is in `Blocks`.
     """
 
     transpose_x: bool
@@ -85,6 +94,7 @@ class Product(Lowering):
     first: int
     depth: int
     added: tuple[int, ...] = ()
+    blocked: bool = False
 
 
 # ---- what a product becomes ---------------------------------------------------------------------
@@ -103,8 +113,9 @@ class MatmulRule(LoweringRule[Matmul]):
         outputs: tuple[int, ...],
     ) -> None:
         types = [actions.types[slot] for slot in (*inputs, *outputs)]
-        x, _, out = types
-        m, n, k = extents(*as_rows(types, lowering.transpose_x), lowering.transpose_x)
+        x, y, out = types
+        whole = as_rows(types, lowering.transpose_x)
+        m, n, k = extents(*whole, lowering.transpose_x)
         if k == 1 and x.dtype in FLOATS:
             vectors = tuple(_as_vectors(actions, lowering, inputs))
             actions.add(Action(node, _OUTER, vectors, outputs))
@@ -112,6 +123,13 @@ class MatmulRule(LoweringRule[Matmul]):
         if may_pack(actions, inputs, m):
             layout = lowering.transpose_x, lowering.transpose_y
             add_packed(actions, node, layout, inputs, outputs)
+            return
+        if whole[2].rank == 2 and is_blocked(m, n, k, x.dtype):
+            depth = plan_blocked(m, n, k, x.dtype).depth
+            slot = actions.new_slot(blocks_type(y, n, k))
+            actions.add(Action(node, Blocks(lowering.transpose_y, n, depth), inputs[1:], (slot,)))
+            product = Product(lowering.transpose_x, lowering.transpose_y, 0, k, blocked=True)
+            actions.add(Action(node, product, (inputs[0], slot), outputs))
             return
         slots = []
         unpacked = lowering.transpose_x or not lowering.transpose_y
@@ -201,7 +219,11 @@ class ProductKernel(Kernel[Product]):
         a, b, *added, c = work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(*types, lowering.transpose_x)
-        if is_few(m, n, dtype, lowering.transpose_y):
+        if lowering.blocked:
+            source = blocked_source(dtype, lowering.transpose_x, lowering.added)
+            args, tasks = blocked_args(shape, dtype)
+            estimate = product_ns(m, n, k, dtype)
+        elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif panels := plan_panels(*shape, dtype):
@@ -247,6 +269,9 @@ class ProductKernel(Kernel[Product]):
     def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
         x, _, out = types = product_types(actions, action, lowering)
         m, n, k = extents(*types, lowering.transpose_x)
+        if lowering.blocked:
+            cut = plan_blocked(m, n, k, x.dtype)
+            return cut.height if cut.width >= n else None
         if is_few(m, n, x.dtype, lowering.transpose_y):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
@@ -289,7 +314,7 @@ def may_add(actions: Actions, action: Action) -> bool:
     m, n, k = extents(*types, lowering.transpose_x)
     if out.rank != 2 or is_few(m, n, x.dtype, lowering.transpose_y):
         return False
-    return plan_panels(m, n, k, x.dtype) is not None
+    return lowering.blocked or plan_panels(m, n, k, x.dtype) is not None
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

@@ -1,0 +1,269 @@
+"""Large products: the second operand is copied once for all tasks, the first by each task its rows.
+
+Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. Of a large
+product that copy comes from memory again and again, and rows lie on many pages, half of them in the
+same sets of the first cache. Here a task's rows, some terms at a time, stay in the second cache and
+a panel of so many terms in the first one. A result is added up from the first term to the last,
+whatever the blocks, as in panels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine import processor
+from nodeflow.engine.blocking import blocks
+from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
+from nodeflow.engine.devicelib.vector_width import TileShape, tall_tile_shape
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall
+from nodeflow.engine.kernels.matmul_panels import TURNED
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
+from nodeflow.ops.lowering import Lowering
+
+LEAST, SIDE, TERMS = 100_000_000, 512, 256
+"""Multiply-adds, rows and columns, and terms from which these are faster than panels."""
+LARGE, ROWS, OPERAND = 400_000_000, 256, 1 << 20
+"""Multiply-adds from which so many rows and columns are enough, where the second operand has more
+than so many bytes: panels would fetch it from far away."""
+MOST = 1 << 28
+"""Bytes of the second operand up to which it is copied as a whole."""
+AT_ONCE = 8
+"""Terms for which some lines at a time come nearer."""
+TASK_ROWS = 144
+"""Most rows of a task: copied, they fill an eighth of a second cache of 2 MB."""
+NARROWEST = 512
+"""Columns of a task where there are more tasks than rows give."""
+WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
+"""Multiply-adds from which there are at least 2, 4, 8 and 16 tasks."""
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms."""
+
+    height: int
+    width: int
+    depth: int
+
+    def tasks(self, m: int, n: int) -> int:
+        """Number of tasks of an (m, n) result."""
+        return -(-m // self.height) * -(-n // self.width)
+
+
+def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
+    """Whether an (m, k) x (k, n) product is one of these: by shape and vectors alone."""
+    if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
+        return False
+    work, size = m * n * k, n * k * numpy_dtype(dtype).itemsize
+    if size > MOST or k < TERMS:
+        return False
+    wide = work >= LEAST and min(m, n) >= SIDE
+    return wide or (work >= LARGE and min(m, n) >= ROWS and size > OPERAND)
+
+
+@cache
+def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
+    """How such a product is cut."""
+    shape = tall_tile_shape(dtype)
+    wanted = 1 << sum(m * n * k >= work for work in WORTH)
+    height, width = shape.positions * _tiles(-(-m // shape.positions), shape.positions), n
+    columns = shape.vectors * shape.lanes
+    parts = 1
+    while -(-m // height) * parts < wanted and n >= 2 * parts * NARROWEST:
+        parts *= 2
+        width = -(-n // (parts * columns)) * columns
+    pieces = -(-k // _most_terms(dtype))
+    depth = -(-k // (pieces * AT_ONCE)) * AT_ONCE
+    return Blocked(height, width, min(depth, _most_terms(dtype)))
+
+
+def _tiles(tiles: int, positions: int) -> int:
+    """Tiles of a task: as many as leave the thread with more of two the fewest."""
+    most = TASK_ROWS // positions
+
+    def longest(count: int) -> int:
+        whole, rest = divmod(tiles, count)
+        return whole // 2 * count + (rest if whole % 2 == 0 else count)
+
+    return min(range(most, most // 2, -1), key=longest)
+
+
+def _most_terms(dtype: str) -> int:
+    """Terms of a panel that stays in the first cache."""
+    shape = tall_tile_shape(dtype)
+    row = shape.vectors * shape.lanes * numpy_dtype(dtype).itemsize
+    return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
+
+
+# ---- the second operand -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Blocks(Lowering):
+    """A matrix of (terms, columns) in pieces of ``depth`` terms, each as panels (panel, term,
+    column) of as many columns as a tile has; ``transposed``: it is stored as (columns, terms)."""
+
+    transposed: bool
+    columns: int
+    depth: int
+
+
+def blocks_type(y: TensorType, n: int, k: int) -> TensorType:
+    """What they are stored as."""
+    shape = tall_tile_shape(y.dtype)
+    columns = shape.vectors * shape.lanes
+    return y.with_shape((k, -(-n // columns) * columns))
+
+
+@handles(Blocks)
+class BlocksKernel(CallKernel[Blocks]):
+    """Copies a second operand; a task has some terms, or, of a transposed one, some panels."""
+
+    label = "pack"
+
+    def calls(self, lowering: Blocks, types: Sequence[TensorType]) -> list[KernelCall]:
+        y, made = types
+        k, across = made.shape[0] or 0, made.shape[1] or 0
+        args = (Array(0), Array(1), k, lowering.columns, lowering.depth)
+        work = k * across * (0.4 if lowering.transposed else 0.3)
+        shape = tall_tile_shape(y.dtype)
+        units = across // (shape.vectors * shape.lanes) if lowering.transposed else -(-k // AT_ONCE)
+        return [KernelCall(_blocks_source(y.dtype, lowering.transposed), args, units, work)]
+
+
+@cache
+def _blocks_source(dtype: str, transposed: bool) -> str:
+    """Args: the matrix, the blocks, terms, columns, terms of a piece."""
+    body = """    for t in range(k * task // ntasks, k * (task + 1) // ntasks):
+        done = t // depth * depth
+        x, y = b + SIZE * n * t, to + SIZE * COLUMNS * (panels * done + t - done)
+        for panel in range(n // COLUMNS):
+            copied_row(COLUMNS, T, x, y)
+            x += SIZE * COLUMNS
+            y += SIZE * COLUMNS * min(depth, k - done)
+        if n % COLUMNS != 0:
+            filled_row(COLUMNS, T, x, y, n % COLUMNS)
+"""
+    if transposed:
+        body = """    for panel in range(panels * task // ntasks, panels * (task + 1) // ntasks):
+        wide = min(np.int64(COLUMNS), n - COLUMNS * panel)
+        for done in range(0, k, depth):
+            terms = min(depth, k - done)
+            y = to + SIZE * COLUMNS * (panels * done + terms * panel)
+            turned(y, b + SIZE * (COLUMNS * panel * k + done), SIZE * k, terms, wide)
+"""
+    return f"""{_head(dtype)}
+{TURNED if transposed else ""}
+
+def kernel(args, task, ntasks):
+    b, to = slot(args, 0), slot(args, 1)
+    k, n, depth = slot(args, 2), slot(args, 3), slot(args, 4)
+    panels = (n + COLUMNS - 1) // COLUMNS
+{body}"""
+
+
+def _head(dtype: str) -> str:
+    shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.blocked_product import blocked_product
+from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
+from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
+
+T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
+PIECE = {4 * shape.lanes}
+"""
+
+
+# ---- the product --------------------------------------------------------------------------------
+
+
+def blocked_args(shape: tuple[int, int, int], dtype: str) -> tuple[list[int], int]:
+    """Args of a `blocked_source` kernel, without addresses, and its number of tasks."""
+    m, n, _ = shape
+    cut = plan_blocked(*shape, dtype)
+    return [0, 0, 0, 0, *shape, cut.height, cut.width, cut.depth], cut.tasks(m, n)
+
+
+_ROWS_COPIED = """
+def gathered(near, source, step, terms, rows):
+    \"\"\"Copy rows side by side; those that fill up the last tile are its last one.\"\"\"
+    for r in range((rows + TALL - 1) // TALL * TALL):
+        here, there = source + step * min(r, rows - 1), near + ROW * r
+        t = np.int64(0)
+        while t + PIECE <= terms:
+            copied_row(PIECE, T, here + SIZE * t, there + SIZE * t)
+            t += PIECE
+        while t < terms:
+            filled_row(LANES, T, here + SIZE * t, there + SIZE * t, terms - t)
+            t += LANES
+"""
+_TERMS_COPIED = """
+def gathered(near, source, step, terms, rows):
+    \"\"\"Copy the terms of each tile side by side, and zeros for rows that fill up the last.\"\"\"
+    for t in range(terms):
+        for r in range(0, rows, TALL):
+            here, there = source + step * t + SIZE * r, near + TILE * (r // TALL) + TERM * t
+            filled_row(POWER, T, here, there, min(np.int64(TALL), rows - r))
+"""
+"""A row of zeros goes past the tile: over what is copied next, or what lies between tiles."""
+
+
+@cache
+def blocked_source(dtype: str, transpose_a: bool, added: tuple[int, ...] = ()) -> str:
+    """Args: nothing, a, blocks of b, c, m, n, k, and the three of `Blocked`; then addresses of what
+    is added.
+
+    Args:
+        added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
+    """
+    shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
+    tall, most = shape.positions, _most_terms(dtype)
+    row, term, tile = _layout(shape, size, most, transpose_a)
+    tiles = TASK_ROWS // tall
+    first, second = (*added, 0, 0)[:2]
+    places = {MATRIX: "top * n + left", ROW: "left"}
+    parts = [f"slot(args, {10 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]
+    p, q = (*parts, "0", "0")[:2]
+    ahead = -(-AT_ONCE * shape.vectors * shape.lanes * size // (64 * tiles))
+    call = f"""blocked_product(TALL, {shape.vectors}, LANES, T, {{}}, ROW, TERM, TILE,
+                                {ahead}, {AT_ONCE}, {first}, {second},
+                                rows, near, y, terms, z, SIZE * n, right - left,
+                                {p}, {q}, done == 0, done + terms >= k)"""
+    start = "done * m + top" if transpose_a else "top * k + done"
+    return f"""{_head(dtype)}
+TALL, POWER = {tall}, {1 << (tall - 1).bit_length()}
+ROW, TERM, TILE = {row}, {term}, {tile}
+
+{_TERMS_COPIED if transpose_a else _ROWS_COPIED}
+
+def kernel(args, task, ntasks):
+    m, n, k = slot(args, 4), slot(args, 5), slot(args, 6)
+    height, width, depth = slot(args, 7), slot(args, 8), slot(args, 9)
+    panels, across = (n + COLUMNS - 1) // COLUMNS, (n + width - 1) // width
+    top, begin = task // across * height, task % across * width
+    rows, right = min(m, top + height) - top, min(n, begin + width)
+    near = local_memory({tiles * tile + 1024})
+    for done in range(0, k, depth):
+        terms = min(depth, k - done)
+        gathered(near, slot(args, 1) + SIZE * ({start}), SIZE * {"m" if transpose_a else "k"},
+                 terms, rows)
+        for left in range(begin, right, COLUMNS):
+            y = slot(args, 2) + SIZE * (COLUMNS * panels * done + terms * left)
+            z = slot(args, 3) + SIZE * (top * n + left)
+            if left + COLUMNS <= right:
+                {call.format(0)}
+            else:
+                {call.format(1)}
+"""
+
+
+def _layout(shape: TileShape, size: int, most: int, transpose_a: bool) -> tuple[int, int, int]:
+    """Bytes from row to row, from term to term and from tile to tile of a task's rows. A line more
+    than needed lies between them, or they would displace each other in the first cache."""
+    if transpose_a:
+        return size, size * shape.positions, size * shape.positions * most + 128
+    row = size * most + 64
+    return row, size, row * shape.positions

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.columns import Column
+from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.engine.sharing import Sharing
 from nodeflow.graph.graph import Node, Tensor
@@ -74,6 +75,20 @@ def evaluate(
         computed = session.run(derived, {**training.feeds, **known})
         known.update(zip(derived, computed, strict=True))
     return [totals[t] / (rows or 1) if t in totals else np.asarray(known[t]) for t in tensors]
+
+
+def needs(
+    session: Session, training: Training, tensors: Sequence[Tensor], split: str
+) -> Needs | None:
+    """What memory `evaluate` takes; None where it has no rows to begin with."""
+    figures = {t: accumulators(t, training.bindings) for t in tensors}
+    metrics = dict.fromkeys(m for found in figures.values() for m in found)
+    fetches = [*(t for t, found in figures.items() if not found)]
+    fetches += [t for m in metrics for t in m.inputs]
+    bindings = training.used_bindings([t.node for t in fetches])
+    rows = training.rows(bindings, split)
+    batches = _batches(training, bindings, split, rows, EVALUATION_BATCH, None)
+    return next((session.needs(fetches, feeds) for _, feeds, _ in batches), None)
 
 
 def rows_in_memory(columns: Iterable[Column]) -> int:

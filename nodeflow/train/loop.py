@@ -29,6 +29,7 @@ from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.evaluate import evaluate
+from nodeflow.train.evaluate import needs as needs_of_evaluation
 from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.plotted import probes
@@ -134,8 +135,13 @@ def explain(session: Session, training: Training) -> str:
 
 
 def needs(session: Session, training: Training) -> Needs:
-    """What memory a training step takes."""
-    return _Loop(Variant(session, training), Control(), 1)._stepper().needs()
+    """What memory a training takes at a time: a step, or a batch of rows that are evaluated."""
+    found = [_Loop(Variant(session, training), Control(), 1)._stepper().needs()]
+    measured = training.measured()
+    for split in dict.fromkeys(metric.split for metric in measured):
+        tensors = [metric.tensor for metric in measured if metric.split == split]
+        found += filter(None, [needs_of_evaluation(session, training, tensors, split)])
+    return max(found, key=lambda each: each.bytes)
 
 
 def held(session: Session, training: Training) -> tuple[Needs, int | None] | None:

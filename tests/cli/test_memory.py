@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,18 @@ def test_a_step_within_the_limit_has_the_losses_without(nodeflow):
         found.append([line["loss"] for line in result.lines if line["event"] == "epoch"])
     assert found[0] == found[1]
     assert len(found[0]) == 2
+
+
+def test_what_an_evaluation_takes_is_said_before_the_first_step(nodeflow):
+    """A step of 10 pictures takes little, the 500 that are evaluated at a time more."""
+    options = ("--set", "training.batch_size=10", "--epochs", "1", "--no-run", "--memory", "3MB")
+    result = nodeflow("train", CNN, *options)
+    assert result.code == 1
+    said, problem = (
+        re.search(pattern, result.err)
+        for pattern in (r"memory: ([0-9.]+ MB) for values", r"values take ([0-9.]+ MB) at a time")
+    )
+    assert said and problem and said[1] == problem[1]
 
 
 def test_large_steps_have_the_losses_of_all_limits(nodeflow):

@@ -83,7 +83,7 @@ class Start(QObject):
             window.messages.show(notice, "info")
             window.messages.show_status(notice)  # the welcome page covers the other
         offer_resume(window, window.workspace, window.files, window.run)
-        QTimer.singleShot(IDLE_MS, window.idle.emit)
+        QTimer.singleShot(IDLE_MS, window, window.idle.emit)
 
 
 def run(

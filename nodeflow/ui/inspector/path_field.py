@@ -125,7 +125,7 @@ class PathField(QWidget):
         if path.endswith("/"):
             self.typing.begin()
             self._offer(path)
-            QTimer.singleShot(0, self.line.completer().complete)
+            QTimer.singleShot(0, self.line, self.line.completer().complete)
         else:
             self.typing.begin()
             self.typing.commit()

@@ -96,7 +96,7 @@ class DataChooser(QWidget):
     @Slot()
     def open_row(self) -> None:
         """Open the menu with the keyboard in the field for a row."""
-        QTimer.singleShot(0, self.row.setFocus)
+        QTimer.singleShot(0, self.row, self.row.setFocus)
         self.button.showMenu()
 
     @Slot()

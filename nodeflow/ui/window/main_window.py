@@ -523,7 +523,7 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._was_painted:
             self._was_painted = True
-            QTimer.singleShot(0, self.painted.emit)
+            QTimer.singleShot(0, self, self.painted.emit)
 
     def changeEvent(self, event: QEvent) -> None:
         """Coming back to the window is the time to look what others did to the file."""
@@ -533,7 +533,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        QTimer.singleShot(0, self._place_floating)
+        QTimer.singleShot(0, self, self._place_floating)
 
     def _place_floating(self) -> None:
         self.info.place()

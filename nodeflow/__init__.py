@@ -212,7 +212,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    # What begins with _ is asked by tools; `from nodeflow import MODULE` imports the module then.
+    # Tools look up names that begin with _; a module is imported by Python after this error.
     if name.startswith("_") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
         raise AttributeError(name)
     from nodeflow.graph.dtypes import OBJECTS

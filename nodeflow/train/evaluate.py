@@ -42,10 +42,7 @@ def evaluate(
     Raises:
         DataError: the split is empty or does not exist.
     """
-    figures = {t: accumulators(t, training.bindings) for t in tensors}
-    metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
-    averaged = [t for t, found in figures.items() if not found]
-    fetches = [*averaged, *(t for m in metrics for t in m.inputs)]
+    averaged, metrics, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
     peers = session.peers if rows is not None else None
@@ -81,14 +78,22 @@ def needs(
     session: Session, training: Training, tensors: Sequence[Tensor], split: str
 ) -> Needs | None:
     """What memory `evaluate` takes; None where it has no rows to begin with."""
-    figures = {t: accumulators(t, training.bindings) for t in tensors}
-    metrics = dict.fromkeys(m for found in figures.values() for m in found)
-    fetches = [*(t for t, found in figures.items() if not found)]
-    fetches += [t for m in metrics for t in m.inputs]
+    _, _, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
     batches = _batches(training, bindings, split, rows, EVALUATION_BATCH, None)
     return next((session.needs(fetches, feeds) for _, feeds, _ in batches), None)
+
+
+def _parts_of(
+    training: Training, tensors: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Node], list[Tensor]]:
+    """The tensors that are averaged over batches, the metrics that accumulate for the others, and
+    what a batch computes for both."""
+    figures = {t: accumulators(t, training.bindings) for t in tensors}
+    metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
+    averaged = [t for t, found in figures.items() if not found]
+    return averaged, metrics, [*averaged, *(t for m in metrics for t in m.inputs)]
 
 
 def rows_in_memory(columns: Iterable[Column]) -> int:

@@ -37,7 +37,7 @@ blocks: a loss, a hit, the scores of a few classes."""
 MOST_MISFITS = 16
 """So many steps may turn out to need all rows; a graph with more of them runs whole."""
 MOST_DEEP = 6
-"""So often rows that were mixed may be rows again, in what runs once."""
+"""Levels of cuts inside cuts: each finds rows again in what an outer one runs once."""
 DRAWS = frozenset(("random_uniform_like", "random_uniform", "random_normal", "truncated_normal"))
 """Random ops that draw one number for each element, in order."""
 
@@ -110,10 +110,10 @@ def cut(
     """A schedule in stages; None where it has few rows, or nothing treats rows alone.
 
     Args:
-        batches: slots that may have rows along their first axes, each time those that have as many.
+        batches: groups of slots that may have rows along their first axes, as many in each group.
         least: bytes of rows' values, held at a time, up to which nothing is cut.
         limit: bytes that a run may take; decides what later passes find kept, and nothing else.
-        deep: so many cuts may lie in each other.
+        deep: the most levels of cuts inside cuts.
     """
     if not deep or peak_of(schedule, types)[0] <= least:
         return None

@@ -193,7 +193,7 @@ class RowPass:
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def schedule_for(self, height: int) -> Schedule:
-        """What runs on so many rows: attributes that say how many there are say so."""
+        """The schedule for cells of this height, with attributes that count their rows."""
         if not self._counted:
             return self.schedule
         steps = list(self.schedule.steps)

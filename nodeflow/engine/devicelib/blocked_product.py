@@ -24,8 +24,13 @@ from nodeflow.engine.devicelib.result_tile import Tile
 
 @dataclass(frozen=True)
 class _Layout:
-    """Bytes from row to row, from term to term and from tile to tile of the first operand, lines
-    that come nearer for each so many terms, and what is added."""
+    """How the first operand lies in memory, and what is prefetched and added.
+
+    Attributes:
+        row, term, tile: bytes from row to row, from term to term and from tile to tile.
+        ahead: lines that are prefetched for each ``at_once`` terms.
+        added: the kinds of what is added to the results.
+    """
 
     row: int
     term: int
@@ -49,8 +54,7 @@ def blocked_product(
             ``masked`` is 1, only ``width`` columns of the results are read and written.
         row, term, tile: literals: bytes from row to row, from term to term and from tile to tile
             of a, which has all rows of the last tile, too.
-        ahead, at_once: literals: lines of the next panel that begin to come nearer, and for how
-            many terms in turn.
+        ahead, at_once: literals: lines of the next panel to prefetch for each ``at_once`` terms.
         first, second: literals, what is added to the results, and then what else: a `MATRIX`, a
             `ROW` or 0 for nothing.
         rows: at least 1.

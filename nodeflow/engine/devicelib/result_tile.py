@@ -124,7 +124,7 @@ class Tile:
         where results are masked, too."""
         builder = self.builder
         first = builder.inttoptr(a, I8.as_pointer())
-        # LLVM adds integers up anew for each term; what it makes of pointers it keeps.
+        # As pointers: LLVM would compute addresses that are integers again for each term.
         rows = [
             builder.gep(first, [builder.mul(a_row, ir.Constant(I64, p))])
             for p in range(len(self.accumulators))

@@ -2,9 +2,9 @@
 
 Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. Of a large
 product that copy comes from memory again and again, and rows lie on many pages, half of them in the
-same sets of the first cache. Here a task's rows, some terms at a time, stay in the second cache and
-a panel of so many terms in the first one. A result is added up from the first term to the last,
-whatever the blocks, as in panels.
+same sets of the first cache. Here the terms are cut into pieces: a piece of a task's rows stays in
+the second cache, and a piece of a panel in the first one. A result is added up from the first term
+to the last, whatever the blocks, as in panels.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from nodeflow.ops.lowering import Lowering
 LEAST, SIDE, TERMS = 100_000_000, 512, 256
 """Multiply-adds, rows and columns, and terms from which these are faster than panels."""
 LARGE, ROWS, OPERAND = 400_000_000, 256, 1 << 20
-"""Multiply-adds from which so many rows and columns are enough, where the second operand has more
-than so many bytes: panels would fetch it from far away."""
+"""Multiply-adds; rows and columns; bytes of the second operand: products with more of each are
+faster than panels, too, which fetch such an operand from a distant cache or memory."""
 MOST = 1 << 28
 """Bytes of the second operand up to which it is copied as a whole."""
 AT_ONCE = 8
-"""Terms for which some lines at a time come nearer."""
+"""Terms between two prefetches."""
 TASK_ROWS = 144
 """Most rows of a task: copied, they fill an eighth of a second cache of 2 MB."""
 NARROWEST = 512

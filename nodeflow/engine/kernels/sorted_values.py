@@ -1,4 +1,4 @@
-"""Sorting values where nobody asks for their places, by numpy's vector sort.
+"""Sorting values without their indices, by numpy's vector sort.
 
 Of equal floats only zeros and NaN differ: those are put in order afterwards, so that every
 processor's instructions give the same bits. Without numpy's sort, floats are sorted as integers.

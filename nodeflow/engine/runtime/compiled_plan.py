@@ -39,8 +39,8 @@ class CompiledPlan:
     """Executes one plan. Not to be entered by two threads at once.
 
     Attributes:
-        given_by: the mark of who gave it what it has of feeds and variables, and will say what
-            changes; None where nobody will.
+        given_by: identifies the bound run whose feeds and variables it holds, and which passes only
+            changes; None where the next run passes everything.
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
             caller may keep it if it gives another one in exchange.
         results: storages whose arrays are the caller's after the run; of other results, which are

@@ -154,8 +154,13 @@ def nested(depth: int) -> str:
 
 
 HOSTILE = [
-    ("", FlowSyntax, "line 1: the file ends too early"),
-    ("nonsense", FlowSyntax, "line 1: this is not JSON: Expecting value"),
+    ("", FlowSyntax, "the file is empty. If it was not, look for an older copy"),
+    (
+        "# A title\n",
+        FlowSyntax,
+        "line 1: this is not a .flow file, which is JSON and begins with {. Open",
+    ),
+    ("{nonsense", FlowSyntax, "line 1: this is not JSON: Expecting property name"),
     ('{"format": "nodeflow",\n "version": 1,\n "nodes": [{"id"', FlowSyntax, "line 3: .*too early"),
     ("[]", NotNodeflow, "not a nodeflow document"),
     ("{}", NotNodeflow, "not a nodeflow document"),
@@ -391,7 +396,7 @@ def test_saving_into_a_folder_that_is_not_there(tmp_path):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(FlowRead, match="there is no file"):
         flow.load(tmp_path / "none.flow")
-    with pytest.raises(FlowRead, match="cannot read"):
+    with pytest.raises(FlowRead, match=r"is a folder\. Give a \.flow file in it"):
         flow.load(tmp_path)
     with pytest.raises(FlowRead):
         flow.load("nul\0byte")

@@ -161,6 +161,8 @@ def _load(path: Path, progress: Progress) -> Document:
         content = read_up_to(path, LARGEST)
     except FileNotFoundError:
         raise FlowRead(f"there is no file {path}") from None
+    except IsADirectoryError:
+        raise FlowRead(f"{path} is a folder", hint="Give a .flow file in it") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FlowRead(f"cannot read {path}: {reason}") from error

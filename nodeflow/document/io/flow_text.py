@@ -66,12 +66,7 @@ def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
         data = _by_items(text, progress) if len(text) >= LARGE else None
         data = json.loads(text, **_HOOKS) if data is None else data
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        what = "the file ends too early" if cut else f"this is not JSON: {error.msg}"
-        hint = "It may be cut off; look for an older copy" if cut else None
-        raise flow_error(
-            FlowSyntax, f"{what} (column {error.colno})", f"line {error.lineno}", hint=hint
-        ) from None
+        raise _not_json(text, error) from None
     except RecursionError:
         raise FlowSyntax("it is nested too deeply") from None
     except ValueError as error:  # integers of thousands of digits
@@ -80,6 +75,21 @@ def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
         raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
     check_tree({key: value for key, value in data.items() if not _are_records(value)})
     return data
+
+
+def _not_json(text: str, error: json.JSONDecodeError) -> FlowError:
+    older = "look for an older copy"
+    if not text.strip():
+        return flow_error(FlowSyntax, "the file is empty", hint=f"If it was not, {older}")
+    place = f"line {error.lineno}"
+    if not text.lstrip().startswith(("{", "[")):
+        what = "this is not a .flow file, which is JSON and begins with {"
+        return flow_error(FlowSyntax, what, place, hint="Open a file that nodeflow saved")
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+        what, hint = "the file ends too early", f"It may be cut off; {older}"
+    else:
+        what, hint = f"this is not JSON: {error.msg}", None
+    return flow_error(FlowSyntax, f"{what} (column {error.colno})", place, hint=hint)
 
 
 def _are_records(value: Json) -> bool:

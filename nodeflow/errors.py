@@ -443,7 +443,7 @@ def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> st
     if (known := SYNONYMS.get(name.lower())) in names:
         return f"{prefix} {known}?"
     lowered = {n.lower(): n for n in names}
-    near = [lowered[n] for n in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
+    near = [lowered[n] for n in get_close_matches(name.lower(), lowered, n=3, cutoff=0.65)]
     if not near:
         near = [n for n in names if name and name.lower() in n.lower()][:3]
     return f"{prefix} {' or '.join(near)}?" if near else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import GraphError, LiteralError, NodeflowError
+from nodeflow.errors import DtypeError, GraphError, LiteralError, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
@@ -52,8 +52,16 @@ def _as_tensor_at(
             hint="== and != between tensors compare identity: use nf.equal or nf.not_equal. "
             f"For a constant condition write nf.constant({value}).",
         )
+    wanted = dtypes.get(port.group or "")
+    if wanted and isinstance(value, np.ndarray) and dtype_name(value.dtype) != wanted:
+        raise DtypeError(
+            f"{op.input_name(index)!r} is an array of {dtype_name(value.dtype)} where {wanted} is "
+            "needed; nodeflow does not cast silently",
+            port=op.input_name(index),
+            hint=f"Give array.astype({wanted!r}).",
+        )
     try:
-        return graph.as_tensor(value, dtypes.get(port.group or "") or port_dtype(port, value))
+        return graph.as_tensor(value, wanted or port_dtype(port, value))
     except NodeflowError as error:
         raise error.at(None, op.input_name(index)) from None
 

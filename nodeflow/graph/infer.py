@@ -86,14 +86,17 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
                 f"{name!r} is {tensor_type.dtype} but {other!r} is {dtype}; "
                 "nodeflow does not cast silently",
                 port=name,
-                hint=_cast_one((name, tensor_type.dtype), (other, dtype)),
+                hint=_cast_one(op, (name, tensor_type.dtype), (other, dtype)),
             )
 
 
-def _cast_one(one: tuple[str, str], other: tuple[str, str]) -> str:
-    """A hint to cast one of two ports, that which loses less: the narrower, or not the float."""
+def _cast_one(op: NodeDeclaration, one: tuple[str, str], other: tuple[str, str]) -> str:
+    """A hint to cast one of two ports, that which loses less: the narrower, or not the float.
+
+    What is stored in a variable is cast, whatever that loses.
+    """
     (name, dtype), (other_name, wanted) = one, other
-    if keeps_more(wanted, dtype):
+    if op.id != "assign" and keeps_more(wanted, dtype):
         name, wanted = other_name, dtype
     return f"Insert a Cast to {wanted} before {name!r}."
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from nodeflow.errors import LiteralError
 from nodeflow.graph.declaration import NodeDeclaration, Port
 from nodeflow.graph.types import NUMBERS, default_dtype, dtype_name
@@ -19,13 +21,15 @@ def has_dtype(value: Any) -> bool:
 
 
 def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
-    """For each group of ports of one dtype, that of the first input that has one."""
-    found: dict[str, str] = {}
+    """For each group of ports of one dtype, that of its first tensor, else array."""
+    tensors: dict[str, str] = {}
+    arrays: dict[str, str] = {}
     for index, value in enumerate(given[: len(given) if op.variadic else len(op.inputs)]):
         group = op.input_port(index).group
         if group and has_dtype(value):
+            found = arrays if isinstance(value, np.ndarray) else tensors
             found.setdefault(group, dtype_name(value.dtype))
-    return found
+    return arrays | tensors
 
 
 def port_dtype(port: Port, value: Any) -> str | None:

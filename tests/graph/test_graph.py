@@ -320,6 +320,24 @@ def test_different_dtypes_hint_at_the_cast_that_loses_least(x, y, hint):
         nf.add(nf.placeholder(x, []), nf.placeholder(y, []))
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_an_array_of_another_dtype_is_to_be_converted(first):
+    with nf.Graph():
+        x, array = nf.placeholder("float32", [2]), np.zeros(2)
+        with pytest.raises(DtypeError, match="an array of float64 where float32 is needed") as e:
+            nf.add(array, x) if first else nf.add(x, array)
+        assert e.value.port == ("x" if first else "y")
+        assert e.value.hint == "Give array.astype('float32')."
+        assert nf.add(x, array.astype("float32")).dtype == "float32"
+
+
+def test_what_is_stored_in_a_variable_is_cast_and_never_the_variable():
+    with nf.Graph():
+        stored = nf.Variable([1.0])
+        with pytest.raises(DtypeError, match="Cast to float32 before 'value'"):
+            nf.assign(stored, nf.placeholder("float64", [1]))
+
+
 def test_every_synonym_leads_to_a_name_that_exists():
     attributes = {attr.name for op in nf.REGISTRY for attr in op.attrs}
     for foreign, ours in SYNONYMS.items():

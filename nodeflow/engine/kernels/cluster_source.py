@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.blocking import blocks
+from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.kernels.expressions import Rendered, numpy_name, render
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
@@ -86,6 +86,15 @@ def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
     return writer._statements(), writer.functions
 
 
+def nearer(address: str, itemsize: int) -> list[str]:
+    """Statements by which ``size`` elements a page behind an address begin to come nearer: the
+    processor looks ahead within pages only."""
+    return [
+        f"for line in range(0, {itemsize} * size, {blocks().line}):",
+        f"    prefetch({address} + {PAGE} + line)",
+    ]
+
+
 class _Writer:
     def __init__(self, cluster: Cluster, comments: bool) -> None:
         self.cluster = cluster
@@ -98,7 +107,7 @@ class _Writer:
         self.angles = _angles(self.body)
         loop = self._loop()
         imports = ["import numpy as np"]
-        intrinsics = ["load", "local_memory", "set_slot", "slot", "view1"]
+        intrinsics = ["load", "local_memory", "prefetch", "set_slot", "slot", "view1"]
         if self.functions:
             intrinsics.insert(0, "interleaved")
         imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
@@ -193,6 +202,7 @@ class _Writer:
         """Walk stretches of several rows, rows that are the same for all being repeated.
 
         The loop over a row of 32 elements would take less time than what goes before and after it.
+        What does not stay in the second cache begins to come nearer, also what is written.
         """
         lines = [
             "length = max(np.int64(1), d1)",
@@ -201,6 +211,11 @@ class _Writer:
             f"rows = min({REPEATED} // length, (stop - start) // length + 1)",
             "span = d1 * rows if short else d1",
         ]
+        own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
+        far = [(f"p{k}", dtype) for k, (dtype, pattern) in enumerate(self.cluster.inputs)
+               if all(pattern)]  # fmt: skip
+        far += [(f"q{n}", self.cluster.nodes[self.cluster.outputs[n].node].dtype) for n in own]
+        each = sum(numpy_dtype(dtype).itemsize for _, dtype in far)
         repeated: list[str] = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs):
             size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
@@ -220,10 +235,15 @@ class _Writer:
                 for k, (_, pattern) in enumerate(self.cluster.inputs)
                 if pattern == (False, True)
             ),
+            f"far = total * {each} > {blocks().ahead}",
             "position = start",
             "while position < stop:",
             "    size = min(span if short else span - column, stop - position)",
+            "    if far:",
         ]
+        for array, dtype in far:
+            size = numpy_dtype(dtype).itemsize
+            lines += ["        " + line for line in nearer(f"{array} + {size} * position", size)]
         for k, (dtype, pattern) in enumerate(self.cluster.inputs):
             size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
             if pattern == (False, False):

@@ -3,8 +3,7 @@
 The sums of a batch normalisation and of its gradient are over squares, products and masked values
 of a whole picture each. Here a stretch of rows is computed into memory that stays in the first
 cache, and is added up from there, in the order of `reductions.columns_source`. What lies a page
-further begins to come nearer: the processor looks ahead within pages only, and waiting at the
-beginning of each took a fifth of the time.
+further begins to come nearer: waiting at the beginning of each page took a fifth of the time.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.ir.actions import Action
-from nodeflow.engine.kernels.cluster_source import Cluster, Output, formulas
+from nodeflow.engine.kernels.cluster_source import Cluster, Output, formulas, nearer
 from nodeflow.engine.kernels.elementwise import cluster_node, cluster_nodes, cost
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall
@@ -108,8 +106,7 @@ def sums_source(cluster: Cluster) -> str:
             loads.append(f"p{k} = slot(args, {5 + k})")
             stretches += [
                 f"x{k} = view1(p{k} + {size} * inner * row, size, {name})",
-                f"for line in range(0, {size} * size, {blocks().line}):",
-                f"    prefetch(p{k} + {size} * inner * row + {PAGE} + line)",
+                *nearer(f"p{k} + {size} * inner * row", size),
             ]
         elif pattern == ONE:
             loads.append(f"a{k} = load(slot(args, {5 + k}), {name})")

@@ -110,6 +110,7 @@ def readme_commands(root: Path) -> list[str]:
 def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     commands = readme_commands(root)
     assert len(commands) >= 8
+    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)  # what they learn is tested elsewhere
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     (tmp_path / "examples").symlink_to(root / "examples")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,10 @@ def _rows(program: Program, training: Training) -> dict[str, np.ndarray]:
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An .npz archive by zlib's level 1: three times as fast as numpy's 6, and a fifth larger."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     return file.getvalue()

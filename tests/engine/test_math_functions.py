@@ -121,6 +121,18 @@ def test_float64_functions(function: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-300)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_exponential_of_what_is_not_above_0_has_the_same_bits(dtype: str) -> None:
+    x = -np.abs(
+        np.concatenate([patterns().astype(dtype), np.linspace(-750, 0, 100_001, dtype=dtype)])
+    )
+    nan = np.isnan(x)
+    found, expected = call("exp_to_one", x), call("exp", x)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.isnan(found), nan)
+    assert np.any((found > 0) & (found < np.finfo(x.dtype).tiny))  # denormals among them
+
+
 @pytest.mark.parametrize("function", [f for f in UNARY if f not in ("rsqrt", "sqrt")])
 def test_loops_over_float32_functions_vectorise(function: str) -> None:
     llvm = inspect_source(source(function, 1, "float32", "float32")).llvm

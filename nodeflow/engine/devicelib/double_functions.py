@@ -116,6 +116,12 @@ def scaled_exp_f64(x, magic):
     return e * bits_f64(shift_left(f64_bits(shifted), _52))
 
 
+@always_inlined
+def exp_to_one_f64(x):
+    """The bits of `exp_f64` for x that is not above 0, with one factor less."""
+    return scaled_exp_f64(select(x < _LOWEST, _LOWEST, x), D_RAISED) * D_LOWERED
+
+
 _EXPM1_LOWEST = _d(-40.0)
 
 
@@ -240,7 +246,7 @@ def _log1p_to_one(x):
 
 @always_inlined
 def softplus_f64(x):
-    return select(x < _ZERO, _ZERO, x) + _log1p_to_one(exp_f64(-fabs(x)))
+    return select(x < _ZERO, _ZERO, x) + _log1p_to_one(exp_to_one_f64(-fabs(x)))
 
 
 # ---- the error function -------------------------------------------------------------------------
@@ -285,7 +291,7 @@ def _erfc_tail(t):
     lost = fma(t, t, -square)
     v = (t - _TWO) / (t + _TWO)
     p = split_poly(v, v * v, _ERFC) / fma(_TWO, t, _ONE)
-    e = exp_f64(-square)
+    e = exp_to_one_f64(-square)
     return p * fma(-lost, e, e)
 
 

@@ -26,6 +26,7 @@ from nodeflow.engine.devicelib.arithmetic import (
 )
 from nodeflow.engine.devicelib.double_functions import (
     exp_f64,
+    exp_to_one_f64,
     expm1_f64,
     log1p_f64,
     log_f64,
@@ -33,10 +34,7 @@ from nodeflow.engine.devicelib.double_functions import (
     softplus_f64,
     tanh_f64,
 )
-from nodeflow.engine.devicelib.overloads import (
-    compiled_only,
-    floats,
-)
+from nodeflow.engine.devicelib.overloads import always_inlined, compiled_only, floats
 from nodeflow.engine.devicelib.typed_constants import (
     HALF,
     I1,
@@ -106,6 +104,26 @@ def exp(x):
     compiled_only()
 
 
+_RAISED, _LOWERED = _f(1.5 * 2**23 + 127 + 64), _f(2.0**-64)
+
+
+@always_inlined
+def _exp_to_one_f32(x):
+    """The bits of `_exp_f32`, times 2^64 until the end: the power of two is then one factor."""
+    x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
+    shifted = fma(x, _LOG2E, _RAISED)
+    whole = shifted - _RAISED
+    r = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
+    e = fma(r, poly(r, _WHOLE_EXP), ONE)
+    return e * bits_f32(shift_left(f32_bits(shifted), I23)) * _LOWERED
+
+
+@floats(_exp_to_one_f32, exp_to_one_f64, inlined=True)
+def exp_to_one(x):
+    """e**x for x that is not above 0, with the bits of `exp`."""
+    compiled_only()
+
+
 _EXPM1_LOWEST = _f(-20.0)
 
 
@@ -149,7 +167,7 @@ def tanh(x):
 
 
 _SIGMOID_LOWEST, _SIGMOID_HIGHEST = _f(-104.0), _f(30.0)  # beyond: 0 and 1
-_LOWERED, _TO_LOWERED = _f(2.0**-64), _f(1.5 * 2**23 + 127 - 64)
+_TO_LOWERED = _f(1.5 * 2**23 + 127 - 64)
 # (e^-r - 1) / r
 _FALLING_EXP = tuple(c * _f((-1) ** k) for k, c in enumerate(_WHOLE_EXP, 1))
 
@@ -259,7 +277,7 @@ def _log1p_to_one(x):
 
 
 def _softplus_f32(x):
-    return select(x < ZERO, ZERO, x) + _log1p_to_one(exp(-fabs(x)))
+    return select(x < ZERO, ZERO, x) + _log1p_to_one(exp_to_one(-fabs(x)))
 
 
 @floats(_softplus_f32, softplus_f64, inlined=True)

@@ -29,6 +29,7 @@ from nodeflow.engine.devicelib.arithmetic import (
 from nodeflow.engine.devicelib.error_function import erf, erfc
 from nodeflow.engine.devicelib.exponentials import (
     exp,
+    exp_to_one,
     expm1,
     log,
     log1p,
@@ -110,6 +111,7 @@ __all__ = [
     "erfc",
     "exp",
     "exp2",
+    "exp_to_one",
     "expm1",
     "floor",
     "floor_divide",

@@ -178,9 +178,9 @@ class TilesKernel(CallKernel[Tiles]):
 
 _HEAD = """import numpy as np
 from nodeflow.engine.devicelib.intrinsics import (
-    interleaved, load, local_memory, slot, slot_f64, store, view1
+    interleaved, load, local_memory, prefetch, slot, slot_f64, store, view1
 )
-from nodeflow.engine.devicelib.math_functions import exp, log
+from nodeflow.engine.devicelib.math_functions import exp, exp_to_one, log
 from nodeflow.engine.devicelib.panel_copies import turned_block
 from nodeflow.engine.devicelib.register_tiles import tiled_product
 from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
@@ -205,6 +205,12 @@ def moved(target, target_step, rows, source, step, width):
 def near(memory, rows, source, step, width):
     \"\"\"Copy rows that lie apart to where they lie one after the other.\"\"\"
     moved(memory, SIZE * width, rows, source, step, width)
+
+
+def come(place, width):
+    \"\"\"Let a row come nearer.\"\"\"
+    for byte in range(0, SIZE * width, 64):
+        prefetch(place + byte)
 
 
 def cleared(rows, place, step, width):
@@ -328,6 +334,10 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
         for r in range(rows):
             largest[r] = T(-np.inf)
             sums[r] = T(0)
+        later = TABLE * min(b + 1, batch - 1)
+        next_query = slot(args, 14) + SIZE * (slot(table, later) + top * query_row)
+        next_key = slot(args, 15) + SIZE * (slot(table, later + 1) + top * key_row)
+        next_value = slot(args, 16) + SIZE * (slot(table, later + 2) + top * value_row)
         last = {last}
         left = np.int64(0)
         while left < last:
@@ -349,11 +359,15 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
             for r in range(rows):  # apart, since each maximum is waited for
                 at = scores + SIZE * (r * columns)
                 x = view1(at, columns, T)
+                if left == 0:  # rows apart are not fetched ahead: those of the next matrices
+                    come(next_query + SIZE * (r * query_row), d)
+                    come(next_key + SIZE * (r * key_row), d)
+                    come(next_value + SIZE * (r * value_row), e)
                 shift = largest[r] if largest[r] != T(-np.inf) else T(0)
                 for i in range(interleaved(x.size)):
-                    x[i] = T(exp(T(x[i] - shift)))
+                    x[i] = T(exp_to_one(T(x[i] - shift)))
                 if left > 0:
-                    kept = T(exp(T(earlier[r] - shift)))
+                    kept = T(exp_to_one(T(earlier[r] - shift)))
                     sums[r] = T(sums[r] * kept)
                     z = view1(sum + SIZE * (r * e), e, T)
                     for i in range(z.size):

@@ -124,7 +124,7 @@ def softmax_source(dtype: str, log: bool) -> str:
         f"    at, to = source + {size} * (row * n), target + {size} * (row * n)",
         f"    x, y = view1(at, n, {name}), view1(to, n, {name})",
     ]
-    functions = "exp, log" if log else "exp"
+    functions = "exp_to_one, log" if log else "exp_to_one"
     lines = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import interleaved, slot, view1",
@@ -145,7 +145,7 @@ def softmax_source(dtype: str, log: bool) -> str:
         f"                y[i] = {name}(x[i] - best)",
         f"        every = view1(target + {size} * (start * n), (end - start) * n, {name})",
         "        for i in range(interleaved(every.size)):",
-        f"            every[i] = {name}(exp(every[i]))",
+        f"            every[i] = {name}(exp_to_one(every[i]))",
         *("        " + line for line in row),
         *("            " + line for line in last),
         "        start = end",
@@ -162,7 +162,8 @@ def column_softmax_source(dtype: str, log: bool) -> str:
     128 rows at a time.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
-    value = f"{name}(exp({name}(x[c] - best[c])))"
+    functions = "exp_to_one, log" if log else "exp_to_one"
+    value = f"{name}(exp_to_one({name}(x[c] - best[c])))"
     if log:
         added, total = [f"part[c] = {name}(part[c] + {value})"], f"{name}(log(total[c]))"
         last = f"y[c] = {name}({name}(x[c] - best[c]) - total[c])"
@@ -209,7 +210,7 @@ def column_softmax_source(dtype: str, log: bool) -> str:
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import interleaved, local_array, slot, view1",
         "from nodeflow.engine.devicelib.vector_reduce import max_of",
-        f"from nodeflow.engine.devicelib.math_functions import {'exp, log' if log else 'exp'}",
+        f"from nodeflow.engine.devicelib.math_functions import {functions}",
         "",
         "",
         "def kernel(args, task, ntasks):",

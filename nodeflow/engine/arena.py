@@ -24,6 +24,13 @@ def on_a_line(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     return np.ndarray(shape, dtype, buffer, -buffer.ctypes.data % ALIGNMENT)
 
 
+def zeros_on_a_line(words: int) -> np.ndarray:
+    """Words of int64, all 0, that begin on a cache line."""
+    array = on_a_line((words,), np.dtype(np.int64))
+    array.fill(0)
+    return array
+
+
 class Arena:
     """A block of bytes. ``generation`` changes whenever it moves."""
 

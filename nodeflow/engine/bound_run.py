@@ -121,7 +121,9 @@ class BoundRun:
             values = compiled.run(given, stream_of, cancel, bound=self._bound)
             results = compiled.take(values)
             self.executor.commit(values, variables)
-        compiled.given_by, self._changed = self._seal, {}
+        compiled.given_by = self._seal
+        if self._changed:
+            self._changed = {}
         if self._writes and self._reads_stay:
             # Nothing else has changed since `holds`.
             self._version = self._reads.version = variables.version

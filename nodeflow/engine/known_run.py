@@ -28,6 +28,8 @@ def key_of(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Hashable | None
     None where names, or questions about the session, are among them: these are looked up each time.
     """
     if isinstance(fetches, (Tensor, Node)):
+        if feed_dict is None or (not feed_dict and type(feed_dict) is dict):
+            return fetches
         wanted: tuple[Any, ...] = (None, 1, fetches)
     elif type(fetches) in (list, tuple) and _are_of(fetches, (Tensor, Node)):
         wanted = (type(fetches), len(fetches), *fetches)
@@ -54,11 +56,12 @@ class KnownRun:
         bound: compiled runs that only the fed values change, by the shapes of these.
         comes_again: whether somebody keeps this question.
         shapes: of the arrays that were fed last.
+        current: what is kept for these.
     """
 
     __slots__ = (
         *("_fitting", "bound", "comes_again", "fed", "inner", "pack", "rule", "schedule"),
-        "shapes",
+        *("current", "shapes"),
     )
 
     def __init__(
@@ -76,6 +79,7 @@ class KnownRun:
         self._fitting: list[tuple[Any, Any]] = [(None, None)] * len(self.fed)
         self.shapes: Shapes = ()
         self.bound: dict[Shapes, BoundRun] = {}
+        self.current: BoundRun | None = None
         self.comes_again = True
 
     def arrays(self, values: Sequence[Any]) -> Sequence[np.ndarray]:
@@ -94,6 +98,7 @@ class KnownRun:
         arrays = [as_array(tensor, value) for tensor, value in zip(self.fed, values, strict=True)]
         self._fitting = [(array.dtype, array.shape) for array in arrays]
         self.shapes = tuple([array.shape for array in arrays])
+        self.current = self.bound.get(self.shapes)
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
@@ -107,3 +112,4 @@ class KnownRun:
         if len(self.bound) >= MOST_BOUND:
             del self.bound[next(iter(self.bound))]
         self.bound[shapes] = run
+        self.current = self.bound.get(self.shapes)

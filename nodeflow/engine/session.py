@@ -219,8 +219,8 @@ class Session(SessionState):
                 check_callable_options(options, accept_options)
                 return self.run(fetches, dict(zip(keys, values, strict=True)), **options)
             with self._context.lock:
-                self._context.check_open()
                 if known is None or era is not self._prepared.era:
+                    self._context.check_open()
                     era, fed = self._prepared.era, {resolve_alias(key) for key in keys}
                     known = KnownRun(*self._prepared.schedule(targets, fed), pack, keys)
                 return self._answer(known, known.arrays(values))
@@ -332,11 +332,11 @@ class Session(SessionState):
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[KnownRun, Sequence[np.ndarray]]:
         """What is asked, found out at its first time, and the arrays that are fed."""
-        self._context.check_open()
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
         if known is not None:
             return known, known.arrays([*feed_dict.values()]) if feed_dict else ()
+        self._context.check_open()
         targets, pack = flatten_fetches(self.graph, fetches, lambda query: query.ask(self))
         fed = check_feeds(self.graph, feed_dict)
         known = KnownRun(*self._prepared.schedule(targets, {*map(resolve_alias, fed)}), pack, fed)
@@ -350,7 +350,7 @@ class Session(SessionState):
     ) -> Any:
         """Run what is asked; in the places of the run before where only fed values change."""
         shapes = known.shapes
-        bound = known.bound.get(shapes) if training is None else None
+        bound = known.current if training is None else None
         if self._cancel.is_set():
             self._cancel.clear()
         if bound is not None and bound.holds() and not self.graph.streams:
@@ -553,8 +553,9 @@ class Session(SessionState):
     def close(self) -> None:
         """Forget values and plans; the session cannot run any more."""
         self._inputs.close_all()
-        self._context.close()
-        self._forget()
+        with self._context.lock:  # a known run does not ask whether the session is open
+            self._context.close()
+            self._forget()
 
     def _forget(self) -> None:
         """All that was found out about runs; numbers of schedules that are gone may come again."""

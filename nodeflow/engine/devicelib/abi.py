@@ -13,11 +13,18 @@ import struct
 FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
 TICKETS, TICKET_SLOTS, PRESENT = 32, 16, 8
 
-# Program block. STOP and FAILED are read between kernels, the others by thread 0 alone. GET and SET
-# are the addresses of BLAS's functions of its number of threads; 0 where no kernel calls BLAS.
+# Program block. STOP and FAILED are read between kernels, SEGMENTS and what follows by all threads.
+# STEP to SET are thread 0's own, which writes some at each step, so they are on another line. GET
+# and SET are the addresses of BLAS's functions of its number of threads; 0 where none calls it.
 STOP, FAILED = 0, 1
-STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, LAUNCHES, GET, SET = 16, 17, 18, 19, 20, 21, 22, 23
+STEP, COUNT, DONE, GET, SET = 16, 17, 18, 19, 20
+SEGMENTS, NSEGMENTS, LAUNCHES = 24, 25, 26
 PROGRAM_SLOTS = 32
+
+# DONE of a run that has not begun, because threads have to be woken.
+ABSENT = -1
+# The number of the thread that dispatches without waiting for them.
+AT_ONCE = -1
 
 # Values of STOP: finish the step, or leave between two kernels.
 STOP_STEP, STOP_NOW = 1, 2

@@ -10,7 +10,7 @@ and results never depend on which thread ran what.
 A launch may name another one: each task then goes on with the task of the same number there.
 
 This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`): its entry is
-``kernel(control, tid, n)``; `abi` is the layout of the words shared with Python.
+``kernel(seat)``; `abi` is the layout of the words shared with Python.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -20,6 +20,7 @@ from __future__ import annotations
 from numba import njit
 
 from nodeflow.engine.devicelib.abi import (
+    ABSENT,
     CODE,
     COUNT,
     DONE,
@@ -114,19 +115,20 @@ def ticket_of(control, tid):
 
 @_helper
 def take_tasks(control, tid, n):
-    """Take tasks until none is left, one's own first; report how many were finished, and return
-    that."""
-    finished = 0
+    """Take tasks until none is left, one's own first, and report how many were finished.
+
+    Returns one's own ticket when it was empty: there is nothing more to take until it changes.
+    """
+    own = LEAVE
     for offset in range(n):
         owner = tid + offset
         if owner >= n:
             owner -= n
-        word = ticket_of(control, owner)
+        word, finished = ticket_of(control, owner), 0
         while True:
-            seen = atomic_load(word)
-            if seen < 0 or seen & EMPTY:
-                break
-            ticket = atomic_add(word, 1)
+            ticket = atomic_load(word)
+            if ticket >= 0 and not ticket & EMPTY:
+                ticket = atomic_add(word, 1)
             if ticket < 0 or ticket & EMPTY:
                 break
             program = slot(control, PROGRAM)
@@ -139,9 +141,11 @@ def take_tasks(control, tid, n):
                 launch = launches + 8 * LAUNCH_SLOTS * found
                 run_task(program, launch, task - slot(launch, 3))
             finished += 1
-    if finished:
-        atomic_add(control + 8 * FINISHED, finished)
-    return finished
+        if finished:
+            atomic_add(control + 8 * FINISHED, finished)
+        if offset == 0:
+            own = ticket
+    return own
 
 
 @_helper
@@ -156,17 +160,23 @@ def wait_a_little(control, spins):
 @_helper
 def follow(control, tid, n):
     """What every thread but the first does: take tasks until the dispatcher lets it leave, and stay
-    a little, for a thread that is woken comes later than the next run often does."""
+    a little, for a thread that is woken comes later than the next run often does.
+
+    While there is nothing to take each looks at its own ticket alone: to look at another's takes
+    the line from the thread that writes it.
+    """
     ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
     while True:
         atomic_store(present, 1)
-        spins, idle = 0, 0
+        spins, idle, seen = 0, 0, LEAVE
         while idle <= slot(control, LINGER):
-            if take_tasks(control, tid, n):
+            now = atomic_load(ticket)
+            if now >= 0 and now != seen:
+                seen = take_tasks(control, tid, n)
                 spins = 0
             else:
                 spins = wait_a_little(control, spins)
-            if atomic_load(ticket) >= 0:
+            if now >= 0:
                 idle = 0
             elif idle == 0:
                 spins, idle = 0, 1
@@ -233,6 +243,18 @@ def set_blas_threads(program, count):
 
 
 @_helper
+def all_present(control, n):
+    """Say that a program begins, so that no thread leaves; whether all are here."""
+    present = True
+    for tid in range(1, n):
+        # Nothing to take yet: a thread that comes before the first tasks must not leave again.
+        atomic_store(ticket_of(control, tid), EMPTY)
+        if atomic_load(ticket_of(control, tid) + 8 * PRESENT) == 0:
+            present = False
+    return present
+
+
+@_helper
 def dispatch(control, n):
     """Run steps until COUNT are done, a failure, or a stop; then send the others away. BLAS has one
     thread meanwhile, if a kernel calls it."""
@@ -251,9 +273,18 @@ def dispatch(control, n):
     set_blas_threads(program, before)
 
 
-def kernel(control, tid, n):
-    """Entry: thread 0 of ``n`` dispatches, the others follow."""
-    if tid == 0:
+def kernel(seat, task, ntasks):
+    """Entry of a thread. Thread 0 of ``n`` dispatches if all are here, AT_ONCE in any case; others
+    follow.
+
+    Args:
+        seat: address of the control block's address, the number of the thread, and n.
+        task, ntasks: of other kernels; nobody gives them.
+    """
+    control, tid, n = slot(seat, 0), slot(seat, 1), slot(seat, 2)
+    if tid > 0:
+        follow(control, tid, n)
+    elif all_present(control, n) or tid != 0:
         dispatch(control, n)
     else:
-        follow(control, tid, n)
+        set_slot(slot(control, PROGRAM), DONE, ABSENT)

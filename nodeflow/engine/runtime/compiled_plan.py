@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
     from nodeflow.engine.variables import Variables
 
+FEW = 8
+"""Words up to which it is quicker to set one by one."""
 INTERRUPTIBLE_NS = 20_000_000
 """Runs estimated longer than this let Ctrl-C through while they run."""
 
@@ -70,6 +72,8 @@ class CompiledPlan:
             self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
         self._sets = Turns()
+        self._stored: int | None = None
+        """`Variables.version` after a run stored what it assigned."""
         self._swapped = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
             self._replace_shadow(variable, self._new_array(storage))
@@ -121,9 +125,12 @@ class CompiledPlan:
         self._arrays[storage] = array
         if self._bound.get(storage) != address:
             self._bound[storage] = address
-            for table in self._tables:
-                if table is not None:
-                    table.bind(storage, address)
+            self._bind(storage, address)
+
+    def _bind(self, storage: int, address: int) -> None:
+        for table in self._tables:
+            if table is not None:
+                table.bind(storage, address)
 
     def feed_memory(self, slot: int) -> np.ndarray | None:
         """Where the values that are fed to a slot are copied to; None where it takes the array."""
@@ -181,19 +188,32 @@ class CompiledPlan:
 
     def _replace_shadow(self, variable: Node, array: np.ndarray) -> None:
         """Memory for a variable's next value."""
-        self.shadows[variable] = array
-        self._set(self.plan.direct[variable], array)
+        storage = self.plan.direct[variable]
+        self.shadows[variable] = self._arrays[storage] = array
+        self._bind(storage, address_of(array))
+
+    def _store(self, variables: Variables) -> None:
+        """Give variables what was assigned, for arrays in which their next values will be."""
+        if variables.version == self._stored:  # they hold what the run before gave them
+            variables.store_all(self.shadows)
+            self._take_turns(*self._sets.turn(self._placed))
+        else:
+            self.take_shadows(variables.exchange_all(self.shadows))
+        self._stored = variables.version
+
+    def _take_turns(self, shadows: dict[Node, np.ndarray], placed: Placed) -> None:
+        """Use the arrays of the run before the last as memory for the next values."""
+        self.shadows = shadows
+        self._arrays.update(placed.arrays)
+        for words, which, values in placed.words:
+            words[which] = values
 
     def take_shadows(self, arrays: Sequence[np.ndarray | None]) -> None:
         """Use the arrays that variables had before, in the order of ``shadows``, as memory for
         their next values."""
         again = self._sets.again(arrays, self._placed)
         if again is not None:
-            self.shadows, placed = again
-            self._arrays.update(placed.arrays)
-            self._bound.update(placed.addresses)
-            for words, which, values in placed.words:
-                words[which] = values
+            self._take_turns(*again)
             return
         shadows, self.shadows = self.shadows, {}
         for (variable, shadow), array in zip(shadows.items(), arrays, strict=True):
@@ -205,18 +225,22 @@ class CompiledPlan:
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
         """What `_set` does for each of these arrays."""
         arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
-        addresses = {storage: address_of(array) for storage, array in arrays.items()}
+        addresses = [(storage, address_of(array)) for storage, array in arrays.items()]
         words = []
         for table in self._tables:
             if table is not None:
                 cells = [
                     (word, address + offset)
-                    for storage, address in addresses.items()
+                    for storage, address in addresses
                     for word, offset in table.cells.get(storage, ())
                 ]
-                which, values = np.array(cells, np.int64).reshape(-1, 2).T.copy()
-                words.append((table.program.words, which, values))
-        return Placed(arrays, addresses, words)
+                program = table.program.words
+                if len(cells) <= FEW:
+                    words += [(program.data, word, value) for word, value in cells]
+                else:
+                    which, values = np.array(cells, np.int64).reshape(-1, 2).T.copy()
+                    words.append((program, which, values))
+        return Placed(arrays, words)
 
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""
@@ -324,7 +348,7 @@ class CompiledPlan:
             for storage in self.results:
                 self._arrays.pop(storage, None)
         if self.shadows:
-            self.take_shadows(variables.exchange_all(self.shadows))
+            self._store(variables)
         return results
 
     def _refuse(

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nodeflow.engine.arena import zeros_on_a_line
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.object_code import Kernel
 from nodeflow.engine.devicelib import abi, blas
@@ -59,7 +60,7 @@ class Outcome(NamedTuple):
 
 
 ONE_STEP = Outcome(1)
-"""Of a run of one step that was completed: always this object."""
+"""What `Team.run` says of one step that was completed: always this object."""
 
 
 @dataclass
@@ -160,7 +161,9 @@ class Program:
 
     Attributes:
         address: of the program block.
+        block: its words, see `abi`.
         words: the slots of all launches, writable between runs.
+        threads: for how many of them levels are cut.
         parallel: whether threads can share any of it.
     """
 
@@ -187,14 +190,14 @@ class Program:
             self._launches[self._position[number], :5] = (
                 launch.address, self.words.ctypes.data + 8 * launch.args, launch.tasks, 0, after
             )  # fmt: skip
-        self._block = np.zeros(abi.PROGRAM_SLOTS, np.int64)
+        self._block = zeros_on_a_line(abi.PROGRAM_SLOTS)
         if blas.is_called(self.words):
             self._block[[abi.GET, abi.SET]] = blas.thread_functions()
-        self._words = self._block.data  # numpy takes three times as long for one word
+        self.block = self._block.data  # numpy takes three times as long for one word
         self.address = self._block.ctypes.data
         self._segments = np.zeros((0, abi.SEGMENT_SLOTS), np.int64)
         self._shares: list[np.ndarray] = []
-        self._threads = 1
+        self.threads = 1
         self.parallel = False
         self._lay_out()
 
@@ -237,18 +240,16 @@ class Program:
 
     def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
         """Set the counters for a run, and cut each level for this number of threads."""
-        if threads != self._threads:
-            self._threads = threads
+        if threads != self.threads:
+            self.threads = threads
             self._lay_out()
-        self._words[abi.STEP] = first_step
-        self._words[abi.COUNT] = count
+        self.block[abi.STEP] = first_step
+        self.block[abi.COUNT] = count
 
     def outcome(self) -> Outcome:
         """Read what a run did, and forget its stop and its failure."""
-        words = self._words
+        words = self.block
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
-        if done == 1 and not stopped and not failed:
-            return ONE_STEP
         if stopped:
             words[abi.STOP] = 0
         return Outcome(done, stopped, self._take_failure() if failed else None)
@@ -258,7 +259,7 @@ class Program:
 
     def _take_failure(self) -> Failure | None:
         """The first failed launch in table order, whichever thread failed first; forgets it."""
-        self._words[abi.FAILED] = 0
+        self.block[abi.FAILED] = 0
         starts = self._offsets[:-1]
         codes = self.words[starts + abi.CODE]
         failed = np.flatnonzero(codes)
@@ -314,7 +315,7 @@ class Program:
         """The number of the first task of each thread, and of all tasks: equal shares of work."""
         each = np.repeat(np.array(work) / np.maximum(tasks, 1), tasks)
         middle = np.cumsum(each) - each / 2
-        edges = np.arange(1, self._threads) / self._threads * each.sum()
+        edges = np.arange(1, self.threads) / self.threads * each.sum()
         cuts = np.searchsorted(middle, edges)
         return np.array([0, *cuts, len(each)], np.int64)
 

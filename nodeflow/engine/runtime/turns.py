@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +24,13 @@ class Placed:
     """Where the arrays of some storages are, and the words of programs that say so.
 
     Attributes:
-        arrays, addresses: by storage.
-        words: (words of a program, which of them, what they hold).
+        arrays: by storage.
+        words: (words of a program, which of them, what they hold): buffers and single words where
+            there are few of them, else arrays.
     """
 
     arrays: Mapping[int, np.ndarray]
-    addresses: Mapping[int, int]
-    words: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    words: list[tuple[Any, Any, Any]]
 
 
 class Turns:
@@ -43,10 +44,15 @@ class Turns:
         self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
         """The older set, if these are its arrays in its order: it is then the newest."""
-        older = self._older
-        before, values, placed = older
+        values = self._older[1]
         if len(values) != len(arrays) or not all(map(is_, arrays, values)):
             return None
+        return self.turn(place)
+
+    def turn(self, place: Callable[[Arrays], Placed]) -> tuple[Arrays, Placed]:
+        """The older set, which is then the newest."""
+        older = self._older
+        before, values, placed = older
         if placed is None:
             placed = place(before)
             older = before, values, placed

@@ -19,6 +19,8 @@ from nodeflow.graph.graph import Node
 TASK_NS = 10_000
 """Work of one task: long against taking it (some 50 ns), short against a training step."""
 MAX_TASKS = 32
+UNEVEN = 1.05
+"""Time for which a thread may have tasks, where it would be 1 if all had as many."""
 
 
 class Pointer(NamedTuple):
@@ -189,5 +191,13 @@ def limited_tasks(work: float, units: int) -> int:
 
 
 def even_tiling(units: int, work: float) -> RowTiling:
-    """Tasks of some units of work, of about the same length."""
-    return RowTiling(units, max(1, -(-units // limited_tasks(work, units))))
+    """Tasks of some units of work, of about the same length; up to a quarter longer ones where four
+    threads then have as many each."""
+    least = max(1, -(-units // limited_tasks(work, units)))
+    lengths = range(least, least + least // 4 + 1)
+    return RowTiling(units, min(lengths, key=lambda length: length * -(-units // (4 * length))))
+
+
+def shared_evenly(tasks: int) -> bool:
+    """Whether two threads, and four, have about as many tasks each."""
+    return all(-(-tasks // threads) * threads <= tasks * UNEVEN for threads in (2, 4))

@@ -9,7 +9,8 @@ import nodeflow as nf
 from nodeflow.engine import processor
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.devicelib.vector_width import tile_shape
+from nodeflow.engine.ir.launches import KernelLaunch, even_tiling
 from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.plan.plan import make_plan, make_step_plan
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -97,6 +98,28 @@ def test_tasks_of_a_chain_are_those_of_its_products() -> None:
     schedule = build_schedule([new], [])
     ((head,),) = make_plan(schedule, schedule.specialise({})).phases[0].levels
     assert head.tasks >= 8 and len(head.then) == 1 and head.then[0].tasks == head.tasks
+
+
+@pytest.mark.parametrize(("tiles", "channels", "levels"), [(8, 32, 1), (11, 32, 2), (11, 1, 1)])
+def test_a_long_convolution_is_chained_where_threads_have_as_many_tiles(
+    tiles: int, channels: int, levels: int
+) -> None:
+    pictures = tiles * tile_shape("float32", 64).positions
+    with nf.Graph():
+        x = nf.placeholder("float32", [pictures, 14, 14, channels])
+        y = nf.relu(nf.conv2d(x, nf.placeholder("float32", [5, 5, channels, 64])), name="y")
+    assert len(levels_of(y)) == 1 + levels  # the first one packs filters
+
+
+@pytest.mark.parametrize(
+    ("units", "tasks"), [(1, 1), (31, 31), (33, 17), (100, 20), (112, 28), (336, 28), (616, 28)]
+)
+def test_tasks_that_are_cut_freely_are_shared_evenly_where_that_costs_little(
+    units: int, tasks: int
+) -> None:
+    """At most 32, and a quarter longer than they had to be."""
+    tiling = even_tiling(units, 1e9)
+    assert tiling.tasks == tasks and (tasks - 1) * tiling.height < units <= tasks * tiling.height
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

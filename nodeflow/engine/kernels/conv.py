@@ -55,7 +55,7 @@ as long."""
 COMPUTED_AGAIN = 1.13
 """Pictures computed for each, from which on tiles are made smaller: they need another kernel. With
 AVX2, tiles of six pictures take 0.94 of the time of tiles of four for 32, of which they make 36."""
-SOME_AGAIN = 1.05
+SOME_AGAIN = 1.03
 """The same, from which on some tiles of a kernel are of one picture fewer: fewer kernels of their
 own for numbers of pictures that would gain little."""
 LONG_NS = 200_000

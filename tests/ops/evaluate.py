@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -51,33 +51,6 @@ def evaluate(tensors: Sequence[Tensor], given: Arrays) -> list[np.ndarray]:
             outputs = run_reference(node.op, [known[resolve(t)] for t in node.inputs], node.attrs)
             known.update(zip(node.outputs, outputs, strict=True))
     return [known[t] for t in wanted]
-
-
-def varying(value: Tensor, given: Arrays, x: Tensor) -> Callable[[np.ndarray], np.ndarray]:
-    """``value`` as a function of ``x`` alone; what does not depend on x is computed once."""
-    nodes = sorted(ancestors([resolve(value).node]), key=lambda n: n.index)
-    fixed = dict(given)
-    moving: set[Tensor] = {x}
-    rest = []
-    for node in nodes:
-        if node.op.macro or all(t in fixed for t in node.outputs):
-            continue
-        inputs = [resolve(t) for t in node.inputs]
-        if any(t in moving for t in inputs):
-            moving.update(node.outputs)
-            rest.append((node, inputs))
-            continue
-        outputs = run_reference(node.op, [fixed[t] for t in inputs], node.attrs)
-        fixed.update(zip(node.outputs, outputs, strict=True))
-
-    def function(array: np.ndarray) -> np.ndarray:
-        known = {**fixed, x: array}
-        for node, inputs in rest:
-            outputs = run_reference(node.op, [known[t] for t in inputs], node.attrs)
-            known.update(zip(node.outputs, outputs, strict=True))
-        return known[resolve(value)]
-
-    return function
 
 
 def resolve(tensor: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ from nodeflow.graph.types import DTYPES, TensorType, dtype_name, number_kind, ty
 from nodeflow.ops import CATEGORIES
 from nodeflow.ops.composed import Composed, resolve
 from nodeflow.ops.samples import values
-from tests.ops.evaluate import assert_equal, build, evaluate, run_reference, varying
+from tests.ops.evaluate import assert_equal, build, evaluate, run_reference
+from tests.ops.many import varying
 
 OPS = list(REGISTRY)
 CALLS = {op.id: list(op.samples()) for op in OPS}
@@ -383,14 +384,15 @@ def weighted_sum(tensors: list[nf.Tensor], given: dict, start: int) -> nf.Tensor
 
 
 def differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Numerical gradient of a scalar function: central differences of fourth order."""
-    result = np.zeros(x.shape)
-    for index in np.ndindex(x.shape):
-        for factor, offset in ((-1, 2), (8, 1), (-8, -1), (1, -2)):
-            moved = x.copy()
-            moved[index] += offset * STEP
-            result[index] += factor * float(function(moved))
-    return result / (12 * STEP)
+    """Numerical gradient: central differences of fourth order.
+
+    Args:
+        function: takes many arrays like x along a first axis, and gives a scalar for each.
+    """
+    offsets, factors = np.array([-2, -1, 1, 2]), np.array([1, -8, 8, -1])
+    steps = offsets[:, None] * STEP * np.eye(x.size)[:, None]
+    found = function(x + steps.reshape(4 * x.size, *x.shape))
+    return (found.reshape(-1, 4) @ factors / (12 * STEP)).reshape(x.shape)
 
 
 # ---- what must be refused ---------------------------------------------------------------------

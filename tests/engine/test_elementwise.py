@@ -187,6 +187,27 @@ def test_an_angle_has_the_same_bits_beside_one_that_is_far(function, dtype):
     np.testing.assert_allclose(beside[far], exact, rtol=1e-14 if dtype == "float64" else 3e-7)
 
 
+@pytest.mark.parametrize("inplace", [None, 0])
+def test_an_exponential_has_the_same_bits_beside_those_that_are_no_normal_numbers(inplace):
+    near = np.random.default_rng(0).uniform(-86, 86, 5000).astype("float32")
+    mixed = near.copy()
+    mixed[100:3000:700] = [np.nan, np.inf, -np.inf, 88.5, -95]
+    cluster = cluster_of("exp(x)", "x", ["float32"], "float32")
+    cluster = Cluster(1, cluster.inputs, cluster.nodes, (Output(0, inplace=inplace),))
+    source = elementwise_source(cluster)
+    found = []
+    for x in (near, mixed):
+        out = x.copy()
+        run(source, 5000, 1792, *([x, out] if inplace is None else [out]))
+        found.append(out)
+    same = mixed == near
+    assert same.sum() == 4995
+    np.testing.assert_array_equal(found[1][same], found[0][same])
+    with np.errstate(over="ignore"):
+        exact = np.exp(mixed.astype("float64"))
+        np.testing.assert_allclose(found[1], exact.astype("float32"), rtol=2e-7, atol=2e-45)
+
+
 def test_an_angle_is_computed_from_other_values_and_written_over_them():
     """In place, of two axes, an angle of an angle; only some of the rows have one that is far."""
     x = np.random.default_rng(1).uniform(-3, 3, (9, 700)).astype("float32")

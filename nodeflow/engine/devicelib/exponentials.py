@@ -104,6 +104,36 @@ def exp(x):
     compiled_only()
 
 
+_LARGE = _f(87.0)
+"""Up to which e**x and e**-x are normal numbers."""
+
+
+@always_inlined
+def _near_exp_f32(x):
+    """The bits of `_exp_f32`: the power of two is added to the exponent."""
+    shifted = fma(x, _LOG2E, _MAGIC)
+    whole = shifted - _MAGIC
+    r = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
+    e = fma(r, poly(r, _WHOLE_EXP), ONE)
+    return bits_f32(wrap_add(f32_bits(e), shift_left(f32_bits(shifted), I23)))
+
+
+@floats(_near_exp_f32, None, inlined=True)
+def near_exp(x):
+    """e**x of float32, with the bits of `exp`, for x that is not large."""
+    compiled_only()
+
+
+def _is_large(x):
+    return not fabs(x) <= _LARGE  # NaN is
+
+
+@floats(_is_large, None, inlined=True)
+def is_large(x):
+    """Whether the size of a float32 is too large for `near_exp`, or NaN."""
+    compiled_only()
+
+
 _RAISED, _LOWERED = _f(1.5 * 2**23 + 127 + 64), _f(2.0**-64)
 
 

@@ -33,44 +33,49 @@ from nodeflow.engine.devicelib.overloads import always_inlined, compiled_only, f
 from nodeflow.engine.devicelib.typed_constants import I23, ONE
 
 _f, _d = np.float32, np.float64
-_MINUS_HALF, _DENSITY, _I0 = _f(-0.5), _f(1 / math.sqrt(2 * math.pi)), np.int32(0)
-_RAISED, _LOWERED = _f(1.5 * 2**23 + 64), _f(2.0**-64)  # the low bits of a sum with it: 64 more
-_LOG2E, _MINUS_LN2 = _f(1 / math.log(2)), _f(-math.log(2))
-_MINUS_LN2_LOW = _f(-math.log(2) - _d(_MINUS_LN2))
-_EXP = tuple(map(_f, (1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)))
+_LOWERED, _I0 = 2.0**-64, np.int32(0)
+_RAISED, _MINUS_HALF_LOG2E = _f(1.5 * 2**23 + 64), _f(-0.5 / math.log(2))
+"""The low bits of a sum with the first: 64 more."""
+_2LN2 = _f(2 * math.log(2))
+_2LN2_LOW = _f(2 * math.log(2) - _d(_2LN2))
+# (e^(-s / 2) - 1) / s on |s| <= ln(2)
+_EXP = tuple(
+    _f(c * (-0.5) ** k)
+    for k, c in enumerate((1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055), 1)
+)
 _END, _SHIFT = _f(14.7), _f(3.0)
 """From 14.7 on the probability of less than -t is 0."""
-# e^(t^2 / 2) times that probability, times t + 3, in 1 / (t + 3): 5.5e-8
+# 2^-64 e^(t^2 / 2) times that probability, times t + 3, in 1 / (t + 3): 5.5e-8
 _TAIL = tuple(
-    map(
-        _f,
-        (
-            0.39887157, 1.2017944, 3.044012, 9.604799, -12.1663475, 155.97473, -583.35913,
-            835.3727, -438.60065,
-        ),
+    _f(c * _LOWERED)
+    for c in (
+        0.39887157, 1.2017944, 3.044012, 9.604799, -12.1663475, 155.97473, -583.35913, 835.3727,
+        -438.60065,
     )
 )  # fmt: skip
+_DENSITY = _f(_LOWERED / math.sqrt(2 * math.pi))
 
 
 @always_inlined
 def _raised_f32(t):
     """e^(-t^2 / 2) times 2^64; of NaN it is anything."""
-    half = _MINUS_HALF * t * t
-    shifted = fma(half, _LOG2E, _RAISED)
+    square = t * t
+    shifted = fma(square, _MINUS_HALF_LOG2E, _RAISED)
     whole = shifted - _RAISED
-    r = fma(whole, _MINUS_LN2_LOW, fma(whole, _MINUS_LN2, half))
-    e = fma(r, poly(r, _EXP), ONE)
+    s = fma(whole, _2LN2_LOW, fma(whole, _2LN2, square))
+    e = fma(s, poly(s, _EXP), ONE)
     return bits_f32(wrap_add(f32_bits(e), shift_left(f32_bits(shifted), I23)))
 
 
 @always_inlined
 def _tail_f32(x):
-    """The probability of less than -|x|, and e^(-x^2 / 2); times x, both are NaN where x is."""
+    """The probability of less than -|x|, and e^(-x^2 / 2) times 2^64; times x, both are NaN where x
+    is."""
     t = fabs(x)
     t = select(t > _END, _END, t)
     e = _raised_f32(t)
     v = ONE / (t + _SHIFT)
-    return e * (v * poly(v, _TAIL)) * _LOWERED, e * _LOWERED
+    return e * (v * poly(v, _TAIL)), e
 
 
 @always_inlined
@@ -86,16 +91,17 @@ def _slope_f32(x):
 
 
 _D0, _D1, _DHALF, _DROOT = _d(0), _d(1), _d(-0.5), _d(math.sqrt(0.5))
-_DEND, _DDENSITY = _d(38.6), _d(1 / math.sqrt(2 * math.pi))
+_DTAIL = _d(0.5 * D_LOWERED)
+_DEND, _DDENSITY = _d(38.6), _d(D_LOWERED / math.sqrt(2 * math.pi))
 
 
 @always_inlined
 def _tail_f64(x):
-    """As `_tail_f32`."""
+    """As `_tail_f32`, with 2^128."""
     t = fabs(x)
     t = select(t > _DEND, _DEND, t)
     e = scaled_exp_f64(_DHALF * t * t, D_RAISED)
-    return e * (-_DHALF * erfc_over_exp(t * _DROOT)) * D_LOWERED, e * D_LOWERED
+    return e * (_DTAIL * erfc_over_exp(t * _DROOT)), e
 
 
 @always_inlined

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QWidget
 
@@ -51,7 +51,9 @@ def watcher(window, qtbot):
 
 
 def settle() -> None:
+    """As an event loop does, which deletes what was to be deleted later, too."""
     QApplication.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def test_the_watcher_sees_a_widget_that_is_shown_before_it_has_a_parent(watcher, qtbot):

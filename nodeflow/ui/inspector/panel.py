@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
@@ -430,6 +430,11 @@ class Inspector(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._holder = QWidget()
+        """Has one page after the other: Qt styles all of a page again when it leaves its parent."""
+        self._pages = QVBoxLayout(self._holder)
+        self._pages.setContentsMargins(0, 0, 0, 0)
+        self.setWidget(self._holder)
         workspace.selected.connect(self._on_selected)
         workspace.replaced.connect(self.rebuild)
         workspace.changed.connect(self._on_changed)
@@ -470,9 +475,10 @@ class Inspector(QScrollArea):
             self.setFocus()
 
     def _replace_page(self) -> None:
-        old = self.takeWidget()
+        old = self._page
         if old is not None:  # one of its editors may have called this: delete it afterwards
             old.hide()
+            self._pages.removeWidget(old)
             old.deleteLater()
         self._page = self._make_page()
         self._page.node_requested.connect(self.node_requested)
@@ -483,7 +489,10 @@ class Inspector(QScrollArea):
             files = EventFilesSection(self.event_folder, self._theme)
             files.choose_requested.connect(partial(self.action_requested.emit, "event_files"))
             training.add(files)
-        self.setWidget(self._page)
+        self._pages.addWidget(self._page)
+        self._page.show()
+        self.verticalScrollBar().setValue(0)
+        QApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))  # it has its size now
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape leads back to the canvas."""
@@ -540,7 +549,7 @@ class Inspector(QScrollArea):
 
     def _make_page(self) -> Page:
         ids, document = self._selected_ids(), self._workspace.document
-        context = self.viewport(), self._workspace, self._theme
+        context = self._holder, self._workspace, self._theme
         if not ids and document.locked:
             return DerivedPage(*context)
         if not ids:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import shown_texts
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
@@ -135,6 +135,8 @@ def checked(found: list[str], seen: set[str]) -> None:
     QApplication.processEvents()
     found += [fault for fault in shown_texts.faults() if fault not in found]
     seen.add(shown_texts.texts())
+    # as an event loop does: what was shown before is not walked again at every step
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def visit(window, qtbot, found: list[str], seen: set[str]) -> None:

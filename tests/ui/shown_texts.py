@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QGraphicsTextItem,
     QGraphicsView,
     QGroupBox,
+    QHeaderView,
     QLabel,
     QMainWindow,
     QMenu,
@@ -82,12 +83,19 @@ def _of_widget(widget: QWidget) -> Iterator[str]:
                 yield from _as_document(item.document(), "text in a plot")
             elif isinstance(item, pyqtgraph.LabelItem):
                 yield from _as_document(item.item.document(), "label in a plot")
-    if isinstance(widget, QAbstractItemView) and widget.model() is not None:
+    if _has_model(widget):
         yield from _of_model(widget.model())
     if isinstance(widget, QMainWindow) and "[*]" in widget.windowTitle().replace("[*][*]", ""):
         yield f"a mark of changes in the title {widget.windowTitle()[:80]!r}"
     if len(widget.windowTitle()) > LONGEST:
         yield "a title without end"
+
+
+def _has_model(widget: QWidget) -> bool:
+    """Whether a model is to be walked for it; a header's is that of its view."""
+    if isinstance(widget, QHeaderView) and isinstance(view := widget.parent(), QAbstractItemView):
+        return widget.model() is not view.model()
+    return isinstance(widget, QAbstractItemView) and widget.model() is not None
 
 
 def _of_action(action: QAction) -> Iterator[str]:
@@ -177,7 +185,7 @@ def _texts(widget: QWidget) -> Iterator[str]:
         yield widget.text()
     if isinstance(widget, (QTextEdit, QPlainTextEdit)):
         yield widget.toPlainText()
-    if isinstance(widget, QAbstractItemView) and widget.model() is not None:
+    if _has_model(widget):
         for index in _indexes(widget.model(), QModelIndex(), [MOST_ROWS]):
             yield str(index.data() or "")
 

@@ -21,6 +21,7 @@ from nodeflow.engine.kernels import (
     matmul_few,
     matmul_packed,
     matmul_panels,
+    matmul_thin,
     matmul_tiling,
     reductions,
 )
@@ -42,6 +43,10 @@ def table() -> dict[str, object]:
         "large products": (
             *(blocked.LEAST, blocked.SIDE, blocked.TERMS),
             *(blocked.LARGE, blocked.ROWS, blocked.OPERAND, blocked.MOST),
+        ),
+        "products of many terms": (
+            *(matmul_thin.SIDE, matmul_thin.TERMS, matmul_thin.PART, matmul_thin.PARTS),
+            matmul_thin.LEAST,
         ),
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from nodeflow.engine.devicelib.intrinsics import F32, I32, I64
 from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
-from nodeflow.engine.devicelib.result_tile import splat
+from nodeflow.engine.devicelib.result_tile import prefetch_line, splat
 
 
 @intrinsic
@@ -110,3 +110,14 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
         return context.get_dummy_value()
 
     return types.void(lanes, dtype, *(types.int64,) * 4), codegen
+
+
+@intrinsic
+def fetched_line(typingctx, address):
+    """Let the line of memory around ``address``, which may be any, come into the second cache."""
+
+    def codegen(context, builder, sig, args):
+        prefetch_line(builder, args[0], cache=2)
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen

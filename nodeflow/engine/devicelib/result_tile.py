@@ -176,12 +176,8 @@ class Tile:
             self._prefetch(address, 64 * line, cache=2)
 
     def _prefetch(self, address: Any, offset: int, cache: int) -> None:
-        """Begin to bring a line into a cache and into those further away."""
-        builder = self.builder
-        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        place = builder.inttoptr(builder.add(address, ir.Constant(I64, offset)), I8.as_pointer())
-        builder.call(fetch, [place, *(ir.Constant(I32, n) for n in (0, 4 - cache, 1))])
+        place = self.builder.add(address, ir.Constant(I64, offset))
+        prefetch_line(self.builder, place, cache)
 
     def add_rows(
         self, address: Any | None, step: Any, each: Any | None, last: Any | None = None
@@ -225,6 +221,14 @@ class Tile:
             else:
                 align = ir.Constant(I32, self.bytes)
                 builder.call(self._store, [value, pointer, align, self.masks[v]])
+
+
+def prefetch_line(builder: Any, address: Any, cache: int) -> None:
+    """Begin to bring a line into a cache and into those further away."""
+    kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    place = builder.inttoptr(address, I8.as_pointer())
+    builder.call(fetch, [place, *(ir.Constant(I32, n) for n in (0, 4 - cache, 1))])
 
 
 def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:

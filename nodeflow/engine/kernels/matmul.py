@@ -1,9 +1,9 @@
-"""Matrix products: as outer products, as halves of a long sum, and as calls of BLAS.
+"""Matrix products: as outer products, as parts of a long sum, and as calls of BLAS.
 
 What a product becomes depends on its shape alone. An outer product is elementwise, so it fuses with
 what uses it: the update of a large matrix by one row needs one pass over it instead of three.
-A product whose result is small against its operands is the sum of two halves, each of which reads
-half of both operands; two tiles of the result would each read all of one.
+A product whose result is small against its operands is the sum of some parts, each of which reads
+its part of both operands; tiles of the result would each read all of one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from nodeflow.engine.kernels.matmul_panels import (
     panels_source,
     plan_panels,
 )
+from nodeflow.engine.kernels.matmul_thin import parts_of_sum, thin_args, thin_source
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -132,17 +133,16 @@ class MatmulRule(LoweringRule[Matmul]):
             actions.add(Action(node, product, (inputs[0], slot), outputs))
             return
         slots = []
-        unpacked = lowering.transpose_x or not lowering.transpose_y
-        halves = [(0, k)]
-        if not (is_few(m, n, x.dtype, lowering.transpose_y) or plan_panels(m, n, k, x.dtype)):
-            halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
-        for first, depth in halves:
-            slot = outputs[0] if len(halves) == 1 else actions.new_slot(out)
+        parts = _parts(m, n, k, x.dtype, lowering)
+        for first, depth in parts:
+            slot = outputs[0] if len(parts) == 1 else actions.new_slot(out)
             product = Product(lowering.transpose_x, lowering.transpose_y, first, depth)
             actions.add(Action(node, product, inputs, (slot,)))
             slots.append(slot)
-        if len(slots) > 1:
-            actions.add(Action(node, Elementwise("x + y", ("x", "y")), tuple(slots), outputs))
+        while len(slots) > 1:
+            pair, slots = tuple(slots[:2]), slots[2:]
+            slots.append(actions.new_slot(out) if slots else outputs[0])
+            actions.add(Action(node, Elementwise("x + y", ("x", "y")), pair, (slots[-1],)))
 
 
 _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
@@ -180,6 +180,16 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
             actions.share_storage(view, slot)
             slot = view
         yield slot
+
+
+def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int, int]]:
+    """First term and number of terms of each part of the sum."""
+    if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
+        return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
+    if is_few(m, n, dtype, matmul.transpose_y) or plan_panels(m, n, k, dtype):
+        return [(0, k)]
+    unpacked = matmul.transpose_x or not matmul.transpose_y
+    return _halves(m, n, k, dtype, unpacked and blas.small_products())
 
 
 def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[int, int]]:
@@ -223,6 +233,10 @@ class ProductKernel(Kernel[Product]):
             source = blocked_source(dtype, lowering.transpose_x, lowering.added)
             args, tasks = blocked_args(shape, dtype)
             estimate = product_ns(m, n, k, dtype)
+        elif parts_of_sum(*shape, dtype, lowering.transpose_y) > 1:
+            source, tasks = thin_source(dtype, lowering.transpose_x, n), 1
+            args = thin_args(shape, lowering.transpose_x, lowering.depth)
+            estimate = product_ns(m, n, lowering.depth, dtype)
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
@@ -272,7 +286,8 @@ class ProductKernel(Kernel[Product]):
         if lowering.blocked:
             cut = plan_blocked(m, n, k, x.dtype)
             return cut.height if cut.width >= n else None
-        if is_few(m, n, x.dtype, lowering.transpose_y):
+        shape, turned = (m, n, k), lowering.transpose_y
+        if is_few(m, n, x.dtype, turned) or parts_of_sum(*shape, x.dtype, turned) > 1:
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
@@ -312,7 +327,7 @@ def may_add(actions: Actions, action: Action) -> bool:
         return False
     x, _, out = types = product_types(actions, action, lowering)
     m, n, k = extents(*types, lowering.transpose_x)
-    if out.rank != 2 or is_few(m, n, x.dtype, lowering.transpose_y):
+    if out.rank != 2 or lowering.depth < k or is_few(m, n, x.dtype, lowering.transpose_y):
         return False
     return lowering.blocked or plan_panels(m, n, k, x.dtype) is not None
 

@@ -141,7 +141,7 @@ TURNED = """def turned(panel, source, step, terms, wide):
 """
 """A function of texts that name T, SIZE, LANES and COLUMNS."""
 
-_COPIED = """def copied(panel, source, step, terms, wide):
+COPIED = """def copied(panel, source, step, terms, wide):
     \"\"\"Write ``wide`` elements of ``terms`` rows, ``step`` bytes apart, as rows.\"\"\"
     for t in range(terms):
         here, there = source + step * t, panel + SIZE * COLUMNS * t
@@ -206,7 +206,7 @@ T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * sh
 LAST, APART = {last * shape.lanes}, {apart}
 
 
-{TURNED if transpose_b else _COPIED}
+{TURNED if transpose_b else COPIED}
 {_GATHERED if transpose_a else ""}
 def kernel(args, task, ntasks):
     m, n, k, lda, ldb = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7), slot(args, 8)

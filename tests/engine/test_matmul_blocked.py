@@ -62,6 +62,7 @@ def product(
     args[1:4] = [x.ctypes.data for x in (a, packed, c)]
     builder.add(load_kernel(blocked_source(dtype, transpose_a)), args, tasks)
     Team(threads).run(builder.build())
+    assert not np.isnan(packed).any(), "where no column is, there are zeros, not what lay there"
     return c
 
 

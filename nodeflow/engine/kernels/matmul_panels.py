@@ -126,7 +126,8 @@ def panels_args(
 
 
 TURNED = """def turned(panel, source, step, terms, wide):
-    \"\"\"Write ``wide`` rows of ``terms`` elements, ``step`` bytes apart, as columns.\"\"\"
+    \"\"\"Write ``wide`` rows of ``terms`` elements, ``step`` bytes apart, as columns, and zeros
+    in the others: what happens to lie there may be denormal, and slow.\"\"\"
     t = np.int64(0)
     while wide == COLUMNS and t + LANES <= terms:
         for i in range(0, COLUMNS, LANES):
@@ -134,9 +135,11 @@ TURNED = """def turned(panel, source, step, terms, wide):
                          panel + SIZE * (COLUMNS * t + i), SIZE * COLUMNS)
         t += LANES
     while t < terms:
-        y = view1(panel + SIZE * COLUMNS * t, wide, T)
-        for i in range(y.size):
+        y = view1(panel + SIZE * COLUMNS * t, COLUMNS, T)
+        for i in range(wide):
             y[i] = load(source + step * i + SIZE * t, T)
+        for i in range(wide, y.size):
+            y[i] = T(0)
         t += 1
 """
 """A function of texts that name T, SIZE, LANES and COLUMNS."""

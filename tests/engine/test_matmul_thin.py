@@ -94,7 +94,7 @@ def test_which_sums_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parts_of_sum(64, 64, 4100, "float64", False) == 4
     assert parts_of_sum(64, 64, 2048, "float32", False) == 2
     assert parts_of_sum(64, 64, 2047, "float32", False) == 1, "few terms"
-    assert parts_of_sum(128, 64, 2048, "float32", False) == 1, "few terms for so many rows"
+    assert parts_of_sum(128, 64, 2048, "float32", False) == 1, "too few terms for 128 rows"
     assert parts_of_sum(129, 64, 16384, "float32", False) == 1, "many rows"
     assert parts_of_sum(8, 64, 16384, "float32", False) == 1, "few rows"
     assert parts_of_sum(20, 20, 16384, "float32", False) == 1, "little work"

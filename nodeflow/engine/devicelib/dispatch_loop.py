@@ -279,7 +279,7 @@ def kernel(seat, task, ntasks):
 
     Args:
         seat: address of the control block's address, the number of the thread, and n.
-        task, ntasks: of other kernels; nobody gives them.
+        task, ntasks: part of every kernel's signature; not used here.
     """
     control, tid, n = slot(seat, 0), slot(seat, 1), slot(seat, 2)
     if tid > 0:

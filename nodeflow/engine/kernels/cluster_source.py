@@ -105,14 +105,14 @@ class _Writer:
     def source(self) -> str:
         self.body = self._statements()
         self.shorter = self._shorter()
-        self.angles = _angles(self.body, self.shorter)
+        self.checked = _checked(self.body, self.shorter)
         loop = self._loop()
         imports = ["import numpy as np"]
         intrinsics = ["load", "local_memory", "prefetch", "set_slot", "slot", "view1"]
         if self.functions:
             intrinsics.insert(0, "interleaved")
         imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
-        if self.angles:
+        if self.checked:
             self.functions |= {f"near_{f}" for f in self.shorter}
             self.functions |= {_FAR[f] for f in self.shorter}
         if self.functions:
@@ -185,7 +185,7 @@ class _Writer:
             f"start = min(total, slot(args, {rank}) * task)",
             f"stop = min(total, start + slot(args, {rank}))",
         ]
-        if rank == 1 and not self.angles:
+        if rank == 1 and not self.checked:
             lines.append("size = stop - start")
             lines += self._views("start")
             lines += self._inner("")
@@ -206,7 +206,7 @@ class _Writer:
             self.cluster.rank == 2
             and (False, True) in patterns
             and (True, False) not in patterns
-            and not self.angles
+            and not self.checked
             and not self._strided()
         )
 
@@ -224,10 +224,10 @@ class _Writer:
             "span = d1 * rows if short else d1",
         ]
         own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
-        far = [(f"p{k}", dtype) for k, (dtype, pattern) in enumerate(self.cluster.inputs)
-               if all(pattern)]  # fmt: skip
-        far += [(f"q{n}", self.cluster.nodes[self.cluster.outputs[n].node].dtype) for n in own]
-        each = sum(numpy_dtype(dtype).itemsize for _, dtype in far)
+        arrays = [(f"p{k}", dtype) for k, (dtype, pattern) in enumerate(self.cluster.inputs)
+                  if all(pattern)]  # fmt: skip
+        arrays += [(f"q{n}", self.cluster.nodes[self.cluster.outputs[n].node].dtype) for n in own]
+        each = sum(numpy_dtype(dtype).itemsize for _, dtype in arrays)
         repeated: list[str] = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs):
             size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
@@ -247,13 +247,13 @@ class _Writer:
                 for k, (_, pattern) in enumerate(self.cluster.inputs)
                 if pattern == (False, True)
             ),
-            f"far = total * {each} > {blocks().ahead}",
+            f"outside = total * {each} > {blocks().ahead}",
             "position = start",
             "while position < stop:",
             "    size = min(span if short else span - column, stop - position)",
-            "    if far:",
+            "    if outside:",
         ]
-        for array, dtype in far:
+        for array, dtype in arrays:
             size = numpy_dtype(dtype).itemsize
             lines += ["        " + line for line in nearer(f"{array} + {size} * position", size)]
         for k, (dtype, pattern) in enumerate(self.cluster.inputs):
@@ -271,12 +271,12 @@ class _Writer:
         """Walk the rows of the innermost axis that the task's share touches.
 
         Where they are short, divisions would take longer than the elements: indices are counted.
-        With angles, one loop looks whether any of some elements' is far, before another computes
-        them.
+        With functions that have a shorter formula, one loop looks whether any argument of some
+        elements is far, before another computes them.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
-        most = f", {blocks().numbers}" if self.angles else ""
+        most = f", {blocks().numbers}" if self.checked else ""
         lines = [
             "position = start",
             f"rest = position // max(np.int64(1), {inner})",
@@ -354,11 +354,11 @@ class _Writer:
         return " + ".join(terms) or "0"
 
     def _inner(self, indent: str) -> list[str]:
-        if not self.angles:
+        if not self.checked:
             return self._over(self.body, indent)
         return [
             f"{indent}far = False",
-            *self._over(self.angles, indent),
+            *self._over(self.checked, indent),
             f"{indent}if far:",
             *self._over(self.body, indent + "    "),
             f"{indent}else:",
@@ -386,7 +386,7 @@ def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> 
 # ---- functions with a shorter formula for what is not far ---------------------------------------
 
 _FAR = {"sin": "is_far", "cos": "is_far", "exp": "is_large"}
-"""What asks of an angle, or an exponent, whether the shorter formula does not hold."""
+"""The function that tells whether an argument is too far for the shorter formula."""
 
 
 def _calls(functions: frozenset[str]) -> re.Pattern[str]:
@@ -394,15 +394,15 @@ def _calls(functions: frozenset[str]) -> re.Pattern[str]:
 
 
 def _near(line: str, shorter: frozenset[str]) -> str:
-    """A statement for angles that are near."""
+    """A statement for arguments that are near."""
     return _calls(shorter).sub(r"near_\1(", line)
 
 
-def _angles(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
-    """The statements up to the last angle, and after each whether its angles are far; none where
-    no function has a shorter formula.
+def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
+    """The statements up to the last call of these functions, and after each call whether its
+    argument is far; none where no function has a shorter formula.
 
-    Values that come from a far angle do not matter, since one is enough.
+    Values that come from a far argument do not matter, since one is enough.
     """
     if not shorter:
         return []
@@ -411,8 +411,8 @@ def _angles(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
     for line in body:
         lines.append(_near(line, shorter))
         for found in _calls(shorter).finditer(line):
-            angle = _near(_argument(line, found.end()), shorter)
-            lines.append(f"far |= {_FAR[found[1]]}({angle})")
+            argument = _near(_argument(line, found.end()), shorter)
+            lines.append(f"far |= {_FAR[found[1]]}({argument})")
             last = len(lines)
     return lines[:last]
 

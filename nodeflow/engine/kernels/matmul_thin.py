@@ -62,7 +62,7 @@ def _most_terms(n: int, dtype: str) -> int:
 
 
 def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> list[int]:
-    """Args of a `thin_source` kernel for a part of so many terms, without addresses."""
+    """Args of a `thin_source` kernel that adds up ``terms`` terms, without addresses."""
     m, n, k = shape
     return [0, 0, 0, 0, m, n, terms, m if transpose_a else k]
 

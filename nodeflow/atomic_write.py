@@ -67,6 +67,11 @@ def writing(what: Path | str) -> Iterator[None]:
     """In the block, what the system refuses is a `FileProblem` that says what cannot be written."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise FileProblem(
+            f"cannot write {what}: its folder does not exist",
+            hint="Make the folder, or choose another one.",
+        ) from error
     except OSError as error:
         raise FileProblem(
             f"cannot write {what}: {error.strerror or error}",

@@ -7,9 +7,11 @@ import stat
 
 import pytest
 
+from nodeflow.atomic_write import writing
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowWrite
+from nodeflow.errors import FileProblem
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
 
@@ -43,3 +45,10 @@ def test_nor_is_what_a_link_leads_to(tmp_path):
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     with pytest.raises(FlowWrite, match="it is a folder, not a file"):
         flow.save(Document(), tmp_path)
+
+
+def test_a_missing_folder_is_said_to_be_missing(tmp_path):
+    target = tmp_path / "none" / "picture.png"
+    with pytest.raises(FileProblem, match="its folder does not exist") as caught, writing(target):
+        target.write_bytes(b"")
+    assert str(target) in str(caught.value) and caught.value.hint.startswith("Make the folder")

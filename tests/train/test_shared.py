@@ -20,26 +20,40 @@ from tests.train.test_evaluate import ROWS, Model
 
 
 class Together:
-    """As many processes as threads: each waits for the others at every message."""
+    """As many processes as threads: each waits for the others at every message.
+
+    One runs at a time, as no two processes share an interpreter: before Python 3.11.8, `ast`
+    fails now and then when two threads parse, and numpy parses the header of every array.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.turn = threading.Lock()
         self.barrier = threading.Barrier(number, timeout=60)
         self.given: dict[int, Any] = {}
 
     def exchange(self, index: int, value: Any) -> list[Any]:
         self.given[index] = value
-        self.barrier.wait()
+        self.meet()
         found = [self.given[i] for i in range(self.number)]
-        self.barrier.wait()
+        self.meet()
         return found
+
+    def meet(self) -> None:
+        """Let the others run until all are here."""
+        self.turn.release()
+        try:
+            self.barrier.wait()
+        finally:
+            self.turn.acquire()
 
     def run(self, work) -> list[Any]:
         """What ``work(peers)`` gives in each."""
         found: dict[int, Any] = {}
 
         def one(index: int) -> None:
-            found[index] = work(OneOf(self, index))
+            with self.turn:
+                found[index] = work(OneOf(self, index))
 
         threads = [threading.Thread(target=one, args=(i,)) for i in range(self.number)]
         for thread in threads:

@@ -16,6 +16,7 @@ from nodeflow.engine.gc_pause import uncollected
 from nodeflow.engine.ir.plan import is_concrete
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.kernels.cluster_source import elementwise_source
+from nodeflow.engine.kernels.random_fill import fill_source
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -258,12 +259,29 @@ def refusal(source: str) -> str:
     return ""
 
 
-def test_numbas_front_end_is_not_needed_for_any_op() -> None:
+def refused_helpers() -> set[str]:
+    """The functions of `devicelib` that numba compiled, so far."""
+    return {helper.name for (helper, _), taken in frontend._taken.items() if not taken}
+
+
+def test_numbas_front_end_is_not_needed_for_any_op(monkeypatch) -> None:
     """It would be right, and take three times as long."""
+    monkeypatch.setattr(frontend, "_taken", {})
     wide = ("float64", "int64)", "uint8")  # as the others, with other names
     texts = {t: op for t, op in sample_sources().items() if not any(w in t for w in wide)}
     assert len(texts) > 200
     assert {op: why for text, op in texts.items() if (why := refusal(text))} == {}
+    assert refused_helpers() <= {"_power_integer"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal"])
+def test_it_is_not_needed_for_random_numbers(monkeypatch, distribution: str, dtype: str) -> None:
+    """It would take a second for each of the processes that compile."""
+    monkeypatch.setattr(frontend, "_taken", {})
+    assert refusal(fill_source(distribution, dtype)) == ""
+    assert "threefry2x32" in {helper.name for helper, _ in frontend._taken}
+    assert refused_helpers() == set()
 
 
 def test_another_numba_compiles_by_its_own_front_end(monkeypatch) -> None:

@@ -73,7 +73,7 @@ def in_panels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     args = panels_args((m, n, k), False, False, panels)
     args[1:4] = [x.ctypes.data for x in (a, b, c)]
     builder = ProgramBuilder()
-    source = panels_source(dtype, False, False, last_vectors(n, dtype))
+    source = panels_source(dtype, False, False, last_vectors(n, dtype), panels.lowest(m))
     builder.add(load_kernel(source), args, panels.tasks(m, n))
     Team(1).run(builder.build())
     return c

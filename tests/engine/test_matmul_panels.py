@@ -14,7 +14,7 @@ from nodeflow.engine.caches import Caches
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.devicelib.vector_width import product_tile_shape
+from nodeflow.engine.devicelib.vector_width import TALL, lowest_tile, product_tile_shape
 from nodeflow.engine.kernels import matmul_panels
 from nodeflow.engine.kernels.matmul_panels import (
     Panels,
@@ -65,7 +65,8 @@ def product(
     args = panels_args((m, n, k), transpose_a, transpose_b, panels)
     args[1:4] = [x.ctypes.data for x in (a, b, c)]
     builder = ProgramBuilder()
-    source = panels_source(dtype, transpose_a, transpose_b, last_vectors(n, dtype))
+    ends = last_vectors(n, dtype), panels.lowest(m)
+    source = panels_source(dtype, transpose_a, transpose_b, *ends)
     builder.add(load_kernel(source), args, panels.tasks(m, n))
     Team(threads).run(builder.build())
     return c
@@ -174,10 +175,21 @@ def test_where_columns_are_read_where_they_are(copying, monkeypatch: pytest.Monk
 def test_the_last_panel_is_as_wide_as_its_columns_need() -> None:
     shape = product_tile_shape("float32", 128, 64)
     whole = shape.vectors * shape.lanes
-    for columns in (1, shape.lanes, shape.lanes + 1, whole - 1, whole):
+    for columns in (1, shape.lanes, shape.lanes + 1, whole - 1):
         for before in (0, 3):
             needed = last_vectors(before * whole + columns, "float32")
             assert (needed - 1) * shape.lanes < columns <= needed * shape.lanes
+    assert last_vectors(3 * whole, "float32") == 0, "no text for a panel that there is not"
+
+
+def test_the_text_of_a_product_has_the_heights_of_its_tiles() -> None:
+    """Rows are cut into as few tiles as possible, of about the same height."""
+    for rows in range(1, 500):
+        tiles = -(-rows // TALL)
+        assert lowest_tile(rows) <= rows // tiles
+    assert lowest_tile(20) == TALL - 1
+    assert Panels(64, 64, 50).lowest(128) == TALL - 1
+    assert Panels(64, 64, 50).lowest(130) == 1, "the last task has two rows"
 
 
 def test_layers_of_a_network_have_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,9 @@ def test_what_is_added_has_the_bits_of_sums(added, dtype: str, turned: bool) -> 
             args[1:4] = [a.ctypes.data for a in (x, stored, out)]
             args += [other.ctypes.data for other in others[: len(kinds)]]
             builder = ProgramBuilder()
-            source = panels_source(dtype, False, turned, last_vectors(n, dtype), kinds)
+            source = panels_source(
+                dtype, False, turned, last_vectors(n, dtype), panels.lowest(m), kinds
+            )
             builder.add(load_kernel(source), args, panels.tasks(m, n))
             Team(threads).run(builder.build())
             found.append(out)

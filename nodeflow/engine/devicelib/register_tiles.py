@@ -22,7 +22,8 @@ from numba.extending import intrinsic
 
 from nodeflow.engine.devicelib.added_parts import MATRIX
 from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I64
-from nodeflow.engine.devicelib.result_tile import TALL, Tile
+from nodeflow.engine.devicelib.result_tile import Tile
+from nodeflow.engine.devicelib.vector_width import TALL
 
 
 def shape_of(*literals: Any) -> list[int]:
@@ -275,28 +276,31 @@ def tiled_product(
 
 @intrinsic
 def panel_product(
-    typingctx, vectors, lanes, dtype, masked, first, second,
+    typingctx, vectors, lanes, dtype, masked, lowest, first, second,
     rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
     """As `tiled_product`, of as many columns as a tile has. Where ``masked`` is 1, only ``width``
     are written; all are read, for masks for reading would take registers from results.
 
     Args:
+        lowest: literal, rows of the lowest tile that ``rows`` are cut into
+            (`vector_width.lowest_tile`); each height is code of its own, which takes long to
+            compile.
         first, second: literals, what is added to the results, and then what else, while they are in
             registers: a `MATRIX`, a `ROW` or 0 for nothing.
         p, q: addresses of these, where the first column's numbers lie. Of both, only ``width`` are
             read, and rows of a matrix lie as far apart as those of out.
         final: true where these terms are the last, after which alone something is added.
     """
-    wide, per_vector, ragged, *added = shape_of(vectors, lanes, masked, first, second)
+    wide, per_vector, ragged, low, *added = shape_of(vectors, lanes, masked, lowest, first, second)
     scalar = scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        function = _panel_product(builder.module, scalar, wide, per_vector, bool(ragged), added)
-        builder.call(function, args[6:])
+        kind = wide, per_vector, bool(ragged), low, added
+        builder.call(_panel_product(builder.module, scalar, *kind), args[7:])
         return context.get_dummy_value()
 
-    literals = (vectors, lanes, dtype, masked, first, second)
+    literals = (vectors, lanes, dtype, masked, lowest, first, second)
     return types.void(*literals, *(types.int64,) * 12, types.boolean, types.boolean), codegen
 
 
@@ -335,11 +339,17 @@ def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int)
 
 
 def _panel_product(
-    module: ir.Module, scalar: ir.Type, vectors: int, lanes: int, masked: bool, added: Sequence[int]
+    module: ir.Module,
+    scalar: ir.Type,
+    vectors: int,
+    lanes: int,
+    masked: bool,
+    lowest: int,
+    added: Sequence[int],
 ) -> ir.Function:
     """The function that makes a product of some columns, once in each module."""
     kinds = "".join(map(str, added))
-    name = f"panel.{vectors}.{lanes}.{kinds}{'.masked' if masked else ''}"
+    name = f"panel.{vectors}.{lanes}.{lowest}.{kinds}{'.masked' if masked else ''}"
     function, builder = function_of(module, name, scalar, 12, 2)
     if builder is None:
         return function
@@ -372,7 +382,7 @@ def _panel_product(
                     tile.add_rows(matrix, out_row, each)
         tile.store_rows(z, out_row)
 
-    _cut_rows(builder, rows, make)
+    _cut_rows(builder, rows, make, lowest)
     builder.ret_void()
     return function
 
@@ -391,16 +401,16 @@ def function_of(
     return function, ir.IRBuilder(function.append_basic_block("entry"))
 
 
-def _cut_rows(builder: Any, rows: Any, make: Callable[[int, Any], None]) -> None:
+def _cut_rows(builder: Any, rows: Any, make: Callable[[int, Any], None], lowest: int = 1) -> None:
     """Cut rows into tiles of about the same height, at most `TALL`; ``make`` is given the height of
-    a tile and its first row."""
+    a tile, at least ``lowest``, and its first row."""
     tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, TALL - 1)), ir.Constant(I64, TALL))
     low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)
     with cgutils.for_range(builder, tiles) as tile:
         higher = builder.zext(builder.icmp_signed("<", tile.index, more), I64)
         tall = builder.add(low, higher)
         row = builder.add(builder.mul(tile.index, low), _smaller(builder, tile.index, more))
-        for count in range(TALL, 0, -1):
+        for count in range(TALL, lowest - 1, -1):
             this = builder.icmp_signed("==", tall, ir.Constant(I64, count))
             with builder.if_then(this):
                 make(count, row)

@@ -9,10 +9,8 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from nodeflow.engine.devicelib.intrinsics import F32, I1, I8, I32, I64
+from nodeflow.engine.devicelib.vector_width import TALL
 
-TALL = 6
-"""Rows of a tile of `register_tiles.tiled_product`: with two vectors, as many results as 16
-registers hold."""
 TOGETHER = 4
 """Terms of a round of a loop over terms, in the tall tiles of AVX-512: products of 100 and more
 terms take 0.82 to 1.0 of the time. With AVX2 they take as long. Lower tiles, of which a product has

@@ -241,7 +241,8 @@ class ProductKernel(Kernel[Product]):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif panels := plan_panels(*shape, dtype):
-            source = panels_source(dtype, *layout, last_vectors(n, dtype), lowering.added)
+            ends = last_vectors(n, dtype), panels.lowest(m)
+            source = panels_source(dtype, *layout, *ends, lowering.added)
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
             estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:

@@ -17,7 +17,7 @@ from nodeflow.engine import processor
 from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
-from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
+from nodeflow.engine.devicelib.vector_width import TileShape, lowest_tile, product_tile_shape
 from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
@@ -64,6 +64,10 @@ class Panels:
     def tasks(self, m: int, n: int) -> int:
         """Number of tasks of an (m, n) result, at least 1."""
         return max(1, -(-m // self.height) * -(-n // self.width))
+
+    def lowest(self, m: int) -> int:
+        """Rows of the lowest tile of a task, as far as its text says."""
+        return lowest_tile((m - 1) % self.height + 1)
 
 
 def _shape(dtype: str) -> TileShape:
@@ -167,14 +171,19 @@ def gathered(near, source, step, terms, rows):
 
 
 def last_vectors(n: int, dtype: str) -> int:
-    """Vectors that the last panel of ``n`` columns needs."""
+    """Vectors that a last panel needs which ``n`` columns do not fill; 0 if they fill all."""
     shape = _shape(dtype)
-    return -(-((n - 1) % (shape.vectors * shape.lanes) + 1) // shape.lanes)
+    return -(-(n % (shape.vectors * shape.lanes)) // shape.lanes)
 
 
 @cache
 def panels_source(
-    dtype: str, transpose_a: bool, transpose_b: bool, last: int, added: tuple[int, ...] = ()
+    dtype: str,
+    transpose_a: bool,
+    transpose_b: bool,
+    last: int,
+    lowest: int,
+    added: tuple[int, ...] = (),
 ) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
     height, width and depth of `Panels`, and whether they are direct; then addresses of what is
@@ -182,6 +191,7 @@ def panels_source(
 
     Args:
         last: the number of `last_vectors`.
+        lowest: that of `Panels.lowest`.
         added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
@@ -199,14 +209,22 @@ def panels_source(
     places = {MATRIX: "top * n + left", ROW: "left"}
     parts = [f"slot(args, {13 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]
     p, q = (*parts, "0", "0")[:2]
-    tiles = f"{first}, {second}, rows, x, a_row, x_term, y, y_term, terms, z, SIZE * n, wide,"
+    ends = f"""{lowest}, {first}, {second},
+                              rows, x, a_row, x_term, y, y_term, terms, z, SIZE * n, wide,
+                              {p}, {q}, done == 0, final"""
+    product = f"panel_product({shape.vectors}, LANES, T, 0, {ends})"
+    if last:
+        product = f"""if wide == COLUMNS:
+                {product}
+            else:
+                panel_product({last}, LANES, T, 1, {ends})"""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
 from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
 from nodeflow.engine.devicelib.register_tiles import panel_product
 
 T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
-LAST, APART = {last * shape.lanes}, {apart}
+LAST, APART = {(last or shape.vectors) * shape.lanes}, {apart}
 
 
 {TURNED if transpose_b else COPIED}
@@ -236,12 +254,7 @@ def kernel(args, task, ntasks):
                 {copy}(panel, y, SIZE * ldb, terms, wide)
                 y, y_term = panel, np.int64(SIZE * COLUMNS)
             z = slot(args, 3) + SIZE * (top * n + left)
-            if wide == COLUMNS:
-                panel_product({shape.vectors}, LANES, T, 0, {tiles}
-                              {p}, {q}, done == 0, final)
-            else:
-                panel_product({last}, LANES, T, 1, {tiles}
-                              {p}, {q}, done == 0, final)
+            {product}
         done += terms
         if final:
             break

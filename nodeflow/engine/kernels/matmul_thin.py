@@ -93,6 +93,12 @@ def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
         near = "coming(x_next + 64 * TALL * LINES * step, np.int64(0), 1, TALL * LINES)"
     call = """min(np.int64(TALL), m - top), x, a_row, a_term, y_here, y_term, terms,
                                   z, SIZE * n, n - left, 0, 0, done == 0, done + terms >= k)"""
+    product = f"panel_product({shape.vectors}, LANES, T, 0, 1, 0, 0, {call}"
+    if n % columns != 0:
+        product = f"""if left + COLUMNS <= n:
+                    {product}
+                else:
+                    panel_product({last}, LANES, T, 1, 1, 0, 0, {call}"""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_memory, slot
 from nodeflow.engine.devicelib.panel_copies import copied_row, fetched_line, filled_row
@@ -129,8 +135,5 @@ def kernel(args, task, ntasks):
                 coming(y_next + 64 * each * step, np.int64(0), 1, each)
                 step += 1
                 z, y_here = slot(args, 3) + SIZE * (top * n + left), y + y_panel * (left // COLUMNS)
-                if left + COLUMNS <= n:
-                    panel_product({shape.vectors}, LANES, T, 0, 0, 0, {call}
-                else:
-                    panel_product({last}, LANES, T, 1, 0, 0, {call}
+                {product}
 """

@@ -105,7 +105,7 @@ def test_the_text_of_a_kernel_names_its_sizes(on) -> None:
     texts = set()
     for sizes in MACHINES.values():
         on(blocks_of(sizes, zen=False))
-        texts.add((panels_source("float32", False, False, 1), transpose_source(2, 4, 0)))
+        texts.add((panels_source("float32", False, False, 1, 1), transpose_source(2, 4, 0)))
     assert len(texts) == 3  # the two laptops have the same first cache
 
 

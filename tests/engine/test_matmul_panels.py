@@ -14,7 +14,8 @@ from nodeflow.engine.caches import Caches
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.devicelib.vector_width import TALL, lowest_tile, product_tile_shape
+from nodeflow.engine.devicelib.tile_heights import TALL, lowest_tile
+from nodeflow.engine.devicelib.vector_width import product_tile_shape
 from nodeflow.engine.kernels import matmul_panels
 from nodeflow.engine.kernels.matmul_panels import (
     Panels,
@@ -115,7 +116,7 @@ def test_terms_are_added_from_the_first_to_the_last(copying) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_its_kernels_compile_without_numbas_front_end(dtype: str, ta: bool, tb: bool) -> None:
-    source = panels_source(dtype, ta, tb, 1)
+    source = panels_source(dtype, ta, tb, 1, 1)
     translate_source(source, _entry(source, "<test>"))
 
 

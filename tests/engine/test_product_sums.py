@@ -76,7 +76,7 @@ def test_what_is_added_has_the_bits_of_sums(added, dtype: str, turned: bool) -> 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_kernels_compile_without_numbas_front_end(added, dtype: str) -> None:
     for turned in itertools.product([False, True], repeat=2):
-        source = panels_source(dtype, *turned, 1, added)
+        source = panels_source(dtype, *turned, 1, 1, added)
         translate_source(source, _entry(source, "<test>"))
 
 

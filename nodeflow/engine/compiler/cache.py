@@ -75,6 +75,7 @@ _HELPERS = (
     "devicelib/register_tiles.py",
     "devicelib/result_tile.py",
     "devicelib/running_sums.py",
+    "devicelib/tile_heights.py",
     "devicelib/trigonometry.py",
     "devicelib/typed_constants.py",
     "devicelib/vector_reduce.py",

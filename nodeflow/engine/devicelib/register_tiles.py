@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from nodeflow.engine.devicelib.added_parts import MATRIX
 from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I64
 from nodeflow.engine.devicelib.result_tile import Tile
-from nodeflow.engine.devicelib.vector_width import TALL
+from nodeflow.engine.devicelib.tile_heights import TALL
 
 
 def shape_of(*literals: Any) -> list[int]:
@@ -284,7 +284,7 @@ def panel_product(
 
     Args:
         lowest: literal, rows of the lowest tile that ``rows`` are cut into
-            (`vector_width.lowest_tile`); each height is code of its own, which takes long to
+            (`tile_heights.lowest_tile`); each height is code of its own, which takes long to
             compile.
         first, second: literals, what is added to the results, and then what else, while they are in
             registers: a `MATRIX`, a `ROW` or 0 for nothing.

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from nodeflow.engine.devicelib.intrinsics import F32, I1, I8, I32, I64
-from nodeflow.engine.devicelib.vector_width import TALL
+from nodeflow.engine.devicelib.tile_heights import TALL
 
 TOGETHER = 4
 """Terms of a round of a loop over terms, in the tall tiles of AVX-512: products of 100 and more

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from nodeflow.engine import processor
+from nodeflow.engine.devicelib.tile_heights import TALL
 from nodeflow.graph.types import numpy_dtype
 
-TALL = 6
-"""Rows of a tile of `register_tiles.tiled_product`: with two vectors, as many results as 16
-registers hold."""
 MOST_POSITIONS = 14
 """Of a tile: its loop is written out for each."""
 
@@ -50,12 +48,6 @@ def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
     else:
         positions, most = {1: (1, 8), 2: (2, 4)}.get(rows, (TALL, 2))
     return TileShape(min(positions, rows), min(most, max(1, -(-columns // lanes))), lanes)
-
-
-def lowest_tile(rows: int) -> int:
-    """Rows of the lowest tile that ``rows``, or more of them, may be cut into: tiles of `TALL` rows
-    and of one less fill every number from the product of the two numbers below on."""
-    return TALL - 1 if rows >= (TALL - 1) * (TALL - 2) else 1
 
 
 @cache

@@ -17,7 +17,8 @@ from nodeflow.engine import processor
 from nodeflow.engine.blocking import PAGE, blocks
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
-from nodeflow.engine.devicelib.vector_width import TileShape, lowest_tile, product_tile_shape
+from nodeflow.engine.devicelib.tile_heights import lowest_tile
+from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 

@@ -39,14 +39,21 @@ def sizes(pid: int) -> dict[str, int]:
     return {name: 1024 * int(count) for name, count in LINE.findall(text)}
 
 
-def role(pid: int) -> str:
-    """What a process is, by its command line."""
+def words(pid: int) -> list[str]:
+    """Its command line; nothing once it is gone."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except OSError:
-        return "gone"
-    modules = [w for w in words if w.startswith("nodeflow.")]
-    return modules[0] if modules else "window"
+        return []
+
+
+def role(pid: int, window: int) -> str:
+    """What a process is, by its command line; nothing of its own before it has one of its own: what
+    was forked a moment ago would have half of the pages that were counted with its parent."""
+    found = words(pid)
+    modules = [w for w in found if w.startswith("nodeflow.")]
+    forked = pid != window and found == words(window)
+    return modules[0] if modules else "gone" if forked or not found else "window"
 
 
 def mappings(pid: int, most: int = 14) -> list[tuple[int, str]]:
@@ -124,10 +131,10 @@ def measure(path: Path, with_maps: bool) -> None:
         found = {pid: sizes(pid) for pid in family(window.pid)}
         shown = {}
         for pid, size in found.items():
-            name = role(pid)
+            name = role(pid, window.pid)
             if name == COMPILER:
                 compiler = max(compiler, size.get("Pss", 0))
-            elif size:
+            elif size and name != "gone":
                 shown[name] = shown.get(name, 0) + size["Pss"]
         last = sum(shown.values())
         peak = max(peak, (last, shown, len(said) - 1), key=lambda found: found[0])
@@ -137,7 +144,7 @@ def measure(path: Path, with_maps: bool) -> None:
     print(json.dumps({"case": "peak", "after epochs": peak[2], **_megabytes(peak[0], peak[1])}))
     after: Counter[str] = Counter()
     for pid in family(window.pid):
-        after[role(pid)] += sizes(pid).get("Pss", 0)
+        after[role(pid, window.pid)] += sizes(pid).get("Pss", 0)
     running = COMPILER in after
     print(
         json.dumps({"case": "3 s after the last epoch", **_megabytes(sum(after.values()), after)})
@@ -146,7 +153,7 @@ def measure(path: Path, with_maps: bool) -> None:
     print(json.dumps(line))
     for pid in family(window.pid) if with_maps else ():
         found = sizes(pid)
-        print(f"-- {role(pid)}: anonymous {found['Pss_Anon'] / 1e6:.1f} MB, "
+        print(f"-- {role(pid, window.pid)}: anonymous {found['Pss_Anon'] / 1e6:.1f} MB, "
               f"files {found['Pss_File'] / 1e6:.1f} MB")  # fmt: skip
         for count, name in mappings(pid):
             print(f"   {count / 1000:8.1f}  {name}")
@@ -159,7 +166,7 @@ def _megabytes(total: int, each: dict[str, int]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--history", type=int, default=32, help="megabytes of snapshots")
     parser.add_argument("--maps", action="store_true", help="what the memory consists of")

@@ -50,6 +50,13 @@ def test_a_job_fails_with_its_first_error_and_needs_no_more() -> None:
     assert taken(jobs) == ["rest", "good"]
 
 
+def test_long_sources_come_first() -> None:
+    """They take longest, and what comes last keeps one process busy and the others idle."""
+    jobs = Jobs()
+    jobs.add(0, ["aa", "b", "cccc", "dd"])
+    assert taken(jobs) == ["cccc", "aa", "dd", "b"]
+
+
 def test_a_job_without_sources_is_done_at_once() -> None:
     assert Jobs().add(7, []) == [Answer(7, None, 0)]
 

@@ -25,7 +25,8 @@ class _Job:
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.left = {source: index for index, source in reversed([*enumerate(sources)])}
-        self.todo = list(self.left)  # the first one last
+        # The last one comes next: long texts first, so that several processes end together.
+        self.todo = sorted(self.left, key=len)
         self.compiled = 0
 
 

@@ -188,11 +188,29 @@ def test_an_angle_has_the_same_bits_beside_one_that_is_far(function, dtype):
 
 
 @pytest.mark.parametrize("inplace", [None, 0])
-def test_an_exponential_has_the_same_bits_beside_those_that_are_no_normal_numbers(inplace):
-    near = np.random.default_rng(0).uniform(-86, 86, 5000).astype("float32")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("function", "ends", "others"),
+    [
+        (
+            "exp",
+            {"float32": 86.0, "float64": 707.0},
+            {"float32": [88.5, -95], "float64": [710, -720]},
+        ),
+        ("log", {"float32": 1e37, "float64": 1e300}, {"float32": [1e-40], "float64": [1e-310]}),
+    ],
+)
+def test_a_number_has_the_same_bits_beside_those_that_need_the_long_formula(
+    function, ends, others, dtype, inplace
+):
+    random, end = np.random.default_rng(0), ends[dtype]
+    near = random.uniform(-end, end, 5000) if function == "exp" else random.uniform(0.1, 9, 5000)
+    near[::9] = end
+    near = near.astype(dtype)
     mixed = near.copy()
-    mixed[100:3000:700] = [np.nan, np.inf, -np.inf, 88.5, -95]
-    cluster = cluster_of("exp(x)", "x", ["float32"], "float32")
+    unusual = [np.nan, np.inf, -np.inf, 0.0, -1.0, *others[dtype]]
+    mixed[100 : 100 + 700 * len(unusual) : 700] = unusual
+    cluster = cluster_of(f"{function}(x)", "x", [dtype], dtype)
     cluster = Cluster(1, cluster.inputs, cluster.nodes, (Output(0, inplace=inplace),))
     source = elementwise_source(cluster)
     found = []
@@ -201,11 +219,24 @@ def test_an_exponential_has_the_same_bits_beside_those_that_are_no_normal_number
         run(source, 5000, 1792, *([x, out] if inplace is None else [out]))
         found.append(out)
     same = mixed == near
-    assert same.sum() == 4995
+    assert same.sum() == 5000 - len(unusual)
     np.testing.assert_array_equal(found[1][same], found[0][same])
-    with np.errstate(over="ignore"):
-        exact = np.exp(mixed.astype("float64"))
-        np.testing.assert_allclose(found[1], exact.astype("float32"), rtol=2e-7, atol=2e-45)
+    with np.errstate(all="ignore"):
+        exact = getattr(np, function)(mixed.astype("float64")).astype(dtype)
+    rtol, atol = (2e-7, 2e-45) if dtype == "float32" else (1e-15, 5e-324)
+    np.testing.assert_allclose(found[1], exact, rtol=rtol, atol=atol)
+
+
+def test_values_of_several_short_formulas_are_computed_again_where_one_was_far():
+    """One element in the middle of a stretch; what follows the call is kept as well."""
+    x = np.random.default_rng(0).uniform(0.1, 5, 5000).astype("float32")
+    x[2500] = 200
+    cluster = cluster_of("log(exp(x) + 1) * 2", "x", ["float32"], "float32")
+    out = np.empty_like(x)
+    run(elementwise_source(cluster), 5000, 5056, x, out)
+    expected = 2 * np.log1p(np.exp(x.astype("float64")))
+    expected[2500] = np.inf
+    np.testing.assert_allclose(out, expected, rtol=3e-7)
 
 
 def test_an_angle_is_computed_from_other_values_and_written_over_them():

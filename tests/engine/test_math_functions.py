@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -137,6 +138,18 @@ def test_an_exponential_of_what_is_not_above_0_has_the_same_bits(dtype: str) -> 
 def test_loops_over_float32_functions_vectorise(function: str) -> None:
     llvm = inspect_source(source(function, 1, "float32", "float32")).llvm
     assert "@llvm.fma.v" in llvm
+
+
+def test_the_exponential_of_float64_is_off_by_less_than_a_unit_in_the_last_place() -> None:
+    random = np.random.default_rng(0)
+    parts = [random.uniform(-end, end, 2000) for end in (0.4, 3, 700)]
+    x = np.concatenate([*parts, np.linspace(-0.3466, 0.3466, 2001)])
+    found = call("exp", x)
+    near = call("near_exp", x)
+    np.testing.assert_array_equal(near, found)
+    with localcontext(prec=40):
+        for value, y in zip(x.tolist(), found.tolist(), strict=True):
+            assert abs(Decimal(y) - Decimal(value).exp()) < Decimal(math.ulp(y)), value
 
 
 DOUBLE = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "erfc")

@@ -42,15 +42,14 @@ _BIAS, _52 = _i(1023), _i(52)
 _LOG2E = _d(1 / math.log(2))
 _LN2_HIGH, _LN2_LOW = _d(math.log(2)), _d(2.3190468138462996e-17)
 _LOWEST, _HIGHEST = _d(-746.0), _d(710.0)  # beyond: 0 and infinity
-# (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 5e-18
+# (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 1.6e-17 of e^r
 _EXP = tuple(
     map(
         _d,
         (
-            0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326129,
-            0.0013888888888883744, 0.00019841269874840768, 2.4801587325562125e-05,
-            2.7557255374658744e-06, 2.755727362486648e-07, 2.510522763655176e-08,
-            2.0914694560351592e-09,
+            0.5000000000000001, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062,
+            0.0013888888917213717, 0.00019841269863053618, 2.4801521295954376e-05,
+            2.7557268459997064e-06, 2.7620088445409746e-07, 2.510038549551032e-08,
         ),
     )
 )  # fmt: skip
@@ -74,7 +73,7 @@ def _rest(whole, x):
 @always_inlined
 def _exp_of_rest(r):
     """e^r for |r| <= ln(2) / 2."""
-    return fma(r, split_poly(r, r * r, _WHOLE_EXP), _ONE)
+    return fma(r, poly(r, _WHOLE_EXP), _ONE)
 
 
 @always_inlined
@@ -82,24 +81,45 @@ def _reduced(x):
     """n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     r = _rest(shifted - _MAGIC, x)
-    square = r * r
-    return shifted, fma(square, split_poly(r, square, _EXP), r)
+    return shifted, fma(r * r, poly(r, _EXP), r)
 
 
-_TWICE_BIASED, _U1, _U52 = _d(1.5 * 2.0**52 + 2 * 1023), _u(1), _u(52)
+_SPLIT = _d(1.5 * 2.0**52 + 1023 + 64)
+_LOWERED_ONE = _d(2.0**-64)
+_LOWERED_EXP = tuple(c * _LOWERED_ONE for c in _WHOLE_EXP)
+_51, _EXPONENT = _i(51), _i(0x7FF << 52)
 
 
 @always_inlined
 def exp_f64(x):
-    """The power of two is two factors, so that neither over- nor underflows alone."""
+    """The power of two is two factors, so that neither over- nor underflows alone: half of the
+    exponent is one, and the rest is added to the exponent of e^r, which is 2^-64 times too small so
+    that no bias is left over."""
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
-    shifted = fma(x, _LOG2E, _TWICE_BIASED)
-    e = _exp_of_rest(_rest(shifted - _TWICE_BIASED, x))
-    exponents = _u(f64_bits(shifted))
-    half = shift_right(exponents, _U1)
-    rest = wrap_sub(exponents, half)
-    return e * bits_f64(_i(shift_left(half, _U52))) * bits_f64(_i(shift_left(rest, _U52)))
+    shifted = fma(x, _LOG2E, _SPLIT)
+    r = _rest(shifted - _SPLIT, x)
+    e = fma(r, poly(r, _LOWERED_EXP), _LOWERED_ONE)
+    exponents = f64_bits(shifted)
+    half = bit_and(shift_left(exponents, _51), _EXPONENT)
+    rest = wrap_sub(shift_left(exponents, _52), half)
+    return bits_f64(wrap_add(f64_bits(e), rest)) * bits_f64(half)
+
+
+_LARGE = _d(708.0)
+"""Up to which e**x and e**-x are normal numbers."""
+
+
+@always_inlined
+def near_exp_f64(x):
+    """The bits of `exp_f64`: the whole exponent is added to that of e^r."""
+    shifted = fma(x, _LOG2E, _MAGIC)
+    e = _exp_of_rest(_rest(shifted - _MAGIC, x))
+    return bits_f64(wrap_add(f64_bits(e), shift_left(f64_bits(shifted), _52)))
+
+
+def is_large_f64(x):
+    return not fabs(x) <= _LARGE  # NaN is
 
 
 D_RAISED, D_LOWERED = _d(1.5 * 2.0**52 + 1023 + 128), _d(2.0**-128)
@@ -166,7 +186,7 @@ def sigmoid_f64(x):
     shifted = fma(x, -_LOG2E, _REVERSED)
     whole = shifted - _REVERSED
     r = fma(whole, _LN2_LOW, fma(whole, _LN2_HIGH, x))
-    e = fma(r, split_poly(r, r * r, _FALLING_EXP), _ONE)
+    e = fma(r, poly(r, _FALLING_EXP), _ONE)
     power = bits_f64(shift_left(f64_bits(shifted), _52))
     return _ROOT_LOWERED / fma(e, power, _ROOT_LOWERED)
 
@@ -176,7 +196,7 @@ def sigmoid_f64(x):
 _SMALLEST_NORMAL, _TWO54, _EXPONENT_OF_1 = _d(2.0**-1022), _d(2.0**54), _d(1023.0)
 _ROOT_BITS = _u(0x3FE6A09E667F3BCD)  # of sqrt(1/2)
 _TO_ROOT = _u(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
-_MANTISSA = _u(0x000FFFFFFFFFFFFF)
+_MANTISSA, _U52 = _u(0x000FFFFFFFFFFFFF), _u(52)
 _WHOLE, _WHOLE_BITS = _d(2.0**52), _u(0x4330000000000000)
 _LOG_LN2_HIGH, _LOG_LN2_LOW = _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
 # log((1 + s) / (1 - s)) / s - 2 in s^2: those of FreeBSD's e_log.c
@@ -218,6 +238,14 @@ def log_f64(x):
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
     return select(x < _ZERO, _NAN, y)
+
+
+_NORMAL, _LAST_NORMAL = _i(0x7FF << 52), _i(-(0x20 << 48) - 1)
+
+
+def is_unusual_f64(x):
+    """The bits of positive normal numbers follow each other; here from the lowest integer on."""
+    return wrap_add(f64_bits(x), _NORMAL) > _LAST_NORMAL
 
 
 @always_inlined

@@ -28,8 +28,12 @@ from nodeflow.engine.devicelib.double_functions import (
     exp_f64,
     exp_to_one_f64,
     expm1_f64,
+    is_large_f64,
+    is_unusual_f64,
     log1p_f64,
     log_f64,
+    near_exp_f64,
+    plain_log_f64,
     sigmoid_f64,
     softplus_f64,
     tanh_f64,
@@ -118,9 +122,9 @@ def _near_exp_f32(x):
     return bits_f32(wrap_add(f32_bits(e), shift_left(f32_bits(shifted), I23)))
 
 
-@floats(_near_exp_f32, None, inlined=True)
+@floats(_near_exp_f32, near_exp_f64, inlined=True)
 def near_exp(x):
-    """e**x of float32, with the bits of `exp`, for x that is not large."""
+    """e**x, with the bits of `exp`, for x that is not large."""
     compiled_only()
 
 
@@ -128,9 +132,9 @@ def _is_large(x):
     return not fabs(x) <= _LARGE  # NaN is
 
 
-@floats(_is_large, None, inlined=True)
+@floats(_is_large, is_large_f64, inlined=True)
 def is_large(x):
-    """Whether the size of a float32 is too large for `near_exp`, or NaN."""
+    """Whether the size of x is too large for `near_exp`, or NaN."""
     compiled_only()
 
 
@@ -223,10 +227,11 @@ def sigmoid(x):
 # -- logarithms -----------------------------------------------------------------------------------
 
 _SMALLEST_NORMAL = _f(2.0**-126)
-_TWO23, _MINUS23 = _f(2.0**23), _f(-23.0)
-_SQRT_HALF_BITS = _i(0x3F3504F3)
-_MANTISSA = _i(0x007FFFFF)
-_LOG_LN2_HIGH, _LOG_LN2_LOW = _f(0.693359375), _f(np.log(2.0) - 0.693359375)  # 9 bits and the rest
+_TWO23, _MINUS23 = _f(2.0**23), _f(-23.0 * 2**23)
+_SQRT_HALF_BITS, _EXPONENT = _i(0x3F3504F3), _i(-(2**23))
+_LN2_9_BITS = 0.693359375
+# for an exponent that is where it is in the bits, 2^23 times as large
+_LOG_LN2_HIGH, _LOG_LN2_LOW = _f(_LN2_9_BITS / 2**23), _f((np.log(2.0) - _LN2_9_BITS) / 2**23)
 # (log(1 + f) - f + f^2/2) / f^3 on sqrt(1/2) - 1 <= f <= sqrt(2) - 1: 5.8e-9
 _LOG = (
     _f(0.3333333),
@@ -240,15 +245,22 @@ _LOG = (
 )
 
 
-def _log_f32(x):
-    tiny = x < _SMALLEST_NORMAL
-    bits = wrap_sub(f32_bits(select(tiny, x * _TWO23, x)), _SQRT_HALF_BITS)
-    exponent = _f(shift_right(bits, I23)) + select(tiny, _MINUS23, ZERO)
-    f = bits_f32(wrap_add(bit_and(bits, _MANTISSA), _SQRT_HALF_BITS)) - ONE
+@always_inlined
+def _log_of(x, less):
+    """Of a positive normal number; ``less`` is added to its exponent, times 2^23."""
+    bits = f32_bits(x)
+    at = bit_and(wrap_sub(bits, _SQRT_HALF_BITS), _EXPONENT)
+    exponent = _f(at) + less
+    f = bits_f32(wrap_sub(bits, at)) - ONE
     s = f * f
     tail = fma(s * f, split_poly(f, s, _LOG), exponent * _LOG_LN2_LOW)
     tail = fma(-HALF, s, tail)
-    y = fma(exponent, _LOG_LN2_HIGH, f + tail)
+    return fma(exponent, _LOG_LN2_HIGH, f + tail)
+
+
+def _log_f32(x):
+    tiny = x < _SMALLEST_NORMAL
+    y = _log_of(select(tiny, x * _TWO23, x), select(tiny, _MINUS23, ZERO))
     y = select(x < INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == ZERO, -INF, y)
     return select(x < ZERO, NAN, y)
@@ -257,6 +269,31 @@ def _log_f32(x):
 @floats(_log_f32, log_f64, inlined=True)
 def log(x):
     """Natural logarithm: -infinity at 0, NaN below."""
+    compiled_only()
+
+
+@always_inlined
+def _near_log_f32(x):
+    return _log_of(x, -ZERO)  # which is nothing to add
+
+
+@floats(_near_log_f32, plain_log_f64, inlined=True)
+def near_log(x):
+    """Natural logarithm, with the bits of `log`, of a positive normal number."""
+    compiled_only()
+
+
+_NORMAL, _LAST_NORMAL = _i(0xFF << 23), _i(-(0x200 << 15) - 1)
+
+
+def _is_unusual_f32(x):
+    """The bits of positive normal numbers follow each other; here from the lowest integer on."""
+    return wrap_add(f32_bits(x), _NORMAL) > _LAST_NORMAL
+
+
+@floats(_is_unusual_f32, is_unusual_f64, inlined=True)
+def is_unusual(x):
+    """Whether x is no positive normal number."""
     compiled_only()
 
 

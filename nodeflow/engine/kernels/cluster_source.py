@@ -157,11 +157,11 @@ class _Writer:
     def _shorter(self) -> frozenset[str]:
         """Functions of which a loop first looks whether a shorter formula holds.
 
-        That of exp saves a sixth, which pays where there is nothing else to look at.
+        Those of exp and log save less, which pays where there is nothing else to look at.
         """
-        alone = self.functions == {"exp"} and self.cluster.rank == 1
-        if alone and {node.dtype for node in self.cluster.nodes} == {"float32"}:
-            return frozenset({"exp"})
+        alone = self.functions <= {"exp", "log"} and self.cluster.rank == 1
+        if alone and all(node.dtype in ("float32", "float64") for node in self.cluster.nodes):
+            return frozenset(self.functions)
         return frozenset(self.functions & {"sin", "cos"})
 
     # ---- the loops ----------------------------------------------------------------------------
@@ -271,8 +271,8 @@ class _Writer:
         """Walk the rows of the innermost axis that the task's share touches.
 
         Where they are short, divisions would take longer than the elements: indices are counted.
-        With functions that have a shorter formula, one loop looks whether any argument of some
-        elements is far, before another computes them.
+        With functions that have a shorter formula, a loop over some elements computes that and
+        looks whether any argument was far; another then computes them again.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
@@ -356,13 +356,18 @@ class _Writer:
     def _inner(self, indent: str) -> list[str]:
         if not self.checked:
             return self._over(self.body, indent)
+        first, instead = self.checked, []
+        if any(output.inplace is not None for output in self.cluster.outputs):
+            # What was written over cannot be computed again: look first.
+            first = first[: 1 + max(k for k, line in enumerate(first) if line.startswith(_LOOK))]
+            near = [_near(line, self.shorter) for line in self.body]
+            instead = [f"{indent}else:", *self._over(near, indent + "    ")]
         return [
             f"{indent}far = False",
-            *self._over(self.checked, indent),
+            *self._over(first, indent),
             f"{indent}if far:",
             *self._over(self.body, indent + "    "),
-            f"{indent}else:",
-            *self._over([_near(line, self.shorter) for line in self.body], indent + "    "),
+            *instead,
         ]
 
     def _over(self, body: Sequence[str], indent: str) -> list[str]:
@@ -385,8 +390,9 @@ def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> 
 
 # ---- functions with a shorter formula for what is not far ---------------------------------------
 
-_FAR = {"sin": "is_far", "cos": "is_far", "exp": "is_large"}
+_FAR = {"sin": "is_far", "cos": "is_far", "exp": "is_large", "log": "is_unusual"}
 """The function that tells whether an argument is too far for the shorter formula."""
+_LOOK = "far |= "
 
 
 def _calls(functions: frozenset[str]) -> re.Pattern[str]:
@@ -399,22 +405,20 @@ def _near(line: str, shorter: frozenset[str]) -> str:
 
 
 def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
-    """The statements up to the last call of these functions, and after each call whether its
-    argument is far; none where no function has a shorter formula.
+    """The statements by shorter formulas, and after each call whether its argument is far; none
+    where no function has a shorter formula.
 
     Values that come from a far argument do not matter, since one is enough.
     """
     if not shorter:
         return []
     lines: list[str] = []
-    last = 0
     for line in body:
         lines.append(_near(line, shorter))
         for found in _calls(shorter).finditer(line):
             argument = _near(_argument(line, found.end()), shorter)
-            lines.append(f"far |= {_FAR[found[1]]}({argument})")
-            last = len(lines)
-    return lines[:last]
+            lines.append(f"{_LOOK}{_FAR[found[1]]}({argument})")
+    return lines
 
 
 def _argument(line: str, start: int) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from llvmlite.ir.instructions import InsertValue
 from numba.core import cgutils, types
 from numba.core.errors import NumbaError
-from numba.np.arrayobj import make_array
 
 INT = types.int64
 _CHOICES: dict[Any, str] = {min: "<", max: ">"}
@@ -80,6 +80,8 @@ class Meaning:
 
     def attribute(self, whole: Value, name: str) -> Value:
         """What a value's attribute is."""
+        if name == "size" and _is_vector(whole.type):
+            return Value(INT, self._field(whole, "nitems"))
         kind = self._typing.resolve_getattr(whole.type, name)
         get = self.target.get_getattr(whole.type, name)
         if kind is None or get is None:
@@ -149,24 +151,45 @@ class Meaning:
 
     def element(self, whole: Value, index: Value, plain: bool) -> Value:
         """An element of an array; ``plain``: the index is not negative."""
-        pointer = self._pointer(whole, index) if plain else None
+        pointer = self._pointer(whole, index, plain)
         if pointer is None:
             return self.call(operator.getitem, [whole, index])
-        kind = whole.type.dtype
-        return Value(kind, self.target.unpack_value(self.builder, kind, pointer))
+        kind, align = whole.type.dtype, None if plain or whole.type.aligned else 1
+        return Value(kind, self.target.unpack_value(self.builder, kind, pointer, align=align))
 
     def set_element(self, whole: Value, index: Value, plain: bool, value: Value) -> None:
-        pointer = self._pointer(whole, index) if plain else None
+        pointer = self._pointer(whole, index, plain)
         if pointer is None:
             self.call(operator.setitem, [whole, index, value])
             return
-        kind = whole.type.dtype
-        self.target.pack_value(self.builder, kind, self.cast(value, kind), pointer)
+        kind, align = whole.type.dtype, None if plain or whole.type.aligned else 1
+        converted = self.cast(value, kind)
+        self.target.pack_value(self.builder, kind, converted, pointer, align=align)
 
-    def _pointer(self, whole: Value, index: Value) -> Any:
-        """Where an element of a vector lies; None for other arrays."""
-        kind = whole.type
-        if not isinstance(kind, types.Array) or kind.ndim != 1 or kind.layout != "C":
+    def _pointer(self, whole: Value, index: Value, plain: bool) -> Any:
+        """Where an element of a vector lies; None for other arrays and indices.
+
+        numba would put the whole record of the array into memory and read its fields from there.
+        """
+        if not _is_vector(whole.type) or index.type != INT:
             return None
-        data = make_array(kind)(self.target, self.builder, whole.llvm).data
-        return self.builder.gep(data, [self.computed(index).llvm], inbounds=True)
+        data, place = self._field(whole, "data"), self.computed(index).llvm
+        if plain or (isinstance(index.known, int) and index.known >= 0):
+            return self.builder.gep(data, [place], inbounds=plain)
+        negative = self.builder.icmp_signed("<", place, place.type(0))
+        wrapped = self.builder.add(place, self._field(whole, "nitems"))
+        return self.builder.gep(data, [self.builder.select(negative, wrapped, place)])
+
+    def _field(self, whole: Value, name: str) -> Any:
+        """A field of an array's record: what was put there, where that is known."""
+        position = self.target.data_model_manager[whole.type].get_field_position(name)
+        record = whole.llvm
+        while isinstance(record, InsertValue):
+            if record.indices == [position]:
+                return record.operands[1]
+            record = record.operands[0]
+        return self.builder.extract_value(whole.llvm, position)
+
+
+def _is_vector(kind: Any) -> bool:
+    return isinstance(kind, types.Array) and kind.ndim == 1 and kind.layout == "C"

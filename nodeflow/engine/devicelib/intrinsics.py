@@ -18,7 +18,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
@@ -130,22 +129,21 @@ def prefetch(typingctx, address):
 # -- arrays ---------------------------------------------------------------------------------------
 
 
-def _make_view(context, builder, array_type, address, shape):
-    view = make_array(array_type)(context, builder)
-    size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
-    strides, stride = [], context.get_constant(types.intp, size)
-    for extent in reversed(shape):
-        strides.insert(0, stride)
-        stride = builder.mul(stride, extent)
-    populate_array(
-        view,
-        data=builder.inttoptr(address, view.data.type),
-        shape=shape,
-        strides=strides,
-        itemsize=context.get_constant(types.intp, size),
-        meminfo=None,
-    )
-    return view._getvalue()
+def _make_view(context, builder, array_type, address, n):
+    """The record of numba's array of ``n`` elements, put together in registers."""
+    model = context.data_model_manager[array_type]
+    size = I64(context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    record = ir.Constant(context.get_value_type(array_type), None)
+    fields = {
+        "nitems": n,
+        "itemsize": size,
+        "data": builder.inttoptr(address, context.get_value_type(model.get_type("data"))),
+        "shape": cgutils.pack_array(builder, [n]),
+        "strides": cgutils.pack_array(builder, [size]),
+    }
+    for name, value in fields.items():
+        record = builder.insert_value(record, value, model.get_field_position(name))
+    return record
 
 
 @intrinsic
@@ -162,7 +160,7 @@ def unaligned_view1(typingctx, address, n, dtype):
 
 def _view1(array_type, dtype):
     def codegen(context, builder, sig, args):
-        return _make_view(context, builder, array_type, args[0], [args[1]])
+        return _make_view(context, builder, array_type, args[0], args[1])
 
     return array_type(types.int64, types.int64, dtype), codegen
 
@@ -183,7 +181,7 @@ def local_array(typingctx, n, dtype):
         buffer = cgutils.alloca_once(builder, data, size=I64(length))
         buffer.align = 64
         address = builder.ptrtoint(buffer, I64)
-        return _make_view(context, builder, array_type, address, [I64(length)])
+        return _make_view(context, builder, array_type, address, I64(length))
 
     return array_type(n, dtype), codegen
 

@@ -248,24 +248,33 @@ class Translator:
         self._assign(name, Value(INT, counter))
         if self._scope.assigned[name] == 1 and _not_negative(start) and _not_negative(step):
             self._scope.counters.add(name)
+        wishes = _wishes(item)[0]
+        group = _Group(self._builder.module) if "independent" in wishes else None
+        outside, self._meaning.group = self._meaning.group, group
         with self._loop(again, after):
             self._block(item.body)
-        self._scope.bound = outer
+        self._meaning.group, self._scope.bound = outside, outer
         self._jump(again)
         self._builder.position_at_end(again)
         counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
         back = self._builder.branch(test)
-        if _interleaved(item):
-            back.set_metadata("llvm.loop", self._interleaving())
+        if wishes:
+            back.set_metadata("llvm.loop", self._wish(wishes, group))
         self._builder.position_at_end(after)
 
-    def _interleaving(self) -> Any:
-        """The wish that a loop's vectors are computed four at a time."""
+    def _wish(self, wishes: Sequence[str], group: Any) -> Any:
+        """What LLVM is told about a loop: that vectors of it are computed four at a time, that its
+        iterations touch no memory (of ``group``) which another one writes."""
         module = self._builder.module
-        name = ir.MetaDataString(module, "llvm.loop.interleave.count")
-        wish = module.add_metadata([name, ir.Constant(ir.IntType(32), 4)])
+        found = []
+        if "interleaved" in wishes:
+            name = ir.MetaDataString(module, "llvm.loop.interleave.count")
+            found.append(module.add_metadata([name, ir.Constant(ir.IntType(32), 4)]))
+        if "independent" in wishes:
+            name = ir.MetaDataString(module, "llvm.loop.parallel_accesses")
+            found.append(module.add_metadata([name, group]))
         number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
-        node = module.add_metadata([wish, number])
+        node = module.add_metadata([*found, number])
         node.operands = (node, *node.operands)  # which is how LLVM knows it
         return node
 
@@ -289,7 +298,7 @@ class Translator:
         if name != "range" or item.orelse or not isinstance(target, ast.Name):
             raise Untranslatable("a loop")
         assert isinstance(call, ast.Call)
-        ends = [self._value(a) for a in _interleaved(item) or call.args]
+        ends = [self._value(a) for a in _wishes(item)[1]]
         if len(ends) == 1:
             ends.insert(0, self._meaning.known(0))
         if len(ends) == 2:
@@ -519,12 +528,28 @@ _taken: dict[tuple[ast.FunctionDef, tuple[Any, ...]], bool] = {}
 """Helpers that were tried, for which types."""
 
 
-def _interleaved(item: ast.For) -> list[ast.expr] | None:
-    """The end of ``for NAME in range(interleaved(END))``; None for other loops."""
-    match item.iter:
-        case ast.Call(args=[ast.Call(func=ast.Name(id=name), args=inner)]) if name == "interleaved":
-            return inner
-    return None
+class _Group(ir.MDValue):
+    """What the elements that a loop reads and writes are marked with."""
+
+    def __init__(self, module: ir.Module) -> None:
+        super().__init__(module, [], str(len(module.metadata)))
+
+    def descr(self, buf: list[str]) -> None:
+        buf += ["distinct !{}\n"]
+
+
+def _wishes(item: ast.For) -> tuple[list[str], list[ast.expr]]:
+    """The names around the end of ``for NAME in range(independent(interleaved(END)))``, and what
+    the range is of without them."""
+    wishes: list[str] = []
+    arguments = item.iter.args if isinstance(item.iter, ast.Call) else []
+    while True:
+        match arguments:
+            case [ast.Call(func=ast.Name(id=("interleaved" | "independent") as name), args=inner)]:
+                wishes.append(name)
+                arguments = inner
+            case _:
+                return wishes, arguments
 
 
 def _not_negative(value: Value) -> bool:

@@ -7,12 +7,13 @@ instructions. So a kernel that `frontend` translates computes what numba would c
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from llvmlite.ir.instructions import InsertValue
+from llvmlite.ir.instructions import InsertValue, LoadInstr, StoreInstr
 from numba.core import cgutils, types
 from numba.core.errors import NumbaError
 
@@ -46,10 +47,15 @@ class Meaning:
     Args:
         typing: numba's typing context.
         target: numba's target context; its active code library gets what the kernel calls.
+
+    Attributes:
+        builder: where instructions go.
+        group: the mark of elements in a loop whose iterations are independent.
     """
 
     def __init__(self, typing: Any, target: Any) -> None:
         self.builder: Any = None
+        self.group: Any = None
         self.target = target
         self._typing = typing
         self._implementations: dict[tuple[Any, Any], Any] = {}
@@ -155,7 +161,8 @@ class Meaning:
         if pointer is None:
             return self.call(operator.getitem, [whole, index])
         kind, align = whole.type.dtype, None if plain or whole.type.aligned else 1
-        return Value(kind, self.target.unpack_value(self.builder, kind, pointer, align=align))
+        with self._marked():
+            return Value(kind, self.target.unpack_value(self.builder, kind, pointer, align=align))
 
     def set_element(self, whole: Value, index: Value, plain: bool, value: Value) -> None:
         pointer = self._pointer(whole, index, plain)
@@ -164,7 +171,19 @@ class Meaning:
             return
         kind, align = whole.type.dtype, None if plain or whole.type.aligned else 1
         converted = self.cast(value, kind)
-        self.target.pack_value(self.builder, kind, converted, pointer, align=align)
+        with self._marked():
+            self.target.pack_value(self.builder, kind, converted, pointer, align=align)
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        """Mark what is read and written by instructions that are emitted meanwhile."""
+        instructions = self.builder.block.instructions
+        first = len(instructions)
+        yield
+        if self.group is not None:
+            for each in instructions[first:]:
+                if isinstance(each, (LoadInstr, StoreInstr)):
+                    each.set_metadata("llvm.access.group", self.group)
 
     def _pointer(self, whole: Value, index: Value, plain: bool) -> Any:
         """Where an element of a vector lies; None for other arrays and indices.

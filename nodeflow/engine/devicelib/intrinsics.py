@@ -112,6 +112,16 @@ def interleaved(n):
     return n
 
 
+@njit
+def independent(n):
+    """``n``, as the end of a loop whose iterations write no element that another one touches.
+
+    LLVM then neither looks whether arrays overlap, at each run, nor makes a second loop for arrays
+    that do. An iteration may write over an element that it has read. Only `translate` knows this.
+    """
+    return n
+
+
 @intrinsic
 def prefetch(typingctx, address):
     """Begin to bring the 64 bytes around ``address``, which may be any, into the first cache."""

@@ -108,9 +108,17 @@ class _Writer:
         self.checked = _checked(self.body, self.shorter)
         loop = self._loop()
         imports = ["import numpy as np"]
-        intrinsics = ["load", "local_memory", "prefetch", "set_slot", "slot", "view1"]
+        intrinsics = [
+            "independent",
+            "load",
+            "local_memory",
+            "prefetch",
+            "set_slot",
+            "slot",
+            "view1",
+        ]
         if self.functions:
-            intrinsics.insert(0, "interleaved")
+            intrinsics.insert(1, "interleaved")
         imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
         if self.checked:
             self.functions |= {f"near_{f}" for f in self.shorter}
@@ -374,7 +382,8 @@ class _Writer:
         """The loop over a stretch."""
         first = self.cluster.outputs[0]
         size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
-        end = f"interleaved({size})" if self.functions else size
+        end = f"independent({size})"
+        end = f"interleaved({end})" if self.functions else end
         return [
             f"{indent}for i in range({end}):",
             *(f"{indent}    {line}" for line in body),

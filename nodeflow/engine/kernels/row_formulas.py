@@ -147,7 +147,7 @@ class _Writer:
         lines = [
             "import numpy as np",
             "from nodeflow.engine.devicelib.intrinsics import (",
-            "    interleaved, load, local_memory, slot, store, view1",
+            "    independent, interleaved, load, local_memory, slot, store, view1",
             ")",
         ]
         if self.functions:
@@ -219,7 +219,8 @@ class _Writer:
         for k, number in enumerate(step.outputs):
             name = numpy_name(self.values[number].dtype)
             lines.append(f"y{k} = view1({self._at(number, apart)}, {length}, {name})")
-        end = "interleaved(y0.size)" if functions else "y0.size"
+        end = "independent(y0.size)"
+        end = f"interleaved({end})" if functions else end
         lines += [f"for i in range({end}):", *(f"    {line}" for line in body)]
         return ["for r in range(count):", *(f"    {line}" for line in lines)] if apart else lines
 

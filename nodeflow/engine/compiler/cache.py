@@ -81,6 +81,9 @@ _HELPERS = (
     "devicelib/vector_reduce.py",
     "devicelib/vector_sort.py",
 )
+_OWN = frozenset(
+    f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS
+)
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
 
 _lock = threading.RLock()
@@ -242,8 +245,7 @@ def _imports(source: str) -> list[str]:
     """Modules that the text imports, apart from libraries with a version and the engine's own."""
     names = re.findall(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", source, re.MULTILINE)
     modules = {a or b for a, b in names}
-    own = {f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS}
-    return sorted(m for m in modules - own if m.split(".")[0] not in _NEUTRAL)
+    return sorted(m for m in modules - _OWN if m.split(".")[0] not in _NEUTRAL)
 
 
 def _module_text(module: str) -> bytes:

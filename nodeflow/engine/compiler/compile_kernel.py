@@ -12,6 +12,7 @@ import ast
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from nodeflow.engine.compiler.object_code import ObjectCode
@@ -118,15 +119,13 @@ def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[st
     Raises:
         Untranslatable: see `translate`.
     """
-    from numba.core.compiler import _make_subtarget
     from numba.core.errors import NumbaError
     from numba.core.targetconfig import ConfigStack
 
     from nodeflow.engine.compiler.frontend import Translator, Untranslatable
 
-    typing, target = _contexts()
-    flags = _flags()
-    context = _make_subtarget(target, flags)
+    typing, _ = _contexts()
+    context, flags = _subtarget()
     library = context.codegen().create_library(ENTRY_NAME)
     module = library.create_ir_module(ENTRY_NAME)
     translator = Translator(ast.parse(source), function.__globals__, typing, context)
@@ -147,6 +146,15 @@ def _contexts() -> tuple[Any, Any]:
     typing.refresh()
     target.refresh()
     return typing, target
+
+
+@cache
+def _subtarget() -> tuple[Any, Any]:
+    """numba's target context for kernels, and its flags; one for all that this process compiles."""
+    from numba.core.compiler import _make_subtarget
+
+    flags = _flags()
+    return _make_subtarget(_contexts()[1], flags), flags
 
 
 def _optimized(module: Any, library: Any, machine: Any) -> Any:

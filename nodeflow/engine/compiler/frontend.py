@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -107,14 +108,11 @@ class Translator:
         Args:
             where: has its prefix, and what names mean in its text.
         """
-        names = [a.arg for a in item.args.args]
-        stored = (n.id for n in ast.walk(item)
-                  if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
-        outer, assigned = self._scope, Counter([*names, *stored])
+        outer, assigned = self._scope, _assigned(item)
         self._scope = _Scope(where.prefix, where.names, where.functions, assigned)
         self._scope.end = self._new_block("end")
-        for name, value in zip(names, arguments, strict=True):
-            self._assign(name, self._meaning.computed(value))
+        for name, value in zip(item.args.args, arguments, strict=True):
+            self._assign(name.arg, self._meaning.computed(value))
         self._block(item.body)
         self._jump(self._scope.end)
         self._builder.position_at_end(self._scope.end)
@@ -521,6 +519,14 @@ class Translator:
         if not isinstance(item, ast.Tuple):
             return self._value(item)
         return self._meaning.tuple([self._value(part) for part in item.elts])
+
+
+@lru_cache(maxsize=512)
+def _assigned(item: ast.FunctionDef) -> Counter[str]:
+    """How often each variable of a function is assigned, in its text; arguments are."""
+    stored = (n.id for n in ast.walk(item)
+              if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
+    return Counter([*(a.arg for a in item.args.args), *stored])
 
 
 _NOTHING = ast.Module([], [])

@@ -9,7 +9,7 @@ import ast
 import builtins
 import inspect
 import sys
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -64,10 +64,18 @@ def _definition(function: FunctionType) -> ast.FunctionDef | None:
 
 @cache
 def _definitions(module: str) -> dict[tuple[str, int], ast.FunctionDef]:
-    """The functions at the top of a module, by name and first line, decorators included."""
+    """The functions at the top of a module, by name and first line, decorators included; those
+    without a name that stand on a line of their own."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
-    return {
+    found = {
         (item.name, min([item.lineno, *(d.lineno for d in item.decorator_list)])): item
         for item in tree.body
         if isinstance(item, ast.FunctionDef)
     }
+    nameless = [item for item in ast.walk(tree) if isinstance(item, ast.Lambda)]
+    lines = Counter(item.lineno for item in nameless)
+    for item in nameless:
+        if lines[item.lineno] == 1:
+            body: list[ast.stmt] = [ast.Return(item.body)]
+            found["<lambda>", item.lineno] = ast.FunctionDef("nameless", item.args, body, [])
+    return found

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial, reduce
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +23,9 @@ _CHOICES: dict[Any, str] = {min: "<", max: ">"}
 _kinds: dict[Any, Any] = {}
 """numba's types of functions, modules and dtypes."""
 _signatures: dict[tuple[Any, tuple], Any] = {}
-"""What numba's typing chose before."""
+"""What numba's typing chose before; None where it finds nothing, as without values of literals."""
+_implementations: dict[tuple[Any, Any, Any], Any] = {}
+"""What a target context implements signatures by, which numba looks through all it has for."""
 
 
 class Untranslatable(Exception):
@@ -58,7 +61,6 @@ class Meaning:
         self.group: Any = None
         self.target = target
         self._typing = typing
-        self._implementations: dict[tuple[Any, Any], Any] = {}
 
     def computed(self, value: Value) -> Value:
         """The value in a register, literals too."""
@@ -109,8 +111,8 @@ class Meaning:
 
     def call(self, function: Any, arguments: Sequence[Value]) -> Value:
         """What numba makes of a function or an operator on these types."""
-        if function in (min, max) and len(arguments) == 2 and all(a.type == INT for a in arguments):
-            return self._choose(_CHOICES[function], *(self.computed(a).llvm for a in arguments))
+        if function in (min, max) and len(arguments) > 1 and all(a.type == INT for a in arguments):
+            return reduce(partial(self._choose, _CHOICES[function]), arguments)
         kind, signature = self._signature(function, arguments)
         wanted = list(signature.args)
         if wanted and isinstance(wanted[-1], (types.StarArgTuple, types.StarArgUniTuple)):
@@ -120,14 +122,15 @@ class Meaning:
             fixed = len(signature.args) - 1
             rest = self.target.make_tuple(self.builder, signature.args[-1], values[fixed:])
             values[fixed:] = [rest]
-        key = kind, signature
-        if key not in self._implementations:
-            self._implementations[key] = self.target.get_function(kind, signature)
-        result = self._implementations[key](self.builder, values)
+        key = self.target, kind, signature
+        if key not in _implementations:
+            _implementations[key] = self.target.get_function(kind, signature)
+        result = _implementations[key](self.builder, values)
         return Value(types.unliteral(signature.return_type), result)
 
-    def _choose(self, sign: str, first: Any, second: Any) -> Value:
+    def _choose(self, sign: str, one: Value, other: Value) -> Value:
         """min or max of two integers, in the two instructions that numba needs a function for."""
+        first, second = self.computed(one).llvm, self.computed(other).llvm
         second_wins = self.builder.icmp_signed(sign, second, first)
         return Value(INT, self.builder.select(second_wins, second, first))
 
@@ -139,21 +142,25 @@ class Meaning:
     def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
         """numba's type of the function, and the signature that it chooses."""
         kind = self._kind(function)
-        plain = tuple(a.type for a in arguments)
-        literal = tuple(
-            types.literal(a.known) if type(a.known) in (int, bool) else a.type for a in arguments
-        )
-        for given in (plain, literal):
-            if (kind, given) in _signatures:
-                return kind, _signatures[kind, given]
+        given = tuple(a.type for a in arguments)
+        signature = self._chosen(kind, given)
+        if signature is None:
+            literals = (types.literal(a.known) if type(a.known) in (int, bool) else a.type
+                        for a in arguments)  # fmt: skip
+            signature = self._chosen(kind, tuple(literals))
+        if signature is None:
+            raise Untranslatable(f"no {function} of {given}")
+        return kind, signature
+
+    def _chosen(self, kind: Any, given: tuple) -> Any:
+        """The signature for these types; None where there is none."""
+        key = kind, given
+        if key not in _signatures:
             try:
-                signature = self._typing.resolve_function_type(kind, given, {})
+                _signatures[key] = self._typing.resolve_function_type(kind, given, {})
             except NumbaError:
-                continue
-            if signature is not None:
-                _signatures[kind, given] = signature
-                return kind, signature
-        raise Untranslatable(f"no {function} of {plain}")
+                _signatures[key] = None
+        return _signatures[key]
 
     def element(self, whole: Value, index: Value, plain: bool) -> Value:
         """An element of an array; ``plain``: the index is not negative."""

@@ -18,6 +18,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+from numba.np.numpy_support import as_dtype
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
@@ -142,7 +143,7 @@ def prefetch(typingctx, address):
 def _make_view(context, builder, array_type, address, n):
     """The record of numba's array of ``n`` elements, put together in registers."""
     model = context.data_model_manager[array_type]
-    size = I64(context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    size = I64(as_dtype(array_type.dtype).itemsize)
     record = ir.Constant(context.get_value_type(array_type), None)
     fields = {
         "nitems": n,

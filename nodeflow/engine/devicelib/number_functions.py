@@ -180,49 +180,81 @@ def to_float64(x):
     compiled_only()
 
 
-@_cast(types.int32, lambda x: np.int32(x), lambda x: saturate(x, np.int32))
+@_cast(
+    types.int32,
+    lambda x: np.int32(x),
+    lambda x: saturate(x, np.int32),
+)
 def to_int32(x):
     """x as int32: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.int64, lambda x: np.int64(x), lambda x: saturate(x, np.int64))
+@_cast(
+    types.int64,
+    lambda x: np.int64(x),
+    lambda x: saturate(x, np.int64),
+)
 def to_int64(x):
     """x as int64: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.uint8, lambda x: np.uint8(x), lambda x: saturate(x, np.uint8))
+@_cast(
+    types.uint8,
+    lambda x: np.uint8(x),
+    lambda x: saturate(x, np.uint8),
+)
 def to_uint8(x):
     """x as uint8: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.int8, lambda x: np.int8(x), lambda x: saturate(x, np.int8))
+@_cast(
+    types.int8,
+    lambda x: np.int8(x),
+    lambda x: saturate(x, np.int8),
+)
 def to_int8(x):
     """x as int8: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.int16, lambda x: np.int16(x), lambda x: saturate(x, np.int16))
+@_cast(
+    types.int16,
+    lambda x: np.int16(x),
+    lambda x: saturate(x, np.int16),
+)
 def to_int16(x):
     """x as int16: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.uint16, lambda x: np.uint16(x), lambda x: saturate(x, np.uint16))
+@_cast(
+    types.uint16,
+    lambda x: np.uint16(x),
+    lambda x: saturate(x, np.uint16),
+)
 def to_uint16(x):
     """x as uint16: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.uint32, lambda x: np.uint32(x), lambda x: saturate(x, np.uint32))
+@_cast(
+    types.uint32,
+    lambda x: np.uint32(x),
+    lambda x: saturate(x, np.uint32),
+)
 def to_uint32(x):
     """x as uint32: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
-@_cast(types.uint64, lambda x: np.uint64(x), lambda x: saturate(x, np.uint64))
+@_cast(
+    types.uint64,
+    lambda x: np.uint64(x),
+    lambda x: saturate(x, np.uint64),
+)
 def to_uint64(x):
     """x as uint64: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()

@@ -140,7 +140,8 @@ class _Writer:
         lines = [
             "import numpy as np",
             "from nodeflow.engine.devicelib.arithmetic import select",
-            "from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1",
+            "from nodeflow.engine.devicelib.intrinsics import independent, local_array",
+            "from nodeflow.engine.devicelib.intrinsics import slot, view1",
             "from nodeflow.engine.devicelib.vector_reduce import max_of",
             "",
             "",
@@ -252,10 +253,10 @@ class _Writer:
         if self.kind in SPREADS:
             lines.append(self._view("g", "pg + place"))
             lines += [self._view(f"y{k}", f"py + {at}") for k, at in enumerate(places)]
-            lines.append("for c in range(g.size):")
+            lines.append("for c in range(independent(g.size)):")
         else:
             lines.append(self._view("y", "py + place"))
-            lines.append("for c in range(y.size):")
+            lines.append("for c in range(independent(y.size)):")
         return lines + self._indent(self._whole_body(numbers), 4)
 
     def _whole_body(self, numbers: range) -> list[str]:
@@ -311,13 +312,13 @@ class _Writer:
             "    for j in range(j1 - j0):",
             "        at = skip + corner + i * line + j * column",
             *self._indent(views, 8),
-            "        for c in range(size):",
+            "        for c in range(independent(size)):",
             *self._indent(body, 12),
         ]
 
     def _find_largest(self) -> list[str]:
         return [
-            "for c in range(size):",
+            "for c in range(independent(size)):",
             f"    largest[c] = {self.lowest}",
             "    free[c] = True",
             *self._each(
@@ -328,14 +329,14 @@ class _Writer:
     def _copy_largest(self) -> list[str]:
         return [
             self._view("y", "py + place + skip", "size"),
-            "for c in range(size):",
+            "for c in range(independent(size)):",
             "    y[c] = largest[c]",
         ]
 
     def _at_largest(self) -> list[str]:
         takes = self.kind == "take"
         near, far = ("y", "g") if takes else ("g", "y")
-        start = ["for c in range(size):", f"    y[c] = {self.zero}"] if takes else []
+        start = ["for c in range(independent(size)):", f"    y[c] = {self.zero}"] if takes else []
         move = (
             "y[c] = select(hit, g[c], y[c])"
             if takes
@@ -360,10 +361,10 @@ class _Writer:
     def _mean(self) -> list[str]:
         return [
             self._view("y", "py + place + skip", "size"),
-            "for c in range(size):",
+            "for c in range(independent(size)):",
             f"    y[c] = {self.zero}",
             *self._each([self._view("x", "px + at", "size")], [f"y[c] = {self.name}(y[c] + x[c])"]),
-            "for c in range(size):",
+            "for c in range(independent(size)):",
             f"    y[c] = {self.name}(y[c] / {self.name}({self.counted}))",
         ]
 

@@ -249,6 +249,40 @@ def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit() -> None:
         np.testing.assert_allclose(results[0], np.exp(x.astype(float)) + x, rtol=1e-6, atol=3e-7)
 
 
+APART = """
+from nodeflow.engine.devicelib.intrinsics import independent, slot, view1
+
+def kernel(args, task, ntasks):
+    n = slot(args, 1)
+    x = view1(slot(args, 0), n, np.float32)
+    y = view1(slot(args, 2), n, np.float32)
+    for i in range(independent(n)):
+        y[i] = x[i] * y[i]
+"""
+
+
+def test_independent_loops_need_no_look_at_where_arrays_lie() -> None:
+    text = "import numpy as np" + APART
+    plain = text.replace("range(independent(n))", "range(n)")
+    _, module, _ = compile_kernel.translate_source(text, compile_kernel._entry(text, "<test>"))
+    (group,) = set(re.findall(r"!llvm.access.group (!\d+)", str(module)))
+    assert re.search(rf"^{group} = distinct !{{}}", str(module), re.MULTILINE)
+    assert f'!"llvm.loop.parallel_accesses", {group} }}' in str(module)
+    ours, theirs = (compile_kernel.inspect_source(each).llvm for each in (text, plain))
+    assert "memcheck" not in ours and len(ours) < len(theirs)
+    for n in (0, 1, 15, 16, 63, 64, 65, 200):
+        x = np.linspace(-3, 3, n, dtype=np.float32)
+        for into in (x + np.float32(1), x):  # also over what is read
+            results = []
+            for source in (text, plain):
+                y = into.copy()
+                read = y if into is x else x
+                built(source)[0](np.array([read.ctypes.data, n, y.ctypes.data], np.int64))
+                results.append(y)
+            np.testing.assert_array_equal(results[0], into * x)
+            np.testing.assert_array_equal(results[1], into * x)
+
+
 @uncollected
 def refusal(source: str) -> str:
     """Why our own front end does not take a kernel; nothing if it does."""

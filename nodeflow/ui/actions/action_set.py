@@ -76,7 +76,8 @@ class ActionSet(QObject):
         self._actions = {spec.id: self._make(spec) for spec in self.specs}
         self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh_now)
-        themes.follow(self.set_theme)
+        self._theme = themes.theme  # the first refresh draws the icons
+        themes.changed.connect(self.set_theme)
 
     # ---- binding ----------------------------------------------------------------------------
 

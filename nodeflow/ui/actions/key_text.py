@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from PySide6.QtGui import QKeySequence
 
 
+@cache
 def portable(keys: str) -> str:
     """Keys as they are stored and compared: ``Ctrl+Shift+S``."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
 
 
+@cache
 def native(keys: str) -> str:
     """Keys as this platform writes them."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+@cache
 def is_plain(keys: str) -> bool:
     """Whether typing or moving through a form needs these keys: they have neither Ctrl, Alt nor
     Meta, and are no function key."""

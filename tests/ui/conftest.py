@@ -60,6 +60,17 @@ def own_read_limit():
 
 
 @pytest.fixture
+def embedded_digits(tmp_path: Path, monkeypatch) -> None:
+    """The digits that come with the program, whatever was downloaded; kernels are those of all
+    tests."""
+    from nodeflow.paths import CACHE_VARIABLE, cache_folder
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(cache_folder()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
+
+
+@pytest.fixture
 def settings(tmp_path: Path):
     from nodeflow.ui.core.settings import Settings
 

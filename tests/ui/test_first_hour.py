@@ -12,10 +12,8 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=Tr
 
 
 @pytest.fixture
-def window(live_window, tmp_path, monkeypatch):
+def window(live_window, embedded_digits):
     """The welcome page, with a real engine and the embedded digits."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
     window = live_window(size=(1440, 900))
     window.pages.show_welcome()
     window.activateWindow()

@@ -20,10 +20,8 @@ MOST_ACTIONS = 12
 
 
 @pytest.fixture
-def window(live_window, tmp_path, monkeypatch):
+def window(live_window, embedded_digits):
     """An empty canvas with a real engine, and the embedded digits."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
     window = live_window(size=(1600, 1000))
     window.activateWindow()
     window.canvas.setFocus()

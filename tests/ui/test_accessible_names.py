@@ -91,6 +91,7 @@ def test_everything_that_pops_up_has_a_name(window) -> None:
     window.pages.show_canvas()
     for action in ("search", "formula", "command_palette", "keymap", "shortcuts", "about"):
         window.actions_.trigger(action)
+    assert len(list(window.panels.values())) > 10, "all are made"
     assert nameless(window) == []
     for dialog in window.findChildren(QDialog):
         assert nameless(dialog) == [], dialog.objectName()
@@ -126,6 +127,7 @@ def test_dialogs_have_names(window, qtbot) -> None:
 
 def test_what_only_shows_a_picture_says_what_it_is(window) -> None:
     window.pages.show_welcome()
+    assert len(list(window.panels.values())) > 10, "all are made"
     for made in [w for w in window.findChildren(QLabel) if not w.pixmap().isNull()]:
         assert (
             made.accessibleName()

@@ -72,8 +72,8 @@ def buttons(widget) -> dict[str, object]:
 def look_everywhere(window, qtbot) -> None:
     """Shows the dataset nodes in each view that has them."""
     canvas, nodes = window.canvas, list(window.workspace.document.nodes.values())
-    for dock in window.docking.docks.values():
-        dock.show()
+    for name in window.docking.docks:
+        window.docking.show(name)
     canvas.viewport.fit_all()
     window.grab()
     for record in nodes:

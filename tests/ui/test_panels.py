@@ -23,10 +23,12 @@ SHOW = ActionSpec("show_notes", "Show the notes", ("Ctrl+Shift+F9",), "list")
 def make(context):
     label = QLabel()
     context.workspace.selected.connect(lambda ids: label.setText(f"{len(ids)} selected"))
-    context.actions.bind({SHOW.id: Binding(lambda: context.show_panel("notes"))})
     return label
 
-PANEL = PanelSpec("notes", "Notes", Place.BOTTOM, 15, make, (SHOW,))
+def wire(context, panel):
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+
+PANEL = PanelSpec("notes", "Notes", Place.BOTTOM, 15, make, wire, (SHOW,))
 """
 
 
@@ -82,7 +84,7 @@ def test_the_saved_layout_of_other_panels_leaves_a_new_one_where_it_docks(window
 
     state = window.saveState(STATE_VERSION)
     made = PanelSpec("later", "Later", Place.BOTTOM, 99, lambda context: QLabel())
-    window.docking.add(made, QLabel())
+    window.docking.add(made)
     assert window.restoreState(state, STATE_VERSION)
     dock = window.docking.docks["later"]
     window.docking.show("later")

@@ -125,6 +125,9 @@ def test_no_window_appears_in_a_session(window, watcher, engine, qtbot):
         settle()
         dock.toggleViewAction().trigger()
         settle()
+    for panel in window.panels:
+        window.docking.show(panel)
+        settle()
     window.actions_.trigger("theme")
     settle()
     window.actions_.trigger("theme")

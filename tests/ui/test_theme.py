@@ -117,6 +117,7 @@ def test_bundled_fonts_are_registered(qapp):
 def test_one_signal_brings_another_theme_to_every_widget(window, qtbot):
     window.pages.show_welcome()
     window.pages.show_canvas()
+    assert len(list(window.panels.values())) > 10, "all are made"
     window.panels["training"].preload()
     window.themes.set_theme(DARK)
     themed = {

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
-    QStackedLayout,
+    QStackedWidget,
     QTabBar,
     QTableView,
     QVBoxLayout,
@@ -113,7 +113,7 @@ class DatasetPage(QWidget):
         nothing.addStretch(1)
         empty = QWidget()
         empty.setLayout(nothing)
-        self._pages = QStackedLayout()
+        self._pages = QStackedWidget()
         self._pages.addWidget(self.table)
         self._pages.addWidget(empty)
         body = QVBoxLayout()
@@ -122,7 +122,7 @@ class DatasetPage(QWidget):
         body.addWidget(self.tabs)
         body.addWidget(self.notice)
         body.addWidget(self.progress)
-        body.addLayout(self._pages, 1)
+        body.addWidget(self._pages, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

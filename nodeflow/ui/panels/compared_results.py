@@ -25,7 +25,7 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, clear, column, discard, label, row
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.predictions import SPLITS
@@ -73,6 +73,7 @@ class CompareResults(QWidget):
         overlays.changed.connect(self._color)
         views.arrived.connect(self._on_view)
         views.failed.connect(self._on_broken)
+        self._on_runs()
 
     def _make(self) -> None:
         self.kind, self.node = fitting_combo("View"), fitting_combo("Node")
@@ -280,10 +281,12 @@ def _make(context: PanelContext) -> CompareResults:
     library, views = context.overlays.library, RunViews()
     panel = CompareResults(library, context.overlays, views, context.themes)
     views.setParent(panel)
-    library.compared_changed.connect(
-        lambda: context.show_panel(PANEL.id) if library.compared else None
-    )
     return panel
 
 
-PANEL = PanelSpec("results", "Compare", Place.BOTTOM, 23, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    library = context.overlays.library
+    library.compared_changed.connect(lambda: panel.show() if library.compared else None)
+
+
+PANEL = PanelSpec("results", "Compare", Place.BOTTOM, 23, _make, _wire)

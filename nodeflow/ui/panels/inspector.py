@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.ui.inspector import Inspector
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
@@ -41,19 +41,25 @@ def _make(context: PanelContext) -> InspectorPanel:
         lambda path, attr: VaryDialog(panel.window(), context.workspace, path, attr).open()
     )
     inspector.leave_requested.connect(context.canvas.setFocus)
-    context.navigator.attribute_requested.connect(inspector.focus_attribute)
     pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))
-
-    def edit(_: str) -> None:
-        context.show_panel(PANEL.id)
-        inspector.focus_first()
-
-    def show_value() -> None:
-        context.show_panel(PANEL.id if panel.focus_value() else "viewer")
-
-    context.canvas.signals.edit_requested.connect(edit)
-    context.expand.node_opened.connect(show_value)
+    panel.show_inside(pages.is_inside)
     return panel
 
 
-PANEL = PanelSpec("inspector", "Inspector", Place.RIGHT, 10, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    def edit(_: str) -> None:
+        panel.show()
+        panel.widget.outside.focus_first()
+
+    def show_value() -> None:
+        context.show_panel(PANEL.id if panel.widget.focus_value() else "viewer")
+
+    context.canvas.signals.edit_requested.connect(edit)
+    context.expand.node_opened.connect(show_value)
+    panel.hear(
+        context.navigator.attribute_requested,
+        lambda shown, name: shown.outside.focus_attribute(name),
+    )
+
+
+PANEL = PanelSpec("inspector", "Inspector", Place.RIGHT, 10, _make, _wire)

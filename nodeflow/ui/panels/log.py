@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import logging
 import time
-from functools import partial
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
@@ -14,7 +13,7 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 MOST_LINES = 2000
 
@@ -53,12 +52,14 @@ class LogPanel(QWidget):
 
 
 def _make(context: PanelContext) -> LogPanel:
-    panel = LogPanel(context.themes)
+    return LogPanel(context.themes)
+
+
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
     if context.errors is not None:
-        context.errors.recorded.connect(panel.append)
-    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
-    return panel
+        panel.hear(context.errors.recorded, LogPanel.append)
 
 
 SHOW = ActionSpec("show_log", "Show the log", icon="terminal")
-PANEL = PanelSpec("log", "Log", Place.BOTTOM, 40, _make, (SHOW,))
+PANEL = PanelSpec("log", "Log", Place.BOTTOM, 40, _make, _wire, (SHOW,))

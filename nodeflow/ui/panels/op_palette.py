@@ -6,7 +6,7 @@ canvas shows the ghost of the node.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from PySide6.QtCore import (
     QEvent,
@@ -48,7 +48,7 @@ from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.op_query import by_category, ranked
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -491,22 +491,26 @@ def _make(context: PanelContext) -> PalettePanel:
     context.subgraphs.insertables_changed.connect(panel.set_insertables)
     context.plugins.reloaded.connect(panel.reload)
     context.tutorial.pointed.connect(panel.point_at)
-    context.tutorial.started.connect(partial(context.show_panel, PANEL.id))
 
     def begin_drag(op_id: str) -> None:
         context.pages.show_canvas()
         canvas.palette_drag.begin(op_id, QCursor.pos())
 
-    def list_subgraphs() -> None:
-        context.show_panel(PANEL.id)
-        panel.show_category(SubgraphDeclaration.category)
-
     panel.drag_started.connect(begin_drag)
     panel.drag_moved.connect(canvas.palette_drag.move)
     panel.drag_ended.connect(canvas.palette_drag.drop)
     panel.drag_cancelled.connect(canvas.palette_drag.cancel)
-    context.subgraphs.list_requested.connect(list_subgraphs)
     return panel
 
 
-PANEL = PanelSpec("palette", "Ops", Place.LEFT, 10, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.tutorial.started.connect(panel.show)
+    context.subgraphs.list_requested.connect(panel.show)
+    panel.hear(context.subgraphs.list_requested, _show_subgraphs)
+
+
+def _show_subgraphs(panel: PalettePanel) -> None:
+    panel.show_category(SubgraphDeclaration.category)
+
+
+PANEL = PanelSpec("palette", "Ops", Place.LEFT, 10, _make, _wire)

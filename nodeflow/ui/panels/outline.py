@@ -32,7 +32,7 @@ from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, dot
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 COLUMNS = ("Name", "Op", "Type", "Value")
 WIDTHS = (220, 220, 180)
@@ -249,15 +249,17 @@ def _make(context: PanelContext) -> OutlinePanel:
     panel.selected.connect(context.canvas.selection.select)
     context.run.values_changed.connect(panel.refresh_soon)
     context.themes.follow(panel.model.set_theme)
-
-    def focus() -> None:
-        context.pages.show_canvas()
-        context.show_panel(PANEL.id)
-        panel.view.setFocus()
-
-    context.actions.bind({SHOW.id: Binding(focus)})
     return panel
 
 
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    def focus() -> None:
+        context.pages.show_canvas()
+        panel.show()
+        panel.widget.view.setFocus()
+
+    context.actions.bind({SHOW.id: Binding(focus)})
+
+
 SHOW = ActionSpec("outline", "Outline", ("Ctrl+Shift+O",), "list", "All nodes as a list")
-PANEL = PanelSpec("outline", "Outline", Place.BOTTOM, 50, _make, (SHOW,))
+PANEL = PanelSpec("outline", "Outline", Place.BOTTOM, 50, _make, _wire, (SHOW,))

@@ -14,7 +14,7 @@ from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.overrides import Given, Overrides
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, column, label, row
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.override_tools import APPLY_TIP
 
 NOTHING = (
@@ -122,10 +122,12 @@ def value_text(given: Given) -> str:
 def _make(context: PanelContext) -> OverridesPanel:
     panel = OverridesPanel(context.overrides, context.link)
     panel.node_requested.connect(lambda name: context.navigator.show_named([name]))
-    show = partial(context.show_panel, PANEL.id)
-    context.actions.bind({"show_overrides": Binding(show)})
-    context.pages.override_bar.list_requested.connect(show)
     return panel
+
+
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.pages.override_bar.list_requested.connect(panel.show)
 
 
 SHOW = ActionSpec(
@@ -135,4 +137,4 @@ SHOW = ActionSpec(
     "circle-help",
     "All values that are put in place of computed ones",
 )
-PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, (SHOW,), is_rare=True)
+PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, _wire, (SHOW,), is_rare=True)

@@ -1,18 +1,19 @@
 """How a panel declares itself, what it may use, and how the window finds all panels.
 
-A panel is one module of this package with a `PANEL`. Its ``make`` builds the widget and connects it
-to what it listens to, so that no other file names the panel.
+A panel is one module of this package with a `PANEL`. Its ``wire`` binds the actions, and connects
+what shows the panel or must not be missed; its ``make`` builds the widget when it is first needed,
+and connects it to what it listens to. So no other file names the panel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from PySide6.QtCore import SignalInstance
+from PySide6.QtCore import QObject, SignalInstance
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.discovery import declared
@@ -111,8 +112,11 @@ class PanelSpec:
         id: stable name, also in the saved layout.
         title: of its dock, its tab and its entry in View > Panels.
         order: panels of one place stand in ascending order.
-        make: returns the widget, connected to what it listens to.
-        actions: what it adds to the window's actions; ``make`` binds them.
+        make: returns the widget, connected to what it listens to and showing what there is; called
+            when the panel is first needed.
+        wire: what works before that, when the window is made: binds the actions, and connects what
+            shows the panel or what it has to hear.
+        actions: what it adds to the window's actions; ``wire`` binds them.
         is_rare: comes when it is asked for, and not with the others of its place.
         may_close: asks, where work would be lost with the window; False if the user wants to stay.
     """
@@ -122,9 +126,85 @@ class PanelSpec:
     place: Place
     order: int
     make: Callable[[PanelContext], QWidget]
+    wire: Callable[[PanelContext, LatePanel], None] = lambda context, panel: None
     actions: tuple[ActionSpec, ...] = ()
     is_rare: bool = False
     may_close: Callable[[Any], bool] = lambda _: True
+
+
+class LatePanel(QObject):
+    """A panel that is made when it is first needed: seen, asked for, or told something.
+
+    Args:
+        fill: puts the widget into its dock.
+    """
+
+    def __init__(
+        self,
+        spec: PanelSpec,
+        context: PanelContext,
+        fill: Callable[[QWidget], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._spec, self._context, self._fill = spec, context, fill
+        self._widget: QWidget | None = None
+
+    @property
+    def widget(self) -> Any:
+        """The panel, as its ``make`` returns it."""
+        if self._widget is None:
+            self._widget = self._spec.make(self._context)
+            self._fill(self._widget)
+        return self._widget
+
+    def make(self) -> None:
+        """Let the panel be there from now on."""
+        _ = self.widget
+
+    def show(self) -> None:
+        """Bring the panel to the front."""
+        self._context.show_panel(self._spec.id)
+
+    def hear(self, signal: SignalInstance, method: Callable[..., object]) -> None:
+        """Call a method of the panel, on the thread of the window, when a signal is emitted;
+        ``panel.hear(errors.recorded, LogPanel.append)``."""
+        signal.connect(_Ear(self, method).hear)
+
+    def may_close(self) -> bool:
+        """Let the panel ask; False if the user wants to stay."""
+        return self._widget is None or self._spec.may_close(self._widget)
+
+
+class _Ear(QObject):
+    """Hears for a panel that may not be there yet: Qt calls slots on the thread of their object."""
+
+    def __init__(self, panel: LatePanel, method: Callable[..., object]) -> None:
+        super().__init__(panel)
+        self._panel, self._method = panel, method
+
+    def hear(self, *values: object) -> None:
+        self._method(self._panel.widget, *values)
+
+
+class Panels(Mapping[str, QWidget]):
+    """The panels of a window by id; who looks one up has it made."""
+
+    def __init__(self, panels: Iterable[tuple[str, LatePanel]]) -> None:
+        self._panels = dict(panels)
+
+    def __getitem__(self, id: str) -> QWidget:
+        return self._panels[id].widget
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._panels)
+
+    def __len__(self) -> int:
+        return len(self._panels)
+
+    def may_close(self) -> bool:
+        """Let panels ask; False if the user wants to stay."""
+        return all(panel.may_close() for panel in self._panels.values())
 
 
 def discover_panels() -> tuple[PanelSpec, ...]:

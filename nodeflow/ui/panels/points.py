@@ -6,8 +6,6 @@ on all nodes.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QIcon
@@ -31,7 +29,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.point_canvas import PointCanvas
 from nodeflow.ui.views.projection import METHODS, METRICS, title
@@ -269,10 +267,12 @@ def matches(data: ProjectionData, index: int, text: str) -> bool:
 
 
 def _make(context: PanelContext) -> PointsPanel:
-    panel = PointsPanel(context.workspace, context.views, context.data, context.themes)
-    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
-    return panel
+    return PointsPanel(context.workspace, context.views, context.data, context.themes)
+
+
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
 
 
 SHOW = ActionSpec("show_points", "Show rows as points", icon="chart-scatter")
-PANEL = PanelSpec("points", "Points", Place.BOTTOM, 23, _make, (SHOW,))
+PANEL = PanelSpec("points", "Points", Place.BOTTOM, 23, _make, _wire, (SHOW,))

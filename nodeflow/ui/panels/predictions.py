@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QScrollArea,
     QStackedLayout,
+    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -31,7 +32,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.array_views import number
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
@@ -127,10 +128,10 @@ class PredictionsPanel(QWidget):
         right.setSpacing(SPACE[1])
         right.addLayout(head)
         self.view = ViewCanvas(themes)
-        self._shown_way = QStackedLayout()
+        self._shown_way = QStackedWidget()
         self._shown_way.addWidget(scroll)
         self._shown_way.addWidget(self.view)
-        right.addLayout(self._shown_way, 1)
+        right.addWidget(self._shown_way, 1)
         content = QWidget()
         body = QHBoxLayout(content)
         body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
@@ -339,10 +340,12 @@ def figures(data: PredictionData) -> str:
 
 
 def _make(context: PanelContext) -> PredictionsPanel:
-    panel = PredictionsPanel(context.workspace, context.views, context.data, context.themes)
-    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
-    return panel
+    return PredictionsPanel(context.workspace, context.views, context.data, context.themes)
+
+
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
 
 
 SHOW = ActionSpec("show_predictions", "Show the predictions", icon="target")
-PANEL = PanelSpec("predictions", "Predictions", Place.BOTTOM, 22, _make, (SHOW,))
+PANEL = PanelSpec("predictions", "Predictions", Place.BOTTOM, 22, _make, _wire, (SHOW,))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QStackedLayout,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -34,7 +34,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 MOST = 500
 """More problems than a user reads; the rest is counted."""
@@ -83,12 +83,12 @@ class ProblemsPanel(QWidget):
         self.list.itemActivated.connect(self._on_item)
         nothing = label("No problems.", "muted")
         nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._pages = QStackedLayout()
+        self._pages = QStackedWidget()
         self._pages.addWidget(self.list)
         self._pages.addWidget(nothing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
-        layout.addLayout(self._pages)
+        layout.addWidget(self._pages)
         problems.changed.connect(self.refresh)
         themes.follow(self.set_theme)
 
@@ -211,9 +211,12 @@ def _make(context: PanelContext) -> ProblemsPanel:
     panel.file_chosen.connect(context.plugins.open_file)
     panel.allow_requested.connect(context.workspace.allow)
     panel.decided.connect(context.conflicts.decide)
-    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
     return panel
 
 
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+
+
 SHOW = ActionSpec("show_problems", "Show the problems", icon="circle-alert")
-PANEL = PanelSpec("problems", "Problems", Place.BOTTOM, 30, _make, (SHOW,))
+PANEL = PanelSpec("problems", "Problems", Place.BOTTOM, 30, _make, _wire, (SHOW,))

@@ -39,7 +39,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups import dialogs
 
 COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
@@ -251,12 +251,6 @@ def _size(count: float) -> str:
 
 def _make(context: PanelContext) -> ProfilePanel:
     panel = ProfilePanel(context.workspace, context.themes)
-
-    def begin() -> None:
-        context.show_panel(PANEL.id)
-        panel.begin()
-
-    context.run.profile_started.connect(begin)
     context.run.profile_failed.connect(panel.fail)
     context.link.profiled.connect(panel.show_profile)
     panel.profile_requested.connect(partial(context.actions.trigger, "profile"))
@@ -264,4 +258,9 @@ def _make(context: PanelContext) -> ProfilePanel:
     return panel
 
 
-PANEL = PanelSpec("profile", "Profile", Place.BOTTOM, 60, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.run.profile_started.connect(panel.show)
+    panel.hear(context.run.profile_started, ProfilePanel.begin)
+
+
+PANEL = PanelSpec("profile", "Profile", Place.BOTTOM, 60, _make, _wire)

@@ -44,7 +44,7 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_details import RunDetails
 from nodeflow.ui.panels.parts.run_overlays import COLORS, CURVES, RunOverlays
 from nodeflow.ui.panels.parts.run_table import (
@@ -128,6 +128,7 @@ class RunsPanel(QWidget):
         self.model.edited.connect(self._on_edited)
         self.model.plotted.connect(overlays.draw)
         workspace.replaced.connect(self._filter)
+        self._on_overlays()
         self._on_runs()
 
     # ---- making -------------------------------------------------------------------------------
@@ -265,15 +266,6 @@ class RunsPanel(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._timer.stop()
-
-    @Slot(object)
-    def on_event(self, event: Event) -> None:
-        """A training of this window begins or ends."""
-        if isinstance(event, (RunKept, Done)):
-            self._library.look()
-        if isinstance(event, RunKept) and event.problem:
-            text = event.problem[0].upper() + event.problem[1:]
-            self._messages.show(text, "warning")
 
     @Slot()
     def _on_runs(self) -> None:
@@ -558,17 +550,29 @@ def _make(context: PanelContext) -> RunsPanel:
         context.messages,
         lambda: versions.on_canvas,
     )
-    context.files.closed.connect(context.overlays.library.close)
-    context.link.training.connect(panel.on_event)
     past = context.link.past
     scrubber = Scrubber(past, context.link.ops, context.themes, of_runs=True)
     scrubber.branch_requested.connect(context.run.branch)
     panel.add_scrubber(scrubber)
     panel.steps_wanted.connect(past.open)
-    context.pages.past_bar.graph_requested.connect(panel.open_graph_of)
     panel.graph_wanted.connect(context.files.begin_with)
     panel.weights_wanted.connect(context.files.weights.load_from)
     return panel
 
 
-PANEL = PanelSpec("runs", "Runs", Place.BOTTOM, 21, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.files.closed.connect(context.overlays.library.close)
+    context.link.training.connect(partial(_on_event, context))
+    panel.hear(context.pages.past_bar.graph_requested, RunsPanel.open_graph_of)
+
+
+def _on_event(context: PanelContext, event: Event) -> None:
+    """A training of this window begins or ends."""
+    if isinstance(event, (RunKept, Done)):
+        context.overlays.library.look()
+    if isinstance(event, RunKept) and event.problem:
+        text = event.problem[0].upper() + event.problem[1:]
+        context.messages.show(text, "warning")
+
+
+PANEL = PanelSpec("runs", "Runs", Place.BOTTOM, 21, _make, _wire)

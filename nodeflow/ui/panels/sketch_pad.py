@@ -43,7 +43,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import drawing_pad
 from nodeflow.ui.panels.parts.answer_view import PictureBox, ProbabilityBars
 from nodeflow.ui.panels.parts.drawing_pad import DrawingPad
@@ -100,6 +100,7 @@ class SketchPad(QWidget):
         data.changed.connect(self._on_data_changed)
         themes.follow(self.set_theme)
         self._look_again()
+        self._show_state()
 
     # ---- making -----------------------------------------------------------------------------
 
@@ -484,21 +485,24 @@ def _refill(combo: QuietCombo, texts: list[str]) -> None:
 
 def _make(context: PanelContext) -> SketchPad:
     panel = SketchPad(context.workspace, context.link, context.data, context.themes)
-    workspace, actions = context.workspace, context.actions
+    context.run.values_changed.connect(panel.on_values_changed)
+    panel.refused.connect(context.canvas.signals.message)
+    return panel
+
+
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    workspace = context.workspace
 
     def show() -> None:
-        context.show_panel(PANEL.id)
-        panel.choose(workspace.selection)
-        panel.pad.setFocus()
+        panel.show()
+        panel.widget.choose(workspace.selection)
+        panel.widget.pad.setFocus()
 
     def blocked() -> Blocked | None:
         found = picture_inputs(workspace.root, workspace.root_analysis)
         return None if found else Blocked("No placeholder of the graph takes a picture.")
 
-    actions.bind({"sketch": Binding(show, blocked)})
-    context.run.values_changed.connect(panel.on_values_changed)
-    panel.refused.connect(context.canvas.signals.message)
-    return panel
+    context.actions.bind({SHOW.id: Binding(show, blocked)})
 
 
 SHOW = ActionSpec(
@@ -508,4 +512,4 @@ SHOW = ActionSpec(
     "pencil",
     "Draw a digit, and see what the graph makes of it",
 )
-PANEL = PanelSpec("sketch_pad", "Sketch pad", Place.BOTTOM, 15, _make, (SHOW,))
+PANEL = PanelSpec("sketch_pad", "Sketch pad", Place.BOTTOM, 15, _make, _wire, (SHOW,))

@@ -116,11 +116,13 @@ class SweepPanel(QWidget):
         library.answered.connect(self._on_answered)
         library.failed.connect(self._on_failed)
         library.changed.connect(self._draw_curves)
-        overlays.changed.connect(lambda: self.model.set_colors(overlays.colors))
+        overlays.changed.connect(self._on_overlays)
         self.model.plotted.connect(overlays.draw)
         workspace.changed.connect(self._refresh)
         workspace.replaced.connect(self._refresh)
         self._drawn: set[str] = set()
+        self._on_overlays()
+        self._list_kept()
         self._draw()
 
     # ---- making -------------------------------------------------------------------------------
@@ -334,6 +336,9 @@ class SweepPanel(QWidget):
             if known and result.run not in self._drawn:
                 self._drawn.add(result.run)
                 self._overlays.draw(result.run, True)
+
+    def _on_overlays(self) -> None:
+        self.model.set_colors(self._overlays.colors)
 
     def _ask_kept(self) -> None:
         if runs_folder() is not None:

@@ -35,7 +35,7 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.scrubber import Scrubber
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
@@ -445,35 +445,40 @@ def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
 
 
 def _make(context: PanelContext) -> TrainingPanel:
-    panel = TrainingPanel(context.workspace, context.plots, context.settings, context.themes)
-    panel.add_control(EarlyStoppingToggle(context.workspace))
-    scrubber = Scrubber(context.link.past, context.link.ops, context.themes)
-    scrubber.branch_requested.connect(context.run.branch)
+    run, link, plots = context.run, context.link, context.plots
+    panel = TrainingPanel(context.workspace, plots, context.settings, context.themes)
+    panel.add_control(EarlyStoppingToggle(context.workspace, panel))
+    scrubber = Scrubber(link.past, link.ops, context.themes)
+    scrubber.branch_requested.connect(run.branch)
     panel.add_scrubber(scrubber)
-    past, plots = context.link.past, context.plots
-    past.chosen.connect(lambda: plots.show_cursor(past.step))
-    past.refused.connect(lambda text: context.messages.show(text, "warning"))
-    plots.step_chosen.connect(partial(_go_to, past, plots))
-    show = partial(context.show_panel, PANEL.id)
-    run, link = context.run, context.link
-    run.training_started.connect(show)
-    run.training_started.connect(panel.begin)
-    run.download_started.connect(show)
-    run.download_started.connect(panel.on_download_started)
     run.notices_changed.connect(panel.show_notices)
-    run.notices_requested.connect(show)
+    panel.show_notices(run.data_notices)
     link.state_changed.connect(panel.show_state)
-    link.training.connect(panel.on_event)
+    panel.show_state(link.state)
     link.edits.connect(panel.show_edits)
-    link.download.connect(panel.on_download)
+    panel.show_edits(link.edit_state)
     panel.metric_requested.connect(partial(_show_metrics, context))
     panel.node_requested.connect(context.navigator.show_path)
     panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
     context.workspace.replaced.connect(panel.reset)
-    context.plots.overlays_changed.connect(panel.show_overlays)
-    context.idle.connect(panel.preload)
+    plots.overlays_changed.connect(panel.show_overlays)
+    panel.show_overlays()
     return panel
 
 
-PANEL = PanelSpec("training", "Training", Place.BOTTOM, 20, _make)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    past, run, plots = context.link.past, context.run, context.plots
+    past.chosen.connect(lambda: plots.show_cursor(past.step))
+    past.refused.connect(lambda text: context.messages.show(text, "warning"))
+    plots.step_chosen.connect(partial(_go_to, past, plots))
+    for signal in (run.training_started, run.download_started, run.notices_requested):
+        signal.connect(panel.show)
+    panel.hear(run.training_started, TrainingPanel.begin)
+    panel.hear(run.download_started, TrainingPanel.on_download_started)
+    panel.hear(context.link.training, TrainingPanel.on_event)
+    panel.hear(context.link.download, TrainingPanel.on_download)
+    panel.hear(context.idle, TrainingPanel.preload)
+
+
+PANEL = PanelSpec("training", "Training", Place.BOTTOM, 20, _make, _wire)

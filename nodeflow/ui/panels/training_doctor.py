@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
@@ -31,7 +30,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, clear, label
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 TITLE = "Doctor"
 _SEVERE = ("diverging", "labels", "missing_values", "untrained", "equal_weights")
@@ -216,18 +215,22 @@ class DoctorPanel(QWidget):
 
 def _make(context: PanelContext) -> DoctorPanel:
     panel = DoctorPanel(context.workspace, context.themes)
-    context.link.training.connect(panel.on_event)
     context.workspace.replaced.connect(panel.forget)
     panel.node_requested.connect(context.navigator.show_path)
     panel.step_requested.connect(context.link.past.show)
     panel.branch_requested.connect(context.run.branch)
     panel.reaches_training = lambda: context.settings.edits_reach_training
     context.link.state_changed.connect(panel.show_state)
+    panel.show_state(context.link.state)
     panel.failed.connect(context.messages.show_status)
     panel.applied.connect(context.messages.show_status)
-    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
     return panel
 
 
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+    panel.hear(context.link.training, DoctorPanel.on_event)
+
+
 SHOW = ActionSpec("show_doctor", "Show the training doctor", icon="activity")
-PANEL = PanelSpec("doctor", TITLE, Place.BOTTOM, 25, _make, (SHOW,))
+PANEL = PanelSpec("doctor", TITLE, Place.BOTTOM, 25, _make, _wire, (SHOW,))

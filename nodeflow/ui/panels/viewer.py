@@ -6,8 +6,6 @@ few times per second at most, one request at a time.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
@@ -37,7 +35,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import array_views, picture_ways
 from nodeflow.ui.panels.parts.following_runs import FollowingRuns
 from nodeflow.ui.panels.parts.in_front import InFront
@@ -569,17 +567,17 @@ def _make(context: PanelContext) -> ViewerPanel:
         context.messages,
         context.plots,
     )
-    context.what_if.value_requested.connect(partial(_begin_override, context, panel))
     context.run.values_changed.connect(panel.on_values_changed)
     pages = context.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))
-    pages.expansion.node_activated.connect(partial(context.show_panel, PANEL.id))
+    panel.follow(pages.shown_workspace)
     return panel
 
 
-def _begin_override(context: PanelContext, panel: ViewerPanel) -> None:
-    context.show_panel(PANEL.id)
-    panel.begin_override()
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.pages.expansion.node_activated.connect(panel.show)
+    context.what_if.value_requested.connect(panel.show)
+    panel.hear(context.what_if.value_requested, ViewerPanel.begin_override)
 
 
-PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make)
+PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make, _wire)

@@ -19,7 +19,6 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.panel import PanelSpec, Place
-from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.window.dock import Dock
 
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
@@ -75,10 +74,10 @@ class Docking(QObject):
             }
         )
 
-    def add(self, spec: PanelSpec, panel: QWidget) -> None:
-        """Dock a panel in its place; one at the bottom is hidden until it is needed."""
+    def add(self, spec: PanelSpec) -> Dock:
+        """Make the dock of a panel in its place; one at the bottom is hidden until it is needed."""
         bottom = spec.place is Place.BOTTOM
-        dock = Dock(self._window, spec.id, spec.title, panel, self._themes, tabbed=bottom)
+        dock = Dock(self._window, spec.id, spec.title, self._themes, tabbed=bottom)
         self._window.addDockWidget(AREAS[spec.place], dock)
         others = self._places[spec.place]
         if bottom and others:
@@ -86,13 +85,11 @@ class Docking(QObject):
         if bottom:
             dock.hide()
         dock.visibilityChanged.connect(self._on_visibility)
-        in_front = getattr(panel, "in_front", None)
-        if isinstance(in_front, InFront):
-            in_front.follow(dock)
         others.append(dock)
         self.docks[spec.id] = dock
         if spec.is_rare:
             self._rare.append(dock)
+        return dock
 
     # ---- showing ----------------------------------------------------------------------------
 
@@ -107,8 +104,7 @@ class Docking(QObject):
 
     def visible_panels(self) -> list[QWidget]:
         """The panels in sight, in the order of their docks."""
-        docks = [dock for dock in self.docks.values() if _is_front(dock)]
-        return [dock.widget() for dock in docks]
+        return [dock.widget() for dock in self.docks.values() if dock.is_front]
 
     def _show_bottom(self, visible: bool) -> None:
         docks = self._places[Place.BOTTOM]
@@ -127,7 +123,7 @@ class Docking(QObject):
         if aside == (self._set_aside is not None):
             return
         if aside:
-            self._front = next(filter(_is_front, self._places[Place.BOTTOM]), None)
+            self._front = next((dock for dock in self._places[Place.BOTTOM] if dock.is_front), None)
             self._set_aside = [dock for dock in self.docks.values() if not dock.isHidden()]
             _set_visible(self._set_aside, False)
             return
@@ -209,7 +205,3 @@ class Docking(QObject):
 def _set_visible(docks: Sequence[Dock], visible: bool) -> None:
     for dock in docks:
         dock.setVisible(visible)
-
-
-def _is_front(dock: Dock) -> bool:
-    return dock.isVisible() and not dock.visibleRegion().isEmpty()

@@ -89,7 +89,14 @@ from nodeflow.ui.pages.past_bar import PastBar
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.inspector import InspectorPanel
-from nodeflow.ui.panels.panel import PanelContext, discover_panels
+from nodeflow.ui.panels.panel import (
+    LatePanel,
+    PanelContext,
+    Panels,
+    PanelSpec,
+    Place,
+    discover_panels,
+)
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
@@ -347,9 +354,17 @@ class MainWindow(QMainWindow):
             idle=self.idle,
             closing=self.closing,
         )
-        self.panels = {spec.id: spec.make(context) for spec in self._panel_specs}
-        for spec in self._panel_specs:
-            self.docking.add(spec, self.panels[spec.id])
+        self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
+
+    def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
+        """A panel with its id: at the sides it is made now, at the bottom when it is needed."""
+        dock = self.docking.add(spec)
+        panel = LatePanel(spec, context, dock.fill, dock)
+        dock.needed.connect(panel.make)
+        spec.wire(context, panel)
+        if spec.place is not Place.BOTTOM:
+            panel.make()
+        return spec.id, panel
 
     def _make_bars(self) -> None:
         bars = Bars(self)
@@ -564,7 +579,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()
-        if not (self._panels_may_close() and self.files.may_leave()):
+        if not (self.panels.may_close() and self.files.may_leave()):
             event.ignore()
             return
         self.docking.save(self.settings)
@@ -578,7 +593,3 @@ class MainWindow(QMainWindow):
         self.link.close()
         self.unfinished.discard()
         event.accept()
-
-    def _panels_may_close(self) -> bool:
-        """Let panels ask; False if the user wants to stay."""
-        return all(spec.may_close(self.panels[spec.id]) for spec in self._panel_specs)

@@ -15,8 +15,8 @@ from nodeflow.ui.inspector.early_stopping import switch_early_stopping
 class EarlyStoppingToggle(QWidget):
     """A check box with a summary of the settings."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         self.box = QCheckBox("Stop early")
         self.box.setToolTip(

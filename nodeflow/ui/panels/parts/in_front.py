@@ -24,9 +24,11 @@ class InFront(QObject):
     def __bool__(self) -> bool:
         return self._is_front and self._panel.isVisible()
 
-    def follow(self, dock: QDockWidget) -> None:
-        """Follow the dock that the panel is in."""
+    def follow(self, dock: QDockWidget, is_front: bool) -> None:
+        """Follow the dock that the panel is in, which is in front or not."""
         dock.visibilityChanged.connect(self._on_front)
+        if dock.isVisible():
+            self._on_front(is_front)
 
     @Slot(bool)
     def _on_front(self, is_front: bool) -> None:

@@ -198,20 +198,22 @@ def test_sine_and_cosine_near_their_zeros_and_never_beyond_one(function: str, dt
 
 GELU = {
     # function: reference in float64, largest error in ulp of float32, and where |x| < 4
-    "gelu": (lambda x: x * ndtr(x), 68.0, 8.0),
+    "gelu": (lambda x: x * ndtr(x), 71.0, 9.5),
     "gelu_slope": (
         lambda x: ndtr(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
-        66.0,
-        7.0,
+        71.0,
+        8.2,
     ),
 }
+WORST = np.array([-13.094095, -3.8351672, -13.28961, -1.1651341], np.float32)
+"""Where the errors of both are largest, of all float32."""
 
 
 @pytest.mark.parametrize("function", GELU)
 def test_gelu_and_its_slope(function: str) -> None:
     """Errors of a sum that cancels count in units of its larger term."""
     reference, limit, near = GELU[function]
-    x = patterns()
+    x = np.concatenate([patterns(), WORST])
     with np.errstate(all="ignore"):
         exact = reference(x.astype(np.float64))
         rounded = exact.astype(np.float32)

@@ -266,13 +266,17 @@ def test_renaming_and_its_refusal(window, qtbot):
 
 def test_every_op_has_a_page_with_every_attribute(window, qtbot):
     """Enumerates the registry: no kind of attribute is without an editor."""
+    before: list[
+        str
+    ] = []  # goes when the next is shown: in between, the graph's page would be made
     for op in declarations():
-        select(window, op.id)
+        node = select(window, op.id)
+        commands.remove(window.workspace.document, before)
+        before = [node]
         page = window.panels["inspector"].outside.page
         declared = {attr.name for attr in page.op.attrs if not attr.hidden}
         shown = set(page.attributes.attr_rows) | ({"source"} if page.source else set())
-        assert shown == declared, op.id
-        commands.remove(window.workspace.document, [page.node])
+        assert page.node == node and shown == declared, op.id
 
 
 def test_an_unknown_op_keeps_its_attributes_and_has_a_page(window):

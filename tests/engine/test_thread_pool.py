@@ -237,3 +237,12 @@ def test_an_interruptible_drive_does_the_same() -> None:
     program, result, expected = sums(3000, 7)
     assert Team(2).run(program, count=9, interruptible=True).steps == 9
     assert result[0] == 9 * expected
+
+
+def test_interruptible_drives_share_a_thread() -> None:
+    """A new one often begins on the core where a helper spins, and takes turns with it."""
+    program, result, expected = sums(3000, 7)
+    for count in (1, 2, 3):
+        Team(count).run(program, interruptible=True)
+    assert result[0] == 3 * expected
+    assert [t.name for t in threading.enumerate()].count("nodeflow-dispatcher") == 1

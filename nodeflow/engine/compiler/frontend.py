@@ -261,8 +261,8 @@ class Translator:
         self._builder.position_at_end(after)
 
     def _wish(self, wishes: Sequence[str], group: Any) -> Any:
-        """What LLVM is told about a loop: that vectors of it are computed four at a time, that its
-        iterations touch no memory (of ``group``) which another one writes."""
+        """The metadata of a loop: LLVM computes four of its vectors at a time, or assumes that no
+        iteration writes memory (marked by ``group``) that another one uses."""
         module = self._builder.module
         found = []
         if "interleaved" in wishes:

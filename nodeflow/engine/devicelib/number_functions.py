@@ -153,7 +153,8 @@ def sign_bit(x):
 
 
 def _cast(target, convert, from_float=None):
-    """Overload a stub by what turns each type into ``target``."""
+    """Overload a stub by what turns each type into ``target``: functions each on a line of its own,
+    by which `helper_functions` finds their text."""
 
     def attach(stub):
         def choose(x):

@@ -19,16 +19,19 @@ from nodeflow.engine.devicelib.arithmetic import (
     shift_right,
     sqrt,
     wrap_add,
+    wrap_sub,
 )
 from nodeflow.engine.devicelib.double_functions import plain_log_f64
 from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
+# Not in a tuple: looking up may fail, for which our front end has no words; numba takes a second.
 _U1, _U2, _U3, _U4, _U5 = (np.uint32(i) for i in range(1, 6))
-_U6, _U13, _U15, _U16, _U17, _U19, _U24, _U26, _U29 = (
-    np.uint32(i) for i in (6, 13, 15, 16, 17, 19, 24, 26, 29)
+_U6, _U13, _U15, _U16, _U17, _U24, _U26, _U29 = (
+    np.uint32(i) for i in (6, 13, 15, 16, 17, 24, 26, 29)
 )
+_BITS = np.uint32(32)
 _U8, _U11, _U12 = np.uint32(8), np.uint64(11), np.uint64(12)
 _U20, _U21, _U32 = np.uint64(20), np.uint64(21), np.uint64(32)
 _2M24, _2M32, _2M33, _2M52, _2M53 = np.float32(2.0**-24), 2.0**-32, 2.0**-33, 2.0**-52, 2.0**-53
@@ -37,33 +40,19 @@ _HIGHEST_BIT = np.uint32(1 << 31)
 _helper = njit(nogil=True, error_model="numpy")
 
 
-# Our front end translates functions that assign to none of their arguments; those that it does not
-# translate take a second to compile instead of a tenth.
+@_helper
+def _mix(x, y, rotation):
+    x = wrap_add(x, y)
+    rotated = bit_or(shift_left(y, rotation), shift_right(y, wrap_sub(_BITS, rotation)))
+    return x, bit_xor(rotated, x)
 
 
 @_helper
-def _mix(x, y, left, right):
-    """A round that rotates by ``left`` bits; ``right`` are those that go round."""
-    total = wrap_add(x, y)
-    return total, bit_xor(bit_or(shift_left(y, left), shift_right(y, right)), total)
-
-
-@_helper
-def _four(x, y):
-    """The odd groups of four rounds, the first one included."""
-    x1, y1 = _mix(x, y, _U13, _U19)
-    x2, y2 = _mix(x1, y1, _U15, _U17)
-    x3, y3 = _mix(x2, y2, _U26, _U6)
-    return _mix(x3, y3, _U6, _U26)
-
-
-@_helper
-def _next_four(x, y):
-    """The even ones."""
-    x1, y1 = _mix(x, y, _U17, _U15)
-    x2, y2 = _mix(x1, y1, _U29, _U3)
-    x3, y3 = _mix(x2, y2, _U16, _U16)
-    return _mix(x3, y3, _U24, _U8)
+def _four(x, y, a, b, c, d):
+    x, y = _mix(x, y, a)
+    x, y = _mix(x, y, b)
+    x, y = _mix(x, y, c)
+    return _mix(x, y, d)
 
 
 @_helper
@@ -71,15 +60,15 @@ def threefry2x32(key0, key1, counter0, counter1):
     """Two uint32 words of Threefry-2x32-20; all four arguments uint32."""
     key2 = bit_xor(bit_xor(key0, key1), _PARITY)
     x, y = wrap_add(counter0, key0), wrap_add(counter1, key1)
-    x, y = _four(x, y)
+    x, y = _four(x, y, _U13, _U15, _U26, _U6)
     x, y = wrap_add(x, key1), wrap_add(y, wrap_add(key2, _U1))
-    x, y = _next_four(x, y)
+    x, y = _four(x, y, _U17, _U29, _U16, _U24)
     x, y = wrap_add(x, key2), wrap_add(y, wrap_add(key0, _U2))
-    x, y = _four(x, y)
+    x, y = _four(x, y, _U13, _U15, _U26, _U6)
     x, y = wrap_add(x, key0), wrap_add(y, wrap_add(key1, _U3))
-    x, y = _next_four(x, y)
+    x, y = _four(x, y, _U17, _U29, _U16, _U24)
     x, y = wrap_add(x, key1), wrap_add(y, wrap_add(key2, _U4))
-    x, y = _four(x, y)
+    x, y = _four(x, y, _U13, _U15, _U26, _U6)
     return wrap_add(x, key2), wrap_add(y, wrap_add(key0, _U5))
 
 

@@ -400,7 +400,7 @@ def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> 
 # ---- functions with a shorter formula for what is not far ---------------------------------------
 
 _FAR = {"sin": "is_far", "cos": "is_far", "exp": "is_large", "log": "is_unusual"}
-"""The function that tells whether an argument is too far for the shorter formula."""
+"""For each function, the test for arguments outside the range of its shorter formula."""
 _LOOK = "far |= "
 
 

@@ -133,7 +133,7 @@ class PanelSpec:
 
 
 class LatePanel(QObject):
-    """A panel that is made when it is first needed: seen, asked for, or told something.
+    """A panel that is made on first use: when it is shown or requested, or a signal arrives for it.
 
     Args:
         fill: puts the widget into its dock.
@@ -177,7 +177,8 @@ class LatePanel(QObject):
 
 
 class _Ear(QObject):
-    """Hears for a panel that may not be there yet: Qt calls slots on the thread of their object."""
+    """Receives a signal for a panel that may not exist yet, on the thread of the window: Qt calls a
+    slot on the thread of its object."""
 
     def __init__(self, panel: LatePanel, method: Callable[..., object]) -> None:
         super().__init__(panel)

@@ -36,6 +36,7 @@ from nodeflow.run_store.recording import Recording, recording
 from nodeflow.run_store.resuming import resumed_from, states_of
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import DIVERGING, Hint
+from nodeflow.train.doctor.batch import run_of
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.event_files import EventFiles, folder_for, watched
 from nodeflow.train.events import (
@@ -103,7 +104,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             say_needs(needs(session, training), arguments.memory, environment)
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
-        doctor = Doctor(training, session.run, lambda: held(session, training))
+        doctor = Doctor(training, run_of(session), lambda: held(session, training))
         kept_as = _recording(arguments, environment, task, keeping)
         if kept_as is None:
             events = train_keeping(session, training, control, keeping)

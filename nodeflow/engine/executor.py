@@ -189,15 +189,21 @@ class Executor:
         return None if self._wanted == "reference" else self._when_warm()
 
     def _when_warm(self) -> CompiledPlan | None:
-        ahead = self._context.ahead or 0
-        if self._runs < WARM_RUNS and ahead < 2:
-            return None
-        if ahead and self._asked < 2:  # by the estimate, and by the time of the first run
+        ahead = self._context.ahead
+        if ahead is None:
+            return None if self._runs < WARM_RUNS else self._compilation.poll()
+        if self._asked < 2:  # by the estimate, and by the time of the first run
             self._asked += 1
             plan = self._compilation.planned()
-            if plan is not None and self._compilation.pays(plan.work, ahead, self._seconds):
+            if plan is not None and self._pays(plan, ahead):
                 return self._compilation.waited()
-        return self._compilation.poll()
+        begins = ahead > 1 or not self._compilation.is_idle
+        return self._compilation.poll() if begins else None
+
+    def _pays(self, plan: Plan, ahead: int) -> bool:
+        from nodeflow.engine.plan.reference_time import gain
+
+        return self._compilation.pays(gain(plan, ahead, self._seconds))
 
     def _reference(self) -> Interpreter:
         """The reference tier, which computes again what a limit of memory does not let it keep."""

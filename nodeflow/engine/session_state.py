@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nodeflow.engine.phase import steps_before
@@ -71,13 +72,18 @@ class SessionState:
 
     @property
     def ahead(self) -> int | None:
-        """How many runs like the next one come, that one included; None where nobody knows. The
-        tier ``auto`` waits for the compiler if that saves time."""
+        """How many runs like the next one come, that one included; None where nobody knows."""
         return self._context.ahead
 
-    @ahead.setter
-    def ahead(self, runs: int | None) -> None:
-        self._context.ahead = runs
+    @contextmanager
+    def expecting(self, runs: int | None) -> Iterator[None]:
+        """So many runs like the next one come, that one included. The tier ``auto`` then waits for
+        the compiler if that saves time, and compiles nothing for a last run that does not wait."""
+        before, self._context.ahead = self._context.ahead, runs
+        try:
+            yield
+        finally:
+            self._context.ahead = before
 
     @property
     def peers(self) -> Sharing | None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from nodeflow.engine.compiler.compilation import Compilation
     from nodeflow.engine.inspect.profile import Profiler
     from nodeflow.engine.jax.steps import JaxSteps
+    from nodeflow.engine.plan.plan import Plan
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
 STEPS, STEP_BY_STEP = "steps", "step"
@@ -464,9 +465,14 @@ class Stepper:
         if self.ahead and self._asked < 2:  # by the estimate, and by the time of the first step
             self._asked += 1
             steps = self._compilation.planned()
-            if steps and self._compilation.pays(steps.plan.work, self.ahead, self._seconds):
+            if steps and self._pays(steps.plan, self.ahead):
                 return self._compilation.waited()
         return self._compilation.poll()
+
+    def _pays(self, plan: Plan, ahead: int) -> bool:
+        from nodeflow.engine.plan.reference_time import gain
+
+        return self._compilation.pays(gain(plan, ahead, self._seconds))
 
     def _make_plan(self) -> StepPlan | None:
         from nodeflow.engine.ir.plan import is_concrete

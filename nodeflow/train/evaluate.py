@@ -34,10 +34,15 @@ def evaluate(
     tensors: Sequence[Tensor],
     split: str,
     batch_size: int = EVALUATION_BATCH,
+    times: int = 1,
 ) -> list[np.ndarray]:
     """The values of tensors over a whole split, its last partial batch included.
 
     Scalars are float64 arrays of rank 0; other tensors must come from accumulating metrics.
+
+    Args:
+        times: how many evaluations like this one come, this one included: the tier ``auto`` waits
+            for the compiler if that saves time.
 
     Raises:
         DataError: the split is empty or does not exist.
@@ -47,14 +52,13 @@ def evaluate(
     rows = training.rows(bindings, split)
     peers = session.peers if rows is not None else None
     parts: dict[int, Part] = {}
-    runs, left = session.runs, rows or 0
+    runs, left, first = session.runs, rows or 1, 0
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
         session.runs = runs + number  # random ops draw by it, whoever runs the batch
-        session.ahead = -(-left // share) if peers is None else None
-        try:
+        first = first or share
+        later = (times - 1) * ((rows or 1) // share if share == first else 1)
+        with session.expecting(-(-left // share) + later if peers is None else None):
             values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
-        finally:
-            session.ahead = None
         left -= share
         sums = tuple(np.asarray(values[t], np.float64) * share for t in averaged)
         states = tuple(

@@ -561,6 +561,11 @@ class _Loop:
         measured = self.training.measured()
         return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
 
+    def _times(self, epoch: int) -> int:
+        """How many measurements are sure to come from this epoch on, if all come every epoch."""
+        later = self.end - 1 - epoch
+        return 1 + (min(1, later) if self.stops_early else later)
+
     def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
         """The metrics that are due after an epoch, by key; the watch takes the monitored one."""
         measured: dict[str, np.ndarray] = {}
@@ -573,7 +578,8 @@ class _Loop:
         with self.averages.used() if self.averages and due else nullcontext():
             for split in dict.fromkeys(m.split for m in due):
                 chosen = [m for m in due if m.split == split]
-                values = evaluate(self.session, training, [m.tensor for m in chosen], split)
+                tensors = [m.tensor for m in chosen]
+                values = evaluate(self.session, training, tensors, split, times=self._times(epoch))
                 measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
         self.at.runs = self.session.runs
         self.session.runs = max(others, self.at.runs)

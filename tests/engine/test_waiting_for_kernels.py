@@ -8,9 +8,15 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
-from nodeflow.engine.compiler.compilation import REFERENCE, Compilation, State
+from nodeflow.engine.compiler.compilation import Compilation, State
 from nodeflow.engine.compiler.compile_kernel import KernelError
+from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.plan.reference_time import gain
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
+from nodeflow.engine.stepper import Stepper
+from nodeflow.graph.graph import ancestors
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.training import Binding, Training
 
@@ -44,28 +50,54 @@ def compilation(compiler: Compiler, reported: list | None = None) -> Compilation
     return made
 
 
-@pytest.mark.parametrize(
-    ("work", "runs", "seconds", "expected"),
-    [
-        (1e6, 10, 0.0, False),  # 10 runs of 1 ms: by reference they take some 0.1 s
-        (1e9, 2, 0.0, True),  # 2 of a second: some 10 s each
-        (1e6, 100, 0.1, True),  # measured: 10 s in all
-        (1e6, 10, 0.1, False),  # measured: a second in all
-        (1e6, 10**9, 0.0005, True),  # what was measured is less than the estimate: that counts
-    ],
-)
-def test_waiting_pays_if_it_takes_less_than_it_saves(work, runs, seconds, expected):
-    assert compilation(Compiler(2.0)).pays(work, runs, seconds) is expected
-    assert REFERENCE > 1
+@pytest.mark.parametrize(("saved", "expected"), [(-1.0, False), (1.9, False), (2.1, True)])
+def test_waiting_pays_if_it_takes_less_than_it_saves(saved, expected):
+    assert compilation(Compiler(2.0)).pays(saved) is expected
+    assert compilation(Compiler(0.0)).pays(saved) is (saved > 0)
+
+
+def product_of(n: int) -> nf.Tensor:
+    with nf.Graph():
+        x = nf.placeholder("float32", [n, n], name="x")
+        return nf.matmul(x, x, name="product")
+
+
+def plan_of(fetch: nf.Tensor) -> Plan:
+    fed = [node.outputs[0] for node in ancestors([fetch.node]) if node.op.id == "placeholder"]
+    schedule = build_schedule([fetch], fed)
+    return make_plan(schedule, schedule.specialise({s: t.type for t, s in schedule.feeds.items()}))
+
+
+def test_a_gain_counts_runs_and_what_was_measured():
+    plan = plan_of(product_of(256))
+    once = gain(plan, 1, 0.0)
+    assert 0 < once < 1.0 and gain(plan, 7, 0.0) == pytest.approx(7 * once)
+    assert gain(plan, 7, 2.0) == pytest.approx(14.0, rel=0.01)  # seconds, by reference
+    assert gain(plan, 7, 1e-9) == pytest.approx(7 * once)  # the estimate, if it is longer
+
+
+def test_convolutions_gain_more_than_products_and_loops_more_than_what_is_outside():
+    with nf.Graph():
+        x = nf.placeholder("float32", [8, 28, 28, 1], name="x")
+        seen = nf.conv2d(x, np.ones((5, 5, 1, 8), np.float32), name="seen")
+        y = nf.placeholder("float32", [256, 256], name="y")
+        last = nf.while_loop(lambda i, z: i < 10, lambda i, z: (i + 1, z @ y), (0, y))[1]
+
+    def times(fetch):
+        plan = plan_of(fetch)
+        return gain(plan, 1, 0.0) / (1e-9 * plan.work)
+
+    assert times(seen) > 3 * times(product_of(256)) > 0
+    assert times(last) > 2 * times(product_of(256))
 
 
 def test_nothing_is_waited_for_that_is_there_or_never_comes():
     ready = compilation(Compiler())
     assert ready.waited() == "result" and ready.state is State.READY
-    assert not ready.pays(1e12, 10, 0.0)
+    assert not ready.pays(1e12)
     unavailable = Compilation(lambda: None, dict, str, print, Compiler())  # type: ignore[arg-type]
     unavailable.planned()
-    assert not unavailable.pays(1e12, 10, 0.0)
+    assert not unavailable.pays(1e12)
 
 
 def test_what_fails_is_reported_and_the_reference_goes_on():
@@ -90,7 +122,7 @@ def regression():
 def test_a_training_waits_where_it_pays(monkeypatch, pays):
     asked = []
     monkeypatch.setattr(
-        Compilation, "pays", lambda self, work, runs, seconds: asked.append((runs, seconds)) or pays
+        Stepper, "_pays", lambda self, plan, ahead: asked.append((ahead, self._seconds)) or pays
     )
     g, x, loss, train, column = regression()
     with Session(g, tier="auto") as session:
@@ -132,6 +164,31 @@ def test_runs_that_come_again_are_compiled_from_the_first_on(monkeypatch, ahead)
         with Session(g, tier="compiled") as other:  # brings the kernels into the cache
             other.initialize()
             expected = other.run(loss, fed)
-        session.ahead = ahead
-        np.testing.assert_allclose(session.run(loss, fed), expected, rtol=1e-6)
+        with session.expecting(ahead):
+            np.testing.assert_allclose(session.run(loss, fed), expected, rtol=1e-6)
         assert session.tier == ("reference" if ahead is None else "compiled")
+
+
+def test_an_evaluation_says_how_many_like_it_come(monkeypatch):
+    g, x, loss, train, column = regression()
+    with Session(g, tier="reference") as session:
+        session.initialize()
+        seen, run = [], session.run
+        monkeypatch.setattr(session, "run", lambda *a: seen.append(session.ahead) or run(*a))
+        evaluate(session, training(x, loss, train, column), [loss], "test", times=4)
+        assert seen == [3 + 3 * 2, 2 + 3 * 2, 1 + 3]  # two batches of 1000, and one of 500
+
+
+def test_nothing_is_compiled_for_a_last_run_that_does_not_wait(monkeypatch):
+    begun = []
+    monkeypatch.setattr(Compilation, "pays", lambda *a: False)
+    monkeypatch.setattr(Compilation, "poll", lambda self: begun.append(self) and None)
+    g, x, loss, _, column = regression()
+    with Session(g, tier="auto") as session:
+        session.initialize()
+        fed = {x: column.rows(slice(0, 100))}
+        for runs, expected in ((1, 0), (1, 0), (2, 1)):
+            begun.clear()
+            with session.expecting(runs):
+                session.run(loss, fed)
+            assert len(begun) == expected and session.tier == "reference"

@@ -183,7 +183,7 @@ class BlockedExecutor(PartsExecutor):
                 # What is recorded and replayed keeps its tier through all cells of a run.
                 kept = self._context.tiers is not None and stop - start in begun
                 left = (runs - 1) * len(cells) + len(cells) - done
-                self._context.ahead = left if stop - start == grid.height else None
+                self._context.ahead = left if stop - start == grid.height else ahead
                 found = cell.executor.run(inner, streams, cancel, keep_tier=kept)
                 for target, total in zip(rows.targets, totals, strict=True):
                     value = found[target.number]

@@ -29,11 +29,6 @@ P = TypeVar("P")
 C = TypeVar("C")
 
 
-REFERENCE = 10.0
-"""A run by reference takes about so many times the estimate of a compiled one where it has
-convolutions or many small ops; a third of that where it is products."""
-
-
 class State(Enum):
     """Where a compilation stands."""
 
@@ -114,6 +109,11 @@ class Compilation(Generic[P, C]):
         return self.state is State.UNAVAILABLE
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing has been asked of the compiler."""
+        return self.state is State.IDLE
+
+    @property
     def is_pending(self) -> bool:
         """Whether something is still to be compiled or loaded."""
         return self.state in (State.IDLE, State.COMPILING, State.COMPILED)
@@ -159,18 +159,14 @@ class Compilation(Generic[P, C]):
             raise
         return self.result
 
-    def pays(self, work: float, runs: int, seconds: float) -> bool:
+    def pays(self, gain: float) -> bool:
         """Whether to wait for the compiled plan takes less time than to go on by reference.
 
         Args:
-            work: nanoseconds of a compiled run, as estimated.
-            runs: how many are still to come.
-            seconds: of a run by reference; 0 where none was measured.
+            gain: seconds that the compiled plan saves in all runs to come.
         """
         if self.plan is None or not self.is_pending:
             return False
-        compiled = work * 1e-9
-        gain = runs * (max(seconds, REFERENCE * compiled) - compiled)
         return gain > 0 and gain > self._compiler.seconds(list(self._kernels(self.plan)))
 
     def waited(self) -> C | None:

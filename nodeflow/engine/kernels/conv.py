@@ -290,6 +290,7 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     """A convolution, of the image, packed filters and the table of taps."""
 
     label = "convolution"
+    by_reference = 30.0
 
     def launches(self, work: GroupToLaunch, lowering: GatherProducts) -> list[KernelLaunch]:
         """Only the tasks of a chain need tiles of the same number of pictures: else each has about

@@ -143,6 +143,7 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
     """Of the image, the result's gradient and the table; the output is one filter a block."""
 
     label = "filter gradient"
+    by_reference = 20.0
 
     def calls(self, lowering: OuterProducts, types: Sequence[TensorType]) -> list[KernelCall]:
         gradient, tile = lowering.gradient, lowering.tile

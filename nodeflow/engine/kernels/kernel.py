@@ -110,10 +110,12 @@ class Kernel(LoweringRule[L]):
     Attributes:
         label: what profiles and explanations call it.
         scatters: whether it writes where its data say; launches then declare a `Bound`.
+        by_reference: about how many times the estimate of its launches the reference takes.
     """
 
     label: ClassVar[str]
     scatters: ClassVar[bool] = False
+    by_reference: ClassVar[float] = 10.0
 
     def label_of(self, group: Group) -> str:
         """What profiles call the kernel of a group."""

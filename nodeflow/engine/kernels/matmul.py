@@ -220,6 +220,7 @@ class ProductKernel(Kernel[Product]):
     """A matrix product for each index of the batch, or one where all have the second operand."""
 
     label = "matmul"
+    by_reference = 3.0
 
     def launches(self, work: GroupToLaunch, lowering: Product) -> list[KernelLaunch]:
         if work.alone:

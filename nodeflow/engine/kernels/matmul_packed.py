@@ -171,6 +171,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
     """Tiles of rows by panels; a task has some rows, or, of a few, some panels."""
 
     label = "matmul"
+    by_reference = 3.0
 
     def launches(self, work: GroupToLaunch, lowering: PackedProduct) -> list[KernelLaunch]:
         if work.alone:

@@ -39,6 +39,7 @@ class PoolKernel(CallKernel[Pool]):
     """All windows of some images."""
 
     label = "pooling"
+    by_reference = 20.0
 
     def calls(self, lowering: Pool, types: Sequence[TensorType]) -> list[KernelCall]:
         rows, columns = lowering.windows.height, lowering.windows.width

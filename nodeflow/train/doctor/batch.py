@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.diagnosis.hints import Edit, Hint, percent
 from nodeflow.train.doctor.curves import rate_edit
@@ -21,6 +22,16 @@ FEWEST_ROWS, FEWEST_UNITS = 16, 4
 DEAD, SATURATED = 0.8, 0.8
 _RELU = "relu"
 _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
+
+
+def run_of(session: Session) -> Run:
+    """Runs of a session, of which each may be the last one like it."""
+
+    def run(tensors: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> Sequence[np.ndarray]:
+        with session.expecting(1):
+            return session.run(tensors, feeds)
+
+    return run
 
 
 def check_batch(training: Training, run: Run) -> Iterator[Hint]:

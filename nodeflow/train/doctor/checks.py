@@ -42,7 +42,7 @@ class Doctor:
         self._training, self._run, self._held = training, run, held
         self.past: Past | None = None
         """From which it can be told when a finding of a batch began."""
-        self._looked_at = 0
+        self._looked_at, self._is_seen = 0, False
         self._curves = Curves()
         self._lasting: list[Hint] = []
         self._step = 0
@@ -51,7 +51,7 @@ class Doctor:
 
     def use(self, training: Training, run: Run | None = None) -> None:
         """The training goes on with an edit."""
-        self._training, self._run = training, run
+        self._training, self._run, self._is_seen = training, run, False
         self._lasting = [*check_structure(training), *check_data(training)]
 
     def examined(self, events: Iterable[Event]) -> Iterator[Event]:
@@ -63,7 +63,8 @@ class Doctor:
         shown: tuple[Hint, ...] = ()
         for event in events:
             if isinstance(event, (Diverged, Done)):  # the last event stays the last
-                found = self._examine()
+                restored = isinstance(event, Done) and event.best_epoch
+                found = shown if self._is_seen and not restored else self._examine()
                 if found != shown:
                     yield Hints(found)
             if isinstance(event, Diverged):
@@ -84,7 +85,7 @@ class Doctor:
                 continue
             elif isinstance(event, Steps):
                 self._curves.losses.append(event.losses)
-                self._step = event.last
+                self._step, self._is_seen = event.last, False
                 continue
             elif isinstance(event, Epoch):
                 record(self._curves, event.metrics, event.epoch, event.loss, event.steps)
@@ -104,7 +105,7 @@ class Doctor:
             with suppress(NodeflowError):  # the training itself reports what does not run
                 for rule in self._rules():
                     found += [self._dated(hint, rule) for hint in rule(self._run)]
-        self._looked_at = self._step
+        self._looked_at, self._is_seen = self._step, True
         return tuple(found)
 
     def _rules(self) -> Sequence[Rule]:

@@ -196,7 +196,7 @@ class Executor:
             self._asked += 1
             plan = self._compilation.planned()
             if plan is not None and self._pays(plan, ahead):
-                return self._compilation.waited()
+                return self._compilation.waited(self._context.interrupted)
         begins = ahead > 1 or not self._compilation.is_idle
         return self._compilation.poll() if begins else None
 

@@ -86,6 +86,15 @@ class SessionState:
             self._context.ahead = before
 
     @property
+    def interrupted(self) -> Callable[[], bool]:
+        """Asked while the tier ``auto`` waits for the compiler: whether to go on by reference."""
+        return self._context.interrupted
+
+    @interrupted.setter
+    def interrupted(self, ask: Callable[[], bool]) -> None:
+        self._context.interrupted = ask
+
+    @property
     def peers(self) -> Sharing | None:
         """The processes that share the rows of training steps, on JAX; None trains alone."""
         return self._context.peers

@@ -466,7 +466,7 @@ class Stepper:
             self._asked += 1
             steps = self._compilation.planned()
             if steps and self._pays(steps.plan, self.ahead):
-                return self._compilation.waited()
+                return self._compilation.waited(self._context.interrupted)
         return self._compilation.poll()
 
     def _pays(self, plan: Plan, ahead: int) -> bool:

@@ -308,6 +308,7 @@ class _Loop:
             self.session.tiers = record  # else evaluations switch whenever they can
         if snapshots is not None:
             remember(self._begin_snapshots(snapshots, record))
+        self.session.interrupted = lambda: self.control.stopped or self.control.paused
         try:
             yield from self.events()
         except GeneratorExit:  # the caller has seen enough
@@ -315,7 +316,7 @@ class _Loop:
                 checkpoints.finish(self._state())
             raise
         finally:
-            self.session.tiers = None
+            self.session.tiers, self.session.interrupted = None, lambda: False
             if checkpoints is not None and self.next is None:
                 checkpoints.close()
 
@@ -561,15 +562,11 @@ class _Loop:
         measured = self.training.measured()
         return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
 
-    def _times(self, epoch: int) -> int:
-        """How many measurements are sure to come from this epoch on, if all come every epoch."""
-        later = self.end - 1 - epoch
-        return 1 + (min(1, later) if self.stops_early else later)
-
     def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
         """The metrics that are due after an epoch, by key; the watch takes the monitored one."""
         measured: dict[str, np.ndarray] = {}
-        due = self._due(epoch)
+        due, later = self._due(epoch), self.end - 1 - epoch
+        times = 1 + (min(1, later) if self.stops_early else later)  # those that are sure to come
         others, self.session.runs = self.session.runs, self.at.runs
         if self.session.tiers is not None:
             self.session.tiers.step = self.session.steps_of(self.optimizers)
@@ -579,7 +576,7 @@ class _Loop:
             for split in dict.fromkeys(m.split for m in due):
                 chosen = [m for m in due if m.split == split]
                 tensors = [m.tensor for m in chosen]
-                values = evaluate(self.session, training, tensors, split, times=self._times(epoch))
+                values = evaluate(self.session, training, tensors, split, times=times)
                 measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
         self.at.runs = self.session.runs
         self.session.runs = max(others, self.at.runs)

@@ -162,6 +162,54 @@ def test_what_is_not_the_compilers_fault_is_raised_and_tried_again(case):
     assert case.compilation.poll() == "compiled plan" and not case.reports
 
 
+def never() -> bool:
+    return False
+
+
+def test_waiting_ends_when_the_compiler_is_done(case):
+    case.compilation.poll()
+    job = case.compiler.jobs[0]
+    thread = threading.Timer(0.1, job.finish, (None,))
+    thread.start()
+    assert case.compilation.waited(never) == "compiled plan" and case.state is State.READY
+    assert job.done and len(case.compiler.jobs) == 1 and not case.compiler.waited_for
+    thread.join()
+    assert case.compilation.waited(never) == "compiled plan" and case.loaded == 1
+
+
+def test_waiting_begins_what_was_not_begun(case, monkeypatch):
+    submit = case.compiler.submit
+
+    def at_once(sources):
+        job = submit(sources)
+        job.finish(None)
+        return job
+
+    monkeypatch.setattr(case.compiler, "submit", at_once)
+    assert case.compilation.waited(never) == "compiled plan" and case.planned == 1
+
+
+def test_who_is_interrupted_waits_no_longer_and_gets_it_later(case):
+    asked: list[int] = []
+
+    def interrupted() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert case.compilation.waited(interrupted) is None and case.state is State.COMPILING
+    assert len(asked) == 3 and case.loaded == 0
+    case.compiler.jobs[0].finish(None)
+    assert case.compilation.poll() == "compiled plan"
+
+
+def test_waiting_in_vain_is_reported_and_the_reference_goes_on(case):
+    case.compilation.poll()
+    case.compiler.jobs[0].finish(KernelFailure("first", "KernelError: no"))
+    assert case.compilation.waited(never) is None and case.state is State.FAILED
+    assert [report.nodes for report in case.reports] == [("x", "y")]
+    assert Case(plan=None).compilation.waited(never) is None
+
+
 def test_complete_compiles_and_waits(case):
     assert case.compilation.complete() == "compiled plan" == case.compilation.poll()
     assert case.state is State.READY and case.compiler.waited_for == [list(KERNELS)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
+from nodeflow.engine.compiler.background import Job
 from nodeflow.engine.compiler.compilation import Compilation, State
-from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.plan.reference_time import gain
@@ -17,15 +19,18 @@ from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.graph.graph import ancestors
+from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.training import Binding, Training
+from nodeflow.train.events import Done, Steps
+from nodeflow.train.loop import train as events_of
+from nodeflow.train.training import Binding, Metric, Monitor, Training
 
 
 class Compiler:
     """Takes as long as it is told to say."""
 
-    def __init__(self, seconds: float = 2.0, fails: bool = False) -> None:
-        self.time, self.fails = seconds, fails
+    def __init__(self, seconds: float = 2.0) -> None:
+        self.time = seconds
 
     def all_cached(self, sources):
         return False
@@ -34,17 +39,16 @@ class Compiler:
         raise AssertionError("nothing is asked of it")
 
     def compile_all(self, sources):
-        if self.fails:
-            raise KernelError("it does not compile")
+        pass
 
     def seconds(self, sources):
         return self.time
 
 
-def compilation(compiler: Compiler, reported: list | None = None) -> Compilation:
+def compilation(compiler: Compiler) -> Compilation:
     made = Compilation(
         lambda: "plan", lambda plan: {"k": ("a",)}, lambda plan: "result",
-        [].append if reported is None else reported.append, compiler,
+        print, compiler,
     )  # fmt: skip
     made.planned()
     return made
@@ -93,19 +97,47 @@ def test_convolutions_gain_more_than_products_and_loops_more_than_what_is_outsid
 
 def test_nothing_is_waited_for_that_is_there_or_never_comes():
     ready = compilation(Compiler())
-    assert ready.waited() == "result" and ready.state is State.READY
+    assert ready.complete() == "result" and ready.state is State.READY
     assert not ready.pays(1e12)
     unavailable = Compilation(lambda: None, dict, str, print, Compiler())  # type: ignore[arg-type]
     unavailable.planned()
     assert not unavailable.pays(1e12)
 
 
-def test_what_fails_is_reported_and_the_reference_goes_on():
-    reported: list = []
-    failing = compilation(Compiler(fails=True), reported)
-    assert failing.waited() is None and failing.state is State.FAILED
-    assert "does not compile" in reported[0].message
-    assert failing.poll() is None
+class Stuck(Compiler):
+    """Never done; kept beside the threads that would wait for it."""
+
+    def submit(self, sources):
+        return Job(sources)
+
+
+@pytest.mark.parametrize("how", ["stop", "pause"])
+def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkeypatch, how):
+    monkeypatch.setattr(Compilation, "_compiler", Stuck(0.0))
+    monkeypatch.setattr(Stepper, "_pays", lambda *a: True)
+    g, x, loss, train, column = regression()
+    data = DataSplits("data", "data", {"train": {"x": column}})
+    plan = Training(train, loss, bindings={x: Binding(data, "x")}, epochs=10**6, batch_size=100)
+    control, seen = Control(), []
+    with Session(g, tier="auto") as session:
+        session.initialize()
+
+        def run() -> None:
+            seen.extend(events_of(session, plan, control))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and not any(isinstance(event, Steps) for event in seen)
+        getattr(control, how)()
+        if how == "pause":
+            thread.join(0.3)
+            assert thread.is_alive()
+            control.stop()
+        thread.join(5.0)
+        assert not thread.is_alive() and isinstance(seen[-1], Done) and seen[-1].stopped
+        assert seen[-1].steps <= 100 and session.tier == "reference"
+        assert not session.interrupted()
 
 
 def regression():
@@ -129,7 +161,8 @@ def test_a_training_waits_where_it_pays(monkeypatch, pays):
         session.initialize()
         stepper = session.stepper([train], [loss], {x: column}, 100)
         stepper.ahead = 77
-        monkeypatch.setattr(stepper._compilation, "poll", lambda: stepper._compilation.result)
+        if not pays:
+            monkeypatch.setattr(stepper._compilation, "poll", lambda: None)
         stepper.start_epoch(np.arange(2500))
         stepper.run(3)
         if pays:
@@ -192,3 +225,20 @@ def test_nothing_is_compiled_for_a_last_run_that_does_not_wait(monkeypatch):
             with session.expecting(runs):
                 session.run(loss, fed)
             assert len(begun) == expected and session.tier == "reference"
+
+
+@pytest.mark.parametrize(("patience", "expected"), [(None, [7, 5, 3]), (5, [5, 5, 3])])
+def test_a_training_says_how_many_evaluations_come(monkeypatch, patience, expected):
+    g, x, loss, train, column = regression()
+    data = DataSplits("data", "data", {"train": {"x": column}, "test": {"x": column}})
+    metric = Metric(loss, "test", key="test/loss")
+    how = {} if patience is None else {"patience": patience, "monitor": Monitor(metric)}
+    plan = Training(
+        train, loss, (metric,), {x: Binding(data, "x")}, epochs=3, batch_size=100, **how
+    )
+    with Session(g, tier="reference") as session:
+        session.initialize()
+        seen, run = [], session.run
+        monkeypatch.setattr(session, "run", lambda *a: seen.append(session.ahead) or run(*a))
+        list(events_of(session, plan))
+    assert seen[::3] == expected  # of three batches the first; two of them have 1000 rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +21,12 @@ from nodeflow.train.doctor.curves import Curves, check_curves, record
 from nodeflow.train.doctor.looking_back import first_seen
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
-from nodeflow.train.events import Diverged, Done, Hints
+from nodeflow.train.events import Diverged, Done, Epoch, Hints
 from nodeflow.train.loop import train
 from nodeflow.train.progress import Progress
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
-from nodeflow.train.training import Binding, Metric, Training
+from nodeflow.train.training import Binding, Metric, Monitor, Training
 
 ROWS = 400
 
@@ -304,6 +305,43 @@ def test_looking_does_not_change_a_training() -> None:
             return np.concatenate([e.losses for e in events if type(e).__name__ == "Steps"])
 
     np.testing.assert_array_equal(losses(True), losses(False))
+
+
+def looks(training: Training, graph: Graph) -> list[int]:
+    """How often a batch is looked at by each event: after epochs, and at the end."""
+    counts: list[int] = []
+    with Session(graph, tier="reference", seed=1) as session:
+        session.initialize()
+        ran: list[object] = []
+
+        def run(*asked: Any) -> Any:
+            ran.append(asked)
+            return session.run(*asked)
+
+        for event in Doctor(training, run).examined(train(session, training)):
+            if isinstance(event, (Epoch, Done)):
+                counts.append(len(ran))
+    return counts
+
+
+def test_what_was_looked_at_is_not_looked_at_again() -> None:
+    net = Net(epochs=4)
+    after = looks(net.training(), net.graph)
+    each = after[1]
+    assert each > 0
+    # Before the events after epochs 1 to 4 and at the end: looks come after epochs 1, 2 and 4.
+    assert after == [0, each, 2 * each, 2 * each, 3 * each]
+    net = Net(epochs=3)
+    assert looks(net.training(), net.graph) == [0, each, 2 * each, 3 * each]
+
+
+def test_weights_that_are_restored_are_looked_at() -> None:
+    net = Net(epochs=4, rate=0.0)
+    metric = Metric(net.loss, "test", key="test/loss")
+    training = net.training(patience=1, monitor=Monitor(metric), restore_best=True)
+    after = looks(training, net.graph)
+    # It stops after epoch 2, which was looked at, with the weights of epoch 1.
+    assert len(after) == 3 and after[2] == 3 * after[1]
 
 
 def test_percent() -> None:

@@ -25,6 +25,9 @@ from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.compiler.object_code import MissingSymbols
 from nodeflow.engine.events import CompileFailure
 
+LOOK_SECONDS = 0.02
+"""How often a caller that waits looks whether it is to go on without the compiler."""
+
 P = TypeVar("P")
 C = TypeVar("C")
 
@@ -169,13 +172,13 @@ class Compilation(Generic[P, C]):
             return False
         return gain > 0 and gain > self._compiler.seconds(list(self._kernels(self.plan)))
 
-    def waited(self) -> C | None:
-        """As `complete`, but what fails is reported, and the reference goes on."""
-        try:
-            return self.complete()
-        except (KernelError, MissingSymbols, OSError) as error:
-            self._report(failure_of(error))
-            return None
+    def waited(self, interrupted: Callable[[], bool]) -> C | None:
+        """As `poll`, after the compiler is done, or as soon as ``interrupted`` says so."""
+        self.begin()
+        job = self._job
+        while job is not None and self.state is State.COMPILING and not interrupted():
+            job.wait(LOOK_SECONDS)
+        return self.poll()
 
     def planned(self) -> P | None:
         """The plan, made now if need be; None if nothing can be compiled."""

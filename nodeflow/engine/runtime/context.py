@@ -48,6 +48,7 @@ class RunContext:
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
         ahead: how many runs like the next one come, that one included, where that is known.
+        interrupted: asked while a run waits for the compiler: whether to go on by reference.
         peers: the processes that share the rows of training steps, on JAX.
     """
 
@@ -74,6 +75,7 @@ class RunContext:
         self.steps: dict[str, int] = {}
         self.tiers: TierRecord | None = None
         self.ahead: int | None = None
+        self.interrupted: Callable[[], bool] = lambda: False
         self.peers: Sharing | None = None
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)

@@ -34,6 +34,7 @@ from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_order import order_of_step
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.timeline import whole_run
+from nodeflow.engine.waiting import Interrupted
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
@@ -137,7 +138,8 @@ class Stepper:
         return len(self._order) // self.batch_size - (self.step - self._first)
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """Run up to ``count`` steps in chunks, fewer at the end of the epoch or after `stop`.
+        """Run up to ``count`` steps in chunks, fewer at the end of the epoch, after `stop`, or when
+        the session's ``interrupted`` ends a wait for the compiler.
 
         Returns:
             How many steps ran, and their scalars, float64 of shape (steps, scalars): the values
@@ -155,7 +157,10 @@ class Stepper:
             done = 0
             try:
                 while done < count and not self._stop:
-                    part = self._chunk(self.chunker.begin(count - done))
+                    try:
+                        part = self._chunk(self.chunker.begin(count - done))
+                    except Interrupted:
+                        break
                     self.chunker.end(len(part))
                     self._context.tier = self.tier
                     parts.append(part)
@@ -455,10 +460,13 @@ class Stepper:
         if self._wanted == "reference":
             return None
         if self._wanted == "compiled":
-            return self._compilation.complete()
+            return self._complete()
         if self._context.tiers is not None:
-            return self._context.tiers.decide(STEPS, self._when_it_pays, self._compilation.complete)
+            return self._context.tiers.decide(STEPS, self._when_it_pays, self._complete)
         return self._when_it_pays()
+
+    def _complete(self) -> CompiledSteps | None:
+        return self._compilation.complete(self._context.interrupted)
 
     def _when_it_pays(self) -> CompiledSteps | None:
         """The compiled loop if it is ready, or if it saves time to wait for it."""

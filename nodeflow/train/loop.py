@@ -18,6 +18,7 @@ from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
+from nodeflow.engine.waiting import never
 from nodeflow.errors import AttributeProblem, DataError, NodeflowError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
@@ -316,7 +317,7 @@ class _Loop:
                 checkpoints.finish(self._state())
             raise
         finally:
-            self.session.tiers, self.session.interrupted = None, lambda: False
+            self.session.tiers, self.session.interrupted = None, never
             if checkpoints is not None and self.next is None:
                 checkpoints.close()
 

@@ -14,6 +14,7 @@ from nodeflow.engine.compiler.compilation import Compilation, State
 from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.compiler.object_code import MissingSymbols
 from nodeflow.engine.events import CompileFailure
+from nodeflow.engine.waiting import Interrupted, never
 
 KERNELS = {"dispatch": (), "first": ("x", "y"), "second": ("z",)}
 
@@ -34,8 +35,9 @@ class FakeCompiler:
         self.jobs.append(Job(sources))
         return self.jobs[-1]
 
-    def compile_all(self, sources):
+    def compile_all(self, sources, interrupted=never):
         self.waited_for.append(list(sources))
+        return not interrupted()
 
 
 class Case:
@@ -162,10 +164,6 @@ def test_what_is_not_the_compilers_fault_is_raised_and_tried_again(case):
     assert case.compilation.poll() == "compiled plan" and not case.reports
 
 
-def never() -> bool:
-    return False
-
-
 def test_waiting_ends_when_the_compiler_is_done(case):
     case.compilation.poll()
     job = case.compiler.jobs[0]
@@ -214,6 +212,13 @@ def test_complete_compiles_and_waits(case):
     assert case.compilation.complete() == "compiled plan" == case.compilation.poll()
     assert case.state is State.READY and case.compiler.waited_for == [list(KERNELS)]
     assert case.compilation.complete() == "compiled plan" and case.loaded == 1
+
+
+def test_who_is_interrupted_completes_nothing_and_may_try_again(case):
+    with pytest.raises(Interrupted):
+        case.compilation.complete(lambda: True)
+    assert case.state is State.IDLE and case.loaded == 0 and not case.reports
+    assert case.compilation.complete() == "compiled plan" and case.planned == 1
 
 
 def test_complete_overtakes_the_background_whose_answer_then_changes_nothing(case):

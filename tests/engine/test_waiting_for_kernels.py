@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from nodeflow.engine.plan.reference_time import gain
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.waiting import LOOK_SECONDS, never
 from nodeflow.graph.graph import ancestors
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
@@ -38,8 +40,8 @@ class Compiler:
     def submit(self, sources):
         raise AssertionError("nothing is asked of it")
 
-    def compile_all(self, sources):
-        pass
+    def compile_all(self, sources, interrupted=never):
+        return True
 
     def seconds(self, sources):
         return self.time
@@ -110,17 +112,23 @@ class Stuck(Compiler):
     def submit(self, sources):
         return Job(sources)
 
+    def compile_all(self, sources, interrupted=never):
+        while not interrupted():
+            time.sleep(LOOK_SECONDS)
+        return False
 
+
+@pytest.mark.parametrize("tier", ["auto", "compiled"])
 @pytest.mark.parametrize("how", ["stop", "pause"])
-def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkeypatch, how):
+def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkeypatch, how, tier):
     monkeypatch.setattr(Compilation, "_compiler", Stuck(0.0))
     monkeypatch.setattr(Stepper, "_pays", lambda *a: True)
     g, x, loss, train, column = regression()
     data = DataSplits("data", "data", {"train": {"x": column}})
     plan = Training(train, loss, bindings={x: Binding(data, "x")}, epochs=10**6, batch_size=100)
     control, seen = Control(), []
-    with Session(g, tier="auto") as session:
-        session.initialize()
+    with Session(g, tier=tier) as session:
+        session.variables["w"] = np.zeros((3, 1), np.float32)
 
         def run() -> None:
             seen.extend(events_of(session, plan, control))
@@ -136,7 +144,8 @@ def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkey
             control.stop()
         thread.join(5.0)
         assert not thread.is_alive() and isinstance(seen[-1], Done) and seen[-1].stopped
-        assert seen[-1].steps <= 100 and session.tier == "reference"
+        assert seen[-1].steps <= (100 if tier == "auto" else 0)
+        assert session.tier == "reference"  # what it was, where no step was made
         assert not session.interrupted()
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache as once
 
 from nodeflow.engine.compiler import cache
+from nodeflow.engine.waiting import LOOK_SECONDS, never
 
 WORTH_A_PROCESS = 8
 """Missing kernels from which a process that compiles is worth starting, where this one waits for
@@ -100,16 +101,22 @@ class BackgroundCompiler:
         begin = 0.0 if self.is_running else START_SECONDS
         return begin + missing * KERNEL_SECONDS if missing else 0.0
 
-    def compile_all(self, sources: Sequence[str]) -> None:
-        """Get sources into the cache and wait, where the worker is faster than this process.
+    def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
+        """Get sources into the cache and wait, where the worker is faster than this process; False
+        if ``interrupted`` said not to wait any more.
 
         What fails in the worker is compiled, and fails, when it is loaded.
         """
         wanted = [s for s in dict.fromkeys(sources) if not cache.is_cached(s)]
         least = 1 if self.is_running else WORTH_A_PROCESS if "numba" in sys.modules else 2
         few = len(wanted) < least
-        if not few and cache.cache_folder() is not None:
-            self.submit(wanted).wait()
+        if few or cache.cache_folder() is None:
+            return True
+        job = self.submit(wanted)
+        while not job.wait(LOOK_SECONDS):
+            if interrupted():
+                return False
+        return True
 
     def submit(self, sources: Sequence[str]) -> Job:
         """Compile what the cache lacks of ``sources``."""

@@ -24,9 +24,7 @@ from nodeflow.engine.compiler.background import Job
 from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.compiler.object_code import MissingSymbols
 from nodeflow.engine.events import CompileFailure
-
-LOOK_SECONDS = 0.02
-"""How often a caller that waits looks whether it is to go on without the compiler."""
+from nodeflow.engine.waiting import LOOK_SECONDS, Interrupted, never
 
 P = TypeVar("P")
 C = TypeVar("C")
@@ -62,8 +60,8 @@ class Compiler(Protocol):
         """Compile what the cache lacks, in another process."""
         ...
 
-    def compile_all(self, sources: Sequence[str]) -> None:
-        """Compile what the cache lacks and wait."""
+    def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
+        """Compile what the cache lacks and wait; False if ``interrupted`` said not to wait."""
         ...
 
     def seconds(self, sources: Sequence[str]) -> float:
@@ -136,10 +134,11 @@ class Compilation(Generic[P, C]):
         if self.state is State.IDLE:
             self._begin()
 
-    def complete(self) -> C | None:
+    def complete(self, interrupted: Callable[[], bool] = never) -> C | None:
         """Compile now and wait; None if there is nothing to compile.
 
         Raises:
+            Interrupted: ``interrupted`` said so before all was compiled.
             KernelError: a kernel does not compile.
             RunError: there is not enough memory.
         """
@@ -152,10 +151,11 @@ class Compilation(Generic[P, C]):
             self._job = None
             self.state = State.COMPILED
         try:
-            self._compiler.compile_all(list(self._kernels(plan)))
+            if not self._compiler.compile_all(list(self._kernels(plan)), interrupted):
+                raise Interrupted
             self._enter(self._load(plan))
-        except Exception:
-            self.state = State.FAILED
+        except Exception as error:
+            self.state = State.IDLE if isinstance(error, Interrupted) else State.FAILED
             raise
         except BaseException:  # Ctrl-C
             self.state = State.IDLE

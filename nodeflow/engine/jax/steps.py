@@ -22,6 +22,7 @@ from nodeflow.engine.jax.rows import Rows, batch_of, rows_of
 from nodeflow.engine.jax.settings import settings
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.engine.waiting import never
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType, numpy_dtype
 
@@ -286,7 +287,7 @@ class LoadedSteps:
         steps.warm()
         return steps
 
-    def complete(self) -> JaxSteps:
+    def complete(self, interrupted: Callable[[], bool] = never) -> JaxSteps:
         """The loop; JAX compiles it when it first runs."""
         if self.result is None:
             self.result = self._make()

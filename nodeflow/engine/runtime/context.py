@@ -16,6 +16,7 @@ from nodeflow.engine.rng import Stream
 from nodeflow.engine.sharing import Sharing
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
+from nodeflow.engine.waiting import never
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph, Node
 
@@ -75,7 +76,7 @@ class RunContext:
         self.steps: dict[str, int] = {}
         self.tiers: TierRecord | None = None
         self.ahead: int | None = None
-        self.interrupted: Callable[[], bool] = lambda: False
+        self.interrupted: Callable[[], bool] = never
         self.peers: Sharing | None = None
         self.lock = threading.RLock()
         self.variables = Variables(graph, self.lock)

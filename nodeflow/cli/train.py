@@ -104,7 +104,9 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             say_needs(needs(session, training), arguments.memory, environment)
         json = arguments.json
         report = _JsonReport(environment) if json else _TextReport(environment, training)
-        doctor = Doctor(training, run_of(session), lambda: held(session, training))
+        doctor = Doctor(
+            training, run_of(session), lambda: held(session, training), if_stopped=False
+        )
         kept_as = _recording(arguments, environment, task, keeping)
         if kept_as is None:
             events = train_keeping(session, training, control, keeping)

@@ -15,13 +15,14 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Graph
 from nodeflow.number_text import number
+from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import Hint, percent
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.doctor.curves import Curves, check_curves, record
 from nodeflow.train.doctor.looking_back import first_seen
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
-from nodeflow.train.events import Diverged, Done, Epoch, Hints
+from nodeflow.train.events import Diverged, Done, Epoch, Hints, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.progress import Progress
 from nodeflow.train.rewind.replay import Past
@@ -333,6 +334,24 @@ def test_what_was_looked_at_is_not_looked_at_again() -> None:
     assert after == [0, each, 2 * each, 2 * each, 3 * each]
     net = Net(epochs=3)
     assert looks(net.training(), net.graph) == [0, each, 2 * each, 3 * each]
+
+
+@pytest.mark.parametrize("if_stopped", [True, False])
+def test_a_training_that_was_stopped_is_looked_at_where_there_is_time(if_stopped: bool) -> None:
+    net, control, ran = Net(epochs=4), Control(), []
+    training = net.training()
+    with Session(net.graph, tier="reference", seed=1) as session:
+        session.initialize()
+
+        def run(*asked: Any) -> Any:
+            ran.append(asked)
+            return session.run(*asked)
+
+        doctor = Doctor(training, run, if_stopped=if_stopped)
+        for event in doctor.examined(train(session, training, control)):
+            if isinstance(event, Steps):
+                control.stop()
+    assert isinstance(event, Done) and event.stopped and bool(ran) is if_stopped
 
 
 def test_weights_that_are_restored_are_looked_at() -> None:

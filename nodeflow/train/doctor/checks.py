@@ -31,6 +31,7 @@ class Doctor:
     Args:
         run: computes activations for a batch; without it, none are looked at.
         held: tells what memory a step holds, and its limit; without it, that is not looked at.
+        if_stopped: whether a training that the user stopped is looked at before it ends.
     """
 
     def __init__(
@@ -38,8 +39,11 @@ class Doctor:
         training: Training,
         run: Run | None = None,
         held: Callable[[], tuple[Needs, int | None] | None] = lambda: None,
+        *,
+        if_stopped: bool = True,
     ) -> None:
         self._training, self._run, self._held = training, run, held
+        self._if_stopped = if_stopped
         self.past: Past | None = None
         """From which it can be told when a finding of a batch began."""
         self._looked_at, self._is_seen = 0, False
@@ -63,8 +67,7 @@ class Doctor:
         shown: tuple[Hint, ...] = ()
         for event in events:
             if isinstance(event, (Diverged, Done)):  # the last event stays the last
-                restored = isinstance(event, Done) and event.best_epoch
-                found = shown if self._is_seen and not restored else self._examine()
+                found = self._examine() if self._is_new(event) else shown
                 if found != shown:
                     yield Hints(found)
             if isinstance(event, Diverged):
@@ -98,6 +101,12 @@ class Doctor:
             if found != shown:
                 shown = found
                 yield Hints(found)
+
+    def _is_new(self, last: Diverged | Done) -> bool:
+        """Whether to look once more before the last event."""
+        if isinstance(last, Done) and last.stopped and not self._if_stopped:
+            return False
+        return not self._is_seen or (isinstance(last, Done) and bool(last.best_epoch))
 
     def _examine(self) -> tuple[Hint, ...]:
         found = [*self._lasting, *check_curves(self._training, self._curves)]

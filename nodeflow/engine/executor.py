@@ -15,7 +15,8 @@ from nodeflow.engine.memory import Needs
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import RunError, SurfaceText
+from nodeflow.engine.waiting import Interrupted, never
+from nodeflow.errors import Cancelled, RunError, SurfaceText
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 from nodeflow.number_text import bytes_text
@@ -79,8 +80,9 @@ class Executor:
 
         Raises:
             RunError: also where its values take more memory than the limit; names the node.
+            Cancelled: ``cancel`` was set, also while it waited for the compiler.
         """
-        compiled = self.compiled_last() if keep_tier else self._ready()
+        compiled = self.compiled_last() if keep_tier else self._ready(cancel)
         self._check_limit(compiled)
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
@@ -177,16 +179,20 @@ class Executor:
 
     # ---- getting compiled ---------------------------------------------------------------------
 
-    def _ready(self) -> CompiledPlan | None:
+    def _ready(self, cancel: threading.Event | None) -> CompiledPlan | None:
         """The compiled plan, if it is wanted and ready."""
+        if self._wanted == "reference":
+            return None
         tiers = self._context.tiers
-        if self._wanted == "auto" and tiers is not None:
-            return tiers.decide(self._label, self._when_warm, self._compilation.complete)
-        if self._compilation.result is not None:
-            return self._compilation.result
-        if self._wanted == "compiled":
-            return self._compilation.complete()
-        return None if self._wanted == "reference" else self._when_warm()
+        complete = partial(self._compilation.complete, never if cancel is None else cancel.is_set)
+        try:
+            if self._wanted == "auto" and tiers is not None:
+                return tiers.decide(self._label, self._when_warm, complete)
+            if self._compilation.result is not None:
+                return self._compilation.result
+            return complete() if self._wanted == "compiled" else self._when_warm()
+        except Interrupted:
+            raise Cancelled("the run was stopped") from None
 
     def _when_warm(self) -> CompiledPlan | None:
         ahead = self._context.ahead

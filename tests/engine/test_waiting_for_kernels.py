@@ -20,6 +20,7 @@ from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.waiting import LOOK_SECONDS, never
+from nodeflow.errors import Cancelled
 from nodeflow.graph.graph import ancestors
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
@@ -251,3 +252,15 @@ def test_a_training_says_how_many_evaluations_come(monkeypatch, patience, expect
         monkeypatch.setattr(session, "run", lambda *a: seen.append(session.ahead) or run(*a))
         list(events_of(session, plan))
     assert seen[::3] == expected  # of three batches the first; two of them have 1000 rows
+
+
+def test_a_run_that_waits_for_the_compiler_can_be_cancelled(monkeypatch):
+    monkeypatch.setattr(Compilation, "_compiler", Stuck(0.0))
+    g, x, loss, _, column = regression()
+    with Session(g, tier="compiled") as session:
+        session.variables["w"] = np.zeros((3, 1), np.float32)
+        timer = threading.Timer(0.2, session.cancel)
+        timer.start()
+        with pytest.raises(Cancelled, match="stopped"):
+            session.run(loss, {x: column.rows(slice(0, 100))})
+        timer.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -184,17 +184,19 @@ class Executor:
         if self._wanted == "reference":
             return None
         tiers = self._context.tiers
-        complete = partial(self._compilation.complete, never if cancel is None else cancel.is_set)
+        is_cancelled = never if cancel is None else cancel.is_set
+        complete = partial(self._compilation.complete, is_cancelled)
+        when_warm = partial(self._when_warm, is_cancelled)
         try:
             if self._wanted == "auto" and tiers is not None:
-                return tiers.decide(self._label, self._when_warm, complete)
+                return tiers.decide(self._label, when_warm, complete)
             if self._compilation.result is not None:
                 return self._compilation.result
-            return complete() if self._wanted == "compiled" else self._when_warm()
+            return complete() if self._wanted == "compiled" else when_warm()
         except Interrupted:
             raise Cancelled("the run was stopped") from None
 
-    def _when_warm(self) -> CompiledPlan | None:
+    def _when_warm(self, is_cancelled: Callable[[], bool]) -> CompiledPlan | None:
         ahead = self._context.ahead
         if ahead is None:
             return None if self._runs < WARM_RUNS else self._compilation.poll()
@@ -202,7 +204,8 @@ class Executor:
             self._asked += 1
             plan = self._compilation.planned()
             if plan is not None and self._pays(plan, ahead):
-                return self._compilation.waited(self._context.interrupted)
+                interrupted = self._context.interrupted
+                return self._compilation.waited(lambda: is_cancelled() or interrupted())
         begins = ahead > 1 or not self._compilation.is_idle
         return self._compilation.poll() if begins else None
 

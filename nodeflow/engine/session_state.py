@@ -72,13 +72,13 @@ class SessionState:
 
     @property
     def ahead(self) -> int | None:
-        """How many runs like the next one come, that one included; None where nobody knows."""
+        """The expected number of runs like the next one, including it; None if unknown."""
         return self._context.ahead
 
     @contextmanager
     def expecting(self, runs: int | None) -> Iterator[None]:
-        """So many runs like the next one come, that one included. The tier ``auto`` then waits for
-        the compiler if that saves time, and compiles nothing for a last run that does not wait."""
+        """Announce how many runs like the next one follow, including it. The tier ``auto`` then
+        waits for the compiler if that saves time, and never compiles in vain for a last run."""
         before, self._context.ahead = self._context.ahead, runs
         try:
             yield

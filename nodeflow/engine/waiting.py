@@ -1,15 +1,15 @@
-"""Waiting for the compiler, which whoever waits may leave."""
+"""How a caller that waits for the compiler stops waiting."""
 
 from __future__ import annotations
 
 LOOK_SECONDS = 0.02
-"""How often a caller that waits looks whether it is to go on without the compiler."""
+"""Seconds between two checks whether to stop waiting."""
 
 
 class Interrupted(Exception):
-    """Who waited for the compiler is not to wait any more."""
+    """The caller stopped waiting for the compiler."""
 
 
 def never() -> bool:
-    """Whether somebody who cannot be interrupted is."""
+    """The check of a caller that waits until the compiler is done."""
     return False

@@ -254,13 +254,15 @@ def test_a_training_says_how_many_evaluations_come(monkeypatch, patience, expect
     assert seen[::3] == expected  # of three batches the first; two of them have 1000 rows
 
 
-def test_a_run_that_waits_for_the_compiler_can_be_cancelled(monkeypatch):
+@pytest.mark.parametrize("tier", ["auto", "compiled"])
+def test_a_run_that_waits_for_the_compiler_can_be_cancelled(monkeypatch, tier):
     monkeypatch.setattr(Compilation, "_compiler", Stuck(0.0))
+    monkeypatch.setattr(Compilation, "pays", lambda *a: True)
     g, x, loss, _, column = regression()
-    with Session(g, tier="compiled") as session:
+    with Session(g, tier=tier) as session:
         session.variables["w"] = np.zeros((3, 1), np.float32)
         timer = threading.Timer(0.2, session.cancel)
         timer.start()
-        with pytest.raises(Cancelled, match="stopped"):
+        with session.expecting(1), pytest.raises(Cancelled, match="stopped"):
             session.run(loss, {x: column.rows(slice(0, 100))})
         timer.join()

@@ -154,11 +154,9 @@ class Compilation(Generic[P, C]):
             if not self._compiler.compile_all(list(self._kernels(plan)), interrupted):
                 raise Interrupted
             self._enter(self._load(plan))
-        except Exception as error:
-            self.state = State.IDLE if isinstance(error, Interrupted) else State.FAILED
-            raise
-        except BaseException:  # Ctrl-C
-            self.state = State.IDLE
+        except BaseException as error:
+            left = isinstance(error, Interrupted) or not isinstance(error, Exception)  # Ctrl-C
+            self.state = State.IDLE if left else State.FAILED
             raise
         return self.result
 

@@ -15,7 +15,7 @@ IN_LOOPS = Kernel.by_reference
 
 
 def gain(plan: Plan, runs: int, seconds: float) -> float:
-    """Seconds that so many runs of a plan save if they are compiled.
+    """Seconds that compiling a plan saves over ``runs`` runs.
 
     Args:
         seconds: of a run by reference; 0 where none was measured.

@@ -61,7 +61,7 @@ class Executor:
         self._held = held
         self.interpreter = self._reference()
         self._updating = updating
-        self._runs = self._asked = 0
+        self._runs = 0
         self._seconds = 0.0
         self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
 
@@ -200,19 +200,19 @@ class Executor:
         ahead = self._context.ahead
         if ahead is None:
             return None if self._runs < WARM_RUNS else self._compilation.poll()
-        if self._asked < 2:  # by the estimate, and by the time of the first run
-            self._asked += 1
-            plan = self._compilation.planned()
-            if plan is not None and self._pays(plan, ahead):
-                interrupted = self._context.interrupted
-                return self._compilation.waited(lambda: is_cancelled() or interrupted())
+        interrupted = self._context.interrupted
+        compiled = self._compilation.waited_if_it_pays(
+            lambda plan: self._gain(plan, ahead), lambda: is_cancelled() or interrupted()
+        )
+        if compiled is not None:
+            return compiled
         begins = ahead > 1 or not self._compilation.is_idle
         return self._compilation.poll() if begins else None
 
-    def _pays(self, plan: Plan, ahead: int) -> bool:
+    def _gain(self, plan: Plan, ahead: int) -> float:
         from nodeflow.engine.plan.reference_time import gain
 
-        return self._compilation.pays(gain(plan, ahead, self._seconds))
+        return gain(plan, ahead, self._seconds)
 
     def _reference(self) -> Interpreter:
         """The reference tier, which computes again what a limit of memory does not let it keep."""

@@ -83,7 +83,7 @@ class Stepper:
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
         self.ahead: int | None = None
-        self._asked, self._seconds = 0, 0.0
+        self._seconds = 0.0
         self.chunker = Chunker() if context.peers is None else WholeChunks()
         self.targets: Sequence[Node] = ()
         self.fixed: Mapping[Tensor, np.ndarray] = {}
@@ -470,17 +470,17 @@ class Stepper:
 
     def _when_it_pays(self) -> CompiledSteps | None:
         """The compiled loop if it is ready, or if it saves time to wait for it."""
-        if self.ahead and self._asked < 2:  # by the estimate, and by the time of the first step
-            self._asked += 1
-            steps = self._compilation.planned()
-            if steps and self._pays(steps.plan, self.ahead):
-                return self._compilation.waited(self._context.interrupted)
-        return self._compilation.poll()
+        compiled = None
+        if ahead := self.ahead:
+            compiled = self._compilation.waited_if_it_pays(
+                lambda steps: self._gain(steps.plan, ahead), self._context.interrupted
+            )
+        return compiled or self._compilation.poll()
 
-    def _pays(self, plan: Plan, ahead: int) -> bool:
+    def _gain(self, plan: Plan, ahead: int) -> float:
         from nodeflow.engine.plan.reference_time import gain
 
-        return self._compilation.pays(gain(plan, ahead, self._seconds))
+        return gain(plan, ahead, self._seconds)
 
     def _make_plan(self) -> StepPlan | None:
         from nodeflow.engine.ir.plan import is_concrete

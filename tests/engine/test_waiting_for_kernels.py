@@ -123,7 +123,7 @@ class Stuck(Compiler):
 @pytest.mark.parametrize("how", ["stop", "pause"])
 def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkeypatch, how, tier):
     monkeypatch.setattr(Compilation, "_compiler", Stuck(0.0))
-    monkeypatch.setattr(Stepper, "_pays", lambda *a: True)
+    monkeypatch.setattr(Compilation, "pays", lambda *a: True)
     g, x, loss, train, column = regression()
     data = DataSplits("data", "data", {"train": {"x": column}})
     plan = Training(train, loss, bindings={x: Binding(data, "x")}, epochs=10**6, batch_size=100)
@@ -164,7 +164,9 @@ def regression():
 def test_a_training_waits_where_it_pays(monkeypatch, pays):
     asked = []
     monkeypatch.setattr(
-        Stepper, "_pays", lambda self, plan, ahead: asked.append((ahead, self._seconds)) or pays
+        Stepper,
+        "_gain",
+        lambda self, plan, ahead: asked.append((ahead, self._seconds)) or (1e9 if pays else -1e9),
     )
     g, x, loss, train, column = regression()
     with Session(g, tier="auto") as session:

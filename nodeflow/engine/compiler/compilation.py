@@ -102,6 +102,7 @@ class Compilation(Generic[P, C]):
         self._report = report
         self._given_compiler = compiler
         self._job: Job | None = None
+        self._asked = 0
         self._lock = threading.Lock()
 
     @property
@@ -169,6 +170,21 @@ class Compilation(Generic[P, C]):
         if self.plan is None or not self.is_pending:
             return False
         return gain > 0 and gain > self._compiler.seconds(list(self._kernels(self.plan)))
+
+    def waited_if_it_pays(
+        self, gain: Callable[[P], float], interrupted: Callable[[], bool]
+    ) -> C | None:
+        """What `waited` returns, if waiting `pays`, else None; asks twice at most: by the estimate,
+        and by the time of the first run.
+
+        Args:
+            gain: seconds that a plan saves in all runs to come, as far as is known by now.
+        """
+        if self._asked == 2:
+            return None
+        self._asked += 1
+        plan = self.planned()
+        return self.waited(interrupted) if plan is not None and self.pays(gain(plan)) else None
 
     def waited(self, interrupted: Callable[[], bool]) -> C | None:
         """As `poll`, after the compiler is done, or as soon as ``interrupted`` says so."""

@@ -281,6 +281,9 @@ class LoadedSteps:
     def planned(self) -> None:
         """There is no plan of kernels."""
 
+    def waited_if_it_pays(self, *how: object) -> None:
+        """There are no kernels to wait for."""
+
     def poll(self) -> JaxSteps:
         """The loop, compiled."""
         steps = self.complete()

@@ -129,7 +129,7 @@ QHeaderView::section {{ background: {sunken}; color: {ink_muted}; border: none;
 QTableCornerButton::section {{ background: {sunken}; border: none; }}
 
 QTabBar {{ background: transparent; border: none; }}
-QTabBar::tab {{ background: transparent; color: {ink_muted}; padding: 7px 12px; border: none;
+QTabBar::tab {{ background: transparent; color: {ink_muted}; padding: 7px 10px; border: none;
   border-bottom: 2px solid transparent; }}
 QTabBar::tab:hover {{ color: {ink}; }}
 QTabBar::tab:selected {{ color: {ink}; border-bottom: 2px solid {accent}; }}

@@ -31,6 +31,7 @@ class Control:
         self._paused = False
         self._stopped = False
         self._steps = 0
+        self._single_steps = False
         self._numbers: deque[tuple[str, str, float]] = deque()
         self._variables: dict[str, np.ndarray] = {}
         self._variant: Offered | None = None
@@ -118,6 +119,12 @@ class Control:
     def stopped(self) -> bool:
         return self._stopped
 
+    @property
+    def ends_wait(self) -> bool:
+        """Whether a wait for the compiler ends: after `stop`, and after `pause`, unless `step` has
+        allowed the steps that wait."""
+        return self._stopped or (self._paused and not self._single_steps)
+
     def allow(self, wanted: int, begins: bool = False) -> int:
         """How many of ``wanted`` steps may run now; blocks while paused.
 
@@ -143,10 +150,12 @@ class Control:
                 self._condition.wait(WAIT_SECONDS)
                 return None
             if not self._paused:
+                self._single_steps = False
                 return wanted
             if not self._steps:
                 self._condition.wait(WAIT_SECONDS)
                 return None
             granted = min(wanted, self._steps)
             self._steps -= granted
+            self._single_steps = True
             return granted

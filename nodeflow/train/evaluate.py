@@ -78,6 +78,12 @@ def evaluate(
     return [totals[t] / (rows or 1) if t in totals else np.asarray(known[t]) for t in tensors]
 
 
+def parted(metrics: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The scalars, and the metrics that are tables."""
+    numbers = {key: float(value) for key, value in metrics.items() if value.ndim == 0}
+    return numbers, {key: value for key, value in metrics.items() if value.ndim}
+
+
 def needs(
     session: Session, training: Training, tensors: Sequence[Tensor], split: str
 ) -> Needs | None:

@@ -29,7 +29,7 @@ from nodeflow.train.divergence.finite import error_of
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
 from nodeflow.train.edits.variant import Variant
-from nodeflow.train.evaluate import evaluate
+from nodeflow.train.evaluate import evaluate, parted
 from nodeflow.train.evaluate import needs as needs_of_evaluation
 from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
 from nodeflow.train.numbers import Numbers
@@ -263,8 +263,6 @@ class _Loop:
         source = self.source = self._stream_stepper() if training.stream else self._stepper()
         while at.epoch < self.end and not (self.watch and self.watch.exhausted):
             source.start_epoch(self._order(at.epoch), at.done)
-            if isinstance(source, Stepper) and not self.stops_early:
-                source.ahead = (self.end - at.epoch) * self.steps_per_epoch - at.done
             yield from self._steps(source)
             if self.next is not None:
                 return
@@ -276,7 +274,7 @@ class _Loop:
                 raise error_of(event)
             if not at.done:
                 raise DataError("the data set has no elements for an epoch")
-            metrics, tables = _parted(self._measure(at.epoch, at.total / at.done))
+            metrics, tables = parted(self._measure(at.epoch, at.total / at.done))
             yield replace(at.end_epoch(metrics), tables=tables)
         if self.checkpoints:
             self.checkpoints.finish(self._state())
@@ -309,7 +307,7 @@ class _Loop:
             self.session.tiers = record  # else evaluations switch whenever they can
         if snapshots is not None:
             remember(self._begin_snapshots(snapshots, record))
-        self.session.interrupted = lambda: self.control.stopped or self.control.paused
+        self.session.interrupted = lambda: self.control.ends_wait
         try:
             yield from self.events()
         except GeneratorExit:  # the caller has seen enough
@@ -408,7 +406,7 @@ class _Loop:
         if self.averages and not stopped:
             self.averages.keep()
         early = watch is not None and watch.exhausted and not stopped
-        metrics, tables = _parted(at.measured)
+        metrics, tables = parted(at.measured)
         return Done(
             last - self.first_epoch + 1,
             metrics,
@@ -529,10 +527,19 @@ class _Loop:
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, with its switches of tier recorded."""
         before, self.session.tiers = self.session.tiers, self.record
+        if isinstance(stepper, Stepper):
+            stepper.ahead = self._ahead(count)
         try:
             return self._run_to_hit(stepper, count)
         finally:
             self.session.tiers = before
+
+    def _ahead(self, allowed: int) -> int | None:
+        """How many steps are sure to come, where that is known."""
+        if self.control.paused:
+            return allowed
+        left = (self.end - self.at.epoch) * self.steps_per_epoch - self.at.done
+        return None if self.stops_early else left
 
     def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, but with breakpoints step by step, up to the first hit; so, too, with
@@ -591,9 +598,3 @@ class _Loop:
         if watch.improves(epoch, value) and self.training.restore_best:
             watch.best = dict(self.session.variables.items())
             self.at.best_measured = self.at.measured
-
-
-def _parted(measured: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The scalars, and the metrics that are tables."""
-    numbers = {key: float(value) for key, value in measured.items() if value.ndim == 0}
-    return numbers, {key: value for key, value in measured.items() if value.ndim}

@@ -150,6 +150,55 @@ def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkey
         assert not session.interrupted()
 
 
+class Slow(Compiler):
+    """Takes ten looks of its caller; then each kernel is compiled when it is loaded."""
+
+    def submit(self, sources):
+        return Job(sources)
+
+    def compile_all(self, sources, interrupted=never):
+        for _ in range(10):
+            if interrupted():
+                return False
+            time.sleep(LOOK_SECONDS)
+        return True
+
+
+@pytest.mark.parametrize("tier", ["auto", "compiled"])
+def test_single_steps_are_all_made_whatever_they_wait_for(monkeypatch, tier):
+    monkeypatch.setattr(Compilation, "_compiler", Slow(1.0))
+    g, x, loss, train, column = regression()
+    data = DataSplits("data", "data", {"train": {"x": column}})
+    plan = Training(train, loss, bindings={x: Binding(data, "x")}, epochs=10**6, batch_size=100)
+    control = Control(idle=lambda: control.stop())
+    control.step(30)  # across an epoch of 25
+    with Session(g, tier=tier) as session:
+        session.initialize()
+        done = list(events_of(session, plan, control))[-1]
+        assert isinstance(done, Done) and done.steps == 30
+        assert session.tier == ("compiled" if tier == "compiled" else "reference")
+
+
+def test_a_single_step_announces_no_more_steps(monkeypatch):
+    g, x, loss, train, column = regression()
+    data = DataSplits("data", "data", {"train": {"x": column}})
+    plan = Training(train, loss, bindings={x: Binding(data, "x")}, epochs=2, batch_size=100)
+    ahead, run = [], Stepper.run
+    monkeypatch.setattr(Stepper, "run", lambda s, n: ahead.append((n, s.ahead)) or run(s, n))
+    control = Control(idle=lambda: control.resume())
+    control.step(3)
+    with Session(g, tier="reference") as session:
+        session.initialize()
+        list(events_of(session, plan, control))
+    made = np.cumsum([count for count, _ in ahead])
+    left = 50 - np.array([0, *made[:-1]])
+    expected = [
+        n if total <= 3 else more for (n, _), total, more in zip(ahead, made, left, strict=True)
+    ]
+    assert made[-1] == 50 and 3 in made
+    assert [announced for _, announced in ahead] == expected
+
+
 def regression():
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, 3], name="x")

@@ -80,7 +80,8 @@ class Executor:
 
         Raises:
             RunError: also where its values take more memory than the limit; names the node.
-            Cancelled: ``cancel`` was set, also while it waited for the compiler.
+            Cancelled: ``cancel`` was set, or the session's ``interrupted`` ended a wait for the
+                compiler.
         """
         compiled = self.compiled_last() if keep_tier else self._ready(cancel)
         self._check_limit(compiled)
@@ -184,9 +185,9 @@ class Executor:
         if self._wanted == "reference":
             return None
         tiers = self._context.tiers
-        is_cancelled = never if cancel is None else cancel.is_set
-        complete = partial(self._compilation.complete, is_cancelled)
-        when_warm = partial(self._when_warm, is_cancelled)
+        is_left = never if cancel is None else partial(self._is_left, cancel)
+        complete = partial(self._compilation.complete, is_left)
+        when_warm = partial(self._when_warm, is_left)
         try:
             if self._wanted == "auto" and tiers is not None:
                 return tiers.decide(self._label, when_warm, complete)
@@ -196,13 +197,15 @@ class Executor:
         except Interrupted:
             raise Cancelled("the run was stopped") from None
 
-    def _when_warm(self, is_cancelled: Callable[[], bool]) -> CompiledPlan | None:
+    def _is_left(self, cancel: threading.Event) -> bool:
+        return cancel.is_set() or self._context.interrupted()
+
+    def _when_warm(self, is_left: Callable[[], bool]) -> CompiledPlan | None:
         ahead = self._context.ahead
         if ahead is None:
             return None if self._runs < WARM_RUNS else self._compilation.poll()
-        interrupted = self._context.interrupted
         compiled = self._compilation.waited_if_it_pays(
-            lambda plan: self._gain(plan, ahead), lambda: is_cancelled() or interrupted()
+            lambda plan: self._gain(plan, ahead), is_left
         )
         if compiled is not None:
             return compiled

@@ -87,7 +87,8 @@ class SessionState:
 
     @property
     def interrupted(self) -> Callable[[], bool]:
-        """Asked while the tier ``auto`` waits for the compiler: whether to go on by reference."""
+        """Asked while a run or step waits for the compiler: whether to leave it. A run then raises
+        Cancelled, and a stepper makes no further step."""
         return self._context.interrupted
 
     @interrupted.setter

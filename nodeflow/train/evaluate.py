@@ -18,6 +18,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.engine.sharing import Sharing
+from nodeflow.errors import Cancelled
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.objectives.metric_state import Accumulating, State
@@ -46,6 +47,8 @@ def evaluate(
 
     Raises:
         DataError: the split is empty or does not exist.
+        Cancelled: the session's ``interrupted`` said so, between two batches or while one waited
+            for the compiler; not where processes share the batches.
     """
     averaged, metrics, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
@@ -54,6 +57,8 @@ def evaluate(
     parts: dict[int, Part] = {}
     runs, left, first = session.runs, rows or 1, 0
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
+        if peers is None and session.interrupted():
+            raise Cancelled("the evaluation was stopped")
         session.runs = runs + number  # random ops draw by it, whoever runs the batch
         first = first or share
         later = (times - 1) * ((rows or 1) // share if share == first else 1)

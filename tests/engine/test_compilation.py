@@ -194,7 +194,9 @@ def test_who_is_interrupted_waits_no_longer_and_gets_it_later(case):
         asked.append(1)
         return len(asked) > 2
 
-    assert case.compilation.waited(interrupted) is None and case.state is State.COMPILING
+    with pytest.raises(Interrupted):
+        case.compilation.waited(interrupted)
+    assert case.state is State.COMPILING
     assert len(asked) == 3 and case.loaded == 0
     case.compiler.jobs[0].finish(None)
     assert case.compilation.poll() == "compiled plan"

@@ -145,7 +145,7 @@ def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkey
             control.stop()
         thread.join(5.0)
         assert not thread.is_alive() and isinstance(seen[-1], Done) and seen[-1].stopped
-        assert seen[-1].steps <= (100 if tier == "auto" else 0)
+        assert seen[-1].steps == 0
         assert session.tier == "reference"  # what it was, where no step was made
         assert not session.interrupted()
 

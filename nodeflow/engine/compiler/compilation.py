@@ -179,6 +179,9 @@ class Compilation(Generic[P, C]):
 
         Args:
             gain: seconds that a plan saves in all runs to come, as far as is known by now.
+
+        Raises:
+            Interrupted: as `waited`.
         """
         if self._asked == 2:
             return None
@@ -187,10 +190,16 @@ class Compilation(Generic[P, C]):
         return self.waited(interrupted) if plan is not None and self.pays(gain(plan)) else None
 
     def waited(self, interrupted: Callable[[], bool]) -> C | None:
-        """As `poll`, after the compiler is done, or as soon as ``interrupted`` says so."""
+        """As `poll`, after the compiler is done.
+
+        Raises:
+            Interrupted: ``interrupted`` said so before; the compiler goes on.
+        """
         self.begin()
         job = self._job
-        while job is not None and self.state is State.COMPILING and not interrupted():
+        while job is not None and self.state is State.COMPILING:
+            if interrupted():
+                raise Interrupted
             job.wait(LOOK_SECONDS)
         return self.poll()
 

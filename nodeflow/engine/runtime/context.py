@@ -49,7 +49,7 @@ class RunContext:
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
         ahead: how many runs like the next one come, that one included, where that is known.
-        interrupted: asked while a run waits for the compiler: whether to go on by reference.
+        interrupted: asked while a run or step waits for the compiler: whether to leave it.
         peers: the processes that share the rows of training steps, on JAX.
     """
 

@@ -139,10 +139,10 @@ class FakeClient:
 
     # ---- a training -------------------------------------------------------------------------
 
-    def begin_training(self, epochs: int = 2, steps: int = 10) -> None:
+    def begin_training(self, epochs: int = 2, steps: int = 10, **how: Any) -> None:
         assert self.requests(p.Train)
         self.on_message(p.State("training", "reference"))
-        self.on_message(events.Started(epochs, steps))
+        self.on_message(events.Started(epochs, steps, **how))
 
     def train_steps(self, first: int, losses: list[float]) -> None:
         self.on_message(events.Steps(first, np.array(losses), 0.1, "compiled"))

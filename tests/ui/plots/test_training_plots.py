@@ -146,6 +146,19 @@ def test_metrics_are_offered_where_there_are_none(window, engine, qtbot):
     assert window.docking.docks["inspector"].isVisible()
 
 
+def test_no_metric_is_offered_where_one_waits_for_the_end_of_an_epoch(window, engine, qtbot):
+    engine.computes = False
+    window.files.open_example(example("mnist"))
+    window.actions_.trigger("train")
+    engine.begin_training(measured=(("accuracy", "test", 10_000),))
+    engine.train_steps(1, [1.0, 0.5])
+    engine.end_training(stopped=True)
+    panel = window.panels["training"]
+    qtbot.waitUntil(lambda: panel.plots is not None and panel.record.done is not None)
+    panel.draw()
+    assert panel.plots.bar.note.text() == ""
+
+
 def test_many_plots_scroll_and_leave_the_window_as_it_is(window, panel, qtbot):
     grid, before = panel.plots.grid, window.size()
     height = panel.height()

@@ -148,7 +148,8 @@ class TrainingPlots(QWidget):
             record.done is not None or record.current_epoch() > record.first_epoch
         )
         text = ""
-        if record is not None and has_begun and not record.metrics and not record.tables:
+        found = record is not None and (record.measured or record.metrics or record.tables)
+        if has_begun and not found:
             color = self._themes.theme.accent
             link = f"<a href='metric' style='color:{color}'>Add a metric</a>"
             text = f"No metrics yet. {link}"

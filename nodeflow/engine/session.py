@@ -223,7 +223,7 @@ class Session(SessionState):
                     self._context.check_open()
                     era, fed = self._prepared.era, {resolve_alias(key) for key in keys}
                     known = KnownRun(*self._prepared.schedule(targets, fed), pack, keys)
-                return self._answer(known, known.arrays(values))
+                return self._answer(known, known.arrays(values) if values else ())
 
         return call
 

@@ -48,7 +48,7 @@ def evaluate(
     Raises:
         DataError: the split is empty or does not exist.
         Cancelled: the session's ``interrupted`` said so, between two batches or while one waited
-            for the compiler; not where processes share the batches.
+            for the compiler; not where several processes train, of which all stop after one step.
     """
     averaged, metrics, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
@@ -57,7 +57,7 @@ def evaluate(
     parts: dict[int, Part] = {}
     runs, left, first = session.runs, rows or 1, 0
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
-        if peers is None and session.interrupted():
+        if session.peers is None and session.interrupted():
             raise Cancelled("the evaluation was stopped")
         session.runs = runs + number  # random ops draw by it, whoever runs the batch
         first = first or share

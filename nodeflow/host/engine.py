@@ -12,7 +12,8 @@ import os
 import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ class Engine(TrainingRequests):
         self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
+        self._stops = False
         self._edits: LiveEdits | None = None
         self._doctor: Doctor | None = None
         self._follows = True
@@ -177,7 +179,8 @@ class Engine(TrainingRequests):
         elif isinstance(request, p.CancelGradientChecks):
             self._gradients.cancel()
         elif isinstance(request, p.Stop):
-            if control:
+            self._stops = True
+            if control := self._control:
                 control.stop()  # live values beside a training end by themselves, soon
             elif self._evaluator:
                 self._evaluator.cancel()
@@ -190,6 +193,8 @@ class Engine(TrainingRequests):
                 self._gradients.cancel()
             if isinstance(request, p.Shutdown) and control:
                 control.stop()
+            if isinstance(request, p.Train):
+                self._stops = False
             if isinstance(request, p.WatchViews):
                 self._newest_watch = request.request
             try:
@@ -363,6 +368,18 @@ class Engine(TrainingRequests):
             self._evaluator.measure_as(self._measure)
         return self._evaluator
 
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Say that something is computed, unless a training is there, which says what it does."""
+        says = self._control is None
+        if says:
+            self._send(p.State("running"))
+        try:
+            yield
+        finally:
+            if says:
+                self._send(p.State("idle"))
+
     # ---- values -------------------------------------------------------------------------------
 
     def _evaluate(self, request: p.Evaluate) -> None:
@@ -375,29 +392,26 @@ class Engine(TrainingRequests):
         if request.watch and self._rewinder.step is not None:
             self._rewinder.ask(request)
             return
-        if not request.watch:
-            self._send(p.State("running"))
-        evaluation = self._current().previews(
-            request.names, effects=not request.watch, step=self._step
-        )
-        if request.watch:
-            self._pending = request if evaluation.pending else None
-        self._send(
-            p.Previews(
-                request.revision,
-                request.request,
-                evaluation.values,
-                evaluation.missing,
-                evaluation.notices,
-                watch=request.watch,
-                names=request.names,
-                pending=evaluation.pending,
-                data=evaluation.data,
-                iterations=evaluation.iterations,
+        with nullcontext() if request.watch else self._running():
+            evaluation = self._current().previews(
+                request.names, effects=not request.watch, step=self._step
             )
-        )
-        if not request.watch and self._control is None:
-            self._send(p.State("idle"))
+            if request.watch:
+                self._pending = request if evaluation.pending else None
+            self._send(
+                p.Previews(
+                    request.revision,
+                    request.request,
+                    evaluation.values,
+                    evaluation.missing,
+                    evaluation.notices,
+                    watch=request.watch,
+                    names=request.names,
+                    pending=evaluation.pending,
+                    data=evaluation.data,
+                    iterations=evaluation.iterations,
+                )
+            )
         self._views.refresh(self._current().state, (self._choice, self._override))
 
     def _watch_views(self, request: p.WatchViews) -> None:
@@ -445,11 +459,8 @@ class Engine(TrainingRequests):
 
     def _profile(self, request: p.Profile) -> None:
         variables = self._current().variables()
-        self._send(p.State("running"))
-        try:
+        with self._running():
             result = measure(self._task(), variables, self._threads, request.request)
-        finally:
-            self._send(p.State("idle"))
         self._send(result)
 
     def _set_threads(self, request: p.SetThreads) -> None:
@@ -480,9 +491,7 @@ class Engine(TrainingRequests):
     def _predict(self, request: p.Predict) -> None:
         self._stop_predicting.clear()
         variables = self._current().variables()
-        if self._control is None:
-            self._send(p.State("running"))
-        try:
+        with self._running():
             predict(
                 self._document,
                 request,
@@ -493,9 +502,6 @@ class Engine(TrainingRequests):
                 memory=self._memory,
                 cancelled=self._stop_predicting.is_set,
             )
-        finally:
-            if self._control is None:
-                self._send(p.State("idle"))
 
     # ---- weights and downloads ----------------------------------------------------------------
 

@@ -383,7 +383,8 @@ class Resync:
 
 @dataclass(frozen=True)
 class State:
-    """``idle``, ``running``, ``training`` or ``paused``; ``tier`` is set while training."""
+    """``idle``, ``running``, ``training`` or ``paused``; ``tier`` is set while training. What is
+    computed beside a training changes nothing here."""
 
     state: str
     tier: str = ""

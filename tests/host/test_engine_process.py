@@ -18,10 +18,12 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import toggle_breakpoint
 from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
+from nodeflow.host.engine import Engine
 from nodeflow.train import events
 from nodeflow.train.loop import train
 from tests.host.documents import expression, regression
@@ -122,6 +124,42 @@ def test_pause_step_resume_and_stop(talk):
     talk.wait_for(events.Steps)
     talk.send(p.Stop())
     assert talk.wait_for(events.Done).stopped
+
+
+def test_what_is_computed_beside_a_training_leaves_its_state(talk):
+    document = regression()
+    commands.set_training(document, epochs=1_000_000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    talk.send(p.Evaluate(document.revision, 2, watch=False))  # before anything says that it trains
+    states = []
+    while not isinstance(message := talk.wait_for((p.State, p.Previews)), p.Previews):
+        states.append(message.state)
+    assert message.request == 2 and states == ["training"]
+    talk.wait_for(events.Steps)
+    talk.send(p.Stop())
+    while not isinstance(message := talk.wait_for((p.State, events.Done)), events.Done):
+        states.append(message.state)
+    assert states == ["training", "idle"]
+
+
+def test_a_training_that_is_stopped_before_it_begins_makes_no_step():
+    document = regression()
+    messages: list[p.Message] = []
+    engine = Engine(messages.append, threads=1)
+    engine.receive(p.SyncDocument(flow.dumps(document), document.revision, None))
+    for request in (p.Train(1), p.Stop(), p.Shutdown()):
+        engine.receive(request)
+    engine.work()
+    (done,) = [m for m in messages if isinstance(m, events.Done)]
+    assert done.stopped and done.steps == 0
+    engine = Engine(messages.append, threads=1)
+    engine.receive(p.SyncDocument(flow.dumps(document), document.revision, None))
+    for request in (p.Stop(), p.Train(2), p.Shutdown()):  # the stop is of what was before
+        engine.receive(request)
+    engine.work()
+    done = [m for m in messages if isinstance(m, events.Done)][-1]
+    assert done.steps == 200 and not done.stopped
 
 
 def test_a_failure_is_told_as_data_and_the_engine_goes_on(talk):

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QToolButton
 
+from nodeflow.errors import RunError
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 
@@ -74,6 +75,38 @@ def test_a_short_run_moves_no_button_and_a_long_one_can_be_stopped(qtbot, window
     qtbot.waitUntil(lambda: buttons(window) == {"run": "Run", "stop": "Stop"})
     engine.on_message(p.State("idle"))
     qtbot.waitUntil(lambda: buttons(window) == before)
+
+
+def test_a_training_that_is_prepared_can_be_stopped_and_no_other_begins(qtbot, window, engine):
+    before = buttons(window)
+    click(qtbot, window, "train")
+    assert window.link.is_preparing and buttons(window) == before
+    window.actions_.trigger("train")  # as a double-click does
+    window.actions_.trigger("run")
+    assert len(engine.requests(p.Train)) == 1
+    assert not [e for e in engine.requests(p.Evaluate) if not e.watch]
+    engine.on_message(p.State("running"))  # what was asked before
+    engine.on_message(p.State("idle"))
+    qtbot.waitUntil(lambda: buttons(window) == {"pause": "Pause", "stop": "Stop"})
+    assert window.link.state == "preparing" and "Preparing" in window.status.engine.text()
+    click(qtbot, window, "stop")
+    assert isinstance(engine.sent[-1], p.Stop)
+    number = engine.requests(p.Train)[0].request
+    engine.on_message(p.Failed(number, "Train", p.ErrorData.of(RunError("no data"))))
+    qtbot.waitUntil(lambda: buttons(window) == before)
+    assert window.link.state == "idle"
+    click(qtbot, window, "train")
+    engine.begin_training()
+    qtbot.waitUntil(lambda: window.link.state == "training")
+    engine.end_training()
+    qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
+def test_another_document_does_not_wait_for_a_training_that_is_prepared(qtbot, window, engine):
+    click(qtbot, window, "train")
+    window.files.open_example(example("expression"))
+    qtbot.waitUntil(lambda: window.link.state == "idle")
+    assert engine.requests(p.Stop)
 
 
 def test_the_icons_of_what_trains_differ(window):

@@ -70,6 +70,7 @@ class TrainingRequests:
     _opened: dict[Any, DataSplits]
     _evaluator: Evaluator | None
     _control: Control | None
+    _stops: bool
     _edits: LiveEdits | None
     _doctor: Doctor | None
     _follows: bool
@@ -116,6 +117,8 @@ class TrainingRequests:
             self._epochs_done = 0
         begun = built(task, training, self._make_session)
         self._control = Control(idle=self._while_paused)
+        if self._stops:  # while it was prepared
+            self._control.stop()
         self._session, self._trained = begun.session, dict(begun.ids)  # type: ignore[assignment]
         places = Places(self._folder, self._opened)
         self._edits = LiveEdits(begun, self._control, self._make_session, places, self._send)

@@ -369,6 +369,8 @@ class TrainingPanel(QWidget):
         done = self.record.done
         if self._state == "paused":
             return "Paused"
+        if self._state == "preparing":
+            return "Preparing…"
         if self._state == "training":
             return "Training" if self.record.has_stepped else "Preparing…"
         if self.record.diverged is not None:
@@ -381,7 +383,7 @@ class TrainingPanel(QWidget):
 
     def _draw_ending(self) -> None:
         """Show why the training ended, unless it simply ran all epochs."""
-        is_over = self._state not in ("training", "paused")
+        is_over = self._state not in ("preparing", "training", "paused")
         diverged = self.record.diverged if is_over else None
         restyle(self.headline, "role", "strong" if diverged is None else "alarm")
         if diverged is not None:

@@ -102,7 +102,7 @@ class DoctorPanel(QWidget):
     @Slot(str)
     def show_state(self, state: str) -> None:
         """Follow the state of the engine: branches begin where nothing trains."""
-        trains = state in ("training", "paused")
+        trains = state in ("preparing", "training", "paused")
         if trains != self._trains:
             self._trains = trains
             self._draw()

@@ -14,7 +14,9 @@ from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
 
 LONG_MS = 400
-"""A run that takes longer can be stopped in the toolbar; buttons would flicker for a short one."""
+"""A run, or the preparation of a training, that takes longer can be stopped in the toolbar; buttons
+would flicker for a short one."""
+BRIEF = ("running", "preparing")
 
 
 class RunBar(QObject):
@@ -53,9 +55,9 @@ class RunBar(QObject):
         paused = state == "paused"
         text, icon = ("Unpause", "step-forward") if paused else ("Pause", "pause")
         self._actions.set_text("pause", text, icon)
-        if state == "running" and self._timer.isActive():
+        if state in BRIEF and self._timer.isActive():
             return
-        if state == "running" and "stop" not in self.shown and self.sender() is not self._timer:
+        if state in BRIEF and "stop" not in self.shown and self.sender() is not self._timer:
             self._timer.start()
             return
         self._timer.stop()
@@ -79,7 +81,7 @@ def applying(state: str, learned: bool, unfinished: bool = False) -> tuple[str, 
     >>> applying("idle", True), applying("paused", False)
     (('run', 'train', 'continue'), ('pause', 'step', 'stop'))
     """
-    if state == "training":
+    if state in ("preparing", "training"):
         return ("pause", "stop")
     if state == "paused":
         return ("pause", "step", "stop")

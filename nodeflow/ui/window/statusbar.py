@@ -19,6 +19,7 @@ ENGINE = {
     "starting": ("Engine starting", "ink_faint"),
     "idle": ("Ready", "ok"),
     "running": ("Running", "accent"),
+    "preparing": ("Preparing", "accent"),
     "training": ("Training", "accent"),
     "paused": ("Paused", "warning"),
     "silent": ("Not answering", "warning"),

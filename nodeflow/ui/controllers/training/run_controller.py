@@ -217,7 +217,7 @@ class RunController(QObject):
         return Blocked("No training is running.")
 
     def _stop_blocked(self) -> Blocked | None:
-        if self._link.is_training or self._link.state == "running":
+        if self._link.is_training or self._link.state in ("running", "preparing"):
             return None
         return Blocked("Nothing is running.")
 
@@ -270,6 +270,8 @@ class RunController(QObject):
     def _busy(self) -> Blocked | None:
         if self._link.is_training:
             return Blocked("A training is running.", "stop")
+        if self._link.is_preparing:
+            return Blocked("A training is about to begin.", "stop")
         return None
 
     def _start(self, names: tuple[str, ...] | None) -> None:

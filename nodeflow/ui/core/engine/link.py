@@ -87,6 +87,8 @@ class EngineLink(QObject, EngineRequests):
         self._oldest = 0
         self._trainings: list[int] = []
         """The numbers of the trainings that were asked for and have not ended."""
+        self._prepared: int | None = None
+        """That of the one that has not begun."""
         self._elsewhere: set[int] = set()
         """Those of them that are of a document which is no longer open."""
         self._watch = 0
@@ -158,12 +160,13 @@ class EngineLink(QObject, EngineRequests):
         self._on_edits(p.EditState())
         self._trainings.clear()
         self._elsewhere.clear()
+        self._prepared = None
 
     def _pulse(self) -> Any:
         return self._client.pulse if self._client is not None else None
 
     def _is_busy(self) -> bool:
-        return self.live.is_awaited or self.state in ("running", "training")
+        return self.live.is_awaited or self.state in ("running", "preparing", "training")
 
     @property
     def crashes(self) -> int:
@@ -177,6 +180,11 @@ class EngineLink(QObject, EngineRequests):
     @property
     def is_training(self) -> bool:
         return self.state in ("training", "paused")
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether a training was asked for that has not begun."""
+        return self.state == "preparing"
 
     # ---- requests ---------------------------------------------------------------------------
 
@@ -302,6 +310,9 @@ class EngineLink(QObject, EngineRequests):
         file = str(path.resolve()) if path else ""
         board = {"event_folder": self.event_folder, "title": self._workspace.title}
         self._send(p.Train(request, resume, keep, file, branch, branch_run, **board))
+        if self._client is not None:
+            self._prepared = request
+            self._set_state("preparing")
         return request
 
     def keep_weights(self, path: str) -> None:
@@ -358,8 +369,9 @@ class EngineLink(QObject, EngineRequests):
         self._watched, self._watch = (), 0
         if self._client is not None:
             self._elsewhere |= {*self._trainings}
-            if self.is_training:
+            if self.is_training or self.is_preparing:
                 self.stop()
+            self._prepare_no_more()
             self.sync()
 
     @Slot()
@@ -391,7 +403,10 @@ class EngineLink(QObject, EngineRequests):
 
     def _on_state(self, message: p.State) -> None:
         self.tier = message.tier or self.tier
-        self._set_state(message.state)
+        if message.state in ("training", "paused"):
+            self._prepared = None
+        if self._prepared is None:  # else something that was asked before the training runs or ends
+            self._set_state(message.state)
 
     def _on_previews(self, message: p.Previews) -> None:
         self.live.answered(message.request)
@@ -428,6 +443,11 @@ class EngineLink(QObject, EngineRequests):
     def _muted(self) -> bool:
         """Whether what comes from a training is of a document that is no longer open."""
         return bool(self._trainings) and self._trainings[0] in self._elsewhere
+
+    def _prepare_no_more(self) -> None:
+        self._prepared = None
+        if self.is_preparing:
+            self._set_state("idle")
 
     def _end_training(self, request: int) -> None:
         self._trainings.remove(request)
@@ -482,6 +502,7 @@ class EngineLink(QObject, EngineRequests):
             self._set_state("idle")
         if message.request in self._trainings:
             self._end_training(message.request)
+            self._prepare_no_more()
         if message.what == "CheckGradients":
             self.gradients.emit(message)
             return

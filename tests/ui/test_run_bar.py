@@ -96,8 +96,11 @@ def test_a_training_that_is_prepared_can_be_stopped_and_no_other_begins(qtbot, w
     qtbot.waitUntil(lambda: buttons(window) == before)
     assert window.link.state == "idle"
     click(qtbot, window, "train")
+    window.actions_.trigger("run")
+    assert window.info.text == "A training is about to begin." and window.info.isVisible()
     engine.begin_training()
     qtbot.waitUntil(lambda: window.link.state == "training")
+    assert not window.info.isVisible()
     engine.end_training()
     qtbot.waitUntil(lambda: window.link.state == "idle")
 

@@ -201,6 +201,8 @@ class RunController(QObject):
         self._link.train(keep=self.unfinished.go_on())
 
     def _pause_blocked(self) -> Blocked | None:
+        if self._link.is_preparing:
+            return Blocked("The training is about to begin.")
         return None if self._link.is_training else Blocked("No training is running.")
 
     def _pause(self) -> None:
@@ -511,6 +513,7 @@ class RunController(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
+        self._messages.message_retracted.emit("stop")  # what kept an action back has changed
         self._actions.refresh_soon()
 
     def _check_order(self) -> None:

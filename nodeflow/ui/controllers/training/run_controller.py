@@ -119,7 +119,7 @@ class RunController(QObject):
             "stop": Binding(link.stop, self._stop_blocked),
             "profile": Binding(self._profile, self._run_blocked),
             "initialise": Binding(link.initialise, self._initialise_blocked),
-            "fetch_data": Binding(self._fetch_data),
+            "fetch_data": Binding(self._fetch_data, self._fetch_blocked),
             "add_optimizer": Binding(self._add_optimizer),
         }
 
@@ -233,6 +233,11 @@ class RunController(QObject):
         if not self._workspace.has_variables:
             return Blocked("The graph has no variables.")
         return self._engine_blocked() or self._busy()
+
+    def _fetch_blocked(self) -> Blocked | None:
+        if self._link.is_downloading:
+            return Blocked("The download is going on: see the training panel.")
+        return self._engine_blocked()
 
     def _fetch_data(self) -> None:
         self.download_started.emit()

@@ -95,7 +95,8 @@ class EngineLink(QObject, EngineRequests):
         self._watched: tuple[p.ViewSpec, ...] = ()
         self._predicting = -2  # no request has this number
         self._quiet: set[int] = set()
-        self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
+        self._download: int | None = None
+        self._derived = 0  # requests count from 1; a training's previews say -1
         self._crashes: list[float] = []
         self.state = "off"
         self.tier = ""
@@ -160,7 +161,7 @@ class EngineLink(QObject, EngineRequests):
         self._on_edits(p.EditState())
         self._trainings.clear()
         self._elsewhere.clear()
-        self._prepared = None
+        self._prepared = self._download = None
 
     def _pulse(self) -> Any:
         return self._client.pulse if self._client is not None else None
@@ -326,9 +327,9 @@ class EngineLink(QObject, EngineRequests):
         return self._predicting
 
     def start_download(self, name: str) -> int:
-        self._download = self._next()
-        self._send(p.DownloadData(name, self._download))
-        return self._download
+        request = self._download = self._next()
+        self._send(p.DownloadData(name, request))
+        return request
 
     # ---- the inside -------------------------------------------------------------------------
 
@@ -491,7 +492,13 @@ class EngineLink(QObject, EngineRequests):
         if message.request == self._predicting:
             self.predictions.emit(message)
 
+    @property
+    def is_downloading(self) -> bool:
+        return self._download is not None
+
     def _on_download(self, message: Any) -> None:
+        if isinstance(message, p.Downloaded):
+            self._download = None
         self.download.emit(message)
         if isinstance(message, p.Downloaded):
             self.sync(keep=True)
@@ -513,6 +520,7 @@ class EngineLink(QObject, EngineRequests):
             self._quiet.discard(message.request)
             log.warning("not kept for recovery: %s", message.error)
         elif message.request == self._download:
+            self._download = None
             self.download.emit(message)
         elif message.request == self._predicting:
             self.predictions.emit(message)

@@ -101,7 +101,7 @@ class Engine(TrainingRequests):
         self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
-        self._stops = False
+        self._computes = self._stops = False
         self._edits: LiveEdits | None = None
         self._doctor: Doctor | None = None
         self._follows = True
@@ -182,7 +182,7 @@ class Engine(TrainingRequests):
             self._stops = True
             if control := self._control:
                 control.stop()  # live values beside a training end by themselves, soon
-            elif self._evaluator:
+            elif self._computes and self._evaluator:  # else it would end what comes next
                 self._evaluator.cancel()
         elif isinstance(request, (p.Pause, p.Resume, p.Step)):
             if control:
@@ -371,12 +371,13 @@ class Engine(TrainingRequests):
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Say that something is computed, unless a training is there, which says what it does."""
-        says = self._control is None
+        says = self._computes = self._control is None
         if says:
             self._send(p.State("running"))
         try:
             yield
         finally:
+            self._computes = False
             if says:
                 self._send(p.State("idle"))
 

@@ -23,8 +23,9 @@ def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tie
     whole = KeptPast.of(found.past)  # fast steps are made many at a time, with one copy after them
     whole.thinned(4).save(tmp_path / "past.safetensors")
     loaded = load_past(tmp_path / "past.safetensors")
-    assert len(loaded.steps) == min(4, len(whole.steps)) > 1
-    assert loaded.steps[0] == 0 and set(loaded.steps) <= set(whole.steps)
+    # two even places may have the same nearest copy, where steps were slow at first
+    assert 1 < len(loaded.steps) <= 4 and set(loaded.steps) <= set(whole.steps)
+    assert (loaded.steps[0], loaded.steps[-1]) == (0, whole.steps[-1])
     past = loaded.past(loaded.session(graph), training, found.past.progress)
     compare(replace(found, past=past), tier, steps, 12)
 

@@ -101,7 +101,8 @@ class Engine(TrainingRequests):
         self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
-        self._computes = self._stops = False
+        self._stops = False
+        self._handled: p.Request | None = None
         self._edits: LiveEdits | None = None
         self._doctor: Doctor | None = None
         self._follows = True
@@ -182,8 +183,8 @@ class Engine(TrainingRequests):
             self._stops = True
             if control := self._control:
                 control.stop()  # live values beside a training end by themselves, soon
-            elif self._computes and self._evaluator:  # else it would end what comes next
-                self._evaluator.cancel()
+            elif self._evaluator and not isinstance(self._handled, p.Train):
+                self._evaluator.cancel()  # while one is prepared, it would end what comes next
         elif isinstance(request, (p.Pause, p.Resume, p.Step)):
             if control:
                 self._steer(control, request)
@@ -225,8 +226,10 @@ class Engine(TrainingRequests):
         """Handle requests until Shutdown."""
         self._attempt(begin_to_compile, "WarmUp")
         while not isinstance(request := self._next_request(), p.Shutdown):
+            self._handled = request
             with activity.ending():
                 self._handle(request)
+            self._handled = None
         self._rewinder.close()
         self._beside.close()
 
@@ -371,13 +374,12 @@ class Engine(TrainingRequests):
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Say that something is computed, unless a training is there, which says what it does."""
-        says = self._computes = self._control is None
+        says = self._control is None
         if says:
             self._send(p.State("running"))
         try:
             yield
         finally:
-            self._computes = False
             if says:
                 self._send(p.State("idle"))
 

@@ -388,7 +388,7 @@ class EpochLoop:
                 before = self.session.variables[name]
                 self.session.variables[name] = value
             except NodeflowError:
-                continue  # whoever sets it checks it first
+                continue  # the caller checks what it sets, and reports it
             now = self.session.variables[name]
             elements = int(np.count_nonzero((before != now) & ~((before != before) & (now != now))))
             changed.append(VariableChanged(self.at.step, name, elements))
@@ -405,7 +405,7 @@ class EpochLoop:
             try:
                 change = self.numbers.set(self.at.step, node, attr, value)
             except AttributeProblem:
-                continue  # whoever sets it checks it first
+                continue  # the caller checks what it sets, and reports it
             if change is not None:
                 self.numbers.feed(stepper, self.at.step)
                 yield change

@@ -105,6 +105,19 @@ def test_a_training_that_is_prepared_can_be_stopped_and_no_other_begins(qtbot, w
     qtbot.waitUntil(lambda: window.link.state == "idle")
 
 
+def test_a_double_click_on_train_does_not_stop(qtbot, window, engine):
+    before = buttons(window)
+    click(qtbot, window, "train")
+    engine.begin_training()
+    qtbot.waitUntil(lambda: window.link.state == "training")
+    assert buttons(window) == before
+    window.actions_.trigger("train")
+    assert len(engine.requests(p.Train)) == 1 and not engine.requests(p.Stop)
+    qtbot.waitUntil(lambda: buttons(window) == {"pause": "Pause", "stop": "Stop"})
+    engine.end_training()
+    qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
 def test_another_document_does_not_wait_for_a_training_that_is_prepared(qtbot, window, engine):
     click(qtbot, window, "train")
     window.files.open_example(example("expression"))

@@ -15,7 +15,8 @@ from nodeflow.ui.core.workspace import Workspace
 
 LONG_MS = 400
 """A run, or the preparation of a training, that takes longer can be stopped in the toolbar; buttons
-would flicker for a short one."""
+would flicker for a short one. And where Train was, Stop comes no sooner: the second click of a
+double-click must not end what the first one began."""
 BRIEF = ("running", "preparing")
 
 
@@ -55,7 +56,7 @@ class RunBar(QObject):
         paused = state == "paused"
         text, icon = ("Unpause", "step-forward") if paused else ("Pause", "pause")
         self._actions.set_text("pause", text, icon)
-        if state in BRIEF and self._timer.isActive():
+        if state in (*BRIEF, "training") and self._timer.isActive():
             return
         if state in BRIEF and "stop" not in self.shown and self.sender() is not self._timer:
             self._timer.start()

@@ -372,7 +372,7 @@ class EngineLink(QObject, EngineRequests):
             self._elsewhere |= {*self._trainings}
             if self.is_training or self.is_preparing:
                 self.stop()
-            self._prepare_no_more()
+            self._end_preparation()
             self.sync()
 
     @Slot()
@@ -445,7 +445,7 @@ class EngineLink(QObject, EngineRequests):
         """Whether what comes from a training is of a document that is no longer open."""
         return bool(self._trainings) and self._trainings[0] in self._elsewhere
 
-    def _prepare_no_more(self) -> None:
+    def _end_preparation(self) -> None:
         self._prepared = None
         if self.is_preparing:
             self._set_state("idle")
@@ -509,7 +509,7 @@ class EngineLink(QObject, EngineRequests):
             self._set_state("idle")
         if message.request in self._trainings:
             self._end_training(message.request)
-            self._prepare_no_more()
+            self._end_preparation()
         if message.what == "CheckGradients":
             self.gradients.emit(message)
             return

@@ -35,6 +35,7 @@ KIB = 1 << 10
 MACHINES = {
     "a small laptop": Caches(32 * KIB, 256 * KIB),
     "AVX2 laptops": Caches(32 * KIB, 512 * KIB, 16384 * KIB),
+    "Zen 4": Caches(32 * KIB, 1024 * KIB, 32768 * KIB),
     "long lines": Caches(128 * KIB, 4096 * KIB, line=128),
     "tiny": Caches(8 * KIB, 64 * KIB, line=32),
 }
@@ -96,7 +97,7 @@ def test_caches_of_any_size_give_the_same_bits(name: str, on) -> None:
         wanted = [out, *(s for s in nf.gradients(total, trained) if s is not None)]
     here = bits(graph, wanted)
     for machine, sizes in MACHINES.items():
-        on(blocks_of(sizes, zen=True))
+        on(blocks_of(sizes, zen=True, avx512=machine != "AVX2 laptops"))
         assert bits(graph, wanted) == here, machine
 
 
@@ -104,24 +105,30 @@ def test_the_text_of_a_kernel_names_its_sizes(on) -> None:
     """So machines that share a folder of kernels do not take each other's."""
     texts = set()
     for sizes in MACHINES.values():
-        on(blocks_of(sizes, zen=False))
+        on(blocks_of(sizes, zen=False, avx512=True))
         texts.add((panels_source("float32", False, False, 1, 1), transpose_source(2, 4, 0)))
-    assert len(texts) == 3  # the two laptops have the same first cache
+    assert len(texts) == 3  # both laptops and Zen 4 have the same first cache
 
 
 def test_what_was_measured_stays() -> None:
-    """On Zen 5, as when these were chosen, and on Sapphire Rapids."""
-    measured = Blocks(16 * KIB, 128, 2048 * KIB, 2048 * KIB, 256 * KIB, 512 * KIB, 2048, 64)
-    assert blocks_of(Caches(48 * KIB, 1024 * KIB), zen=True) == measured
+    """On Zen 5 with AVX2, as when these were chosen, on Sapphire Rapids and on Zen 4."""
+    measured = Blocks(16 * KIB, 128, 96, 2048 * KIB, 2048 * KIB, 256 * KIB, 512 * KIB, 2048, 64)
+    assert blocks_of(Caches(48 * KIB, 1024 * KIB), zen=True, avx512=False) == measured
     assert measured.turned == 16
-    rapids = blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False)
-    assert (rapids.operand_in_place, rapids.panel) == (256 * KIB, 28 * KIB)
+    for avx512 in (False, True):
+        rapids = blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False, avx512=avx512)
+        assert (rapids.operand_in_place, rapids.panel) == (256 * KIB, 28 * KIB)
+    wide, narrow = (
+        blocks_of(MACHINES["Zen 4"], zen=True, avx512=avx512) for avx512 in (True, False)
+    )
+    assert (wide.panel, wide.rows_direct, wide.operand_in_place) == (64 * KIB, 96, 2048 * KIB)
+    assert (narrow.panel, narrow.rows_direct, narrow.operand_in_place) == (16 * KIB, 48, 0)
 
 
 @pytest.mark.parametrize("decides", [(reductions, "ROW_BLOCK"), (grid, "CELL_BYTES")])
 def test_orders_of_sums_have_a_digest_that_caches_do_not_change(on, monkeypatch, decides) -> None:
     before = sum_orders()
-    on(blocks_of(MACHINES["tiny"], zen=False))
+    on(blocks_of(MACHINES["tiny"], zen=False, avx512=True))
     assert sum_orders() == before
     monkeypatch.setattr(*decides, 4096)
     sum_orders.cache_clear()

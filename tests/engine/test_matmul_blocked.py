@@ -100,7 +100,7 @@ def test_caches_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = random.normal(size=(150, 500)), random.normal(size=(500, 70))
     found = []
     for first in (8 << 10, 16 << 10, 48 << 10):
-        sizes = blocks_of(Caches(first, 1 << 20), zen=False)
+        sizes = blocks_of(Caches(first, 1 << 20), zen=False, avx512=True)
         for each in (plan_blocked, blocked_source):
             each.cache_clear()
         with monkeypatch.context() as patch:

@@ -158,7 +158,7 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
 
 
 def test_where_columns_are_read_where_they_are(copying, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = blocks_of(Caches(48 << 10, 1 << 20), zen=True)
+    measured = blocks_of(Caches(48 << 10, 1 << 20), zen=True, avx512=True)
     monkeypatch.setattr(matmul_panels, "blocks", lambda: measured)
 
     def direct(m: int, n: int, k: int) -> bool:
@@ -264,3 +264,15 @@ def test_sequences_times_one_matrix_are_rows_of_one_product(copying) -> None:
     with flat, nf.Session(flat, tier="compiled") as s:
         rows.append(s.run(nf.constant(rows[0]) @ nf.constant(w[0])))
     assert rows[1].tobytes() == found[1:3].tobytes()
+
+
+def test_some_rows_read_copied_columns_where_terms_must_be_near(
+    copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the vectors of AVX2 and a first cache of 32 KB."""
+    sizes = blocks_of(Caches(32 << 10, 1 << 20), zen=True, avx512=False)
+    monkeypatch.setattr(matmul_panels, "blocks", lambda: sizes)
+    directly = {
+        m: plan.direct for m in (32, 64, 100) if (plan := plan_panels(m, 300, 784, "float32"))
+    }
+    assert directly == {32: True, 64: False, 100: False}

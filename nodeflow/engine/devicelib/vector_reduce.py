@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from nodeflow.engine.devicelib.arithmetic import select
+from nodeflow.engine.devicelib.arithmetic import select, settled
 
 LANES, UNROLLED = 16, 4
 _STRIDE = LANES * UNROLLED
@@ -204,10 +204,10 @@ def any_match(typingctx, address, value):
 @njit(nogil=True, error_model="numpy")
 def max_of(a, b):
     """The larger of two numbers of one type, NaN if either is."""
-    return select((b > a) | (b != b), b, a)
+    return select((b > a) | (b != b), b, settled(a))
 
 
 @njit(nogil=True, error_model="numpy")
 def min_of(a, b):
     """The smaller of two numbers of one type, NaN if either is."""
-    return select((b < a) | (b != b), b, a)
+    return select((b < a) | (b != b), b, settled(a))

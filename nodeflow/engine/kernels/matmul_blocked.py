@@ -3,8 +3,8 @@
 Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. Of a large
 product that copy comes from memory again and again, and rows lie on many pages, half of them in the
 same sets of the first cache. Here the terms are cut into pieces: a piece of a task's rows stays in
-the second cache, and a piece of a panel in the first one. A result is added up from the first term
-to the last, whatever the blocks, as in panels.
+the second cache, and a piece of a panel in the first one, or comes from the second in time. A
+result is added up from the first term to the last, whatever the blocks, as in panels.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ MOST = 1 << 28
 """Bytes of the second operand up to which it is copied as a whole."""
 AT_ONCE = 8
 """Terms between two prefetches."""
-TASK_ROWS = 144
-"""Most rows of a task: copied, they fill an eighth of a second cache of 2 MB."""
+TASK_ROWS, TASK_BYTES = 144, 288 << 10
+"""Most rows of a task, and bytes of them that are copied at a time: onto the stack."""
 NARROWEST = 512
 """Columns of a task where there are more tasks than rows give."""
 WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
@@ -69,7 +69,7 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
     """How such a product is cut."""
     shape = tall_tile_shape(dtype)
     wanted = 1 << sum(m * n * k >= work for work in WORTH)
-    height, width = shape.positions * _tiles(-(-m // shape.positions), shape.positions), n
+    height, width = shape.positions * _tiles(-(-m // shape.positions), _most_tiles(dtype)), n
     columns = shape.vectors * shape.lanes
     parts = 1
     while -(-m // height) * parts < wanted and n >= 2 * parts * NARROWEST:
@@ -80,9 +80,8 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
     return Blocked(height, width, min(depth, _most_terms(dtype)))
 
 
-def _tiles(tiles: int, positions: int) -> int:
+def _tiles(tiles: int, most: int) -> int:
     """Tiles of a task: as many as leave the thread with more of two the fewest."""
-    most = TASK_ROWS // positions
 
     def longest(count: int) -> int:
         whole, rest = divmod(tiles, count)
@@ -91,8 +90,14 @@ def _tiles(tiles: int, positions: int) -> int:
     return min(range(most, most // 2, -1), key=longest)
 
 
+def _most_tiles(dtype: str) -> int:
+    """Most tiles of a task."""
+    row = _most_terms(dtype) * numpy_dtype(dtype).itemsize
+    return min(TASK_ROWS, TASK_BYTES // row) // tall_tile_shape(dtype).positions
+
+
 def _most_terms(dtype: str) -> int:
-    """Terms of a panel that stays in the first cache."""
+    """Terms of a panel that stays close."""
     shape = tall_tile_shape(dtype)
     row = shape.vectors * shape.lanes * numpy_dtype(dtype).itemsize
     return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
@@ -222,7 +227,7 @@ def blocked_source(dtype: str, transpose_a: bool, added: tuple[int, ...] = ()) -
     shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
     tall, most = shape.positions, _most_terms(dtype)
     row, term, tile = _layout(shape, size, most, transpose_a)
-    tiles = TASK_ROWS // tall
+    tiles = _most_tiles(dtype)
     first, second = (*added, 0, 0)[:2]
     places = {MATRIX: "top * n + left", ROW: "left"}
     parts = [f"slot(args, {10 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]

@@ -25,9 +25,6 @@ from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 ROWS, COLUMNS = 128, 64
 """Most rows of a task: enough that copying a panel takes little of the time of using it; and the
 approximate columns of a task where there are no more rows."""
-DIRECT_ROWS = 96
-"""Tasks of fewer rows read the columns in place. Tasks of more rows do so if the whole operand
-stays close (`Blocks.operand_in_place`). Where its rows evict each other, they are copied."""
 LEAST, MOST, FEW_TERMS, SMALL = 1 << 13, 400_000_000, 256, 1 << 20
 """Multiply-adds from which, and up to which, these are faster than BLAS; always of few terms and
 where the second operand has at most ``SMALL`` bytes. What BLAS copies pays in a large product,
@@ -112,7 +109,7 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     else:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))
         width = -(-n // (columns * tasks)) * columns
-    if height < DIRECT_ROWS:
+    if height < blocks().rows_direct:
         direct = size * n % PAGE != 0
     else:
         direct = size * n % (PAGE // 4) != 0 and size * n * k <= blocks().operand_in_place

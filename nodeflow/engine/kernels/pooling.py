@@ -140,7 +140,7 @@ class _Writer:
         arrays = ("x", "g")[: INPUTS[self.kind]] if self.kind != "share" else ("g",)
         lines = [
             "import numpy as np",
-            "from nodeflow.engine.devicelib.arithmetic import select",
+            "from nodeflow.engine.devicelib.arithmetic import select, settled",
             "from nodeflow.engine.devicelib.intrinsics import independent, local_array",
             "from nodeflow.engine.devicelib.intrinsics import slot, view1",
             "from nodeflow.engine.devicelib.vector_reduce import max_of",
@@ -339,7 +339,7 @@ class _Writer:
         near, far = ("y", "g") if takes else ("g", "y")
         start = ["for c in range(independent(size)):", f"    y[c] = {self.zero}"] if takes else []
         move = (
-            "y[c] = select(hit, g[c], y[c])"
+            "y[c] = select(hit, g[c], settled(y[c]))"
             if takes
             else f"y[c] = {self.name}(y[c] + select(hit, g[c], {self.zero}))"
         )

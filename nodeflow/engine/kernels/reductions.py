@@ -6,6 +6,7 @@ lengths and partial results are combined in a fixed order, so results depend on 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ WIDEST = 256
 """Most columns of a tile, where there are many."""
 ROWS_AT_ONCE = 8
 """Rows of a column that are added in one go."""
+SEARCHED_AT_ONCE = 4
+"""Rows among which the place of an extreme is looked for in one go."""
 COLUMN_BLOCK = 4096
 """Most rows that one task adds up in a column; more become partial results first."""
 SHORT_BLOCK = 1024
@@ -332,6 +335,7 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
     extreme = f"{kind.removeprefix('arg')}_lanes"
     lines = [
         "import numpy as np",
+        "" if rows else "from nodeflow.engine.devicelib.arithmetic import select",
         "from nodeflow.engine.devicelib.intrinsics import local_array, set_slot, slot",
         "from nodeflow.engine.devicelib.intrinsics import store, view1",
         f"from nodeflow.engine.devicelib.vector_reduce import any_match, {extreme}"
@@ -386,11 +390,21 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
 
 
 def _search_columns(kind: str, dtype: str) -> list[str]:
-    """A tile of columns at a time, row after row."""
+    """A tile of columns at a time, some rows in one go. The last row fills those up: seen again, it
+    is no better."""
     sign = ">" if kind == "argmax" else "<"
-    better = f"x[c] {sign} best[c]"
-    if dtype in FLOATS:
-        better = f"({better}) | ((x[c] != x[c]) & (best[c] == best[c]))"
+    rows = range(SEARCHED_AT_ONCE)
+
+    def compared(k: int) -> list[str]:
+        better = f"x{k}[c] {sign} most"
+        if dtype in FLOATS:
+            better = f"({better}) | ((x{k}[c] != x{k}[c]) & (most == most))"
+        return [
+            f"            better = {better}",
+            f"            most = select(better, x{k}[c], most)",
+            f"            found = select(better, np.int32(row + {k}), found)",
+        ]
+
     return [
         "tiles = (inner + {tile} - 1) // {tile}",
         "best = local_array({tile}, {name})",
@@ -404,12 +418,14 @@ def _search_columns(kind: str, dtype: str) -> list[str]:
         "    for c in range(x.size):",
         "        best[c] = x[c]",
         "        place[c] = np.int32(0)",
-        "    for row in range(1, n):",
-        "        x = view1(first + {size} * (row * inner), width, {name})",
-        "        for c in range(x.size):",
-        f"            better = {better}",
-        "            best[c] = x[c] if better else best[c]",
-        "            place[c] = np.int32(row) if better else place[c]",
+        f"    for row in range(1, n, {SEARCHED_AT_ONCE}):",
+        *(f"        r{k} = min(row + {k}, n - 1) * inner" for k in rows),
+        *(f"        x{k} = view1(first + {{size}} * r{k}, width, {{name}})" for k in rows),
+        "        for c in range(x0.size):",
+        "            most, found = best[c], place[c]",
+        *itertools.chain.from_iterable(map(compared, rows)),
+        "            best[c] = most",
+        "            place[c] = found",
         "    y = view1(target + 8 * (above * inner + column), width, np.int64)",
         "    for c in range(y.size):",
         "        y[c] = np.int64(place[c])",

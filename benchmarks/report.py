@@ -21,6 +21,7 @@ import local_cases
 import model_workloads as models
 import row_workloads
 import workloads
+from limits import Limits
 from targets import AT_LIMIT, LOCAL, Target, targets
 
 Row = dict[str, Any]
@@ -59,12 +60,14 @@ class Run:
     def add(self, lines: Iterable[Row]) -> None:
         """Results of a later run; those of the same cases are replaced."""
         seen = set()
+        lines = [*lines]
+        limits = final_limits(lines)
         for line in lines:
             case = line.get("case")
             if "processor" in line:
                 self.about = line
             elif "limits" in line:
-                self.limits = line["limits"]
+                self.limits = {**line["limits"], "gflops": _gflops(limits)}
             elif case in local_cases.CASES:
                 if case not in seen:
                     self.local[case] = []
@@ -72,10 +75,31 @@ class Run:
                 self.local[case].append(line)
             elif case is not None:
                 self.rows[case] = line
+                if "of_limit" in line and (least := limits.us(case)):
+                    self.rows[case] = {**line, "of_limit": round(line["median_us"] / least, 2)}
 
     @property
     def marker(self) -> str:
         return marker(self.about.get("cpu"))
+
+
+def final_limits(lines: Iterable[Row]) -> Limits:
+    """The limits of a run when it is over: a case may have come before the fastest product."""
+    limits = Limits()
+    for line in lines:
+        if "limits" in line:
+            found = line["limits"]
+            limits.flops = {k: v * 1e3 for k, v in found["gflops"].items()}
+            limits.copies = {int(k): v * 1e3 for k, v in found["copy_gb_per_s"].items()}
+        elif line.get("case") in models.PRODUCTS and "median_us" in line:
+            peers = line.get("peers_us", {})
+            times = [line["median_us"], *(peers[k] for k in line.get("ratios", {}) if k in peers)]
+            limits.learn(line["case"], min(times))
+    return limits
+
+
+def _gflops(limits: Limits) -> dict[str, float]:
+    return {kind: round(rate / 1e3, 1) for kind, rate in limits.flops.items()}
 
 
 def marker(cpu: str | None) -> str:

@@ -197,6 +197,28 @@ def test_results_are_written_between_the_comments_of_their_run(module, tmp_path)
     assert "| `mnist` | 100 | 11.0 | 4 | 3 | 1.9 | 5.0 | 9.0 |" in text
 
 
+def test_the_limit_is_that_of_the_whole_run(module):
+    """A product that comes later may be the fastest of all; who has no ratio does not count."""
+    report = module("report")
+    product = 2.0 * 1024**3
+    copies = {str(size): 1e6 for size in module("limits").COPIED}
+    rows = [
+        {"limits": {"gflops": {"float32": 100.0}, "copy_gb_per_s": copies}},
+        {"case": "matmul_2048_float32", "median_us": 8 * product / 1e5, "of_limit": 1.0},
+        {
+            "case": "matmul_1024_float32",
+            "median_us": product / 1e5,
+            "of_limit": 1.0,
+            "peers_us": {"torch": product / 2e5, "jax": product / 4e5},
+            "ratios": {"torch": 2.0},
+        },
+    ]
+    run = report.Run()
+    run.add(rows)
+    assert [row["of_limit"] for row in run.rows.values()] == [2.0, 2.0]
+    assert run.limits["gflops"] == {"float32": 200.0}
+
+
 def test_a_page_without_a_place_is_refused(module, tmp_path):
     report = module("report")
     page, lines = tmp_path / "page.md", tmp_path / "lines"

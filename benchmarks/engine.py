@@ -121,7 +121,7 @@ def results(names: list[str], options: argparse.Namespace) -> Iterator[Line]:
         probes = start(("nodeflow", "torch", "jax", "tensorflow"), options)
         limits.measure(probes)
         close(probes)
-        yield {"limits": rates(limits)}
+        yield {"limits": limits.rates()}
     try:
         for name in names:
             if name in local_cases.CASES:
@@ -209,13 +209,6 @@ def check_equal(case: str, peer: Worker, ours: Worker) -> None:
     )
     if not worst <= TOLERANCE:
         raise RuntimeError(f"{case}: {peer.library} and nodeflow differ by {worst:.2g}")
-
-
-def rates(limits: Limits) -> dict[str, Any]:
-    return {
-        "gflops": {k: round(v / 1e3, 1) for k, v in limits.flops.items()},
-        "copy_gb_per_s": {str(k): round(v / 1e3, 1) for k, v in limits.copies.items()},
-    }
 
 
 def summary(

@@ -7,7 +7,7 @@ dtype; bytes go at the speed of the fastest copy of as large a working set.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import model_workloads as models
@@ -87,6 +87,19 @@ class Limits:
 
     flops: dict[str, float] = field(default_factory=dict)
     copies: dict[int, float] = field(default_factory=dict)
+
+    @staticmethod
+    def of(rates: Mapping[str, Mapping[str, float]]) -> Limits:
+        """Those of which ``rates`` were written."""
+        flops = {k: v * 1e3 for k, v in rates["gflops"].items()}
+        return Limits(flops, {int(k): v * 1e3 for k, v in rates["copy_gb_per_s"].items()})
+
+    def rates(self) -> dict[str, dict[str, float]]:
+        """What is written down: 10^9 operations and GB per second."""
+        return {
+            "gflops": {k: round(v / 1e3, 1) for k, v in self.flops.items()},
+            "copy_gb_per_s": {str(k): round(v / 1e3, 1) for k, v in self.copies.items()},
+        }
 
     def measure(self, workers: Sequence[Worker]) -> None:
         """Copies of all sizes and a large product of each dtype, by each library that has them."""

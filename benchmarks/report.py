@@ -67,7 +67,7 @@ class Run:
             if "processor" in line:
                 self.about = line
             elif "limits" in line:
-                self.limits = {**line["limits"], "gflops": _gflops(limits)}
+                self.limits = limits.rates()
             elif case in local_cases.CASES:
                 if case not in seen:
                     self.local[case] = []
@@ -88,18 +88,12 @@ def final_limits(lines: Iterable[Row]) -> Limits:
     limits = Limits()
     for line in lines:
         if "limits" in line:
-            found = line["limits"]
-            limits.flops = {k: v * 1e3 for k, v in found["gflops"].items()}
-            limits.copies = {int(k): v * 1e3 for k, v in found["copy_gb_per_s"].items()}
+            limits = Limits.of(line["limits"])
         elif line.get("case") in models.PRODUCTS and "median_us" in line:
             peers = line.get("peers_us", {})
             times = [line["median_us"], *(peers[k] for k in line.get("ratios", {}) if k in peers)]
             limits.learn(line["case"], min(times))
     return limits
-
-
-def _gflops(limits: Limits) -> dict[str, float]:
-    return {kind: round(rate / 1e3, 1) for kind, rate in limits.flops.items()}
 
 
 def marker(cpu: str | None) -> str:

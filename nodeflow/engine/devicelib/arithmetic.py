@@ -122,8 +122,8 @@ def copysign(typingctx, x, sign):
 def settled(typingctx, x):
     """x, which LLVM no longer takes for what it was read from.
 
-    Where `select` leaves an element of an array as it is, LLVM stores the others by a mask. With
-    AVX2 AMD's processors take ten times as long for that as for storing all of them.
+    Where `select` leaves an element of an array as it is, LLVM stores the others by a mask. AMD's
+    processors are slow at that with AVX2: a search for maxima took four to seven times as long.
     """
 
     def codegen(context, builder, sig, args):

@@ -91,9 +91,9 @@ def _tiles(tiles: int, most: int) -> int:
 
 
 def _most_tiles(dtype: str) -> int:
-    """Most tiles of a task."""
+    """Most tiles of a task, at least 1."""
     row = _most_terms(dtype) * numpy_dtype(dtype).itemsize
-    return min(TASK_ROWS, TASK_BYTES // row) // tall_tile_shape(dtype).positions
+    return max(1, min(TASK_ROWS, TASK_BYTES // row) // tall_tile_shape(dtype).positions)
 
 
 def _most_terms(dtype: str) -> int:

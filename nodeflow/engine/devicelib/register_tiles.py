@@ -195,7 +195,7 @@ def packed_tile(
     typingctx, positions, vectors, lanes, dtype, masked, full, row,
     a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
 ):  # fmt: skip
-    """As `product_tile`, and what is added to its results.
+    """As `product_tile` of full rows of b, and what is added to its results.
 
     Args:
         full, row: literals, 1 where a matrix as large as the result is added, and a row to each row
@@ -216,15 +216,19 @@ def packed_tile(
         if has_more or has_each:
             tile.add_rows(more if has_more else None, out_row, each if has_each else None)
 
-    return signature, _product(literals, begin, finish)
+    return signature, _product(literals, begin, finish, full=True)
 
 
 def _product(
-    literals: Sequence[Any], begin: Callable[..., None], finish: Callable[..., None] | None = None
+    literals: Sequence[Any],
+    begin: Callable[..., None],
+    finish: Callable[..., None] | None = None,
+    full: bool = False,
 ) -> Callable[..., Any]:
     """What makes a tile of a product, once ``begin`` has set its results, and until ``finish``.
 
-    Both take the tile, the arguments after ``width``, and where the results go.
+    Both take the tile, the arguments after ``width``, and where the results go. Rows of b are
+    ``full`` where results are masked, too.
     """
     count, wide, per_vector, ragged = shape_of(*literals[:3], literals[4])
     scalar = scalar_of(literals[3])
@@ -235,7 +239,7 @@ def _product(
         if ragged:
             tile.mask(width)
         begin(tile, *more, out, out_row)
-        tile.add_terms(a, a_row, a_term, b, b_term, terms)
+        tile.add_terms(a, a_row, a_term, b, b_term, terms, full)
         if finish is not None:
             finish(tile, *more, out, out_row)
         tile.store_rows(out, out_row)

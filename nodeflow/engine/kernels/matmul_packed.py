@@ -190,7 +190,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
         full, each = lowering.adds_matrix, lowering.adds_vector
         more = (added[0] if full else 0, added[-1] if each else 0)
         args = (a, b, c, m, n, terms, size * row, size * term, height, across, *more)
-        source = product_source(x.dtype, shape, (full, each), ragged=n % _width(shape) != 0)
+        source = product_source(x.dtype, shape, (full, each), n % _width(shape))
         split = Split(m, height, height) if across == 1 else None
         return [
             KernelLaunch(source, args, -(-m // height) * across, estimate, work.group, split=split)
@@ -240,7 +240,7 @@ def _halvings(most: int) -> int:
 
 @cache
 def product_source(
-    dtype: str, shape: TileShape, added: tuple[bool, bool] = (False, False), *, ragged: bool
+    dtype: str, shape: TileShape, added: tuple[bool, bool] = (False, False), last: int = 0
 ) -> str:
     """Kernel of a product with panels.
 
@@ -250,18 +250,21 @@ def product_source(
 
     Args:
         added: whether there is such a matrix, and such a vector.
-        ragged: whether the last panel is not full.
+        last: columns of the last panel, 0 if it is full. Its tiles have as many vectors as those
+            need, and write with a mask if these are not full.
     """
     size, width = numpy_dtype(dtype).itemsize, _width(shape)
     flags = ", ".join(str(int(flag)) for flag in added)
     cases = []
     for rows in range(shape.positions, 0, -1):
         cases.append(f"                {'if' if not cases else 'elif'} tall == {rows}:")
-        tiles = ((0, f"if wide == {width}"), (1, "else")) if ragged else ((0, ""),)
-        for masked, when in tiles:
+        tiles = [(shape.vectors, 0, f"if wide == {width}" if last else "")]
+        if last:
+            tiles.append((-(-last // shape.lanes), int(last % shape.lanes > 0), "else"))
+        for vectors, masked, when in tiles:
             indent = " " * (24 if when else 20)
             cases += [f"                    {when}:"] if when else []
-            literals = f"{rows}, {shape.vectors}, {shape.lanes}, np.{dtype}, {masked}, {flags}"
+            literals = f"{rows}, {vectors}, {shape.lanes}, np.{dtype}, {masked}, {flags}"
             cases += [
                 f"{indent}packed_tile({literals},",
                 f"{indent}            x, a_row, a_term, y, {size * width}, terms, c + z,",

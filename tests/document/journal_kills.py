@@ -71,11 +71,21 @@ def is_next(document: Document, seed: int, count: int) -> bool:
     return digest(document) in seen
 
 
+def is_unmodified(seed: int, count: int) -> bool:
+    """Whether so many edits, undos among them, leave the document as it was saved: then there is
+    nothing to recover."""
+    edits = RandomEdits(seed)
+    for _ in range(count):
+        edits.edit()
+    return not edits.document.is_modified
+
+
 def lost(folder: Path, seed: int, reports: list[bytes]) -> str | None:
     """What is wrong with what can be recovered; None if no reported edit is lost."""
     found = pending(folder)
     if not found or found[0].problem:
-        return None if not reports else f"{len(reports)} edits, and no journal"
+        kept = not reports or (not found and is_unmodified(seed, len(reports)))
+        return None if kept else f"{len(reports)} edits, and no journal"
     try:
         got = found[0].recover()
     except NodeflowError as error:

@@ -63,16 +63,25 @@ def test_every_bit_of_a_number_counts(dtype: str) -> None:
     np.testing.assert_array_equal(compiled("argsort", x, descending=True), expected)
 
 
+WAYS = ("numpy", "digits", "neither")
+
+
+def sort_by(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sort values in one of the three ways, whatever the processor."""
+    monkeypatch.setattr(sorted_values, "by_digits", lambda dtype, n: way == "digits" and n > 9)
+    if way == "neither":
+        monkeypatch.setattr(sorted_values, "sort_address", lambda dtype: 0)
+
+
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("by_numpy", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 def test_values_in_order_have_the_same_bits_in_both_tiers(
-    dtype, descending, by_numpy, monkeypatch
+    dtype, descending, way, monkeypatch
 ) -> None:
     """-0 before 0, NaN of both signs last, whoever sorts and on however many threads."""
-    if not by_numpy:
-        monkeypatch.setattr(sorted_values, "sort_address", lambda dtype: 0)
-    elif dtype not in HALVES:
+    sort_by(way, monkeypatch)
+    if way == "numpy" and dtype not in HALVES:
         assert sorted_values.sort_address(dtype)
     op = REGISTRY.lookup("sort")
     for shape, axis in (((5, 1000), 1), ((3, 1), 1), ((400, 3), 0), ((2, 17, 3), 1)):
@@ -101,9 +110,55 @@ def test_zeros_are_in_the_order_of_their_signs() -> None:
 
 
 @pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
-@pytest.mark.parametrize("by_numpy", [True, False])
-def test_sorting_values_needs_only_our_own_front_end(dtype: str, by_numpy: bool) -> None:
-    source = sorted_values.values_source(dtype, True, by_numpy)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_bit_of_a_sorted_value_counts(dtype: str, way: str, monkeypatch) -> None:
+    """Numbers of all sizes, as well as some of which bytes are the same in all."""
+    sort_by(way, monkeypatch)
+    op, integer = REGISTRY.lookup("sort"), sorted_values.integer_of(dtype)
+    bits = RNG.integers(0, 256, (3, 3000 * np.dtype(dtype).itemsize), np.uint8)
+    one_byte = (bits.view(integer) & np.array(0xFF).astype(integer)).view(dtype)
+    for x in (bits.view(dtype), one_byte, np.ones((2, 300), dtype)):
+        for descending in (False, True):
+            expected = op.reference(x, axis=1, descending=descending)
+            assert compiled("sort", x, descending=descending).tobytes() == expected.tobytes()
+
+
+PROCESSORS = {
+    "znver3": {"avx2"},
+    "znver4": {"avx2", "avx512f", "avx512vbmi2"},
+    "sapphirerapids": {"avx2", "avx512f", "avx512vbmi2"},
+    "skylake-avx512": {"avx2", "avx512f"},
+    "apple-m1": {"neon"},
+}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n", "by_digits"),
+    [
+        ("float32", 1 << 16, {"znver4"}),
+        ("float32", 2048, set()),
+        ("float64", 2048, {"znver4"}),
+        ("int16", 300, {"znver3", "skylake-avx512"}),
+        ("int16", 1 << 16, {"znver3", "skylake-avx512", "znver4"}),
+        ("uint8", 300, set(PROCESSORS)),
+        ("uint8", 100, set()),
+    ],
+)
+def test_digits_are_for_what_numpy_sorts_slowly(
+    dtype: str, n: int, by_digits: set[str], monkeypatch
+) -> None:
+    for name, features in PROCESSORS.items():
+        monkeypatch.setattr(sorted_values.processor, "name", lambda name=name: name)
+        monkeypatch.setattr(sorted_values.processor, "features", lambda it=features: frozenset(it))
+        assert sorted_values.by_digits(dtype, n) == (name in by_digits)
+
+
+@pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
+@pytest.mark.parametrize("way", WAYS)
+def test_sorting_values_needs_only_our_own_front_end(dtype: str, way: str) -> None:
+    source = sorted_values.values_source(dtype, True, way == "numpy")
+    if way == "digits":
+        source = sorted_values.digits_source(dtype, True)
     compile_kernel.prepare_compiler()
     compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))
 

@@ -19,7 +19,6 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import SortValues
 
-
 LONG = 128
 """Elements from which a row is sorted by digits where that is faster."""
 SLOW = "znver4"

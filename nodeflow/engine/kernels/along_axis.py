@@ -24,7 +24,7 @@ class TakeAlongKernel(CallKernel[TakeAlong]):
         x, indices, _ = types
         axis = normalize_axis(lowering.axis, indices.rank)
         outer, m, inner = around(sizes_of(indices), axis)
-        source = take_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+        source = take_source(numpy_dtype(x.dtype).itemsize, indices.dtype, inner == 1)
         args = (outer, sizes_of(x)[axis], m, inner, *map(Array, range(3)))
         return [KernelCall(source, args, outer * m, outer * m * inner * 1.5)]
 
@@ -55,33 +55,49 @@ class AddAlongKernel(CallKernel[AddAlong]):
 
 
 @cache
-def take_source(size: int, index: str) -> str:
-    """Args: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner)."""
+def take_source(size: int, index: str, alone: bool) -> str:
+    """Args: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
+
+    ``alone``: inner is 1. Nothing then stands between one element and the next, so that as many as
+    possible are on their way from memory.
+    """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
+    if alone:
+        row = f"""        x = source + {size} * above * n
+        for unit in range(max(first, above * m), min(end, above * m + m)):
+            place = np.int64(load(indices + {at} * unit, np.{index}))
+            {FROM_END}
+            wrong = (place < 0) | (place >= n)
+            missing = bit_or(missing, np.int32(wrong))
+            place = select(wrong, np.int64(0), place)
+            store(target + {size} * unit, load(x + {size} * place, {name}))"""
+    else:
+        row = f"""        begin = max(first, above * m) * inner
+        stop = min(end, above * m + m) * inner
+        for unit in range(begin, stop):
+            place = np.int64(load(indices + {at} * unit, np.{index}))
+            {FROM_END}
+            wrong = (place < 0) | (place >= n)
+            missing = bit_or(missing, np.int32(wrong))
+            place = (above * n + select(wrong, np.int64(0), place)) * inner + unit % inner
+            store(target + {size} * unit, load(source + {size} * place, {name}))"""
     return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+from nodeflow.engine.devicelib.arithmetic import bit_or, select
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store
 
 
 def kernel(args, task, ntasks):
     outer, n, m, inner = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
     source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
     first, end = outer * m * task // ntasks, outer * m * (task + 1) // ntasks
+    missing = np.int32(n == 0 and first < end)
     above = first // max(m, 1)
-    next_above = (above + 1) * m
-    for row in range(first, end):
-        if row == next_above:
-            above += 1
-            next_above += m
-        for aside in range(inner):
-            unit = row * inner + aside
-            place = np.int64(load(indices + {at} * unit, np.{index}))
-            {FROM_END}
-            if place < 0 or place >= n:
-                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-            else:
-                at = (above * n + place) * inner + aside
-                store(target + {size} * unit, load(source + {size} * at, {name}))
+    while n > 0 and above * m < end:
+{row}
+        above += 1
+    if missing != 0:
+        set_slot(args, CODE, INDEX_OUT_OF_RANGE)
 """
 
 

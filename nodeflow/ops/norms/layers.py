@@ -114,16 +114,20 @@ class GroupNormalization(Channels):
         rank = len(x.shape)
         axis = normalize_axis(attrs["axis"], rank)
         size = x.shape[axis] or 0
-        parts = F.split(x, parts=groups, axis=axis) if groups > 1 and size else [x]
-        grouped = F.stack(parts, axis=1)  # rows, groups, the rest
-        axes = tuple(range(2, rank + 1))
-        _, apart = centred(grouped, axes)
-        variance = F.reduce_mean(F.square(apart), axis=axes, keepdims=True)
-        normal = apart * F.rsqrt(variance + attrs["epsilon"])
-        if len(parts) == 1:
-            return scaled(F.squeeze(normal, axis=1), x, inputs[1:], axis)
-        out = F.concat(F.unstack(normal, num=groups, axis=1), axis=axis)
-        return scaled(out, x, inputs[1:], axis)
+
+        def mean(of: Tensor) -> Tensor:
+            """Of each row and group, in a shape that broadcasts to x."""
+            if groups == 1 or not size:
+                return F.reduce_mean(of, axis=tuple(range(1, rank)), keepdims=True)
+            others = tuple(a for a in range(1, rank) if a != axis)
+            channels = F.reduce_mean(of, axis=others) if others else of
+            parts = F.reshape(channels, shape=(-1, groups, size // groups))
+            means = F.tile(F.reduce_mean(parts, axis=2, keepdims=True), (1, 1, size // groups))
+            return F.reshape(means, shape=(-1, *(size if a == axis else 1 for a in range(1, rank))))
+
+        apart = x - mean(x)
+        normal = apart * F.rsqrt(mean(F.square(apart)) + attrs["epsilon"])
+        return scaled(normal, x, inputs[1:], axis)
 
     def samples(self) -> Iterator[Sample]:
         yield from super().samples()

@@ -87,7 +87,7 @@ from nodeflow.engine.devicelib.number_functions import (
     to_uint32,
     to_uint64,
 )
-from nodeflow.engine.devicelib.powers import pow, rsqrt
+from nodeflow.engine.devicelib.powers import cube, fourth_power, half_power, pow, rsqrt
 from nodeflow.engine.devicelib.trigonometry import cos, sin, tan
 
 where = select
@@ -111,6 +111,7 @@ __all__ = [
     "clip",
     "cos",
     "cosh",
+    "cube",
     "erf",
     "erfc",
     "exp",
@@ -120,10 +121,12 @@ __all__ = [
     "floor",
     "floor_divide",
     "fma",
+    "fourth_power",
     "from_bfloat16",
     "from_float16",
     "gelu",
     "gelu_slope",
+    "half_power",
     "hypot",
     "is_far",
     "is_large",

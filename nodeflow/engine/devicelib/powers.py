@@ -39,10 +39,12 @@ from nodeflow.engine.devicelib.typed_constants import (
     INF,
     NAN,
     ONE,
+    TWO,
     ZERO,
 )
 
 _f, _d, _l = np.float32, np.float64, np.int64
+_THREE, _FOUR = _f(3), _f(4)
 _SQRT_HALF_BITS64 = _l(0x3FE6A09E667F3BCD)
 _MANTISSA64 = _l((1 << 52) - 1)
 _L52, _L1023 = _l(52), _l(1023)
@@ -69,6 +71,51 @@ def _exp2_wide(x):
     return poly(x - (shifted - D_MAGIC), _EXP2) * bits_f64(shift_left(wrap_add(n, _L1023), _L52))
 
 
+def _cube_f32(x):
+    wide = _d(x)
+    return _f(wide * wide * wide)
+
+
+def _cube_f64(x):
+    return x * x * x
+
+
+@floats(_cube_f32, _cube_f64, inlined=True)
+def cube(x):
+    """x**3, with the bits of `pow`."""
+    compiled_only()
+
+
+def _fourth_power_f32(x):
+    square = _d(x) * _d(x)
+    return _f(square * square)
+
+
+def _fourth_power_f64(x):
+    square = x * x
+    return square * square
+
+
+@floats(_fourth_power_f32, _fourth_power_f64, inlined=True)
+def fourth_power(x):
+    """x**4, with the bits of `pow`."""
+    compiled_only()
+
+
+def _half_power_f32(x):
+    return select(x == -INF, INF, sqrt(x) + ZERO)  # 0 without the sign of a root
+
+
+def _half_power_f64(x):
+    return select(x == -np.inf, np.inf, sqrt(x) + 0.0)
+
+
+@floats(_half_power_f32, _half_power_f64, inlined=True)
+def half_power(x):
+    """x**0.5, with the bits of `pow`."""
+    compiled_only()
+
+
 def _power_f32(x, y):
     size = fabs(x)
     t = _log2_wide(_d(size)) * _d(y)
@@ -83,11 +130,17 @@ def _power_f32(x, y):
     value = select(odd, copysign(value, x), value)
     value = select((x < ZERO) & (size < INF) & (size > ZERO) & (not whole), NAN, value)
     value = select((x != x) | (y != y), x + y, value)
-    return select((x == ONE) | (y == ZERO), ONE, value)
+    value = select((x == ONE) | (y == ZERO), ONE, value)
+    value = select(y == HALF, half_power(x), value)
+    value = select(y == TWO, x * x, select(y == ONE, x, value))
+    return select(y == _THREE, cube(x), select(y == _FOUR, fourth_power(x), value))
 
 
 def _power_f64(x, y):
-    return math.pow(x, y)
+    value = math.pow(x, y)
+    value = select(y == 0.5, half_power(x), value)
+    value = select(y == 2.0, x * x, select(y == 1.0, x, value))
+    return select(y == 3.0, cube(x), select(y == 4.0, fourth_power(x), value))
 
 
 def _power_integer(x, y):
@@ -108,7 +161,7 @@ def _power_for(x):
     return {types.float32: _power_f32, types.float64: _power_f64}.get(x)
 
 
-@overloaded(_power_for)
+@overloaded(_power_for, inlined=True)
 def pow(x, y):
     """x**y: C's pow for floats, wrapping for integers."""
     compiled_only()

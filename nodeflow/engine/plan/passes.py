@@ -287,7 +287,38 @@ def _is_all(constant: np.ndarray, value: int) -> bool:
     )
 
 
-@rewrite("share", exact=True, after=("simplify",))
+POWERS: dict[float, str] = {
+    1: "x", 2: "x * x", 3: "cube(x)", 4: "fourth_power(x)", 0.5: "half_power(x)",
+}  # fmt: skip
+"""What the kernel of powers gives for these exponents."""
+
+
+@rewrite("powers", exact=True, after=("simplify",))
+def powers(draft: Draft) -> None:
+    """x**2 = x * x, and so for 1, 3, 4 and 1/2
+
+    A power takes a logarithm and an exponential, unless its exponent is known to be one of these.
+    """
+    actions = draft.actions
+    for number, action in enumerate(actions.items):
+        lowering = action.lowering
+        if not isinstance(lowering, Elementwise) or lowering.expression != "pow(x, y)":
+            continue
+        x, y = action.inputs
+        out = actions.types[action.outputs[0]]
+        exponent = actions.constants.get(actions.storage[y])
+        if exponent is None or not exponent.size or actions.types[x] != out:
+            continue
+        formula = POWERS.get(float(exponent.flat[0]))
+        if formula is None or not np.all(exponent == exponent.flat[0]):
+            continue
+        if out.dtype not in FLOATS and formula != "x * x":
+            continue
+        actions.items[number] = action._replace(lowering=Elementwise(formula, ("x",)), inputs=(x,))
+        draft.note("powers", f"{action.node.name} is {formula}")
+
+
+@rewrite("share", exact=True, after=("powers",))
 def share(draft: Draft) -> None:
     """f(x) + f(x) = y + y, where y = f(x)
 

@@ -42,7 +42,10 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if y.dtype.kind == "i":
         hint = "Keep exponents at 0 or above, or cast to float32."
         _refuse(y < 0, x, y, "an integer to a negative power is not an integer", hint)
-    return np.power(x, y)
+    out = np.power(x, y)
+    if y.ndim == 0 and y == 0.5:  # numpy takes the root, which of -0 is -0 and of -inf NaN
+        out = np.where(x == -np.inf, np.array(np.inf, out.dtype), out + np.array(0, out.dtype))
+    return out
 
 
 def larger(x: np.ndarray, y: np.ndarray) -> np.ndarray:

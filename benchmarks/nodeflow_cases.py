@@ -6,8 +6,10 @@ from typing import Any
 
 import model_workloads
 import nodeflow_models
+import nodeflow_ops
 import nodeflow_rows
 import numpy as np
+import op_workloads
 import row_workloads
 import workloads
 from workloads import Work
@@ -35,6 +37,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return copy(int(case.removeprefix("copy_")), threads)
     if case in model_workloads.CASES:
         return nodeflow_models.prepare(case, threads)
+    if case in op_workloads.CASES:
+        return nodeflow_ops.prepare(case, threads)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case](threads)
 
 

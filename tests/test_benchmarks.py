@@ -325,3 +325,11 @@ def test_the_tiers_have_a_section_of_the_page(module, tmp_path):
     assert f"{tiers.MARKER}\na table\n{report.END}" in page.read_text()
     with pytest.raises(SystemExit, match="no section"):
         report.write_section(page, "<!-- another -->", "a table")
+
+
+def test_every_single_op_is_computed_of_its_arrays(module):
+    workloads, ops = module("op_workloads"), module("nodeflow_ops")
+    assert set(ops.FORMULAS) == set(workloads.OTHERS)
+    for case in ("op_take_along", "op_fft", "op_group_normalization_gradient", "op_acosh"):
+        (found,) = ops.prepare(case, 1).first()
+        assert found.size and np.isfinite(found).all()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import model_workloads
 import numpy as np
+import op_workloads
 import row_workloads
 import torch
 import torch_models
+import torch_ops
 import torch_rows
 import workloads
 from workloads import Work
@@ -27,6 +29,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return copy(int(case.removeprefix("copy_")))
     if case in model_workloads.CASES:
         return torch_models.prepare(case)
+    if case in op_workloads.CASES:
+        return torch_ops.prepare(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 

@@ -318,6 +318,27 @@ def test_float32_powers_are_correctly_rounded_nearly_always() -> None:
     np.testing.assert_array_equal(found[~finite], rounded[~finite])
 
 
+@pytest.mark.parametrize(("function", "reference"), [("atan2", np.arctan2), ("hypot", np.hypot)])
+def test_angles_and_lengths_of_float32_are_correctly_rounded_nearly_always(
+    function: str, reference: np.ufunc
+) -> None:
+    """Of numbers of all sizes, of sides that are alike, and of special ones with each other."""
+    random = np.random.default_rng(1)
+    x, y = np.exp(random.uniform(-100, 88, (2, 300_000))) * random.choice([-1, 1], (2, 300_000))
+    y[::2] = x[::2] * random.uniform(-3, 3, y[::2].size)
+    with np.errstate(all="ignore"):
+        x, y = (v.astype("float32") for v in (x, y))
+        exact = reference(x.astype("float64"), y.astype("float64"))
+    usual = np.abs(exact) < 3.4e38
+    assert error(call(function, x, y)[usual], exact[usual]).max() < 0.501
+    x, y = pairs("float32")
+    with np.errstate(all="ignore"):
+        expected = reference(x.astype("float64"), y.astype("float64")).astype("float32")
+    found = call(function, x, y)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
 # ---- signs, rounding, casts ---------------------------------------------------------------------
 
 

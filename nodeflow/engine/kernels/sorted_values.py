@@ -21,10 +21,10 @@ from nodeflow.ops.lowering import SortValues
 
 LONG = 128
 """Elements from which a row is sorted by digits where that is faster."""
-SLOW = "znver4"
+SLOW_ON = "znver4"
 """The processor on which numpy's sort with AVX-512 takes 2 to 6 times as long as with AVX2: it
 writes each side of a partition by an instruction that is slow there."""
-UNSLOWED = 8192
+SLOW_FROM = 8192
 """Bytes of a row up to which it is as fast there as digits: networks of vectors sort most of it."""
 
 
@@ -40,7 +40,7 @@ def by_digits(dtype: str, n: int) -> bool:
         return True
     if size == 2 and "avx2" in features and "avx512vbmi2" not in features:
         return True
-    return "avx512f" in features and processor.name() == SLOW and n * size > UNSLOWED
+    return "avx512f" in features and processor.name() == SLOW_ON and n * size > SLOW_FROM
 
 
 @handles(SortValues)

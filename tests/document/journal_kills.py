@@ -72,8 +72,8 @@ def is_next(document: Document, seed: int, count: int) -> bool:
 
 
 def is_unmodified(seed: int, count: int) -> bool:
-    """Whether so many edits, undos among them, leave the document as it was saved: then there is
-    nothing to recover."""
+    """Whether the document equals its saved state after this many edits, which include undos. Then
+    there is nothing to recover."""
     edits = RandomEdits(seed)
     for _ in range(count):
         edits.edit()

@@ -58,29 +58,10 @@ class AddAlongKernel(CallKernel[AddAlong]):
 def take_source(size: int, index: str, alone: bool) -> str:
     """Args: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
 
-    ``alone``: inner is 1. Nothing then stands between one element and the next, so that as many as
-    possible are on their way from memory.
+    ``alone``: inner is 1, which the text says, so that no loop stands between one element and the
+    next: as many as possible are on their way from memory.
     """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
-    if alone:
-        row = f"""        x = source + {size} * above * n
-        for unit in range(max(first, above * m), min(end, above * m + m)):
-            place = np.int64(load(indices + {at} * unit, np.{index}))
-            {FROM_END}
-            wrong = (place < 0) | (place >= n)
-            missing = bit_or(missing, np.int32(wrong))
-            place = select(wrong, np.int64(0), place)
-            store(target + {size} * unit, load(x + {size} * place, {name}))"""
-    else:
-        row = f"""        begin = max(first, above * m) * inner
-        stop = min(end, above * m + m) * inner
-        for unit in range(begin, stop):
-            place = np.int64(load(indices + {at} * unit, np.{index}))
-            {FROM_END}
-            wrong = (place < 0) | (place >= n)
-            missing = bit_or(missing, np.int32(wrong))
-            place = (above * n + select(wrong, np.int64(0), place)) * inner + unit % inner
-            store(target + {size} * unit, load(source + {size} * place, {name}))"""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
 from nodeflow.engine.devicelib.arithmetic import bit_or, select
@@ -88,13 +69,22 @@ from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store
 
 
 def kernel(args, task, ntasks):
-    outer, n, m, inner = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    outer, n, m = slot(args, 0), slot(args, 1), slot(args, 2)
+    inner = {"np.int64(1)" if alone else "slot(args, 3)"}
     source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
     first, end = outer * m * task // ntasks, outer * m * (task + 1) // ntasks
     missing = np.int32(n == 0 and first < end)
     above = first // max(m, 1)
     while n > 0 and above * m < end:
-{row}
+        for row in range(max(first, above * m), min(end, above * m + m)):
+            for aside in range(inner):
+                unit = row * inner + aside
+                place = np.int64(load(indices + {at} * unit, np.{index}))
+                {FROM_END}
+                wrong = (place < 0) | (place >= n)
+                missing = bit_or(missing, np.int32(wrong))
+                place = (above * n + select(wrong, np.int64(0), place)) * inner + aside
+                store(target + {size} * unit, load(source + {size} * place, {name}))
         above += 1
     if missing != 0:
         set_slot(args, CODE, INDEX_OUT_OF_RANGE)

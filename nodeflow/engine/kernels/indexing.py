@@ -46,46 +46,34 @@ class GatherKernel(CallKernel[Gather]):
 def gather_source(size: int, index: str, wraps: bool, alone: bool) -> str:
     """Args: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
 
-    ``alone``: inner is 1, so that elements are gathered, not rows.
+    ``alone``: inner is 1, which the text says, so that an element takes no loop of its own.
     """
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
-    place = f"""place = np.int64(load(indices + {at} * (unit - above * count), np.{index}))
-            {FROM_END if wraps else ""}"""
-    if alone:
-        each = f"""            {place}
-            wrong = (place < 0) | (place >= n)
-            missing = bit_or(missing, np.int32(wrong))
-            place = above * n + select(wrong, np.int64(0), place)
-            store(target + {size} * unit, load(source + {size} * place, {name}))"""
-    else:
-        each = f"""            {place}
-            if place < 0 or place >= n:
-                missing = np.int32(1)
-            else:
-                x = view1(source + {size} * ((above * n + place) * inner), inner, {name})
-                y = view1(target + {size} * (unit * inner), inner, {name})
-                for i in range(y.size):
-                    y[i] = x[i]"""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
-from nodeflow.engine.devicelib.arithmetic import bit_or, select
-from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store, view1
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
 
 
 def kernel(args, task, ntasks):
-    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    outer, n, count = slot(args, 0), slot(args, 1), slot(args, 3)
+    inner = {"np.int64(1)" if alone else "slot(args, 2)"}
     source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
     units = outer * count
     first, end = units * task // ntasks, units * (task + 1) // ntasks
-    missing = np.int32(n == 0 and first < end)
     above = first // max(count, 1)
-    while n > 0 and above * count < end:
+    while above * count < end:
         for unit in range(max(first, above * count), min(end, above * count + count)):
-{each}
+            place = np.int64(load(indices + {at} * (unit - above * count), np.{index}))
+            {FROM_END if wraps else ""}
+            if place < 0 or place >= n:
+                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+            else:
+                x = view1(source + {size} * ((above * n + place) * inner), inner, {name})
+                y = view1(target + {size} * (unit * inner), inner, {name})
+                for i in range(inner):
+                    y[i] = x[i]
         above += 1
-    if missing != 0:
-        set_slot(args, CODE, INDEX_OUT_OF_RANGE)
 """
 
 

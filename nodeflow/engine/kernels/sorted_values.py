@@ -15,12 +15,11 @@ from nodeflow.engine.devicelib.numpy_sort import sort_address
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
+from nodeflow.engine.kernels.sorting import LONG
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import SortValues
 
-LONG = 128
-"""Elements from which a row is sorted by digits where that is faster."""
 SLOW_ON = "znver4"
 """The processor on which numpy's sort with AVX-512 takes 2 to 6 times as long as with AVX2: it
 writes each side of a partition by an instruction that is slow there."""

@@ -146,6 +146,7 @@ class KernelLaunch:
         moved: bytes read and written, where it stands for no node.
         writes: what it writes, where that is not all of its group's outputs.
         split: how tasks share the work, where arguments say so.
+        rereads: whether it may read elements again after it has written theirs.
     """
 
     source: str
@@ -158,6 +159,7 @@ class KernelLaunch:
     moved: int = 0
     writes: tuple[Region, ...] | None = None
     split: Split | None = None
+    rereads: bool = True
 
     def chain(self) -> tuple[KernelLaunch, ...]:
         """The launch itself and those that follow it."""

@@ -76,6 +76,14 @@ def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
     return _Writer(cluster, comments).source()
 
 
+@cache
+def rereads(cluster: Cluster) -> bool:
+    """Whether the kernel may read inputs again after it has written results."""
+    writer = _Writer(cluster, comments=False)
+    writer._statements()
+    return bool(writer._shorter())
+
+
 def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
     """The statements for an element number ``i``, and the functions that they call.
 

@@ -32,6 +32,7 @@ from nodeflow.engine.kernels.cluster_source import (
     Pattern,
     collapse,
     elementwise_source,
+    rereads,
 )
 from nodeflow.engine.kernels.kernel import (
     GroupToLaunch,
@@ -91,7 +92,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         """One launch for all formulas."""
         if work.alone and work.tiling is not None:
             return [_cut(work.alone[0], work.tiling, work.task_rows)]
-        source, sizes, estimate, pointers = _described(work)
+        source, again, sizes, estimate, pointers = _described(work)
         total = math.prod(sizes)
         if work.tiling is None:
             tasks, size = _vectors(total, estimate)
@@ -99,7 +100,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
             tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
         args = (*sizes, size, *pointers)
         split = Split(total, size, work.task_rows)
-        return [KernelLaunch(source, args, tasks, estimate, work.group, split=split)]
+        return [
+            KernelLaunch(source, args, tasks, estimate, work.group, split=split, rereads=again)
+        ]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
         """The text with the name of its node beside each statement."""
@@ -149,19 +152,19 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return shapes == {group.shape} and actions.views.keys().isdisjoint(slots)
 
 
-def _described(work: GroupToLaunch) -> tuple[str, Sequence[int], float, Sequence[Arg]]:
-    """Text, sizes, estimated nanoseconds and further arguments of a group."""
+def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
+    """Text, whether it rereads, sizes, estimated nanoseconds and further arguments of a group."""
     group, views = work.group, work.actions.views
     action = group.actions[0]
     if len(group.actions) == 1 and not group.pieces and views.keys().isdisjoint(action.inputs):
         return _described_alone(work, action)
     cluster, sizes, pointers = describe_cluster(work)
-    return _source(cluster), sizes, math.prod(sizes) * cost(cluster), pointers
+    return _source(cluster), rereads(cluster), sizes, math.prod(sizes) * cost(cluster), pointers
 
 
 def _described_alone(
     work: GroupToLaunch, action: Action
-) -> tuple[str, Sequence[int], float, Sequence[Arg]]:
+) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
     """The same of one formula; large graphs have many that are alike."""
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
@@ -175,7 +178,7 @@ def _described_alone(
         operands.append(uses.setdefault((storage[slot], type_.shape), len(uses)))
     inputs = [storage for storage, _ in uses]
     inplace = inputs.index(work.inplace[home]) if home in work.inplace else None
-    source, sizes, estimate = _formula(
+    source, again, sizes, estimate = _formula(
         lowering.expression,
         lowering.names,
         _Frozen(lowering.attrs) if lowering.attrs else _NOTHING,
@@ -188,7 +191,7 @@ def _described_alone(
         inplace,
     )
     stored = inputs if inplace is not None else [*inputs, home]
-    return source, sizes, estimate, [Pointer(s) for s in stored]
+    return source, again, sizes, estimate, [Pointer(s) for s in stored]
 
 
 @lru_cache(maxsize=4096)
@@ -203,15 +206,15 @@ def _formula(
     shape: Shape,
     flush: bool,
     inplace: int | None,
-) -> tuple[str, list[int], float]:
-    """Text, sizes and estimated nanoseconds of one formula over inputs of (dtype, shape)."""
+) -> tuple[str, bool, list[int], float]:
+    """Text, whether it rereads, sizes and estimated nanoseconds of one formula over inputs of (dtype, shape)."""
     where = tuple([(False, index) for index in operands])
     node = _cluster_node(expression, names, attrs, where, dtypes, dtype)
     known = tuple([d for d in shape if d is not None])
     sizes, patterns, _ = _collapsed(known, tuple([s for _, s in inputs]), (None,) * len(inputs))
     kinds = tuple([(d, p) for (d, _), p in zip(inputs, patterns, strict=True)])
     cluster = Cluster(len(sizes), kinds, (node,), (Output(0, inplace),), flush)
-    return _source(cluster), sizes, math.prod(sizes) * cost(cluster)
+    return _source(cluster), rereads(cluster), sizes, math.prod(sizes) * cost(cluster)
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
@@ -222,7 +225,7 @@ def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
     place = next(n for n, arg in enumerate(launch.args) if not isinstance(arg, int)) - 1
     args = (*launch.args[:place], size, *launch.args[place + 1 :])
     split = Split(total, size, rows)
-    return KernelLaunch(launch.source, args, tiling.tasks, launch.work, launch.group, split=split)
+    return replace(launch, args=args, tasks=tiling.tasks, split=split)
 
 
 @lru_cache(maxsize=4096)

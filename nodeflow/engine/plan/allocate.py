@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import partial
 
 from nodeflow.engine.arena import Offsets
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.plan import Allocation
+from nodeflow.engine.kernels.registry import kernel_of
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.memory import MemoryPlanner
 from nodeflow.graph.graph import Node
@@ -43,9 +45,18 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
     clusters = (g for g in draft.groups if g.shape is not None)
     inside = {r for g in clusters for r in g.outputs if r not in draft.needed}
     keep = draft.fetched | draft.written
-    planner = MemoryPlanner(allocations, offsets, draft.nbytes, keep, reuse=reuse)
+    planner = MemoryPlanner(
+        allocations, offsets, draft.nbytes, keep, partial(may_replace, draft), reuse=reuse
+    )
     planner.allocate(run_order(draft), inside)
     draft.arena_size = offsets.size
+
+
+def may_replace(draft: Draft, group: Group, storage: int) -> bool:
+    """Whether a group may write what it makes over a storage that it reads."""
+    if group.is_fallback or any(launch.rereads for launch in draft.launches[group]):
+        return False
+    return kernel_of(group).may_overwrite(draft.actions, group, storage)
 
 
 def run_order(draft: Draft) -> list[list[list[Group]]]:

@@ -1,7 +1,8 @@
 """The memory planner: an arena in which what is not needed any more makes room.
 
 Memory is given back between times (levels of the plan). Within a chain it changes hands at once,
-between values of equal size: a task only touches its own rows of whatever lies there.
+between values of equal size: a task only touches its own rows of whatever lies there. A formula
+writes over what nothing reads after it: those elements are in the cache.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class MemoryPlanner:
         allocations: of what lives elsewhere, and of what is in the arena from the beginning.
         nbytes: size of a storage.
         keep: storages that are read at the end.
+        may_replace: whether a group may write what it makes over a storage that it reads.
         reuse: whether memory is used again (the rewrite ``reuse``).
     """
 
@@ -40,6 +42,7 @@ class MemoryPlanner:
         offsets: Offsets,
         nbytes: Callable[[int], int],
         keep: set[int],
+        may_replace: Callable[[Group, int], bool],
         *,
         reuse: bool,
     ) -> None:
@@ -47,6 +50,7 @@ class MemoryPlanner:
         self.offsets = offsets
         self.nbytes = nbytes
         self.keep = keep
+        self.may_replace = may_replace
         self.reuse = reuse
 
     def allocate(self, times: Sequence[Sequence[Sequence[Group]]], inside: set[int]) -> None:
@@ -57,42 +61,92 @@ class MemoryPlanner:
             inside: storages that need no memory, being used in their own kernel only.
         """
         self.last: dict[int, tuple[int, int, int]] = {}
+        self.shared: set[int] = set()
         for time, chains in enumerate(times):
             for number, chain in enumerate(chains):
                 for index, group in enumerate(chain):
-                    self.last.update(dict.fromkeys(group.inputs, (time, number, index)))
+                    self._read(group, (time, number, index))
         self.dying: dict[int | None, list[_Block]] = defaultdict(list)
+        self.block_of: dict[int, _Block] = {}
         for time, chains in enumerate(times):
             for block in self.dying.pop(time - 1, ()) if self.reuse else ():
                 self.offsets.give_back(block.offset, block.size)
             for number, chain in enumerate(chains):
                 self._allocate_chain((time, number), chain, inside)
 
+    def _read(self, group: Group, use: tuple[int, int, int]) -> None:
+        """Note a use, and whether other groups have one at the same time."""
+        for storage in group.inputs:
+            if self.last.get(storage, ())[:1] == use[:1]:
+                self.shared.add(storage)
+            else:
+                self.shared.discard(storage)
+            self.last[storage] = use
+
     def _allocate_chain(
         self, key: tuple[int, int], chain: Sequence[Group], inside: set[int]
     ) -> None:
         spare: dict[int, list[_Block]] = defaultdict(list)
         ends: dict[int, list[_Block]] = defaultdict(list)
+        made: set[int] = set()
         for index, group in enumerate(chain):
             for storage in sorted(group.outputs):
                 if storage in self.allocations or storage in inside:
                     continue
-                block = self._block(key[0], storage, spare)
+                replaced = None
+                if self.reuse:
+                    replaced = self._replaced(group, (*key, index), storage, made)
+                if replaced in ends[index]:
+                    ends[index].remove(replaced)
+                made.add(storage)
+                block = self._block(key[0], storage, replaced, spare)
                 self.allocations[storage] = Allocation("arena", block.offset)
                 if block.death == key[0] and self.last.get(storage, ())[:2] == key:
                     ends[self.last[storage][2]].append(block)
             for block in ends.pop(index, ()) if self.reuse else ():
                 spare[block.size].append(block)
 
-    def _block(self, time: int, storage: int, spare: dict[int, list[_Block]]) -> _Block:
-        """Memory for a storage: some that the chain has done with, or new."""
+    def _replaced(
+        self, group: Group, use: tuple[int, int, int], storage: int, made: set[int]
+    ) -> _Block | None:
+        """Memory of what this group is the last to read, if what it makes may be written over it.
+
+        At this time no other group may read that, but for what the chain has made before it, of
+        which each task reads rows of its own.
+
+        Args:
+            made: what the chain has made.
+        """
+        for read in group.inputs:
+            block = self.block_of.get(read)
+            if (
+                block is not None
+                and block.size == self.nbytes(storage)
+                and block.death == use[0]
+                and self.last[read] == use
+                and (read in made or read not in self.shared)
+                and self.may_replace(group, read)
+            ):
+                del self.block_of[read]
+                return block
+        return None
+
+    def _block(
+        self,
+        time: int,
+        storage: int,
+        replaced: _Block | None,
+        spare: dict[int, list[_Block]],
+    ) -> _Block:
+        """Memory for a storage: what it replaces, some that the chain has done with, or new."""
         size = self.nbytes(storage)
         death = None if storage in self.keep else max(time, self.last.get(storage, (time,))[0])
-        if spare[size]:
-            block = spare[size].pop()
+        block = replaced or (spare[size].pop() if spare[size] else None)
+        if block is None:
+            block = _Block(self.offsets.take(size), size, death)
+        else:
             self.dying[block.death].remove(block)
             block.death = death
-        else:
-            block = _Block(self.offsets.take(size), size, death)
         self.dying[death].append(block)
+        self.block_of[storage] = block
         return block

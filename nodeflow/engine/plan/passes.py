@@ -529,5 +529,8 @@ def serialize(draft: Draft) -> None:
 
 @rewrite("reuse", exact=True, after=("serialize",))
 def reuse(draft: Draft) -> None:
-    """Memory of an intermediate result that nothing reads any more serves later ones"""
+    """Memory of an intermediate result that nothing reads any more serves later ones
+
+    Also the formula that is the last to read it.
+    """
     allocate(draft, reuse=True)

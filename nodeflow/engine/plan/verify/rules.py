@@ -90,7 +90,8 @@ def values_have_memory(facts: Facts) -> Iterator[Broken]:
 
 def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
     """Values that share bytes of the arena follow each other: all uses of one are over before the
-    other is first written, at least task by task where both have the same rows."""
+    other is first written, at least task by task where both have the same rows, or element by
+    element where a formula of one makes the other."""
     occupied: list[tuple[int, int, _Life]] = []
     for life in sorted(_lives(facts), key=lambda life: life.key):
         first = bisect_left(occupied, life.start, key=lambda each: each[0])
@@ -99,7 +100,7 @@ def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
         last = bisect_left(occupied, life.stop, key=lambda each: each[0])
         rest = []
         for start, stop, other in occupied[first:last]:
-            if not other.is_over_before(life):
+            if not other.is_over_before(life, facts):
                 text = f"{facts.name(other.storage)} is still used where this is written"
                 yield Broken(text, life.events[0] if life.events else None, life.storage)
             rest += [(start, life.start, other)] if start < life.start else []
@@ -123,12 +124,12 @@ class _Life:
         position = 0 if from_start or not self.events else self.events[0].position
         self.key = self.first, position
 
-    def is_over_before(self, other: _Life) -> bool:
+    def is_over_before(self, other: _Life, facts: Facts) -> bool:
         if self.last != other.first:
             return self.last < other.first
         same = (self.start, self.stop) == (other.start, other.stop)
         return same and all(
-            a.is_before(b)
+            a.is_before(b) or (a is b and _replaces(facts, a, self.storage))
             for a in self.events
             if a.time == self.last
             for b in other.events
@@ -184,8 +185,16 @@ def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
                 yield Broken(f"the old value of {facts.name(home)} is a result", writer, home)
 
 
+def _replaces(facts: Facts, event: Event, storage: int) -> bool:
+    """Whether a kernel that reads a storage may write over it."""
+    launch = event.launch
+    if storage not in event.reads or launch is None or launch.rereads:
+        return False
+    return _reads_elements_in_place(facts, event, storage)
+
+
 def _reads_elements_in_place(facts: Facts, writer: Event, home: int) -> bool:
-    """Whether a cluster reads a variable in its own shape, and not by a view."""
+    """Whether a cluster reads a storage in its own shape, and not by a view."""
     group, actions = writer.group, facts.actions
     if group is None or group.shape is None:
         return False

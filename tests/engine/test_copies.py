@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
-from nodeflow.engine.kernels.copies import PermuteKernel
+from nodeflow.engine.kernels.copies import CopyKernel, PermuteKernel
 from nodeflow.graph.types import DTYPES, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Permute
+from nodeflow.ops.lowering import Block, Copy, Permute
 
 
 def transposed(x: np.ndarray, perm: tuple[int, ...], threads: int) -> np.ndarray:
@@ -68,3 +68,31 @@ def test_any_padding(data: st.DataObject) -> None:
     session = nf.Session(g, tier="compiled", threads=data.draw(st.sampled_from([1, 2, 3])))
     expected = np.pad(x, widths, constant_values=7)
     np.testing.assert_array_equal(session.run(padded, {fed: x}), expected)
+
+
+@settings(max_examples=80)
+@given(data=st.data())
+def test_any_slice_of_any_step(data: st.DataObject) -> None:
+    """Rows in order, turned round and with gaps; a single long row is cut among tasks."""
+    steps = st.sampled_from([1, -1, 2, -3])
+    if data.draw(st.booleans()):
+        shape = [data.draw(st.sampled_from([1, 1023, 2049, 70_001]))]
+    else:
+        shape = data.draw(st.lists(st.sampled_from([0, 1, 3, 16, 65]), min_size=1, max_size=3))
+    starts = st.sampled_from([None, 1])
+    key = tuple(slice(data.draw(starts), None, data.draw(steps)) for _ in shape)
+    dtype = data.draw(st.sampled_from(sorted(DTYPES)))
+    x = (np.arange(np.prod(shape, dtype=int)) % 251).reshape(shape).astype(numpy_dtype(dtype))
+    with nf.Graph() as g:
+        fed = nf.placeholder(dtype, [None] * x.ndim)
+        part = fed[key]
+    for threads in (1, 3):
+        result = nf.Session(g, tier="compiled", threads=threads).run(part, {fed: x})
+        np.testing.assert_array_equal(result, x[key])
+
+
+def test_a_long_row_is_work_for_several() -> None:
+    block = Block((1 << 22,), 3, (1,), 0, (1,))
+    types = [TensorType("float32", ((1 << 22) + 3,)), TensorType("float32", (1 << 22,))]
+    (call,) = CopyKernel().calls(Copy((block,)), types)
+    assert call.units > 1000

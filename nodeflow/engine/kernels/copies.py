@@ -22,6 +22,8 @@ from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RUN_NS = 6.0
 """What each run of neighbouring elements takes, beside the elements."""
+STRETCH = 1024
+"""Elements of a single row that are worth a task of their own."""
 
 
 @handles(Permute)
@@ -89,7 +91,7 @@ def _merge(block: Block) -> tuple[list[int], list[int], list[int]]:
 def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
     size = numpy_dtype(dtype).itemsize
     sizes, sources, targets = _merge(block)
-    unit = sources[-1] == targets[-1] == 1
+    step = _step(sources, targets)
     args = (*sizes, *sources, *targets, Array(source, size * block.source_offset),
             Array(target, size * block.target_offset))  # fmt: skip
     part = (Region(target, block.target_offset, tuple(sizes), tuple(targets)),)
@@ -99,9 +101,15 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
         units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // blocks().turned)
         source_text = transpose_source(len(sizes), size, along)
         return KernelCall(source_text, args, units, elements * 0.4, writes=part)
-    units = max(1, math.prod(sizes[:-1]))
-    work = elements * 0.1 * size / 4 + units * RUN_NS if unit else elements * 1.0
-    return KernelCall(copy_source(len(sizes), size, unit), args, units, work, writes=part)
+    units = max(1, math.prod(sizes[:-1])) if len(sizes) > 1 else max(1, elements // STRETCH)
+    work = elements * 0.1 * size / 4 + units * RUN_NS if step else elements * 1.0
+    return KernelCall(copy_source(len(sizes), size, step), args, units, work, writes=part)
+
+
+def _step(sources: list[int], targets: list[int]) -> int | None:
+    """How far apart neighbours of a row of the target lie in the source, where they are neighbours
+    there, too: 1, or -1 if turned round."""
+    return sources[-1] if targets[-1] == 1 and abs(sources[-1]) == 1 else None
 
 
 def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int | None:
@@ -117,18 +125,20 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
     make up the whole output are tasks of their own."""
     size = numpy_dtype(dtype).itemsize
     sizes, sources, targets = _merge(block)
-    unit = sources[-1] == targets[-1] == 1
+    step = _step(sources, targets)
     apart = len(sizes) > 1 and 0 < sizes[0] * targets[0] == total
     parts = sizes[0] if apart else 1
     args = (*sizes, *sources, *targets, Array(0, size * block.source_offset),
             Array(1, size * block.target_offset), Array(1), total, parts)  # fmt: skip
-    source = copy_source(len(sizes), size, unit, (dtype, fill))
-    return KernelCall(source, args, parts, total * 0.1 + math.prod(sizes) * (0.1 if unit else 1.0))
+    source = copy_source(len(sizes), size, step, (dtype, fill))
+    return KernelCall(source, args, parts, total * 0.1 + math.prod(sizes) * (0.1 if step else 1.0))
 
 
 @cache
-def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None = None) -> str:
-    """Copy a rectangle of elements of ``size`` bytes.
+def copy_source(
+    rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None
+) -> str:
+    """Copy a rectangle of elements of ``size`` bytes, whose rows lie ``step`` apart (`_step`).
 
     Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
     the whole output and its number of elements, which are set to that number first, and in how many
@@ -139,7 +149,7 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
     base = 3 * rank
     lines = [
         "import numpy as np",
-        "from nodeflow.engine.devicelib.intrinsics import load, slot, store, view1",
+        "from nodeflow.engine.devicelib.intrinsics import independent, load, slot, store, view1",
         "",
         "",
         "def kernel(args, task, ntasks):",
@@ -149,6 +159,13 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
         f"    source, target = slot(args, {base}), slot(args, {base + 1})",
         f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
     ]
+    last, along = rank - 1, rank - 2
+    if fill is None and rank == 1:  # one row, of which each task has a part
+        lines += [
+            "    first, end = d0 * task // ntasks, d0 * (task + 1) // ntasks",
+            "    at, to, d0 = first * s0, first * t0, end - first",
+        ]
+        return "\n".join([*lines, *_row(last, size, name, step, " " * 4), ""])
     if fill is None:
         lines.append("    first, end = rows * task // ntasks, rows * (task + 1) // ntasks")
     else:
@@ -163,10 +180,9 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
             f"        whole[i] = {typed_literal(value, dtype)}",
             "    first, end = rows // parts * first, rows // parts * end",
         ]
-    last, along = rank - 1, rank - 2
-    if rank == 1:  # one row
+    if rank == 1:
         lines += ["    for row in range(first, end):", "        at, to = 0, 0"]
-        return "\n".join([*lines, *_row(last, size, name, unit, " " * 8), ""])
+        return "\n".join([*lines, *_row(last, size, name, step, " " * 8), ""])
     lines += [
         "    row = first",
         "    while row < end:",
@@ -174,7 +190,7 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
         *_offsets(outer),
         f"        count = min(end - row, d{along} - row % d{along})",
         "        for _ in range(count):",  # without looking for their place: rows may be short
-        *_row(last, size, name, unit, " " * 12),
+        *_row(last, size, name, step, " " * 12),
         f"            at += s{along}",
         f"            to += t{along}",
         "        row += count",
@@ -192,14 +208,21 @@ def _axes(rank: int) -> list[str]:
     return lines
 
 
-def _row(last: int, size: int, name: str, unit: bool, indent: str) -> list[str]:
-    """Copy one row, whose elements lie side by side (``unit``) or not."""
-    if unit:
+def _row(last: int, size: int, name: str, step: int | None, indent: str) -> list[str]:
+    """Copy one row."""
+    if step == 1:
         lines = [
             f"x = view1(source + {size} * at, d{last}, {name})",
             f"y = view1(target + {size} * to, d{last}, {name})",
             "for i in range(y.size):",
             "    y[i] = x[i]",
+        ]
+    elif step == -1:
+        lines = [
+            f"x = view1(source + {size} * (at - d{last} + 1), d{last}, {name})",
+            f"y = view1(target + {size} * to, d{last}, {name})",
+            "for i in range(independent(y.size)):",
+            "    y[i] = x[np.uint64(y.size - 1 - i)]",
         ]
     else:
         lines = [

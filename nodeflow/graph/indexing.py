@@ -8,8 +8,9 @@ from typing import Any
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Shape
 
-TO_THE_END = 2**31 - 1
-"""Where a slice with tensors among its bounds ends if it has no end: what is beyond is cut off."""
+FAR = 2**31 - 1
+"""Where a slice with tensors among its bounds begins or ends if that is not said, or, before the
+first element, its negative: what is beyond is cut off."""
 
 
 @dataclass
@@ -17,7 +18,7 @@ class Index:
     """A key as a strided slice, then a squeeze, then new axes.
 
     Attributes:
-        begin, end, strides: for each axis of the tensor; None as end means to the end.
+        begin, end, strides: for each axis of the tensor; None means from one end, or to the other.
         squeezed: axes of the tensor that an integer removes.
         gathered: axes that a tensor of one number, or of several, is an index of.
         new_axes: axes of the result to insert, in order.
@@ -88,7 +89,9 @@ def apply_index(tensor: Any, index: Index) -> Any:
     if index.slices:
         begin, end, strides = index.begin, index.end, index.strides
         if any(map(is_tensor, (*begin, *end, *strides))):
-            end = [TO_THE_END if e is None else e for e in end]
+            back = [not is_tensor(s) and s < 0 for s in strides]
+            begin = [FAR if b is None else b for b in begin]
+            end = [(-FAR if b else FAR) if e is None else e for e, b in zip(end, back, strict=True)]
             bounds = [tensor.graph.as_tensor(each, "int32") for each in (begin, end, strides)]
             result = result._apply("strided_slice", result, *bounds)
         else:
@@ -120,11 +123,13 @@ def _expand_ellipsis(items: tuple, rank: int) -> tuple[Any, ...]:
 
 
 def _append_slice(item: slice, index: Index) -> None:
-    if not is_tensor(item.step) and item.step is not None and item.step < 1:
-        raise GraphError("slices need a positive step", hint="Use nf.gather to reverse.")
-    index.begin.append(0 if item.start is None else item.start)
+    step = 1 if item.step is None else item.step
+    if not is_tensor(step) and step == 0:
+        raise GraphError("the step of a slice is 0", hint="Give 1, or -1 for the reverse order.")
+    back = not is_tensor(step) and step < 0
+    index.begin.append(0 if item.start is None and not back else item.start)
     index.end.append(item.stop)
-    index.strides.append(1 if item.step is None else item.step)
+    index.strides.append(step)
 
 
 def _check_in_range(index: int, axis: int, size: int | None) -> None:

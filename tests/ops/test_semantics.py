@@ -278,6 +278,7 @@ def test_one_hot_outside_is_all_off() -> None:
     [
         0, -1, slice(1, 3), slice(None, -1), (slice(None), 1), (..., 2), (None, 0), slice(0, 0),
         (slice(None, None, 2), slice(1, None)), (1, 2, 3), (slice(None), None, slice(2, 99)),
+        slice(None, None, -1), (slice(-2, None, -1), slice(None, 0, -2)), (..., slice(3, 1, -1)),
     ],
     ids=str,
 )  # fmt: skip
@@ -287,6 +288,18 @@ def test_indexing_matches_numpy(key: Any) -> None:
         tensor = graph.as_tensor(array)[key]
         np.testing.assert_array_equal(evaluate([tensor], {})[0], array[key])
         assert tensor.shape == array[key].shape
+
+
+def test_slices_backwards_take_tensors_as_bounds() -> None:
+    array = values((3, 4, 5))
+    with nf.Graph() as graph:
+        tensor, one = graph.as_tensor(array), nf.constant(1)
+        found = [tensor[one::-1], tensor[::-1, one:], tensor[:one:-1], tensor[one:0:-1]]
+        expected = [array[1::-1], array[::-1, 1:], array[:1:-1], array[1:0:-1]]
+        for got, wanted in zip(evaluate(found, {}), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+        with pytest.raises(GraphError, match="the step of a slice is 0"):
+            tensor[::0]
 
 
 def test_range_matches_numpy() -> None:

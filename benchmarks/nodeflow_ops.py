@@ -43,6 +43,7 @@ FORMULAS: dict[str, Formula] = {
     "group_normalization_gradient": lambda x, flow: nf.gradients(normalized(x), [x], [flow])[0],
     "depthwise": lambda x, filters: nf.nn.depthwise_conv2d(x, filters, [1, 1, 1, 1], "SAME"),
     "max_pool_3": lambda x: nf.max_pool2d(x, size=3, strides=1, padding="same"),
+    "max_pool_volumes": nf.max_pool3d,
     "fft": nf.fft,
     "cholesky": nf.cholesky,
 }

@@ -40,6 +40,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "group_normalization_gradient": ("pictures", "flowing"),
     "depthwise": ("pictures", "filters"),
     "max_pool_3": ("pictures",),
+    "max_pool_volumes": ("volumes",),
     "fft": ("signals",),
     "cholesky": ("square",),
 }
@@ -85,6 +86,7 @@ def array(which: str) -> np.ndarray:
         "ordered": lambda: np.sort(normal(1 << 16)),
         "queries": lambda: normal(1 << 18),
         "pictures": lambda: normal(16, 64, 64, 32),
+        "volumes": lambda: normal(4, 32, 32, 32, 32),
         "flowing": lambda: normal(2, 16, 64, 64, 32)[1],
         "filters": lambda: normal(3, 3, 32, 1) / 3,
         "signals": lambda: (normal(256, 4096) + 1j * normal(256, 4096)).astype("complex64"),

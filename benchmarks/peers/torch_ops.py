@@ -48,6 +48,7 @@ FORMULAS: dict[str, Formula] = {
     "group_normalization_gradient": gradient,
     "depthwise": lambda x, filters: F.conv2d(x, filters, padding=1, groups=filters.shape[0]),
     "max_pool_3": lambda x: F.max_pool2d(x, 3, 1, 1),
+    "max_pool_volumes": lambda x: F.max_pool3d(x, 2),
     "fft": torch.fft.fft,
     "cholesky": torch.linalg.cholesky,
 }
@@ -57,19 +58,21 @@ def prepare(case: str) -> Work:
     name = case.removeprefix("op_")
     formula = FORMULAS.get(name) or getattr(torch, name)
     given = [_given(x) for x in map(torch.from_numpy, ops.arrays_of(case))]
-    pictures = given[0].dim() == 4
+    pictures = given[0].dim() > 3
 
     def first() -> list[Any]:
         out = formula(*given)
-        return [np.real((out.permute(0, 2, 3, 1) if pictures else out).detach().numpy())]
+        return [np.real((out.movedim(1, -1) if pictures else out).detach().numpy())]
 
     return Work(first, lambda: formula(*given))
 
 
 def _given(x: torch.Tensor) -> torch.Tensor:
-    """An array as PyTorch wants it: indices of 64 bits, pictures and filters by channels."""
+    """An array as PyTorch wants it: indices of 64 bits, pictures, volumes and filters by channels."""
     if x.dtype == torch.int32 and x.numel() < 1 << 20:
         return x.long()
+    if x.dim() == 5:
+        return x.movedim(-1, 1)
     if x.dim() == 4:
         return x.permute(0, 3, 1, 2) if x.shape[0] > 3 else x.permute(2, 3, 0, 1).contiguous()
     return x

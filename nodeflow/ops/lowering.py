@@ -199,10 +199,14 @@ class PutRows(Lowering):
 @dataclass(frozen=True)
 class NumberRows(Lowering):
     """The numbers (int64) of rows that the last axis of the input names by one number for each of
-    the first axes of a tensor, whose sizes are ``extents``; negative ones count from the end. Fails
-    outside."""
+    some axes of a tensor, whose sizes are ``extents``; negative ones count from the end. Fails
+    outside.
+
+    ``batches``: how many such tensors lie one after the other, each with as many of the names.
+    """
 
     extents: tuple[int, ...]
+    batches: int = 1
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ WINDOWS = [
     {"size": (3,), "strides": (1,), "padding": "same"},
     {"size": (2, 3), "strides": (3, 2), "pads": [[1, 0], [2, 1]], "ceil_mode": True},
 ]
+VOLUMES = [
+    {"size": (2, 2, 2)},
+    {"size": (2, 3, 2), "strides": (1, 2, 2)},
+    {"size": (3,), "strides": (1,), "padding": "same"},
+    {"size": (2, 2, 3), "strides": (2, 3, 2), "pads": [[1, 0], [0, 1], [2, 1]], "ceil_mode": True},
+]
 
 
 def pictures(dtype: str) -> np.ndarray:
@@ -31,7 +37,8 @@ def gradient(
     """By the picture, of a function whose slopes are zeros of both signs, too; and the plan."""
     with nf.Graph() as g:
         x = nf.placeholder(str(value.dtype), value.shape, name="x")
-        y = nf.max_pool2d(nf.relu(x + 0.25), **attrs)
+        pool = nf.max_pool2d if value.ndim == 4 else nf.max_pool3d
+        y = pool(nf.relu(x + 0.25), **attrs)
         w = np.round(np.random.default_rng(1).normal(size=[d or 0 for d in y.shape])).astype(
             value.dtype
         )
@@ -43,9 +50,11 @@ def gradient(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("attrs", WINDOWS)
+@pytest.mark.parametrize("attrs", [*WINDOWS, *VOLUMES])
 def test_no_bit_changes(attrs: dict[str, Any], dtype: str) -> None:
     value = pictures(dtype)
+    if attrs in VOLUMES:
+        value = value.reshape(2, 4, 4, 9, 5)
     masked, plan = gradient(value, attrs, "compiled")
     assert "masks what is pooled" in plan
     plain, plan = gradient(value, attrs, "compiled", ("pooled_masks",))

@@ -42,7 +42,8 @@ class NumberRowsKernel(CallKernel[NumberRows]):
         indices, rows = types
         count = rows.size or 0
         source = number_source(indices.dtype, len(lowering.extents))
-        args = (count, *lowering.extents, Array(0), Array(1))
+        each = max(1, count // max(1, lowering.batches))
+        args = (count, *lowering.extents, Array(0), Array(1), each)
         return [KernelCall(source, args, count, count * 1.5 * len(lowering.extents))]
 
     def checks_elements(self, lowering: NumberRows) -> bool:
@@ -51,7 +52,8 @@ class NumberRowsKernel(CallKernel[NumberRows]):
 
 @cache
 def number_source(index: str, axes: int) -> str:
-    """Args: how many rows are named, the sizes of the axes, indices (rows, axes), out (rows)."""
+    """Args: how many rows are named, the sizes of the axes, indices (rows, axes), out (rows), how
+    many are named of each batch."""
     at = numpy_dtype(index).itemsize
     text = f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
@@ -61,8 +63,9 @@ from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
 def kernel(args, task, ntasks):
     count, indices = slot(args, 0), slot(args, {1 + axes})
     rows = view1(slot(args, {2 + axes}), count, np.int64)
+    each = slot(args, {3 + axes})
     for k in range(count * task // ntasks, count * (task + 1) // ntasks):
-        row = np.int64(0)
+        row = k // each
 """
     for axis in range(axes):
         text += f"""\

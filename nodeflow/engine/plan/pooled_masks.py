@@ -91,11 +91,13 @@ def _is_zero(actions: Actions, slot: int) -> bool:
 def _masked(
     actions: Actions, action: Action, mask: Action, put: Action, pooled: int
 ) -> Iterator[Action]:
-    """The same, masked by what is pooled."""
-    gradient = put.inputs[1]
+    """The same, masked by what is pooled; slices of volumes are pooled as pictures of a batch."""
+    gradient, made = put.inputs[1], action.outputs[0]
     shape = actions.types[pooled].shape
     above = actions.new_slot(actions.types[mask.outputs[0]].with_shape(shape))
     left = actions.new_slot(actions.types[gradient])
     yield mask._replace(inputs=(pooled, mask.inputs[1]), outputs=(above,))
     yield action._replace(inputs=(above, gradient, action.inputs[2]), outputs=(left,))
-    yield put._replace(inputs=(put.inputs[0], left), outputs=action.outputs)
+    out = actions.new_slot(actions.types[put.outputs[0]])
+    actions.replace({actions.storage[made]: out})
+    yield put._replace(inputs=(put.inputs[0], left), outputs=(out,))

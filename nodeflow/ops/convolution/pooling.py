@@ -17,6 +17,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.convolution.channels_last import lower_pictures, picture_order
+from nodeflow.ops.convolution.volumes import lower_pooled_volumes, volume_order
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
@@ -103,11 +104,12 @@ class Pool(Op):
     """Id of the op that its gradient is."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        windows = windows_of(attrs)
-        if len(windows.axes) != 2:
-            return None
+        windows, border = windows_of(attrs), attrs.get("count_include_pad", False)
+        if len(windows.axes) == 3:
+            order = volume_order(attrs["layout"])
+            return lower_pooled_volumes(self.pooling, windows, border, types, outs[0], order)
         taken = 2 if self.pooling in ("put", "take") else 1
-        core = lowering.Pool(self.pooling, windows, attrs.get("count_include_pad", False))
+        core = lowering.Pool(self.pooling, windows, border)
         order = picture_order(attrs["layout"])
         return lower_pictures(core, types, outs[0], (order,) * (taken + 1))
 

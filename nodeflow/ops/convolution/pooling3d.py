@@ -1,4 +1,4 @@
-"""Pooling of volumes: that of images, with another axis; it runs by reference."""
+"""Pooling of volumes: that of images, with another axis."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""How convolution of volumes is lowered: one convolution of images for each depth of the window.
+"""How ops of volumes are lowered: by the kernels of images.
 
-The slices of a volume that one depth of the window sees are a batch of images. So the kernels of
-images do the work, their results are added up, and the border never takes part.
+Convolution is one of images for each depth of the window: the slices of a volume that one depth
+sees are a batch of images. Their results are added up, and the border never takes part. Pooling is
+one of all slices, and then one along the depth, whose images are as wide as slices have elements.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from nodeflow.ops.lowering import (
     Lowering,
     Part,
     Permute,
+    Pool,
     slice_layout,
     strides_of,
 )
-from nodeflow.ops.sliding_windows import Windows, known
+from nodeflow.ops.sliding_windows import Axis, Windows, known
 
 ZEROS = Elementwise("0", ())
 
@@ -56,7 +58,7 @@ def lower_volumes(
         types: of the op's inputs; the product takes the first two.
         orders: of these two, then of the output.
     """
-    work = _Parts(types, out)
+    work = Parts(types, out)
     first, second = (work.moved(i, order) for i, order in enumerate(orders[:2]))
     made = work.ordered(out, orders[2])
     whole = {"result": (first, second, made), "input": (made, second, first)}
@@ -92,11 +94,70 @@ def lower_volumes(
     return work.finish(total, made[1], orders[2])
 
 
+def lower_pooled_volumes(
+    kind: Literal["max", "mean", "put", "take", "share"],
+    windows: Windows,
+    border: bool,
+    types: Sequence[TensorType],
+    out: TensorType,
+    order: Order,
+) -> Lowering:
+    """Pooling of volumes, or one of its adjoints; see `lowering.Pool`.
+
+    A window's largest element is the first of the largest along the depth of those that are the
+    first of the largest of their slices; counts of elements are products along the axes.
+
+    Args:
+        types: of the op's inputs; the last one of `share` is not read.
+    """
+    work = Parts(types, out)
+    made = work.ordered(out, order)[1]
+    inputs = [work.moved(i, order) for i in range(2 if kind in ("put", "take") else 1)]
+    volume, pooled = (made, inputs[0][1]) if kind == "share" else (inputs[0][1], made)
+    if kind == "put":
+        pooled = inputs[1][1]
+    n, depth, height, width, channels = known(volume.shape)
+    _, down, rows, columns, _ = known(pooled.shape)
+    slices = Pool(kind, Windows(windows.axes[1:]), border)
+    largest = Pool("max", slices.windows)
+    depths = Pool(kind, Windows((windows.axes[0], ONE)), border)
+    whole = (n * depth, height, width, channels)
+    parts = (n * depth, rows, columns, channels)  # slices that are pooled
+    beside = (n, depth, rows * columns, channels)  # the same, along their depth
+    ends = (n, down, rows * columns, channels)
+
+    def shaped(name: str, shape: tuple[int, ...]) -> str:
+        return work.add(Alias(), (name,), out.with_shape(shape))
+
+    def step(core: Pool, names: Sequence[str], shape: tuple[int, ...]) -> str:
+        return work.add(core, tuple(names), out.with_shape(shape))
+
+    names = [name for name, _ in inputs]
+    if kind in ("max", "mean"):
+        one = step(slices, [shaped(names[0], whole)], parts)
+        found = step(depths, [shaped(one, beside)], ends)
+    elif kind == "share":
+        one = step(depths, [shaped(names[0], ends)], beside)
+        found = step(slices, [shaped(one, parts)], whole)
+    else:
+        x = shaped(names[0], whole)
+        tops = shaped(step(largest, [x], parts), beside)
+        if kind == "put":
+            one = step(depths, [tops, shaped(names[1], ends)], beside)
+            found = step(slices, [x, shaped(one, parts)], whole)
+        else:
+            one = step(slices, [x, shaped(names[1], whole)], parts)
+            found = step(depths, [tops, shaped(one, beside)], ends)
+    return work.finish(shaped(found, known(made.shape)), made, order)
+
+
+ONE = Axis(1, 1, 1, same=True)
+"""An axis of which each window is one element, and which may have none."""
 Value = tuple[str, TensorType]
 """The name of a part's value, and its type."""
 
 
-class _Parts:
+class Parts:
     """The parts of a composite, as they are added."""
 
     def __init__(self, types: Sequence[TensorType], out: TensorType) -> None:

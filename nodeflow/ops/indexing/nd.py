@@ -74,20 +74,25 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
     return (*grids, *found)
 
 
-def numbered(x: TensorType, indices: TensorType) -> tuple[lowering.Part, TensorType]:
-    """The part that makes ``rows`` of ``indices``, and the type of x with one axis of rows."""
-    depth = indices.shape[-1] or 0
-    extents = tuple(d or 0 for d in x.shape[:depth])
+def numbered(
+    x: TensorType, indices: TensorType, batch: int = 0
+) -> tuple[lowering.Part, TensorType]:
+    """The part that makes ``rows`` of ``indices``, and the type of x with one axis of rows.
+
+    Args:
+        batch: how many first axes both have.
+    """
+    depth = batch + (indices.shape[-1] or 0)
+    sizes = tuple(d or 0 for d in x.shape[:depth])
     count = math.prod(d or 0 for d in indices.shape[:-1])
-    part = lowering.Part(
-        "rows", lowering.NumberRows(extents), ("indices",), TensorType("int64", (count,))
-    )
-    return part, x.with_shape((math.prod(extents), *x.shape[depth:]))
+    core = lowering.NumberRows(sizes[batch:], math.prod(sizes[:batch]))
+    part = lowering.Part("rows", core, ("indices",), TensorType("int64", (count,)))
+    return part, x.with_shape((math.prod(sizes), *x.shape[depth:]))
 
 
-def added(out: TensorType, indices: TensorType) -> tuple[lowering.Part, ...]:
+def added(out: TensorType, indices: TensorType, batch: int = 0) -> tuple[lowering.Part, ...]:
     """The parts that make ``out`` of zeros, with slices ``x`` added at ``indices``."""
-    rows, flat = numbered(out, indices)
+    rows, flat = numbered(out, indices, batch)
     named = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
     return (
         rows,
@@ -119,9 +124,9 @@ class GatherNd(Op):
         return types[0].with_shape(nd_shape(types[0], types[1], attrs["batch_dims"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if attrs["batch_dims"] or not outs[0].size:
+        if not outs[0].size:
             return None
-        rows, flat = numbered(*types)
+        rows, flat = numbered(types[0], types[1], attrs["batch_dims"])
         taken = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
         parts = (
             rows,
@@ -170,9 +175,10 @@ class ScatterNdLike(Internal):
         return x.with_shape(like.shape)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if attrs["batch_dims"] or not types[0].size:
+        if not types[0].size:
             return None
-        return lowering.Composite(("x", "indices", "like"), added(outs[0], types[1]), ("out",))
+        parts = added(outs[0], types[1], attrs["batch_dims"])
+        return lowering.Composite(("x", "indices", "like"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices, like = arrays

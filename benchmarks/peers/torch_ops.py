@@ -68,7 +68,7 @@ def prepare(case: str) -> Work:
 
 
 def _given(x: torch.Tensor) -> torch.Tensor:
-    """An array as PyTorch wants it: indices of 64 bits, pictures, volumes and filters by channels."""
+    """An array as PyTorch wants it: indices of 64 bits, channels before the axes of space."""
     if x.dtype == torch.int32 and x.numel() < 1 << 20:
         return x.long()
     if x.dim() == 5:

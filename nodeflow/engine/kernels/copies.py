@@ -135,9 +135,7 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 
 
 @cache
-def copy_source(
-    rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None
-) -> str:
+def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None) -> str:
     """Copy a rectangle of elements of ``size`` bytes, whose rows lie ``step`` apart (`_step`).
 
     Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also

@@ -100,9 +100,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
             tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
         args = (*sizes, size, *pointers)
         split = Split(total, size, work.task_rows)
-        return [
-            KernelLaunch(source, args, tasks, estimate, work.group, split=split, rereads=again)
-        ]
+        return [KernelLaunch(source, args, tasks, estimate, work.group, split=split, rereads=again)]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
         """The text with the name of its node beside each statement."""
@@ -207,7 +205,11 @@ def _formula(
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, bool, list[int], float]:
-    """Text, whether it rereads, sizes and estimated nanoseconds of one formula over inputs of (dtype, shape)."""
+    """Text, whether it rereads, sizes and estimated nanoseconds of one formula.
+
+    Args:
+        inputs: dtype and shape of each.
+    """
     where = tuple([(False, index) for index in operands])
     node = _cluster_node(expression, names, attrs, where, dtypes, dtype)
     known = tuple([d for d in shape if d is not None])

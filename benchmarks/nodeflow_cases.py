@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import layer_workloads
 import model_workloads
+import nodeflow_layers
 import nodeflow_models
 import nodeflow_ops
 import nodeflow_rows
@@ -39,6 +41,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return nodeflow_models.prepare(case, threads)
     if case in op_workloads.CASES:
         return nodeflow_ops.prepare(case, threads)
+    if case in layer_workloads.CASES:
+        return nodeflow_layers.prepare(case, threads)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case](threads)
 
 

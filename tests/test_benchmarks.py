@@ -333,3 +333,13 @@ def test_every_single_op_is_computed_of_its_arrays(module):
     for case in ("op_take_along", "op_fft", "op_group_normalization_gradient", "op_acosh"):
         (found,) = ops.prepare(case, 1).first()
         assert found.size and np.isfinite(found).all()
+
+
+def test_every_model_of_layers_trains_on_its_arrays(module):
+    workloads, layers = module("layer_workloads"), module("nodeflow_layers")
+    assert set(layers.MODELS) == set(workloads.INPUTS)
+    for case, weights in (("model_curve", 20 * 64 + 3 * 64**2 + 64), ("model_lenet", 61_470)):
+        work = layers.prepare(case, 1)
+        assert work.first() == [weights, True]
+        lost = [work.again()[1] for _ in range(20)]
+        assert lost[-1] < lost[0]

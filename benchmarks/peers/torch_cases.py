@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import layer_workloads
 import model_workloads
 import numpy as np
 import op_workloads
 import row_workloads
 import torch
+import torch_layers
 import torch_models
 import torch_ops
 import torch_rows
@@ -31,6 +33,8 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return torch_models.prepare(case)
     if case in op_workloads.CASES:
         return torch_ops.prepare(case)
+    if case in layer_workloads.CASES:
+        return torch_layers.prepare(case)
     return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 

@@ -136,7 +136,7 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 
 @cache
 def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None) -> str:
-    """Copy a rectangle of elements of ``size`` bytes, whose rows lie ``step`` apart (`_step`).
+    """Copy a rectangle of elements of ``size`` bytes, ``step`` of them apart in a row (`_step`).
 
     Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
     the whole output and its number of elements, which are set to that number first, and in how many

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pinning
-from turns import Worker
+from turns import Worker, take_turns
 
 
 def compare(description: str, kind: str, cases: Sequence[str], seconds: float) -> None:
@@ -48,9 +48,7 @@ def _measured(
     results = [np.asarray(worker.ready[case]["result"]) for worker in workers]
     if not np.allclose(*results, rtol=1e-3, atol=1e-3):
         raise SystemExit(f"{case}: the results differ: {results[0]} and {results[1]}")
-    for _ in range(rounds + 1):
-        for worker in workers:
-            worker.run(case, seconds)
+    take_turns(case, workers, rounds, seconds)
     ours, theirs = workers
     ratio = ours.median(case) / theirs.median(case)
     best = ours.best(case) / theirs.best(case)

@@ -25,8 +25,10 @@ def classifier(net: nn.Module) -> tuple[nn.Module, Loss]:
     return net, lambda x, y: F.cross_entropy(net(x), y)
 
 
-def normed(kind: type[nn.Module], channels: int, layer: nn.Module) -> list[nn.Module]:
-    return [layer, kind(channels), nn.ReLU()]
+def normed(
+    kind: type[nn.Module], channels: int, layer: nn.Module, activation: type[nn.Module] = nn.ReLU
+) -> list[nn.Module]:
+    return [layer, kind(channels), activation()]
 
 
 @model
@@ -41,7 +43,7 @@ def autoencoder():
 @model
 def separable():
     def part(layer: nn.Module, channels: int) -> list[nn.Module]:
-        return [layer, nn.BatchNorm2d(channels), nn.ReLU6()]
+        return normed(nn.BatchNorm2d, channels, layer, nn.ReLU6)
 
     layers, channels = part(nn.Conv2d(3, 32, 3, 1, 1, bias=False), 32), 32
     for filters, stride in ((64, 1), (128, 2), (128, 1), (256, 2)):

@@ -93,9 +93,7 @@ class MemoryPlanner:
             for storage in sorted(group.outputs):
                 if storage in self.allocations or storage in inside:
                     continue
-                replaced = None
-                if self.reuse:
-                    replaced = self._replaced(group, (*key, index), storage, made)
+                replaced = self._replaced(group, (*key, index), storage, made)
                 if replaced in ends[index]:
                     ends[index].remove(replaced)
                 made.add(storage)
@@ -117,7 +115,7 @@ class MemoryPlanner:
         Args:
             made: what the chain has made.
         """
-        for read in group.inputs:
+        for read in group.inputs if self.reuse else ():
             block = self.block_of.get(read)
             if (
                 block is not None

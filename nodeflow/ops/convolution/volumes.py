@@ -32,6 +32,8 @@ from nodeflow.ops.lowering import (
 from nodeflow.ops.sliding_windows import Axis, Windows, known
 
 ZEROS = Elementwise("0", ())
+ONE = Axis(1, 1, 1, same=True)
+"""An axis of which each window is one element, and which may have none."""
 
 
 def volume_order(layout: str) -> Order:
@@ -58,7 +60,7 @@ def lower_volumes(
         types: of the op's inputs; the product takes the first two.
         orders: of these two, then of the output.
     """
-    work = Parts(types, out)
+    work = _Parts(types, out)
     first, second = (work.moved(i, order) for i, order in enumerate(orders[:2]))
     made = work.ordered(out, orders[2])
     whole = {"result": (first, second, made), "input": (made, second, first)}
@@ -110,12 +112,11 @@ def lower_pooled_volumes(
     Args:
         types: of the op's inputs; the last one of `share` is not read.
     """
-    work = Parts(types, out)
+    work = _Parts(types, out)
     made = work.ordered(out, order)[1]
     inputs = [work.moved(i, order) for i in range(2 if kind in ("put", "take") else 1)]
-    volume, pooled = (made, inputs[0][1]) if kind == "share" else (inputs[0][1], made)
-    if kind == "put":
-        pooled = inputs[1][1]
+    spreads = kind in ("put", "share")
+    volume, pooled = (made, inputs[-1][1]) if spreads else (inputs[0][1], made)
     n, depth, height, width, channels = known(volume.shape)
     _, down, rows, columns, _ = known(pooled.shape)
     slices = Pool(kind, Windows(windows.axes[1:]), border)
@@ -126,38 +127,32 @@ def lower_pooled_volumes(
     beside = (n, depth, rows * columns, channels)  # the same, along their depth
     ends = (n, down, rows * columns, channels)
 
+    def step(core: Lowering, shape: tuple[int, ...], *names: str) -> str:
+        return work.add(core, names, out.with_shape(shape))
+
     def shaped(name: str, shape: tuple[int, ...]) -> str:
-        return work.add(Alias(), (name,), out.with_shape(shape))
+        return step(Alias(), shape, name)
 
-    def step(core: Pool, names: Sequence[str], shape: tuple[int, ...]) -> str:
-        return work.add(core, tuple(names), out.with_shape(shape))
-
-    names = [name for name, _ in inputs]
-    if kind in ("max", "mean"):
-        one = step(slices, [shaped(names[0], whole)], parts)
-        found = step(depths, [shaped(one, beside)], ends)
-    elif kind == "share":
-        one = step(depths, [shaped(names[0], ends)], beside)
-        found = step(slices, [shaped(one, parts)], whole)
+    moved = inputs[-1][0]  # what is pooled or spread
+    of_slices: tuple[str, ...] = ()  # where the largest elements are found, if others move
+    of_depths: tuple[str, ...] = ()
+    if len(inputs) > 1:
+        of_slices = (shaped(inputs[0][0], whole),)
+        of_depths = (shaped(step(largest, parts, *of_slices), beside),)
+    if spreads:
+        one = step(depths, beside, *of_depths, shaped(moved, ends))
+        found = step(slices, whole, *of_slices, shaped(one, parts))
     else:
-        x = shaped(names[0], whole)
-        tops = shaped(step(largest, [x], parts), beside)
-        if kind == "put":
-            one = step(depths, [tops, shaped(names[1], ends)], beside)
-            found = step(slices, [x, shaped(one, parts)], whole)
-        else:
-            one = step(slices, [x, shaped(names[1], whole)], parts)
-            found = step(depths, [tops, shaped(one, beside)], ends)
+        one = step(slices, parts, *of_slices, shaped(moved, whole))
+        found = step(depths, ends, *of_depths, shaped(one, beside))
     return work.finish(shaped(found, known(made.shape)), made, order)
 
 
-ONE = Axis(1, 1, 1, same=True)
-"""An axis of which each window is one element, and which may have none."""
 Value = tuple[str, TensorType]
 """The name of a part's value, and its type."""
 
 
-class Parts:
+class _Parts:
     """The parts of a composite, as they are added."""
 
     def __init__(self, types: Sequence[TensorType], out: TensorType) -> None:

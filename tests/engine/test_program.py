@@ -175,6 +175,94 @@ def test_unbalanced_loops_are_refused() -> None:
         builder.build()
 
 
+# ---- loops whose tasks go through all iterations ------------------------------------------------
+
+# The first launch of an iteration: the argument as many bytes further as slot 1 says is the number.
+ADVANCE = HEAD + "    set_slot(args + slot(args, 1), 0, slot(slot(args, 0), 0))\n"
+# Adds the number in slot 1, and slot 2, to what task t has noted in row t, of slot 3 words.
+NOTE = (
+    HEAD
+    + """
+    row = slot(args, 0) + 8 * slot(args, 3) * task
+    count = slot(row, 0) + 1
+    set_slot(row, count, slot(args, 1) + slot(args, 2))
+    set_slot(row, 0, count)
+"""
+)
+
+
+class Apart:
+    """A loop of two launches, one after the other, within a loop of two iterations."""
+
+    def __init__(self, tasks: int, iterations: int, *, last: str = NOTE, code: int = 0) -> None:
+        self.notes = np.zeros((tasks, 100), np.int64)
+        self.words = np.array([0, 2, 0, iterations], np.int64)
+        address, notes = self.words.ctypes.data, self.notes.ctypes.data
+        builder = ProgramBuilder()
+        builder.begin_loop(address, address + 8)
+        builder.begin_loop(address + 16, address + 24, apart=True)
+        self.first = builder.add(load_kernel(ADVANCE), [address + 16, 0])
+        builder.end_level()
+        self.head = builder.add(load_kernel(NOTE), [notes, 0, 100, 100], tasks)
+        self.last = builder.add(load_kernel(last), [code or notes, 50, 200, 100], tasks,
+                                after=self.head)  # fmt: skip
+        builder.end_loop()
+        builder.end_loop()
+        self.program = builder.build()
+        ahead = self.program.place(self.head, 1) - self.program.place(self.first, 0)
+        self.program.args(self.first)[1] = 8 * ahead
+
+    def rows(self) -> list[list[int]]:
+        return [row[1 : 1 + row[0]].tolist() for row in self.notes]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("iterations", [0, 1, 7])
+def test_each_task_goes_through_all_iterations(threads: int, iterations: int) -> None:
+    loop = Apart(5, iterations)
+    assert Team(threads).run(loop.program, count=3).steps == 3
+    once = [number for i in range(iterations) for number in (100 + i, 250)]
+    assert loop.rows() == [once * 2 * 3] * 5
+    assert loop.program.args(loop.head)[1] == 0  # each task has moved its own copy
+
+
+def test_arguments_may_be_set_between_runs_of_such_a_loop() -> None:
+    loop = Apart(2, 1)
+    Team(1).run(loop.program)
+    loop.program.args(loop.last)[2] = 300
+    Team(1).run(loop.program)
+    assert loop.rows() == [[100, 250] * 2 + [100, 350] * 2] * 2
+
+
+def test_a_failure_in_such_a_loop_names_the_launch_and_is_forgotten() -> None:
+    loop = Apart(3, 4, last=FAIL, code=abi.DIVISION_BY_ZERO)
+    failed = Team(2).run(loop.program, count=5)
+    assert failed.failure == Failure(loop.last, abi.DIVISION_BY_ZERO) and failed.steps == 0
+    assert loop.rows() == [[100]] * 3
+    loop.program.args(loop.last)[0] = 0
+    assert Team(2).run(loop.program).failure is None
+
+
+def test_a_stop_ends_such_a_loop_between_two_iterations() -> None:
+    loop = Apart(1, 50, last=STOP_AT, code=1)
+    program = loop.program
+    program.args(loop.last)[:] = (
+        program.address + 8 * abi.STOP, abi.STOP_NOW, program.step_address, 0
+    )  # fmt: skip
+    assert Team(1).run(program).stopped
+    assert loop.rows() == [[100]]
+
+
+def test_a_loop_whose_tasks_are_apart_is_one_level() -> None:
+    builder = ProgramBuilder()
+    builder.begin_loop(0, 0, apart=True)
+    for _ in range(3):
+        builder.add(load_kernel(FAIL), [0])
+        builder.end_level()
+    with pytest.raises(ValueError, match="two levels of one launch"):
+        builder.end_loop()
+
+
 # ---- stops and failures -------------------------------------------------------------------------
 
 # Stores slot 1 into the word at slot 0 when the step (address in slot 2) is slot 3.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ import nodeflow as nf
 import nodeflow.ops.functions as F
 from nodeflow.engine.columns import Column
 from nodeflow.engine.ir.actions import View
-from nodeflow.engine.ir.launches import Bound, KernelLaunch, Pointer, Region
+from nodeflow.engine.ir.launches import Bound, KernelLaunch, Pointer, Region, RowTiling
 from nodeflow.engine.ir.levels import LoopLevel
 from nodeflow.engine.ir.plan import Allocation, IterationPointer, LoopPlan, Phase, Plan
 from nodeflow.engine.plan import allocate, inplace, passes
@@ -348,12 +348,15 @@ def a_scatter_declares_another_size() -> Plan:
     return in_scatter(scattered(), wrong)
 
 
-def recurrent() -> tuple[Plan, LoopPlan]:
-    type_ = nf.TensorType("float32", (2, 3))
-    body, _ = make_body(lambda carried, x: [F.tanh(carried + x)], [type_] * 2)
+def recurrent(
+    step: Callable[..., Sequence[nf.Tensor]] = lambda carried, x: [F.tanh(carried + x)],
+    shape: tuple[int, int] = (2, 3),
+) -> tuple[Plan, LoopPlan]:
+    type_ = nf.TensorType("float32", shape)
+    body, _ = make_body(step, [type_] * 2)
     with nf.Graph():
-        x = nf.placeholder("float32", [5, 2, 3], name="x")
-        start = nf.placeholder("float32", [2, 3], name="start")
+        x = nf.placeholder("float32", [5, *shape], name="x")
+        start = nf.placeholder("float32", [*shape], name="start")
         outs = x.graph.apply("scan", start, x, body=body, carried=1, sequences=1)
         plan = plan_of(outs[0] if isinstance(outs, (list, tuple)) else outs)
     (loop,) = (a.lowering for a in plan.actions.items if isinstance(a.lowering, LoopPlan))
@@ -382,6 +385,13 @@ def an_iteration_writes_over_what_it_reads() -> Plan:
     for storage, where in loop.sources.items():
         if isinstance(where, IterationPointer) and where.shift and storage not in feeds:
             loop.sources[storage] = replace(where, shift=0)
+    return plan
+
+
+def a_task_goes_on_though_all_read_one_row() -> Plan:
+    plan, loop = recurrent(lambda carried, x: [F.tanh(carried[:1] + x)], (512, 256))
+    assert loop.apart is None
+    loop.apart = RowTiling(512, 16)
     return plan
 
 
@@ -416,6 +426,7 @@ BROKEN = {
     a_scatter_declares_another_size: "data_dependent_writes_are_bounded",
     an_iteration_reads_what_is_not_written: "iterations_follow_each_other",
     an_iteration_writes_over_what_it_reads: "iterations_follow_each_other",
+    a_task_goes_on_though_all_read_one_row: "tasks_go_on_with_their_own_rows",
 }
 
 

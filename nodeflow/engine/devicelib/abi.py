@@ -36,8 +36,17 @@ SEGMENT_SLOTS = 8
 SERIAL, PARALLEL, LOOP, END_LOOP = 0, 1, 2, 3
 
 # Launch: kernel address, args address, tasks, number of its first task in the segment, address of
-# the launch with which each task goes on (0: none), and spare.
+# the launch with which each task goes on (0: none), address of the loop of which it is the body,
+# if each task goes through all iterations by itself (0: no), and spare.
 LAUNCH_SLOTS = 8
+BODY_OF = 5
+
+# Such a loop: address of the number of iterations; the launch that begins each iteration, whose
+# argument 0 is the address of the iteration's number; address and number of the words with the args
+# of that launch and of the body; address of the tasks' copies of them, and words from one to the
+# next.
+LOOP_ITERATIONS, LOOP_FIRST, LOOP_ARGS, LOOP_WORDS, LOOP_COPIES, LOOP_STRIDE = 0, 1, 2, 3, 4, 5
+LOOP_SLOTS = 6
 
 # The slot before a launch's args holds the code of a failure, or 0.
 ARGS_HEADER = 1

@@ -7,7 +7,8 @@ last level or step, and then from the others'. Threads that come late, or not at
 the dispatcher waits for tasks, never for threads. So the loop works with more threads than cores,
 and results never depend on which thread ran what.
 
-A launch may name another one: each task then goes on with the task of the same number there.
+A launch may name another one: each task then goes on with the task of the same number there. Or it
+is all of a loop's body: each task then goes through all iterations, without waiting for others.
 
 This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`): its entry is
 ``kernel(seat)``; `abi` is the layout of the words shared with Python.
@@ -21,6 +22,7 @@ from numba import njit
 
 from nodeflow.engine.devicelib.abi import (
     ABSENT,
+    BODY_OF,
     CODE,
     COUNT,
     DONE,
@@ -33,6 +35,12 @@ from nodeflow.engine.devicelib.abi import (
     LEAVE,
     LINGER,
     LOOP,
+    LOOP_ARGS,
+    LOOP_COPIES,
+    LOOP_FIRST,
+    LOOP_ITERATIONS,
+    LOOP_STRIDE,
+    LOOP_WORDS,
     NSEGMENTS,
     PARALLEL,
     PRESENT,
@@ -66,17 +74,49 @@ _helper = njit(nogil=True, error_model="numpy")
 
 
 @_helper
-def run_task(program, launch, task):
+def run_chain(program, launch, task, away):
     """Run one task of a launch and of those that follow it; a kernel that raised is a failure like
-    one that reports it."""
+    one that reports it. Their args are ``away`` bytes from where the launches say. False at a
+    failure."""
     while launch != 0:
         address, args, ntasks = slot(launch, 0), slot(launch, 1), slot(launch, 2)
-        if call_kernel(address, args, task, ntasks) != 0:
+        if call_kernel(address, args + away, task, ntasks) != 0:
             set_slot(args, CODE, RAISED)
+        elif slot(args + away, CODE) != 0:
+            set_slot(args, CODE, slot(args + away, CODE))
         if slot(args, CODE) != 0:
             atomic_store(program + 8 * FAILED, 1)
-            break
+            return False
         launch = slot(launch, 4)
+    return True
+
+
+@_helper
+def run_iterations(program, launch, task):
+    """Run one task in all iterations of the loop whose body it is, with a copy of the args of its
+    own, since addresses in them follow the iterations."""
+    loop = slot(launch, BODY_OF)
+    first, begin, words = slot(loop, LOOP_FIRST), slot(loop, LOOP_ARGS), slot(loop, LOOP_WORDS)
+    own = slot(loop, LOOP_COPIES) + 8 * slot(loop, LOOP_STRIDE) * task
+    for at in range(words):
+        set_slot(own, at, slot(begin, at))
+    away, number = own - begin, own + 8 * words
+    set_slot(slot(first, 1) + away, 0, number)
+    for iteration in range(slot(slot(loop, LOOP_ITERATIONS), 0)):
+        set_slot(number, 0, iteration)
+        if not run_chain(program, first, 0, away) or not run_chain(program, launch, task, away):
+            break
+        if atomic_load(program + 8 * STOP) == STOP_NOW:
+            break
+
+
+@_helper
+def run_task(program, launch, task):
+    """Run one task of a launch and of those that follow it, in a loop as often as that says."""
+    if slot(launch, BODY_OF) != 0:
+        run_iterations(program, launch, task)
+    else:
+        run_chain(program, launch, task, 0)
 
 
 @_helper

@@ -53,10 +53,16 @@ class View:
 
 @dataclass(frozen=True)
 class Repeats:
-    """A plan runs ``runs`` times in a row; the feeds in these slots last over all of them."""
+    """A plan runs ``runs`` times in a row.
+
+    Attributes:
+        lasting: slots of the feeds that are the same in each run.
+        carried: slots of the feeds that a run finds as the one before it left them.
+    """
 
     runs: int
     lasting: frozenset[int] = frozenset()
+    carried: frozenset[int] = frozenset()
 
 
 ONCE = Repeats(1)

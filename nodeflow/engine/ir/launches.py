@@ -18,6 +18,8 @@ from nodeflow.graph.graph import Node
 
 TASK_NS = 10_000
 """Work of one task: long against taking it (some 50 ns), short against a training step."""
+RUN_NS = 500
+"""Work of a task in one run of many: long against setting its arguments (some 50 ns)."""
 MAX_TASKS = 32
 UNEVEN = 1.05
 """Time for which a thread may have tasks, where it would be 1 if all had as many."""
@@ -71,8 +73,8 @@ class LoopAddress:
 
 @dataclass(frozen=True)
 class ArgumentAddress:
-    """An argument that is the address of another: number ``at`` of the launch ``ahead`` launches
-    later."""
+    """An argument that says where another is: number ``at`` of the launch ``ahead`` launches later,
+    in bytes from the first argument."""
 
     ahead: int
     at: int
@@ -185,6 +187,21 @@ class RowTiling:
 def tasks_of(work: float) -> int:
     """Number of tasks for work of a duration in nanoseconds."""
     return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
+
+
+def tasks_of_runs(work: float, runs: int) -> int:
+    """Number of tasks, a power of two, for work that is done again and again, where a task goes on
+    with its share from one run to the next.
+
+    Args:
+        work: nanoseconds of one run.
+    """
+    return power_of_two(min(tasks_of(runs * work), max(1, int(work / RUN_NS))))
+
+
+def power_of_two(most: int) -> int:
+    """The largest power of two up to a number that is at least 1."""
+    return 1 << (most.bit_length() - 1)
 
 
 def limited_tasks(work: float, units: int) -> int:

@@ -21,6 +21,8 @@ class LoopLevel:
         key: of a loop whose kernels decide how often it runs: what their arguments name it by
             (`LoopAddress`). It then runs ``iterations`` times at most.
         expected: how often it may run, for estimates.
+        apart: whether each task goes through all iterations, without waiting for others: the loop
+            then has two levels, the launch that begins an iteration and one with those of a chain.
     """
 
     iterations: int
@@ -28,6 +30,7 @@ class LoopLevel:
     group: Group | None = None
     key: object = None
     expected: int | None = None
+    apart: bool = False
 
     @property
     def estimate(self) -> int:

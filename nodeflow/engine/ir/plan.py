@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import Pointer
+from nodeflow.engine.ir.launches import Pointer, RowTiling
 from nodeflow.engine.ir.levels import Level, all_launches, work_of
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.peak import inside_of
@@ -60,6 +60,8 @@ class Plan:
         home: of each variable that is updated in place, the storage of its own memory: in a plan
             for many steps all that are assigned, else tables of which some rows change.
         inplace: storages of new values that are written there directly, with that storage.
+        apart: where it runs again and again as one chain, how that is cut, if a task may begin the
+            next run while others are in this one.
     """
 
     actions: Actions
@@ -69,6 +71,7 @@ class Plan:
     direct: dict[Node, int]
     home: dict[Node, int] = field(default_factory=dict)
     inplace: dict[int, int] = field(default_factory=dict)
+    apart: RowTiling | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -167,6 +170,7 @@ class LoopPlan(Lowering):
         sources: for each storage of ``plan`` that is not in its arena, where that is.
         copies: (source in ``plan``, where to) at the end of each iteration.
         before: (source, target, bytes into it): what is copied before the first iteration.
+        apart: how tasks are cut, if each goes through all iterations without waiting for others.
     """
 
     iterations: int
@@ -175,6 +179,7 @@ class LoopPlan(Lowering):
     sources: dict[int, Pointer | IterationPointer] = field(default_factory=dict)
     copies: list[tuple[int, IterationPointer]] = field(default_factory=list)
     before: list[tuple[int, Pointer]] = field(default_factory=list)
+    apart: RowTiling | None = None
 
 
 @dataclass(eq=False)

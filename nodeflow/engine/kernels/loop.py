@@ -20,6 +20,7 @@ from nodeflow.engine.ir.launches import (
     KernelLaunch,
     Pointer,
     Region,
+    RowTiling,
 )
 from nodeflow.engine.ir.levels import Level, LoopLevel
 from nodeflow.engine.ir.plan import Inside, IterationPointer, LoopPlan
@@ -35,8 +36,8 @@ from nodeflow.engine.devicelib.intrinsics import set_slot, slot
 
 def kernel(args, task, ntasks):
     """args: address of the iteration number, iterations, count; then for each argument that moves
-    its address, the value at the first iteration and at the last (or 0), base, stride, shift,
-    mask."""
+    how far from args it is, its value at the first iteration and at the last (or 0), base, stride,
+    shift, mask."""
     iteration, last = slot(slot(args, 0), 0), slot(args, 1) - 1
     at = args + 24
     for _ in range(slot(args, 2)):
@@ -45,7 +46,7 @@ def kernel(args, task, ntasks):
             address = slot(at, 1)
         if iteration == last and slot(at, 2) != 0:
             address = slot(at, 2)
-        set_slot(slot(at, 0), 0, address)
+        set_slot(args + slot(at, 0), 0, address)
         at += 56
 '''
 """The first launch of each iteration."""
@@ -76,7 +77,8 @@ class LoopKernel(Kernel[LoopPlan]):
         """The loop."""
         if not lowering.iterations:
             return []
-        return [LoopLevel(lowering.iterations, _levels(lowering), work.group)]
+        levels, apart = _levels(lowering), lowering.apart is not None
+        return [LoopLevel(lowering.iterations, levels, work.group, apart=apart)]
 
     def can_fail(self, actions: Actions, action: Action, lowering: LoopPlan) -> bool:
         inner = lowering.plan.actions
@@ -94,7 +96,21 @@ def _levels(planned: LoopPlan) -> list[Level]:
     """The levels of one iteration."""
     mover = Mover(planned.workspace)
     inside = mover.levels(Inside(planned.plan, 0, planned.sources, [*planned.copies]))
+    if planned.apart is not None:
+        inside = [_one_chain(inside, planned.apart)]
     return [[mover.advance(IterationAddress(), planned.iterations)], *inside]
+
+
+def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
+    """A chain and the copies after it, which each task makes of its own rows."""
+    (head, *copies) = (launch for level in levels if isinstance(level, list) for launch in level)
+    then = [*head.then]
+    for copy in copies:
+        size, _, *pointers = copy.args
+        assert isinstance(size, int)
+        args = (size, tiling.units_per_task(size), *pointers)
+        then.append(replace(copy, args=args, tasks=tiling.tasks))
+    return [replace(head, then=tuple(then))]
 
 
 class Mover:

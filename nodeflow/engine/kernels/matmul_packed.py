@@ -16,7 +16,14 @@ from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, Split, limited_tasks
+from nodeflow.engine.ir.launches import (
+    KernelLaunch,
+    Split,
+    limited_tasks,
+    power_of_two,
+    tasks_of,
+    tasks_of_runs,
+)
 from nodeflow.engine.kernels.expressions import integer_of_size
 from nodeflow.engine.kernels.kernel import Array, CallKernel, GroupToLaunch, Kernel, KernelCall
 from nodeflow.engine.kernels.matmul_tiling import product_ns
@@ -182,9 +189,9 @@ class PackedProductKernel(Kernel[PackedProduct]):
         size = numpy_dtype(x.dtype).itemsize
         estimate, across = product_ns(m, n, terms, x.dtype), 1
         if m <= shape.positions:
-            height, across = m, _halvings(limited_tasks(estimate, panels.shape[0] or 0))
+            height, across = m, power_of_two(limited_tasks(estimate, panels.shape[0] or 0))
         else:
-            height = _height(m, estimate)
+            height = _height(m, estimate, work.actions.repeats.runs)
         row, term = (1, m) if lowering.transpose_x else (terms, 1)
         a, b, *added, c = work.pointers
         full, each = lowering.adds_matrix, lowering.adds_vector
@@ -209,7 +216,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
         m, n, terms = out.shape[0] or 0, out.shape[1] or 0, panels.shape[1] or 0
         if m <= product_tile_shape(out.dtype, m, n).positions:
             return None
-        return _height(m, product_ns(m, n, terms, out.dtype))
+        return _height(m, product_ns(m, n, terms, out.dtype), actions.repeats.runs)
 
     def reads_own_rows(
         self,
@@ -227,15 +234,15 @@ class PackedProductKernel(Kernel[PackedProduct]):
         return operand == 2 and lowering.adds_matrix
 
 
-def _height(m: int, work: float) -> int:
-    """Rows of a task: tasks are a power of two, so that cores have the same number of them."""
-    tasks = _halvings(limited_tasks(work, max(m // ROWS, min(2, 2 * m // ROWS))))
-    return -(-m // tasks)
+def _height(m: int, work: float, runs: int) -> int:
+    """Rows of a task: tasks are a power of two, so that cores have the same number of them.
 
-
-def _halvings(most: int) -> int:
-    """The largest power of two up to a number, at least 1."""
-    return 1 << (most.bit_length() - 1)
+    Args:
+        work: nanoseconds of one run of several.
+    """
+    most = max(m // ROWS, min(2, 2 * m // ROWS), 1)
+    tasks = min(max(tasks_of(work), tasks_of_runs(work, runs)), most)
+    return -(-m // power_of_two(tasks))
 
 
 @cache

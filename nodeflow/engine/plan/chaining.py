@@ -9,6 +9,9 @@ computed as before, so it is exact.
 A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
 Products keep the tiles that their shape gives them, and convolution takes the images of a tile, so
 they decide the height; elementwise kernels, rows of reductions, softmax and pooling take any.
+
+Where all of a loop's body is one chain and what it carries is read by rows, too, a task goes on
+with its rows through all iterations (the rewrite ``loop_rows``).
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from dataclasses import dataclass, field
 
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import RowTiling, tasks_of
-from nodeflow.engine.kernels.registry import kernel_of
+from nodeflow.engine.ir.launches import RowTiling, tasks_of, tasks_of_runs
+from nodeflow.engine.kernels.registry import can_fail, kernel_of
 
 LONG_NS = 20_000
 """Estimated work that a task may take over, though the group alone would be more tasks."""
@@ -36,6 +39,7 @@ class TaskChain:
         height: rows of a task, if a kernel decides it.
         made: storages that its groups write.
         after: chains that must be over before it begins.
+        runs: how often each task goes through it until tasks meet.
     """
 
     level: int
@@ -45,13 +49,21 @@ class TaskChain:
     work: float = 0.0
     made: set[int] = field(default_factory=set)
     after: set[TaskChain] = field(default_factory=set)
+    runs: int = 1
 
     def tiling(self) -> RowTiling | None:
         """How it is cut; None where its only group is cut by itself."""
-        if len(self.groups) == 1:
+        if len(self.groups) == 1 and self.runs == 1:
             return None
         rows = max(self.rows)
-        return RowTiling(rows, self.height or -(-rows // min(tasks_of(self.work), rows)))
+        tasks = tasks_of(self.work) if self.runs == 1 else tasks_of_runs(self.work, self.runs)
+        return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
+
+    def add(self, group: Group, work: float) -> None:
+        """Let a group follow all that it has."""
+        self.groups.append(group)
+        self.made |= group.outputs
+        self.work += work
 
 
 def find_chains(
@@ -72,6 +84,37 @@ def find_chains(
         join: whether groups are joined at all (the rewrite ``chain``).
     """
     return _Finder(actions, work, after, phase_of, join).run(groups)
+
+
+def chain_of_runs(
+    actions: Actions, groups: Sequence[Group], work: Mapping[Group, float]
+) -> TaskChain | None:
+    """All groups of a body that runs again and again as one chain, whose tasks read only rows of
+    their own, of what the last run left, too; None where they are no such chain.
+
+    Where a kernel can fail, tasks meet after each run, so that the first failure is reported.
+
+    Args:
+        groups: in an order that respects dependencies.
+        work: estimated nanoseconds of each.
+    """
+    repeats = actions.repeats
+    fails = (can_fail(actions, action) for group in groups for action in group.actions)
+    if repeats.runs == 1 or any(group.is_fallback for group in groups) or any(fails):
+        return None
+    finder = _Finder(actions, work, {}, {}, join=True)
+    chain = TaskChain(0, made=set(repeats.carried), runs=repeats.runs)
+    for group in groups:
+        rows, height = finder.cut(group)
+        heights = {h for h in (chain.height, height) if h is not None}
+        chain.rows = finder.common(chain, group, rows if not chain.groups else rows & chain.rows)
+        if not chain.rows or len(heights) > 1:
+            return None
+        chain.height = next(iter(heights), None)
+        chain.add(group, work[group])
+        finder.made_by.update(dict.fromkeys(group.outputs, group))
+    tiling = chain.tiling() if chain.groups else None
+    return chain if tiling and tiling.tasks > 1 else None
 
 
 class _Finder:
@@ -96,7 +139,7 @@ class _Finder:
         for group in groups:
             sources = self._sources(group)
             later = [self.chain_of[g] for g in self.after.get(group, ())]
-            rows, height = self._cut(group)
+            rows, height = self.cut(group)
             chain = (
                 self._joined(group, sources, later, rows, height) if self.join and rows else None
             )
@@ -108,9 +151,7 @@ class _Finder:
                 if other is not chain:
                     chain.after.add(other)
             self.chain_of[group] = chain
-            chain.groups.append(group)
-            chain.made |= group.outputs
-            chain.work += self.work.get(group, 0.0)
+            chain.add(group, self.work.get(group, 0.0))
             for storage in group.outputs:
                 self.made_by[storage] = group
         return chains
@@ -120,7 +161,7 @@ class _Finder:
         made_by, chain_of = self.made_by, self.chain_of
         return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
-    def _cut(self, group: Group) -> tuple[frozenset[int], int | None]:
+    def cut(self, group: Group) -> tuple[frozenset[int], int | None]:
         """Into how many leading rows what the group makes can be cut, empty: not at all; and the
         rows of a task, where the group's kernel decides."""
         actions, action = self.actions, group.actions[0]
@@ -156,7 +197,7 @@ class _Finder:
             return None
         if any(s.level >= chain.level for s in (*sources, *later) if s is not chain):
             return None
-        common = self._common(chain, group, rows)
+        common = self.common(chain, group, chain.rows & rows)
         heights = {h for h in (chain.height, height) if h is not None}
         if not common or len(heights) > 1:
             return None
@@ -166,8 +207,9 @@ class _Finder:
         chain.height = next(iter(heights), None)
         return chain
 
-    def _common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
-        """Numbers of rows by which each task of the group reads what the same task made."""
+    def common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
+        """Those of some numbers of rows by which each task of the group reads what the same task
+        made."""
         kernel, lowering = kernel_of(group), group.actions[0].lowering
         actions, storage, made = self.actions, self.actions.storage, chain.made
         read = [
@@ -176,7 +218,7 @@ class _Finder:
             for index, slot in enumerate(action.inputs)
             if storage[slot] in made
         ]
-        common = chain.rows & rows
+        common = rows
         for index, slot in read:
             common = frozenset(
                 [
@@ -191,15 +233,16 @@ class _Finder:
     def _keeps_rows(self, slot: int, rows: int) -> bool:
         """Whether rows stay rows where a slot is part of an array, or pieces were joined."""
         types, storage = self.actions.types, self.actions.storage[slot]
-        view, maker = self.actions.views.get(slot), self.made_by[storage]
-        if view is None and not maker.pieces:
+        view, maker = self.actions.views.get(slot), self.made_by.get(storage)
+        pieces = {} if maker is None else maker.pieces
+        if view is None and not pieces:
             return True
         whole = types[storage].size or 0
         if view is not None and not view.keeps_rows(types[slot].shape, whole, rows):
             return False
         return all(
             piece.keeps_rows(types[part].shape, whole, rows)
-            for part, where in maker.pieces.items()
+            for part, where in pieces.items()
             for target, piece in where
             if target == storage
         )

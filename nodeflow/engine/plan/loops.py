@@ -38,7 +38,7 @@ def plan_loop(
     """
     planner = _LoopPlanner(actions, action, used)
     schedule, types = planner.schedule()
-    repeats = Repeats(planner.iterations, planner.lasting())
+    repeats = Repeats(planner.iterations, planner.lasting(), planner.carried())
     plan = make_plan(schedule, types, repeats=repeats) if is_concrete(types) else None
     if plan is None or any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
@@ -98,6 +98,10 @@ class _LoopPlanner:
         first = self.loop.carried + self.loop.sequences
         return frozenset(s for s in self.feeds[first:] if s is not None)
 
+    def carried(self) -> frozenset[int]:
+        """Slots of the body's feeds that are carried from one iteration to the next."""
+        return frozenset(s for s in self.feeds[: self.loop.carried] if s is not None)
+
     def packing(self, plan: Plan) -> list[Action]:
         """What fills the panels that the body reads, before the loop."""
         made = []
@@ -116,6 +120,9 @@ class _LoopPlanner:
         self._address_inputs(plan)
         self._address_outputs(plan)
         self.actions.types[self.workspace] = TensorType("uint8", (self.offsets.size,))
+        copied = (plan.actions.types[source].size or 0 for source, _ in self.planned.copies)
+        if plan.apart is not None and all(size % plan.apart.rows == 0 for size in copied):
+            self.planned.apart = plan.apart
         started = (s for s, _ in self.planned.before)  # read even if no iteration does
         wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
         outputs = (*wanted, self.workspace)

@@ -28,7 +28,7 @@ from nodeflow.engine.plan import packed_sums, product_sums, summing, touched_row
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.branch_order import serialize_branches
 from nodeflow.engine.plan.by_rows import join_rows
-from nodeflow.engine.plan.chaining import TaskChain, find_chains
+from nodeflow.engine.plan.chaining import TaskChain, chain_of_runs, find_chains
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.inplace import flush_updates, tables_of_rows
@@ -511,6 +511,17 @@ def chain(draft: Draft) -> None:
     draft.chains = find_chains(
         draft.actions, draft.groups, draft.work, draft.after, draft.phase_of, join=True
     )
+
+
+@rewrite("loop_rows", exact=True, after=("launches",))
+def chain_runs(draft: Draft) -> None:
+    """A task goes on with its rows through all iterations of a loop
+
+    Where tasks of an iteration need nothing of each other's rows of the one before.
+    """
+    chain = chain_of_runs(draft.actions, draft.groups, draft.work)
+    if chain is not None:
+        draft.chains = [chain]
 
 
 @rewrite("serialize", exact=True, after=("chains",), aliases=("turns",))

@@ -144,10 +144,11 @@ def run_passes(
 
 def _finished(draft: Draft) -> Plan:
     size = draft.arena_size or 0
-    if draft.updates is None:
-        return Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct)
-    home, inplace = draft.updates.home, draft.updates.inplace
-    return Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct, home, inplace)
+    plan = Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct)
+    if draft.updates is not None:
+        plan.home, plan.inplace = draft.updates.home, draft.updates.inplace
+    plan.apart = next((chain.tiling() for chain in draft.chains if chain.runs > 1), None)
+    return plan
 
 
 # ---- passes over actions ------------------------------------------------------------------------

@@ -32,12 +32,14 @@ def read_slices(actions: Actions) -> None:
         slot = action.outputs[0]
         if (
             block is None
-            or slot in kept
             or actions.storage[slot] != slot
             or actions.storage[action.inputs[0]] in actions.sliced
             or not all(_is_formula(actions, *reader, slot) for reader in readers[slot])
         ):
             items.append(action)
+            continue
+        if slot in kept:
+            items.append(_read_by_formula(actions, action, block) if readers[slot] else action)
             continue
         source = actions.storage[action.inputs[0]]
         for _, reader in readers[slot]:
@@ -66,6 +68,15 @@ def _slice_of(action: Action) -> Block | None:
         if whole and 0 not in block.sizes and _stretch(block.sizes, block.source_strides)
         else None
     )
+
+
+def _read_by_formula(actions: Actions, action: Action, block: Block) -> Action:
+    """A slice that is kept as a formula, which those that read it join."""
+    source, (slot,) = action.inputs[0], action.outputs
+    part = actions.new_slot(actions.types[slot])
+    actions.share_storage(part, source)
+    actions.views[part] = View(block.source_offset, block.source_strides)
+    return Action(action.node, Elementwise("x", ("x",)), (part,), (slot,))
 
 
 def _stretch(sizes: Sequence[int], strides: Sequence[int]) -> bool:

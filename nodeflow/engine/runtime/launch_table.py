@@ -121,7 +121,8 @@ class _Layout:
                 self._loops.append(words)
                 if level.key is not None:
                     self._keyed[level.key] = words.ctypes.data
-                self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
+                addresses = words.ctypes.data, words.ctypes.data + 8
+                self._builder.begin_loop(*addresses, apart=level.apart)
                 self.add(level.levels, words.ctypes.data)
                 self._builder.end_loop()
             else:
@@ -158,7 +159,9 @@ class _Layout:
             elif isinstance(arg, LoopAddress):
                 args[at] = self._keyed[arg.key]
             elif isinstance(arg, ArgumentAddress):
-                args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
+                args[at] = 8 * (
+                    program.place(number + arg.ahead, arg.at) - program.place(number, 0)
+                )
             else:
                 args[at] = counter if isinstance(arg, IterationAddress) else program.step_address
         return table

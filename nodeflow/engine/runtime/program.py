@@ -4,6 +4,8 @@ A program is a list of *levels*; a level is a list of launches (kernel, args, nu
 without dependencies among them. The tasks of one level are one flat list that all threads share;
 levels with a single task, or marked serial, run on one thread without a barrier. A launch may
 follow another of its level: each of its tasks runs right after the other's task of the same number.
+A loop repeats levels; where its tasks need nothing of each other it is one level, whose tasks go
+through all iterations.
 Nothing here depends on which thread runs a task, so results cannot depend on the number of threads.
 
 Building one::
@@ -27,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nodeflow.engine.arena import zeros_on_a_line
+from nodeflow.engine.arena import ALIGNMENT, zeros_on_a_line
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.object_code import Kernel
 from nodeflow.engine.devicelib import abi, blas
@@ -70,6 +72,7 @@ class _Level:
     loop: tuple[int, int] | None = (
         None  # begins a loop: addresses of the counter and the iterations
     )
+    apart: bool = False  # begins a loop whose tasks do not wait for each other
     end_loop: bool = False
 
 
@@ -91,7 +94,7 @@ class ProgramBuilder:
         self._kernels: list[Kernel] = []
         self._levels: list[_Level] = []
         self._open = _Level()
-        self._depth = 0
+        self._begun: list[int] = []
 
     def add(
         self,
@@ -130,28 +133,38 @@ class ProgramBuilder:
             self._levels.append(self._open)
         self._open = _Level()
 
-    def begin_loop(self, counter: int, iterations: int) -> None:
+    def begin_loop(self, counter: int, iterations: int, *, apart: bool = False) -> None:
         """Repeat the levels up to `end_loop`; both are addresses of an int64.
 
         The word at ``counter`` holds the number of the iteration, which kernels read; the word at
         ``iterations`` is read after each iteration, so a kernel may compute it.
+
+        Args:
+            apart: each task goes through all iterations without waiting for others. The loop then
+                is a level with one launch of one task, whose argument 0 is the address of the
+                number of the iteration, and a level with another launch and those that follow it.
+                Each task has a copy of all their args and of that number; addresses of arguments
+                within it must be relative. The number of iterations is read once.
         """
         self.end_level()
-        self._depth += 1
-        self._levels.append(_Level(loop=(counter, iterations)))
+        self._begun.append(len(self._levels))
+        self._levels.append(_Level(loop=(counter, iterations), apart=apart))
 
     def end_loop(self) -> None:
         """Close the innermost loop."""
         self.end_level()
-        if self._depth == 0:
+        if not self._begun:
             raise ValueError("end_loop without begin_loop")
-        self._depth -= 1
+        begin = self._begun.pop()
+        inside = self._levels[begin + 1 :]
+        if self._levels[begin].apart and [len(each.launches) for each in inside] != [1, 1]:
+            raise ValueError("a loop whose tasks are apart has two levels of one launch each")
         self._levels.append(_Level(end_loop=True))
 
     def build(self) -> Program:
         """The program; the builder must not be used afterwards."""
         self.end_level()
-        if self._depth:
+        if self._begun:
             raise ValueError("begin_loop without end_loop")
         return Program(self._launches, self._args, self._levels, self._kernels)
 
@@ -197,6 +210,9 @@ class Program:
         self.address = self._block.ctypes.data
         self._segments = np.zeros((0, abi.SEGMENT_SLOTS), np.int64)
         self._shares: list[np.ndarray] = []
+        self._apart = [
+            self._loop_apart(*levels[at : at + 3]) for at, each in enumerate(levels) if each.apart
+        ]
         self.threads = 1
         self.parallel = False
         self._lay_out()
@@ -269,13 +285,41 @@ class Program:
         self.words[starts + abi.CODE] = 0
         return Failure(launch, int(codes[launch]))
 
+    def _loop_apart(self, begin: _Level, first: _Level, body: _Level) -> np.ndarray:
+        """The words of a loop whose tasks go through all iterations by themselves, and of their
+        copies of the args; see `abi`."""
+        assert begin.loop is not None
+        [opening], [launch] = first.launches, body.launches
+        start = int(self._offsets[opening]) - abi.ARGS_HEADER
+        last: int | None = launch
+        end = start
+        while last is not None:
+            end, last = int(self._offsets[last + 1]) - abi.ARGS_HEADER, self._next[last]
+        tasks = int(self._launches[self._position[launch], 2])
+        line = 2 * ALIGNMENT // 8  # processors fetch lines in pairs
+        stride = -(-(end - start + 1) // line) * line
+        head = -(-abi.LOOP_SLOTS // line) * line
+        words = zeros_on_a_line(head + stride * tasks)
+        table = self._launches.ctypes.data
+        words[: abi.LOOP_SLOTS] = (
+            begin.loop[1], table + 8 * abi.LAUNCH_SLOTS * self._position[opening],
+            self.words.ctypes.data + 8 * start, end - start, words.ctypes.data + 8 * head, stride,
+        )  # fmt: skip
+        self._launches[self._position[launch], abi.BODY_OF] = words.ctypes.data
+        return words
+
     def _lay_out(self) -> None:
         """Segments from levels: neighbouring serial levels become one."""
         segments: list[list[int]] = []
         loops: list[int] = []
         self._shares = []
-        for level in self._levels:
-            if level.loop is not None:
+        levels = iter(self._levels)
+        for level in levels:
+            if level.apart:
+                next(levels)  # the launch that begins an iteration is each task's own
+                self._add_level(segments, next(levels))
+                next(levels)
+            elif level.loop is not None:
                 loops.append(len(segments))
                 segments.append([abi.LOOP, 0, 0, 0, 0, *level.loop, 0])
             elif level.end_loop:

@@ -10,9 +10,9 @@ import numpy as np
 from nodeflow.engine.ir.launches import Region
 from nodeflow.engine.ir.plan import LoopPlan
 from nodeflow.engine.kernels.registry import kernel_of
-from nodeflow.engine.plan.verify.facts import address, loop_reads, loop_writes
+from nodeflow.engine.plan.verify.facts import address, facts_of_plan, loop_reads, loop_writes
 from nodeflow.engine.plan.verify.records import Broken, Event, Facts
-from nodeflow.engine.plan.verify.rules import Rule
+from nodeflow.engine.plan.verify.rules import Rule, keeps_rows
 
 MARKED = 1 << 22
 """Elements up to which blocks that are no stretches are marked one by one."""
@@ -117,11 +117,41 @@ def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
 def iterations_follow_each_other(facts: Facts) -> Iterator[Broken]:
     """An iteration reads what is carried where the one before it wrote it, and first the initial
     value; it writes nothing that it still reads, and stays inside of its storages."""
+    for event, loop in _loops(facts):
+        yield from _wrong_iterations(facts, event, loop)
+
+
+def tasks_go_on_with_their_own_rows(facts: Facts) -> Iterator[Broken]:
+    """Where tasks go through all iterations without meeting, the body is one chain that cannot
+    fail, and a task reads of what is carried only what it has made itself."""
+    for event, loop in _loops(facts):
+        for text in _meetings(loop, loop.apart.rows) if loop.apart is not None else ():
+            yield Broken(text, event, loop.workspace)
+
+
+def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
+    """Events that are all iterations of a loop whose number is known."""
     for event in facts.events:
         if event.is_loop and event.group is not None:
             loop = event.group.actions[0].lowering
             if isinstance(loop, LoopPlan):
-                yield from _wrong_iterations(facts, event, loop)
+                yield event, loop
+
+
+def _meetings(loop: LoopPlan, rows: int) -> Iterator[str]:
+    """Why the tasks of a loop's body must meet."""
+    inner = facts_of_plan(loop.plan)
+    if len({(event.time, event.chain) for event in inner.events}) != 1:
+        yield "its body is more than one chain"
+    for source, _ in loop.copies:
+        if inner.size(source) % rows:
+            yield f"{inner.name(source)} is copied, and has not {rows} rows"
+    for event, launch in inner.launches():
+        if event.can_fail:
+            yield f"{event.nodes} can fail"
+        for storage in inner.actions.repeats.carried.intersection(event.reads):
+            if launch.tasks > 1 and not keeps_rows(inner, event, storage, launch.tasks):
+                yield f"a task reads rows of {inner.name(storage)} that another one makes"
 
 
 def _wrong_iterations(facts: Facts, event: Event, loop: LoopPlan) -> Iterator[Broken]:
@@ -170,4 +200,5 @@ COVERAGE: tuple[Rule, ...] = (
     reductions_accumulate_into_initialised_storage,
     data_dependent_writes_are_bounded,
     iterations_follow_each_other,
+    tasks_go_on_with_their_own_rows,
 )

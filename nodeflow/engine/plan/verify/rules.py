@@ -9,7 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
+from nodeflow.engine.ir.actions import Action
 from nodeflow.engine.ir.launches import Pointer
+from nodeflow.engine.kernels.matmul import Product
+from nodeflow.engine.kernels.matmul_packed import PackedProduct
 from nodeflow.engine.plan.verify.records import Broken, Event, Facts
 from nodeflow.ops.lowering import Elementwise
 
@@ -241,17 +244,19 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
             if None not in splits and splits[0].rows != splits[1].rows:  # type: ignore[union-attr]
                 yield Broken(f"tasks of {head.nodes} have other rows", event)
             for storage in made.intersection(event.reads):
-                if not _keeps_rows(facts, event, storage, head.launch.tasks):
+                if not keeps_rows(facts, event, storage, head.launch.tasks):
                     text = f"a task reads rows of {facts.name(storage)} that another one makes"
                     yield Broken(text, event, storage)
             made.update(region.storage for region in event.writes)
 
 
-def _keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
-    """Whether a cluster reads a storage by the same rows as those that it is cut into."""
+def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
+    """Whether a kernel reads a storage by the same rows as those that it is cut into."""
     group, actions = event.group, facts.actions
-    if group is None or group.shape is None or tasks == 1:
+    if group is None or tasks == 1:
         return True
+    if group.shape is None:
+        return _product_keeps_rows(facts, group.actions[0], storage)
     shape = tuple(group.shape)
     for action in group.actions:
         for slot in action.inputs:
@@ -262,6 +267,15 @@ def _keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
                 if padded[first : first + 1] != shape[first : first + 1]:
                     return False
     return True
+
+
+def _product_keeps_rows(facts: Facts, action: Action, storage: int) -> bool:
+    """Whether a product reads a storage as its first operand only, by rows, or adds it; True of
+    other kernels that are no clusters."""
+    inputs = [facts.actions.storage[s] for s in action.inputs]
+    if not isinstance(action.lowering, (Product, PackedProduct)):
+        return True
+    return inputs[1] != storage and not (inputs[0] == storage and action.lowering.transpose_x)
 
 
 ORDER: tuple[Rule, ...] = (

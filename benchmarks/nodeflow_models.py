@@ -214,4 +214,4 @@ def formula(case: str, threads: int | None) -> Work:
     }.get(family) or getattr(nf, family)
     with nf.Graph():
         results = [compute(nf.variable(value)) for value in values]
-    return kept(results, threads) if len(results) > 1 else returned(results[0], threads)
+        return kept(results, threads) if len(results) > 1 else returned(results[0], threads)

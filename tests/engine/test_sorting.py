@@ -98,6 +98,45 @@ def test_values_in_order_have_the_same_bits_in_both_tiers(
             assert found.dtype == x.dtype and found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_long_rows_are_sorted_in_pieces(dtype, descending, way, monkeypatch) -> None:
+    """Of all lengths around whole pieces; with few different values, many equals meet."""
+    sort_by(way, monkeypatch)
+    monkeypatch.setattr(sorted_values, "CHUNK", 16)
+    monkeypatch.setattr(sorted_values, "PIECES", {100: 2, 400: 4, 900: 16})
+    sorted_values.merge_source.cache_clear()
+    op = REGISTRY.lookup("sort")
+    for shape in ((1, 100), (127,), (1, 128), (129,), (400,), (411,), (3, 450), (1000,), (2, 1023)):
+        x = numbers(shape, dtype)
+        few = RNG.integers(0, 4, shape) if dtype.startswith("u") else RNG.integers(-2, 3, shape)
+        for each in (x, few.astype(x.dtype), -few.astype(x.dtype), np.ones(shape, x.dtype)):
+            wide = each.astype("float32") if dtype in HALVES else each
+            attrs = {"axis": len(shape) - 1, "descending": descending}
+            expected = op.reference(wide, **attrs).astype(each.dtype)
+            for threads in (1, 2, 3, 8):
+                found = compiled("sort", each, threads=threads, **attrs)
+                assert found.tobytes() == expected.tobytes()
+    sorted_values.merge_source.cache_clear()
+
+
+def test_how_rows_are_cut() -> None:
+    for rows, n, pieces in ((1, 1 << 19, 1), (1, 1 << 20, 2), (1, 1 << 22, 2), (2, 1 << 22, 1)):
+        length = sorted_values.piece_of(rows, n)
+        assert -(-n // length) == pieces
+        assert length == n or length % sorted_values.CHUNK == 0
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_row_of_a_million_is_that_of_numpy(descending: bool) -> None:
+    x = RNG.standard_normal((1 << 20) + 12345).astype("float32")
+    x[::1000] = np.nan
+    found = compiled("sort", x, axis=0, descending=descending)
+    expected = np.sort(x)
+    np.testing.assert_array_equal(found, expected[::-1] if descending else expected)
+
+
 def test_zeros_are_in_the_order_of_their_signs() -> None:
     x = np.array([[0.0, -0.0, 1.0, -0.0, 0.0, -1.0, np.copysign(np.nan, -1), -np.inf]], "float32")
     expected = np.array([-np.inf, -1, -0.0, -0.0, 0.0, 0.0, 1, np.nan], "float32")

@@ -34,6 +34,8 @@ ROWS_AT_ONCE = 8
 """Rows of a column that are added in one go."""
 SEARCHED_AT_ONCE = 4
 """Rows among which the place of an extreme is looked for in one go."""
+PIECES = 8
+"""Products along rows that are made at once: enough for a multiplication in every cycle."""
 COLUMN_BLOCK = 4096
 """Most rows that one task adds up in a column; more become partial results first."""
 SHORT_BLOCK = 1024
@@ -214,7 +216,9 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
     a task, and for a mean what to divide by.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
-    if dtype in FLOATS and kind != "prod":
+    if dtype in FLOATS and kind == "prod":
+        return _products_source(dtype)
+    if dtype in FLOATS:
         inner = [f"acc = {kind}_lanes(at, size, {name})"]
         used = f"{kind}_lanes"
     else:
@@ -247,6 +251,47 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _products_source(dtype: str) -> str:
+    """As `rows_source`, for products, which have one order: several pieces at once, since each
+    multiplication waits for the one before."""
+    size, name, several = numpy_dtype(dtype).itemsize, numpy_name(dtype), range(PIECES)
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import slot, store, view1",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        "    source, target = slot(args, 4), slot(args, 5)",
+        "    units = rows * blocks",
+        "    unit = min(units, slot(args, 6) * task)",
+        "    end = min(units, unit + slot(args, 6))",
+        f"    one = {identity('prod', dtype)}",
+        "    while unit < end:",
+    ]
+    for k in several:
+        lines += [
+            f"        at = min(unit + {k}, end - 1)",
+            "        row = at // blocks",
+            "        first = (at - row * blocks) * length",
+            f"        here = source + {size} * (row * n + first)",
+            f"        x{k} = view1(here, min(length, n - first), {name})",
+            f"        p{k} = one",
+        ]
+    lines += [
+        f"        shortest = min({', '.join(f'x{k}.size' for k in several)})",
+        "        for i in range(shortest):",
+        *(f"            p{k} = {name}(p{k} * x{k}[i])" for k in several),
+    ]
+    for k in several:
+        lines += [
+            f"        for i in range(shortest, x{k}.size):",
+            f"            p{k} = {name}(p{k} * x{k}[i])",
+            f"        store(target + {size} * min(unit + {k}, end - 1), p{k})",
+        ]
+    return "\n".join([*lines, f"        unit += {PIECES}", ""])
 
 
 def columns_source(kind: str, dtype: str, mean: bool = False) -> str:

@@ -2,29 +2,41 @@
 
 Of equal floats only zeros and NaN differ: after numpy's sort those are put in order, so that every
 processor's instructions give the same bits. By digits, floats are sorted as integers.
+
+A single long row is sorted in pieces, which are then merged; every task finds out where its part of
+the result begins in both pieces. Equal elements have equal bits, so no result depends on that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from math import log2, prod
 
 from nodeflow.engine import processor
 from nodeflow.engine.devicelib.numpy_sort import sort_address
 from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.launches import Region
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.kernels.sorting import LONG
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import SortValues
+from nodeflow.ops.lowering import Lowering, SortValues
 
 SLOW_ON = "znver4"
 """The processor on which numpy's sort with AVX-512 takes 2 to 6 times as long as with AVX2: it
 writes each side of a partition by an instruction that is slow there."""
 SLOW_FROM = 8192
 """Bytes of a row up to which it is as fast there as digits: networks of vectors sort most of it."""
+PIECES = {1 << 20: 2}
+"""Into how many pieces rows are cut from which length on, if there are fewer rows. To merge four
+takes two passes, which cost on two threads what sorting in four gains."""
+CHUNK = 1 << 14
+"""Elements that are merged at a time; a piece is a multiple of it."""
+TOGETHER = 2
+"""Parts of them that are merged at once: each step of one waits for the step before."""
 
 
 def by_digits(dtype: str, n: int) -> bool:
@@ -56,24 +68,112 @@ class SortValuesKernel(CallKernel[SortValues]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
+        """In pieces that are merged, where rows are few and long."""
+        x = actions.types[inputs[0]]
+        *shape, n = sizes_of(x)
+        length = piece_of(prod(shape), n)
+        if length == n:
+            return self._sort(actions, node, lowering, inputs, outputs)
+        sorted_ = actions.new_slot(x)
+        self._sort(actions, node, SortPieces(lowering.descending, length), inputs, (sorted_,))
+        while length < n:
+            merged = outputs if 2 * length >= n else (actions.new_slot(x),)
+            merge = Merge(lowering.descending, length)
+            actions.add(Action(node, merge, (sorted_,), merged))
+            sorted_, length = merged[0], 2 * length
+
+    def _sort(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: SortValues | SortPieces,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
         """By digits it works in memory of its own, which is an output more."""
         x = actions.types[inputs[0]]
-        if by_digits(x.dtype, sizes_of(x)[-1]):
+        length = sizes_of(x)[-1] if isinstance(lowering, SortValues) else lowering.length
+        if by_digits(x.dtype, length):
             outputs = (*outputs, actions.new_slot(x))
         actions.add(Action(node, lowering, inputs, outputs))
 
     def calls(self, lowering: SortValues, types: Sequence[TensorType]) -> list[KernelCall]:
         x, _, *aside = types
         *shape, n = sizes_of(x)
-        rows, descending = prod(shape), lowering.descending
-        if aside:
-            source = digits_source(x.dtype, descending)
-            work = rows * n * (1.0 + 1.5 * numpy_dtype(x.dtype).itemsize)
-            return [KernelCall(source, (rows, n, Array(0), Array(1), Array(2)), rows, work)]
-        address = sort_address(x.dtype)
-        source = values_source(x.dtype, descending, address != 0)
-        work = rows * n * (0.5 + 0.12 * log2(max(n, 1)) * (1 if address else 10))
-        return [KernelCall(source, (rows, n, address, Array(0), Array(1)), rows, work)]
+        arrays = [Array(number) for number in range(2 + len(aside))]
+        return [_call(x.dtype, lowering.descending, prod(shape), n, arrays)]
+
+
+def piece_of(rows: int, n: int) -> int:
+    """Elements of a piece of rows of n elements: n, where they are not cut."""
+    pieces = max((count for least, count in PIECES.items() if n >= least), default=1) // max(
+        rows, 1
+    )
+    return n if pieces < 2 else -(-n // (pieces * CHUNK)) * CHUNK
+
+
+def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Array]) -> KernelCall:
+    """Sorts rows of n elements of the first array into the second, in a third if there is one."""
+    x, out, *aside = arrays
+    if aside:
+        source = digits_source(dtype, descending)
+        work = rows * n * (1.0 + 1.5 * numpy_dtype(dtype).itemsize)
+        return KernelCall(source, (rows, n, x, out, *aside), rows, work)
+    address = sort_address(dtype)
+    source = values_source(dtype, descending, address != 0)
+    work = rows * n * (0.5 + 0.12 * log2(max(n, 1)) * (1 if address else 10))
+    return KernelCall(source, (rows, n, address, x, out), rows, work)
+
+
+@dataclass(frozen=True)
+class SortPieces(Lowering):
+    """Each piece of ``length`` elements of each row in order, as `SortValues` has it."""
+
+    descending: bool
+    length: int
+
+
+@handles(SortPieces)
+class SortPiecesKernel(CallKernel[SortPieces]):
+    """A call for each piece."""
+
+    label = "sort values"
+
+    def calls(self, lowering: SortPieces, types: Sequence[TensorType]) -> list[KernelCall]:
+        x = types[0]
+        *shape, n = sizes_of(x)
+        size, found = numpy_dtype(x.dtype).itemsize, []
+        for row in range(prod(shape)):
+            for first in range(0, n, lowering.length):
+                at, count = row * n + first, min(lowering.length, n - first)
+                arrays = [Array(number, size * at) for number in range(len(types))]
+                call = _call(x.dtype, lowering.descending, 1, count, arrays)
+                regions = [Region(number, at, (count,), (1,)) for number in range(1, len(types))]
+                found.append(replace(call, writes=tuple(regions)))
+        return found
+
+
+@dataclass(frozen=True)
+class Merge(Lowering):
+    """Of each row, pieces of ``length`` elements in order become pieces of twice as many."""
+
+    descending: bool
+    length: int
+
+
+@handles(Merge)
+class MergeKernel(CallKernel[Merge]):
+    """Merges two pieces; a task makes some stretches of the result."""
+
+    label = "merge"
+
+    def calls(self, lowering: Merge, types: Sequence[TensorType]) -> list[KernelCall]:
+        x = types[0]
+        *shape, n = sizes_of(x)
+        rows = prod(shape)
+        source = merge_source(x.dtype, lowering.descending)
+        args = (rows, n, lowering.length, Array(0), Array(1))
+        return [KernelCall(source, args, rows * -(-n // CHUNK), 1.5 * rows * n)]
 
 
 def integer_of(dtype: str) -> str:
@@ -296,3 +396,87 @@ def kernel(args, task, ntasks):
             key = y[i]{decoded}
             out[i] = key
 """
+
+
+@cache
+def merge_source(dtype: str, descending: bool) -> str:
+    """Args: rows, n, elements of a piece, x and out (rows, n).
+
+    Where a stretch of the result begins in both pieces is found by halving (Odeh and others, Merge
+    Path, 2012). From there on no part of a stretch looks further than to its own end: what lies
+    behind it is not before anything that is left.
+    """
+    size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"
+    highest, signed = _patterns(size)[0], dtype not in UNSIGNED_INTEGERS
+    smallest, largest = (-highest - 1, highest) if signed else (0, 2 * highest + 1)
+    end, before = (smallest, ">") if descending else (largest, "<")
+
+    def keyed(name: str, element: str) -> list[str]:
+        """An element as an integer of the same order, or such an integer as an element."""
+        turned = f"{name} = bit_xor({name}, bit_and(shift_right({name}, BITS), HIGHEST))"
+        return [f"{name} = {element}", *([turned] if dtype in FLOATS else [])]
+
+    def step(k: int) -> list[str]:
+        """One element of part k, by addresses: indices would need too many registers."""
+        return [
+            "a = END",
+            f"if i{k} < middle:",
+            *("    " + line for line in keyed("a", f"load(i{k}, {key})")),
+            "b = END",
+            f"if j{k} < last:",
+            *("    " + line for line in keyed("b", f"load(j{k}, {key})")),
+            f"taken = select(b {before} a, np.int64({size}), np.int64(0))",
+            *keyed("c", f"select(b {before} a, b, a)"),
+            f"store(to{k}, c)",
+            f"i{k} += {size} - taken",
+            f"j{k} += taken",
+            f"to{k} += {size}",
+        ]
+
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.arithmetic import bit_and, bit_xor, select, shift_right",
+        "from nodeflow.engine.devicelib.intrinsics import load, slot, store",
+        "",
+        f"END, HIGHEST, BITS = {key}({end}), {key}({highest}), {key}({8 * size - 1})",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    rows, n, length = slot(args, 0), slot(args, 1), slot(args, 2)",
+        f"    chunks = (n + {CHUNK - 1}) // {CHUNK}",
+        "    units = rows * chunks",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        row = unit // chunks",
+        f"        x, y = slot(args, 3) + {size} * n * row, slot(args, 4) + {size} * n * row",
+        f"        start = (unit - row * chunks) * {CHUNK}",
+        f"        count = min(np.int64({CHUNK}), n - start)",
+        "        left = start // (2 * length) * (2 * length)",
+        "        firsts = min(length, n - left)",
+        "        others = min(length, n - left - firsts)",
+        f"        left = x + {size} * left",
+        f"        middle = left + {size} * firsts",
+        f"        last = middle + {size} * others",
+        f"        part = count // {TOGETHER}",
+    ]
+    for k in range(TOGETHER):
+        lines += [
+            f"        to{k} = y + {size} * (start + {k} * part)",
+            f"        along = (x - left) // {size} + start + {k} * part",
+            "        low, high = max(np.int64(0), along - others), min(along, firsts)",
+            "        while low < high:",
+            "            half = (low + high) // 2",
+            *("            " + line for line in keyed("a", f"load(left + {size} * half, {key})")),
+            f"            at = middle + {size} * (along - 1 - half)",
+            *("            " + line for line in keyed("b", f"load(at, {key})")),
+            f"            if b {before} a:",
+            "                high = half",
+            "            else:",
+            "                low = half + 1",
+            f"        i{k} = left + {size} * low",
+            f"        j{k} = middle + {size} * (along - low)",
+        ]
+    lines += ["        for _ in range(part):"]
+    lines += ["            " + line for k in range(TOGETHER) for line in step(k)]
+    lines += [f"        for _ in range(count - {TOGETHER} * part):"]
+    lines += ["            " + line for line in step(TOGETHER - 1)]
+    return "\n".join([*lines, ""])

@@ -130,6 +130,35 @@ def test_recurrent_layers_and_their_gradients_go_on(kind: str) -> None:
     assert [loop.apart for loop in loops] == [True, True]
 
 
+def test_such_a_loop_may_be_within_others() -> None:
+    """The outer loop moves what the inner one reads, carries and stacks."""
+
+    def step(h, x, w):
+        new = F.tanh(F.matmul(h, w) + x)
+        return new, new
+
+    inside, _ = make_body(step, [STATE, STATE, WEIGHTS])
+
+    def outer(h, xs, w):
+        last, stacked = F.scan([h, xs, w], body=inside, carried=1, sequences=1)
+        return F.reverse(last, axis=0) * 0.5, stacked
+
+    sequence = nf.TensorType("float32", (STEPS, ROWS, WIDTH))
+    outside, _ = make_body(outer, [STATE, sequence, WEIGHTS])
+    with nf.Graph() as g:
+        h, x, w = (nf.placeholder("float32", list(FEED[n].shape), name=n) for n in ("h", "x", "w"))
+        xs = nf.stack([x, x * 0.5, -x])
+        outs = list(g.apply("scan", h, xs, w, body=outside, carried=1, sequences=1))
+    inner = [level for level in loop_of(plan_of(outs)).levels if isinstance(level, LoopLevel)]
+    assert [level.apart for level in inner] == [True]
+    reference = results(outs, "reference")
+    first = results(outs, "compiled", 1)
+    for threads in (2, 3, 8):
+        for a, b, c in zip(reference, first, results(outs, "compiled", threads), strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
+            assert np.array_equal(b, c)
+
+
 def test_a_profile_runs_such_a_loop_by_levels() -> None:
     targets = graph(APART["two products in turn"])
     with Session(targets[0].graph, tier="compiled", threads=2) as s:

@@ -8,6 +8,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.compiler import compile_kernel
 from nodeflow.engine.kernels import sorted_values, sorting
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.graph.registry import REGISTRY
@@ -105,10 +107,20 @@ def test_long_rows_are_sorted_in_pieces(dtype, descending, way, monkeypatch) -> 
     """Of all lengths around whole pieces; with few different values, many equals meet."""
     sort_by(way, monkeypatch)
     monkeypatch.setattr(sorted_values, "CHUNK", 16)
-    monkeypatch.setattr(sorted_values, "PIECES", {100: 2, 400: 4, 900: 16})
+    monkeypatch.setattr(sorted_values, "HALVED", 20)
     sorted_values.merge_source.cache_clear()
     op = REGISTRY.lookup("sort")
-    for shape in ((1, 100), (127,), (1, 128), (129,), (400,), (411,), (3, 450), (1000,), (2, 1023)):
+    for shape in (
+        (1, 20),
+        (21,),
+        (1, 128),
+        (129,),
+        (400,),
+        (411,),
+        (3, 450),
+        (1000,),
+        (1, 1, 1023),
+    ):
         x = numbers(shape, dtype)
         few = RNG.integers(0, 4, shape) if dtype.startswith("u") else RNG.integers(-2, 3, shape)
         for each in (x, few.astype(x.dtype), -few.astype(x.dtype), np.ones(shape, x.dtype)):
@@ -121,11 +133,17 @@ def test_long_rows_are_sorted_in_pieces(dtype, descending, way, monkeypatch) -> 
     sorted_values.merge_source.cache_clear()
 
 
-def test_how_rows_are_cut() -> None:
-    for rows, n, pieces in ((1, 1 << 19, 1), (1, 1 << 20, 2), (1, 1 << 22, 2), (2, 1 << 22, 1)):
-        length = sorted_values.piece_of(rows, n)
-        assert -(-n // length) == pieces
-        assert length == n or length % sorted_values.CHUNK == 0
+@pytest.mark.parametrize(
+    ("shape", "merged"),
+    [((1 << 20,), True), ((1, 1 << 20), True), ((1 << 19,), False), ((2, 1 << 20), False)],
+)
+def test_only_a_single_long_row_is_merged(shape: tuple[int, ...], merged: bool) -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", shape)
+        schedule = build_schedule([nf.sort(x, axis=len(shape) - 1)], [])
+        plan = make_plan(schedule, schedule.specialise({}))
+    kinds = [type(action.lowering) for action in plan.actions.items]
+    assert (sorted_values.Merge in kinds) == merged
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -209,6 +209,17 @@ class ReductionKernel(Kernel[Stage]):
 # ---- kernels ------------------------------------------------------------------------------------
 
 
+_ROWS_BEGIN = (
+    "def kernel(args, task, ntasks):",
+    "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+    "    source, target = slot(args, 4), slot(args, 5)",
+    "    units = rows * blocks",
+    "    begin = min(units, slot(args, 6) * task)",
+    "    end = min(units, begin + slot(args, 6))",
+)
+"""What kernels of rows begin with: the pieces of a task are those from begin to end."""
+
+
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
     """Reduce each of ``rows`` rows of ``n`` elements in ``blocks`` pieces of equal length.
 
@@ -236,12 +247,8 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
         f"from nodeflow.engine.devicelib.vector_reduce import {used}" if used else "",
         "",
         "",
-        "def kernel(args, task, ntasks):",
-        "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
-        "    source, target = slot(args, 4), slot(args, 5)",
-        "    units = rows * blocks",
-        "    begin = min(units, slot(args, 6) * task)",
-        "    for unit in range(begin, min(units, begin + slot(args, 6))):",
+        *_ROWS_BEGIN,
+        "    for unit in range(begin, end):",
         "        row = unit // blocks",
         "        first = (unit - row * blocks) * length",
         "        size = min(length, n - first)",
@@ -262,12 +269,8 @@ def _products_source(dtype: str) -> str:
         "from nodeflow.engine.devicelib.intrinsics import slot, store, view1",
         "",
         "",
-        "def kernel(args, task, ntasks):",
-        "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
-        "    source, target = slot(args, 4), slot(args, 5)",
-        "    units = rows * blocks",
-        "    unit = min(units, slot(args, 6) * task)",
-        "    end = min(units, unit + slot(args, 6))",
+        *_ROWS_BEGIN,
+        "    unit = begin",
         f"    one = {identity('prod', dtype)}",
         "    while unit < end:",
     ]

@@ -18,7 +18,7 @@ from nodeflow.engine import processor
 from nodeflow.engine.devicelib.numpy_sort import sort_address
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.launches import Region
-from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.kernels.sorting import LONG
 from nodeflow.graph.graph import Node
@@ -30,11 +30,11 @@ SLOW_ON = "znver4"
 writes each side of a partition by an instruction that is slow there."""
 SLOW_FROM = 8192
 """Bytes of a row up to which it is as fast there as digits: networks of vectors sort most of it."""
-PIECES = {1 << 20: 2}
-"""Into how many pieces rows are cut from which length on, if there are fewer rows. To merge four
-takes two passes, which cost on two threads what sorting in four gains."""
+HALVED = 1 << 20
+"""Elements from which a row, if it is the only one, is sorted as two. To merge four pieces takes
+two passes, which cost on two threads what sorting in four gains."""
 CHUNK = 1 << 14
-"""Elements that are merged at a time; a piece is a multiple of it."""
+"""Elements that are merged at a time."""
 TOGETHER = 2
 """Parts of them that are merged at once: each step of one waits for the step before."""
 
@@ -54,11 +54,25 @@ def by_digits(dtype: str, n: int) -> bool:
     return "avx512f" in features and processor.name() == SLOW_ON and n * size > SLOW_FROM
 
 
-@handles(SortValues)
-class SortValuesKernel(CallKernel[SortValues]):
-    """Elements of each row in order; a task sorts whole rows."""
+@dataclass(frozen=True)
+class SortPieces(Lowering):
+    """Rows in order, as `SortValues` has it, or pieces of ``length`` elements of a single row."""
 
-    label = "sort values"
+    descending: bool
+    length: int
+
+
+@dataclass(frozen=True)
+class Merge(Lowering):
+    """A row of two pieces in order, of which the first has ``length`` elements."""
+
+    descending: bool
+    length: int
+
+
+@handles(SortValues)
+class SortValuesRule(LoweringRule[SortValues]):
+    """Rows are sorted, or the two halves of a single long one, which are then merged."""
 
     def lower(
         self,
@@ -68,112 +82,64 @@ class SortValuesKernel(CallKernel[SortValues]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """In pieces that are merged, where rows are few and long."""
-        x = actions.types[inputs[0]]
-        *shape, n = sizes_of(x)
-        length = piece_of(prod(shape), n)
-        if length == n:
-            return self._sort(actions, node, lowering, inputs, outputs)
-        sorted_ = actions.new_slot(x)
-        self._sort(actions, node, SortPieces(lowering.descending, length), inputs, (sorted_,))
-        while length < n:
-            merged = outputs if 2 * length >= n else (actions.new_slot(x),)
-            merge = Merge(lowering.descending, length)
-            actions.add(Action(node, merge, (sorted_,), merged))
-            sorted_, length = merged[0], 2 * length
-
-    def _sort(
-        self,
-        actions: Actions,
-        node: Node,
-        lowering: SortValues | SortPieces,
-        inputs: tuple[int, ...],
-        outputs: tuple[int, ...],
-    ) -> None:
         """By digits it works in memory of its own, which is an output more."""
         x = actions.types[inputs[0]]
-        length = sizes_of(x)[-1] if isinstance(lowering, SortValues) else lowering.length
-        if by_digits(x.dtype, length):
-            outputs = (*outputs, actions.new_slot(x))
-        actions.add(Action(node, lowering, inputs, outputs))
-
-    def calls(self, lowering: SortValues, types: Sequence[TensorType]) -> list[KernelCall]:
-        x, _, *aside = types
         *shape, n = sizes_of(x)
-        arrays = [Array(number) for number in range(2 + len(aside))]
-        return [_call(x.dtype, lowering.descending, prod(shape), n, arrays)]
-
-
-def piece_of(rows: int, n: int) -> int:
-    """Elements of a piece of rows of n elements: n, where they are not cut."""
-    pieces = max((count for least, count in PIECES.items() if n >= least), default=1) // max(
-        rows, 1
-    )
-    return n if pieces < 2 else -(-n // (pieces * CHUNK)) * CHUNK
-
-
-def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Array]) -> KernelCall:
-    """Sorts rows of n elements of the first array into the second, in a third if there is one."""
-    x, out, *aside = arrays
-    if aside:
-        source = digits_source(dtype, descending)
-        work = rows * n * (1.0 + 1.5 * numpy_dtype(dtype).itemsize)
-        return KernelCall(source, (rows, n, x, out, *aside), rows, work)
-    address = sort_address(dtype)
-    source = values_source(dtype, descending, address != 0)
-    work = rows * n * (0.5 + 0.12 * log2(max(n, 1)) * (1 if address else 10))
-    return KernelCall(source, (rows, n, address, x, out), rows, work)
-
-
-@dataclass(frozen=True)
-class SortPieces(Lowering):
-    """Each piece of ``length`` elements of each row in order, as `SortValues` has it."""
-
-    descending: bool
-    length: int
+        halved = n >= HALVED and prod(shape) == 1
+        pieces = SortPieces(lowering.descending, -(-n // 2) if halved else n)
+        made = (actions.new_slot(x),) if halved else outputs
+        aside = (actions.new_slot(x),) if by_digits(x.dtype, pieces.length) else ()
+        actions.add(Action(node, pieces, inputs, (*made, *aside)))
+        if halved:
+            actions.add(Action(node, Merge(lowering.descending, pieces.length), made, outputs))
 
 
 @handles(SortPieces)
 class SortPiecesKernel(CallKernel[SortPieces]):
-    """A call for each piece."""
+    """A task sorts whole rows, or a piece."""
 
     label = "sort values"
 
     def calls(self, lowering: SortPieces, types: Sequence[TensorType]) -> list[KernelCall]:
-        x = types[0]
+        x, descending = types[0], lowering.descending
         *shape, n = sizes_of(x)
-        size, found = numpy_dtype(x.dtype).itemsize, []
-        for row in range(prod(shape)):
-            for first in range(0, n, lowering.length):
-                at, count = row * n + first, min(lowering.length, n - first)
-                arrays = [Array(number, size * at) for number in range(len(types))]
-                call = _call(x.dtype, lowering.descending, 1, count, arrays)
-                regions = [Region(number, at, (count,), (1,)) for number in range(1, len(types))]
-                found.append(replace(call, writes=tuple(regions)))
+        size, arrays = numpy_dtype(x.dtype).itemsize, [*map(Array, range(len(types)))]
+        if lowering.length == n:
+            return [_call(x.dtype, descending, prod(shape), n, arrays)]
+        found = []
+        for first in range(0, n, lowering.length):
+            count = min(lowering.length, n - first)
+            there = [replace(array, offset=size * first) for array in arrays]
+            regions = [Region(number, first, (count,), (1,)) for number in range(1, len(types))]
+            call = _call(x.dtype, descending, 1, count, there)
+            found.append(replace(call, writes=tuple(regions)))
         return found
 
 
-@dataclass(frozen=True)
-class Merge(Lowering):
-    """Of each row, pieces of ``length`` elements in order become pieces of twice as many."""
-
-    descending: bool
-    length: int
+def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Array]) -> KernelCall:
+    """Sorts rows of n elements of the first array into the second, in a third if there is one."""
+    if len(arrays) > 2:
+        source = digits_source(dtype, descending)
+        work = rows * n * (1.0 + 1.5 * numpy_dtype(dtype).itemsize)
+        return KernelCall(source, (rows, n, *arrays), rows, work)
+    address = sort_address(dtype)
+    source = values_source(dtype, descending, address != 0)
+    work = rows * n * (0.5 + 0.12 * log2(max(n, 1)) * (1 if address else 10))
+    return KernelCall(source, (rows, n, address, *arrays), rows, work)
 
 
 @handles(Merge)
 class MergeKernel(CallKernel[Merge]):
-    """Merges two pieces; a task makes some stretches of the result."""
+    """A task makes some stretches of the result."""
 
     label = "merge"
 
     def calls(self, lowering: Merge, types: Sequence[TensorType]) -> list[KernelCall]:
         x = types[0]
-        *shape, n = sizes_of(x)
-        rows = prod(shape)
+        n = sizes_of(x)[-1]
         source = merge_source(x.dtype, lowering.descending)
-        args = (rows, n, lowering.length, Array(0), Array(1))
-        return [KernelCall(source, args, rows * -(-n // CHUNK), 1.5 * rows * n)]
+        args = (n, lowering.length, Array(0), Array(1))
+        return [KernelCall(source, args, -(-n // CHUNK), 1.5 * n)]
 
 
 def integer_of(dtype: str) -> str:
@@ -400,7 +366,7 @@ def kernel(args, task, ntasks):
 
 @cache
 def merge_source(dtype: str, descending: bool) -> str:
-    """Args: rows, n, elements of a piece, x and out (rows, n).
+    """Args: n, elements of the first piece, x and out.
 
     Where a stretch of the result begins in both pieces is found by halving (Odeh and others, Merge
     Path, 2012). From there on no part of a stretch looks further than to its own end: what lies
@@ -442,38 +408,30 @@ def merge_source(dtype: str, descending: bool) -> str:
         "",
         "",
         "def kernel(args, task, ntasks):",
-        "    rows, n, length = slot(args, 0), slot(args, 1), slot(args, 2)",
-        f"    chunks = (n + {CHUNK - 1}) // {CHUNK}",
-        "    units = rows * chunks",
+        "    n, length, x, y = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        f"    middle, last = x + {size} * length, x + {size} * n",
+        f"    units = (n + {CHUNK - 1}) // {CHUNK}",
         "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
-        "        row = unit // chunks",
-        f"        x, y = slot(args, 3) + {size} * n * row, slot(args, 4) + {size} * n * row",
-        f"        start = (unit - row * chunks) * {CHUNK}",
+        f"        start = unit * {CHUNK}",
         f"        count = min(np.int64({CHUNK}), n - start)",
-        "        left = start // (2 * length) * (2 * length)",
-        "        firsts = min(length, n - left)",
-        "        others = min(length, n - left - firsts)",
-        f"        left = x + {size} * left",
-        f"        middle = left + {size} * firsts",
-        f"        last = middle + {size} * others",
         f"        part = count // {TOGETHER}",
     ]
     for k in range(TOGETHER):
         lines += [
-            f"        to{k} = y + {size} * (start + {k} * part)",
-            f"        along = (x - left) // {size} + start + {k} * part",
-            "        low, high = max(np.int64(0), along - others), min(along, firsts)",
+            f"        along = start + {k} * part",
+            "        low, high = max(np.int64(0), along - (n - length)), min(along, length)",
             "        while low < high:",
             "            half = (low + high) // 2",
-            *("            " + line for line in keyed("a", f"load(left + {size} * half, {key})")),
+            *("            " + line for line in keyed("a", f"load(x + {size} * half, {key})")),
             f"            at = middle + {size} * (along - 1 - half)",
             *("            " + line for line in keyed("b", f"load(at, {key})")),
             f"            if b {before} a:",
             "                high = half",
             "            else:",
             "                low = half + 1",
-            f"        i{k} = left + {size} * low",
+            f"        i{k} = x + {size} * low",
             f"        j{k} = middle + {size} * (along - low)",
+            f"        to{k} = y + {size} * along",
         ]
     lines += ["        for _ in range(part):"]
     lines += ["            " + line for k in range(TOGETHER) for line in step(k)]

@@ -59,6 +59,10 @@ class TaskChain:
         tasks = tasks_of(self.work) if self.runs == 1 else tasks_of_runs(self.work, self.runs)
         return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
 
+    def heights_with(self, height: int | None) -> set[int]:
+        """Rows of a task that kernels decide: of its own and of another one."""
+        return {h for h in (self.height, height) if h is not None}
+
     def add(self, group: Group, work: float) -> None:
         """Let a group follow all that it has."""
         self.groups.append(group)
@@ -106,7 +110,7 @@ def chain_of_runs(
     chain = TaskChain(0, made=set(repeats.carried), runs=repeats.runs)
     for group in groups:
         rows, height = finder.cut(group)
-        heights = {h for h in (chain.height, height) if h is not None}
+        heights = chain.heights_with(height)
         chain.rows = finder.common(chain, group, rows if not chain.groups else rows & chain.rows)
         if not chain.rows or len(heights) > 1:
             return None
@@ -198,7 +202,7 @@ class _Finder:
         if any(s.level >= chain.level for s in (*sources, *later) if s is not chain):
             return None
         common = self.common(chain, group, chain.rows & rows)
-        heights = {h for h in (chain.height, height) if h is not None}
+        heights = chain.heights_with(height)
         if not common or len(heights) > 1:
             return None
         if not self._worth(chain, group, max(common), heights):

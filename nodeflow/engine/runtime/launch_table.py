@@ -113,8 +113,13 @@ class _Layout:
         self._loops: list[np.ndarray] = []
         self._keyed: dict[object, int] = {}
 
-    def add(self, levels: Sequence[Level], counter: int = 0) -> None:
-        """Add levels; ``counter`` is the address of the iteration number of their loop."""
+    def add(self, levels: Sequence[Level], counter: int = 0, runs: int = 1) -> None:
+        """Add levels.
+
+        Args:
+            counter: address of the iteration number of their loop.
+            runs: how often a task goes through them before it meets others.
+        """
         for level in levels:
             if isinstance(level, LoopLevel):
                 words = np.array([0, level.iterations], np.int64)
@@ -123,14 +128,14 @@ class _Layout:
                     self._keyed[level.key] = words.ctypes.data
                 addresses = words.ctypes.data, words.ctypes.data + 8
                 self._builder.begin_loop(*addresses, apart=level.apart)
-                self.add(level.levels, words.ctypes.data)
+                self.add(level.levels, addresses[0], level.iterations if level.apart else 1)
                 self._builder.end_loop()
             else:
                 for head in level:
                     before = None
                     for launch in head.chain():
                         before = self._add_launch(launch, counter, before)
-                self._builder.end_level(serial=work_of([level]) < SERIAL_NS)
+                self._builder.end_level(serial=runs * work_of([level]) < SERIAL_NS)
 
     def _add_launch(self, launch: KernelLaunch, counter: int, before: int | None) -> int:
         args = [a if isinstance(a, int) else 0 for a in launch.args]

@@ -16,6 +16,8 @@ from nodeflow.engine.devicelib.vector_width import product_tile_shape, vector_re
 from nodeflow.engine.kernels import (
     column_sums,
     conv_filter_gradient,
+    conv_winograd,
+    conv_winograd_gradient,
     matmul,
     matmul_blocked,
     matmul_few,
@@ -60,6 +62,11 @@ def table() -> dict[str, object]:
             *(reductions.ROWS_AT_ONCE, reductions.LANES, column_sums.PART, PRODUCT_BLOCK),
         ),
         "gradients by filters": (conv_filter_gradient.BLOCK, conv_filter_gradient.PARTIAL_SIZE),
+        "convolutions after Winograd": (
+            *(conv_winograd.MULTIPLE, conv_winograd.LEAST, conv_winograd.MOST),
+            *(conv_winograd.PLACES, conv_winograd_gradient.ROWS, conv_winograd_gradient.BLOCKS),
+            conv_winograd_gradient.PARTIAL_SIZE,
+        ),
         "attention": (QUERIES, KEYS),
         "running sums": (cumsum.EIGHT, cumsum.LONG),
         "blocks of rows": (grid.WHOLE_BYTES, grid.STEP_BYTES, grid.CELL_BYTES),

@@ -49,6 +49,8 @@ GRAPHS: dict[str, Callable[[], Tensor]] = {
     "einsum": lambda: nf.einsum([randoms(30, 80, 90), randoms(90, 80, 20, seed=1)],
                                 equation="bij,jik->bk"),
     "conv2d": lambda: nf.conv2d(randoms(32, 28, 28, 8), randoms(5, 5, 8, 16, seed=1)),
+    "conv2d, transformed": lambda: nf.conv2d(
+        randoms(8, 19, 18, 48), randoms(3, 3, 48, 80, seed=1)),
     "conv2d, strided, grouped": lambda: nf.conv2d(
         randoms(32, 28, 28, 8), randoms(3, 3, 4, 16, seed=1), strides=(2, 2), groups=2),
     "conv2d_transpose": lambda: nf.conv2d_transpose(

@@ -80,6 +80,7 @@ _HELPERS = (
     "devicelib/typed_constants.py",
     "devicelib/vector_reduce.py",
     "devicelib/vector_sort.py",
+    "devicelib/winograd.py",
 )
 _OWN = frozenset(
     f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS

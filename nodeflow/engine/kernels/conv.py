@@ -29,6 +29,7 @@ from nodeflow.engine.kernels.conv_taps import (
     stretches,
     tap_table,
 )
+from nodeflow.engine.kernels.conv_winograd import add_transformed, is_transformed
 from nodeflow.engine.kernels.kernel import (
     Array,
     CallKernel,
@@ -123,7 +124,12 @@ class ConvolveRule(LoweringRule[Convolve]):
         outputs: tuple[int, ...],
     ) -> None:
         source, filter_ = (actions.types[slot] for slot in inputs)
-        pack, products, table = gather(lowering, source, filter_, actions.types[outputs[0]])
+        result = actions.types[outputs[0]]
+        picture, made = (result, source) if lowering.kind == "input" else (source, result)
+        if is_transformed(lowering.windows, lowering.groups, picture, filter_, made):
+            add_transformed(actions, node, lowering, inputs, outputs)
+            return
+        pack, products, table = gather(lowering, source, filter_, result)
         weights = inputs[1]
         if products.packed:
             size = packed_size(filter_, pack)

@@ -17,6 +17,8 @@ from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.vector_width import TileShape, positions_of_one_picture, tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels
+from nodeflow.engine.kernels.conv_winograd import is_transformed
+from nodeflow.engine.kernels.conv_winograd_gradient import add_transformed_gradient
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
 from nodeflow.engine.kernels.reductions import Stage
 from nodeflow.engine.kernels.registry import handles
@@ -70,6 +72,9 @@ class FilterGradientRule(LoweringRule[FilterGradient]):
         if not picture.shape[0]:
             zeros = Elementwise("value", (), {"value": 0})
             actions.add(Action(node, zeros, (), outputs))
+            return
+        if is_transformed(lowering.windows, lowering.groups, picture, type_, g):
+            add_transformed_gradient(actions, node, lowering, inputs, outputs)
             return
         products = outer(lowering, picture, type_)
         words = actions.new_constant(np.array(outer_table(products, picture, g), np.int64))

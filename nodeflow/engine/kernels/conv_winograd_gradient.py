@@ -1,0 +1,232 @@
+"""The gradient by 3 x 3 filters after Winograd: see `conv_winograd`.
+
+For each of 16 matrices, of (channels, filters), products of transformed squares of pictures and of
+the result's gradient are added up, square by square. Rows of squares are cut into blocks by shapes
+alone; blocks are added in order, and what they come to is transformed to 3 x 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.devicelib.tile_heights import TALL
+from nodeflow.engine.devicelib.vector_width import vector_registers
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.kernels.conv_winograd import (
+    APART,
+    FETCHED,
+    MULTIPLY_ADD_NS,
+    bands_of,
+    columns_at_once,
+    panel_vectors,
+)
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
+from nodeflow.engine.kernels.reductions import Stage
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import FilterGradient, Lowering
+
+ROWS, BLOCKS, PARTIAL_SIZE = 16, 8, 1 << 22
+"""Fewest rows of squares in a block, most blocks, and most elements of all blocks' sums, unless
+there is one block only."""
+CHANNELS = 128
+"""Most channels of a unit of work."""
+SQUARES = 32
+"""Squares that are added up at a time: sums are read and written once for them."""
+
+
+@dataclass(frozen=True)
+class TransformedSums(Lowering):
+    """Sums of each block of rows: 16 matrices of (channels, filters)."""
+
+    before: tuple[int, int]
+    blocks: int
+    length: int
+
+
+@dataclass(frozen=True)
+class GradientOfSums(Lowering):
+    """The filters' gradient that 16 matrices of sums become."""
+
+
+def add_transformed_gradient(
+    actions: Actions,
+    node: Node,
+    lowering: FilterGradient,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    """Add a gradient by filters that `conv_winograd.is_transformed`."""
+    picture, g = (actions.types[slot] for slot in inputs)
+    filter_ = actions.types[outputs[0]]
+    n, height, width, channels = sizes_of(picture)
+    down, filters = g.shape[1] or 0, g.shape[3] or 0
+    axes = lowering.windows.height, lowering.windows.width
+    before = axes[0].pads(height)[0], axes[1].pads(width)[0]
+    size = 16 * channels * filters
+    rows = n * -(-down // 2)
+    length = max(ROWS, -(-rows // max(1, min(BLOCKS, PARTIAL_SIZE // size))))
+    blocks = -(-rows // length)
+    partial = actions.new_slot(TensorType(filter_.dtype, (blocks * size,)))
+    actions.add(Action(node, TransformedSums(before, blocks, length), inputs, (partial,)))
+    sums = partial
+    if blocks > 1:
+        sums = actions.new_slot(TensorType(filter_.dtype, (size,)))
+        stage = Stage("sum", 1, blocks, size, 1, blocks)
+        actions.add(Action(node, stage, (partial,), (sums,)))
+    actions.add(Action(node, GradientOfSums(), (sums,), outputs))
+
+
+@handles(TransformedSums)
+class TransformedSumsKernel(CallKernel[TransformedSums]):
+    """Of the picture and the result's gradient. A unit of work is a block, some channels and some
+    filters."""
+
+    label = "filter gradient"
+    by_reference = 20.0
+
+    def calls(self, lowering: TransformedSums, types: Sequence[TensorType]) -> list[KernelCall]:
+        n, height, width, channels = sizes_of(types[0])
+        _, down, across, filters = sizes_of(types[1])
+        vectors, lanes = panel_vectors(filters)
+        bands = bands_of(down, across, SQUARES, lowering.length)
+        parts = -(-channels // CHANNELS)
+        some = -(-channels // parts // 16) * 16
+        args = (
+            Array(0), Array(1), Array(2), n, height, width, channels, down, across, filters,
+            *lowering.before, bands.rows, bands.columns, lowering.blocks, lowering.length, some,
+        )  # fmt: skip
+        source = _sums_source(vectors, lanes, some, filters % (vectors * lanes))
+        groups = -(-filters // columns_at_once(vectors * lanes))
+        units = lowering.blocks * -(-channels // some) * groups
+        work = n * down * across * 9 * channels * filters * MULTIPLY_ADD_NS
+        return [KernelCall(source, args, units, work)]
+
+
+@cache
+def _sums_source(vectors: int, lanes: int, some: int, last: int) -> str:
+    """Args: pictures, gradients, sums, pictures, rows, columns and channels of one; rows, columns
+    and filters of a gradient; zeros before the first row and column; rows and columns of squares at
+    a time; blocks, rows of one, channels of a unit.
+
+    Args:
+        some: channels of a unit.
+        last: filters of the last panel, 0 if it is full.
+    """
+    panel = vectors * lanes
+    group = columns_at_once(panel)
+
+    def product(masked: int, indent: int) -> str:
+        space = " " * indent
+        return f"""panel_product({vectors}, LANES, T, {masked}, {TALL - 1}, 0, 0, high,
+{space}              squares + square * m, np.int64(4), 4 * high,
+{space}              gradients + gradient * m + 4 * column, np.int64(4 * GROUP),
+{space}              rows * count, to + 4 * column, 4 * filters,
+{space}              wide - column, np.int64(0), np.int64(0), fresh, True)"""
+
+    call, cleared = product(0, 24), ""
+    if last:
+        call = f"""if column + PANEL <= wide:
+                            {product(0, 28)}
+                        else:
+                            {product(1, 28)}"""
+        # Columns that fill up a panel are multiplied, too: by no denormals, which take long.
+        cleared = f"""for i in range({16 * (group * SQUARES + APART // 4)}):
+        store(gradients + 4 * i, T(0))"""
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import local_memory, slot, store
+from nodeflow.engine.devicelib.panel_copies import fetched_line
+from nodeflow.engine.devicelib.register_tiles import panel_product
+from nodeflow.engine.devicelib.winograd import gradient_tiles, square_tiles
+
+LANES, T, PANEL, GROUP = {lanes}, np.float32, {panel}, {group}
+
+{FETCHED}
+
+def kernel(args, task, ntasks):
+    n, height, width, channels = slot(args, 3), slot(args, 4), slot(args, 5), slot(args, 6)
+    down, across, filters = slot(args, 7), slot(args, 8), slot(args, 9)
+    above, before = slot(args, 10), slot(args, 11)
+    most_rows, most_columns = slot(args, 12), slot(args, 13)
+    blocks, length, some = slot(args, 14), slot(args, 15), slot(args, 16)
+    squares_down, squares_across = (down + 1) // 2, (across + 1) // 2
+    parts, groups = (channels + some - 1) // some, (filters + GROUP - 1) // GROUP
+    squares = local_memory({16 * (4 * some * SQUARES + APART)})
+    gradients = local_memory({16 * (4 * group * SQUARES + APART)})
+    {cleared}
+    source_row, gradient_row = 4 * channels * width, 4 * filters * across
+    units = blocks * parts * groups
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        part = unit // groups
+        first = (unit - part * groups) * GROUP
+        block = part // parts
+        low = (part - block * parts) * some
+        high, wide = min(some, channels - low), min(np.int64(GROUP), filters - first)
+        sums = slot(args, 2) + 4 * ((block * 16 * channels + low) * filters + first)
+        begin = block * length
+        end = min(n * squares_down, begin + length)
+        row = begin
+        while row < end:
+            image = row // squares_down
+            top = row - image * squares_down
+            rows = min(min(most_rows, squares_down - top), end - row)
+            picture = slot(args, 0) + source_row * height * image + 4 * low
+            result = slot(args, 1) + gradient_row * down * image + 4 * first
+            later = picture + source_row * (2 * (top + rows) - above + 2)
+            result_later = result + 2 * gradient_row * (top + rows)
+            for left in range(0, squares_across, most_columns):
+                count = min(most_columns, squares_across - left)
+                fresh = (row == begin) & (left == 0)
+                square = 4 * high * rows * count + {APART}
+                gradient = 4 * GROUP * rows * count + {APART}
+                for r in range(rows):
+                    square_tiles(LANES, T, picture, source_row, 2 * (top + r) - above, height,
+                                 4 * channels, 2 * left - before, width, count, 4 * high,
+                                 squares + 4 * high * count * r, 4 * high, square)
+                    gradient_tiles(LANES, T, result, gradient_row, 2 * (top + r), down,
+                                   4 * filters, 2 * left, across, count, 4 * wide,
+                                   gradients + 4 * GROUP * count * r, np.int64(4 * GROUP), gradient)
+                for m in range(16):
+                    if count == squares_across:
+                        fetched(later, 2 * source_row * rows, m)
+                        fetched(result_later, 2 * gradient_row * rows, m)
+                    to = sums + 4 * channels * filters * m
+                    for column in range(0, wide, PANEL):
+                        {call}
+            row += rows
+"""
+
+
+@handles(GradientOfSums)
+class GradientOfSumsKernel(CallKernel[GradientOfSums]):
+    """Of 16 matrices."""
+
+    label = "filter gradient"
+    by_reference = 2.0
+
+    def calls(self, lowering: GradientOfSums, types: Sequence[TensorType]) -> list[KernelCall]:
+        channels, filters = sizes_of(types[1])[2:]
+        lanes = vector_registers()[0] // numpy_dtype(types[1].dtype).itemsize
+        size = channels * filters
+        args = (Array(0), Array(1), size)
+        return [KernelCall(_gradient_source(lanes), args, size // lanes, size * 4)]
+
+
+@cache
+def _gradient_source(lanes: int) -> str:
+    """Args: sums, gradients, elements of a matrix."""
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.winograd import window_tiles
+
+
+def kernel(args, task, ntasks):
+    size = slot(args, 2)
+    units = size // {lanes}
+    first, last = units * task // ntasks, units * (task + 1) // ntasks
+    window_tiles({lanes}, np.float32, slot(args, 1) + {4 * lanes} * first, 4 * size,
+                 {4 * lanes} * (last - first), slot(args, 0) + {4 * lanes} * first, 4 * size)
+"""

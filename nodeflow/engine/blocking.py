@@ -72,7 +72,7 @@ def blocks_of(sizes: Caches, *, zen: bool, avx512: bool) -> Blocks:
     """
     first = 1 << (sizes.first.bit_length() - 1)
     scarce = not avx512 and sizes.first <= 32 << 10
-    in_place = 2 * sizes.second if zen else sizes.second // 8
+    in_place = 2 * sizes.second if zen else sizes.second // 32
     panel = first // 2 if zen else sizes.first * 7 // 12 // 1024 * 1024
     return Blocks(
         panel=max(panel, min(sizes.second, 1 << 20) // 16) if zen and avx512 else panel,

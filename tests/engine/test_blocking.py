@@ -117,7 +117,7 @@ def test_what_was_measured_stays() -> None:
     assert measured.turned == 16
     for avx512 in (False, True):
         rapids = blocks_of(Caches(48 * KIB, 2048 * KIB), zen=False, avx512=avx512)
-        assert (rapids.operand_in_place, rapids.panel) == (256 * KIB, 28 * KIB)
+        assert (rapids.operand_in_place, rapids.panel) == (64 * KIB, 28 * KIB)
     wide, narrow = (
         blocks_of(MACHINES["Zen 4"], zen=True, avx512=avx512) for avx512 in (True, False)
     )

@@ -290,6 +290,26 @@ def test_indexing_matches_numpy(key: Any) -> None:
         assert tensor.shape == array[key].shape
 
 
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("shift", "axis"), [((1,), (0,)), ((-9,), (-1,)), ((2, -1), (0, 1)), ((1, 2), (1, 1))]
+)
+def test_shifts_go_round_as_numpys(
+    shift: tuple[int, ...], axis: tuple[int, ...], known: bool, tier: Any
+) -> None:
+    for shape in ((4, 5), (0, 3), (3, 1), (2, 3, 4)):
+        x, turn = values(shape), np.arange(math.prod(shape), dtype=float).reshape(shape)
+        with nf.Graph() as graph:
+            fed = nf.placeholder("float64", shape if known else [None] * len(shape))
+            made = nf.roll(fed, shift, axis)
+            grad = nf.gradients(nf.reduce_sum(made * turn), [fed])
+        with nf.Session(graph, tier=tier) as session:
+            found = session.run([made, *grad], {fed: x})
+        np.testing.assert_array_equal(found[0], np.roll(x, shift, axis))
+        np.testing.assert_array_equal(found[1], np.roll(turn, [-n for n in shift], axis))
+
+
 def test_slices_backwards_take_tensors_as_bounds() -> None:
     array = values((3, 4, 5))
     with nf.Graph() as graph:

@@ -186,10 +186,22 @@ class Roll(Composed):
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         x = F.identity(inputs[0])
         for shift, axis in zip(attrs["shift"], attrs["axis"], strict=True):
-            size = F.size(x, axis=axis, dtype="int64")
-            places = F.positions(x, axis=axis)
-            x = F.gather(x, F.modulo(places - shift, size), axis=axis)
+            axis = normalize_axis(axis, len(x.shape))
+            length = x.shape[axis]
+            if length is None:
+                size = F.size(x, axis=axis, dtype="int64")
+                places = F.positions(x, axis=axis)
+                x = F.gather(x, F.modulo(places - shift, size), axis=axis)
+            elif length and shift % length:
+                x = self._shifted(x, axis, length - shift % length)
         return x
+
+    def _shifted(self, x: Tensor, axis: int, first: int) -> Tensor:
+        """From element number ``first`` on, then those before it."""
+        all_, here = [None] * len(x.shape), [None] * axis + [first]
+        here += all_[axis + 1 :]
+        parts = [F.strided_slice(x, begin=b, end=e) for b, e in ((here, all_), (all_, here))]
+        return F.concat(parts, axis=axis)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:

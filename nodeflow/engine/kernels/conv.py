@@ -1,11 +1,13 @@
 """Convolution and its gradient by the image: direct, without copying windows.
 
+Many of those by 3 x 3 filters are `conv_winograd`'s.
+
 Results at the same position of several images see the same elements of the window, so one tile of
 products (`register_tiles`) computes a few images at once, and the border is never multiplied. With
 fewer images than a tile has positions, a tile is made of neighbouring positions of one image.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
-2018, compare such kernels with copying and Winograd's transforms.
+2018, compare such kernels with copying.
 """
 
 from __future__ import annotations
@@ -113,7 +115,7 @@ class GatherProducts(Lowering):
 
 @handles(Convolve)
 class ConvolveRule(LoweringRule[Convolve]):
-    """Packed filters, and the products that gather with them."""
+    """Packed filters, and the products that gather with them, or transformed ones."""
 
     def lower(
         self,

@@ -32,6 +32,9 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Convolve, Lowering
 from nodeflow.ops.sliding_windows import Windows
 
+SQUARES = (128, 24), (256, 32), (512, 16)
+"""Up to so many channels: squares of a unit of work. They and their products lie on a thread's
+stack, up to 640 KB, and filters are read once for them."""
 MULTIPLE, LEAST, MOST = 16, 32, 256 * 256
 """Channels and filters are multiples of this, so that vectors are full; at least so many, or
 transforms take as long as they save; and at most so many filters for all channels, or transformed
@@ -46,9 +49,6 @@ APART = 64
 """Bytes between the 16 matrices, or their elements would displace each other in the first cache."""
 UNITS = 16
 """Units of work of all pictures, at least, where they have as many rows of squares."""
-FEW, SQUARES, MANY_SQUARES = 128, 24, 32
-"""Squares of a unit of work, for so few channels and for more: those and their products lie on a
-thread's stack, and filters are read once for them."""
 
 
 def is_transformed(
@@ -64,6 +64,7 @@ def is_transformed(
         and all(0 <= p <= 2 for p in (windows.height.pads(height)[0], windows.width.pads(width)[0]))
         and channels % MULTIPLE == filters % MULTIPLE == 0
         and min(channels, filters) >= LEAST
+        and max(channels, filters) <= SQUARES[-1][0]
         and channels * filters <= MOST
         and down * across >= PLACES
     )
@@ -249,7 +250,7 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         n, height, width, terms = sizes_of(types[0])
         _, down, across, made = sizes_of(types[2])
         vectors, lanes = panel_vectors(made)
-        most = SQUARES if terms <= FEW else MANY_SQUARES
+        most = next(squares for channels, squares in SQUARES if terms <= channels)
         bands = bands_of(down, across, most, n * -(-down // 2) // UNITS)
         args = (
             Array(0), Array(1), Array(2), n, height, width, terms, down, across, made,

@@ -293,12 +293,21 @@ def test_its_kernels_compile_without_numbas_front_end() -> None:
         translate_source(source, _entry(source, "<test>"))
 
 
-def test_what_follows_a_picture_goes_on_with_it() -> None:
-    with nf.Graph():
-        x = nf.placeholder("float32", (16, 16, 16, 32))
-        y = nf.relu(nf.conv2d(x, nf.variable(normal(3, 3, 32, 64))) + nf.variable(normal(64)))
+@pytest.mark.parametrize(("n", "side"), [(16, 16), (2, 16), (1, 14)])
+def test_what_follows_a_picture_or_a_band_goes_on_with_it(n: int, side: int) -> None:
+    values = normal(n, side, side, 32), normal(3, 3, 32, 64, seed=1), normal(64, seed=2)
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", values[0].shape)
+        made = nf.conv2d(x, nf.variable(values[1])) + nf.variable(values[2])
+        y = nf.relu(made)
     schedule = build_schedule([y], [x])
     plan = make_plan(schedule, schedule.specialise({}))
     chains = [launch.chain() for phase in plan.phases for level in phase.levels for launch in level]
     (chain,) = [c for c in chains if any("square_tiles" in launch.source for launch in c)]
-    assert len(chain) > 1 and chain[0].tasks == 16
+    assert len(chain) > 1 and chain[0].tasks >= 4
+    with nf.Session(graph, tier="compiled", threads=3) as session:
+        session.initialize()
+        together, apart = session.run(y, {x: values[0]}), session.run([y, made], {x: values[0]})
+    np.testing.assert_array_equal(together, apart[0])
+    exact = directly(values[0], values[1], np.empty(made.shape), "same")[0] + values[2]
+    np.testing.assert_allclose(apart[1], exact, rtol=0, atol=4e-6 * np.abs(exact).max())

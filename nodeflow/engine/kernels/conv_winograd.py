@@ -250,24 +250,27 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         n, height, width, terms = sizes_of(types[0])
         _, down, across, made = sizes_of(types[2])
         vectors, lanes = panel_vectors(made)
-        most = next(squares for channels, squares in SQUARES if terms <= channels)
-        bands = bands_of(down, across, most, n * -(-down // 2) // UNITS)
+        most, bands = _most_squares(terms), _bands(types[0], types[2])
         args = (
             Array(0), Array(1), Array(2), n, height, width, terms, down, across, made,
             *lowering.before, bands.rows, bands.columns, UnitsPerTask(),
         )  # fmt: skip
-        units = n * bands.units
-        room = most * terms
-        source = _products_source(vectors, lanes, most, room)
+        source = _products_source(vectors, lanes, most, most * terms)
         work = n * down * across * 9 * terms * made * MULTIPLY_ADD_NS
-        return [KernelCall(source, args, units, work)]
+        return [KernelCall(source, args, n * bands.units, work)]
 
     def leading_rows(
         self, actions: Actions, group: Group, lowering: TransformedProducts
     ) -> frozenset[int]:
-        """Pictures, where they are enough for all threads."""
-        n = actions.types[group.actions[0].outputs[0]].shape[0] or 0
-        return frozenset({n}) if n >= FEW_PICTURES else frozenset()
+        """Pictures, or of a few their bands, where these are of whole lines and equally high."""
+        action = group.actions[0]
+        source, result = (actions.types[s] for s in (action.inputs[0], *action.outputs))
+        n, down = sizes_of(result)[:2]
+        if n >= FEW_PICTURES:
+            return frozenset({n})
+        bands = _bands(source, result)
+        equal = bands.columns == bands.across and down % (2 * bands.rows) == 0
+        return frozenset({n * bands.units}) if equal else frozenset()
 
     def reads_own_rows(
         self,
@@ -278,8 +281,20 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Results of a picture are made of that one and of all filters."""
-        return operand == 0
+        """Results of a picture are made of that one and of all filters; those of a band of its
+        neighbours, too."""
+        return operand == 0 and rows == actions.types[group.actions[0].outputs[0]].shape[0]
+
+
+def _most_squares(terms: int) -> int:
+    return next(squares for channels, squares in SQUARES if terms <= channels)
+
+
+def _bands(source: TensorType, result: TensorType) -> Bands:
+    """The bands of results of so many channels."""
+    n, down, across, _ = sizes_of(result)
+    most = _most_squares(source.shape[3] or 0)
+    return bands_of(down, across, most, n * -(-down // 2) // UNITS)
 
 
 @cache

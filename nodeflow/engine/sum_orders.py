@@ -65,7 +65,7 @@ def table() -> dict[str, object]:
         "convolutions after Winograd": (
             *(conv_winograd.MULTIPLE, conv_winograd.LEAST, conv_winograd.MOST),
             *(conv_winograd.PLACES, conv_winograd_gradient.ROWS, conv_winograd_gradient.BLOCKS),
-            *(conv_winograd_gradient.PARTIAL_SIZE, conv_winograd.SQUARES[-1][0]),
+            conv_winograd_gradient.PARTIAL_SIZE,
         ),
         "attention": (QUERIES, KEYS),
         "running sums": (cumsum.EIGHT, cumsum.LONG),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
+from nodeflow.engine.devicelib.winograd_matrices import matrices
 from nodeflow.engine.kernels import conv_winograd, conv_winograd_gradient
 from nodeflow.engine.kernels.conv_winograd import bands_of, is_transformed, panel_vectors
 from nodeflow.engine.plan.plan import make_plan
@@ -18,23 +20,45 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.sliding_windows import Axis, Windows
 
 EPS = float(np.finfo(np.float32).eps)
-B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], float)
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], float)
-PAIR = np.array([[1, 0], [0.5, 0.5], [0.5, -0.5], [0, 1]])
-WINDOW = np.array([[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 1, -1]], float)
 
-CASES: list[tuple[tuple[int, int, int, int], int, Any]] = [
-    ((2, 8, 8, 32), 32, "same"),
-    ((3, 9, 11, 32), 48, "same"),
-    ((1, 33, 70, 48), 32, "valid"),
-    ((2, 10, 9, 144), 112, "same"),
-    ((1, 10, 150, 32), 32, "same"),
-    ((2, 9, 12, 32), 80, [[2, 0], [1, 2]]),
-    ((33, 10, 11, 32), 64, "valid"),
+CASES: list[tuple[int, tuple[int, int, int, int], int, Any]] = [
+    (3, (2, 8, 8, 32), 32, "same"),
+    (3, (3, 9, 11, 32), 48, "same"),
+    (3, (1, 33, 70, 48), 32, "valid"),
+    (3, (2, 10, 9, 144), 112, "same"),
+    (3, (1, 10, 150, 32), 32, "same"),
+    (3, (2, 9, 12, 32), 80, [[2, 0], [1, 2]]),
+    (3, (33, 10, 11, 32), 64, "valid"),
+    (5, (2, 9, 10, 32), 64, "same"),
+    (5, (1, 17, 90, 48), 32, "valid"),
+    (5, (2, 11, 9, 144), 80, [[4, 1], [0, 3]]),
+    (5, (35, 12, 13, 32), 48, "valid"),
 ]
-"""Pictures, filters and border: squares that end outside, panels that are not full, rows and
-channels that do not fit into a unit of work, and blocks that end within a picture."""
+"""Side of the window, pictures, filters and border: squares that end outside, panels that are not
+full, rows and channels that do not fit into a unit of work, and blocks that end in a picture."""
+
+
+def factors(outputs: int, taps: int) -> list[np.ndarray]:
+    """The matrices of signal, taps and result."""
+    made = matrices(outputs, taps)
+    return [np.array(m, float) for m in (made.signal, made.taps, made.result)]
+
+
+def test_a_transform_of_each_kind_is_exact_in_fractions() -> None:
+    for outputs, taps in ((2, 3), (3, 2), (2, 5), (5, 2)):
+        made = matrices(outputs, taps)
+        signal = [Fraction(n * n, n + 2) for n in range(outputs + taps - 1)]
+        filter_ = [Fraction(3 - n, n + 1) for n in range(taps)]
+
+        def times(matrix: Any, values: list[Fraction]) -> list[Fraction]:
+            return [
+                sum((a * b for a, b in zip(r, values, strict=True)), Fraction()) for r in matrix
+            ]
+
+        left, right = times(made.taps, filter_), times(made.signal, signal)
+        products = [a * b for a, b in zip(left, right, strict=True)]
+        expected = [sum(signal[n + k] * filter_[k] for k in range(taps)) for n in range(outputs)]
+        assert times(made.result, products) == expected
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -66,27 +90,30 @@ def computed(
     return found
 
 
-def padded(x: np.ndarray, border: Any) -> np.ndarray:
-    edges = {"same": [[1, 1], [1, 1]], "valid": [[0, 0], [0, 0]]}.get(str(border), border)
+def edges_of(taps: int, border: Any) -> np.ndarray:
+    """Zeros before and after each axis."""
+    if border == "same":
+        return np.full((2, 2), taps // 2)
+    return np.zeros((2, 2), int) if border == "valid" else np.array(border)
+
+
+def padded(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.pad(x.astype(np.float64), [(0, 0), *map(tuple, edges), (0, 0)])
 
 
 def directly(x: np.ndarray, w: np.ndarray, turn: np.ndarray, border: Any) -> list[np.ndarray]:
     """Result and gradients in float64, place by place of the window."""
-    wide, exact, g = padded(x, border), w.astype(np.float64), turn.astype(np.float64)
+    taps, edges = len(w), edges_of(len(w), border)
+    wide, exact, g = padded(x, edges), w.astype(np.float64), turn.astype(np.float64)
     _, down, across, _ = turn.shape
     made = np.zeros(turn.shape)
     by_picture, by_filter = np.zeros(wide.shape), np.zeros(w.shape)
-    for i, j in itertools.product(range(3), range(3)):
+    for i, j in itertools.product(range(taps), range(taps)):
         part = np.s_[:, i : i + down, j : j + across]
         made += wide[part] @ exact[i, j]
         by_picture[part] += g @ exact[i, j].T
         by_filter[i, j] = np.einsum("nyxc,nyxk->ck", wide[part], g)
-    top, left = (
-        ((1, 1), (0, 0), (0, 0))[("same", "valid").index(border)]
-        if isinstance(border, str)
-        else (border[0][0], border[1][0])
-    )
+    (top, _), (left, _) = edges
     _, height, width, _ = x.shape
     return [made, by_picture[:, top : top + height, left : left + width], by_filter]
 
@@ -103,53 +130,56 @@ def squares(x: np.ndarray, size: int, down: int, across: int) -> np.ndarray:
 def most_of_results(x: np.ndarray, w: np.ndarray, down: int, across: int) -> np.ndarray:
     """The algorithm with the absolute of every number and factor: errors are that times eps, for
     each operation that a result goes through."""
-    d = np.einsum("ip,jq,nyxpqc->nyxijc", abs(B), abs(B), squares(abs(x), 4, down, across))
-    g = np.einsum("ip,jq,pqck->ijck", abs(G), abs(G), abs(w.astype(np.float64)))
+    signal, taps, result = factors(2, len(w))
+    seen = squares(abs(x), len(w) + 1, down, across)
+    d = np.einsum("ip,jq,nyxpqc->nyxijc", abs(signal), abs(signal), seen, optimize=True)
+    filters = abs(w.astype(np.float64))
+    g = np.einsum("ip,jq,pqck->ijck", abs(taps), abs(taps), filters, optimize=True)
     m = np.einsum("nyxijc,ijck->nyxijk", d, g, optimize=True)
-    y = np.einsum("pi,qj,nyxijk->nypxqk", abs(A), abs(A), m, optimize=True)
+    y = np.einsum("pi,qj,nyxijk->nypxqk", abs(result), abs(result), m, optimize=True)
     n, rows, _, columns, _, k = y.shape
     return y.reshape(n, 2 * rows, 2 * columns, k)[:, :down, :across]
 
 
-def most_of_gradient(x: np.ndarray, turn: np.ndarray) -> np.ndarray:
+def most_of_gradient(x: np.ndarray, turn: np.ndarray, window: int) -> np.ndarray:
     """The same of the gradient by filters."""
+    signal, taps, result = factors(window, 2)
     _, down, across, _ = turn.shape
-    d = np.einsum("ip,jq,nyxpqc->nyxijc", abs(B), abs(B), squares(abs(x), 4, down, across))
-    g = np.einsum(
-        "ip,jq,nyxpqk->nyxijk", abs(PAIR), abs(PAIR),
-        squares(abs(turn.astype(np.float64)), 2, down, across),
-    )  # fmt: skip
+    seen = squares(abs(x), window + 1, down, across)
+    d = np.einsum("ip,jq,nyxpqc->nyxijc", abs(signal), abs(signal), seen, optimize=True)
+    pairs = squares(abs(turn.astype(np.float64)), 2, down, across)
+    g = np.einsum("ip,jq,nyxpqk->nyxijk", abs(taps), abs(taps), pairs, optimize=True)
     m = np.einsum("nyxijc,nyxijk->ijck", d, g, optimize=True)
-    return np.einsum("pi,qj,ijck->pqck", abs(WINDOW), abs(WINDOW), m)
+    return np.einsum("pi,qj,ijck->pqck", abs(result), abs(result), m, optimize=True)
 
 
-@pytest.mark.parametrize(("shape", "filters", "border"), CASES)
-def test_results_and_gradients_beside_float64(shape: Any, filters: int, border: Any) -> None:
-    x, w = normal(*shape), normal(3, 3, shape[-1], filters, seed=1)
-    wide = padded(x, border)
-    turn = normal(shape[0], wide.shape[1] - 2, wide.shape[2] - 2, filters, seed=2)
+@pytest.mark.parametrize(("taps", "shape", "filters", "border"), CASES)
+def test_results_and_gradients_beside_float64(
+    taps: int, shape: Any, filters: int, border: Any
+) -> None:
+    edges = edges_of(taps, border)
+    x, w = normal(*shape), normal(taps, taps, shape[-1], filters, seed=1)
+    wide = padded(x, edges)
+    turn = normal(shape[0], *(n - taps + 1 for n in wide.shape[1:3]), filters, seed=2)
     found = computed(x, w, border, turn)
     expected = directly(x, w, turn, border)
     _, down, across, _ = turn.shape
     _, height, width, channels = shape
-    edges = np.array([[1, 1], [1, 1]] if border == "same" else [[0, 0], [0, 0]])
-    if not isinstance(border, str):
-        edges = np.array(border)
-    before = 2 - edges
-    turned = np.pad(turn.astype(np.float64), [(0, 0), *map(tuple, before), (0, 0)])
+    turned = padded(turn, taps - 1 - edges)
     most = [
         most_of_results(wide, w, down, across),
         most_of_results(turned, w[::-1, ::-1].transpose(0, 1, 3, 2), height, width),
-        most_of_gradient(wide, turn),
+        most_of_gradient(wide, turn, taps),
     ]
-    # Four additions before the products, as many after them, two roundings of a filter, the terms.
-    places = turn.shape[0] * -(-down // 2) * -(-across // 2)
-    steps = [channels + 12, filters + 12, places + 20]
+    # A sum of ``taps + 1`` products on both axes before and after the products, filters twice,
+    # whose factors are rounded, too; and the terms.
+    around, places = 6 * (taps + 2), turn.shape[0] * -(-down // 2) * -(-across // 2)
+    steps = [channels + around, filters + around, places + around]
     for value, right, bound, operations in zip(found, expected, most, steps, strict=True):
         assert value.shape == right.shape
         assert (np.abs(value - right) <= operations * EPS * bound).all()
         # Far within that bound: sums of random signs.
-        assert np.abs(value - right).max() <= 4e-6 * np.abs(right).max()
+        assert np.abs(value - right).max() <= {3: 4e-6, 5: 8e-6}[taps] * np.abs(right).max()
 
 
 def test_whole_numbers_are_exact() -> None:
@@ -163,8 +193,9 @@ def test_whole_numbers_are_exact() -> None:
         np.testing.assert_array_equal(value, right)
 
 
-def test_a_picture_alone_has_the_bits_that_it_has_among_others() -> None:
-    x, w = normal(19, 20, 18, 64), normal(3, 3, 64, 48, seed=1)
+@pytest.mark.parametrize("taps", [3, 5])
+def test_a_picture_alone_has_the_bits_that_it_has_among_others(taps: int) -> None:
+    x, w = normal(19, 20, 18, 64), normal(taps, taps, 64, 48, seed=1)
     turn = normal(19, 20, 18, 48, seed=2)
     found = computed(x, w, "same", turn)
     for first, count in ((0, 1), (7, 2), (3, 9)):
@@ -174,15 +205,16 @@ def test_a_picture_alone_has_the_bits_that_it_has_among_others() -> None:
             assert own.tobytes() == whole[part].tobytes()
 
 
-@pytest.mark.parametrize("shape", [(5, 17, 22, 48), (2, 9, 90, 144)])
+@pytest.mark.parametrize(("taps", "shape"), [(3, (5, 17, 22, 48)), (5, (2, 9, 90, 144))])
 def test_sizes_of_work_and_vectors_change_no_bit(
-    shape: Any, monkeypatch: pytest.MonkeyPatch
+    taps: int, shape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, w = normal(*shape), normal(3, 3, shape[-1], 80, seed=1)
+    x, w = normal(*shape), normal(taps, taps, shape[-1], 80, seed=1)
     turn = normal(*shape[:3], 80, seed=2)
     before = [v.tobytes() for v in computed(x, w, "same", turn)]
     sizes = [
-        (conv_winograd, "SQUARES", ((512, 7),)), (conv_winograd, "SQUARES", ((512, 50),)),
+        (conv_winograd, "SQUARES", 7), (conv_winograd, "LONG_SQUARES", 9),
+        (conv_winograd, "ROOM", 200_000),
         (conv_winograd, "UNITS", 1), (conv_winograd, "GROUP", 16),
         (conv_winograd_gradient, "SQUARES", 13), (conv_winograd_gradient, "CHANNELS", 32),
     ]  # fmt: skip
@@ -238,22 +270,28 @@ def test_which_convolutions_are_transformed() -> None:
         )  # fmt: skip
 
     assert chosen() and chosen(channels=32, filters=512) and chosen(border=2)
+    assert chosen(kernel=5) and chosen(kernel=5, border=4) and chosen(kernel=5, filters=256)
     assert all(chosen(n=n) for n in (1, 3, 1000)), "the number of pictures decides nothing"
     assert not any(chosen(n=n, side=7) for n in (1, 3, 1000)), "few results"
     assert not chosen(dtype="float64") and not chosen(dtype="float16")
-    assert not chosen(kernel=5) and not chosen(stride=2) and not chosen(dilation=2)
-    assert not chosen(groups=2) and not chosen(border=3)
+    assert (
+        not chosen(kernel=7)
+        and not chosen(kernel=4)
+        and not chosen(stride=2)
+        and not chosen(dilation=2)
+    )
+    assert not chosen(groups=2) and not chosen(border=3) and not chosen(kernel=5, border=5)
     assert not chosen(channels=16) and not chosen(filters=16), "transforms take what they save"
     assert not chosen(channels=3) and not chosen(filters=40), "vectors would not be full"
     assert not chosen(channels=512, filters=256), "filters would come from memory"
     assert not chosen(channels=32, filters=528) and not chosen(channels=528, filters=32), "stack"
+    assert not chosen(kernel=5, channels=256, filters=256) and not chosen(kernel=5, channels=272)
 
 
-def test_a_unit_of_work_fits_on_a_threads_stack() -> None:
-    for channels, squares in conv_winograd.SQUARES:
-        assert 16 * 4 * squares * (channels + conv_winograd.GROUP) <= 640 << 10
-    sizes = conv_winograd_gradient.CHANNELS + conv_winograd.GROUP
-    assert 16 * 4 * conv_winograd_gradient.SQUARES * sizes <= 640 << 10
+def test_there_is_room_for_some_squares_of_all_channels() -> None:
+    for taps, (channels, _) in conv_winograd.MOST.items():
+        assert conv_winograd.most_squares(taps, channels, 99) >= 12
+    assert conv_winograd.most_squares(3, 32, 24) == 24
 
 
 def test_no_pictures_give_no_results_and_no_gradient() -> None:
@@ -268,11 +306,15 @@ def test_units_of_work_cover_a_picture() -> None:
         (1, 8, 15, 56), (1, 7, 48, 300), (8, 24), (0, 1, 9, 99)
     ):
         cut = bands_of(down, across, most, rows)
-        assert cut.rows * cut.columns <= most and cut.rows <= max(1, rows)
-        assert cut.units == len(range(0, cut.down, cut.rows)) * len(
-            range(0, cut.across, cut.columns)
-        )
         assert 2 * cut.down - down in (0, 1) and 2 * cut.across - across in (0, 1)
+        high, wide = -(-cut.down // cut.bands), -(-cut.across // cut.pieces)
+        assert high * wide <= most and high <= max(1, rows)
+        counts = {
+            (cut.down * (b + 1) // cut.bands - cut.down * b // cut.bands)
+            * (cut.across * (p + 1) // cut.pieces - cut.across * p // cut.pieces)
+            for b, p in itertools.product(range(cut.bands), range(cut.pieces))
+        }
+        assert 1 <= cut.lowest == min(count // -(-count // 6) for count in counts)
 
 
 def test_panels_are_as_full_as_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,12 +327,14 @@ def test_panels_are_as_full_as_they_can_be(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_its_kernels_compile_without_numbas_front_end() -> None:
-    texts = [conv_winograd._filters_source(48, 16, gathered) for gathered in (False, True)]
-    texts += [conv_winograd._products_source(3, 16, 24, 24 * 48)]
-    texts += [conv_winograd_gradient._sums_source(3, 16, 48, last) for last in (0, 32)]
-    texts += [conv_winograd_gradient._gradient_source(16)]
-    for source in texts:
-        translate_source(source, _entry(source, "<test>"))
+    products, sums = conv_winograd, conv_winograd_gradient
+    for taps in (3, 5):
+        texts = [products._filters_source(taps, 48, 16, apart) for apart in (False, True)]
+        texts += [products._products_source(taps, 3, 16, 24, 24 * 48, 4)]
+        texts += [sums._sums_source(taps, 3, 16, 48, 24, last) for last in (0, 32)]
+        texts += [sums._gradient_source(taps, 16)]
+        for source in texts:
+            translate_source(source, _entry(source, "<test>"))
 
 
 @pytest.mark.parametrize(("n", "side"), [(16, 16), (2, 16), (1, 14)])

@@ -81,6 +81,7 @@ _HELPERS = (
     "devicelib/vector_reduce.py",
     "devicelib/vector_sort.py",
     "devicelib/winograd.py",
+    "devicelib/winograd_matrices.py",
 )
 _OWN = frozenset(
     f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS

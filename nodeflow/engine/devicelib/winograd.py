@@ -1,22 +1,13 @@
-"""Winograd's transforms of pictures, gradients, filters and results, for windows of 3 x 3.
+"""Winograd's transforms of pictures, gradients, filters and results, for square windows.
 
-Four neighbouring results of a convolution take 36 multiplications for each channel and filter, or
-16 between transforms that only add. With the matrices
+With a picture's square, of one place more along each side than the window has, and a filter, both
+transformed, one product for each element gives 2 x 2 neighbouring results: `winograd_matrices` says
+how for one axis, and here both are transformed, first columns, then rows. The gradient by a filter
+follows in the same way from a square and the 2 x 2 places of the result's gradient.
 
-    B' = 1  0 -1  0    G =  1    0    0     A' = 1  1  1  0
-         0  1  1  0        1/2  1/2  1/2         0  1 -1 -1
-         0 -1  1  0        1/2 -1/2  1/2
-         0  1  0 -1         0    0    1
-
-a square d of 4 x 4 places and a filter g of 3 x 3 give the results A' ((G g G') * (B' d B)) A, of
-2 x 2, where * multiplies element by element. The gradient by the filter follows in the same way
-from a square and the 2 x 2 places of the result's gradient.
-
-A picture is (rows, columns, channels), and its channels go through vector by vector. Matrix 4 i + j
-of 16 has what row i and column j of the transformed squares are. All functions are for use inside
-kernels.
-
-Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016.
+A picture is (rows, columns, channels), and its channels go through vector by vector. The elements
+of a transformed square, row by row, are in as many matrices. All functions are for use inside
+kernels; ``taps`` is the literal side of the window.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
@@ -32,21 +23,31 @@ from numba.extending import intrinsic
 
 from nodeflow.engine.devicelib.intrinsics import F32, I64
 from nodeflow.engine.devicelib.register_tiles import function_of, scalar_of, shape_of
+from nodeflow.engine.devicelib.winograd_matrices import Matrix, matrices
 
-Matrix = list[list[Any]]
+Vectors = list[list[Any]]
+"""A matrix of vectors, in registers."""
 
 
-class _Vectors:
-    """Vectors of floats in memory, and the matrices of the transforms times columns of them."""
+class _Memory:
+    """Vectors of floats in memory, by address, and what is computed of them."""
 
     def __init__(self, builder: Any, scalar: ir.Type, lanes: int) -> None:
         self.builder = builder
         self.kind = ir.VectorType(scalar, lanes)
         self._size = 4 if scalar == F32 else 8
         self.bytes = lanes * self._size
+        name = f"llvm.fma.v{lanes}{'f32' if scalar == F32 else 'f64'}"
+        type_ = ir.FunctionType(self.kind, [self.kind] * 3)
+        self._fma = cgutils.get_or_insert_function(builder.module, type_, name)
 
     def constant(self, value: float) -> ir.Constant:
         return ir.Constant(self.kind, [ir.Constant(self.kind.element, value)] * self.kind.count)
+
+    def zeros(self) -> Any:
+        """Address of a vector of zeros."""
+        place = cgutils.alloca_once_value(self.builder, self.constant(0.0))
+        return self.builder.ptrtoint(place, I64)
 
     def load(self, address: Any) -> Any:
         pointer = self.builder.inttoptr(address, self.kind.as_pointer())
@@ -60,57 +61,49 @@ class _Vectors:
         """A loop over the vectors of ``depth`` bytes."""
         return cgutils.for_range(self.builder, self.builder.sdiv(depth, _number(self.bytes)))
 
-    def load_matrix(self, rows: int, columns: int, first: Any, step: Any) -> Matrix:
-        """Vectors that lie ``step`` bytes apart, as a matrix."""
+    def load_all(self, side: int, first: Any, step: Any) -> Vectors:
+        """A square of vectors that lie ``step`` bytes apart."""
         return [
-            [self.load(self._at(first, step, i * columns + j)) for j in range(columns)]
-            for i in range(rows)
+            [self.load(self._at(first, step, i * side + j)) for j in range(side)]
+            for i in range(side)
         ]
 
-    def store_matrix(self, matrix: Matrix, first: Any, step: Any) -> None:
-        for number, value in enumerate(v for row in matrix for v in row):
+    def store_all(self, rows: Vectors, first: Any, step: Any) -> None:
+        for number, value in enumerate(v for row in rows for v in row):
             self.store(value, self._at(first, step, number))
 
     def _at(self, first: Any, step: Any, number: int) -> Any:
         return self.builder.add(first, self.builder.mul(step, _number(number)))
 
-    # ---- the matrices ---------------------------------------------------------------------
+    # ---- what is computed -----------------------------------------------------------------
 
-    def square(self, d: Sequence[Any]) -> list[Any]:
-        """B' times four numbers."""
-        add, subtract = self.builder.fadd, self.builder.fsub
-        return [subtract(d[0], d[2]), add(d[1], d[2]), subtract(d[2], d[1]), subtract(d[1], d[3])]
+    def times(self, matrix: Matrix, values: Sequence[Any]) -> list[Any]:
+        """A matrix times a column of vectors."""
+        return [self._sum(row, values) for row in matrix]
 
-    def filter(self, g: Sequence[Any]) -> list[Any]:
-        """G times three numbers."""
-        ends, half = self.builder.fadd(g[0], g[2]), self.constant(0.5)
-        plus, minus = self.builder.fadd(ends, g[1]), self.builder.fsub(ends, g[1])
-        return [g[0], self.builder.fmul(plus, half), self.builder.fmul(minus, half), g[2]]
+    def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
+        """Products added up from one with the factor 1 on, if there is one: it costs nothing."""
+        builder = self.builder
+        terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
+        terms.sort(key=lambda term: term[0] != 1)
+        factor, total = terms[0]
+        if factor != 1:
+            total = builder.fmul(total, self.constant(float(factor)))
+        for factor, value in terms[1:]:
+            if abs(factor) == 1:
+                total = (builder.fadd if factor == 1 else builder.fsub)(total, value)
+            else:
+                total = builder.call(self._fma, [value, self.constant(float(factor)), total])
+        return total
 
-    def result(self, m: Sequence[Any]) -> list[Any]:
-        """A' times four numbers."""
-        add, subtract = self.builder.fadd, self.builder.fsub
-        return [add(add(m[0], m[1]), m[2]), subtract(subtract(m[1], m[2]), m[3])]
-
-    def pair(self, g: Sequence[Any]) -> list[Any]:
-        """What two numbers of a gradient become; `window` halves the second and third."""
-        return [g[0], self.builder.fadd(g[0], g[1]), self.builder.fsub(g[0], g[1]), g[1]]
-
-    def window(self, m: Sequence[Any]) -> list[Any]:
-        """The three numbers of a filter's gradient that four become."""
-        add, subtract, half = self.builder.fadd, self.builder.fsub, self.constant(0.5)
-        second, third = self.builder.fmul(m[1], half), self.builder.fmul(m[2], half)
-        both = add(second, third)
-        return [add(m[0], both), subtract(second, third), subtract(both, m[3])]
+    def on_both_sides(self, matrix: Matrix, values: Vectors) -> Vectors:
+        """A matrix times columns, and then times rows."""
+        columns = [self.times(matrix, column) for column in _turned(values)]
+        return [self.times(matrix, row) for row in _turned(columns)]
 
 
-def _on_both_sides(transform: Callable[[Sequence[Any]], list[Any]], matrix: Matrix) -> Matrix:
-    """Of the columns, then of the rows."""
-    return [transform(row) for row in _turned([transform(c) for c in _turned(matrix)])]
-
-
-def _turned(matrix: Matrix) -> Matrix:
-    return [list(column) for column in zip(*matrix, strict=True)]
+def _turned(rows: Vectors) -> Vectors:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _number(value: int) -> ir.Constant:
@@ -149,115 +142,108 @@ class _Window:
 
 
 def _intrinsic(
-    name: str,
-    lanes: Any,
-    dtype: Any,
-    words: int,
-    body: Callable[..., None],
+    name: str, literals: Sequence[Any], words: int, body: Callable[..., None]
 ) -> tuple[Any, Any]:
-    """Signature and code of an intrinsic of literal ``lanes``, a dtype and ``words`` integers: it
-    calls a function that ``body(vectors, *words)`` fills, once in each module."""
-    (count,), scalar = shape_of(lanes), scalar_of(dtype)
+    """Signature and code of an intrinsic of literals, which are taps, lanes and a dtype, and
+    ``words`` integers: it calls a function that ``body(taps, memory, *words)`` fills, once in each
+    module."""
+    taps, lanes, dtype = literals
+    (side, count), scalar = shape_of(taps, lanes), scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        symbol = f"winograd.{name}.{count}"
+        symbol = f"winograd.{name}.{side}.{count}"
         function, own = function_of(builder.module, symbol, scalar, words, 0)
         if own is not None:
-            body(_Vectors(own, scalar, count), *function.args)
+            body(side, _Memory(own, scalar, count), *function.args)
             own.ret_void()
-        builder.call(function, args[2:])
+        builder.call(function, args[3:])
         return context.get_dummy_value()
 
-    return types.void(lanes, dtype, *(types.int64,) * words), codegen
+    return types.void(*literals, *(types.int64,) * words), codegen
 
 
 @intrinsic
 def square_tiles(
-    typingctx, lanes, dtype,
+    typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """Transform squares of 4 x 4 places beside each other, which overlap by two columns.
+    """Transform squares beside each other, each two columns further than the one before.
 
     Args:
-        lanes: literal.
+        taps, lanes: literals.
         picture: address of the first row, ``row_step`` bytes to each next of ``height``.
         top, left: row and column of the first square. What lies outside the picture is 0.
         step: bytes from column to column, of which there are ``width``.
         count: how many squares.
         depth: bytes of the channels, a multiple of a vector.
-        out: address of the first matrix, ``matrix_step`` bytes from one to the next of 16, and
+        out: address of the first matrix, ``matrix_step`` bytes from one to the next, and
             ``tile_step`` from square to square.
     """
 
-    def body(vectors, *words):
+    def body(taps, memory, *words):
         *place, count, depth, out, tile_step, matrix_step = words
-        own = vectors.builder
-        window = _Window(own, place, 4)
-        zeros = cgutils.alloca_once_value(own, vectors.constant(0.0))
-        outside = own.ptrtoint(zeros, I64)
-        kept = [[cgutils.alloca_once(own, vectors.kind) for _ in range(4)] for _ in range(2)]
-        with vectors.over(depth) as loop:
-            along = own.mul(loop.index, _number(vectors.bytes))
-
-            def column(number):
-                places = window.column(number, along, outside)
-                return vectors.square([vectors.load(place) for place in places])
-
-            def keep(columns):
-                for values, places in zip(columns, kept, strict=True):
+        own, side, signal = memory.builder, taps + 1, matrices(2, taps).signal
+        window, outside, before = _Window(own, place, side), memory.zeros(), taps // 2
+        kept = [
+            [cgutils.alloca_once_value(own, memory.constant(0.0)) for _ in range(side)]
+            for _ in range(taps - 1)
+        ]
+        with memory.over(depth) as loop:
+            along = own.mul(loop.index, _number(memory.bytes))
+            # The columns before the first square's last two come in rounds of their own.
+            with cgutils.for_range(own, own.add(count, _number(before))) as number:
+                columns = [[own.load(place) for place in places] for places in kept]
+                for n in range(2):
+                    column = own.add(own.shl(number.index, _number(1)), _number(n))
+                    read = [memory.load(p) for p in window.column(column, along, outside)]
+                    columns.append(memory.times(signal, read))
+                tile = own.sub(number.index, _number(before))
+                with own.if_then(own.icmp_signed(">=", tile, _number(0)), likely=True):
+                    at = own.add(own.add(out, along), own.mul(tile, tile_step))
+                    made = [memory.times(signal, row) for row in _turned(columns)]
+                    memory.store_all(made, at, matrix_step)
+                for values, places in zip(columns[2:], kept, strict=True):
                     for value, place in zip(values, places, strict=True):
                         own.store(value, place)
 
-            keep([column(_number(n)) for n in range(2)])
-            with cgutils.for_range(own, count) as tile:
-                right = own.add(own.shl(tile.index, _number(1)), _number(2))
-                new = [column(own.add(right, _number(n))) for n in range(2)]
-                old = [[own.load(place) for place in places] for places in kept]
-                made = [vectors.square(row) for row in _turned([*old, *new])]
-                at = own.add(own.add(out, along), own.mul(tile.index, tile_step))
-                vectors.store_matrix(made, at, matrix_step)
-                keep(new)
-
-    return _intrinsic("squares", lanes, dtype, 12, body)
+    return _intrinsic("squares", (taps, lanes, dtype), 12, body)
 
 
 @intrinsic
 def gradient_tiles(
-    typingctx, lanes, dtype,
+    typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
     """As `square_tiles`, of the 2 x 2 places of a result's gradient, which lie side by side."""
 
-    def body(vectors, *words):
+    def body(taps, memory, *words):
         *place, count, depth, out, tile_step, matrix_step = words
-        own = vectors.builder
-        window = _Window(own, place, 2)
-        outside = own.ptrtoint(cgutils.alloca_once_value(own, vectors.constant(0.0)), I64)
-        with vectors.over(depth) as loop:
-            along = own.mul(loop.index, _number(vectors.bytes))
+        own, pair = memory.builder, matrices(taps, 2).taps
+        window, outside = _Window(own, place, 2), memory.zeros()
+        with memory.over(depth) as loop:
+            along = own.mul(loop.index, _number(memory.bytes))
             with cgutils.for_range(own, count) as tile:
                 first = own.shl(tile.index, _number(1))
                 columns = [
                     window.column(own.add(first, _number(n)), along, outside) for n in range(2)
                 ]
-                read = [[vectors.load(place) for place in places] for places in columns]
+                read = [[memory.load(place) for place in places] for places in columns]
                 at = own.add(own.add(out, along), own.mul(tile.index, tile_step))
-                made = _on_both_sides(vectors.pair, _turned(read))
-                vectors.store_matrix(made, at, matrix_step)
+                memory.store_all(memory.on_both_sides(pair, _turned(read)), at, matrix_step)
 
-    return _intrinsic("gradients", lanes, dtype, 12, body)
+    return _intrinsic("gradients", (taps, lanes, dtype), 12, body)
 
 
 @intrinsic
 def result_tiles(
-    typingctx, lanes, dtype,
+    typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth,
     products, tile_step, matrix_step,
 ):  # fmt: skip
-    """Write what 16 matrices of products become: 2 x 2 results beside each other for each row.
+    """Write what matrices of products become: 2 x 2 results beside each other for each row.
 
     Args:
-        lanes: literal.
+        taps, lanes: literals.
         picture: address of the results; those words mean what they do in `square_tiles`. The first
             row and column of each 2 x 2 lie inside.
         count: rows of a matrix.
@@ -266,60 +252,60 @@ def result_tiles(
             ``tile_step`` from row to row.
     """
 
-    def body(vectors, *words):
+    def body(taps, memory, *words):
         *place, count, depth, products, tile_step, matrix_step = words
-        own = vectors.builder
+        own, result = memory.builder, matrices(2, taps).result
         window = _Window(own, place, 2)
         with cgutils.for_range(own, count) as tile:
             begin = own.add(products, own.mul(tile.index, tile_step))
             first = own.shl(tile.index, _number(1))
-            with vectors.over(depth) as loop:
-                along = own.mul(loop.index, _number(vectors.bytes))
-                read = vectors.load_matrix(4, 4, own.add(begin, along), matrix_step)
-                made = _turned(_on_both_sides(vectors.result, read))
+            with memory.over(depth) as loop:
+                along = own.mul(loop.index, _number(memory.bytes))
+                read = memory.load_all(taps + 1, own.add(begin, along), matrix_step)
+                made = _turned(memory.on_both_sides(result, read))
                 # What lies outside is written where the first result is, before that.
                 corner = window.column(first, along, _number(0))[0]
                 for n in (1, 0):
                     places = window.column(own.add(first, _number(n)), along, corner)
                     for value, to in reversed(list(zip(made[n], places, strict=True))):
-                        vectors.store(value, to)
+                        memory.store(value, to)
 
-    return _intrinsic("results", lanes, dtype, 12, body)
+    return _intrinsic("results", (taps, lanes, dtype), 12, body)
 
 
 @intrinsic
-def filter_tiles(typingctx, lanes, dtype, filters, step, depth, out, matrix_step):
+def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matrix_step):
     """Transform filters beside each other.
 
     Args:
-        lanes: literal.
-        filters: address of the first place of the window, ``step`` bytes to each next of nine.
+        taps, lanes: literals.
+        filters: address of the first place of the window, ``step`` bytes to each next.
         depth: bytes of the filters, a multiple of a vector.
-        out: address of the first matrix, ``matrix_step`` bytes from one to the next of 16.
+        out: address of the first matrix, ``matrix_step`` bytes from one to the next.
     """
 
-    def body(vectors, filters, step, depth, out, matrix_step):
-        own = vectors.builder
-        with vectors.over(depth) as loop:
-            along = own.mul(loop.index, _number(vectors.bytes))
-            read = vectors.load_matrix(3, 3, own.add(filters, along), step)
-            made = _on_both_sides(vectors.filter, read)
-            vectors.store_matrix(made, own.add(out, along), matrix_step)
+    def body(taps, memory, filters, step, depth, out, matrix_step):
+        own, transform = memory.builder, matrices(2, taps).taps
+        with memory.over(depth) as loop:
+            along = own.mul(loop.index, _number(memory.bytes))
+            read = memory.load_all(taps, own.add(filters, along), step)
+            made = memory.on_both_sides(transform, read)
+            memory.store_all(made, own.add(out, along), matrix_step)
 
-    return _intrinsic("filters", lanes, dtype, 5, body)
+    return _intrinsic("filters", (taps, lanes, dtype), 5, body)
 
 
 @intrinsic
-def window_tiles(typingctx, lanes, dtype, filters, step, depth, sums, matrix_step):
-    """Write the gradients of filters beside each other that 16 matrices of sums become; words mean
+def window_tiles(typingctx, taps, lanes, dtype, filters, step, depth, sums, matrix_step):
+    """Write the gradients of filters beside each other that matrices of sums become; words mean
     what they do in `filter_tiles`."""
 
-    def body(vectors, filters, step, depth, sums, matrix_step):
-        own = vectors.builder
-        with vectors.over(depth) as loop:
-            along = own.mul(loop.index, _number(vectors.bytes))
-            read = vectors.load_matrix(4, 4, own.add(sums, along), matrix_step)
-            made = _on_both_sides(vectors.window, read)
-            vectors.store_matrix(made, own.add(filters, along), step)
+    def body(taps, memory, filters, step, depth, sums, matrix_step):
+        own, result = memory.builder, matrices(taps, 2).result
+        with memory.over(depth) as loop:
+            along = own.mul(loop.index, _number(memory.bytes))
+            read = memory.load_all(taps + 1, own.add(sums, along), matrix_step)
+            made = memory.on_both_sides(result, read)
+            memory.store_all(made, own.add(filters, along), step)
 
-    return _intrinsic("windows", lanes, dtype, 5, body)
+    return _intrinsic("windows", (taps, lanes, dtype), 5, body)

@@ -1,8 +1,10 @@
-"""Convolution by 3 x 3 filters and its gradients, after Winograd: 16 multiplications instead of 36.
+"""Convolution by 3 x 3 and 5 x 5 filters and its gradients, after Winograd.
 
-Squares of a picture, filters and results are transformed by additions (`devicelib.winograd`);
-between those stand 16 products of matrices, of (squares, channels) and (channels, filters). A unit
-of work is a band of a picture, so that what stands between stays in the second cache.
+Four neighbouring results take 16 multiplications for each channel and filter instead of 36, or 36
+instead of 100. Squares of a picture, filters and results are transformed (`devicelib.winograd`);
+between the transforms stand as many products of matrices, of (squares, channels) and (channels,
+filters). A unit of work is a band of a picture, so that what stands between stays in the second
+cache.
 
 Whether a convolution is made so depends on the sizes of a picture and of the filters alone, never
 on the number of pictures: a picture has the same bits whatever comes with it. A sum goes from the
@@ -11,10 +13,12 @@ first channel to the last.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine.devicelib.tile_heights import TALL
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
@@ -32,71 +36,80 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Convolve, Lowering
 from nodeflow.ops.sliding_windows import Windows
 
-SQUARES = (128, 24), (256, 32), (512, 16)
-"""Up to so many channels: squares of a unit of work. They and their products lie on a thread's
-stack, up to 640 KB, and filters are read once for them."""
-MULTIPLE, LEAST, MOST = 16, 32, 256 * 256
-"""Channels and filters are multiples of this, so that vectors are full; at least so many, or
-transforms take as long as they save; and at most so many filters for all channels, or transformed
-ones are read from far away."""
+MULTIPLE, LEAST = 16, 32
+"""Channels and filters are multiples of the one, so that vectors are full, and at least the other,
+or transforms take as long as they save."""
+MOST = {3: (512, 256 * 256), 5: (256, 128 * 256)}
+"""Side of a window -> most channels and filters, and most filters for all channels: transformed
+ones of more are read from far away."""
 PLACES = 64
 """Results of a channel from which transforming the filters takes little."""
-MULTIPLY_ADD_NS = 0.009
-"""Of one product that a direct convolution would make."""
+MULTIPLY_ADD_NS = 0.005
+"""Of one product, of which a result takes a quarter of those of a square, transforms included."""
 GROUP = 64
 """Columns of results that are made at a time, about."""
 APART = 64
-"""Bytes between the 16 matrices, or their elements would displace each other in the first cache."""
+"""Bytes between the matrices, or their elements would displace each other in the first cache."""
 UNITS = 16
 """Units of work of all pictures, at least, where they have as many rows of squares."""
+SQUARES, LONG, LONG_SQUARES, ROOM = 24, 128, 32, 640 << 10
+"""Squares of a unit of work, and those of more than so many channels, for which filters are read
+once; as far as they and their products fit into so many bytes of a thread's stack."""
 
 
 def is_transformed(
     windows: Windows, groups: int, picture: TensorType, filter_: TensorType, result: TensorType
 ) -> bool:
     """Whether a convolution and its gradients are made so: by all sizes but the pictures'."""
-    kh, kw, channels, filters = sizes_of(filter_)
-    _, height, width, _ = sizes_of(picture)
-    _, down, across, _ = sizes_of(result)
+    taps, across, channels, filters = sizes_of(filter_)
+    axes = zip((windows.height, windows.width), sizes_of(picture)[1:3], strict=True)
+    fewer, more = sorted((channels, filters))
+    most, most_filters = MOST.get(taps, (0, 0))
     return (
-        (picture.dtype, kh, kw, groups) == ("float32", 3, 3, 1)
-        and all((a.stride, a.dilation) == (1, 1) for a in (windows.height, windows.width))
-        and all(0 <= p <= 2 for p in (windows.height.pads(height)[0], windows.width.pads(width)[0]))
+        (picture.dtype, across, groups) == ("float32", taps, 1)
+        and all((a.stride, a.dilation) == (1, 1) and 0 <= a.pads(n)[0] < taps for a, n in axes)
         and channels % MULTIPLE == filters % MULTIPLE == 0
-        and min(channels, filters) >= LEAST
-        and max(channels, filters) <= SQUARES[-1][0]
-        and channels * filters <= MOST
-        and down * across >= PLACES
+        and fewer >= LEAST
+        and more <= most
+        and fewer * more <= most_filters
+        and math.prod(sizes_of(result)[1:3]) >= PLACES
     )
 
 
 @dataclass(frozen=True)
 class Bands:
-    """How the results of a picture are cut into units of work, in squares of 2 x 2.
+    """How the results of a picture are cut into units of work, in squares of 2 x 2 results.
 
     Attributes:
         down, across: squares of a picture.
-        rows, columns: those of a unit, at most.
+        bands, pieces: cuts of rows and of columns, of about the same length.
     """
 
     down: int
     across: int
-    rows: int
-    columns: int
+    bands: int
+    pieces: int
 
     @property
     def units(self) -> int:
         """Units of a picture."""
-        return -(-self.down // self.rows) * -(-self.across // self.columns)
+        return self.bands * self.pieces
+
+    @property
+    def lowest(self) -> int:
+        """Rows of the lowest tile that the squares of a unit are cut into."""
+        lengths = [{n // cuts, -(-n // cuts)} for n, cuts in (
+            (self.down, self.bands), (self.across, self.pieces))]  # fmt: skip
+        return min(rows * columns // -(-rows * columns // TALL)
+                   for rows in lengths[0] for columns in lengths[1])  # fmt: skip
 
 
 def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
-    """Bands of about the same height, at most ``most_rows``, or pieces of a row where one has more
-    than ``most`` squares."""
+    """Bands of at most so many rows, or pieces of a row where one has more than ``most``
+    squares."""
     down, across = -(-down // 2), -(-across // 2)
-    columns = -(-across // -(-across // most))
     rows = max(1, min(most // across, most_rows))
-    return Bands(down, across, -(-down // -(-down // rows)), columns)
+    return Bands(down, across, -(-down // rows), -(-across // most))
 
 
 def panel_vectors(filters: int) -> tuple[int, int]:
@@ -117,10 +130,10 @@ def columns_at_once(panel: int) -> int:
 
 FETCHED = """
 def fetched(address, size, part):
-    for line in range(size // 64 * part // 16, size // 64 * (part + 1) // 16):
+    for line in range(size // 64 * part // PARTS, size // 64 * (part + 1) // PARTS):
         fetched_line(address + 64 * line)
 """
-"""Of what is read or written next, a 16th comes into the second cache during each product."""
+"""Of what is read or written next, one of PARTS comes into the second cache in each product."""
 
 
 # ---- filters ------------------------------------------------------------------------------------
@@ -128,7 +141,7 @@ def fetched(address, size, part):
 
 @dataclass(frozen=True)
 class TransformFilters(Lowering):
-    """Filters as panels of some columns, each of 16 matrices of (terms, columns).
+    """Filters as panels of some columns, each of the matrices of (terms, columns).
 
     ``backward``: columns are the filters' channels, and the window is taken from the last place to
     the first.
@@ -145,21 +158,23 @@ class TransformFiltersKernel(CallKernel[TransformFilters]):
     label = "transform filters"
 
     def calls(self, lowering: TransformFilters, types: Sequence[TensorType]) -> list[KernelCall]:
-        channels, filters = sizes_of(types[0])[2:]
+        taps, _, channels, filters = sizes_of(types[0])
         step = channels * filters
         terms, columns, term_step, column_step, first = channels, filters, filters, 1, 0
         if lowering.backward:
             terms, columns, term_step, column_step = filters, channels, 1, filters
-            first, step = 8 * step, -step
+            first, step = (taps**2 - 1) * step, -step
         args = (Array(0, 4 * first), Array(1), terms, columns, step, term_step, column_step)
         units = terms * -(-columns // lowering.panel)
-        source = _filters_source(lowering.panel, vector_registers()[0] // 4, lowering.backward)
-        work = units * lowering.panel * (12 if lowering.backward else 4)
+        source = _filters_source(
+            taps, lowering.panel, vector_registers()[0] // 4, lowering.backward
+        )
+        work = units * lowering.panel * (taps + 1) ** 2 * (0.75 if lowering.backward else 0.25)
         return [KernelCall(source, args, units, work)]
 
 
 @cache
-def _filters_source(panel: int, lanes: int, gathered: bool) -> str:
+def _filters_source(taps: int, panel: int, lanes: int, gathered: bool) -> str:
     """Args: filters, matrices, terms, columns; elements from place to place of the window, from
     term to term and from column to column.
 
@@ -169,8 +184,8 @@ def _filters_source(panel: int, lanes: int, gathered: bool) -> str:
     room = near = ""
     source = "here, 4 * step"
     if gathered:
-        room = f"near = local_memory({4 * 9 * panel})"
-        near = """for k in range(9):
+        room = f"near = local_memory({4 * taps**2 * panel})"
+        near = f"""for k in range({taps**2}):
             for i in range(wide):
                 at = here + 4 * (k * step + i * column_step)
                 store(near + 4 * (k * PANEL + i), load(at, np.float32))"""
@@ -195,10 +210,10 @@ def kernel(args, task, ntasks):
         wide = min(np.int64(PANEL), columns - left)
         here = filters + 4 * (term * term_step + left * column_step)
         {near}
-        to = made + 4 * PANEL * (16 * panel * terms + term)
-        filter_tiles({lanes}, np.float32, {source}, 4 * wide, to, 4 * PANEL * terms)
+        to = made + 4 * PANEL * ({(taps + 1) ** 2} * panel * terms + term)
+        filter_tiles({taps}, {lanes}, np.float32, {source}, 4 * wide, to, 4 * PANEL * terms)
         if wide < PANEL:
-            for m in range(16):
+            for m in range({(taps + 1) ** 2}):
                 for i in range(wide, PANEL):
                     store(to + 4 * PANEL * terms * m + 4 * i, np.float32(0))
 """
@@ -209,9 +224,10 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class TransformedProducts(Lowering):
-    """Results of pictures and transformed filters; zeros lie ``before`` the first row and column,
-    and after the last."""
+    """Results of pictures and transformed filters of a window of ``taps`` x ``taps``; zeros lie
+    ``before`` the first row and column, and after the last."""
 
+    taps: int
     before: tuple[int, int]
 
 
@@ -225,18 +241,18 @@ def add_transformed(
     """Add a convolution, or its gradient by the picture, that `is_transformed`."""
     source, filter_ = (actions.types[slot] for slot in inputs)
     result = actions.types[outputs[0]]
-    channels, filters = sizes_of(filter_)[2:]
+    taps, _, channels, filters = sizes_of(filter_)
     backward = lowering.kind == "input"
     _, height, width, made = sizes_of(result if backward else source)
     axes = lowering.windows.height.pads(height)[0], lowering.windows.width.pads(width)[0]
-    before = (2 - axes[0], 2 - axes[1]) if backward else axes
+    before = (taps - 1 - axes[0], taps - 1 - axes[1]) if backward else axes
     terms, made = (filters, channels) if backward else (channels, filters)
     vectors, lanes = panel_vectors(made)
     panel = vectors * lanes
-    size = -(-made // panel) * panel * 16 * terms
+    size = -(-made // panel) * panel * (taps + 1) ** 2 * terms
     weights = actions.new_slot(TensorType(filter_.dtype, (size,)))
     actions.add(Action(node, TransformFilters(backward, panel), (inputs[1],), (weights,)))
-    actions.add(Action(node, TransformedProducts(before), (inputs[0], weights), outputs))
+    actions.add(Action(node, TransformedProducts(taps, before), (inputs[0], weights), outputs))
 
 
 @handles(TransformedProducts)
@@ -250,13 +266,13 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         n, height, width, terms = sizes_of(types[0])
         _, down, across, made = sizes_of(types[2])
         vectors, lanes = panel_vectors(made)
-        most, bands = _most_squares(terms), _bands(types[0], types[2])
+        most, bands = _most_squares(lowering.taps, terms), _bands(lowering.taps, types[0], types[2])
         args = (
             Array(0), Array(1), Array(2), n, height, width, terms, down, across, made,
-            *lowering.before, bands.rows, bands.columns, UnitsPerTask(),
+            *lowering.before, bands.bands, bands.pieces, UnitsPerTask(),
         )  # fmt: skip
-        source = _products_source(vectors, lanes, most, most * terms)
-        work = n * down * across * 9 * terms * made * MULTIPLY_ADD_NS
+        source = _products_source(lowering.taps, vectors, lanes, most, most * terms, bands.lowest)
+        work = n * down * across * (lowering.taps + 1) ** 2 * terms * made * MULTIPLY_ADD_NS
         return [KernelCall(source, args, n * bands.units, work)]
 
     def leading_rows(
@@ -268,8 +284,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         n, down = sizes_of(result)[:2]
         if n >= FEW_PICTURES:
             return frozenset({n})
-        bands = _bands(source, result)
-        equal = bands.columns == bands.across and down % (2 * bands.rows) == 0
+        bands = _bands(lowering.taps, source, result)
+        equal = bands.pieces == 1 and down % (2 * bands.bands) == 0
         return frozenset({n * bands.units}) if equal else frozenset()
 
     def reads_own_rows(
@@ -286,28 +302,35 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         return operand == 0 and rows == actions.types[group.actions[0].outputs[0]].shape[0]
 
 
-def _most_squares(terms: int) -> int:
-    return next(squares for channels, squares in SQUARES if terms <= channels)
+def most_squares(taps: int, terms: int, wanted: int) -> int:
+    """Squares of so many channels at a time: as many as wanted, or as there is room for, beside as
+    many products."""
+    return min(wanted, ROOM // (4 * (taps + 1) ** 2 * (terms + GROUP)))
 
 
-def _bands(source: TensorType, result: TensorType) -> Bands:
+def _most_squares(taps: int, terms: int) -> int:
+    return most_squares(taps, terms, LONG_SQUARES if terms > LONG else SQUARES)
+
+
+def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
     """The bands of results of so many channels."""
     n, down, across, _ = sizes_of(result)
-    most = _most_squares(source.shape[3] or 0)
+    most = _most_squares(taps, source.shape[3] or 0)
     return bands_of(down, across, most, n * -(-down // 2) // UNITS)
 
 
 @cache
-def _products_source(vectors: int, lanes: int, most: int, room: int) -> str:
+def _products_source(taps: int, vectors: int, lanes: int, most: int, room: int, lowest: int) -> str:
     """Args: pictures, transformed filters, results, pictures, rows and columns of one, terms; rows,
-    columns and filters of a result; zeros before the first row and column; rows and columns of
-    a unit's squares; units of a task.
+    columns and filters of a result; zeros before the first row and column; bands of a picture and
+    pieces of a band; units of a task.
 
     Args:
         most: squares of a unit.
         room: terms of those.
+        lowest: rows of the lowest tile.
     """
-    panel = vectors * lanes
+    panel, matrices = vectors * lanes, (taps + 1) ** 2
     group = columns_at_once(panel)
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_memory, slot
@@ -315,7 +338,8 @@ from nodeflow.engine.devicelib.panel_copies import fetched_line
 from nodeflow.engine.devicelib.register_tiles import panel_product
 from nodeflow.engine.devicelib.winograd import result_tiles, square_tiles
 
-LANES, T, PANEL, GROUP = {lanes}, np.float32, {panel}, {group}
+TAPS, LANES, T = {taps}, {lanes}, np.float32
+PANEL, GROUP, PARTS = {panel}, {group}, {matrices}
 
 {FETCHED}
 
@@ -323,45 +347,44 @@ def kernel(args, task, ntasks):
     n, height, width, terms = slot(args, 3), slot(args, 4), slot(args, 5), slot(args, 6)
     down, across, made = slot(args, 7), slot(args, 8), slot(args, 9)
     above, before = slot(args, 10), slot(args, 11)
-    most_rows, most_columns, share = slot(args, 12), slot(args, 13), slot(args, 14)
+    bands, pieces, share = slot(args, 12), slot(args, 13), slot(args, 14)
     squares_down, squares_across = (down + 1) // 2, (across + 1) // 2
-    bands = (squares_down + most_rows - 1) // most_rows
-    pieces = (squares_across + most_columns - 1) // most_columns
-    squares = local_memory({16 * (4 * room + APART)})
-    products = local_memory({16 * (4 * most * group + APART)})
+    squares = local_memory({matrices * (4 * room + APART)})
+    products = local_memory({matrices * (4 * most * group + APART)})
     source_row, result_row = 4 * terms * width, 4 * made * across
     units = n * bands * pieces
     for unit in range(share * task, min(units, share * (task + 1))):
-        band = unit // pieces
-        left = (unit - band * pieces) * most_columns
-        image = band // bands
-        top = (band - image * bands) * most_rows
-        rows = min(most_rows, squares_down - top)
-        count = min(most_columns, squares_across - left)
+        above_piece = unit // pieces
+        piece = unit - above_piece * pieces
+        image = above_piece // bands
+        band = above_piece - image * bands
+        top, left = squares_down * band // bands, squares_across * piece // pieces
+        rows = squares_down * (band + 1) // bands - top
+        count = squares_across * (piece + 1) // pieces - left
         picture = slot(args, 0) + source_row * height * image
         result = slot(args, 2) + result_row * down * image
         square = 4 * terms * rows * count + {APART}
         product = 4 * GROUP * rows * count + {APART}
         for r in range(rows):
-            square_tiles(LANES, T, picture, source_row, 2 * (top + r) - above, height,
+            square_tiles(TAPS, LANES, T, picture, source_row, 2 * (top + r) - above, height,
                          4 * terms, 2 * left - before, width, count, 4 * terms,
                          squares + 4 * terms * count * r, 4 * terms, square)
-        later = picture + source_row * (2 * (top + rows) - above + 2)
+        later = picture + source_row * (2 * (top + rows) - above + {taps - 1})
         for first in range(0, made, GROUP):
             last = min(made, first + GROUP)
-            for m in range(16):
+            for m in range({matrices}):
                 if first == 0 and pieces == 1:
                     fetched(later, 2 * source_row * rows, m)
                     fetched(result + 2 * result_row * top, 2 * result_row * rows, m)
                 for column in range(first, last, PANEL):
-                    weights = slot(args, 1) + 4 * terms * (16 * column + PANEL * m)
+                    weights = slot(args, 1) + 4 * terms * ({matrices} * column + PANEL * m)
                     to = products + product * m + 4 * (column - first)
-                    panel_product({vectors}, LANES, T, 0, 1, 0, 0, rows * count,
+                    panel_product({vectors}, LANES, T, 0, {lowest}, 0, 0, rows * count,
                                   squares + square * m, 4 * terms, np.int64(4), weights,
                                   np.int64(4 * PANEL), terms, to, np.int64(4 * GROUP),
                                   np.int64(PANEL), np.int64(0), np.int64(0), True, True)
             for r in range(rows):
-                result_tiles(LANES, T, result + 4 * first, result_row, 2 * (top + r), down,
+                result_tiles(TAPS, LANES, T, result + 4 * first, result_row, 2 * (top + r), down,
                              4 * made, 2 * left, across, count, 4 * (last - first),
                              products + 4 * GROUP * count * r, np.int64(4 * GROUP), product)
 """

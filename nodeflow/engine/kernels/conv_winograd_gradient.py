@@ -1,8 +1,8 @@
-"""The gradient by 3 x 3 filters after Winograd: see `conv_winograd`.
+"""The gradient by 3 x 3 and 5 x 5 filters after Winograd: see `conv_winograd`.
 
-For each of 16 matrices, of (channels, filters), products of transformed squares of pictures and of
-the result's gradient are added up, square by square. Rows of squares are cut into blocks by shapes
-alone; blocks are added in order, and what they come to is transformed to 3 x 3.
+For each element of a square, a matrix of (channels, filters) adds up the products of transformed
+squares of pictures and of the result's gradient, square by square. Rows of squares are cut into
+blocks by shapes alone; blocks are added in order, and what they come to is transformed to a window.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nodeflow.engine.kernels.conv_winograd import (
     MULTIPLY_ADD_NS,
     bands_of,
     columns_at_once,
+    most_squares,
     panel_vectors,
 )
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
@@ -40,8 +41,9 @@ SQUARES = 32
 
 @dataclass(frozen=True)
 class TransformedSums(Lowering):
-    """Sums of each block of rows: 16 matrices of (channels, filters)."""
+    """Sums of each block of rows: matrices of (channels, filters)."""
 
+    taps: int
     before: tuple[int, int]
     blocks: int
     length: int
@@ -49,7 +51,7 @@ class TransformedSums(Lowering):
 
 @dataclass(frozen=True)
 class GradientOfSums(Lowering):
-    """The filters' gradient that 16 matrices of sums become."""
+    """The filters' gradient that matrices of sums become."""
 
 
 def add_transformed_gradient(
@@ -62,16 +64,17 @@ def add_transformed_gradient(
     """Add a gradient by filters that `conv_winograd.is_transformed`."""
     picture, g = (actions.types[slot] for slot in inputs)
     filter_ = actions.types[outputs[0]]
-    n, height, width, channels = sizes_of(picture)
-    down, filters = g.shape[1] or 0, g.shape[3] or 0
+    n, height, width, _ = sizes_of(picture)
+    down = g.shape[1] or 0
+    taps, _, channels, filters = sizes_of(filter_)
     axes = lowering.windows.height, lowering.windows.width
     before = axes[0].pads(height)[0], axes[1].pads(width)[0]
-    size = 16 * channels * filters
+    size = (taps + 1) ** 2 * channels * filters
     rows = n * -(-down // 2)
     length = max(ROWS, -(-rows // max(1, min(BLOCKS, PARTIAL_SIZE // size))))
     blocks = -(-rows // length)
     partial = actions.new_slot(TensorType(filter_.dtype, (blocks * size,)))
-    actions.add(Action(node, TransformedSums(before, blocks, length), inputs, (partial,)))
+    actions.add(Action(node, TransformedSums(taps, before, blocks, length), inputs, (partial,)))
     sums = partial
     if blocks > 1:
         sums = actions.new_slot(TensorType(filter_.dtype, (size,)))
@@ -92,31 +95,36 @@ class TransformedSumsKernel(CallKernel[TransformedSums]):
         n, height, width, channels = sizes_of(types[0])
         _, down, across, filters = sizes_of(types[1])
         vectors, lanes = panel_vectors(filters)
-        bands = bands_of(down, across, SQUARES, lowering.length)
         parts = -(-channels // CHANNELS)
         some = -(-channels // parts // 16) * 16
+        most = most_squares(lowering.taps, some, SQUARES)
+        bands = bands_of(down, across, most, lowering.length)
         args = (
             Array(0), Array(1), Array(2), n, height, width, channels, down, across, filters,
-            *lowering.before, bands.rows, bands.columns, lowering.blocks, lowering.length, some,
+            *lowering.before, -(-bands.down // bands.bands), -(-bands.across // bands.pieces),
+            lowering.blocks, lowering.length, some,
         )  # fmt: skip
-        source = _sums_source(vectors, lanes, some, filters % (vectors * lanes))
+        source = _sums_source(
+            lowering.taps, vectors, lanes, some, most, filters % (vectors * lanes)
+        )
         groups = -(-filters // columns_at_once(vectors * lanes))
         units = lowering.blocks * -(-channels // some) * groups
-        work = n * down * across * 9 * channels * filters * MULTIPLY_ADD_NS
+        work = n * down * across * (lowering.taps + 1) ** 2 * channels * filters * MULTIPLY_ADD_NS
         return [KernelCall(source, args, units, work)]
 
 
 @cache
-def _sums_source(vectors: int, lanes: int, some: int, last: int) -> str:
+def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last: int) -> str:
     """Args: pictures, gradients, sums, pictures, rows, columns and channels of one; rows, columns
     and filters of a gradient; zeros before the first row and column; rows and columns of squares at
     a time; blocks, rows of one, channels of a unit.
 
     Args:
         some: channels of a unit.
+        most: squares at a time.
         last: filters of the last panel, 0 if it is full.
     """
-    panel = vectors * lanes
+    panel, matrices = vectors * lanes, (taps + 1) ** 2
     group = columns_at_once(panel)
 
     def product(masked: int, indent: int) -> str:
@@ -134,7 +142,7 @@ def _sums_source(vectors: int, lanes: int, some: int, last: int) -> str:
                         else:
                             {product(1, 28)}"""
         # Columns that fill up a panel are multiplied, too: by no denormals, which take long.
-        cleared = f"""for i in range({16 * (group * SQUARES + APART // 4)}):
+        cleared = f"""for i in range({matrices * (group * most + APART // 4)}):
         store(gradients + 4 * i, T(0))"""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_memory, slot, store
@@ -142,7 +150,8 @@ from nodeflow.engine.devicelib.panel_copies import fetched_line
 from nodeflow.engine.devicelib.register_tiles import panel_product
 from nodeflow.engine.devicelib.winograd import gradient_tiles, square_tiles
 
-LANES, T, PANEL, GROUP = {lanes}, np.float32, {panel}, {group}
+TAPS, LANES, T = {taps}, {lanes}, np.float32
+PANEL, GROUP, PARTS = {panel}, {group}, {matrices}
 
 {FETCHED}
 
@@ -154,8 +163,8 @@ def kernel(args, task, ntasks):
     blocks, length, some = slot(args, 14), slot(args, 15), slot(args, 16)
     squares_down, squares_across = (down + 1) // 2, (across + 1) // 2
     parts, groups = (channels + some - 1) // some, (filters + GROUP - 1) // GROUP
-    squares = local_memory({16 * (4 * some * SQUARES + APART)})
-    gradients = local_memory({16 * (4 * group * SQUARES + APART)})
+    squares = local_memory({matrices * (4 * some * most + APART)})
+    gradients = local_memory({matrices * (4 * group * most + APART)})
     {cleared}
     source_row, gradient_row = 4 * channels * width, 4 * filters * across
     units = blocks * parts * groups
@@ -165,7 +174,7 @@ def kernel(args, task, ntasks):
         block = part // parts
         low = (part - block * parts) * some
         high, wide = min(some, channels - low), min(np.int64(GROUP), filters - first)
-        sums = slot(args, 2) + 4 * ((block * 16 * channels + low) * filters + first)
+        sums = slot(args, 2) + 4 * ((block * PARTS * channels + low) * filters + first)
         begin = block * length
         end = min(n * squares_down, begin + length)
         row = begin
@@ -175,7 +184,7 @@ def kernel(args, task, ntasks):
             rows = min(min(most_rows, squares_down - top), end - row)
             picture = slot(args, 0) + source_row * height * image + 4 * low
             result = slot(args, 1) + gradient_row * down * image + 4 * first
-            later = picture + source_row * (2 * (top + rows) - above + 2)
+            later = picture + source_row * (2 * (top + rows) - above + {taps - 1})
             result_later = result + 2 * gradient_row * (top + rows)
             for left in range(0, squares_across, most_columns):
                 count = min(most_columns, squares_across - left)
@@ -183,13 +192,13 @@ def kernel(args, task, ntasks):
                 square = 4 * high * rows * count + {APART}
                 gradient = 4 * GROUP * rows * count + {APART}
                 for r in range(rows):
-                    square_tiles(LANES, T, picture, source_row, 2 * (top + r) - above, height,
+                    square_tiles(TAPS, LANES, T, picture, source_row, 2 * (top + r) - above, height,
                                  4 * channels, 2 * left - before, width, count, 4 * high,
                                  squares + 4 * high * count * r, 4 * high, square)
-                    gradient_tiles(LANES, T, result, gradient_row, 2 * (top + r), down,
+                    gradient_tiles(TAPS, LANES, T, result, gradient_row, 2 * (top + r), down,
                                    4 * filters, 2 * left, across, count, 4 * wide,
                                    gradients + 4 * GROUP * count * r, np.int64(4 * GROUP), gradient)
-                for m in range(16):
+                for m in range(PARTS):
                     if count == squares_across:
                         fetched(later, 2 * source_row * rows, m)
                         fetched(result_later, 2 * gradient_row * rows, m)
@@ -202,21 +211,21 @@ def kernel(args, task, ntasks):
 
 @handles(GradientOfSums)
 class GradientOfSumsKernel(CallKernel[GradientOfSums]):
-    """Of 16 matrices."""
+    """Of the matrices of sums."""
 
     label = "filter gradient"
     by_reference = 2.0
 
     def calls(self, lowering: GradientOfSums, types: Sequence[TensorType]) -> list[KernelCall]:
-        channels, filters = sizes_of(types[1])[2:]
+        taps, _, channels, filters = sizes_of(types[1])
         lanes = vector_registers()[0] // numpy_dtype(types[1].dtype).itemsize
         size = channels * filters
         args = (Array(0), Array(1), size)
-        return [KernelCall(_gradient_source(lanes), args, size // lanes, size * 4)]
+        return [KernelCall(_gradient_source(taps, lanes), args, size // lanes, size * (taps + 1))]
 
 
 @cache
-def _gradient_source(lanes: int) -> str:
+def _gradient_source(taps: int, lanes: int) -> str:
     """Args: sums, gradients, elements of a matrix."""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
@@ -227,6 +236,6 @@ def kernel(args, task, ntasks):
     size = slot(args, 2)
     units = size // {lanes}
     first, last = units * task // ntasks, units * (task + 1) // ntasks
-    window_tiles({lanes}, np.float32, slot(args, 1) + {4 * lanes} * first, 4 * size,
+    window_tiles({taps}, {lanes}, np.float32, slot(args, 1) + {4 * lanes} * first, 4 * size,
                  {4 * lanes} * (last - first), slot(args, 0) + {4 * lanes} * first, 4 * size)
 """

@@ -100,7 +100,7 @@ def test_tasks_of_a_chain_are_those_of_its_products() -> None:
     assert head.tasks >= 8 and len(head.then) == 1 and head.then[0].tasks == head.tasks
 
 
-@pytest.mark.parametrize(("tiles", "channels", "levels"), [(8, 32, 1), (11, 32, 2), (11, 1, 1)])
+@pytest.mark.parametrize(("tiles", "channels", "levels"), [(8, 24, 1), (11, 24, 2), (11, 1, 1)])
 def test_a_long_convolution_is_chained_where_threads_have_as_many_tiles(
     tiles: int, channels: int, levels: int
 ) -> None:

@@ -207,6 +207,7 @@ class Roll(Composed):
         for dtype in DTYPES:
             yield Sample((values((4, 3), dtype),), smooth=dtype == "float64")
         yield Sample((values((2, 3, 4)),), {"shift": (-1, 7), "axis": (0, -1)}, smooth=True)
+        yield Sample((values((4, 3)),), {"axis": (1,)}, smooth=True)
         yield Sample((values((0, 3)),), {"axis": (1,)}, smooth=True)
         yield Sample((values((1, 1)),), smooth=True)
 

@@ -62,7 +62,9 @@ def blocks_of(sizes: Caches, *, zen: bool, avx512: bool) -> Blocks:
     Args:
         zen: whether AMD makes the processor. With its Zen 5 of 1 MB per core an operand of 2 MB may
             lie where it is; with Intel's Sapphire Rapids of 2 MB reading one of 1 MB there takes
-            1.03 to 1.2 times as long as copying it, and copying gains from 256 KB on.
+            1.03 to 1.2 times as long as copying it, and one of 128 KB that comes from the third
+            cache as much longer. Of one of 128 KB that is near, copying takes up to 1.04 times as
+            long, so smaller ones are read where they are.
         avx512: whether vectors are that wide. Those of AVX2 leave a product no time for a term that
             is not in the first cache: with 32 KB, of 8 ways, in Zen 4, copying takes 0.7 to 0.93 of
             the time for 64 rows or more, and 1.02 to 1.1 for 32 or fewer. With AVX-512 the same

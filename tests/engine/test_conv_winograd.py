@@ -330,7 +330,7 @@ def test_its_kernels_compile_without_numbas_front_end() -> None:
     products, sums = conv_winograd, conv_winograd_gradient
     for taps in (3, 5):
         texts = [products._filters_source(taps, 48, 16, apart) for apart in (False, True)]
-        texts += [products._products_source(taps, 3, 16, 24, 24 * 48, 4)]
+        texts += [products._products_source(taps, 3, 16, 24, 48, 4)]
         texts += [sums._sums_source(taps, 3, 16, 48, 24, last) for last in (0, 32)]
         texts += [sums._gradient_source(taps, 16)]
         for source in texts:

@@ -38,7 +38,7 @@ class Matrices:
 
 @cache
 def matrices(outputs: int, taps: int) -> Matrices:
-    """Those for so many sums of so many products each."""
+    """The matrices for ``outputs`` neighbouring sums of ``taps`` products each."""
     count = outputs + taps - 1
     points = [Fraction(p) for p in POINTS[count]]
     signal, filters = [], []

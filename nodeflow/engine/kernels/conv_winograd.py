@@ -53,8 +53,9 @@ APART = 64
 UNITS = 16
 """Units of work of all pictures, at least, where they have as many rows of squares."""
 SQUARES, LONG, LONG_SQUARES, ROOM = 24, 128, 32, 640 << 10
-"""Squares of a unit of work, and those of more than so many channels, for which filters are read
-once; as far as they and their products fit into so many bytes of a thread's stack."""
+"""A unit of work has ``SQUARES``; or, of more than ``LONG`` channels, ``LONG_SQUARES``, since it
+reads all filters once; or fewer, so that they and their products take at most ``ROOM`` bytes of a
+thread's stack."""
 
 
 def is_transformed(
@@ -105,8 +106,12 @@ class Bands:
 
 
 def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
-    """Bands of at most so many rows, or pieces of a row where one has more than ``most``
-    squares."""
+    """The cuts for units of at most ``most`` squares and ``most_rows`` rows of them; a row that
+    has more squares is cut into pieces.
+
+    Args:
+        down, across: rows and columns of results.
+    """
     down, across = -(-down // 2), -(-across // 2)
     rows = max(1, min(most // across, most_rows))
     return Bands(down, across, -(-down // rows), -(-across // most))
@@ -128,12 +133,24 @@ def columns_at_once(panel: int) -> int:
     return max(1, GROUP // panel) * panel
 
 
-FETCHED = """
+def head_of(taps: int, vectors: int, lanes: int, *transforms: str) -> str:
+    """The beginning of a kernel's text: what it imports, its sizes, and ``fetched``, by which one
+    of PARTS of what is read or written next comes into the second cache."""
+    panel = vectors * lanes
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import local_memory, slot, store
+from nodeflow.engine.devicelib.panel_copies import fetched_line
+from nodeflow.engine.devicelib.register_tiles import panel_product
+from nodeflow.engine.devicelib.winograd import {", ".join(transforms)}
+
+TAPS, LANES, T = {taps}, {lanes}, np.float32
+PANEL, GROUP, PARTS = {panel}, {columns_at_once(panel)}, {(taps + 1) ** 2}
+
+
 def fetched(address, size, part):
     for line in range(size // 64 * part // PARTS, size // 64 * (part + 1) // PARTS):
         fetched_line(address + 64 * line)
 """
-"""Of what is read or written next, one of PARTS comes into the second cache in each product."""
 
 
 # ---- filters ------------------------------------------------------------------------------------
@@ -271,7 +288,7 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
             Array(0), Array(1), Array(2), n, height, width, terms, down, across, made,
             *lowering.before, bands.bands, bands.pieces, UnitsPerTask(),
         )  # fmt: skip
-        source = _products_source(lowering.taps, vectors, lanes, most, most * terms, bands.lowest)
+        source = _products_source(lowering.taps, vectors, lanes, most, terms, bands.lowest)
         work = n * down * across * (lowering.taps + 1) ** 2 * terms * made * MULTIPLY_ADD_NS
         return [KernelCall(source, args, n * bands.units, work)]
 
@@ -303,8 +320,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
 
 
 def most_squares(taps: int, terms: int, wanted: int) -> int:
-    """Squares of so many channels at a time: as many as wanted, or as there is room for, beside as
-    many products."""
+    """How many squares of ``terms`` channels, and their products, fit on the stack: ``wanted``, or
+    as many as there is room for."""
     return min(wanted, ROOM // (4 * (taps + 1) ** 2 * (terms + GROUP)))
 
 
@@ -313,35 +330,26 @@ def _most_squares(taps: int, terms: int) -> int:
 
 
 def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
-    """The bands of results of so many channels."""
+    """How the results of a source are cut."""
     n, down, across, _ = sizes_of(result)
     most = _most_squares(taps, source.shape[3] or 0)
     return bands_of(down, across, most, n * -(-down // 2) // UNITS)
 
 
 @cache
-def _products_source(taps: int, vectors: int, lanes: int, most: int, room: int, lowest: int) -> str:
+def _products_source(
+    taps: int, vectors: int, lanes: int, most: int, terms: int, lowest: int
+) -> str:
     """Args: pictures, transformed filters, results, pictures, rows and columns of one, terms; rows,
     columns and filters of a result; zeros before the first row and column; bands of a picture and
     pieces of a band; units of a task.
 
     Args:
-        most: squares of a unit.
-        room: terms of those.
+        most, terms: squares of a unit, and terms of each.
         lowest: rows of the lowest tile.
     """
-    panel, matrices = vectors * lanes, (taps + 1) ** 2
-    group = columns_at_once(panel)
-    return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import local_memory, slot
-from nodeflow.engine.devicelib.panel_copies import fetched_line
-from nodeflow.engine.devicelib.register_tiles import panel_product
-from nodeflow.engine.devicelib.winograd import result_tiles, square_tiles
-
-TAPS, LANES, T = {taps}, {lanes}, np.float32
-PANEL, GROUP, PARTS = {panel}, {group}, {matrices}
-
-{FETCHED}
+    matrices, group = (taps + 1) ** 2, columns_at_once(vectors * lanes)
+    return f"""{head_of(taps, vectors, lanes, "result_tiles", "square_tiles")}
 
 def kernel(args, task, ntasks):
     n, height, width, terms = slot(args, 3), slot(args, 4), slot(args, 5), slot(args, 6)
@@ -349,7 +357,7 @@ def kernel(args, task, ntasks):
     above, before = slot(args, 10), slot(args, 11)
     bands, pieces, share = slot(args, 12), slot(args, 13), slot(args, 14)
     squares_down, squares_across = (down + 1) // 2, (across + 1) // 2
-    squares = local_memory({matrices * (4 * room + APART)})
+    squares = local_memory({matrices * (4 * most * terms + APART)})
     products = local_memory({matrices * (4 * most * group + APART)})
     source_row, result_row = 4 * terms * width, 4 * made * across
     units = n * bands * pieces
@@ -372,12 +380,12 @@ def kernel(args, task, ntasks):
         later = picture + source_row * (2 * (top + rows) - above + {taps - 1})
         for first in range(0, made, GROUP):
             last = min(made, first + GROUP)
-            for m in range({matrices}):
+            for m in range(PARTS):
                 if first == 0 and pieces == 1:
                     fetched(later, 2 * source_row * rows, m)
                     fetched(result + 2 * result_row * top, 2 * result_row * rows, m)
                 for column in range(first, last, PANEL):
-                    weights = slot(args, 1) + 4 * terms * ({matrices} * column + PANEL * m)
+                    weights = slot(args, 1) + 4 * terms * (PARTS * column + PANEL * m)
                     to = products + product * m + 4 * (column - first)
                     panel_product({vectors}, LANES, T, 0, {lowest}, 0, 0, rows * count,
                                   squares + square * m, 4 * terms, np.int64(4), weights,

@@ -16,10 +16,11 @@ from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.conv_winograd import (
     APART,
-    FETCHED,
+    MULTIPLE,
     MULTIPLY_ADD_NS,
     bands_of,
     columns_at_once,
+    head_of,
     most_squares,
     panel_vectors,
 )
@@ -96,7 +97,7 @@ class TransformedSumsKernel(CallKernel[TransformedSums]):
         _, down, across, filters = sizes_of(types[1])
         vectors, lanes = panel_vectors(filters)
         parts = -(-channels // CHANNELS)
-        some = -(-channels // parts // 16) * 16
+        some = -(-channels // parts // MULTIPLE) * MULTIPLE
         most = most_squares(lowering.taps, some, SQUARES)
         bands = bands_of(down, across, most, lowering.length)
         args = (
@@ -124,8 +125,7 @@ def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last
         most: squares at a time.
         last: filters of the last panel, 0 if it is full.
     """
-    panel, matrices = vectors * lanes, (taps + 1) ** 2
-    group = columns_at_once(panel)
+    matrices, group = (taps + 1) ** 2, columns_at_once(vectors * lanes)
 
     def product(masked: int, indent: int) -> str:
         space = " " * indent
@@ -144,16 +144,7 @@ def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last
         # Columns that fill up a panel are multiplied, too: by no denormals, which take long.
         cleared = f"""for i in range({matrices * (group * most + APART // 4)}):
         store(gradients + 4 * i, T(0))"""
-    return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import local_memory, slot, store
-from nodeflow.engine.devicelib.panel_copies import fetched_line
-from nodeflow.engine.devicelib.register_tiles import panel_product
-from nodeflow.engine.devicelib.winograd import gradient_tiles, square_tiles
-
-TAPS, LANES, T = {taps}, {lanes}, np.float32
-PANEL, GROUP, PARTS = {panel}, {group}, {matrices}
-
-{FETCHED}
+    return f"""{head_of(taps, vectors, lanes, "gradient_tiles", "square_tiles")}
 
 def kernel(args, task, ntasks):
     n, height, width, channels = slot(args, 3), slot(args, 4), slot(args, 5), slot(args, 6)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
-from PySide6.QtCore import QPointF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
@@ -98,6 +100,26 @@ def test_a_search_that_is_deleted_letter_by_letter_does_so_too(window, qtbot):
     for _ in range(2):
         qtbot.keyClick(panel.search, Qt.Key.Key_Backspace)
     assert bar.value() == before > 0
+
+
+def test_ops_from_the_search_cover_no_other_card_and_are_seen(window, qtbot):
+    panel, document = window.panels["palette"], window.canvas.document
+    for text in ("constant", "placeholder", "roll", "constant", "dataset", "dataset"):
+        count = len(document.nodes)
+        panel.search.setFocus()
+        panel.search.setText(text)
+        qtbot.keyClick(panel.search, Qt.Key.Key_Return)
+        assert window.canvas.selection.nodes() == [list(document.nodes)[count]]
+        corner, size = document.nodes[list(document.nodes)[count]].pos, QSizeF(8, 8)
+        assert window.canvas.viewport.visible_area.contains(QRectF(QPointF(*corner), size))
+    boxes = [
+        QRectF(*document.nodes[node].pos, *size)
+        for node, size in window.canvas.scene.card_sizes().items()
+    ]
+    assert not any(a.intersects(b) for a, b in combinations(boxes, 2))
+    for _ in range(6):
+        window.actions_.trigger("undo")
+    assert not document.nodes, "one undo step each"
 
 
 def test_titles_are_right_from_a_card_on(window, qtbot, tmp_path):

@@ -175,7 +175,7 @@ class Roll(Composed):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if len(attrs["shift"]) != len(attrs["axis"]):
             raise AttributeProblem(
-                f"{len(attrs['shift'])} shifts for {len(attrs['axis'])} axes",
+                f"shift has {len(attrs['shift'])} numbers, axis has {len(attrs['axis'])}",
                 port="shift",
                 hint="Give one number for each axis.",
             )

@@ -2,17 +2,17 @@
 
 A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
 text of every helper module it may call, the versions of the compilers and the processor. (numba's
-own cache does not see a change in an imported helper and gives wrong numbers silently.) A file is
-written under a temporary name, renamed and never changed; it holds an object file under a seal, and
-nothing in it is unpickled. What may not be this user's own is ignored and compiled again (`trust`).
-The source lies beside it, for people.
+own cache does not see a change in an imported helper and gives wrong numbers silently.) A text that
+imports anything else is an error: what a module holds in memory need not be what lies in its file,
+so no key could cover it. A file is written under a temporary name, renamed and never changed; it
+holds an object file under a seal, and nothing in it is unpickled. What may not be this user's own
+is ignored and compiled again (`trust`). The source lies beside it, for people.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -28,6 +28,7 @@ from typing import Any
 
 from nodeflow.atomic_write import opened
 from nodeflow.engine import processor as target
+from nodeflow.engine.compiler.compile_kernel import KernelError, compile_source
 from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
 from nodeflow.engine.compiler.trust import (
     Untrusted,
@@ -87,6 +88,7 @@ _OWN = frozenset(
     f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
+_IMPORT = r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))"
 
 _lock = threading.RLock()
 _loaded: dict[str, Kernel] = {}
@@ -207,12 +209,13 @@ _retired: list[Kernel] = []  # their code may still be in somebody's table
 
 
 def kernel_key(source: str) -> str:
-    """SHA-256 in hex of everything the machine code depends on."""
-    digest = hashlib.sha256(_environment())
-    for module in _imports(source):
-        digest.update(_module_text(module))
-    digest.update(source.encode())
-    return digest.hexdigest()
+    """SHA-256 in hex of everything the machine code depends on.
+
+    Raises:
+        KernelError: the text imports a module that is not part of the key.
+    """
+    _refuse_other_imports(source)
+    return hashlib.sha256(_environment() + source.encode()).hexdigest()
 
 
 def processor() -> str:
@@ -243,19 +246,14 @@ def helper_files() -> list[Path]:
     return [engine / name for name in _HELPERS]
 
 
-def _imports(source: str) -> list[str]:
-    """Modules that the text imports, apart from libraries with a version and the engine's own."""
-    names = re.findall(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", source, re.MULTILINE)
-    modules = {a or b for a, b in names}
-    return sorted(m for m in modules - _OWN if m.split(".")[0] not in _NEUTRAL)
-
-
-def _module_text(module: str) -> bytes:
-    """Text of an imported module (a user's own op): editing it must not leave a stale kernel."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or not spec.origin or not os.path.isfile(spec.origin):
-        return module.encode()
-    return module.encode() + b"\0" + Path(spec.origin).read_bytes()
+def _refuse_other_imports(source: str) -> None:
+    for first, second in re.findall(_IMPORT, source, re.MULTILINE):
+        module = first or second
+        if module not in _OWN and module.split(".")[0] not in _NEUTRAL:
+            raise KernelError(
+                f"a kernel imports {module}, which is not part of its key in the cache: list its "
+                "file in _HELPERS"
+            )
 
 
 # -- the folder -----------------------------------------------------------------------------------
@@ -384,8 +382,6 @@ def prune(folder: Path, limit: int = LIMIT_BYTES) -> None:
 
 
 def _compile(source: str, key: str) -> ObjectCode:
-    from nodeflow.engine.compiler.compile_kernel import compile_source
-
     folder = cache_folder()
     filename = str(folder / (key + ".py")) if folder else f"<kernel {key[:12]}>"
     _counts["compiled"] += 1

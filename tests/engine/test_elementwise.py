@@ -190,6 +190,38 @@ def test_an_angle_has_the_same_bits_beside_one_that_is_far(function, dtype):
 @pytest.mark.parametrize("inplace", [None, 0])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
+    ("formula", "reference"), [("modulo", np.mod), ("floor_divide", np.floor_divide)]
+)
+def test_quotients_have_the_same_bits_beside_those_that_are_far_apart(
+    formula, reference, dtype, inplace
+):
+    random = np.random.default_rng(0)
+    x, y = random.uniform(-30, 30, 5000), random.uniform(-3, 3, 5000)
+    x[::701] = 1e25
+    y[300:900] = np.tile([np.inf, -np.inf, np.nan, 0.0, -0.0, 1e-30], 100)
+    x[600:700] = np.tile([np.inf, -0.0], 50)
+    x, y = x.astype(dtype), y.astype(dtype)
+    cluster = cluster_of(f"{formula}(x, y)", "x y", [dtype, dtype], dtype)
+    cluster = Cluster(1, cluster.inputs, cluster.nodes, (Output(0, inplace=inplace),))
+    source = elementwise_source(cluster)
+    assert f"near_{formula}(" in source
+    out = x.copy()
+    run(source, 5000, 1792, *([x, y, out] if inplace is None else [out, y]))
+    with np.errstate(all="ignore"):
+        expected = reference(x, y)
+    np.testing.assert_array_equal(out, expected)
+    finite = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(out[finite]), np.signbit(expected[finite]))
+
+
+def test_integers_are_divided_by_one_formula_beside_floats_that_have_two():
+    source = elementwise_source(cluster_of("modulo(x, y)", "x y", ["int32"] * 2, "int32"))
+    assert "modulo(" in source and "near_" not in source
+
+
+@pytest.mark.parametrize("inplace", [None, 0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
     ("function", "ends", "others"),
     [
         (

@@ -292,6 +292,43 @@ def test_functions_of_two_numbers(function: str, reference: np.ufunc, dtype: str
         np.testing.assert_array_equal(np.signbit(found[number]), np.signbit(expected[number]))
 
 
+def quotients(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of any bits, and pairs of which one is, or nearly is, a multiple of the other."""
+    random = np.random.default_rng(7)
+    with np.errstate(all="ignore"):
+        bits = np.dtype(dtype).itemsize * 8
+        drawn = random.integers(0, 1 << bits, (2, 300_000), f"uint{bits}", endpoint=False).view(
+            dtype
+        )
+        divisors = np.concatenate([drawn[0], random.uniform(-9, 9, 300_000), [5e-324, 1e-45]])
+        divisors = divisors.astype(dtype)
+        digits = np.finfo(dtype).nmant
+        times = np.trunc(np.exp2(random.uniform(-1, digits - 1, divisors.size))).astype(dtype)
+        multiples = divisors * times * random.choice([-1, 1], times.size).astype(dtype)
+        toward = [np.nextafter(multiples, np.array(end, dtype)) for end in (-np.inf, np.inf)]
+        x = np.concatenate([drawn[0], multiples, *toward, random.uniform(-9, 9, 600_002)])
+        y = np.concatenate([drawn[1], *[divisors] * 3, random.uniform(-1, 1, 600_002)])
+        return x.astype(dtype), y.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("function", "reference"), [("floor_divide", np.floor_divide), ("modulo", np.mod)]
+)
+def test_division_of_floats_that_are_not_far_apart(
+    function: str, reference: np.ufunc, dtype: str
+) -> None:
+    for x, y in (quotients(dtype), pairs(dtype)):
+        with np.errstate(all="ignore"):
+            expected = reference(x, y)
+        near = ~call("are_far_apart", x, y, result="bool")
+        assert 0.4 < near.mean() < 0.99
+        found = call(f"near_{function}", x, y)
+        np.testing.assert_array_equal(found[near], expected[near])
+        np.testing.assert_array_equal(np.signbit(found[near]), np.signbit(expected[near]))
+        np.testing.assert_array_equal(call(function, x, y), expected)
+
+
 @pytest.mark.parametrize("dtype", NUMBERS)
 def test_powers(dtype: str) -> None:
     x, y = pairs(dtype)

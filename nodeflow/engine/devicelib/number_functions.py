@@ -14,15 +14,19 @@ from nodeflow.engine.devicelib.arithmetic import (
     fabs,
     float_one,
     floor,
+    fma,
     fmod,
     integer_one,
     saturate,
     select,
+    trunc,
     wrap_add,
     wrap_sub,
 )
 from nodeflow.engine.devicelib.overloads import (
+    always_inlined,
     compiled_only,
+    floats,
     numbers,
 )
 
@@ -92,8 +96,9 @@ def _floor_divide_integer(x, y):
     )
 
 
-def _floor_divide_float(x, y):
-    rest = fmod(x, y)
+@always_inlined
+def _floor_of_rest(x, y, rest):
+    """floor(x / y), from the rest of that."""
     quotient = (x - rest) / y
     quotient = select((rest != 0) & ((rest < 0) != (y < 0)), quotient - float_one(x), quotient)
     nearest = floor(quotient)
@@ -101,6 +106,10 @@ def _floor_divide_float(x, y):
     nearest = select(beyond + beyond > float_one(x), nearest + float_one(x), nearest)
     nearest = select(quotient == 0, copysign(quotient, x / y), nearest)
     return select(y == 0, x / y, nearest)
+
+
+def _floor_divide_float(x, y):
+    return _floor_of_rest(x, y, fmod(x, y))
 
 
 @numbers(_floor_divide_float, _floor_divide_integer)
@@ -114,15 +123,73 @@ def _modulo_integer(x, y):
     return select((rest != 0) & ((rest < 0) != (y < 0)), wrap_add(rest, y), rest)
 
 
-def _modulo_float(x, y):
-    rest = fmod(x, y)
+@always_inlined
+def _modulo_of_rest(y, rest):
     rest = select((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
     return select(rest == 0, copysign(rest, y), rest)
+
+
+def _modulo_float(x, y):
+    return _modulo_of_rest(y, fmod(x, y))
 
 
 @numbers(_modulo_float, _modulo_integer)
 def modulo(x, y):
     """x - y * floor_divide(x, y): has the sign of y. Integers by zero: 0, and kernels report it."""
+    compiled_only()
+
+
+# -- the same of floats whose quotient is not large, without a call of C's fmod -------------------
+
+
+@always_inlined
+def _near_rest(x, y):
+    """The number fmod(x, y), of zeros either, where x and y are not far apart.
+
+    The rounded quotient may be the next whole number. What is left after either is a multiple of
+    the weight of y's last bit and not larger than y, so that each step is exact.
+    """
+    rest = fma(-trunc(x / y), y, x)
+    rest = select((rest != 0) & ((rest < 0) != (x < 0)), rest + copysign(y, x), rest)
+    return select(fabs(x) < fabs(y), x, rest)  # y may be infinite
+
+
+@always_inlined
+def _near_floor_divide(x, y):
+    return _floor_of_rest(x, y, _near_rest(x, y))
+
+
+@always_inlined
+def _near_modulo(x, y):
+    return _modulo_of_rest(y, _near_rest(x, y))
+
+
+@floats(_near_floor_divide, _near_floor_divide, inlined=True)
+def near_floor_divide(x, y):
+    """The bits of `floor_divide`, of floats that are not far apart."""
+    compiled_only()
+
+
+@floats(_near_modulo, _near_modulo, inlined=True)
+def near_modulo(x, y):
+    """The bits of `modulo`, of floats that are not far apart."""
+    compiled_only()
+
+
+_APART, _DAPART = np.float32(2.0**22), np.float64(2.0**51)
+
+
+def _are_far_apart_f32(x, y):
+    return not fabs(x / y) < _APART  # NaN is
+
+
+def _are_far_apart_f64(x, y):
+    return not fabs(x / y) < _DAPART
+
+
+@floats(_are_far_apart_f32, _are_far_apart_f64, inlined=True)
+def are_far_apart(x, y):
+    """Whether a quotient is too large for `near_floor_divide` and `near_modulo`, or is NaN."""
     compiled_only()
 
 

@@ -108,6 +108,7 @@ class _Writer:
         self.cluster = cluster
         self.comments = comments
         self.functions: set[str] = set()
+        self.of_others: set[str] = set()  # those that are not only called with float32 or float64
         self.checks: dict[str, list[str]] = {}
 
     def source(self) -> str:
@@ -164,6 +165,8 @@ class _Writer:
         texts = [f"v{o.index}" if o.from_node else f"a{o.index}" for o in node.operands]
         rendered = _rendered(node.lowering, node.in_dtypes, node.dtype)
         self.functions |= rendered.functions
+        if not {node.dtype, *node.in_dtypes} <= {"float32", "float64"}:
+            self.of_others |= rendered.functions
         for check in rendered.checks:
             code, condition = check.split(":", 1)
             self.checks.setdefault(code, []).append(condition.format(*texts))
@@ -176,9 +179,9 @@ class _Writer:
         Those of exp and log save less, which pays where there is nothing else to look at.
         """
         alone = self.functions <= {"exp", "log"} and self.cluster.rank == 1
-        if alone and all(node.dtype in ("float32", "float64") for node in self.cluster.nodes):
+        if alone and not self.of_others:
             return frozenset(self.functions)
-        return frozenset(self.functions & {"sin", "cos"})
+        return frozenset(self.functions & _PAYING - self.of_others)
 
     # ---- the loops ----------------------------------------------------------------------------
 
@@ -407,8 +410,17 @@ def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> 
 
 # ---- functions with a shorter formula for what is not far ---------------------------------------
 
-_FAR = {"sin": "is_far", "cos": "is_far", "exp": "is_large", "log": "is_unusual"}
+_FAR = {
+    "sin": "is_far",
+    "cos": "is_far",
+    "exp": "is_large",
+    "log": "is_unusual",
+    "floor_divide": "are_far_apart",
+    "modulo": "are_far_apart",
+}
 """For each function, the test for arguments outside the range of its shorter formula."""
+_PAYING = {"sin", "cos", "floor_divide", "modulo"}
+"""Those whose shorter formula pays beside others, too."""
 _LOOK = "far |= "
 
 

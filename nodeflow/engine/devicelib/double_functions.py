@@ -193,7 +193,7 @@ def sigmoid_f64(x):
 
 # ---- logarithms ---------------------------------------------------------------------------------
 
-_SMALLEST_NORMAL, _TWO54, _EXPONENT_OF_1 = _d(2.0**-1022), _d(2.0**54), _d(1023.0)
+_SMALLEST_NORMAL, _TWO54, EXPONENT_OF_1 = _d(2.0**-1022), _d(2.0**54), _d(1023.0)
 _ROOT_BITS = _u(0x3FE6A09E667F3BCD)  # of sqrt(1/2)
 _TO_ROOT = _u(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
 _MANTISSA, _U52 = _u(0x000FFFFFFFFFFFFF), _u(52)
@@ -213,11 +213,20 @@ _LOG = tuple(
 
 
 @always_inlined
-def _log_of(x, bias):
-    """Of a positive number that is not denormal, whose exponent is biased by ``bias``."""
+def power_and_rest(x, bias):
+    """k and f of x = 2^k (1 + f) with f between sqrt(1/2) - 1 and sqrt(2) - 1.
+
+    x is positive and not denormal, its exponent biased by ``bias``.
+    """
     bits = wrap_add(_u(f64_bits(x)), _TO_ROOT)
     k = bits_f64(_i(bit_or(shift_right(bits, _U52), _WHOLE_BITS))) - _WHOLE - bias
-    f = bits_f64(_i(wrap_add(bit_and(bits, _MANTISSA), _ROOT_BITS))) - _ONE
+    return k, bits_f64(_i(wrap_add(bit_and(bits, _MANTISSA), _ROOT_BITS))) - _ONE
+
+
+@always_inlined
+def _log_of(x, bias):
+    """Of such a number."""
+    k, f = power_and_rest(x, bias)
     s = f / (_TWO + f)
     z = s * s
     half = _HALF * f * f
@@ -228,13 +237,13 @@ def _log_of(x, bias):
 @always_inlined
 def plain_log_f64(x):
     """`log_f64` of a positive number that is neither denormal nor infinite."""
-    return _log_of(x, _EXPONENT_OF_1)
+    return _log_of(x, EXPONENT_OF_1)
 
 
 @always_inlined
 def log_f64(x):
     tiny = x < _SMALLEST_NORMAL
-    y = _log_of(select(tiny, x * _TWO54, x), select(tiny, _EXPONENT_OF_1 + 54, _EXPONENT_OF_1))
+    y = _log_of(select(tiny, x * _TWO54, x), select(tiny, EXPONENT_OF_1 + 54, EXPONENT_OF_1))
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
     return select(x < _ZERO, _NAN, y)

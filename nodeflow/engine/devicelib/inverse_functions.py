@@ -24,13 +24,15 @@ from nodeflow.engine.devicelib.arithmetic import (
     poly,
     select,
     shift_left,
+    split_poly,
     sqrt,
 )
 from nodeflow.engine.devicelib.double_functions import (
+    EXPONENT_OF_1,
     expm1_f64,
     log1p_f64,
-    log_f64,
     near_exp_f64,
+    power_and_rest,
 )
 from nodeflow.engine.devicelib.overloads import always_inlined, compiled_only, floats
 from nodeflow.engine.devicelib.typed_constants import D_MAGIC
@@ -252,17 +254,34 @@ def atanh(x):
 
 # ---- logarithms, powers and roots ---------------------------------------------------------------
 
-_LOG2E, _LOG10E = _d(1 / math.log(2)), _d(1 / math.log(10))
+# log2(1 + f) / f in f, from sqrt(1/2) - 1 to sqrt(2) - 1: 3e-12
+_LOG2 = tuple(
+    map(
+        _d,
+        (
+            1.4426950408865744, -0.7213475203275427, 0.48089834880292825, -0.36067379313887393,
+            0.28853879572333085, -0.2404464334891737, 0.20610712313327445, -0.18043675262070466,
+            0.16021666815575494, -0.14249861997434315, 0.1302755924047107, -0.13462934478405078,
+            0.13251214189280505, -0.06973922283624057,
+        ),
+    )
+)  # fmt: skip
+_LOG10_OF_2 = _d(math.log10(2))
 
 
 @always_inlined
 def _log2(x):
-    return log_f64(x) * _LOG2E
+    """No float32 is denormal in float64."""
+    k, f = power_and_rest(x, EXPONENT_OF_1)
+    y = fma(f, split_poly(f, f * f, _LOG2), k)
+    y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
+    y = select(x == _ZERO, -_INF, y)
+    return select(x < _ZERO, _NAN, y)
 
 
 @always_inlined
 def _log10(x):
-    return log_f64(x) * _LOG10E
+    return _log2(x) * _LOG10_OF_2
 
 
 @always_inlined

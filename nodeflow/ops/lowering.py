@@ -233,6 +233,14 @@ class TakeAlong(Lowering):
 
 
 @dataclass(frozen=True)
+class SearchSorted(Lowering):
+    """For each of the second input the place in its row of the first, which is in order: before
+    equal ones on the ``side`` left, after them on the right."""
+
+    side: str
+
+
+@dataclass(frozen=True)
 class AddAlong(Lowering):
     """Zeros, with the first input's elements added, row by row along ``axis``, where the second
     says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
 from nodeflow.ops.indexing.slicing import INDICES
@@ -112,6 +113,11 @@ class HistogramFixedWidth(Composed):
         yield Sample((odd,), {"nbins": 4})
 
 
+def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Whether a comes before b, NaN last."""
+    return (a < b) | ((b != b) & (a == a))
+
+
 @register
 class SearchSorted(Op):
     """Where numbers belong in an order."""
@@ -146,12 +152,19 @@ class SearchSorted(Op):
             )
         return TensorType(attrs["dtype"], found.shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.SearchSorted(attrs["side"])
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         rows, found = arrays
-        out = np.zeros(found.shape, attrs["dtype"])
-        for index in np.ndindex(found.shape[:-1]):
-            out[index] = np.searchsorted(rows[index], found[index], attrs["side"])
-        return out
+        places, left = np.zeros(found.shape, "int64"), rows.shape[-1]
+        while left > 0:
+            half = (left + 1) // 2
+            number = np.take_along_axis(rows, places + (half - 1), -1)
+            before = _less(number, found) if attrs["side"] == "left" else ~_less(found, number)
+            places += half * before
+            left -= half
+        return places.astype(attrs["dtype"])
 
     def samples(self) -> Iterator[Sample]:
         for dtype in NUMBERS:

@@ -17,7 +17,8 @@ instructions for 12 multiplications, which take 6 cycles: more than processors w
 issue for each of two, and some issue for one. Rounds have 22. On Sapphire Rapids products take 0.95
 to 0.98 of the time, and where another thread runs on the core 0.81 to 0.87. With AVX-512, whose
 multiplications wait for less, products of 100 and more terms take 0.82 to 1.0. Lower tiles, of
-which a product has few, are left as they are, for what is written out takes time to compile."""
+which a product has few, are left as they are, for what is written out takes time to compile; and
+those of ARM, where rounds would put vectors on the stack."""
 
 
 class Tile:
@@ -139,7 +140,7 @@ class Tile:
                 masked=not full,
             )
 
-        lowest = TALL if self.lanes * self.bytes >= 64 else TALL - 1
+        lowest = {64: TALL, 32: TALL - 1}.get(self.lanes * self.bytes, TALL + 1)
         together = TOGETHER if len(rows) >= lowest else 1
         rounds = builder.sdiv(terms, ir.Constant(I64, together))
         with cgutils.for_range(builder, rounds) as loop:

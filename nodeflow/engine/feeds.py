@@ -19,6 +19,7 @@ from nodeflow.graph.types import (
     plain_array,
     shape_text,
 )
+from nodeflow.number_text import counted
 
 
 def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tensor, np.ndarray]:
@@ -199,7 +200,7 @@ def _shape_hint(expected: TensorType, shape: tuple[int, ...]) -> str:
             window="A dimension is missing; one more pair of brackets adds one in front.",
         )
     if len(shape) != expected.rank:
-        return f"It needs {expected.rank} dimensions."
+        return f"It needs {counted(expected.rank, 'dimension')}."
     axis = next(i for i, (d, n) in enumerate(zip(expected.shape, shape)) if d not in (None, n))
     return f"Axis {axis} must be {expected.shape[axis]}, not {shape[axis]}."
 

@@ -109,7 +109,7 @@ def test_a_fed_variable_is_read_as_fed(tier):
         (np.zeros(3, "float32"), ["b", "(3,)", "array[None]"]),
         ([[1.0], [2.0, 3.0]], ["b", "uneven"]),
         ("text", ["b", "a str", "Feed numbers"]),
-        (2**40 + 0.5, ["b", "()"]),
+        (2**40 + 0.5, ["b", "()", "It needs 2 dimensions."]),
     ],
 )
 def test_a_feed_that_does_not_fit_says_what_fits(value, words):
@@ -119,6 +119,13 @@ def test_a_feed_that_does_not_fit_says_what_fits(value, words):
             s.run("a", {"b": value})
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_feed_of_more_dimensions_than_one():
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None], name="x")
+    with Session(g, tier="reference") as s, pytest.raises(FeedError, match=r"needs 1 dimension\."):
+        s.run(x, {x: [[1.0]]})
 
 
 def test_integers_feed_floats_only_if_exact():

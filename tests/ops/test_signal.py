@@ -199,6 +199,8 @@ def test_what_cannot_be_transformed_is_refused_clearly():
             nf.signal.rfft2d(nf.placeholder("float32", [4, 4]), [4])
         with pytest.raises(ShapeError, match="fft3d needs 3 axes"):
             nf.fft3d(nf.placeholder("complex64", [4, 4]))
+        with pytest.raises(ShapeError, match="fft needs 1 axis, not"):
+            nf.fft(nf.placeholder("complex64", []))
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 4])

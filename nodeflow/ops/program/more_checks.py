@@ -10,6 +10,7 @@ import numpy as np
 from nodeflow.errors import DtypeError, GraphError, ShapeError, a_type
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import FLOATS, dtype_name, shape_text
+from nodeflow.number_text import counted
 from nodeflow.ops import functions as F
 from nodeflow.ops.api import group
 from nodeflow.ops.program.initialize import report_uninitialized_variables
@@ -152,7 +153,8 @@ def _sizes(tensor: Tensor, spec: list[Any], front: str) -> list[tuple[int | None
     spec = spec[1:] if open_front else spec
     if rank < len(spec) or (rank > len(spec) and not open_front):
         raise ShapeError(
-            f"{front}it must have {len(spec)} axes, and is {shape_text(tensor.shape)}",
+            f"{front}it must have {counted(len(spec), 'axis', 'axes')}, and is "
+            f"{shape_text(tensor.shape)}",
             node=tensor.name,
         )
     axes = range(rank - len(spec), rank)

@@ -13,6 +13,7 @@ from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import Dim
 from nodeflow.graph.types import COMPLEX, TensorType, shape_text
+from nodeflow.number_text import counted
 from nodeflow.ops.math.complex_numbers import PART, WHOLE
 from nodeflow.ops.samples import values
 
@@ -41,7 +42,8 @@ class Fourier(Op):
         """Raises ShapeError where there are too few axes."""
         if x.rank < self.axes:
             raise ShapeError(
-                f"{self.id} needs {self.axes} axes, not {shape_text(x.shape)}", port="x"
+                f"{self.id} needs {counted(self.axes, 'axis', 'axes')}, not {shape_text(x.shape)}",
+                port="x",
             )
 
     def refuse_nothing(self, sizes: Sequence[int]) -> None:

@@ -92,10 +92,11 @@ def error(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.abs(found.astype(np.float64) - exact) / unit
 
 
-@pytest.mark.parametrize("function", UNARY)
-def test_float32_functions(function: str) -> None:
-    reference, limit = UNARY[function]
-    x = patterns()
+def finite_results(
+    function: str, reference: Callable[[np.ndarray], np.ndarray], x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where results of float32 are finite: x, what is found, and the exact results. The others, and
+    the signs of results at 0, must be right."""
     with np.errstate(all="ignore"):
         exact = reference(x.astype(np.float64))
         rounded = exact.astype(np.float32)
@@ -105,10 +106,17 @@ def test_float32_functions(function: str) -> None:
     infinite = np.isinf(rounded)
     np.testing.assert_array_equal(found[infinite], rounded[infinite])
     finite = np.isfinite(rounded)
-    worst = error(found[finite], exact[finite])
-    assert worst.max() <= limit, x[finite][worst.argmax()]
-    zero = x == 0
+    zero = (x == 0) & ~np.isnan(rounded)
     np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(rounded[zero]))
+    return x[finite], found[finite], exact[finite]
+
+
+@pytest.mark.parametrize("function", UNARY)
+def test_float32_functions(function: str) -> None:
+    reference, limit = UNARY[function]
+    x, found, exact = finite_results(function, reference, patterns())
+    worst = error(found, exact)
+    assert worst.max() <= limit, x[worst.argmax()]
 
 
 @pytest.mark.parametrize(
@@ -134,18 +142,9 @@ def test_functions_of_float32_that_are_computed_in_float64(
     """They err by 1e-11 of the result before they are rounded."""
     x = np.concatenate([patterns(), np.float32(2) ** np.arange(-149, 128, dtype="float32")])
     x = np.concatenate([x, np.linspace(-1.01, 1.01, 200_001, dtype="float32")])
-    with np.errstate(all="ignore"):
-        exact = reference(x.astype(np.float64))
-        rounded = exact.astype(np.float32)
-    found = call(function, x)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
-    infinite = np.isinf(rounded)
-    np.testing.assert_array_equal(found[infinite], rounded[infinite])
-    finite = np.isfinite(rounded)
-    worst = error(found[finite], exact[finite])
-    assert worst.max() <= 0.5003, x[finite][worst.argmax()]
-    zero = (x == 0) & finite
-    np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(rounded[zero]))
+    x, found, exact = finite_results(function, reference, x)
+    worst = error(found, exact)
+    assert worst.max() <= 0.5003, x[worst.argmax()]
 
 
 @pytest.mark.parametrize("function", UNARY)
@@ -250,22 +249,13 @@ WORST = np.array([-13.094095, -3.8351672, -13.28961, -1.1651341], np.float32)
 def test_gelu_and_its_slope(function: str) -> None:
     """Errors of a sum that cancels count in units of its larger term."""
     reference, limit, near = GELU[function]
-    x = np.concatenate([patterns(), WORST])
-    with np.errstate(all="ignore"):
-        exact = reference(x.astype(np.float64))
-        rounded = exact.astype(np.float32)
-    found = call(function, x)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
-    infinite = np.isinf(rounded)
-    np.testing.assert_array_equal(found[infinite], rounded[infinite])
-    finite = np.isfinite(rounded)
-    sizes = np.maximum(np.abs(rounded), np.float32(2.0**-126))[finite]
+    x, found, exact = finite_results(function, reference, np.concatenate([patterns(), WORST]))
+    sizes = np.maximum(np.abs(exact.astype(np.float32)), np.float32(2.0**-126))
     if function == "gelu_slope":
-        sizes = np.maximum(sizes, ndtr(x[finite].astype(np.float64)).astype(np.float32))
-    worst = np.abs(found[finite].astype(np.float64) - exact[finite]) / np.spacing(sizes)
-    assert worst.max() <= limit, x[finite][worst.argmax()]
-    assert worst[np.abs(x[finite]) < 4].max() <= near
-    np.testing.assert_array_equal(np.signbit(found[x == 0]), np.signbit(rounded[x == 0]))
+        sizes = np.maximum(sizes, ndtr(x.astype(np.float64)).astype(np.float32))
+    worst = np.abs(found.astype(np.float64) - exact) / np.spacing(sizes)
+    assert worst.max() <= limit, x[worst.argmax()]
+    assert worst[np.abs(x) < 4].max() <= near
 
 
 @pytest.mark.parametrize("function", GELU)

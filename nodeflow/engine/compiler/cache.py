@@ -88,7 +88,7 @@ _OWN = frozenset(
     f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
-_IMPORT = r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))"
+_IMPORT = r"^\s*(?:from\s+([\w.]+)\s+import|import\s+(.+))"
 
 _lock = threading.RLock()
 _loaded: dict[str, Kernel] = {}
@@ -247,13 +247,13 @@ def helper_files() -> list[Path]:
 
 
 def _refuse_other_imports(source: str) -> None:
-    for first, second in re.findall(_IMPORT, source, re.MULTILINE):
-        module = first or second
-        if module not in _OWN and module.split(".")[0] not in _NEUTRAL:
-            raise KernelError(
-                f"a kernel imports {module}, which is not part of its key in the cache: list its "
-                "file in _HELPERS"
-            )
+    for first, several in re.findall(_IMPORT, source, re.MULTILINE):
+        for module in [first] if first else [one.split()[0] for one in several.split(",")]:
+            if module not in _OWN and module.split(".")[0] not in _NEUTRAL:
+                raise KernelError(
+                    f"a kernel imports {module}, which is not part of its key in the cache: list "
+                    "its file in _HELPERS"
+                )
 
 
 # -- the folder -----------------------------------------------------------------------------------

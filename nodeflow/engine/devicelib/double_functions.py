@@ -224,6 +224,14 @@ def power_and_rest(x, bias):
 
 
 @always_inlined
+def logarithm_or_end(x, y):
+    """y, the logarithm of x if that is positive and finite, else what it is there."""
+    y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
+    y = select(x == _ZERO, -_INF, y)
+    return select(x < _ZERO, _NAN, y)
+
+
+@always_inlined
 def _log_of(x, bias):
     """Of such a number."""
     k, f = power_and_rest(x, bias)
@@ -244,9 +252,7 @@ def plain_log_f64(x):
 def log_f64(x):
     tiny = x < _SMALLEST_NORMAL
     y = _log_of(select(tiny, x * _TWO54, x), select(tiny, EXPONENT_OF_1 + 54, EXPONENT_OF_1))
-    y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
-    y = select(x == _ZERO, -_INF, y)
-    return select(x < _ZERO, _NAN, y)
+    return logarithm_or_end(x, y)
 
 
 _NORMAL, _LAST_NORMAL = _i(0x7FF << 52), _i(-(0x20 << 48) - 1)

@@ -31,6 +31,7 @@ from nodeflow.engine.devicelib.double_functions import (
     EXPONENT_OF_1,
     expm1_f64,
     log1p_f64,
+    logarithm_or_end,
     near_exp_f64,
     power_and_rest,
 )
@@ -273,10 +274,7 @@ _LOG10_OF_2 = _d(math.log10(2))
 def _log2(x):
     """No float32 is denormal in float64."""
     k, f = power_and_rest(x, EXPONENT_OF_1)
-    y = fma(f, split_poly(f, f * f, _LOG2), k)
-    y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
-    y = select(x == _ZERO, -_INF, y)
-    return select(x < _ZERO, _NAN, y)
+    return logarithm_or_end(x, fma(f, split_poly(f, f * f, _LOG2), k))
 
 
 @always_inlined

@@ -15,10 +15,12 @@ TOGETHER = 4
 """Terms of a round of a loop over terms, in tall tiles. A loop of single terms with AVX2 has 29
 instructions for 12 multiplications, which take 6 cycles: more than processors with hyperthreads
 issue for each of two, and some issue for one. Rounds have 22. On Sapphire Rapids products take 0.95
-to 0.98 of the time, and where another thread runs on the core 0.81 to 0.87. With AVX-512, whose
+to 0.98 of the time, and 0.81 to 0.87 in minutes in which OpenBLAS is slow, too. With AVX-512, whose
 multiplications wait for less, products of 100 and more terms take 0.82 to 1.0. Lower tiles, of
 which a product has few, are left as they are, for what is written out takes time to compile; and
 those of ARM, where rounds would put vectors on the stack."""
+_LOWEST = {64: TALL, 32: TALL - 1}
+"""By the bytes of a vector, rows of the lowest tile that goes in rounds."""
 
 
 class Tile:
@@ -140,8 +142,8 @@ class Tile:
                 masked=not full,
             )
 
-        lowest = {64: TALL, 32: TALL - 1}.get(self.lanes * self.bytes, TALL + 1)
-        together = TOGETHER if len(rows) >= lowest else 1
+        in_rounds = len(rows) >= _LOWEST.get(self.lanes * self.bytes, TALL + 1)
+        together = TOGETHER if in_rounds else 1
         rounds = builder.sdiv(terms, ir.Constant(I64, together))
         with cgutils.for_range(builder, rounds) as loop:
             begun = builder.mul(loop.index, ir.Constant(I64, together))

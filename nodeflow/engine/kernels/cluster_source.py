@@ -179,7 +179,7 @@ class _Writer:
         Those of exp and log save less, which pays where there is nothing else to look at.
         """
         alone = self.functions <= {"exp", "log"} and self.cluster.rank == 1
-        if alone and not self.of_others:
+        if alone and all(node.dtype in ("float32", "float64") for node in self.cluster.nodes):
             return frozenset(self.functions)
         return frozenset(self.functions & _PAYING - self.of_others)
 

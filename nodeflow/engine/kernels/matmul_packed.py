@@ -197,8 +197,8 @@ class PackedProductKernel(Kernel[PackedProduct]):
         full, each = lowering.adds_matrix, lowering.adds_vector
         more = (added[0] if full else 0, added[-1] if each else 0)
         args = (a, b, c, m, n, terms, size * row, size * term, height, across, *more)
-        apart = 0 if lowering.transpose_x else size
-        source = product_source(x.dtype, shape, (full, each), n % _width(shape), apart)
+        last = n % _width(shape)
+        source = product_source(x.dtype, shape, (full, each), last, lowering.transpose_x)
         split = Split(m, height, height) if across == 1 else None
         return [
             KernelLaunch(source, args, -(-m // height) * across, estimate, work.group, split=split)
@@ -252,7 +252,7 @@ def product_source(
     shape: TileShape,
     added: tuple[bool, bool] = (False, False),
     last: int = 0,
-    apart: int = 0,
+    transposed: bool = True,
 ) -> str:
     """Kernel of a product with panels.
 
@@ -264,7 +264,7 @@ def product_source(
         added: whether there is such a matrix, and such a vector.
         last: columns of the last panel, 0 if it is full. Its tiles have as many vectors as those
             need, and write with a mask if these are not full.
-        apart: bytes from term to term of a, 0 if only the args say.
+        transposed: whether a is; if not, its terms lie side by side, whatever the args say.
     """
     size, width = numpy_dtype(dtype).itemsize, _width(shape)
     flags = ", ".join(str(int(flag)) for flag in added)
@@ -292,7 +292,7 @@ from nodeflow.engine.devicelib.register_tiles import packed_tile
 def kernel(args, task, ntasks):
     a, b, c = slot(args, 0), slot(args, 1), slot(args, 2)
     m, n, terms = slot(args, 3), slot(args, 4), slot(args, 5)
-    a_row, a_term = slot(args, 6), {f"np.int64({apart})" if apart else "slot(args, 7)"}
+    a_row, a_term = slot(args, 6), {"slot(args, 7)" if transposed else f"np.int64({size})"}
     height, across = slot(args, 8), slot(args, 9)
     matrix, vector = slot(args, 10), slot(args, 11)
     part = task % across

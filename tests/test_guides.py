@@ -23,7 +23,7 @@ def test_every_other_guide_has_a_program() -> None:
 
 
 @pytest.mark.parametrize(
-    "guide", filter(programs, sorted(GUIDES.glob("*.md"))), ids=lambda path: path.stem
+    "guide", list(filter(programs, sorted(GUIDES.glob("*.md")))), ids=lambda path: path.stem
 )
 def test_the_programs_of_a_guide_run(guide: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -164,7 +164,8 @@ def test_floats_that_a_half_float_cannot_hold_are_refused():
 
 @pytest.mark.parametrize("dtype", HALVES)
 def test_casts_saturate_and_round_as_those_of_float32(dtype):
-    values = np.array([1e5, -1e5, 2.7, -2.7, np.nan, 300.0]).astype(numpy_dtype(dtype))
+    with np.errstate(over="ignore"):  # float16 has no 1e5
+        values = np.array([1e5, -1e5, 2.7, -2.7, np.nan, 300.0]).astype(numpy_dtype(dtype))
     with nf.Graph() as graph:
         x = nf.placeholder(dtype, [None])
         fetches = [nf.cast(x, "int8"), nf.cast(x, "uint8"), nf.cast(x, "int64"), nf.cast(x, "bool")]

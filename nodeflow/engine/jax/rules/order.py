@@ -7,9 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nodeflow.engine.jax.registry import Lowered, computes, lowers
+from nodeflow.engine.jax.registry import Lowered, lowers
 from nodeflow.engine.jax.rules.indices import shape_of
-from nodeflow.ops.lowering import Distinct, Largest, Order, PairsInOrder, SortValues
+from nodeflow.ops.lowering import (
+    Distinct,
+    Largest,
+    Order,
+    PairsInOrder,
+    SearchSorted,
+    SortValues,
+)
 
 
 @lowers(Order)
@@ -90,10 +97,11 @@ def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
     return jnp.where(jnp.isnan(scores).any(), jnp.nan, share).astype(jnp.float32)
 
 
-@computes("searchsorted")
+@lowers(SearchSorted)
 def search_sorted(node: Lowered, rows: Any, values: Any) -> Any:
     """The index at which each value would be put into its row."""
-    dtype, side = node.attrs["dtype"], node.attrs["side"]
+    assert isinstance(node.lowering, SearchSorted)
+    dtype, side = node.outputs[0].dtype, node.lowering.side
     if not values.size or not rows.size:
         return jnp.zeros(values.shape, dtype)
     found = jax.vmap(lambda row, value: jnp.searchsorted(row, value, side=side))(

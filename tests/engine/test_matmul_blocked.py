@@ -20,7 +20,6 @@ from nodeflow.engine.kernels.matmul_blocked import (
     BlocksKernel,
     blocked_args,
     blocked_source,
-    blocks_type,
     is_blocked,
     plan_blocked,
 )
@@ -50,9 +49,10 @@ def product(
     n = b.shape[0] if transpose_b else b.shape[1]
     dtype, c = str(a.dtype), np.full((m, n), np.nan, a.dtype)
     stored = TensorType(dtype, b.shape)
-    made = blocks_type(stored, n, k)
+    width = tall_tile_shape(dtype).columns
+    lowering = Blocks(transpose_b, n, plan_blocked(m, n, k, dtype).depth, width)
+    made = lowering.type_of(stored)
     packed = np.full(made.shape, np.nan, dtype)
-    lowering = Blocks(transpose_b, n, plan_blocked(m, n, k, dtype).depth)
     (call,) = BlocksKernel().calls(lowering, [stored, made])
     builder = ProgramBuilder()
     args = [b.ctypes.data, packed.ctypes.data, *call.args[2:]]
@@ -123,7 +123,7 @@ def test_nan_and_infinity_stay_where_they_are() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_kernels_compile_without_numbas_front_end(dtype: str) -> None:
     stored, made = TensorType(dtype, (64, 64)), TensorType(dtype, (64, 64))
-    calls = [BlocksKernel().calls(Blocks(t, 64, 64), [stored, made])[0] for t in (False, True)]
+    calls = [BlocksKernel().calls(Blocks(t, 64, 64, 32), [stored, made])[0] for t in (False, True)]
     texts = [blocked_source(dtype, t, added) for t in (False, True) for added in ((), (1, 2))]
     for source in (*texts, *(call.source for call in calls)):
         translate_source(source, _entry(source, "<test>"))
@@ -149,7 +149,7 @@ def test_tasks_cover_the_result_and_are_shared_evenly(dtype: str) -> None:
     for m, n, k in itertools.product([256, 500, 512, 1024, 2048], [256, 700, 4096], [300, 2048]):
         cut = plan_blocked(m, n, k, dtype)
         assert cut.height % shape.positions == 0 and cut.height <= matmul_blocked.TASK_ROWS
-        assert cut.width == n or cut.width % (shape.vectors * shape.lanes) == 0
+        assert cut.width == n or cut.width % shape.columns == 0
         assert cut.tasks(m, n) == -(-m // cut.height) * -(-n // cut.width) >= 2
         heights = [min(cut.height, m - top) for top in range(0, m, cut.height)]
         assert max(sum(heights[::2]), sum(heights[1::2])) <= 0.56 * m

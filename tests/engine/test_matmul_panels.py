@@ -17,9 +17,11 @@ from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.tile_heights import TALL, lowest_tile
 from nodeflow.engine.devicelib.vector_width import product_tile_shape
 from nodeflow.engine.kernels import matmul_panels
+from nodeflow.engine.kernels.matmul_blocked import Blocks, BlocksKernel
 from nodeflow.engine.kernels.matmul_panels import (
     Panels,
     last_vectors,
+    panel_columns,
     panels_args,
     panels_source,
     plan_panels,
@@ -29,6 +31,7 @@ from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
 from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.graph.types import TensorType
 
 SHAPES = [
     *((128, 256, 96), (130, 300, 784), (77, 41, 600), (25, 1000, 33), (29, 35, 3), (13, 64, 0)),
@@ -50,24 +53,36 @@ def copying(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def planned(m: int, n: int, k: int, dtype: str) -> Panels:
     """As it is cut, or would be if it were large enough."""
-    width = product_tile_shape(dtype, 128, 64)
-    columns = width.vectors * width.lanes
+    columns = product_tile_shape(dtype, 128, 64).columns
     return plan_panels(m, n, k, dtype) or Panels(30, 2 * columns, 50)
 
 
 def product(
-    a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool, threads: int
+    a: np.ndarray,
+    b: np.ndarray,
+    transpose_a: bool,
+    transpose_b: bool,
+    threads: int,
+    shared: bool = False,
 ) -> np.ndarray:
-    """op(a) @ op(b) by the kernel."""
+    """op(a) @ op(b) by the kernel; ``shared``: with op(b) in blocks."""
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[0] if transpose_b else b.shape[1]
     dtype, c = str(a.dtype), np.full((m, n), np.nan, a.dtype)
-    panels = planned(m, n, k, dtype)
-    args = panels_args((m, n, k), transpose_a, transpose_b, panels)
-    args[1:4] = [x.ctypes.data for x in (a, b, c)]
+    panels, kept = planned(m, n, k, dtype), b
     builder = ProgramBuilder()
+    if shared:
+        lowering = Blocks(transpose_b, n, panels.depth, panel_columns(dtype))
+        types = [TensorType(dtype, b.shape), lowering.type_of(TensorType(dtype, b.shape))]
+        (call,) = BlocksKernel().calls(lowering, types)
+        kept = np.full(types[1].shape, np.nan, dtype)
+        words = [b.ctypes.data, kept.ctypes.data, *call.args[2:]]
+        builder.add(load_kernel(call.source), words, min(call.units, 3))
+        builder.end_level()
+    args = panels_args((m, n, k), transpose_a, transpose_b, panels)
+    args[1:4] = [x.ctypes.data for x in (a, kept, c)]
     ends = last_vectors(n, dtype), panels.lowest(m)
-    source = panels_source(dtype, transpose_a, transpose_b, *ends)
+    source = panels_source(dtype, transpose_a, transpose_b, *ends, shared=shared)
     builder.add(load_kernel(source), args, panels.tasks(m, n))
     Team(threads).run(builder.build())
     return c
@@ -87,6 +102,19 @@ def test_products_of_every_layout(copying, dtype: str, ta: bool, tb: bool) -> No
         for threads in (1, 3, 8):
             again = product(*stored, ta, tb, threads)
             assert again.tobytes() == found.tobytes(), (m, n, k, threads)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
+def test_columns_copied_for_all_tasks_change_no_bit(copying, dtype: str, ta: bool, tb: bool):
+    random = np.random.default_rng(6)
+    for m, n, k in SHAPES:
+        shapes = (k, m) if ta else (m, k), (n, k) if tb else (k, n)
+        a, b = (random.normal(size=shape).astype(dtype) for shape in shapes)
+        expected = product(a, b, ta, tb, threads=2)
+        for threads in (1, 2, 3, 8):
+            found = product(a, b, ta, tb, threads, shared=True)
+            assert found.tobytes() == expected.tobytes(), (m, n, k, threads)
 
 
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
@@ -148,7 +176,7 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(784, 300, 100, "float32") is not None, "many wide rows"
     assert plan_panels(2048, 128, 128, "float32") is not None, "columns fill the tiles"
     tile = product_tile_shape("float32", 128, 64)
-    narrow = 2 * tile.vectors * tile.lanes + 4
+    narrow = 2 * tile.columns + 4
     assert plan_panels(2048, narrow, 128, "float32") is None
     assert plan_panels(2048, narrow, 32, "float32") is not None, "many short sums"
     assert plan_panels(100, 512, 128, "float32") is None
@@ -166,6 +194,9 @@ def test_where_columns_are_read_where_they_are(copying, monkeypatch: pytest.Monk
         assert panels is not None
         return panels.direct
 
+    for m, n, k, many in ((1000, 512, 128, False), (1024, 512, 128, True), (2048, 300, 100, False)):
+        panels = plan_panels(m, n, k, "float32")
+        assert panels is not None and panels.shared == many, "of many rows that are not direct"
     assert direct(32, 300, 784) and direct(32, 512, 128)
     assert direct(100, 300, 784) and direct(784, 300, 100)
     assert not direct(32, 1024, 128), "rows displace each other"
@@ -175,7 +206,7 @@ def test_where_columns_are_read_where_they_are(copying, monkeypatch: pytest.Monk
 
 def test_the_last_panel_is_as_wide_as_its_columns_need() -> None:
     shape = product_tile_shape("float32", 128, 64)
-    whole = shape.vectors * shape.lanes
+    whole = shape.columns
     for columns in (1, shape.lanes, shape.lanes + 1, whole - 1):
         for before in (0, 3):
             needed = last_vectors(before * whole + columns, "float32")
@@ -214,7 +245,7 @@ def test_products_of_a_narrow_layer_are_cut_by_rows(copying) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_panels_fit_their_memory_and_cover_the_result(copying, dtype: str) -> None:
     shape = product_tile_shape(dtype, 128, 64)
-    columns, size = shape.vectors * shape.lanes, np.dtype(dtype).itemsize
+    columns, size = shape.columns, np.dtype(dtype).itemsize
     for m, n, k in itertools.product([24, 100, 128, 1000, 5000], [64, 100, 512], [128, 700, 2048]):
         panels = plan_panels(m, n, k, dtype)
         if panels is not None:
@@ -242,6 +273,27 @@ def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
     expected = np.maximum(x.astype(np.float64) @ w + w[0], 0)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
     assert all(f.tobytes() == found[0].tobytes() for f in found)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_many_rows_share_what_is_copied(copying, turned: bool) -> None:
+    random = np.random.default_rng(7)
+    x, w = (random.normal(size=s).astype("float32") for s in ((6, 200, 128), (128, 512)))
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [None, 200, 128], name="x")
+        kept = nf.constant(np.ascontiguousarray(w.T) if turned else w)
+        product = nf.matmul(fed, kept, transpose_y=turned)
+        out = nf.relu(product + nf.constant(w[0]))
+    schedule = build_schedule([out], [])
+    types = schedule.specialise({schedule.feeds[fed]: fed.type.with_shape(x.shape)})
+    (copy,), (head,) = make_plan(schedule, types).phases[0].levels
+    assert copy.tasks > 1 and head.tasks == 10 and [row.tasks for row in head.then] == [10]
+    with nf.Session(g, tier="compiled") as s:
+        found, activated = s.run([product, out], {fed: x})
+        few, _ = s.run([product, out], {fed: x[:2]})
+    np.testing.assert_allclose(found, x.astype(np.float64) @ w, rtol=1e-4, atol=1e-4)
+    assert activated.tobytes() == np.maximum(found + w[0], np.float32(0)).tobytes()
+    assert few.tobytes() == found[:2].tobytes()
 
 
 def test_sequences_times_one_matrix_are_rows_of_one_product(copying) -> None:

@@ -45,8 +45,7 @@ def copying(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("dtype", "turned"), [("float32", False), ("float64", True)])
 def test_what_is_added_has_the_bits_of_sums(added, dtype: str, turned: bool) -> None:
     random = np.random.default_rng(1)
-    width = product_tile_shape(dtype, 128, 64)
-    columns = width.vectors * width.lanes
+    columns = product_tile_shape(dtype, 128, 64).columns
     shapes = [(61, 2 * columns, 70), (29, columns + 3, 33), (40, 2 * columns - 1, 120), (13, 5, 7)]
     for m, n, k in [*shapes, (12, columns, 0)]:
         x, y = random.normal(size=(m, k)).astype(dtype), random.normal(size=(k, n)).astype(dtype)

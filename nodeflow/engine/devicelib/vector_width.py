@@ -21,6 +21,11 @@ class TileShape:
     vectors: int
     lanes: int
 
+    @property
+    def columns(self) -> int:
+        """Results of a position."""
+        return self.vectors * self.lanes
+
 
 @cache
 def vector_registers() -> tuple[int, int]:

@@ -143,7 +143,7 @@ class ConvolveRule(LoweringRule[Convolve]):
 
 def panels(columns: int, tile: TileShape) -> int:
     """How many panels hold that many columns."""
-    return -(-columns // (tile.vectors * tile.lanes))
+    return -(-columns // tile.columns)
 
 
 # ---- packing ------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def packed_size(filter_: TensorType, pack: PackFilters) -> int:
     depth, made = channels, filters // pack.groups
     if pack.backward and not pack.depthwise:
         depth, made = made, depth
-    width = pack.tile.vectors * pack.tile.lanes
+    width = pack.tile.columns
     return pack.groups * panels(made, pack.tile) * kh * kw * depth * width
 
 
@@ -175,7 +175,7 @@ class PackFiltersKernel(CallKernel[PackFilters]):
                 depth, made, depth_step, lane_step = each, channels, 1, filters
             first, tap_step = (taps - 1) * tap_step, -tap_step
         size = numpy_dtype(types[0].dtype).itemsize
-        width = lowering.tile.vectors * lowering.tile.lanes
+        width = lowering.tile.columns
         count = panels(made, lowering.tile)
         args = (lowering.groups, count, taps, depth, made, each, tap_step, depth_step, lane_step,
                 Array(0, size * first), Array(1))  # fmt: skip
@@ -261,7 +261,7 @@ def gather(
         made * size,
     )  # fmt: skip
     spans = sum({1 << span for made_at_once in tiles for *_, span in made_at_once.taps})
-    row, each = size * tile.vectors * tile.lanes, made // groups
+    row, each = size * tile.columns, made // groups
     far = (filter_.size or 0) * size > blocks().filters_in_place or size * each % row != 0
     packed = not single or backward or depthwise or (far and row < WIDE_ROW)
     products = GatherProducts(
@@ -316,7 +316,7 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         _, down, across, made = sizes_of(types[3])
         dtype, tile = types[0].dtype, lowering.tile
         size = numpy_dtype(dtype).itemsize
-        each, row = made // lowering.groups, tile.vectors * tile.lanes
+        each, row = made // lowering.groups, tile.columns
         count = panels(each, tile)
         panel = (types[1].size or 0) // max(lowering.groups * count, 1)
         weight_steps = (count * panel, panel, row) if lowering.packed else (each, row, made)
@@ -400,7 +400,7 @@ def gathered_source(
     between a tile's positions in image and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
-    width = tile.vectors * tile.lanes
+    width = tile.columns
     inner, outer = ("panel", "row") if single else ("row", "panel")
     count = {"panel": "every", "row": "down"}
     flags = f"{int(ragged)}, {int(ragged and not packed)}, {int(depthwise)}"

@@ -159,7 +159,7 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
         windows = gradient.windows
         kh, kw = windows.height.kernel, windows.width.kernel
         depth, each = channels // gradient.groups, filters // gradient.groups
-        row = tile.vectors * tile.lanes
+        row = tile.columns
         count = panels(each, tile)
         units = lowering.blocks * gradient.groups * count
         parts = 1 if units >= ENOUGH else kh
@@ -206,7 +206,7 @@ def outer_source(
     of the gradient, filters, parts. ``channels`` and ``row``: how those numbers are cut into tiles.
     """
     size = numpy_dtype(dtype).itemsize
-    width = tile.vectors * tile.lanes
+    width = tile.columns
     shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}, {lines}"
     whole = _tiles_of(row, shape, size, lines)
     return f"""import numpy as np

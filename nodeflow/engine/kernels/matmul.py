@@ -16,6 +16,7 @@ from functools import cache
 
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.added_parts import MATRIX
+from nodeflow.engine.devicelib.vector_width import tall_tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tasks
@@ -24,7 +25,6 @@ from nodeflow.engine.kernels.matmul_blocked import (
     Blocks,
     blocked_args,
     blocked_source,
-    blocks_type,
     is_blocked,
     plan_blocked,
 )
@@ -33,6 +33,7 @@ from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
 from nodeflow.engine.kernels.matmul_panels import (
     last_vectors,
+    panel_columns,
     panels_args,
     panels_source,
     plan_panels,
@@ -86,8 +87,8 @@ def kernel(args, task, ntasks):
 class Product(Lowering):
     """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up.
 
-    Further inputs are ``added`` in turn (`matmul_panels.panels_source`). ``blocked``: the second
-    operand is in `Blocks`.
+    Further inputs are ``added`` in turn (`matmul_panels.panels_source`). ``copied``: the second
+    operand is in `Blocks`, of the shape that `_blocks` says.
     """
 
     transpose_x: bool
@@ -95,7 +96,7 @@ class Product(Lowering):
     first: int
     depth: int
     added: tuple[int, ...] = ()
-    blocked: bool = False
+    copied: bool = False
 
 
 # ---- what a product becomes ---------------------------------------------------------------------
@@ -125,11 +126,11 @@ class MatmulRule(LoweringRule[Matmul]):
             layout = lowering.transpose_x, lowering.transpose_y
             add_packed(actions, node, layout, inputs, outputs)
             return
-        if whole[2].rank == 2 and is_blocked(m, n, k, x.dtype):
-            depth = plan_blocked(m, n, k, x.dtype).depth
-            slot = actions.new_slot(blocks_type(y, n, k))
-            actions.add(Action(node, Blocks(lowering.transpose_y, n, depth), inputs[1:], (slot,)))
-            product = Product(lowering.transpose_x, lowering.transpose_y, 0, k, blocked=True)
+        blocks = _blocks(m, n, k, x.dtype, lowering.transpose_y) if whole[2].rank == 2 else None
+        if blocks is not None:
+            slot = actions.new_slot(blocks.type_of(y))
+            actions.add(Action(node, blocks, inputs[1:], (slot,)))
+            product = Product(lowering.transpose_x, lowering.transpose_y, 0, k, copied=True)
             actions.add(Action(node, product, (inputs[0], slot), outputs))
             return
         slots = []
@@ -182,6 +183,19 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
         yield slot
 
 
+def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | None:
+    """As what the second operand is copied once for all tasks; None where it is not."""
+    if is_blocked(m, n, k, dtype):
+        depth, width = plan_blocked(m, n, k, dtype).depth, tall_tile_shape(dtype).columns
+        return Blocks(transpose_y, n, depth, width)
+    if parts_of_sum(m, n, k, dtype, transpose_y) > 1 or is_few(m, n, dtype, transpose_y):
+        return None
+    panels = plan_panels(m, n, k, dtype)
+    if panels is None or not panels.shared:
+        return None
+    return Blocks(transpose_y, n, panels.depth, panel_columns(dtype))
+
+
 def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int, int]]:
     """First term and number of terms of each part of the sum."""
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
@@ -230,7 +244,7 @@ class ProductKernel(Kernel[Product]):
         a, b, *added, c = work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(*types, lowering.transpose_x)
-        if lowering.blocked:
+        if lowering.copied and is_blocked(*shape, dtype):
             source = blocked_source(dtype, lowering.transpose_x, lowering.added)
             args, tasks = blocked_args(shape, dtype)
             estimate = product_ns(m, n, k, dtype)
@@ -243,7 +257,7 @@ class ProductKernel(Kernel[Product]):
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
         elif panels := plan_panels(*shape, dtype):
             ends = last_vectors(n, dtype), panels.lowest(m)
-            source = panels_source(dtype, *layout, *ends, lowering.added)
+            source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
             estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:
@@ -285,7 +299,7 @@ class ProductKernel(Kernel[Product]):
     def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
         x, _, out = types = product_types(actions, action, lowering)
         m, n, k = extents(*types, lowering.transpose_x)
-        if lowering.blocked:
+        if lowering.copied and is_blocked(m, n, k, x.dtype):
             cut = plan_blocked(m, n, k, x.dtype)
             return cut.height if cut.width >= n else None
         shape, turned = (m, n, k), lowering.transpose_y
@@ -331,7 +345,7 @@ def may_add(actions: Actions, action: Action) -> bool:
     m, n, k = extents(*types, lowering.transpose_x)
     if out.rank != 2 or lowering.depth < k or is_few(m, n, x.dtype, lowering.transpose_y):
         return False
-    return lowering.blocked or plan_panels(m, n, k, x.dtype) is not None
+    return lowering.copied or plan_panels(m, n, k, x.dtype) is not None
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

@@ -70,8 +70,7 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
     shape = tall_tile_shape(dtype)
     wanted = 1 << sum(m * n * k >= work for work in WORTH)
     height, width = shape.positions * _tiles(-(-m // shape.positions), _most_tiles(dtype)), n
-    columns = shape.vectors * shape.lanes
-    parts = 1
+    columns, parts = shape.columns, 1
     while -(-m // height) * parts < wanted and n >= 2 * parts * NARROWEST:
         parts *= 2
         width = -(-n // (parts * columns)) * columns
@@ -99,7 +98,7 @@ def _most_tiles(dtype: str) -> int:
 def _most_terms(dtype: str) -> int:
     """Terms of a panel that stays close."""
     shape = tall_tile_shape(dtype)
-    row = shape.vectors * shape.lanes * numpy_dtype(dtype).itemsize
+    row = shape.columns * numpy_dtype(dtype).itemsize
     return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
 
 
@@ -109,18 +108,18 @@ def _most_terms(dtype: str) -> int:
 @dataclass(frozen=True)
 class Blocks(Lowering):
     """A matrix of (terms, columns) in pieces of ``depth`` terms, each as panels (panel, term,
-    column) of as many columns as a tile has; ``transposed``: it is stored as (columns, terms)."""
+    column) of ``width`` columns, as a tile has them; ``transposed``: it is stored as (columns,
+    terms)."""
 
     transposed: bool
     columns: int
     depth: int
+    width: int
 
-
-def blocks_type(y: TensorType, n: int, k: int) -> TensorType:
-    """What they are stored as."""
-    shape = tall_tile_shape(y.dtype)
-    columns = shape.vectors * shape.lanes
-    return y.with_shape((k, -(-n // columns) * columns))
+    def type_of(self, y: TensorType) -> TensorType:
+        """What they are stored as."""
+        terms = y.shape[-1 if self.transposed else -2]
+        return y.with_shape((terms, -(-self.columns // self.width) * self.width))
 
 
 @handles(Blocks)
@@ -134,13 +133,13 @@ class BlocksKernel(CallKernel[Blocks]):
         k, across = made.shape[0] or 0, made.shape[1] or 0
         args = (Array(0), Array(1), k, lowering.columns, lowering.depth)
         work = k * across * (0.4 if lowering.transposed else 0.3)
-        shape = tall_tile_shape(y.dtype)
-        units = across // (shape.vectors * shape.lanes) if lowering.transposed else -(-k // AT_ONCE)
-        return [KernelCall(_blocks_source(y.dtype, lowering.transposed), args, units, work)]
+        units = across // lowering.width if lowering.transposed else -(-k // AT_ONCE)
+        source = _blocks_source(y.dtype, lowering.transposed, lowering.width)
+        return [KernelCall(source, args, units, work)]
 
 
 @cache
-def _blocks_source(dtype: str, transposed: bool) -> str:
+def _blocks_source(dtype: str, transposed: bool, width: int) -> str:
     """Args: the matrix, the blocks, terms, columns, terms of a piece."""
     body = """    for t in range(k * task // ntasks, k * (task + 1) // ntasks):
         done = t // depth * depth
@@ -160,7 +159,7 @@ def _blocks_source(dtype: str, transposed: bool) -> str:
             y = to + SIZE * COLUMNS * (panels * done + terms * panel)
             turned(y, b + SIZE * (COLUMNS * panel * k + done), SIZE * k, terms, wide)
 """
-    return f"""{_head(dtype)}
+    return f"""{_head(dtype, width)}
 {TURNED if transposed else ""}
 
 def kernel(args, task, ntasks):
@@ -170,14 +169,14 @@ def kernel(args, task, ntasks):
 {body}"""
 
 
-def _head(dtype: str) -> str:
+def _head(dtype: str, columns: int) -> str:
     shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
     return f"""import numpy as np
 from nodeflow.engine.devicelib.blocked_product import blocked_product
 from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
 from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
 
-T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
+T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {columns}
 PIECE = {4 * shape.lanes}
 """
 
@@ -232,13 +231,13 @@ def blocked_source(dtype: str, transpose_a: bool, added: tuple[int, ...] = ()) -
     places = {MATRIX: "top * n + left", ROW: "left"}
     parts = [f"slot(args, {10 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]
     p, q = (*parts, "0", "0")[:2]
-    ahead = -(-AT_ONCE * shape.vectors * shape.lanes * size // (64 * tiles))
+    ahead = -(-AT_ONCE * shape.columns * size // (64 * tiles))
     call = f"""blocked_product(TALL, {shape.vectors}, LANES, T, {{}}, ROW, TERM, TILE,
                                 {ahead}, {AT_ONCE}, {first}, {second},
                                 rows, near, y, terms, z, SIZE * n, right - left,
                                 {p}, {q}, done == 0, done + terms >= k)"""
     start = "done * m + top" if transpose_a else "top * k + done"
-    return f"""{_head(dtype)}
+    return f"""{_head(dtype, shape.columns)}
 TALL, POWER = {tall}, {1 << (tall - 1).bit_length()}
 ROW, TERM, TILE = {row}, {term}, {tile}
 

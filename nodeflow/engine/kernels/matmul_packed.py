@@ -85,17 +85,13 @@ def add_packed(
     x, y, out = (actions.types[s] for s in (*inputs, *outputs))
     m, n = out.shape[0] or 0, out.shape[1] or 0
     terms = y.shape[1 if layout[1] else 0] or 0
-    width = _width(product_tile_shape(x.dtype, m, n))
+    width = product_tile_shape(x.dtype, m, n).columns
     panels = y.with_shape((-(-n // width), terms, width))
     key = inputs[1], layout[1], panels
     if key not in actions.packed:
         actions.packed[key] = actions.new_slot(panels)
     product = PackedProduct(layout[0], n)
     actions.add(Action(node, product, (inputs[0], actions.packed[key]), outputs))
-
-
-def _width(shape: TileShape) -> int:
-    return shape.vectors * shape.lanes
 
 
 # ---- packing ------------------------------------------------------------------------------------
@@ -197,7 +193,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
         full, each = lowering.adds_matrix, lowering.adds_vector
         more = (added[0] if full else 0, added[-1] if each else 0)
         args = (a, b, c, m, n, terms, size * row, size * term, height, across, *more)
-        last = n % _width(shape)
+        last = n % shape.columns
         source = product_source(x.dtype, shape, (full, each), last, lowering.transpose_x)
         split = Split(m, height, height) if across == 1 else None
         return [
@@ -266,7 +262,7 @@ def product_source(
             need, and write with a mask if these are not full.
         transposed: whether a is; if not, its terms lie side by side, whatever the args say.
     """
-    size, width = numpy_dtype(dtype).itemsize, _width(shape)
+    size, width = numpy_dtype(dtype).itemsize, shape.columns
     flags = ", ".join(str(int(flag)) for flag in added)
     cases = []
     for rows in range(shape.positions, 0, -1):

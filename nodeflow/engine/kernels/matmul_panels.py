@@ -4,8 +4,8 @@ all of its rows go through them.
 BLAS for AVX2 copies the first operand, too, which costs a tenth where there are few terms, and cuts
 a product into few tiles, so large that they have left the cache when what follows row by row reads
 them. Here a task is some hundred rows, for which columns are copied into a panel; for fewer, they
-are read where they are. A result is added up from the first term to the last, whatever the number
-of rows, as in `matmul_few`.
+are read where they are, and for many tasks they are copied once, into `matmul_blocked.Blocks`. A
+result is added up from the first term to the last, whatever the number of rows, as in `matmul_few`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ REUSED = 4
 """Panels from which a first operand that is stored transposed is copied, too, if its terms lie half
 a page or more apart: processors fetch those late. It then takes 0.77 to 0.95 of the time, but 1.02
 to 1.05 where they are closer. Of an operand that no second cache holds two panels are enough."""
+SHARED = 1024
+"""Rows from which columns are copied once for all tasks: transformers take 0.96 to 1.01 of the time
+of copying for each task."""
 SHORT_NS = 40_000
 """Estimated work up to which half of the rows are a task, so that what follows row by row, as the
 last layers of a network, goes on with them."""
@@ -51,13 +54,15 @@ class Panels:
     """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
 
     ``direct``: columns of the second operand are read where they are, if they are as many as a
-    tile's and not stored as rows.
+    tile's and not stored as rows. ``shared``: they are copied once for all tasks, if there is one
+    second operand for all rows.
     """
 
     height: int
     width: int
     depth: int
     direct: bool = False
+    shared: bool = False
 
     def tasks(self, m: int, n: int) -> int:
         """Number of tasks of an (m, n) result, at least 1."""
@@ -72,10 +77,15 @@ def _shape(dtype: str) -> TileShape:
     return product_tile_shape(dtype, ROWS, COLUMNS)
 
 
+def panel_columns(dtype: str) -> int:
+    """Columns of a panel."""
+    return _shape(dtype).columns
+
+
 def _most_terms(dtype: str, direct: bool = False) -> int:
     """Of a panel; a last, narrow one is copied, always."""
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
-    fitting = blocks().panel // (shape.vectors * shape.lanes * size)
+    fitting = blocks().panel // (shape.columns * size)
     return min(fitting, blocks().rows_in_place * (1 if direct else 2))
 
 
@@ -89,7 +99,7 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
     shape, work = _shape(dtype), m * n * k
-    size, columns = numpy_dtype(dtype).itemsize, shape.vectors * shape.lanes
+    size, columns = numpy_dtype(dtype).itemsize, shape.columns
     if n < shape.lanes or m < 2 * shape.positions or work < LEAST:
         return None
     if blas.small_products():
@@ -114,7 +124,7 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
     else:
         direct = size * n % (PAGE // 4) != 0 and size * n * k <= blocks().operand_in_place
     most = _most_terms(dtype, direct)
-    return Panels(height, width, -(-k // -(-k // most)), direct)
+    return Panels(height, width, -(-k // -(-k // most)), direct, m >= SHARED and not direct)
 
 
 def panels_args(
@@ -171,7 +181,25 @@ def gathered(near, source, step, terms, rows):
 def last_vectors(n: int, dtype: str) -> int:
     """Vectors that a last panel needs which ``n`` columns do not fill; 0 if they fill all."""
     shape = _shape(dtype)
-    return -(-(n % (shape.vectors * shape.lanes)) // shape.lanes)
+    return -(-(n % shape.columns) // shape.lanes)
+
+
+_IN_BLOCKS = """y = slot(args, 2) + SIZE * COLUMNS * ((n + COLUMNS - 1) // COLUMNS * done)
+            y, y_term = y + SIZE * terms * left, np.int64(SIZE * COLUMNS)"""
+
+
+def _where_it_is(transpose_b: bool) -> tuple[str, str, str]:
+    """What copies columns of a second operand, where a task begins with it, and with a panel."""
+    copy = "turned" if transpose_b else "copied"
+    begin = f"""b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
+    panel = local_memory({blocks().panel})
+    direct = {"False" if transpose_b else "slot(args, 12) != 0"}"""
+    find = f"""y = slot(args, 2) + b_term * done + b_column * left
+            y_term = SIZE * ldb
+            if not direct or wide < COLUMNS:
+                {copy}(panel, y, SIZE * ldb, terms, wide)
+                y, y_term = panel, np.int64(SIZE * COLUMNS)"""
+    return TURNED if transpose_b else COPIED, begin, find
 
 
 @cache
@@ -182,6 +210,7 @@ def panels_source(
     last: int,
     lowest: int,
     added: tuple[int, ...] = (),
+    shared: bool = False,
 ) -> str:
     """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
     height, width and depth of `Panels`, and whether they are direct; then addresses of what is
@@ -191,9 +220,10 @@ def panels_source(
         last: the number of `last_vectors`.
         lowest: that of `Panels.lowest`.
         added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
+        shared: whether b is in `matmul_blocked.Blocks` of as many columns as a tile has.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
-    copy = "turned" if transpose_b else "copied"
+    copy, begin, find = ("", "", _IN_BLOCKS) if shared else _where_it_is(transpose_b)
     apart = (ROWS + shape.lanes) * size
     memory = gather = ""
     if transpose_a:
@@ -221,11 +251,11 @@ from nodeflow.engine.devicelib.intrinsics import load, local_memory, slot, view1
 from nodeflow.engine.devicelib.panel_copies import copied_row, filled_row, turned_block
 from nodeflow.engine.devicelib.register_tiles import panel_product
 
-T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.vectors * shape.lanes}
+T, SIZE, LANES, COLUMNS = np.{dtype}, {size}, {shape.lanes}, {shape.columns}
 LAST, APART = {(last or shape.vectors) * shape.lanes}, {apart}
 
 
-{TURNED if transpose_b else COPIED}
+{copy}
 {_GATHERED if transpose_a else ""}
 def kernel(args, task, ntasks):
     m, n, k, lda, ldb = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7), slot(args, 8)
@@ -234,9 +264,7 @@ def kernel(args, task, ntasks):
     top, first = task // across * height, task % across * width
     rows, right = min(m, top + height) - top, min(n, first + width)
     a_row, a_term = {"SIZE, SIZE * lda" if transpose_a else "SIZE * lda, SIZE"}
-    b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
-    panel = local_memory({blocks().panel})
-    direct = {"False" if transpose_b else "slot(args, 12) != 0"}
+    {begin}
     {memory}
     done = np.int64(0)
     while True:
@@ -246,11 +274,7 @@ def kernel(args, task, ntasks):
         {gather}
         for left in range(first, right, COLUMNS):
             wide = min(np.int64(COLUMNS), right - left)
-            y = slot(args, 2) + b_term * done + b_column * left
-            y_term = SIZE * ldb
-            if not direct or wide < COLUMNS:
-                {copy}(panel, y, SIZE * ldb, terms, wide)
-                y, y_term = panel, np.int64(SIZE * COLUMNS)
+            {find}
             z = slot(args, 3) + SIZE * (top * n + left)
             {product}
         done += terms

@@ -57,7 +57,7 @@ def _panels(n: int, dtype: str) -> tuple[int, int]:
 def _most_terms(n: int, dtype: str) -> int:
     """Of a piece of the second operand that stays in the first cache."""
     shape = _shape(dtype)
-    row = _panels(n, dtype)[0] * shape.vectors * shape.lanes * numpy_dtype(dtype).itemsize
+    row = _panels(n, dtype)[0] * shape.columns * numpy_dtype(dtype).itemsize
     return max(FEWEST, blocks().panel // row // 8 * 8)
 
 
@@ -77,7 +77,7 @@ def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
         n: the columns.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
-    columns = shape.vectors * shape.lanes
+    columns = shape.columns
     panels, last = _panels(n, dtype)
     depth = _most_terms(n, dtype)
     lines = -(-depth * size // (64 * panels))

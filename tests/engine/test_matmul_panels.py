@@ -27,6 +27,7 @@ from nodeflow.engine.kernels.matmul_panels import (
     plan_panels,
 )
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles
+from nodeflow.engine.plan.lower import build_actions
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
@@ -273,6 +274,20 @@ def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
     expected = np.maximum(x.astype(np.float64) @ w + w[0], 0)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
     assert all(f.tobytes() == found[0].tobytes() for f in found)
+
+
+def test_a_large_operand_is_copied_by_each_task(copying) -> None:
+    """A copy of a gigabyte would cost more memory than it saves time."""
+    x, table = TensorType("float32", (1024, 128)), TensorType("float32", (128, 1 << 21))
+    with nf.Graph():
+        found = [nf.placeholder(t.dtype, t.shape) for t in (x, table, table.with_shape((128, 512)))]
+        products = [nf.matmul(found[0], y) for y in found[1:]]
+    copies = []
+    for product in products:
+        schedule = build_schedule([product], [])
+        actions = build_actions(schedule, schedule.specialise({}))
+        copies.append(sum(isinstance(each.lowering, Blocks) for each in actions.items))
+    assert copies == [0, 1]
 
 
 @pytest.mark.parametrize("turned", [False, True])

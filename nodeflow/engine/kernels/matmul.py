@@ -26,6 +26,7 @@ from nodeflow.engine.kernels.matmul_blocked import (
     blocked_args,
     blocked_source,
     is_blocked,
+    may_copy,
     plan_blocked,
 )
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
@@ -191,7 +192,7 @@ def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | N
     if parts_of_sum(m, n, k, dtype, transpose_y) > 1 or is_few(m, n, dtype, transpose_y):
         return None
     panels = plan_panels(m, n, k, dtype)
-    if panels is None or not panels.shared:
+    if panels is None or not panels.shared or not may_copy(n, k, dtype):
         return None
     return Blocks(transpose_y, n, panels.depth, panel_columns(dtype))
 

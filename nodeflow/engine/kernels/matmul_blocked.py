@@ -58,10 +58,15 @@ def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return False
     work, size = m * n * k, n * k * numpy_dtype(dtype).itemsize
-    if size > MOST or k < TERMS:
+    if not may_copy(n, k, dtype) or k < TERMS:
         return False
     wide = work >= LEAST and min(m, n) >= SIDE
     return wide or (work >= LARGE and min(m, n) >= ROWS and size > OPERAND)
+
+
+def may_copy(n: int, k: int, dtype: str) -> bool:
+    """Whether a second operand of k terms and n columns is small enough to be copied as a whole."""
+    return n * k * numpy_dtype(dtype).itemsize <= MOST
 
 
 @cache

@@ -40,7 +40,7 @@ def table() -> dict[str, object]:
         "tiles of products": [(t.positions, t.vectors, t.lanes) for t in tile],
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
-            *(panels.ROWS, panels.WIDE),
+            *(panels.ROWS, panels.WIDE, panels.SOME),
         ),
         "large products": (
             *(blocked.LEAST, blocked.SIDE, blocked.TERMS),

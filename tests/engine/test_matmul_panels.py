@@ -180,8 +180,12 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     narrow = 2 * tile.columns + 4
     assert plan_panels(2048, narrow, 128, "float32") is None
     assert plan_panels(2048, narrow, 32, "float32") is not None, "many short sums"
-    assert plan_panels(100, 512, 128, "float32") is None
-    assert plan_panels(100, 512, 32, "float32") is None
+    assert plan_panels(100, 512, 128, "float32") is not None, "some rows, full tiles"
+    assert plan_panels(31, 512, 128, "float32") is None, "few rows"
+    assert plan_panels(100, 500, 128, "float32") is None
+    assert plan_panels(100, 500, 128, "float32", True) is not None, "stored transposed"
+    assert plan_panels(100, 70, 128, "float32", True) is None, "narrow"
+    assert plan_panels(100, 500, 32, "float32") is None
     assert plan_panels(2048, 512, 128, "float64") is not None
     assert plan_panels(64, 64, 64, "float64") is None, "so little is not copied"
 
@@ -234,6 +238,13 @@ def test_layers_of_a_network_have_the_same_rows(monkeypatch: pytest.MonkeyPatch)
         layer = plan_panels(m, 300, 784, "float32")
         assert layer is not None and layer.tasks(m, 300) % 2 == 0
         assert plan_tiles(m, 10, 300, "float32").height == layer.height
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_product_of_some_rows_is_one_task(copying, dtype: str) -> None:
+    for m, n, k in itertools.product([32, 64, 100, 128], range(16, 1100, 16), [100, 256, 4096]):
+        cut = plan_panels(m, n, k, dtype)
+        assert cut is None or cut.tasks(m, n) > 1, (m, n, k)
 
 
 def test_products_of_a_narrow_layer_are_cut_by_rows(copying) -> None:

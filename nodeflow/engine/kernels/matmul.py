@@ -191,7 +191,7 @@ def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | N
         return Blocks(transpose_y, n, depth, width)
     if parts_of_sum(m, n, k, dtype, transpose_y) > 1 or is_few(m, n, dtype, transpose_y):
         return None
-    panels = plan_panels(m, n, k, dtype)
+    panels = plan_panels(m, n, k, dtype, transpose_y)
     if panels is None or not panels.shared or not may_copy(n, k, dtype):
         return None
     return Blocks(transpose_y, n, panels.depth, panel_columns(dtype))
@@ -201,7 +201,8 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
     """First term and number of terms of each part of the sum."""
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
-    if is_few(m, n, dtype, matmul.transpose_y) or plan_panels(m, n, k, dtype):
+    turned = matmul.transpose_y
+    if is_few(m, n, dtype, turned) or plan_panels(m, n, k, dtype, turned):
         return [(0, k)]
     unpacked = matmul.transpose_x or not matmul.transpose_y
     return _halves(m, n, k, dtype, unpacked and blas.small_products())
@@ -256,7 +257,7 @@ class ProductKernel(Kernel[Product]):
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
-        elif panels := plan_panels(*shape, dtype):
+        elif panels := plan_panels(*shape, dtype, lowering.transpose_y):
             ends = last_vectors(n, dtype), panels.lowest(m)
             source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
@@ -309,7 +310,7 @@ class ProductKernel(Kernel[Product]):
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
         layout = lowering.transpose_x, lowering.transpose_y
-        tiling = plan_panels(m, n, k, x.dtype) or plan_tiles(
+        tiling = plan_panels(*shape, x.dtype, turned) or plan_tiles(
             m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
         )
         return tiling.height if tiling.width >= n else None
@@ -346,7 +347,7 @@ def may_add(actions: Actions, action: Action) -> bool:
     m, n, k = extents(*types, lowering.transpose_x)
     if out.rank != 2 or lowering.depth < k or is_few(m, n, x.dtype, lowering.transpose_y):
         return False
-    return lowering.copied or plan_panels(m, n, k, x.dtype) is not None
+    return lowering.copied or plan_panels(m, n, k, x.dtype, lowering.transpose_y) is not None
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

@@ -31,7 +31,10 @@ where the second operand has at most ``SMALL`` bytes. What BLAS copies pays in a
 where it is read again and again."""
 SHORT = 32
 """Terms up to which these are faster than BLAS for AVX-512, of many rows: they take 0.76 to 1.01 of
-its time. Of more terms they take 0.6 to 0.98 where columns fill their tiles."""
+its time."""
+SOME = 32
+"""Rows from which these are faster than BLAS for AVX-512 in float32 where columns fill their tiles,
+and take 0.5 to 1.0 of its time; of a wide second operand that is stored transposed 0.45 to 0.96."""
 WIDE = 3
 """Tiles side by side from which these are faster than BLAS for AVX-512, of many rows, even if the
 last is not full: they take 0.8 to 1.02 of its time."""
@@ -89,12 +92,13 @@ def _most_terms(dtype: str, direct: bool = False) -> int:
     return min(fitting, blocks().rows_in_place * (1 if direct else 2))
 
 
-def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
+def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -> Panels | None:
     """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
 
-    It depends on the shape and on the processor alone. BLAS for AVX-512 needs no copies of small
-    products of float32, and is slower only of many rows, where these are wide, fill the tiles or
-    have few terms; of other processors nothing has been measured.
+    It depends on the shape, on how the second operand is stored and on the processor alone. BLAS
+    for AVX-512 needs no copies of small products of float32 but of those whose second operand is
+    stored transposed, and is slower of these, where columns fill the tiles, and of many rows that
+    are wide or have few terms; of other processors nothing has been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -104,17 +108,20 @@ def plan_panels(m: int, n: int, k: int, dtype: str) -> Panels | None:
         return None
     if blas.small_products():
         many_short = k <= SHORT and m >= 2 * ROWS
-        many_full = n % columns == 0 and m >= ROWS
+        some = m >= (SOME if dtype == "float32" else ROWS)
+        full = some and n % columns == 0
+        turned = some and n >= WIDE * columns and transpose_y
         many_wide = n >= WIDE * columns and m > ROWS
         copied = dtype == "float64" and work > UNCOPIED
-        if n < columns or not (many_short or many_full or many_wide or copied):
+        if n < columns or not (many_short or full or turned or many_wide or copied):
             return None
     if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:
         return None
     height, width = m, n
+    short = m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS
     if m > ROWS:
         height = task_rows(m)
-    elif m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS:
+    elif short or (n <= columns and m >= SOME):  # else it would be one task
         height = -(-m // 2)
     else:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))

@@ -37,9 +37,10 @@ SOME = 32
 and take 0.5 to 1.0 of its time; of a wide second operand that is stored transposed 0.45 to 0.96."""
 WIDE = 3
 """Tiles side by side from which these are faster than BLAS for AVX-512, of many rows, even if the
-last is not full: they take 0.8 to 1.02 of its time."""
+last is not full: they take 0.8 to 1.02 of its time. Also of `SOME` rows, of an operand that is
+stored transposed."""
 UNCOPIED = 1 << 20
-"""Multiply-adds up to which BLAS for AVX-512 copies nothing in float64; in float32 never."""
+"""Multiply-adds up to which BLAS for AVX-512 copies nothing in float64."""
 REUSED = 4
 """Panels from which a first operand that is stored transposed is copied, too, if its terms lie half
 a page or more apart: processors fetch those late. It then takes 0.77 to 0.95 of the time, but 1.02

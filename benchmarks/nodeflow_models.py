@@ -196,7 +196,7 @@ def kept(results: list[Any], threads: int | None) -> Work:
     ))  # fmt: skip
     session = nf.Session(results[0].node.graph, tier="compiled", threads=threads)
     session.initialize()
-    return Work(lambda: [session.run(results[0])], lambda: session.run(keep), len(results))
+    return Work(lambda: [session.run(results[0])], session.make_callable(keep), len(results))
 
 
 def product(case: str, threads: int | None) -> Work:

@@ -207,22 +207,24 @@ class Session(SessionState):
         self._note_devices()
         queries: list[Any] = []
         known: KnownRun | None = None
-        era = self._prepared.era
+        prepared, lock = self._prepared, self._context.lock
+        era = prepared.era
         targets, pack = flatten_fetches(self.graph, fetches, queries.append)
         keys = feed_keys(self.graph, feed_list)
+        expected = len(keys)
 
         def call(*values: Any, **options: Any) -> Any:
             nonlocal known, era
-            if len(values) != len(keys):
-                raise FeedError(f"{counted(len(keys), 'value')} expected, not {len(values)}")
+            if len(values) != expected:
+                raise FeedError(f"{counted(expected, 'value')} expected, not {len(values)}")
             if options or queries:
                 check_callable_options(options, accept_options)
                 return self.run(fetches, dict(zip(keys, values, strict=True)), **options)
-            with self._context.lock:
-                if known is None or era is not self._prepared.era:
+            with lock:
+                if known is None or era is not prepared.era:
                     self._context.check_open()
-                    era, fed = self._prepared.era, {resolve_alias(key) for key in keys}
-                    known = KnownRun(*self._prepared.schedule(targets, fed), pack, keys)
+                    era, fed = prepared.era, {resolve_alias(key) for key in keys}
+                    known = KnownRun(*prepared.schedule(targets, fed), pack, keys)
                 return self._answer(known, known.arrays(values) if values else ())
 
         return call

@@ -18,7 +18,6 @@ from nodeflow.engine.kernels import (
     conv_filter_gradient,
     conv_winograd,
     conv_winograd_gradient,
-    matmul,
     matmul_blocked,
     matmul_few,
     matmul_packed,
@@ -40,7 +39,7 @@ def table() -> dict[str, object]:
         "tiles of products": [(t.positions, t.vectors, t.lanes) for t in tile],
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
-            *(panels.ROWS, panels.WIDE, panels.SOME),
+            *(panels.ROWS, panels.WIDE, panels.SOME, panels.HALF_ROWS),
         ),
         "large products": (
             *(blocked.LEAST, blocked.SIDE, blocked.TERMS),
@@ -53,7 +52,7 @@ def table() -> dict[str, object]:
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
-            *(matmul.HALVES_NS, matmul.ROWS, matmul.SMALL),
+            *(matmul_tiling.HALVES_NS, matmul_tiling.ROWS, matmul_tiling.SMALL),
             *(matmul_tiling.product_ns(100, 300, 784, dtype) for dtype in floats),
         ),
         "tiles of BLAS": matmul_tiling.LIMITS,

@@ -37,20 +37,15 @@ from nodeflow.engine.kernels.matmul_panels import (
     panel_columns,
     panels_args,
     panels_source,
+    plan_half,
     plan_panels,
 )
 from nodeflow.engine.kernels.matmul_thin import parts_of_sum, thin_args, thin_source
-from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
+from nodeflow.engine.kernels.matmul_tiling import is_halved, plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise, Lowering, Matmul
-
-HALVES_NS = 10_000
-"""Estimated work from which two halves are worth adding up."""
-ROWS = 32
-SMALL = 1 << 17
-"""Rows from which, and elements of the second operand up to which, rows are cut instead."""
 
 _KERNEL = '''
 import numpy as np
@@ -204,28 +199,9 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
     turned = matmul.transpose_y
     if is_few(m, n, dtype, turned) or plan_panels(m, n, k, dtype, turned):
         return [(0, k)]
-    unpacked = matmul.transpose_x or not matmul.transpose_y
-    return _halves(m, n, k, dtype, unpacked and blas.small_products())
-
-
-def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[int, int]]:
-    """First term and number of terms of each part of the sum.
-
-    Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
-    operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
-    follows row by row needs no barrier.
-    """
-    twice = min(k * n, k * m)
-    if unpacked and dtype == "float32" and m >= ROWS and k * n <= SMALL:
-        return [(0, k)]
-    if (
-        dtype not in FLOATS
-        or 2 * m * n >= twice
-        or product_ns(m, n, k, dtype) < HALVES_NS
-        or not blas.tiling_pays()
-    ):
-        return [(0, k)]
-    return [(0, k // 2), (k // 2, k - k // 2)]
+    if is_halved(m, n, k, dtype, unpacked=matmul.transpose_x or not turned):
+        return [(0, k // 2), (k // 2, k - k // 2)]
+    return [(0, k)]
 
 
 # ---- what a product launches --------------------------------------------------------------------
@@ -262,6 +238,11 @@ class ProductKernel(Kernel[Product]):
             source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
             args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
             estimate = product_ns(m, n, k, dtype)
+        elif half := lowering.depth < k and plan_half(m, n, lowering.depth, dtype, any(layout)):
+            ends = last_vectors(n, dtype), half.lowest(m)
+            source, tasks = panels_source(dtype, *layout, *ends), half.tasks(m, n)
+            args = panels_args(shape, *layout, half, lowering.depth)
+            estimate = product_ns(m, n, lowering.depth, dtype)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -309,9 +290,11 @@ class ProductKernel(Kernel[Product]):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
-        layout = lowering.transpose_x, lowering.transpose_y
-        tiling = plan_panels(*shape, x.dtype, turned) or plan_tiles(
-            m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
+        layout, part = (lowering.transpose_x, turned), lowering.depth < k
+        tiling = (
+            plan_panels(*shape, x.dtype, turned)
+            or (part and plan_half(m, n, lowering.depth, x.dtype, any(layout)))
+            or plan_tiles(m, n, lowering.depth, x.dtype, *layout, part)
         )
         return tiling.height if tiling.width >= n else None
 

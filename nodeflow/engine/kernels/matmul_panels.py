@@ -5,7 +5,8 @@ BLAS for AVX2 copies the first operand, too, which costs a tenth where there are
 a product into few tiles, so large that they have left the cache when what follows row by row reads
 them. Here a task is some hundred rows, for which columns are copied into a panel; for fewer, they
 are read where they are, and for many tasks they are copied once, into `matmul_blocked.Blocks`. A
-result is added up from the first term to the last, whatever the number of rows, as in `matmul_few`.
+result is added up from the first term to the last, whatever the number of rows, as in `matmul_few`;
+so is each half, where a product is the sum of two.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
 from nodeflow.engine.devicelib.tile_heights import lowest_tile
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
-from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
+from nodeflow.engine.kernels.matmul_tiling import is_halved, product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, COLUMNS = 128, 64
@@ -39,6 +40,12 @@ WIDE = 3
 """Tiles side by side from which these are faster than BLAS for AVX-512, of many rows, even if the
 last is not full: they take 0.8 to 1.02 of its time. Also of `SOME` rows, of an operand that is
 stored transposed."""
+RAGGED = 8
+"""Tiles side by side up to which halves of the rows are tasks with AVX-512, if the last is not
+full: columns would give one thread up to twice the work of the other."""
+HALF_ROWS = 16
+"""Rows from which half of the terms of a product goes faster through panels than through BLAS for
+AVX-512 in float32: it takes 0.7 to 1.0 of the time."""
 UNCOPIED = 1 << 20
 """Multiply-adds up to which BLAS for AVX-512 copies nothing in float64."""
 REUSED = 4
@@ -107,14 +114,17 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
     size, columns = numpy_dtype(dtype).itemsize, shape.columns
     if n < shape.lanes or m < 2 * shape.positions or work < LEAST:
         return None
+    ragged = False
     if blas.small_products():
         many_short = k <= SHORT and m >= 2 * ROWS
         some = m >= (SOME if dtype == "float32" else ROWS)
         full = some and n % columns == 0
-        turned = some and n >= WIDE * columns and transpose_y
-        many_wide = n >= WIDE * columns and m > ROWS
+        wide = n >= WIDE * columns
+        some_wide = some and wide and (transpose_y or not is_halved(m, n, k, dtype, unpacked=True))
+        many_wide = wide and m > ROWS
         copied = dtype == "float64" and work > UNCOPIED
-        if n < columns or not (many_short or full or turned or many_wide or copied):
+        ragged = dtype == "float32" and not (full or transpose_y) and n < RAGGED * columns
+        if n < columns or not (many_short or full or some_wide or many_wide or copied):
             return None
     if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:
         return None
@@ -122,7 +132,7 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
     short = m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS
     if m > ROWS:
         height = task_rows(m)
-    elif short or (n <= columns and m >= SOME):  # else it would be one task
+    elif short or ragged or (n <= columns and m >= SOME):  # else it would be one task
         height = -(-m // 2)
     else:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))
@@ -135,14 +145,37 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
     return Panels(height, width, -(-k // -(-k // most)), direct, m >= SHARED and not direct)
 
 
+def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | None:
+    """How half of the terms of a product is cut, of k terms; None where BLAS computes it.
+
+    Each task has one panel, so that two halves are as much work for two threads, whatever n.
+
+    Args:
+        transposed: whether an operand is stored so; columns then fill a panel at least, as
+            those of a narrower one are copied number by number.
+    """
+    shape = _shape(dtype)
+    if "avx2" not in processor.features() or not blas.small_products() or dtype != "float32":
+        return None
+    if m < HALF_ROWS or n < shape.columns // (1 if transposed else 2):
+        return None
+    height = m if m <= ROWS else task_rows(m)
+    direct = height < blocks().rows_direct and 4 * n % PAGE != 0
+    return Panels(height, shape.columns, -(-k // -(-k // _most_terms(dtype, direct))), direct)
+
+
 def panels_args(
-    shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, panels: Panels
+    shape: tuple[int, int, int],
+    transpose_a: bool,
+    transpose_b: bool,
+    panels: Panels,
+    terms: int | None = None,
 ) -> list[int]:
-    """Args of a `panels_source` kernel, without addresses."""
+    """Args of a `panels_source` kernel, without addresses; ``terms``: of the k, if not all."""
     m, n, k = shape
     strides = m if transpose_a else k, k if transpose_b else n
     cut = panels.height, panels.width, panels.depth, int(panels.direct)
-    return [0, 0, 0, 0, m, n, k, *strides, *cut]
+    return [0, 0, 0, 0, m, n, k if terms is None else terms, *strides, *cut]
 
 
 TURNED = """def turned(panel, source, step, terms, wide):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from nodeflow.engine.devicelib import blas
+from nodeflow.graph.types import FLOATS
 
 # Multiply-adds from which a packed product is worth 2, 4, 8 and 16 tiles. Two pay early; each
 # further halving packs the operands again: of 1024 cubed, 2 tiles take 7.3 ms on two cores, 4 7.6,
@@ -34,6 +35,12 @@ _ROWS = 64
 """Most rows of a task, or half of them, or of many twice that."""
 _TASK_NS = 2_000
 """Tall products whose rows are quick have tasks of at least this."""
+
+HALVES_NS = 10_000
+"""Estimated work from which two halves of a sum are worth adding up."""
+ROWS = 32
+SMALL = 1 << 17
+"""Rows from which, and elements of the second operand up to which, rows are cut instead."""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
 """All of them: they decide in which order BLAS adds up."""
@@ -59,6 +66,22 @@ def product_ns(m: int, n: int, k: int, dtype: str) -> float:
     """Estimated nanoseconds on one core: arithmetic, and reading and writing every element."""
     wide = 1 if dtype == "float32" else 2
     return wide * (m * n * k / 55 + (m * k + k * n + m * n) * 0.06)
+
+
+def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
+    """Whether two halves of the terms are added up by themselves, and then together.
+
+    Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
+    operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
+    follows row by row needs no barrier.
+
+    Args:
+        unpacked: whether BLAS for AVX-512 reads the operands where they are.
+    """
+    if dtype == "float32" and unpacked and blas.small_products() and m >= ROWS and k * n <= SMALL:
+        return False
+    few = dtype in FLOATS and 2 * m * n < min(k * n, k * m)
+    return few and product_ns(m, n, k, dtype) >= HALVES_NS and blas.tiling_pays()
 
 
 @cache

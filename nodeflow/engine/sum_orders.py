@@ -39,7 +39,7 @@ def table() -> dict[str, object]:
         "tiles of products": [(t.positions, t.vectors, t.lanes) for t in tile],
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
-            *(panels.ROWS, panels.WIDE, panels.SOME, panels.HALF_ROWS),
+            *(panels.ROWS, panels.WIDE, panels.SOME, panels.HALF_ROWS, panels.SHORT_NS),
         ),
         "large products": (
             *(blocked.LEAST, blocked.SIDE, blocked.TERMS),

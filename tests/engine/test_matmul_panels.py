@@ -183,9 +183,8 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, narrow, 32, "float32") is not None, "many short sums"
     assert plan_panels(100, 512, 128, "float32") is not None, "some rows, full tiles"
     assert plan_panels(31, 512, 128, "float32") is None, "few rows"
-    ragged = plan_panels(100, 2 * tile.columns + 150, 300, "float32")
+    ragged = plan_panels(100, 3 * tile.columns + 4, 300, "float32")
     assert ragged is not None and (ragged.height, ragged.tasks(100, 1)) == (50, 2)
-    assert plan_panels(100, 300, 784, "float32") is None, "halves of the terms"
     assert plan_panels(100, 500, 128, "float64") is not None
     assert plan_panels(100, 500, 128, "float32", True) is not None, "stored transposed"
     assert plan_panels(100, 70, 128, "float32", True) is None, "narrow"
@@ -291,26 +290,31 @@ def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
     assert all(f.tobytes() == found[0].tobytes() for f in found)
 
 
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_halves_of_a_sum_go_through_panels(
-    copying, monkeypatch: pytest.MonkeyPatch, ta: bool, tb: bool
+    copying, monkeypatch: pytest.MonkeyPatch, ta: bool, tb: bool, small: bool
 ) -> None:
     """Each from its first term to its last, whatever the rows; then they are added up."""
-    monkeypatch.setattr(blas, "small_products", lambda: True)
+    monkeypatch.setattr(blas, "small_products", lambda: small)
     monkeypatch.setattr(blas, "tiling_pays", lambda: True)
     random = np.random.default_rng(8)
-    for m, n, k in [(100, 300, 784), (17, 170, 1201), (140, 90, 1600)]:
+    columns = panel_columns("float32")
+    seen = 0
+    for m, n, k in [(100, 300, 784), (17, 170, 1201), (140, 90, 1600), (64, 2 * columns, 901)]:
+        half = plan_half(m, n, k // 2, "float32", ta or tb)
+        if half is None:
+            continue
+        seen += 1
         a, b = (random.normal(size=s).astype("float32") for s in ((m, k), (k, n)))
         stored = [np.ascontiguousarray(x.T) if t else x for x, t in ((a, ta), (b, tb))]
-        if plan_panels(m, n, k, "float32", tb) is not None:
-            continue
         with nf.Graph() as g:
             x, y = map(nf.constant, stored)
             out = nf.matmul(x, y, transpose_x=ta, transpose_y=tb)
         schedule = build_schedule([out], [])
         launches = make_plan(schedule, schedule.specialise({})).phases[0].levels[0]
         assert len(launches) == 2 and all("panel_product" in each.source for each in launches)
-        assert launches[0].tasks == launches[1].tasks > 1 or n <= panel_columns("float32")
+        assert launches[0].tasks == launches[1].tasks == half.tasks(m, n) > 1
         parts = [
             product(np.ascontiguousarray(a[:, i:j]), b[i:j], False, False, threads=1)
             for i, j in ((0, k // 2), (k // 2, k))
@@ -321,10 +325,23 @@ def test_halves_of_a_sum_go_through_panels(
             with nf.Session(g, tier="compiled", threads=threads) as s:
                 found = s.run(out)
             assert found.tobytes() == (parts[0] + parts[1]).tobytes(), (m, n, k, threads)
-        turned = ta or tb
-        assert plan_half(15, n, k // 2, "float32", turned) is None, "few rows"
-        assert plan_half(m, 3, k // 2, "float32", turned) is None, "narrow"
-        assert plan_half(m, n, k // 2, "float64", turned) is None
+    assert seen >= 2
+
+
+def test_which_products_are_halved_into_panels(copying, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = panel_columns("float32")
+    for kind in ("float32", "float64"):
+        assert plan_half(100, 300, 392, kind, False) is not None
+    assert plan_half(100, 300, 392, "float16", False) is None
+    assert plan_half(15, 300, 392, "float32", False) is None, "few rows"
+    assert plan_half(100, 3, 39_200, "float32", False) is None, "narrow"
+    assert plan_half(100, columns - 1, 3920, "float32", True) is None, "narrow and transposed"
+    assert plan_half(129, 300, 392, "float32", False) is None, "rows are tasks"
+    assert plan_half(64, 64, 128, "float32", False) is None, "what follows goes on with its rows"
+    monkeypatch.setattr(blas, "small_products", lambda: True)
+    assert plan_half(129, columns + 1, 392, "float32", False) is not None
+    assert plan_half(100, columns, 392, "float32", False) is None, "columns fill panels"
+    assert plan_half(100, 300, 392, "float64", False) is None
 
 
 def test_a_large_operand_is_copied_by_each_task(copying) -> None:

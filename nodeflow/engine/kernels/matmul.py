@@ -196,10 +196,12 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
     """First term and number of terms of each part of the sum."""
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
-    turned = matmul.transpose_y
-    if is_few(m, n, dtype, turned) or plan_panels(m, n, k, dtype, turned):
+    turned, transposed = matmul.transpose_y, matmul.transpose_x or matmul.transpose_y
+    if is_few(m, n, dtype, turned):
         return [(0, k)]
-    if is_halved(m, n, k, dtype, unpacked=matmul.transpose_x or not turned):
+    if is_halved(m, n, k, dtype, unpacked=matmul.transpose_x or not turned) and (
+        plan_half(m, n, k // 2, dtype, transposed) or not plan_panels(m, n, k, dtype, turned)
+    ):
         return [(0, k // 2), (k // 2, k - k // 2)]
     return [(0, k)]
 
@@ -233,16 +235,16 @@ class ProductKernel(Kernel[Product]):
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
-        elif panels := plan_panels(*shape, dtype, lowering.transpose_y):
-            ends = last_vectors(n, dtype), panels.lowest(m)
-            source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
-            args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
-            estimate = product_ns(m, n, k, dtype)
         elif half := lowering.depth < k and plan_half(m, n, lowering.depth, dtype, any(layout)):
             ends = last_vectors(n, dtype), half.lowest(m)
             source, tasks = panels_source(dtype, *layout, *ends), half.tasks(m, n)
             args = panels_args(shape, *layout, half, lowering.depth)
             estimate = product_ns(m, n, lowering.depth, dtype)
+        elif lowering.depth == k and (panels := plan_panels(*shape, dtype, lowering.transpose_y)):
+            ends = last_vectors(n, dtype), panels.lowest(m)
+            source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
+            args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
+            estimate = product_ns(m, n, k, dtype)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -292,10 +294,10 @@ class ProductKernel(Kernel[Product]):
             return None
         layout, part = (lowering.transpose_x, turned), lowering.depth < k
         tiling = (
-            plan_panels(*shape, x.dtype, turned)
-            or (part and plan_half(m, n, lowering.depth, x.dtype, any(layout)))
-            or plan_tiles(m, n, lowering.depth, x.dtype, *layout, part)
-        )
+            plan_half(m, n, lowering.depth, x.dtype, any(layout))
+            if part
+            else plan_panels(*shape, x.dtype, turned)
+        ) or plan_tiles(m, n, lowering.depth, x.dtype, *layout, part)
         return tiling.height if tiling.width >= n else None
 
     def reads_own_rows(

@@ -20,7 +20,7 @@ from nodeflow.engine.devicelib import blas
 from nodeflow.engine.devicelib.added_parts import MATRIX, ROW
 from nodeflow.engine.devicelib.tile_heights import lowest_tile
 from nodeflow.engine.devicelib.vector_width import TileShape, product_tile_shape
-from nodeflow.engine.kernels.matmul_tiling import is_halved, product_ns, task_rows
+from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, COLUMNS = 128, 64
@@ -37,15 +37,15 @@ SOME = 32
 """Rows from which these are faster than BLAS for AVX-512 in float32 where columns fill their tiles,
 and take 0.5 to 1.0 of its time; of a wide second operand that is stored transposed 0.45 to 0.96."""
 WIDE = 3
-"""Tiles side by side from which these are faster than BLAS for AVX-512, of many rows, even if the
-last is not full: they take 0.8 to 1.02 of its time. Also of `SOME` rows, of an operand that is
-stored transposed."""
+"""Tiles side by side from which these are faster than BLAS for AVX-512, of `SOME` rows, even if the
+last is not full: they take 0.8 to 1.02 of its time."""
 RAGGED = 8
 """Tiles side by side up to which halves of the rows are tasks with AVX-512, if the last is not
 full: columns would give one thread up to twice the work of the other."""
-HALF_ROWS = 16
-"""Rows from which half of the terms of a product goes faster through panels than through BLAS for
-AVX-512 in float32: it takes 0.7 to 1.0 of the time."""
+HALF_ROWS, HALF_COPIED = 16, 48
+"""Rows from which halves of the terms are faster through panels than all of them with AVX2, or than
+halves by BLAS for AVX-512: they take 0.75 to 1.05 of the time; and from which columns are copied
+for them with AVX2."""
 UNCOPIED = 1 << 20
 """Multiply-adds up to which BLAS for AVX-512 copies nothing in float64."""
 REUSED = 4
@@ -119,20 +119,17 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
         many_short = k <= SHORT and m >= 2 * ROWS
         some = m >= (SOME if dtype == "float32" else ROWS)
         full = some and n % columns == 0
-        wide = n >= WIDE * columns
-        some_wide = some and wide and (transpose_y or not is_halved(m, n, k, dtype, unpacked=True))
-        many_wide = wide and m > ROWS
+        wide = some and n >= WIDE * columns
         copied = dtype == "float64" and work > UNCOPIED
         ragged = dtype == "float32" and not (full or transpose_y) and n < RAGGED * columns
-        if n < columns or not (many_short or full or some_wide or many_wide or copied):
+        if n < columns or not (many_short or full or wide or copied):
             return None
     if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:
         return None
     height, width = m, n
-    short = m >= 8 * shape.positions and product_ns(m, n, k, dtype) < SHORT_NS
     if m > ROWS:
         height = task_rows(m)
-    elif short or ragged or (n <= columns and m >= SOME):  # else it would be one task
+    elif ragged or _is_short(m, n, k, dtype) or (n <= columns and m >= SOME):  # not one task
         height = -(-m // 2)
     else:
         tasks = max(4, 2 * round(n / (2 * COLUMNS)))
@@ -146,22 +143,34 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
 
 
 def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | None:
-    """How half of the terms of a product is cut, of k terms; None where BLAS computes it.
+    """How half of the terms of a product is cut, of k terms; None where it is no panels.
 
-    Each task has one panel, so that two halves are as much work for two threads, whatever n.
+    Each task has one panel, so that two halves are as much work for two threads, whatever n. With
+    AVX-512 columns that fill panels are not halved: training steps take 1.02 to 1.05 of the time.
 
     Args:
         transposed: whether an operand is stored so; columns then fill a panel at least, as
             those of a narrower one are copied number by number.
     """
-    shape = _shape(dtype)
-    if "avx2" not in processor.features() or not blas.small_products() or dtype != "float32":
+    if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
-    if m < HALF_ROWS or n < shape.columns // (1 if transposed else 2):
+    shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
+    least = max(shape.lanes, shape.columns // (1 if transposed else 2))
+    if blas.small_products():
+        others = dtype == "float64" or n % shape.columns == 0
+    else:
+        others = m > ROWS or _is_short(m, n, 2 * k, dtype)
+    if others or m < HALF_ROWS or n < least:
         return None
     height = m if m <= ROWS else task_rows(m)
-    direct = height < blocks().rows_direct and 4 * n % PAGE != 0
+    copied = blocks().rows_direct if blas.small_products() else HALF_COPIED
+    direct = height < copied and size * n % PAGE != 0
     return Panels(height, shape.columns, -(-k // -(-k // _most_terms(dtype, direct))), direct)
+
+
+def _is_short(m: int, n: int, k: int, dtype: str) -> bool:
+    """Whether half of the rows are a task."""
+    return m >= 8 * _shape(dtype).positions and product_ns(m, n, k, dtype) < SHORT_NS
 
 
 def panels_args(

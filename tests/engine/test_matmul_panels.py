@@ -187,8 +187,8 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert ragged is not None and (ragged.height, ragged.tasks(100, 1)) == (50, 2)
     assert plan_panels(100, 500, 128, "float64") is not None
     assert plan_panels(100, 500, 128, "float32", True) is not None, "stored transposed"
-    assert plan_panels(100, 70, 128, "float32", True) is None, "narrow"
-    assert plan_panels(100, 150, 128, "float32") is None, "narrow"
+    assert plan_panels(100, tile.columns + 6, 128, "float32", True) is None, "narrow"
+    assert plan_panels(100, narrow, 128, "float32") is None, "narrow"
     assert plan_panels(2048, 512, 128, "float64") is not None
     assert plan_panels(64, 64, 64, "float64") is None, "so little is not copied"
 

@@ -52,7 +52,7 @@ def table() -> dict[str, object]:
         "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
-            *(matmul_tiling.HALVES_NS, matmul_tiling.ROWS, matmul_tiling.SMALL),
+            *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),
             *(matmul_tiling.product_ns(100, 300, 784, dtype) for dtype in floats),
         ),
         "tiles of BLAS": matmul_tiling.LIMITS,

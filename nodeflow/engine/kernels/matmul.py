@@ -33,6 +33,7 @@ from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
 from nodeflow.engine.kernels.matmul_panels import (
+    Panels,
     last_vectors,
     panel_columns,
     panels_args,
@@ -235,16 +236,11 @@ class ProductKernel(Kernel[Product]):
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
-        elif half := lowering.depth < k and plan_half(m, n, lowering.depth, dtype, any(layout)):
-            ends = last_vectors(n, dtype), half.lowest(m)
-            source, tasks = panels_source(dtype, *layout, *ends), half.tasks(m, n)
-            args = panels_args(shape, *layout, half, lowering.depth)
-            estimate = product_ns(m, n, lowering.depth, dtype)
-        elif lowering.depth == k and (panels := plan_panels(*shape, dtype, lowering.transpose_y)):
+        elif panels := _panels(lowering, *shape, dtype):
             ends = last_vectors(n, dtype), panels.lowest(m)
             source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
-            args, tasks = panels_args(shape, *layout, panels), panels.tasks(m, n)
-            estimate = product_ns(m, n, k, dtype)
+            args = panels_args(shape, *layout, panels, lowering.depth)
+            tasks, estimate = panels.tasks(m, n), product_ns(m, n, lowering.depth, dtype)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -292,12 +288,10 @@ class ProductKernel(Kernel[Product]):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
-        layout, part = (lowering.transpose_x, turned), lowering.depth < k
-        tiling = (
-            plan_half(m, n, lowering.depth, x.dtype, any(layout))
-            if part
-            else plan_panels(*shape, x.dtype, turned)
-        ) or plan_tiles(m, n, lowering.depth, x.dtype, *layout, part)
+        layout = lowering.transpose_x, lowering.transpose_y
+        tiling = _panels(lowering, *shape, x.dtype) or plan_tiles(
+            m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
+        )
         return tiling.height if tiling.width >= n else None
 
     def reads_own_rows(
@@ -313,6 +307,14 @@ class ProductKernel(Kernel[Product]):
         if operand >= 2:
             return lowering.added[operand - 2] == MATRIX
         return operand == 0 and not lowering.transpose_x
+
+
+def _panels(lowering: Product, m: int, n: int, k: int, dtype: str) -> Panels | None:
+    """The panels of a product, or of the half of one that this is; None where it has none."""
+    if lowering.depth < k:
+        transposed = lowering.transpose_x or lowering.transpose_y
+        return plan_half(m, n, lowering.depth, dtype, transposed)
+    return plan_panels(m, n, k, dtype, lowering.transpose_y)
 
 
 def product_types(

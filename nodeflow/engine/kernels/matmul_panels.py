@@ -105,8 +105,8 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
 
     It depends on the shape, on how the second operand is stored and on the processor alone. BLAS
     for AVX-512 needs no copies of small products of float32 but of those whose second operand is
-    stored transposed, and is slower of these, where columns fill the tiles, and of many rows that
-    are wide or have few terms; of other processors nothing has been measured.
+    stored transposed, and is slower of these, where columns fill the tiles or are many, and of many
+    rows that have few terms; of other processors nothing has been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -157,10 +157,10 @@ def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | 
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     least = max(shape.lanes, shape.columns // (1 if transposed else 2))
     if blas.small_products():
-        others = dtype == "float64" or n % shape.columns == 0
+        elsewhere = dtype == "float64" or n % shape.columns == 0
     else:
-        others = m > ROWS or _is_short(m, n, 2 * k, dtype)
-    if others or m < HALF_ROWS or n < least:
+        elsewhere = m > ROWS or _is_short(m, n, 2 * k, dtype)
+    if elsewhere or m < HALF_ROWS or n < least:
         return None
     height = m if m <= ROWS else task_rows(m)
     copied = blocks().rows_direct if blas.small_products() else HALF_COPIED

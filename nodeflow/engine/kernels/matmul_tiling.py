@@ -38,9 +38,8 @@ _TASK_NS = 2_000
 
 HALVES_NS = 10_000
 """Estimated work from which two halves of a sum are worth adding up."""
-ROWS = 32
-SMALL = 1 << 17
-"""Rows from which, and elements of the second operand up to which, rows are cut instead."""
+WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
+"""Rows from which, and elements of the second operand up to which, AVX-512 cuts rows instead."""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
 """All of them: they decide in which order BLAS adds up."""
@@ -78,7 +77,8 @@ def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
     Args:
         unpacked: whether BLAS for AVX-512 reads the operands where they are.
     """
-    if dtype == "float32" and unpacked and blas.small_products() and m >= ROWS and k * n <= SMALL:
+    in_place = dtype == "float32" and unpacked and blas.small_products()
+    if in_place and m >= WHOLE_ROWS and k * n <= WHOLE_OPERAND:
         return False
     few = dtype in FLOATS and 2 * m * n < min(k * n, k * m)
     return few and product_ns(m, n, k, dtype) >= HALVES_NS and blas.tiling_pays()

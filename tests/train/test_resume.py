@@ -165,8 +165,9 @@ def test_switches_of_the_automatic_tier_are_followed(
     tiers = load_state(existing(tmp_path)[-1]).tiers
     monkeypatch.setattr(api, "events", partial(loop.train, tiers=tiers))
     rest.agrees(trained(tier="auto"))
-    late = {label: step + 7 for label, step in tiers.items()}  # as on a slower machine
-    monkeypatch.setattr(api, "events", partial(loop.train, tiers=late))
+    # As on a slower machine, or on a faster one where that would be after the last step.
+    moved = {label: step + 7 if step < 20 else step - 15 for label, step in tiers.items()}
+    monkeypatch.setattr(api, "events", partial(loop.train, tiers=moved))
     other = trained(tier="auto")
     assert other.losses != rest.losses or not tiers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from nodeflow.engine import processor
 from nodeflow.engine.blocking import blocks_of
 from nodeflow.engine.caches import Caches
 from nodeflow.engine.compiler.cache import load_kernel
-from nodeflow.engine.compiler.compile_kernel import _entry, translate_source
+from nodeflow.engine.compiler.compile_kernel import _entry, inspect_source, translate_source
 from nodeflow.engine.devicelib.vector_width import tall_tile_shape
 from nodeflow.engine.kernels import matmul_blocked
 from nodeflow.engine.kernels.matmul_blocked import (
@@ -60,7 +61,8 @@ def product(
     builder.end_level()
     args, tasks = blocked_args((m, n, k), dtype)
     args[1:4] = [x.ctypes.data for x in (a, packed, c)]
-    builder.add(load_kernel(blocked_source(dtype, transpose_a)), args, tasks)
+    tiles = plan_blocked(m, n, k, dtype).tiles
+    builder.add(load_kernel(blocked_source(dtype, transpose_a, tiles)), args, tasks)
     Team(threads).run(builder.build())
     assert not np.isnan(packed).any(), "where no column is, there are zeros, not what lay there"
     return c
@@ -124,9 +126,20 @@ def test_nan_and_infinity_stay_where_they_are() -> None:
 def test_its_kernels_compile_without_numbas_front_end(dtype: str) -> None:
     stored, made = TensorType(dtype, (64, 64)), TensorType(dtype, (64, 64))
     calls = [BlocksKernel().calls(Blocks(t, 64, 64, 32), [stored, made])[0] for t in (False, True)]
-    texts = [blocked_source(dtype, t, added) for t in (False, True) for added in ((), (1, 2))]
+    texts = [blocked_source(dtype, t, 4, added) for t in (False, True) for added in ((), (1, 2))]
     for source in (*texts, *(call.source for call in calls)):
         translate_source(source, _entry(source, "<test>"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_half_of_the_multiplications_read_their_number(dtype: str) -> None:
+    if "avx512f" not in processor.features():
+        pytest.skip("AVX-512 alone has such instructions")
+    text = inspect_source(blocked_source(dtype, False, 4)).assembly
+    added = [line for line in text.splitlines() if "vfmadd231p" in line]
+    reading = [line for line in added if "{1to" in line]
+    assert added and len(reading) == len(added) / 2
+    assert not any(re.search(r"\(%r\w+,%r", line) for line in reading), "as many would be two"
 
 
 def test_which_products_are_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,6 +224,7 @@ def prepare_compiler() -> None:
     # Most of its errors only say that another signature has to be tried, and where colorama is
     # installed each of them prepares the terminal for colours.
     errors.termcolor()._markup = lambda text, *_: text
+    llvm.initialize_native_asmparser()  # for what `result_tile` says as assembly
     for option in _LLVM_OPTIONS:
         llvm.set_option(sys.argv[0] if sys.argv else "nodeflow", option)
     if llvm.get_host_cpu_name() in _WIDE and not config.CPU_FEATURES:

@@ -128,6 +128,7 @@ def _fill(tile: Tile, args: Sequence[Any], layout: _Layout, masked: bool) -> Non
                 lambda p: builder.add(here, _number(p * layout.row)),
                 builder.add(b, times(k, panel_row)),
                 masked=False,
+                folded=True,
             )
 
         with cgutils.for_range(builder, blocks) as block:

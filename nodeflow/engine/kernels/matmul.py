@@ -226,7 +226,8 @@ class ProductKernel(Kernel[Product]):
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(*types, lowering.transpose_x)
         if lowering.copied and is_blocked(*shape, dtype):
-            source = blocked_source(dtype, lowering.transpose_x, lowering.added)
+            tiles = plan_blocked(*shape, dtype).tiles
+            source = blocked_source(dtype, lowering.transpose_x, tiles, lowering.added)
             args, tasks = blocked_args(shape, dtype)
             estimate = product_ns(m, n, k, dtype)
         elif parts_of_sum(*shape, dtype, lowering.transpose_y) > 1:

@@ -34,6 +34,9 @@ AT_ONCE = 8
 """Terms between two prefetches."""
 TASK_ROWS, TASK_BYTES = 144, 288 << 10
 """Most rows of a task, and bytes of them that are copied at a time: onto the stack."""
+FEW_ROWS = 56
+"""Most rows of a task whose panels come from the second cache: threads, of which one may be slower,
+then finish at about the same time. Of panels that come from further away it reads more for each."""
 NARROWEST = 512
 """Columns of a task where there are more tasks than rows give."""
 WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
@@ -42,11 +45,15 @@ WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
 
 @dataclass(frozen=True)
 class Blocked:
-    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms."""
+    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
+
+    ``tiles``: the most of a task, as its text says.
+    """
 
     height: int
     width: int
     depth: int
+    tiles: int
 
     def tasks(self, m: int, n: int) -> int:
         """Number of tasks of an (m, n) result."""
@@ -73,15 +80,17 @@ def may_copy(n: int, k: int, dtype: str) -> bool:
 def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
     """How such a product is cut."""
     shape = tall_tile_shape(dtype)
+    most = _most_terms(dtype)
+    depth = min(-(-k // (-(-k // most) * AT_ONCE)) * AT_ONCE, most)
+    near = depth * n * numpy_dtype(dtype).itemsize <= blocks().ahead
+    tiles = max(1, min(FEW_ROWS if near else TASK_ROWS, _most_rows(dtype)) // shape.positions)
     wanted = 1 << sum(m * n * k >= work for work in WORTH)
-    height, width = shape.positions * _tiles(-(-m // shape.positions), _most_tiles(dtype)), n
+    height, width = shape.positions * _tiles(-(-m // shape.positions), tiles), n
     columns, parts = shape.columns, 1
     while -(-m // height) * parts < wanted and n >= 2 * parts * NARROWEST:
         parts *= 2
         width = -(-n // (parts * columns)) * columns
-    pieces = -(-k // _most_terms(dtype))
-    depth = -(-k // (pieces * AT_ONCE)) * AT_ONCE
-    return Blocked(height, width, min(depth, _most_terms(dtype)))
+    return Blocked(height, width, depth, tiles)
 
 
 def _tiles(tiles: int, most: int) -> int:
@@ -94,10 +103,9 @@ def _tiles(tiles: int, most: int) -> int:
     return min(range(most, most // 2, -1), key=longest)
 
 
-def _most_tiles(dtype: str) -> int:
-    """Most tiles of a task, at least 1."""
-    row = _most_terms(dtype) * numpy_dtype(dtype).itemsize
-    return max(1, min(TASK_ROWS, TASK_BYTES // row) // tall_tile_shape(dtype).positions)
+def _most_rows(dtype: str) -> int:
+    """Most rows that are copied at a time."""
+    return TASK_BYTES // (_most_terms(dtype) * numpy_dtype(dtype).itemsize)
 
 
 def _most_terms(dtype: str) -> int:
@@ -221,17 +229,17 @@ def gathered(near, source, step, terms, rows):
 
 
 @cache
-def blocked_source(dtype: str, transpose_a: bool, added: tuple[int, ...] = ()) -> str:
-    """Args: nothing, a, blocks of b, c, m, n, k, and the three of `Blocked`; then addresses of what
-    is added.
+def blocked_source(dtype: str, transpose_a: bool, tiles: int, added: tuple[int, ...] = ()) -> str:
+    """Args: nothing, a, blocks of b, c, m, n, k, and height, width and depth of `Blocked`; then
+    addresses of what is added.
 
     Args:
+        tiles: that of `Blocked`.
         added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
     """
     shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
     tall, most = shape.positions, _most_terms(dtype)
     row, term, tile = _layout(shape, size, most, transpose_a)
-    tiles = _most_tiles(dtype)
     first, second = (*added, 0, 0)[:2]
     places = {MATRIX: "top * n + left", ROW: "left"}
     parts = [f"slot(args, {10 + i}) + SIZE * ({places[kind]})" for i, kind in enumerate(added)]

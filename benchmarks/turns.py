@@ -7,11 +7,15 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+PAUSE_S = 0.1
+"""Between two turns. Threads of a library that has had its turn look for work a while longer, those
+of onnxruntime for 50 ms, and would keep a core from the next one."""
 
 
 class Failed(Exception):
@@ -94,6 +98,7 @@ def take_turns(case: str, workers: Sequence[Worker], rounds: int, seconds: float
     """One round to warm up, then those that count."""
     for _ in range(rounds + 1):
         for worker in workers:
+            time.sleep(PAUSE_S)
             worker.run(case, seconds)
 
 

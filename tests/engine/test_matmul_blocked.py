@@ -10,7 +10,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine import processor
-from nodeflow.engine.blocking import blocks_of
+from nodeflow.engine.blocking import blocks, blocks_of
 from nodeflow.engine.caches import Caches
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.compile_kernel import _entry, inspect_source, translate_source
@@ -162,6 +162,9 @@ def test_tasks_cover_the_result_and_are_shared_evenly(dtype: str) -> None:
     for m, n, k in itertools.product([256, 500, 512, 1024, 2048], [256, 700, 4096], [300, 2048]):
         cut = plan_blocked(m, n, k, dtype)
         assert cut.height % shape.positions == 0 and cut.height <= matmul_blocked.TASK_ROWS
+        near = cut.depth * n * np.dtype(dtype).itemsize <= blocks().ahead
+        most = matmul_blocked.FEW_ROWS if near else matmul_blocked.TASK_ROWS
+        assert cut.height <= cut.tiles * shape.positions <= most, "as its text has memory for"
         assert cut.width == n or cut.width % shape.columns == 0
         assert cut.tasks(m, n) == -(-m // cut.height) * -(-n // cut.width) >= 2
         heights = [min(cut.height, m - top) for top in range(0, m, cut.height)]

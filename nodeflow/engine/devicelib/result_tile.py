@@ -109,14 +109,14 @@ class Tile:
         self.masks = masks
         for p in range(*(span or (0, len(self.accumulators)))):
             places = self.accumulators[p]
+            number = builder.inttoptr(numbers(p), self.scalar.as_pointer())
+            if folded and p % 2 == 1 and self.lanes * self.bytes == 64:
+                for place, vector in zip(places, vectors, strict=True):
+                    self._add_from_memory(place, number, vector)
+                continue
             if apart:
                 wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
             else:
-                number = builder.inttoptr(numbers(p), self.scalar.as_pointer())
-                if folded and p % 2 == 1 and self.lanes * self.bytes == 64:
-                    for place, vector in zip(places, vectors, strict=True):
-                        self._add_from_memory(place, number, vector)
-                    continue
                 wide = [splat(builder, builder.load(number), self.vector)] * len(places)
             for place, x, vector in zip(places, wide, vectors, strict=True):
                 builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)

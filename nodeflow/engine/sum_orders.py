@@ -49,10 +49,14 @@ def table() -> dict[str, object]:
             *(matmul_thin.SIDE, matmul_thin.TERMS, matmul_thin.PART, matmul_thin.PARTS),
             matmul_thin.LEAST,
         ),
-        "products of few rows": (matmul_few.ROWS, *map(matmul_few.columns_of, floats)),
+        "products of few rows": (
+            *(matmul_few.ROWS, matmul_few.WIDE),
+            *map(matmul_few.columns_of, floats),
+        ),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
             *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),
+            *(matmul_tiling.LONG, matmul_tiling.LARGE),
             *(matmul_tiling.product_ns(100, 300, 784, dtype) for dtype in floats),
         ),
         "tiles of BLAS": matmul_tiling.LIMITS,

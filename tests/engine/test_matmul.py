@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def few(m: int, k: int, n: int, dtype: str, transposed: bool) -> tuple[nf.Graph,
         return g, nf.matmul(x, y, transpose_x=transposed)
 
 
-def bits(g: nf.Graph, wanted: nf.Tensor, threads: Sequence[int] = (1,)) -> list[np.ndarray]:
+def bits(g: nf.Graph, wanted: Any, threads: Sequence[int] = (1,)) -> list[Any]:
     found = []
     for count in threads:
         with nf.Session(g, tier="compiled", threads=count) as s:
@@ -158,6 +159,34 @@ def test_each_row_has_the_bits_that_it_has_alone(copying) -> None:
     assert together.tobytes() == np.array(alone).tobytes()
 
 
+@pytest.mark.parametrize("copies", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_terms_of_a_few_rows_are_two_sums(copies, dtype, monkeypatch) -> None:
+    """Each half is too small to be halved itself, so its product is the sum that goes into both."""
+    if copies:
+        monkeypatch.setattr(blas, "small_products", lambda: False)
+    random = np.random.default_rng(8)
+    x = random.normal(size=(3, 784)).astype(dtype)
+    y = random.normal(size=(784, 300)).astype(dtype)
+    with nf.Graph() as g:
+        product = nf.constant(x) @ nf.variable(y)
+        halves = [
+            nf.constant(x[:, at]) @ nf.variable(y[at]) for at in (slice(392), slice(392, 784))
+        ]
+        row = nf.constant(x[1:2]) @ nf.variable(y)
+        wanted = [product, halves[0] + halves[1], row]
+    whole, added, alone = bits(g, wanted)[0]
+    assert whole.tobytes() == added.tobytes()
+    if copies:
+        assert whole[1:2].tobytes() == alone.tobytes()
+    np.testing.assert_allclose(whole, x.astype("float64") @ y, rtol=1e-3, atol=1e-3)
+    assert [w.tobytes() for w in bits(g, wanted, (3,))[0]] == [
+        whole.tobytes(),
+        added.tobytes(),
+        alone.tobytes(),
+    ]
+
+
 def test_what_is_a_few_rows(copying, monkeypatch) -> None:
     most = matmul_few.ROWS
     assert matmul_few.is_few(most, 100, "float32", False)
@@ -171,4 +200,6 @@ def test_what_is_a_few_rows(copying, monkeypatch) -> None:
     assert not matmul_few.is_few(1, 100, "int32", False)
     monkeypatch.setattr(blas, "small_products", lambda: True)
     assert not matmul_few.is_few(1, 100, "float32", False)
+    assert matmul_few.is_few(1, matmul_few.WIDE, "float32", False)
+    assert not matmul_few.is_few(2, matmul_few.WIDE, "float32", False)
     assert matmul_few.is_few(1, 100, "float64", False)

@@ -42,7 +42,7 @@ from nodeflow.engine.kernels.matmul_panels import (
     plan_panels,
 )
 from nodeflow.engine.kernels.matmul_thin import parts_of_sum, thin_args, thin_source
-from nodeflow.engine.kernels.matmul_tiling import is_halved, plan_tiles, product_ns
+from nodeflow.engine.kernels.matmul_tiling import few_are_halved, is_halved, plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
@@ -199,12 +199,13 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
     turned, transposed = matmul.transpose_y, matmul.transpose_x or matmul.transpose_y
     if is_few(m, n, dtype, turned):
-        return [(0, k)]
-    if is_halved(m, n, k, dtype, unpacked=matmul.transpose_x or not turned) and (
-        plan_half(m, n, k // 2, dtype, transposed) or not plan_panels(m, n, k, dtype, turned)
-    ):
-        return [(0, k // 2), (k // 2, k - k // 2)]
-    return [(0, k)]
+        halved = few_are_halved(n, k)
+    else:
+        halved = is_halved(m, n, k, dtype, unpacked=matmul.transpose_x or not turned) and (
+            plan_half(m, n, k // 2, dtype, transposed) is not None
+            or plan_panels(m, n, k, dtype, turned) is None
+        )
+    return [(0, k // 2), (k // 2, k - k // 2)] if halved else [(0, k)]
 
 
 # ---- what a product launches --------------------------------------------------------------------
@@ -235,8 +236,8 @@ class ProductKernel(Kernel[Product]):
             args = thin_args(shape, lowering.transpose_x, lowering.depth)
             estimate = product_ns(m, n, lowering.depth, dtype)
         elif is_few(m, n, dtype, lowering.transpose_y):
-            source, estimate = few_source(dtype, m), product_ns(m, n, k, dtype)
-            args, tasks = few_args(shape, dtype, lowering.transpose_x, estimate)
+            source, estimate = few_source(dtype, m), product_ns(m, n, lowering.depth, dtype)
+            args, tasks = few_args(shape, dtype, lowering.transpose_x, lowering.depth, estimate)
         elif panels := _panels(lowering, *shape, dtype):
             ends = last_vectors(n, dtype), panels.lowest(m)
             source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)

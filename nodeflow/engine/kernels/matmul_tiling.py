@@ -40,6 +40,8 @@ HALVES_NS = 10_000
 """Estimated work from which two halves of a sum are worth adding up."""
 WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
 """Rows from which, and elements of the second operand up to which, AVX-512 cuts rows instead."""
+LONG, LARGE = 128, 1 << 17
+"""Terms, and elements of the second operand, from which halves of the terms pay for few rows."""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
 """All of them: they decide in which order BLAS adds up."""
@@ -67,6 +69,16 @@ def product_ns(m: int, n: int, k: int, dtype: str) -> float:
     return wide * (m * n * k / 55 + (m * k + k * n + m * n) * 0.06)
 
 
+def few_are_halved(n: int, k: int) -> bool:
+    """Whether products of few rows are the sum of two halves of the terms.
+
+    They are one pass over the second operand, which a training step updates by rows: of halves a
+    thread reads rows that its core has in its cache, of columns it reads half of them from the
+    other's. How few the rows are is not asked, so that a row has the same bits with others.
+    """
+    return k >= LONG and k * n >= LARGE
+
+
 def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
     """Whether two halves of the terms are added up by themselves, and then together.
 
@@ -80,6 +92,8 @@ def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
     in_place = dtype == "float32" and unpacked and blas.small_products()
     if in_place and m >= WHOLE_ROWS and k * n <= WHOLE_OPERAND:
         return False
+    if in_place and m < _FEW and few_are_halved(n, k):  # else they are one task
+        return True
     few = dtype in FLOATS and 2 * m * n < min(k * n, k * m)
     return few and product_ns(m, n, k, dtype) >= HALVES_NS and blas.tiling_pays()
 

@@ -19,6 +19,7 @@ from nodeflow.engine.kernels import (
     conv_winograd,
     conv_winograd_gradient,
     matmul_blocked,
+    matmul_dots,
     matmul_few,
     matmul_packed,
     matmul_panels,
@@ -40,6 +41,7 @@ def table() -> dict[str, object]:
         "products by panels": (
             *(panels.LEAST, panels.MOST, panels.FEW_TERMS, panels.SHORT, panels.UNCOPIED),
             *(panels.ROWS, panels.WIDE, panels.SOME, panels.HALF_ROWS, panels.SHORT_NS),
+            panels.TURNED_FEW,
         ),
         "large products": (
             *(blocked.LEAST, blocked.SIDE, blocked.TERMS),
@@ -53,6 +55,7 @@ def table() -> dict[str, object]:
             *(matmul_few.ROWS, matmul_few.WIDE),
             *map(matmul_few.columns_of, floats),
         ),
+        "products along rows": (matmul_dots.ROWS, matmul_dots.LEAST, matmul_dots.ALONE),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
             *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),

@@ -57,6 +57,7 @@ _HELPERS = (
     "devicelib/blocked_product.py",
     "devicelib/denormals.py",
     "devicelib/dispatch_loop.py",
+    "devicelib/dot_tiles.py",
     "devicelib/double_functions.py",
     "devicelib/error_function.py",
     "devicelib/exponentials.py",

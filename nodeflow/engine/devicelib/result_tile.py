@@ -121,6 +121,11 @@ class Tile:
             for place, x, vector in zip(places, wide, vectors, strict=True):
                 builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
 
+    def add_product(self, p: int, v: int, x: Any, y: Any) -> None:
+        """accumulator[p][v] += x * y, all of them vectors."""
+        place = self.accumulators[p][v]
+        self.builder.store(self.builder.call(self._fma, [x, y, self.builder.load(place)]), place)
+
     def _add_from_memory(self, place: Any, number: Any, vector: Any) -> None:
         """As one instruction of AVX-512. LLVM chooses it only for what is needed once."""
         suffix = "ps" if self.bytes == 4 else "pd"

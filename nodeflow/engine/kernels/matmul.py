@@ -29,6 +29,7 @@ from nodeflow.engine.kernels.matmul_blocked import (
     may_copy,
     plan_blocked,
 )
+from nodeflow.engine.kernels.matmul_dots import dots_args, dots_source, is_dots
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
@@ -198,6 +199,8 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
     turned, transposed = matmul.transpose_y, matmul.transpose_x or matmul.transpose_y
+    if is_dots(m, n, k, dtype, matmul.transpose_x, turned):
+        return [(0, k)]
     if is_few(m, n, dtype, turned):
         halved = few_are_halved(n, k)
     else:
@@ -235,6 +238,9 @@ class ProductKernel(Kernel[Product]):
             source, tasks = thin_source(dtype, lowering.transpose_x, n), 1
             args = thin_args(shape, lowering.transpose_x, lowering.depth)
             estimate = product_ns(m, n, lowering.depth, dtype)
+        elif is_dots(*shape, dtype, *layout):
+            source, estimate = dots_source(dtype, m), product_ns(m, n, k, dtype)
+            args, tasks = dots_args(shape, estimate)
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, lowering.depth, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, lowering.depth, estimate)
@@ -287,6 +293,8 @@ class ProductKernel(Kernel[Product]):
             return cut.height if cut.width >= n else None
         shape, turned = (m, n, k), lowering.transpose_y
         if is_few(m, n, x.dtype, turned) or parts_of_sum(*shape, x.dtype, turned) > 1:
+            return None
+        if is_dots(*shape, x.dtype, lowering.transpose_x, turned):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None

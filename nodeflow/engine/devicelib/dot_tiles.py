@@ -1,0 +1,90 @@
+"""Tiles of products whose second operand is stored transposed: sums along the rows of both."""
+
+# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from nodeflow.engine.devicelib.intrinsics import I32, I64
+from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
+from nodeflow.engine.devicelib.result_tile import Tile
+
+
+@intrinsic
+def dot_tile(
+    typingctx, rows, columns, lanes, dtype,
+    a, a_row, b, b_row, terms, out, out_row,
+):  # fmt: skip
+    """Write, for each row of a and each of b, the sum of the products of their elements.
+
+    Term t goes to lane t % lanes, by a fused multiply-add; then one half of the lanes is added to
+    the other until one is left. So a result depends on neither the tile nor its neighbours.
+
+    Args:
+        rows, columns, lanes: literals: rows of a and of b; elements of a vector.
+        a, b: addresses of the first rows, whose elements lie side by side; ``a_row`` and ``b_row``
+            bytes further are the next ones.
+        terms: elements of a row.
+        out: address of the results, ``out_row`` bytes from row to row of a.
+    """
+    tall, wide, per_vector = shape_of(rows, columns, lanes)
+    scalar = scalar_of(dtype)
+
+    def codegen(context, builder, sig, args):
+        a, a_row, b, b_row, terms, out, out_row = args[4:]
+        tile = Tile(builder, scalar, tall, wide, per_vector)
+        tile.clear()
+        step = ir.Constant(I64, per_vector)
+
+        def add(first: Any) -> None:
+            at = builder.mul(first, ir.Constant(I64, tile.bytes))
+
+            def vector(base: Any, apart: Any, number: int) -> Any:
+                row = builder.add(base, builder.mul(apart, ir.Constant(I64, number)))
+                return tile.read_vector(builder.add(row, at), 0)
+
+            left = [vector(a, a_row, p) for p in range(tall)]
+            for v in range(wide):
+                other = vector(b, b_row, v)
+                for p in range(tall):
+                    tile.add_product(p, v, left[p], other)
+
+        whole = builder.sdiv(terms, step)
+        with cgutils.for_range(builder, whole) as loop:
+            add(builder.mul(loop.index, step))
+        done = builder.mul(whole, step)
+        rest = builder.sub(terms, done)
+        with builder.if_then(builder.icmp_signed(">", rest, ir.Constant(I64, 0))):
+            tile.mask(rest)
+            add(done)
+        for p, places in enumerate(tile.accumulators):
+            row = builder.add(out, builder.mul(out_row, ir.Constant(I64, p)))
+            for v, place in enumerate(places):
+                at = builder.add(row, ir.Constant(I64, v * tile.bytes))
+                total = _halved(builder, builder.load(place))
+                builder.store(total, builder.inttoptr(at, scalar.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(rows, columns, lanes, dtype, *(types.int64,) * 7), codegen
+
+
+def _halved(builder: Any, vector: Any) -> Any:
+    """The sum of all lanes, one half added to the other until one is left."""
+    width = vector.type.count
+    while width > 1:
+        width //= 2
+        low, high = (
+            builder.shuffle_vector(
+                vector,
+                vector,
+                ir.Constant(ir.VectorType(I32, width), [first + i for i in range(width)]),
+            )
+            for first in (0, width)
+        )
+        vector = builder.fadd(low, high)
+    return builder.extract_element(vector, ir.Constant(I32, 0))

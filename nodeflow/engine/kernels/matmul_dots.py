@@ -48,18 +48,13 @@ def dots_source(dtype: str, m: int) -> str:
     unit of work is some rows of b."""
     size = numpy_dtype(dtype).itemsize
     columns = ALONE if m == 1 else COLUMNS
-    heights = [h for h in ((4, 2, 1) if vector_registers()[1] >= 32 else (2, 1)) if h <= m]
-    tiles = ""
-    for number, height in enumerate(heights):
-        when = (
-            "else"
-            if height == 1 and number
-            else f"{'elif' if number else 'if'} row + {height} <= m"
-        )
+    tallest, tiles, row = 4 if vector_registers()[1] >= 32 else 2, "", 0
+    while row < m:
+        height = min(tallest, 1 << ((m - row).bit_length() - 1))
         tiles += f"""
-            {when}:
-                dot_tile({height}, {columns}, LANES, T, x, along, y, along, terms, z, SIZE * n)
-                row += {height}"""
+        dot_tile({height}, {columns}, LANES, T, a + along * {row}, along, y, along, terms,
+                 z + SIZE * n * {row}, SIZE * n)"""
+        row += height
     return f"""import numpy as np
 from nodeflow.engine.devicelib.dot_tiles import dot_tile
 from nodeflow.engine.devicelib.intrinsics import slot
@@ -75,9 +70,7 @@ def kernel(args, task, ntasks):
     for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
         left = unit * {columns}
         y = b + along * left
-        row = np.int64(0)
-        while row < m:
-            x, z = a + along * row, c + SIZE * (row * n + left){tiles}
+        z = c + SIZE * left{tiles}
     if task == ntasks - 1:
         for left in range(units * {columns}, n):
             for row in range(m):

@@ -74,7 +74,8 @@ def few_are_halved(n: int, k: int) -> bool:
 
     They are one pass over the second operand, which a training step updates by rows: of halves a
     thread reads rows that its core has in its cache, of columns it reads half of them from the
-    other's. How few the rows are is not asked, so that a row has the same bits with others.
+    other's. How few the rows are is not asked, so that a row has the same bits with others where
+    BLAS has no part in it.
     """
     return k >= LONG and k * n >= LARGE
 

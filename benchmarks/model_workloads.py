@@ -193,6 +193,8 @@ DEEP_MLPS = {
     "deep_mlp_small": Dense((64, *[128] * 4, 10), 64),
     "deep_mlp_medium": Dense((784, *[512] * 4, 10), 100),
     "deep_mlp_large": Dense((784, *[1024] * 6, 10), 256),
+    "deep_mlp_one": Dense((784, *[512] * 4, 10), 1),
+    "deep_mlp_few": Dense((784, *[512] * 4, 10), 8),
 }
 AUTOENCODERS = {
     "autoencoder_small": Dense((64, 32, 8, 32, 64), 64),

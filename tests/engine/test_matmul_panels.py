@@ -183,6 +183,10 @@ def test_which_products_are_cut_into_panels(copying, monkeypatch: pytest.MonkeyP
     assert plan_panels(2048, narrow, 32, "float32") is not None, "many short sums"
     assert plan_panels(100, 512, 128, "float32") is not None, "some rows, full tiles"
     assert plan_panels(31, 512, 128, "float32") is None, "few rows"
+    assert plan_panels(31, 512, 128, "float32", True) is not None, "few rows, stored transposed"
+    assert plan_panels(31, 511, 128, "float32", True) is None, "few rows of a small matrix"
+    assert plan_panels(31, tile.columns + 6, 3000, "float32", True) is not None
+    assert plan_panels(32, tile.columns + 6, 3000, "float32", True) is None, "no longer few"
     ragged = plan_panels(100, 3 * tile.columns + 4, 300, "float32")
     assert ragged is not None and (ragged.height, ragged.tasks(100, 1)) == (50, 2)
     assert plan_panels(100, 500, 128, "float64") is not None

@@ -41,7 +41,7 @@ WIDE = 3
 last is not full: they take 0.8 to 1.02 of its time."""
 TURNED_FEW = 1 << 16
 """Elements of a second operand that is stored transposed from which these are faster than BLAS for
-AVX-512 of fewer rows, too: they take 0.4 to 0.9 of its time."""
+AVX-512 of fewer rows, too: they take 0.28 to 0.83 of its time."""
 RAGGED = 8
 """Tiles side by side up to which halves of the rows are tasks with AVX-512, if the last is not
 full: columns would give one thread up to twice the work of the other."""
@@ -125,7 +125,7 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
         wide = some and n >= WIDE * columns
         copied = dtype == "float64" and work > UNCOPIED
         ragged = dtype == "float32" and not (full or transpose_y) and n < RAGGED * columns
-        turned = transpose_y and n * k >= TURNED_FEW
+        turned = transpose_y and m < SOME and n * k >= TURNED_FEW
         if n < columns or not (many_short or full or wide or copied or turned):
             return None
     if work >= MOST and k > FEW_TERMS and size * n * k > SMALL:

@@ -59,7 +59,7 @@ def table() -> dict[str, object]:
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
             *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),
-            *(matmul_tiling.LONG, matmul_tiling.LARGE),
+            *(matmul_tiling.HALVED_TERMS, matmul_tiling.HALVED_ELEMENTS),
             *(matmul_tiling.product_ns(100, 300, 784, dtype) for dtype in floats),
         ),
         "tiles of BLAS": matmul_tiling.LIMITS,

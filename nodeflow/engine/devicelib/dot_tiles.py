@@ -10,9 +10,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nodeflow.engine.devicelib.intrinsics import I32, I64
+from nodeflow.engine.devicelib.intrinsics import I64
 from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
 from nodeflow.engine.devicelib.result_tile import Tile
+from nodeflow.engine.devicelib.vector_reduce import add, halved
 
 
 @intrinsic
@@ -41,7 +42,7 @@ def dot_tile(
         tile.clear()
         step = ir.Constant(I64, per_vector)
 
-        def add(first: Any) -> None:
+        def multiply(first: Any) -> None:
             at = builder.mul(first, ir.Constant(I64, tile.bytes))
 
             def vector(base: Any, apart: Any, number: int) -> Any:
@@ -52,39 +53,22 @@ def dot_tile(
             for v in range(wide):
                 other = vector(b, b_row, v)
                 for p in range(tall):
-                    tile.add_product(p, v, left[p], other)
+                    tile.add_product(tile.accumulators[p][v], left[p], other)
 
         whole = builder.sdiv(terms, step)
         with cgutils.for_range(builder, whole) as loop:
-            add(builder.mul(loop.index, step))
+            multiply(builder.mul(loop.index, step))
         done = builder.mul(whole, step)
         rest = builder.sub(terms, done)
         with builder.if_then(builder.icmp_signed(">", rest, ir.Constant(I64, 0))):
             tile.mask(rest)
-            add(done)
+            multiply(done)
         for p, places in enumerate(tile.accumulators):
             row = builder.add(out, builder.mul(out_row, ir.Constant(I64, p)))
             for v, place in enumerate(places):
                 at = builder.add(row, ir.Constant(I64, v * tile.bytes))
-                total = _halved(builder, builder.load(place))
+                total = halved(builder, builder.load(place), add)
                 builder.store(total, builder.inttoptr(at, scalar.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(rows, columns, lanes, dtype, *(types.int64,) * 7), codegen
-
-
-def _halved(builder: Any, vector: Any) -> Any:
-    """The sum of all lanes, one half added to the other until one is left."""
-    width = vector.type.count
-    while width > 1:
-        width //= 2
-        low, high = (
-            builder.shuffle_vector(
-                vector,
-                vector,
-                ir.Constant(ir.VectorType(I32, width), [first + i for i in range(width)]),
-            )
-            for first in (0, width)
-        )
-        vector = builder.fadd(low, high)
-    return builder.extract_element(vector, ir.Constant(I32, 0))

@@ -119,11 +119,10 @@ class Tile:
             else:
                 wide = [splat(builder, builder.load(number), self.vector)] * len(places)
             for place, x, vector in zip(places, wide, vectors, strict=True):
-                builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
+                self.add_product(place, x, vector)
 
-    def add_product(self, p: int, v: int, x: Any, y: Any) -> None:
-        """accumulator[p][v] += x * y, all of them vectors."""
-        place = self.accumulators[p][v]
+    def add_product(self, place: Any, x: Any, y: Any) -> None:
+        """An accumulator += x * y, all of them vectors."""
         self.builder.store(self.builder.call(self._fma, [x, y, self.builder.load(place)]), place)
 
     def _add_from_memory(self, place: Any, number: Any, vector: Any) -> None:

@@ -23,7 +23,7 @@ LANES, UNROLLED = 16, 4
 _STRIDE = LANES * UNROLLED
 
 
-def _add(builder, a, b):
+def add(builder, a, b):
     return builder.fadd(a, b)
 
 
@@ -69,9 +69,9 @@ def _lanes(dtype, combine, identity):
         scalar = ir.FloatType() if scalar_type == types.float32 else ir.DoubleType()
         base = builder.inttoptr(args[0], scalar.as_pointer())
         vector = ir.VectorType(scalar, LANES)
-        unordered = None if combine is _add else _Unordered(builder, vector)
+        unordered = None if combine is add else _Unordered(builder, vector)
         total = _vector_part(builder, base, args[1], vector, combine, identity, unordered)
-        result = _tree(builder, total, combine)
+        result = halved(builder, total, combine)
         return unordered.applied(result) if unordered else result
 
     return scalar_type(types.int64, types.int64, dtype), codegen
@@ -140,9 +140,9 @@ def _load_some(builder, pointer, count, others):
     return builder.call(load, [at, ir.Constant(index, 1), mask, others])
 
 
-def _tree(builder, total, combine):
-    """Halve the vector until one element is left."""
-    width = LANES
+def halved(builder, total, combine):
+    """Combine one half of a vector with the other until one element is left."""
+    width = total.type.count
     index = ir.IntType(32)
     while width > 1:
         width //= 2
@@ -164,7 +164,7 @@ def _tree(builder, total, combine):
 @intrinsic
 def sum_lanes(typingctx, address, n, dtype):
     """Sum of ``n`` floats at ``address``; -0, which changes no number, for none."""
-    return _lanes(dtype, _add, -0.0)
+    return _lanes(dtype, add, -0.0)
 
 
 @intrinsic

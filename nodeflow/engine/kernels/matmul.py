@@ -292,13 +292,13 @@ class ProductKernel(Kernel[Product]):
             cut = plan_blocked(m, n, k, x.dtype)
             return cut.height if cut.width >= n else None
         shape, turned = (m, n, k), lowering.transpose_y
+        layout = lowering.transpose_x, turned
         if is_few(m, n, x.dtype, turned) or parts_of_sum(*shape, x.dtype, turned) > 1:
             return None
-        if is_dots(*shape, x.dtype, lowering.transpose_x, turned):
+        if is_dots(*shape, x.dtype, *layout):
             return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
-        layout = lowering.transpose_x, lowering.transpose_y
         tiling = _panels(lowering, *shape, x.dtype) or plan_tiles(
             m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
         )

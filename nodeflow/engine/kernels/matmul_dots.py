@@ -1,7 +1,7 @@
 """Products of a few rows with a matrix that is stored transposed: sums along rows of both.
 
-Training takes one for each layer but the first, and a layer that is tied to an embedding for each
-row. BLAS copies such a matrix first, which takes up to twenty times as long as reading it.
+Training multiplies so for each layer but the first, and so does an output that is tied to an
+embedding. BLAS copies such a matrix first, which takes up to twenty times as long as reading it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ HALVES_NS = 10_000
 """Estimated work from which two halves of a sum are worth adding up."""
 WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
 """Rows from which, and elements of the second operand up to which, AVX-512 cuts rows instead."""
-LONG, LARGE = 128, 1 << 17
+HALVED_TERMS, HALVED_ELEMENTS = 128, 1 << 17
 """Terms, and elements of the second operand, from which halves of the terms pay for few rows."""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
@@ -77,7 +77,7 @@ def few_are_halved(n: int, k: int) -> bool:
     other's. How few the rows are is not asked, so that a row has the same bits with others where
     BLAS has no part in it.
     """
-    return k >= LONG and k * n >= LARGE
+    return k >= HALVED_TERMS and k * n >= HALVED_ELEMENTS
 
 
 def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:

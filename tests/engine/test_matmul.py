@@ -127,7 +127,7 @@ def bits(g: nf.Graph, wanted: Any, threads: Sequence[int] = (1,)) -> list[Any]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(
-    ("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70), (7, 2500), (300, 21)]
+    ("k", "n"), [(784, 300), (50, 64), (1, 100), (0, 70), (7, 2500), (100, 1111), (300, 21)]
 )
 def test_a_few_rows_are_added_up_in_order(copying, k, n, transposed, dtype) -> None:
     for m in (1, 2, 3, matmul_few.ROWS):
@@ -147,16 +147,20 @@ def test_a_few_rows_have_the_same_bits_on_every_number_of_threads(copying) -> No
         assert all(first.tobytes() == other.tobytes() for other in others)
 
 
-def test_each_row_has_the_bits_that_it_has_alone(copying) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("k", "n"), [(90, 70), (100, 1111), (300, 700)])
+def test_each_row_has_the_bits_that_it_has_alone(copying, k, n, dtype) -> None:
+    """Alone it is added up by another loop, so this compares the tiles and their strips, too."""
     random = np.random.default_rng(7)
-    x, y = random.normal(size=(5, 90)), random.normal(size=(90, 70))
+    x = random.normal(size=(matmul_few.ROWS, k)).astype(dtype)
     with nf.Graph() as g:
-        rows = nf.placeholder("float64", [None, 90], name="x")
-        product = rows @ nf.constant(y)
+        rows = nf.placeholder(dtype, [None, k], name="x")
+        product = rows @ nf.constant(random.normal(size=(k, n)).astype(dtype))
     with nf.Session(g, tier="compiled") as s:
-        together = s.run(product, {rows: x})
-        alone = [s.run(product, {rows: x[i : i + 1]})[0] for i in range(5)]
-    assert together.tobytes() == np.array(alone).tobytes()
+        alone = np.concatenate([s.run(product, {rows: row[None]}) for row in x])
+        for count in range(2, len(x) + 1):
+            together = s.run(product, {rows: x[:count]})
+            assert together.tobytes() == alone[:count].tobytes()
 
 
 @pytest.mark.parametrize("copies", [True, False])

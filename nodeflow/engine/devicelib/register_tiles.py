@@ -171,94 +171,60 @@ def outer_tile(
 
 
 @intrinsic
-def product_tile(
-    typingctx, positions, vectors, lanes, dtype, masked,
-    a, a_row, a_term, b, b_term, terms, out, out_row, width,
-):  # fmt: skip
-    """A tile of a product: for each row of a, the sum of its terms times rows of b.
-
-    Args:
-        positions, vectors, lanes, masked: literals: rows of a; elements of a row of b; where
-            ``masked`` is 1, only ``width`` of those are touched.
-        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
-            next term's.
-        b: address of the first row, ``b_term`` bytes to the next; there are ``terms``.
-        out: address of the results, ``out_row`` bytes from row to row.
-    """
-    literals = (positions, vectors, lanes, dtype, masked)
-    signature = types.void(*literals, *(types.int64,) * 9)
-    return signature, _product(literals, lambda tile, *_: tile.clear())
-
-
-@intrinsic
 def packed_tile(
     typingctx, positions, vectors, lanes, dtype, masked, full, row,
     a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
 ):  # fmt: skip
-    """As `product_tile` of full rows of b, and what is added to its results.
+    """A tile of a product: for each row of a, the sum of its terms times rows of b, and what is
+    added to it.
 
     Args:
+        positions, vectors, lanes, masked: literals: rows of a; elements of a row of b, all of which
+            are read; where ``masked`` is 1, only ``width`` results of each row are written.
         full, row: literals, 1 where a matrix as large as the result is added, and a row to each row
             of that; the two are added up first.
+        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
+            next term's.
+        b: address of the first row, ``b_term`` bytes to the next; there are ``terms``.
+        out: address of the results, ``out_row`` bytes from row to row.
         more: address of the matrix's part, with the rows of ``out``.
         each: address of the row's part.
     """
-    literals = (positions, vectors, lanes, dtype, masked, full, row)
-    signature = types.void(*literals, *(types.int64,) * 11)
-    has_more, has_each = shape_of(full, row)
-
-    def begin(tile, more, each, out, out_row):
-        if has_more:
-            tile.prefetch_rows(more, out_row)
-        tile.clear()
-
-    def finish(tile, more, each, out, out_row):
-        if has_more or has_each:
-            tile.add_rows(more if has_more else None, out_row, each if has_each else None)
-
-    return signature, _product(literals, begin, finish, full=True)
-
-
-def _product(
-    literals: Sequence[Any],
-    begin: Callable[..., None],
-    finish: Callable[..., None] | None = None,
-    full: bool = False,
-) -> Callable[..., Any]:
-    """What makes a tile of a product, once ``begin`` has set its results, and until ``finish``.
-
-    Both take the tile, the arguments after ``width``, and where the results go. Rows of b are
-    ``full`` where results are masked, too.
-    """
-    count, wide, per_vector, ragged = shape_of(*literals[:3], literals[4])
-    scalar = scalar_of(literals[3])
+    count, wide, per_vector, ragged, has_more, has_each = shape_of(
+        positions, vectors, lanes, masked, full, row
+    )
+    scalar = scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        a, a_row, a_term, b, b_term, terms, out, out_row, width, *more = args[len(literals) :]
+        a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each = args[7:]
         tile = Tile(builder, scalar, count, wide, per_vector)
         if ragged:
             tile.mask(width)
-        begin(tile, *more, out, out_row)
-        tile.add_terms(a, a_row, a_term, b, b_term, terms, full)
-        if finish is not None:
-            finish(tile, *more, out, out_row)
+        if has_more:
+            tile.prefetch_rows(more, out_row)
+        tile.clear()
+        tile.add_terms(a, a_row, a_term, b, b_term, terms, full=True)
+        if has_more or has_each:
+            tile.add_rows(more if has_more else None, out_row, each if has_each else None)
         tile.store_rows(out, out_row)
         return context.get_dummy_value()
 
-    return codegen
+    literals = (positions, vectors, lanes, dtype, masked, full, row)
+    return types.void(*literals, *(types.int64,) * 11), codegen
 
 
 @intrinsic
 def tiled_product(
-    typingctx, vectors, lanes, dtype,
+    typingctx, positions, vectors, lanes, dtype,
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
 ):  # fmt: skip
-    """A product of any size in tiles of at most `TALL` rows, and ``vectors`` by ``lanes`` columns.
+    """A product of any size in tiles of at most ``positions`` rows, and ``vectors`` by ``lanes``
+    columns.
 
     A result is the sum from the first term to the last, whatever the tile that it is in.
 
     Args:
-        vectors, lanes: literals.
+        positions, vectors, lanes: literals.
         rows, columns: of the result; rows are at least 1.
         a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
             next term's.
@@ -268,14 +234,15 @@ def tiled_product(
         out: address of the results, ``out_row`` bytes from row to row.
         fresh: true to begin at zero instead of what lies in out.
     """
-    (wide, per_vector), scalar = shape_of(vectors, lanes), scalar_of(dtype)
+    (tall, wide, per_vector), scalar = shape_of(positions, vectors, lanes), scalar_of(dtype)
 
     def codegen(context, builder, sig, args):
-        function = _tiled_product(builder.module, scalar, wide, per_vector)
-        builder.call(function, args[3:])
+        function = _tiled_product(builder.module, scalar, tall, wide, per_vector)
+        builder.call(function, args[4:])
         return context.get_dummy_value()
 
-    return types.void(vectors, lanes, dtype, *(types.int64,) * 11, types.boolean), codegen
+    literals = (positions, vectors, lanes, dtype)
+    return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen
 
 
 @intrinsic
@@ -308,15 +275,18 @@ def panel_product(
     return types.void(*literals, *(types.int64,) * 12, types.boolean, types.boolean), codegen
 
 
-def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int) -> ir.Function:
+def _tiled_product(
+    module: ir.Module, scalar: ir.Type, positions: int, vectors: int, lanes: int
+) -> ir.Function:
     """The function that makes a product of any size, once in each module."""
-    function, builder = function_of(module, f"tiled.{vectors}.{lanes}", scalar, 11, 1)
+    function, builder = function_of(module, f"tiled.{positions}.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh = function.args
     across, size = ir.Constant(I64, vectors * lanes), 4 if scalar == F32 else 8
     last = builder.sub(across, ir.Constant(I64, 1))
     panels = builder.sdiv(builder.add(columns, last), across)
+    tiles = _cut_rows(builder, rows, range(1, positions + 1))
     with cgutils.for_range(builder, panels) as panel:
         left = builder.mul(panel.index, across)
         wide = _smaller(builder, across, builder.sub(columns, left))
@@ -337,7 +307,7 @@ def _tiled_product(module: ir.Module, scalar: ir.Type, vectors: int, lanes: int)
                         tile.add_terms(x, a_row, a_term, y, b_term, terms)
                         tile.store_rows(z, out_row)
 
-        _cut_rows(builder, rows, make)
+        tiles(make)
     builder.ret_void()
     return function
 
@@ -386,7 +356,7 @@ def _panel_product(
                     tile.add_rows(matrix, out_row, each)
         tile.store_rows(z, out_row)
 
-    _cut_rows(builder, rows, make, lowest)
+    _cut_rows(builder, rows, range(lowest, TALL + 1))(make)
     builder.ret_void()
     return function
 
@@ -405,19 +375,27 @@ def function_of(
     return function, ir.IRBuilder(function.append_basic_block("entry"))
 
 
-def _cut_rows(builder: Any, rows: Any, make: Callable[[int, Any], None], lowest: int = 1) -> None:
-    """Cut rows into tiles of about the same height, at most `TALL`; ``make`` is given the height of
-    a tile, at least ``lowest``, and its first row."""
-    tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, TALL - 1)), ir.Constant(I64, TALL))
+def _cut_rows(
+    builder: Any, rows: Any, heights: Sequence[int]
+) -> Callable[[Callable[[int, Any], None]], None]:
+    """Cut rows into tiles of about the same height, at most the largest of some: what to call, as
+    often as needed, with a function that is given the height of a tile, which is one of these, and
+    its first row. Divisions are made only here."""
+    most = ir.Constant(I64, heights[-1])
+    tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, heights[-1] - 1)), most)
     low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)
-    with cgutils.for_range(builder, tiles) as tile:
-        higher = builder.zext(builder.icmp_signed("<", tile.index, more), I64)
-        tall = builder.add(low, higher)
-        row = builder.add(builder.mul(tile.index, low), _smaller(builder, tile.index, more))
-        for count in range(TALL, lowest - 1, -1):
-            this = builder.icmp_signed("==", tall, ir.Constant(I64, count))
-            with builder.if_then(this):
-                make(count, row)
+
+    def each(make: Callable[[int, Any], None]) -> None:
+        with cgutils.for_range(builder, tiles) as tile:
+            higher = builder.zext(builder.icmp_signed("<", tile.index, more), I64)
+            tall = builder.add(low, higher)
+            row = builder.add(builder.mul(tile.index, low), _smaller(builder, tile.index, more))
+            for count in reversed(heights):
+                this = builder.icmp_signed("==", tall, ir.Constant(I64, count))
+                with builder.if_then(this):
+                    make(count, row)
+
+    return each
 
 
 def _smaller(builder: Any, x: Any, y: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib.abi import float_slot
+from nodeflow.engine.devicelib.tile_heights import TALL
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
@@ -188,7 +189,7 @@ from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes
 T, SIZE, QUERIES, KEYS = np.{dtype}, {size}, {queries}, {keys}
 TILE, ROW, PANEL, DEPTH, TABLE = {tile}, {row}, {panel}, {depth}, {table}
 SHORT, LONG = {short}, {long}
-VECTORS, LANES, COLUMNS = {vectors}, {lanes}, {columns}
+TALL, VECTORS, LANES, COLUMNS = {tall}, {vectors}, {lanes}, {columns}
 
 
 {turned}
@@ -233,8 +234,9 @@ def across(panel, rows, columns, a, a_step, b, b_step, terms, factor, z):
                 every = view1(panel, part * COLUMNS, T)
                 for i in range(every.size):
                     every[i] = T(every[i] * factor)
-            tiled_product(VECTORS, LANES, T, rows, wide, a + SIZE * done, a_step, SIZE, panel, 0,
-                          SIZE * COLUMNS, part, z + SIZE * left, SIZE * columns, done == 0)
+            tiled_product(TALL, VECTORS, LANES, T, rows, wide, a + SIZE * done, a_step, SIZE,
+                          panel, 0, SIZE * COLUMNS, part, z + SIZE * left, SIZE * columns,
+                          done == 0)
         done += part
         if done >= terms:
             break
@@ -242,7 +244,7 @@ def across(panel, rows, columns, a, a_step, b, b_step, terms, factor, z):
 
 def added(rows, columns, a, a_row, a_term, b, terms, z):
     \"\"\"z += a @ b, of rows of b and z that lie one after the other.\"\"\"
-    tiled_product(VECTORS, LANES, T, rows, columns, a, a_row, a_term, b, SIZE * COLUMNS,
+    tiled_product(TALL, VECTORS, LANES, T, rows, columns, a, a_row, a_term, b, SIZE * COLUMNS,
                   SIZE * columns, terms, z, SIZE * columns, False)
 
 
@@ -261,7 +263,7 @@ def _head(dtype: str, table: int) -> str:
     columns, panel = VECTORS * lanes, blocks().panel
     return _HEAD.format(
         dtype=dtype, size=size, queries=QUERIES, keys=KEYS, tile=QUERIES * KEYS * size,
-        row=QUERIES * size, never=NEVER, turned=TURNED, vectors=VECTORS, lanes=lanes,
+        row=QUERIES * size, never=NEVER, turned=TURNED, tall=TALL, vectors=VECTORS, lanes=lanes,
         columns=columns, panel=panel, depth=panel // (columns * size), short=QUERIES * WIDE,
         long=KEYS * WIDE, table=table,
     )  # fmt: skip

@@ -11,15 +11,26 @@ from functools import cache
 
 from nodeflow.engine.blocking import blocks
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.devicelib.vector_width import vector_registers
+from nodeflow.engine.devicelib.tile_heights import TALL
+from nodeflow.engine.devicelib.vector_width import (
+    TileShape,
+    product_tile_shape,
+    vector_registers,
+)
 from nodeflow.engine.ir.launches import limited_tasks
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 12
-"""Most rows. With AVX2 one row of 784 terms and 300 columns takes a third of what BLAS takes, ten
-take three fifths, sixteen four fifths."""
-VECTORS, TOGETHER = 4, 2
-"""Vectors of a row of results, and rows of results, that stay in registers."""
+"""Most rows. From 13 on panels are as fast."""
+VECTORS = 4
+"""Vectors of results that a unit of work has in each row."""
+PAGE = 4096
+"""Bytes of a row of the second operand from which a tile goes down its columns only for some terms.
+Each row is in a page of its own then, and all terms of 1024 x 1024 in one go take 1.3 times as long
+for three rows, 1.2 times for eight."""
+STRIP, PIECE = 4096, 8
+"""Bytes of results that stay in the first cache meanwhile, and terms for each of their rows: the
+more rows there are, the more results are read again for each piece."""
 TERMS = 4
 """Of one row, the terms that are added in one go to some columns, whose results stay in the first
 cache meanwhile. The second operand is then read row by row, which a processor foresees: in a tile
@@ -58,15 +69,23 @@ def few_args(
         work: estimated nanoseconds.
     """
     m, n, k = shape
-    size = numpy_dtype(dtype).itemsize
+    size, unit = numpy_dtype(dtype).itemsize, columns_of(dtype)
     row, term = (1, m) if transpose_x else (k, 1)
-    tasks = limited_tasks(work, -(-n // columns_of(dtype))) if terms == k else 1
-    return [0, 0, 0, 0, m, n, terms, size * row, size * term], tasks
+    tasks = limited_tasks(work, -(-n // unit)) if terms == k else 1
+    strip, piece = n, terms
+    if n * size >= PAGE:
+        strip, piece = max(STRIP // (m * size * unit), 1) * unit, PIECE * m
+    return [0, 0, 0, 0, n, terms, size * row, size * term, strip, piece, m], tasks
 
 
 def few_source(dtype: str, rows: int) -> str:
-    """The kernel of a product of so many rows, with the args of `few_args`."""
-    return _row_source(dtype) if rows == 1 else _tiles_source(dtype)
+    """The kernel of a product of so many rows, with the args of `few_args`. Three rows and more
+    have one, so that another batch compiles nothing."""
+    if rows == 1:
+        return _row_source(dtype)
+    return _tiles_source(
+        dtype, product_tile_shape(dtype, 2 if rows == 2 else TALL, columns_of(dtype))
+    )
 
 
 @cache
@@ -94,7 +113,7 @@ T = np.{dtype}
 
 def kernel(args, task, ntasks):
     a, b, c = slot(args, 1), slot(args, 2), slot(args, 3)
-    n, terms, a_term = slot(args, 5), slot(args, 6), slot(args, 8)
+    n, terms, a_term = slot(args, 4), slot(args, 5), slot(args, 7)
     units = (n + {columns - 1}) // {columns}
     left = units * task // ntasks * {columns}
     end = min(n, units * (task + 1) // ntasks * {columns})
@@ -113,35 +132,32 @@ def kernel(args, task, ntasks):
 
 
 @cache
-def _tiles_source(dtype: str) -> str:
-    """Args: nothing, a, b, c, m, n, number of terms, bytes from row to row and from term to term
-    of a. b is (terms, n), c (m, n). A unit of work is some columns."""
-    size, columns = numpy_dtype(dtype).itemsize, columns_of(dtype)
-    shape = f"{VECTORS}, {columns // VECTORS}, np.{dtype}"
-    text = f"""import numpy as np
+def _tiles_source(dtype: str, tile: TileShape) -> str:
+    """Args: nothing, a, b, c, n, number of terms, bytes from row to row and from term to term of a,
+    columns of a strip, terms of a piece, m. b is (terms, n), c (m, n)."""
+    unit = columns_of(dtype)
+    return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
-from nodeflow.engine.devicelib.register_tiles import product_tile
+from nodeflow.engine.devicelib.register_tiles import tiled_product
+
+T, SIZE = np.{dtype}, {numpy_dtype(dtype).itemsize}
+TALL, VECTORS, LANES, COLUMNS = {tile.positions}, {tile.vectors}, {tile.lanes}, {tile.columns}
 
 
 def kernel(args, task, ntasks):
     a, b, c = slot(args, 1), slot(args, 2), slot(args, 3)
-    m, n, terms = slot(args, 4), slot(args, 5), slot(args, 6)
-    a_row, a_term = slot(args, 7), slot(args, 8)
-    units = (n + {columns - 1}) // {columns}
-    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
-        left = unit * {columns}
-        width = min(np.int64({columns}), n - left)
-        row = np.int64(0)
-        while row < m:
-            x, y = a + row * a_row, b + {size} * left
-            z = c + {size} * (row * n + left)
+    n, terms, a_row, a_term = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7)
+    strip, piece, m = slot(args, 8), slot(args, 9), slot(args, 10)
+    units, along = (n + {unit - 1}) // {unit}, SIZE * n
+    left, last = units * task // ntasks * {unit}, min(n, units * (task + 1) // ntasks * {unit})
+    while left < last:
+        width, done = min(strip, last - left), np.int64(0)
+        while True:
+            x, y = a + done * a_term, b + SIZE * (done * n + left)
+            tiled_product(TALL, VECTORS, LANES, T, m, width, x, a_row, a_term, y, SIZE * COLUMNS,
+                          along, min(piece, terms - done), c + SIZE * left, along, done == 0)
+            done += piece
+            if done >= terms:
+                break
+        left += width
 """
-    for rows, when in ((TOGETHER, f"row + {TOGETHER} <= m"), (1, "")):
-        text += f"            {'if ' + when if when else 'else'}:\n"
-        for masked, case in ((0, f"if width == {columns}"), (1, "else")):
-            text += f"""                {case}:
-                    product_tile({rows}, {shape}, {masked}, x, a_row, a_term, y, {size} * n,
-                                 terms, z, {size} * n, width)
-"""
-        text += f"                row += {rows}\n"
-    return text

@@ -301,6 +301,7 @@ SHAPES = {
     "tall": (1, 16384, 64, 256),
     "thin": (1, 64, 64, 16384),
     "batched": (64, 128, 128, 64),
+    "column": (1, 16384, 1, 256),
 }
 """Matrices, m, n and k."""
 KINDS = ("float32", "float64")

@@ -55,7 +55,7 @@ def table() -> dict[str, object]:
             *(matmul_few.ROWS, matmul_few.WIDE),
             *map(matmul_few.columns_of, floats),
         ),
-        "products along rows": (matmul_dots.ROWS, matmul_dots.LEAST, matmul_dots.ALONE),
+        "products along rows": (matmul_dots.ROWS, matmul_dots.LEAST, matmul_dots.ALONE, "columns"),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
             *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),

@@ -1,4 +1,4 @@
-"""Products of a few rows with a matrix that is stored transposed, beside sums in the same order."""
+"""Products along the rows of both operands, beside sums in the same order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from nodeflow.engine.kernels.matmul_dots import is_dots
 FLOATS = ["float32", "float64"]
 
 
-def product(x: np.ndarray, y: np.ndarray, threads: int = 2, tier: str = "compiled") -> np.ndarray:
+def product(
+    x: np.ndarray, y: np.ndarray, threads: int = 2, tier: str = "compiled", **layout: bool
+) -> np.ndarray:
     with nf.Graph() as g:
-        wanted = nf.matmul(nf.constant(x), nf.variable(y), transpose_y=True)
+        wanted = nf.matmul(nf.constant(x), nf.variable(y), **(layout or {"transpose_y": True}))
     with nf.Session(g, tier=tier, threads=threads) as s:
         s.initialize()
         return s.run(wanted)
@@ -37,7 +39,12 @@ def numbers(m: int, n: int, k: int, dtype: str) -> tuple[np.ndarray, np.ndarray]
 def test_terms_go_to_lanes_and_lanes_are_halved(m, n, k) -> None:
     assert is_dots(m, n, k, "float32", False, True)
     x, y = numbers(m, n, k, "float32")
-    lanes = vector_registers()[0] // 4
+    assert product(x, y).tobytes() == sums_of_lanes(x, y).tobytes()
+
+
+def sums_of_lanes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x times y transposed, in numpy, as documented."""
+    (m, k), n, lanes = x.shape, len(y), vector_registers()[0] // 4
     terms = -(-k // lanes) * lanes
     wide = [np.pad(a.astype("float64"), ((0, 0), (0, terms - k))) for a in (x, y)]
     sums = np.zeros((m, n, lanes), "float32")
@@ -47,7 +54,68 @@ def test_terms_go_to_lanes_and_lanes_are_halved(m, n, k) -> None:
     while sums.shape[-1] > 1:
         half = sums.shape[-1] // 2
         sums = sums[..., :half] + sums[..., half:]
-    assert product(x, y).tobytes() == sums[..., 0].tobytes()
+    return sums[..., 0]
+
+
+@pytest.mark.parametrize(("m", "k"), [(1, 64), (7, 130), (100, 784), (1000, 65), (20, 5000)])
+def test_a_single_column_is_multiplied_along_rows(m, k) -> None:
+    assert is_dots(m, 1, k, "float32", False, False)
+    x, y = numbers(m, 1, k, "float32")
+    expected = sums_of_lanes(x, y).tobytes()
+    for threads in (1, 2, 3, 8):
+        assert product(x, y, threads).tobytes() == expected
+        assert product(x, y.T, threads, transpose_y=False).tobytes() == expected
+    assert product(x[-1:], y).tobytes() == expected[-4:], "alone"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("terms", "rows"), [(1, 40), (8, 10), (32, 300), (1000, 10), (700, 300), (300, 1100)]
+)
+def test_a_transposed_matrix_times_a_vector_is_the_row_times_the_matrix(terms, rows, dtype) -> None:
+    random = np.random.default_rng(terms + rows)
+    x = random.normal(size=(terms, rows)).astype(dtype)
+    y = random.normal(size=(terms, 1)).astype(dtype)
+    found = product(x, y, 1, transpose_x=True)
+    assert found.shape == (rows, 1)
+    assert product(y.T, x, 1, transpose_y=False).tobytes() == found.tobytes()
+    for threads in (2, 3, 8):
+        assert product(x, y, threads, transpose_x=True).tobytes() == found.tobytes()
+        other = product(x, y.T, threads, transpose_x=True, transpose_y=True)
+        assert other.tobytes() == found.tobytes()
+    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    for expected in (x.T.astype("float64") @ y, product(x, y, tier="reference", transpose_x=True)):
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("a", "b"), [((3,), (3,)), ((3,), ()), ((), (3,)), ((0,), (0,))])
+def test_many_transposed_matrices_times_vectors(a, b) -> None:
+    random = np.random.default_rng(9)
+    x, y = (random.normal(size=s).astype("float32") for s in ((*a, 40, 50), (*b, 40, 1)))
+    expected = np.swapaxes(x, -1, -2).astype("float64") @ y
+    found = product(x, y, transpose_x=True)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_layer_of_one_output_trains() -> None:
+    """A regression: its gradients are products with a column and with a transposed matrix."""
+    random = np.random.default_rng(10)
+    x = random.normal(size=(200, 90)).astype("float32")
+    wanted, start = random.normal(size=(200, 1)).astype("float32"), np.zeros((90, 1), "float32")
+    with nf.Graph() as g:
+        weights = nf.variable(start, name="w")
+        loss = nf.reduce_mean(nf.square(nf.constant(x) @ weights - nf.constant(wanted)))
+        step = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    with nf.Session(g, tier="compiled", threads=2) as s:
+        s.initialize()
+        for _ in range(20):
+            s.run(step)
+        found = s.run(weights)
+    expected = start.astype("float64")
+    for _ in range(20):
+        expected = expected - 0.1 * 2 / 200 * (x.T.astype("float64") @ (x @ expected - wanted))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -92,6 +160,9 @@ def test_what_goes_along_rows() -> None:
     assert not is_dots(1, 4000, 10, "float32", False, True), "few terms"
     assert not is_dots(1, 60, 60, "float32", False, True), "small"
     assert not is_dots(1, 100, 100, "float16", False, True)
+    assert is_dots(4000, 1, 40, "float32", False, False), "a column lies like a row"
+    assert not is_dots(4000, 1, 40, "float32", True, False)
+    assert not is_dots(4000, 1, 10, "float32", False, False), "few terms"
     assert not is_dots(1, 100, 100, "int32", False, True)
 
 

@@ -71,7 +71,8 @@ def test_products_are_those_of_numpy(k: int, n: int, dtype: str) -> None:
     for m, (x, y) in itertools.product((1, 2, 7, 33), ((False, False), (True, True))):
         g, made, expected = slices(17, m, k, n, dtype, x, y)
         _, inside = actions_of([made])
-        assert any(isinstance(a.lowering, PackedProduct) for a in inside) == (k > 1)
+        packed = any(isinstance(a.lowering, PackedProduct) for a in inside)
+        assert packed == (k > 1) or n == 1, "a column may go along rows"
         assert_close(run(g, made), expected, k)
 
 

@@ -29,7 +29,7 @@ from nodeflow.engine.kernels.matmul_blocked import (
     may_copy,
     plan_blocked,
 )
-from nodeflow.engine.kernels.matmul_dots import dots_args, dots_source, is_dots
+from nodeflow.engine.kernels.matmul_dots import column_height, dots_args, dots_source, is_dots
 from nodeflow.engine.kernels.matmul_few import few_args, few_source, is_few
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_packed import add_packed, may_pack
@@ -112,15 +112,17 @@ class MatmulRule(LoweringRule[Matmul]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        types = [actions.types[slot] for slot in (*inputs, *outputs)]
-        x, y, out = types
-        whole = as_rows(types, lowering.transpose_x)
-        m, n, k = extents(*whole, lowering.transpose_x)
-        if k == 1 and x.dtype in FLOATS:
+        x, y, out = (actions.types[slot] for slot in (*inputs, *outputs))
+        if x.dtype in FLOATS and (y.shape[-1] if lowering.transpose_y else y.shape[-2]) == 1:
             vectors = tuple(_as_vectors(actions, lowering, inputs))
             actions.add(Action(node, _OUTER, vectors, outputs))
             return
-        if may_pack(actions, inputs, m):
+        lowering, inputs, outputs = _vector_first(actions, lowering, inputs, outputs)
+        x, y, out = types = [actions.types[slot] for slot in (*inputs, *outputs)]
+        whole = as_rows(types, lowering.transpose_x)
+        m, n, k = extents(*whole, lowering.transpose_x)
+        column = n == 1 and is_dots(m, n, k, x.dtype, lowering.transpose_x, lowering.transpose_y)
+        if may_pack(actions, inputs, m) and not column:
             layout = lowering.transpose_x, lowering.transpose_y
             add_packed(actions, node, layout, inputs, outputs)
             return
@@ -172,13 +174,32 @@ def extents(
 def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> Iterator[int]:
     """Slots of the operands' memory as columns (..., m, 1) and rows (..., 1, n)."""
     for slot, transposed in zip(inputs, (matmul.transpose_x, matmul.transpose_y), strict=True):
-        type_ = actions.types[slot]
-        if transposed:
-            shape = (*type_.shape[:-2], type_.shape[-1], type_.shape[-2])
-            view = actions.new_slot(type_.with_shape(shape))
-            actions.share_storage(view, slot)
-            slot = view
-        yield slot
+        yield _turned(actions, slot) if transposed else slot
+
+
+def _turned(actions: Actions, vector: int) -> int:
+    """A slot of the same memory as a row instead of a column, or the other way round."""
+    *batch, rows, columns = actions.types[vector].shape
+    turned = actions.new_slot(actions.types[vector].with_shape((*batch, columns, rows)))
+    actions.share_storage(turned, vector)
+    return turned
+
+
+def _vector_first(
+    actions: Actions, matmul: Matmul, inputs: tuple[int, ...], outputs: tuple[int, ...]
+) -> tuple[Matmul, tuple[int, ...], tuple[int, ...]]:
+    """A product with a vector whose layout is the plain one. A matrix that is stored transposed
+    times a vector is the vector times the matrix as it lies."""
+    x, y = inputs
+    m, n = actions.types[outputs[0]].shape[-2:]
+    transpose_x, transpose_y = matmul.transpose_x, matmul.transpose_y
+    if m == 1 and transpose_x:
+        x, transpose_x = _turned(actions, x), False
+    if n == 1 and transpose_y:
+        y, transpose_y = _turned(actions, y), False
+    if n == 1 and transpose_x:
+        x, y, transpose_x, outputs = _turned(actions, y), x, False, (_turned(actions, outputs[0]),)
+    return Matmul(transpose_x, transpose_y), (x, y), outputs
 
 
 def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | None:
@@ -239,8 +260,8 @@ class ProductKernel(Kernel[Product]):
             args = thin_args(shape, lowering.transpose_x, lowering.depth)
             estimate = product_ns(m, n, lowering.depth, dtype)
         elif is_dots(*shape, dtype, *layout):
-            source, estimate = dots_source(dtype, m), product_ns(m, n, k, dtype)
-            args, tasks = dots_args(shape, estimate)
+            source, estimate = dots_source(dtype, m, n), product_ns(m, n, k, dtype)
+            args, tasks = dots_args(shape, dtype, estimate)
         elif is_few(m, n, dtype, lowering.transpose_y):
             source, estimate = few_source(dtype, m), product_ns(m, n, lowering.depth, dtype)
             args, tasks = few_args(shape, dtype, lowering.transpose_x, lowering.depth, estimate)
@@ -295,10 +316,10 @@ class ProductKernel(Kernel[Product]):
         layout = lowering.transpose_x, turned
         if is_few(m, n, x.dtype, turned) or parts_of_sum(*shape, x.dtype, turned) > 1:
             return None
-        if is_dots(*shape, x.dtype, *layout):
-            return None
         if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
             return None
+        if is_dots(*shape, x.dtype, *layout):
+            return column_height(m, k, x.dtype) if n == 1 else None
         tiling = _panels(lowering, *shape, x.dtype) or plan_tiles(
             m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
         )

@@ -10,6 +10,7 @@ from functools import cache
 
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.ir.launches import limited_tasks
+from nodeflow.engine.kernels.matmul_tiling import FEW, plan_tiles, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 11
@@ -22,58 +23,105 @@ sums side by side that additions do not wait for each other."""
 
 
 def is_dots(m: int, n: int, k: int, dtype: str, transpose_x: bool, transpose_y: bool) -> bool:
-    """Whether an (m, k) x (k, n) product is one of these."""
-    if dtype not in FLOATS or dtype in HALVES or transpose_x or not transpose_y:
+    """Whether an (m, k) x (k, n) product is one of these; a single column lies like a row."""
+    if dtype not in FLOATS or dtype in HALVES or transpose_x or k < 2 * _lanes(dtype):
         return False
-    return 0 < m <= ROWS and n >= ALONE and k >= 2 * _lanes(dtype) and n * k >= LEAST
+    if n == 1:
+        return m > 0
+    return transpose_y and 0 < m <= ROWS and n >= ALONE and n * k >= LEAST
 
 
 def _lanes(dtype: str) -> int:
     return vector_registers()[0] // numpy_dtype(dtype).itemsize
 
 
-def dots_args(shape: tuple[int, int, int], work: float) -> tuple[list[int], int]:
+def column_height(m: int, k: int, dtype: str) -> int:
+    """Rows of a task of a product with a single column."""
+    return task_rows(m) if m < FEW else plan_tiles(m, 1, k, dtype).height
+
+
+def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[list[int], int]:
     """Args of a `dots_source` kernel, without addresses, and its number of tasks.
 
     Args:
         work: estimated nanoseconds.
     """
     m, n, k = shape
+    if n == 1:
+        height = column_height(m, k, dtype)
+        return [0, 0, 0, 0, m, height, k], -(-m // height)
     return [0, 0, 0, 0, m, n, k], limited_tasks(work, -(-n // ALONE))
 
 
+def dots_source(dtype: str, m: int, n: int) -> str:
+    """The kernel of an m x n product, with the args of `dots_args`. Two rows and more have one, so
+    that another batch compiles nothing."""
+    if n == 1:
+        return _column_source(dtype)
+    return _rows_source(dtype, ALONE, (1,)) if m == 1 else _rows_source(dtype, COLUMNS, _heights())
+
+
+def _heights() -> tuple[int, ...]:
+    """Rows of the tiles that some rows are cut into."""
+    return (4, 2, 1) if vector_registers()[1] >= 32 else (2, 1)
+
+
 @cache
-def dots_source(dtype: str, m: int) -> str:
+def _column_source(dtype: str) -> str:
+    """Args: nothing, a, b, c, m, rows of a task, number of terms. a is (m, terms), b (terms), c
+    (m)."""
+    text = f"""
+    m, height, terms = slot(args, 4), slot(args, 5), slot(args, 6)
+    along = SIZE * terms
+    row, end = task * height, min(m, (task + 1) * height)
+    while row < end:
+        x, z = a + along * row, c + SIZE * row
+        if row + {ALONE} <= end:
+            dot_tile({ALONE}, 1, LANES, T, x, along, b, along, terms, z, SIZE)
+            row += {ALONE}
+        else:
+            dot_tile(1, 1, LANES, T, x, along, b, along, terms, z, SIZE)
+            row += 1
+"""
+    return _kernel(dtype, text)
+
+
+@cache
+def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
     """Args: nothing, a, b, c, m, n, number of terms. a is (m, terms), b (n, terms), c (m, n). A
     unit of work is some rows of b."""
-    size = numpy_dtype(dtype).itemsize
-    columns = ALONE if m == 1 else COLUMNS
-    tallest, tiles, row = 4 if vector_registers()[1] >= 32 else 2, "", 0
-    while row < m:
-        height = min(tallest, 1 << ((m - row).bit_length() - 1))
-        tiles += f"""
-        dot_tile({height}, {columns}, LANES, T, a + along * {row}, along, y, along, terms,
-                 z + SIZE * n * {row}, SIZE * n)"""
-        row += height
-    return f"""import numpy as np
-from nodeflow.engine.devicelib.dot_tiles import dot_tile
-from nodeflow.engine.devicelib.intrinsics import slot
-
-T, SIZE, LANES = np.{dtype}, {size}, {_lanes(dtype)}
-
-
-def kernel(args, task, ntasks):
-    a, b, c = slot(args, 1), slot(args, 2), slot(args, 3)
+    tiles = "".join(
+        f"""
+        while row + {height} <= m:
+            dot_tile({height}, {columns}, LANES, T, a + along * row, along, y, along, terms,
+                     z + SIZE * n * row, SIZE * n)
+            row += {height}"""
+        for height in heights
+    )
+    text = f"""
     m, n, terms = slot(args, 4), slot(args, 5), slot(args, 6)
     along = SIZE * terms
     units = n // {columns}
     for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
         left = unit * {columns}
-        y = b + along * left
-        z = c + SIZE * left{tiles}
+        y, z, row = b + along * left, c + SIZE * left, np.int64(0){tiles}
     if task == ntasks - 1:
         for left in range(units * {columns}, n):
             for row in range(m):
                 dot_tile(1, 1, LANES, T, a + along * row, along, b + along * left, along, terms,
                          c + SIZE * (row * n + left), SIZE * n)
 """
+    return _kernel(dtype, text)
+
+
+def _kernel(dtype: str, text: str) -> str:
+    """A kernel with such a body, once a, b and c are known."""
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.dot_tiles import dot_tile
+from nodeflow.engine.devicelib.intrinsics import slot
+
+T, SIZE, LANES = np.{dtype}, {numpy_dtype(dtype).itemsize}, {_lanes(dtype)}
+
+
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 1), slot(args, 2), slot(args, 3){text}"""

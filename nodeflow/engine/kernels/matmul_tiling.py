@@ -29,7 +29,7 @@ _LARGE = 400_000_000
 """Multiply-adds from which packing pays."""
 _DEPTH = 100
 """Terms of a block: of 64 columns, 100 rows of the second operand fill half of the first cache."""
-_FEW = 32
+FEW = 32
 """Rows or columns below which a side is short: its whole length goes into each block."""
 _ROWS = 64
 """Most rows of a task, or half of them, or of many twice that."""
@@ -43,7 +43,7 @@ WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
 HALVED_TERMS, HALVED_ELEMENTS = 128, 1 << 17
 """Terms, and elements of the second operand, from which halves of the terms pay for few rows."""
 
-LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, _FEW, _ROWS, _TASK_NS)
+LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, FEW, _ROWS, _TASK_NS)
 """All of them: they decide in which order BLAS adds up."""
 
 
@@ -93,7 +93,7 @@ def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
     in_place = dtype == "float32" and unpacked and blas.small_products()
     if in_place and m >= WHOLE_ROWS and k * n <= WHOLE_OPERAND:
         return False
-    if in_place and m < _FEW and few_are_halved(n, k):  # else they are one task
+    if in_place and m < FEW and few_are_halved(n, k):  # else they are one task
         return True
     few = dtype in FLOATS and 2 * m * n < min(k * n, k * m)
     return few and product_ns(m, n, k, dtype) >= HALVES_NS and blas.tiling_pays()
@@ -120,11 +120,11 @@ def plan_tiles(
     if not blas.tiling_pays():
         return whole
     unpacked = dtype == "float32" and blas.small_products() and (transpose_a or not transpose_b)
-    if n < _FEW <= m or k * n <= 4096:
+    if n < FEW <= m or k * n <= 4096:
         return _narrow(m, n, k, dtype, unpacked)
     if not unpacked or m * n * k >= _LARGE:
         return _packed(m, n, k)
-    if m < _FEW:
+    if m < FEW:
         return _short(m, n, k)
     return _columns(m, n, k) if part and m < n else _blocked(m, n, k)
 

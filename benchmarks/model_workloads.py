@@ -302,6 +302,7 @@ SHAPES = {
     "thin": (1, 64, 64, 16384),
     "batched": (64, 128, 128, 64),
     "column": (1, 16384, 1, 256),
+    "many": (1024, 8, 8, 8),
 }
 """Matrices, m, n and k."""
 KINDS = ("float32", "float64")

@@ -23,6 +23,7 @@ from nodeflow.engine.kernels import (
     matmul_few,
     matmul_packed,
     matmul_panels,
+    matmul_small,
     matmul_thin,
     matmul_tiling,
     reductions,
@@ -56,6 +57,9 @@ def table() -> dict[str, object]:
             *map(matmul_few.columns_of, floats),
         ),
         "products along rows": (matmul_dots.ROWS, matmul_dots.LEAST, matmul_dots.ALONE, "columns"),
+        "small products": (
+            *(matmul_small.ROWS, matmul_small.WORK, matmul_small.COPIED, matmul_small.TERMS),
+        ),
         "packed products": matmul_packed.PAYS,
         "halves of a sum": (
             *(matmul_tiling.HALVES_NS, matmul_tiling.WHOLE_ROWS, matmul_tiling.WHOLE_OPERAND),

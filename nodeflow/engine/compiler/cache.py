@@ -77,6 +77,7 @@ _HELPERS = (
     "devicelib/register_tiles.py",
     "devicelib/result_tile.py",
     "devicelib/running_sums.py",
+    "devicelib/short_rows.py",
     "devicelib/tile_heights.py",
     "devicelib/trigonometry.py",
     "devicelib/typed_constants.py",

@@ -27,12 +27,12 @@ def add(builder, a, b):
     return builder.fadd(a, b)
 
 
-def _larger(builder, a, b):
+def larger(builder, a, b):
     """b where it is larger: one instruction. What a NaN does is for `_Unordered`."""
     return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 
-def _smaller(builder, a, b):
+def smaller(builder, a, b):
     return builder.select(builder.fcmp_ordered("<", b, a), b, a)
 
 
@@ -170,13 +170,13 @@ def sum_lanes(typingctx, address, n, dtype):
 @intrinsic
 def max_lanes(typingctx, address, n, dtype):
     """Maximum, NaN if any is NaN; -inf for none."""
-    return _lanes(dtype, _larger, -math.inf)
+    return _lanes(dtype, larger, -math.inf)
 
 
 @intrinsic
 def min_lanes(typingctx, address, n, dtype):
     """Minimum, NaN if any is NaN; inf for none."""
-    return _lanes(dtype, _smaller, math.inf)
+    return _lanes(dtype, smaller, math.inf)
 
 
 @intrinsic

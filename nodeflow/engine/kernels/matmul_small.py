@@ -1,8 +1,8 @@
 """Products of small matrices, of which there are often many, straight from where the operands are.
 
-BLAS takes up to half a microsecond for each where it copies the operands first, which is three times
-as long as multiplying 12 x 12 matrices, and even where it copies nothing, a launch for each takes
-longer than products of 4 x 4. Here one launch makes all of them.
+Where BLAS copies the operands first it takes up to half a microsecond for each, three times as long
+as multiplying 12 x 12 matrices, and even where it copies nothing, a launch for each takes longer
+than products of 4 x 4. Here one launch makes all of them.
 """
 
 from __future__ import annotations

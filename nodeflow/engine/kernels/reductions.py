@@ -41,6 +41,9 @@ COLUMN_BLOCK = 4096
 SHORT_BLOCK = 1024
 """Rows of such a partial result: there are enough of them for some threads."""
 
+ROW_NS = 4.0
+"""Estimated nanoseconds of a row beside those of its elements."""
+
 _COMBINE = {
     "sum": "{0} + {1}",
     "prod": "{0} * {1}",
@@ -175,7 +178,10 @@ class ReductionKernel(Kernel[Stage]):
         elements = stage.outer * stage.n * stage.inner
         if _is_search(stage.kind):
             estimate = elements * 0.3
-            source = search_source(stage.kind, dtype, rows=stage.inner == 1)
+            if stage.inner == 1 and is_short(stage.n, dtype):
+                source = short_search_source(stage.kind, dtype, stage.n)
+            else:
+                source = search_source(stage.kind, dtype, rows=stage.inner == 1)
             args = (stage.outer, stage.n, stage.inner, *work.pointers)
             units = stage.outer * -(-stage.inner // COLUMN_TILE)
             tasks = limited_tasks(estimate, units)
@@ -183,8 +189,12 @@ class ReductionKernel(Kernel[Stage]):
         estimate = elements * (0.15 if dtype in FLOATS else 0.4)
         divisor = (stage.divisor,) if stage.divisor else ()
         if stage.inner == 1:
-            source = rows_source(stage.kind, dtype, bool(divisor))
             units = stage.outer * stage.blocks
+            if is_short(stage.n, dtype):
+                source = short_source(stage.kind, dtype, stage.n, bool(divisor))
+            else:
+                source = rows_source(stage.kind, dtype, bool(divisor))
+                estimate += units * ROW_NS
             tiling = work.tiling or even_tiling(units, estimate)
             shape = (stage.outer, stage.n, stage.blocks, stage.length)
             args = (*shape, *work.pointers, tiling.units_per_task(units), *divisor)
@@ -258,6 +268,50 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def is_short(n: int, dtype: str) -> bool:
+    """Whether rows of n elements are reduced several at once.
+
+    Of 17 to 28, sums take 0.53 to 0.73 of the time with AVX2, but 0.68 to 1.33 with AVX-512.
+    """
+    return dtype in ("float32", "float64") and 0 < n <= LANES
+
+
+def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
+    """As `rows_source`, of rows of ``n`` elements in one piece each."""
+    size = numpy_dtype(dtype).itemsize
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import slot, view1",
+        f"from nodeflow.engine.devicelib.short_rows import {kind}_rows",
+        "",
+        "",
+        *_ROWS_BEGIN,
+        f"    here, count = target + {size} * begin, end - begin",
+        *(
+            f"    {line}"
+            for line in short_rows(
+                kind, dtype, n, f"source + {size * n} * begin", "here", 7 if mean else None
+            )
+        ),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def short_rows(
+    kind: str, dtype: str, n: int, source: str, target: str, divisor: int | None
+) -> list[str]:
+    """Lines that reduce ``count`` rows of n elements, and perhaps divide by an argument."""
+    name = numpy_name(dtype)
+    lines = [f"{kind}_rows({n}, {name}, {source}, {target}, count)"]
+    if divisor is not None:
+        lines += [
+            f"means = view1({target}, count, {name})",
+            "for i in range(means.size):",
+            f"    means[i] = {name}(means[i] / {name}(slot(args, {divisor})))",
+        ]
+    return lines
 
 
 def _products_source(dtype: str) -> str:
@@ -403,6 +457,21 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def short_search_source(kind: str, dtype: str, n: int) -> str:
+    """As `search_source`, of rows of ``n`` elements."""
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.short_rows import {kind}_rows
+
+
+def kernel(args, task, ntasks):
+    rows, source, target = slot(args, 0), slot(args, 3), slot(args, 4)
+    begin, end = rows * task // ntasks, rows * (task + 1) // ntasks
+    source += {n * numpy_dtype(dtype).itemsize} * begin
+    {kind}_rows({n}, {numpy_name(dtype)}, source, target + 8 * begin, end - begin)
+"""
 
 
 def _search_rows(kind: str, dtype: str) -> list[str]:

@@ -17,6 +17,7 @@ from nodeflow.engine.kernels.cluster_source import Cluster, formulas
 from nodeflow.engine.kernels.elementwise import cost
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
+from nodeflow.engine.kernels.reductions import is_short, short_rows
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Lowering
@@ -108,7 +109,9 @@ class RowFormulasKernel(Kernel[RowFormulas]):
         share = tiling.units_per_task(rows)
         args = (rows, lowering.n, share, *work.pointers, *lowering.divisors)
         split = Split(rows, share, work.task_rows)
-        source = rows_source(program)
+        summed = [s.source for s in program.steps if isinstance(s, RowReduction)]
+        short = all(is_short(lowering.n, program.values[source].dtype) for source in summed)
+        source = rows_source(program, lowering.n if short else 0)
         return [KernelLaunch(source, args, tiling.tasks, rows * each, work.group, split=split)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: RowFormulas) -> frozenset[int]:
@@ -128,14 +131,18 @@ class RowFormulasKernel(Kernel[RowFormulas]):
 
 
 @cache
-def rows_source(program: RowProgram) -> str:
-    """Args: rows, n, rows of a task, addresses of inputs and outputs, divisors of means."""
-    return _Writer(program).source()
+def rows_source(program: RowProgram, short: int) -> str:
+    """Args: rows, n, rows of a task, addresses of inputs and outputs, divisors of means.
+
+    Args:
+        short: n where rows are so short that several are reduced at once, else 0.
+    """
+    return _Writer(program, short).source()
 
 
 class _Writer:
-    def __init__(self, program: RowProgram) -> None:
-        self.program = program
+    def __init__(self, program: RowProgram, short: int) -> None:
+        self.program, self.short = program, short
         self.values = program.values
         self.functions: set[str] = set()
         self.reductions: set[str] = set()
@@ -155,7 +162,8 @@ class _Writer:
             lines.append(f"from nodeflow.engine.devicelib.math_functions import {used}")
         if self.reductions:
             used = ", ".join(sorted(self.reductions))
-            lines.append(f"from nodeflow.engine.devicelib.vector_reduce import {used}")
+            where = "short_rows" if self.short else "vector_reduce"
+            lines.append(f"from nodeflow.engine.devicelib.{where} import {used}")
         lines += [
             "",
             "",
@@ -232,6 +240,12 @@ class _Writer:
     def _reduction(self, step: RowReduction) -> list[str]:
         dtype = self.values[step.source].dtype
         size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+        if self.short:
+            self.reductions.add(f"{step.kind}_rows")
+            divisor = self.divisor if step.mean else None
+            self.divisor += step.mean
+            places = f"p{step.source}", f"p{step.target}"
+            return short_rows(step.kind, dtype, self.short, *places, divisor)
         self.reductions.add(f"{step.kind}_lanes")
         text = f"{step.kind}_lanes({self._at(step.source, True)}, n, {name})"
         if step.mean:

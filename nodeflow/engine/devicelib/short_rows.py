@@ -1,0 +1,165 @@
+"""Sums, products and extremes of rows of a few elements, of several rows at once.
+
+`vector_reduce` takes some 5 ns for each row, however short it is.
+"""
+
+# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from nodeflow.engine.devicelib.intrinsics import I32, I64
+from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
+from nodeflow.engine.devicelib.vector_reduce import LANES, add, larger, smaller
+
+TOGETHER = 8
+"""Rows whose elements are brought into columns of vectors."""
+
+
+@intrinsic
+def sum_rows(typingctx, n, dtype, source, target, rows):
+    """Write the sum of each of some rows that follow each other, as `sum_lanes` adds them up.
+
+    Args:
+        n: literal, elements of a row, from 1 to `LANES`.
+        source, target: addresses.
+    """
+    return _rows(n, dtype, lambda builder, columns: _halved(builder, columns, add))
+
+
+@intrinsic
+def prod_rows(typingctx, n, dtype, source, target, rows):
+    """As `sum_rows`, the product, from the first element to the last."""
+
+    def multiplied(builder: Any, columns: Sequence[Any]) -> Any:
+        total = columns[0]
+        for column in columns[1:]:
+            total = builder.fmul(total, column)
+        return total
+
+    return _rows(n, dtype, multiplied)
+
+
+@intrinsic
+def max_rows(typingctx, n, dtype, source, target, rows):
+    """As `sum_rows`, the maximum, NaN if any is NaN."""
+    return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, larger))
+
+
+@intrinsic
+def min_rows(typingctx, n, dtype, source, target, rows):
+    """As `sum_rows`, the minimum, NaN if any is NaN."""
+    return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, smaller))
+
+
+@intrinsic
+def argmax_rows(typingctx, n, dtype, source, target, rows):
+    """As `sum_rows`, the place (int64) of the first maximum, or of the first NaN if any is."""
+    return _rows(n, dtype, lambda builder, columns: _place(builder, columns, ">"))
+
+
+@intrinsic
+def argmin_rows(typingctx, n, dtype, source, target, rows):
+    """As `argmax_rows`, of the minimum."""
+    return _rows(n, dtype, lambda builder, columns: _place(builder, columns, "<"))
+
+
+def _rows(
+    n: Any, dtype: Any, reduced: Callable[[Any, Sequence[Any]], Any]
+) -> tuple[Any, Callable[..., Any]]:
+    """Signature and code; ``reduced`` makes one of the columns of some rows, or of the numbers of a
+    single one."""
+    (length,), scalar = shape_of(n), scalar_of(dtype)
+    size = dtype.dtype.bitwidth // 8
+
+    def codegen(context, builder, sig, args):
+        source, target, rows = args[2:]
+
+        def at(base: Any, element: Any, kind: Any, size: int = size) -> Any:
+            address = builder.add(base, builder.mul(element, ir.Constant(I64, size)))
+            return builder.inttoptr(address, kind.as_pointer())
+
+        def write(columns: Sequence[Any], first: Any) -> None:
+            result = reduced(builder, columns)
+            wide = 8 if getattr(result.type, "element", result.type) == I64 else size
+            builder.store(result, at(target, first, result.type, wide), align=wide)
+
+        def vectors(first: Any) -> list[Any]:
+            """The columns of `TOGETHER` rows."""
+            wide = ir.VectorType(scalar, TOGETHER * length)
+            begin = builder.mul(first, ir.Constant(I64, length))
+            elements = builder.load(at(source, begin, wide), align=size)
+            chosen = ir.VectorType(I32, TOGETHER)
+            return [
+                builder.shuffle_vector(
+                    elements,
+                    ir.Constant(wide, ir.Undefined),
+                    ir.Constant(chosen, [j + length * i for i in range(TOGETHER)]),
+                )
+                for j in range(length)
+            ]
+
+        def numbers(first: Any) -> list[Any]:
+            begin = builder.mul(first, ir.Constant(I64, length))
+            places = [builder.add(begin, ir.Constant(I64, j)) for j in range(length)]
+            return [builder.load(at(source, place, scalar), align=size) for place in places]
+
+        together = ir.Constant(I64, TOGETHER)
+        rounds = builder.sdiv(rows, together)
+        with cgutils.for_range(builder, rounds) as loop:
+            first = builder.mul(loop.index, together)
+            write(vectors(first), first)
+        done = builder.mul(rounds, together)
+        with cgutils.for_range(builder, builder.sub(rows, done)) as loop:
+            first = builder.add(done, loop.index)
+            write(numbers(first), first)
+        return context.get_dummy_value()
+
+    return types.void(n, dtype, *(types.int64,) * 3), codegen
+
+
+def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """The columns combined as the lanes of `vector_reduce` are, one half with the other until one
+    is left. What is missing changes nothing."""
+    total, width = list(columns), LANES
+    while width > 1:
+        width //= 2
+        total = [
+            combine(builder, x, total[i + width]) if i + width < len(total) else x
+            for i, x in enumerate(total[:width])
+        ]
+    return total[0]
+
+
+def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """As `_halved`, NaN where any is NaN; one comparison looks at two columns."""
+    result = _halved(builder, columns, combine)
+    found = builder.fcmp_unordered("uno", columns[0], columns[-1])
+    for x, y in zip(columns[1:-1:2], columns[2::2], strict=False):
+        found = builder.or_(found, builder.fcmp_unordered("uno", x, y))
+    many = isinstance(result.type, ir.VectorType)
+    nan = [math.nan] * result.type.count if many else math.nan
+    return builder.select(found, ir.Constant(result.type, nan), result)
+
+
+def _place(builder: Any, columns: Sequence[Any], sign: str) -> Any:
+    """The number of the first column that is most, NaN being more than any number."""
+    many = isinstance(columns[0].type, ir.VectorType)
+    kind = ir.VectorType(I64, TOGETHER) if many else I64
+    numbers = [ir.Constant(kind, [j] * TOGETHER if many else j) for j in range(len(columns))]
+    most, place = columns[0], numbers[0]
+    for column, number in zip(columns[1:], numbers[1:], strict=True):
+        more = builder.fcmp_ordered(sign, column, most)
+        first_nan = builder.and_(
+            builder.fcmp_unordered("uno", column, column), builder.fcmp_ordered("ord", most, most)
+        )
+        better = builder.or_(more, first_nan)
+        most, place = builder.select(better, column, most), builder.select(better, number, place)
+    return place

@@ -378,9 +378,11 @@ def function_of(
 def _cut_rows(
     builder: Any, rows: Any, heights: Sequence[int]
 ) -> Callable[[Callable[[int, Any], None]], None]:
-    """Cut rows into tiles of about the same height, at most the largest of some: what to call, as
-    often as needed, with a function that is given the height of a tile, which is one of these, and
-    its first row. Divisions are made only here."""
+    """Cut rows into tiles of about the same height, each one of ``heights``, which ascend.
+
+    Returns what writes the loop over the tiles: it calls a function with the height of a tile and
+    its first row. It may be called inside another loop, outside which the divisions then stay.
+    """
     most = ir.Constant(I64, heights[-1])
     tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, heights[-1] - 1)), most)
     low, more = builder.sdiv(rows, tiles), builder.srem(rows, tiles)

@@ -122,9 +122,9 @@ class MatmulRule(LoweringRule[Matmul]):
         x, y, out = types = [actions.types[slot] for slot in (*inputs, *outputs)]
         whole = as_rows(types, lowering.transpose_x)
         m, n, k = extents(*whole, lowering.transpose_x)
-        column = n == 1 and is_dots(m, n, k, x.dtype, lowering.transpose_x, lowering.transpose_y)
-        if may_pack(actions, inputs, m) and not column:
-            layout = lowering.transpose_x, lowering.transpose_y
+        layout = lowering.transpose_x, lowering.transpose_y
+        along_rows = n == 1 and is_dots(m, n, k, x.dtype, *layout)
+        if may_pack(actions, inputs, m) and not along_rows:
             add_packed(actions, node, layout, inputs, outputs)
             return
         blocks = _blocks(m, n, k, x.dtype, lowering.transpose_y) if whole[2].rank == 2 else None
@@ -273,11 +273,10 @@ class ProductKernel(Kernel[Product]):
             args = panels_args(shape, *layout, panels, lowering.depth)
             tasks, estimate = panels.tasks(m, n), product_ns(m, n, lowering.depth, dtype)
         elif is_small(*shape, dtype, lowering.transpose_y):
-            source, apart = small_source(dtype, n, lowering.transpose_y), _apart(types)
-            together = math.prod(d or 0 for d in types[2].shape[:-2]) if apart else 1
+            source = small_source(dtype, n, lowering.transpose_y)
+            together, apart = _together(types)
             estimate = together * product_ns(m, n, k, dtype)
-            each = apart or (False, False)
-            args, tasks = small_args(shape, dtype, layout, together, each, estimate)
+            args, tasks = small_args(shape, dtype, layout, together, apart, estimate)
         elif dtype in FLOATS:
             source = product_source(dtype, *layout)
             args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
@@ -378,15 +377,14 @@ def may_add(actions: Actions, action: Action) -> bool:
     return lowering.copied or plan_panels(m, n, k, x.dtype, lowering.transpose_y) is not None
 
 
-def _apart(types: Sequence[TensorType]) -> tuple[bool, bool] | None:
-    """For each operand, whether it has a matrix for each of the result's, or one for all of them;
-    None where one has neither."""
+def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
+    """How many products of a batch one launch makes, and for each operand whether it has a matrix
+    for each of them. It makes one where an operand has matrices for some of the products."""
     *operands, out = ([d or 0 for d in t.shape[:-2]] for t in types)
-    wanted = out, [1] * len(out)
     padded = [[1] * (len(out) - len(each)) + each for each in operands]
-    if not all(each in wanted for each in padded):
-        return None
-    return padded[0] == out, padded[1] == out
+    if any(each not in (out, [1] * len(out)) for each in padded):
+        return 1, (False, False)
+    return math.prod(out), (padded[0] == out, padded[1] == out)
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:

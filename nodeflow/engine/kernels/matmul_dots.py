@@ -1,4 +1,5 @@
-"""Products of a few rows with a matrix that is stored transposed: sums along rows of both.
+"""Products of a few rows with a matrix that is stored transposed, and of any matrix with a single
+column: sums along rows of both.
 
 Training multiplies so for each layer but the first, and so does an output that is tied to an
 embedding. BLAS copies such a matrix first, which takes up to twenty times as long as reading it.
@@ -14,7 +15,7 @@ from nodeflow.engine.kernels.matmul_tiling import FEW, plan_tiles, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 11
-"""Most rows; more go through panels."""
+"""Most rows, of more than one column; more go through panels."""
 LEAST = 1 << 12
 """Elements of the matrix from which these are faster than BLAS."""
 ALONE, COLUMNS = 8, 4
@@ -54,8 +55,8 @@ def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[lis
 
 
 def dots_source(dtype: str, m: int, n: int) -> str:
-    """The kernel of an m x n product, with the args of `dots_args`. Two rows and more have one, so
-    that another batch compiles nothing."""
+    """The kernel for an m x n product, which takes the args of `dots_args`. All products of two
+    rows or more share one kernel, so a batch of another size compiles nothing."""
     if n == 1:
         return _column_source(dtype)
     return _rows_source(dtype, ALONE, (1,)) if m == 1 else _rows_source(dtype, COLUMNS, _heights())

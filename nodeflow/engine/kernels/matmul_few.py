@@ -79,8 +79,8 @@ def few_args(
 
 
 def few_source(dtype: str, rows: int) -> str:
-    """The kernel of a product of so many rows, with the args of `few_args`. Three rows and more
-    have one, so that another batch compiles nothing."""
+    """The kernel for this many rows, which takes the args of `few_args`. All products of three rows
+    or more share one kernel, so a batch of another size compiles nothing."""
     if rows == 1:
         return _row_source(dtype)
     return _tiles_source(

@@ -52,44 +52,86 @@ class _Unordered:
         self.builder.store(self.builder.or_(self.builder.load(self.seen), found), self.seen)
 
     def applied(self, result):
-        """NaN instead of a result, where any was seen."""
+        """NaN instead of a result, or of all elements of a vector, where any was seen."""
         found = self.builder.icmp_unsigned("!=", self.builder.load(self.seen), self.none)
         mask = self.builder.bitcast(found, ir.IntType(LANES))
         any_ = self.builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+        if isinstance(result.type, ir.VectorType):
+            return self.builder.select(any_, _everywhere(result.type, math.nan), result)
         return self.builder.select(any_, ir.Constant(result.type, math.nan), result)
+
+
+def _scalar(dtype):
+    """The numba and LLVM types of the elements."""
+    scalar_type = dtype.dtype
+    if scalar_type not in (types.float32, types.float64):
+        raise TypingError(f"lanes: expected float32 or float64, got {scalar_type}")
+    return scalar_type, ir.FloatType() if scalar_type == types.float32 else ir.DoubleType()
 
 
 def _lanes(dtype, combine, identity):
     """Signature and code of a reduction of ``n`` elements at an address."""
-    scalar_type = dtype.dtype
-    if scalar_type not in (types.float32, types.float64):
-        raise TypingError(f"lanes: expected float32 or float64, got {scalar_type}")
+    scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
-        scalar = ir.FloatType() if scalar_type == types.float32 else ir.DoubleType()
         base = builder.inttoptr(args[0], scalar.as_pointer())
         vector = ir.VectorType(scalar, LANES)
         unordered = None if combine is add else _Unordered(builder, vector)
-        total = _vector_part(builder, base, args[1], vector, combine, identity, unordered)
-        result = halved(builder, total, combine)
+        lanes = [_everywhere(vector, identity)] * UNROLLED
+        lanes = _combined(builder, base, args[1], lanes, combine, identity, unordered)
+        result = _all_of(builder, lanes, combine)
         return unordered.applied(result) if unordered else result
 
     return scalar_type(types.int64, types.int64, dtype), codegen
 
 
-def _vector_part(builder, base, n, vector, combine, identity, unordered):
-    """One vector of 16 partial results."""
-    scalar, word = vector.element, n.type
-    size = 4 if isinstance(scalar, ir.FloatType) else 8
+def _more(dtype, combine, identity):
+    """Signature and code that combine ``n`` elements at an address with partial results."""
+    _, scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        vector = ir.VectorType(scalar, LANES)
+        parts = builder.inttoptr(args[0], vector.as_pointer())
+        base = builder.inttoptr(args[1], scalar.as_pointer())
+        unordered = None if combine is add else _Unordered(builder, vector)
+        places = [builder.gep(parts, [ir.Constant(args[0].type, k)]) for k in range(UNROLLED)]
+        lanes = [builder.load(place, align=64) for place in places]
+        lanes = _combined(builder, base, args[2], lanes, combine, identity, unordered)
+        for lane, place in zip(lanes, places, strict=True):
+            builder.store(unordered.applied(lane) if unordered else lane, place, align=64)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, dtype), codegen
+
+
+def _all(dtype, combine):
+    """Signature and code of what all partial results together are."""
+    scalar_type, scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        parts = builder.inttoptr(args[0], ir.VectorType(scalar, LANES).as_pointer())
+        places = [builder.gep(parts, [ir.Constant(args[0].type, k)]) for k in range(UNROLLED)]
+        return _all_of(builder, [builder.load(place, align=64) for place in places], combine)
+
+    return scalar_type(types.int64, dtype), codegen
+
+
+def _everywhere(vector, number):
+    return ir.Constant(vector, [ir.Constant(vector.element, number)] * vector.count)
+
+
+def _combined(builder, base, n, parts, combine, identity, unordered):
+    """Four vectors of 16 partial results, with ``n`` elements more."""
+    vector, word = parts[0].type, n.type
+    size = 4 if isinstance(vector.element, ir.FloatType) else 8
 
     def load(index):
         pointer = builder.bitcast(builder.gep(base, [index]), vector.as_pointer())
         return builder.load(pointer, align=size)
 
-    start = ir.Constant(vector, [ir.Constant(scalar, identity)] * LANES)
     lanes = [cgutils.alloca_once(builder, vector) for _ in range(UNROLLED)]
-    for lane in lanes:
-        builder.store(start, lane)
+    for part, lane in zip(parts, lanes, strict=True):
+        builder.store(part, lane)
     rounds = builder.lshr(n, ir.Constant(word, 6))
     with cgutils.for_range(builder, rounds) as loop:
         first = builder.mul(loop.index, ir.Constant(word, _STRIDE))
@@ -109,12 +151,19 @@ def _vector_part(builder, base, n, vector, combine, identity, unordered):
         if unordered:
             unordered.look(value, value)
     done = builder.add(done, builder.mul(more, ir.Constant(word, LANES)))
-    rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), start)
+    others = _everywhere(vector, identity)
+    rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), others)
     builder.store(combine(builder, builder.load(lanes[1]), rest), lanes[1])
     if unordered:
         unordered.look(rest, rest)
-    a, b, c, d = (builder.load(lane) for lane in lanes)
-    return combine(builder, combine(builder, a, b), combine(builder, c, d))
+    return [builder.load(lane) for lane in lanes]
+
+
+def _all_of(builder, lanes, combine):
+    """What four vectors of partial results together are."""
+    a, b, c, d = lanes
+    total = combine(builder, combine(builder, a, b), combine(builder, c, d))
+    return halved(builder, total, combine)
 
 
 def _load_some(builder, pointer, count, others):
@@ -177,6 +226,43 @@ def max_lanes(typingctx, address, n, dtype):
 def min_lanes(typingctx, address, n, dtype):
     """Minimum, NaN if any is NaN; inf for none."""
     return _lanes(dtype, smaller, math.inf)
+
+
+@intrinsic
+def sum_more(typingctx, parts, address, n, dtype):
+    """Add ``n`` floats at ``address`` to 64 partial sums; all but the last ``n`` are multiples of
+    64, and `sum_of_parts` is then `sum_lanes` of all of them."""
+    return _more(dtype, add, -0.0)
+
+
+@intrinsic
+def max_more(typingctx, parts, address, n, dtype):
+    """As `sum_more`, of a maximum; after a NaN all parts are NaN."""
+    return _more(dtype, larger, -math.inf)
+
+
+@intrinsic
+def min_more(typingctx, parts, address, n, dtype):
+    """As `sum_more`, of a minimum; after a NaN all parts are NaN."""
+    return _more(dtype, smaller, math.inf)
+
+
+@intrinsic
+def sum_of_parts(typingctx, parts, dtype):
+    """The sum of 64 partial sums."""
+    return _all(dtype, add)
+
+
+@intrinsic
+def max_of_parts(typingctx, parts, dtype):
+    """The maximum of 64 partial maxima."""
+    return _all(dtype, larger)
+
+
+@intrinsic
+def min_of_parts(typingctx, parts, dtype):
+    """The minimum of 64 partial minima."""
+    return _all(dtype, smaller)
 
 
 @intrinsic

@@ -13,24 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.ir.actions import Action
-from nodeflow.engine.kernels.cluster_source import Cluster, Output, formulas, nearer
-from nodeflow.engine.kernels.elementwise import cluster_node, cluster_nodes, cost
+from nodeflow.engine.kernels.cluster_source import Cluster, formulas, nearer
+from nodeflow.engine.kernels.elementwise import cost
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall
 from nodeflow.engine.kernels.reductions import ROWS_AT_ONCE, Stage, identity
 from nodeflow.engine.kernels.registry import handles
+from nodeflow.engine.kernels.row_formulas import ONE, WHOLE
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import Elementwise, Lowering
+from nodeflow.ops.lowering import Lowering
 
 STRETCH = 512
 """Elements that are computed before they are added up, and most columns."""
 PART = 128
 """Rows that are added up before the total is (`reductions.columns_source`)."""
-
-AS_IT_IS = Elementwise("x", ("x",))
-WHOLE, COLUMNS, ONE = (True, True), (False, True), (False, False)
-"""What an input has, of [n, inner]."""
 
 
 @dataclass(frozen=True)
@@ -44,36 +40,6 @@ class ColumnSums(Lowering):
 
     cluster: Cluster
     stage: Stage
-
-
-def column_sums(
-    actions: Sequence[Action],
-    inputs: Sequence[tuple[int, str, tuple[bool, bool]]],
-    key_of: Sequence[int],
-    types: Sequence[TensorType],
-    summed: Sequence[int],
-    stage: Stage,
-) -> ColumnSums:
-    """The lowering of some sums.
-
-    Args:
-        actions: elementwise actions, in order.
-        inputs: what they read from outside, each once: storage, dtype and pattern.
-        key_of: the storage of each slot.
-        types: of each slot.
-        summed: storages that are added up.
-    """
-    outside = {storage: index for index, (storage, *_) in enumerate(inputs)}
-    nodes, inside = cluster_nodes(actions, types, key_of, lambda slot: outside[key_of[slot]])
-    for storage in summed:
-        if storage not in inside:  # an array as it is
-            index = outside[storage]
-            dtype = inputs[index][1]
-            inside[storage] = len(nodes)
-            nodes.append(cluster_node(AS_IT_IS, ((False, index),), (dtype,), dtype))
-    outputs = tuple(Output(inside[storage]) for storage in summed)
-    patterns = tuple((dtype, pattern) for _, dtype, pattern in inputs)
-    return ColumnSums(Cluster(2, patterns, tuple(nodes), outputs), stage)
 
 
 @handles(ColumnSums)

@@ -464,10 +464,10 @@ def read_slices(draft: Draft) -> None:
 
 @rewrite("sums", exact=True, after=("views",))
 def sums(draft: Draft) -> None:
-    """sum(f(x)), sum(g(x)) = one pass over x, over columns
+    """sum(f(x)), sum(g(x)) = one pass over x, over columns or long rows
 
-    What is added up is computed in the kernel that adds; other formulas that read it compute it
-    again if that reads no more.
+    What is added up, or whose extreme is looked for, is computed in the kernel that does so; other
+    formulas that read it compute it again if that reads no more.
     """
     for name in summing.sum_formulas(draft.actions, draft.fetched | draft.written):
         draft.note("sums", f"{name} computes what it adds up")

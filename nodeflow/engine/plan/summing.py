@@ -1,10 +1,12 @@
-"""Sums over columns of what formulas make: computed where it is added up, not kept (``sums``).
+"""Sums of what formulas make: computed where it is added up, not kept (``sums``).
 
 A batch normalisation adds up squares of what is left without the mean, and its gradient three
 products and masked values: each would be an array as large as the picture, written by one kernel
 and read by another. Here the sums take what those formulas read, and those with the same inputs
-are one kernel (`column_sums`), also that of an array itself which another of them reads. What other
-formulas read, too, they compute again if that reads no more than reading the values would.
+are one kernel, also that of an array itself which another of them reads. Sums over columns are
+`column_sums`, sums and extremes of long rows, such as a loss over all elements, are `long_rows`.
+What other formulas read, too, they compute again if that reads no more than reading the values
+would.
 """
 
 from __future__ import annotations
@@ -14,29 +16,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.kernels.column_sums import (
-    COLUMNS,
-    ONE,
-    STRETCH,
-    WHOLE,
-    column_sums,
-)
-from nodeflow.engine.kernels.elementwise import calls_of
+from nodeflow.engine.kernels.cluster_source import Cluster, Output
+from nodeflow.engine.kernels.column_sums import STRETCH, ColumnSums
+from nodeflow.engine.kernels.elementwise import calls_of, cluster_node, cluster_nodes
+from nodeflow.engine.kernels.long_rows import LongRows
 from nodeflow.engine.kernels.reductions import Stage
+from nodeflow.engine.kernels.row_formulas import COLUMNS, LONGEST, ONE, WHOLE, Pattern
 from nodeflow.engine.plan.fusion import MAX_INPUTS
+from nodeflow.engine.plan.row_patterns import pattern_of
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 15
-"""Elements from which arrays are worth it: smaller ones stay in a cache between kernels."""
+"""Elements from which columns are worth it: smaller arrays stay in a cache between kernels."""
 FEWEST_COLUMNS = 8
+MANY_BLOCKS = 16
+"""Blocks of long rows from which formulas that take long are computed there: fewer would leave
+threads without work."""
 MOST_SUMS = 4
 """Of one kernel."""
 MOST_FORMULAS = 32
 """Of one kernel."""
 DTYPES = ("float32", "float64")
-
-Pattern = tuple[bool, bool]
+AS_IT_IS = Elementwise("x", ("x",))
 
 
 @dataclass(eq=False)
@@ -53,7 +55,7 @@ class _Kernel:
 
 
 def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let sums over columns compute what they add up; names the sums.
+    """Let sums, and extremes of long rows, compute what they reduce; names them.
 
     Args:
         ends: storages that are fetched or kept.
@@ -65,17 +67,37 @@ def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_sum(actions: Actions, action: Action) -> bool:
-    """Whether it adds up columns of an array that is large enough."""
+    """Whether it adds up columns of an array that is large enough, or reduces long rows."""
     stage = action.lowering
     return (
         isinstance(stage, Stage)
-        and (stage.kind, stage.outer, stage.divisor) == ("sum", 1, 0)
-        and FEWEST_COLUMNS <= stage.inner <= STRETCH
-        and stage.blocks > 1
-        and stage.n * stage.inner >= LARGE
+        and (_has_long_rows(stage) or _has_columns(stage))
         and actions.types[action.inputs[0]].dtype in DTYPES
         and action.inputs[0] not in actions.views
     )
+
+
+def _has_long_rows(stage: Stage) -> bool:
+    return (
+        stage.kind in ("sum", "max", "min")
+        and stage.inner == 1
+        and stage.n > LONGEST
+        and stage.outer > 0
+    )
+
+
+def _has_columns(stage: Stage) -> bool:
+    return (
+        (stage.kind, stage.outer, stage.divisor) == ("sum", 1, 0)
+        and FEWEST_COLUMNS <= stage.inner <= STRETCH
+        and stage.blocks > 1
+        and stage.n * stage.inner >= LARGE
+    )
+
+
+def _takes_long(action: Action) -> bool:
+    """Whether a formula is more than a few instructions."""
+    return isinstance(action.lowering, Elementwise) and calls_of(action.lowering.expression) > 0
 
 
 class _Finder:
@@ -102,9 +124,9 @@ class _Finder:
                 continue
             own = _Kernel(self.place[id(action)], action.lowering, [action])  # type: ignore[arg-type]
             source = self.storage[action.inputs[0]]
-            if self._is_computed_here(source, own.stage.inner):
+            if self._is_computed_here(source, own.stage):
                 self._collect(source, own)
-                if not self._fits(own):
+                if not self._fits(own) or self._cuts_formulas(own):
                     continue
             else:
                 own.inputs[source] = action.inputs[0], WHOLE
@@ -122,19 +144,27 @@ class _Finder:
 
     # ---- what can be computed where it is read ------------------------------------------------
 
-    def _patterns(self, action: Action, inner: int) -> list[Pattern] | None:
-        """What a formula's inputs have of [n, inner]; None where it cannot be computed so."""
+    def _patterns(self, action: Action, stage: Stage) -> list[Pattern] | None:
+        """What a formula's inputs have of [n, inner], or of long rows [outer, n]; None where it
+        cannot be computed so."""
         actions, types = self.actions, self.actions.types
         out = action.outputs[0]
-        shape = types[out].shape
         lowering = action.lowering
         if (
             not isinstance(lowering, Elementwise)
             or self.storage[out] in actions.flushed
-            or calls_of(lowering.expression)
             or not {types[s].dtype for s in (*action.inputs, out)} <= {*DTYPES, "bool"}
             or not actions.views.keys().isdisjoint(action.inputs)
         ):
+            return None
+        if any(angle in lowering.expression for angle in ("sin(", "cos(")):
+            return None  # few angles are so large that they take long: a formula alone looks first
+        find = self._of_columns if stage.inner > 1 else self._of_long_rows
+        return find(action, stage)
+
+    def _of_columns(self, action: Action, stage: Stage) -> list[Pattern] | None:
+        types, shape = self.actions.types, self.actions.types[action.outputs[0]].shape
+        if _takes_long(action):
             return None
         found = []
         for slot in action.inputs:
@@ -144,19 +174,36 @@ class _Finder:
                 found.append(WHOLE)
             elif types[slot].size == 1:
                 found.append(ONE)
-            elif own[last:] == shape[len(shape) - len(own) + last :] and types[slot].size == inner:
+            elif (
+                own[last:] == shape[len(shape) - len(own) + last :]
+                and types[slot].size == stage.inner
+            ):
                 found.append(COLUMNS)
             else:
                 return None
         return found
 
-    def _is_computed_here(self, storage: int, inner: int) -> bool:
+    def _of_long_rows(self, action: Action, stage: Stage) -> list[Pattern] | None:
+        types, whole = self.actions.types, self.actions.types[action.outputs[0]]
+        if whole.size != stage.outer * stage.n:
+            return None
+        if _takes_long(action) and stage.outer * stage.blocks < MANY_BLOCKS:
+            return None
+        found = []
+        for slot in action.inputs:
+            pattern = pattern_of(types[slot].shape, whole.shape, stage.outer, stage.n)
+            if pattern is None or (pattern == COLUMNS and stage.outer == stage.n):
+                return None  # one array could be both rows and columns
+            found.append(pattern)
+        return found
+
+    def _is_computed_here(self, storage: int, stage: Stage) -> bool:
         """Whether a sum computes what lies in a storage instead of reading it."""
         maker = self.maker.get(storage)
         if maker is None or storage in self.ends:
             return False
-        patterns = self._patterns(maker, inner)
-        if patterns is None:
+        patterns = self._patterns(maker, stage)
+        if patterns is None or (_takes_long(maker) and len(self.readers[storage]) > 1):
             return False
         others = [r for r in self.readers[storage] if not self._leads_to_sums(r, self.summed)]
         out = maker.outputs[0]
@@ -212,11 +259,11 @@ class _Finder:
         if storage in kernel.formulas:
             return
         action = self.maker[storage]
-        patterns = self._patterns(action, kernel.stage.inner) or []
+        patterns = self._patterns(action, kernel.stage) or []
         for slot, pattern in zip(action.inputs, patterns, strict=True):
             source = self.storage[slot]
             inside = pattern == WHOLE and depth < MOST_FORMULAS
-            if inside and self._is_computed_here(source, kernel.stage.inner):
+            if inside and self._is_computed_here(source, kernel.stage):
                 self._collect(source, kernel, depth + 1)
             else:
                 kernel.inputs.setdefault(source, (slot, pattern))
@@ -232,6 +279,19 @@ class _Finder:
                 for s in kernel.inputs
                 if s in self.maker
             )
+        )
+
+    def _cuts_formulas(self, kernel: _Kernel) -> bool:
+        """Whether its formulas are along long rows and read what other formulas make for them
+        alone: fused with those, they write one array in any case."""
+        inside = {id(action) for action in kernel.formulas.values()}
+        return kernel.stage.inner == 1 and any(
+            pattern == WHOLE
+            and storage not in self.ends
+            and storage in self.maker
+            and isinstance(self.maker[storage].lowering, Elementwise)
+            and all(id(reader) in inside for reader in self.readers[storage])
+            for storage, (_, pattern) in kernel.inputs.items()
         )
 
     def _joined(self, kernel: _Kernel, own: _Kernel) -> bool:
@@ -256,17 +316,14 @@ class _Finder:
 
     def _replace(self, kernels: list[_Kernel]) -> None:
         """Put the actions of the kernels where their first sums are."""
-        actions, types = self.actions, self.actions.types
+        actions = self.actions
         new: dict[int, Action] = {}
         gone = {id(action) for kernel in kernels for action in kernel.sums}
         for kernel in kernels:
-            inputs = [(s, types[slot].dtype, p) for s, (slot, p) in kernel.inputs.items()]
-            summed = [self.storage[action.inputs[0]] for action in kernel.sums]
-            formulas = list(kernel.formulas.values())
-            lowering = column_sums(formulas, inputs, self.storage, types, summed, kernel.stage)
+            made = LongRows if kernel.stage.inner == 1 else ColumnSums
             new[kernel.place] = Action(
                 kernel.sums[0].node,
-                lowering,
+                made(self._cluster(kernel), kernel.stage),
                 tuple(slot for slot, _ in kernel.inputs.values()),
                 tuple(action.outputs[0] for action in kernel.sums),
             )
@@ -277,6 +334,23 @@ class _Finder:
             elif id(action) not in gone:
                 items.append(action)
         actions.items[:] = items
+
+    def _cluster(self, kernel: _Kernel) -> Cluster:
+        """The formulas of a kernel, whose outputs are what its sums add up."""
+        types, storage = self.actions.types, self.storage
+        outside = {source: index for index, source in enumerate(kernel.inputs)}
+        nodes, inside = cluster_nodes(
+            kernel.formulas.values(), types, storage, lambda slot: outside[storage[slot]]
+        )
+        summed = [storage[action.inputs[0]] for action in kernel.sums]
+        for source in summed:
+            if source not in inside:
+                dtype = types[kernel.inputs[source][0]].dtype
+                inside[source] = len(nodes)
+                nodes.append(cluster_node(AS_IT_IS, ((False, outside[source]),), (dtype,), dtype))
+        outputs = tuple(Output(inside[source]) for source in summed)
+        inputs = tuple((types[slot].dtype, pattern) for slot, pattern in kernel.inputs.values())
+        return Cluster(2, inputs, tuple(nodes), outputs)
 
     def _compute_again(self) -> None:
         """Give each reader of some values a copy of the formula that makes them."""

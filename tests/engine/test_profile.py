@@ -66,6 +66,28 @@ def test_a_trace_has_what_the_trace_event_format_asks_for_and_no_more_threads_th
     assert sorted(t for t, _ in tasks) == list(range(tasks[0][1])), "each task once"
 
 
+def test_nodes_that_a_sum_or_a_product_computes_are_in_the_trace() -> None:
+    """A loss over all elements, one over columns, and a large product with its bias."""
+    value = np.random.default_rng(1).random((2048, 64), "float32")
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 64], name="x")
+        difference = nf.subtract(x, 0.5, name="difference")
+        loss = nf.reduce_mean(nf.square(difference, name="squares"), name="loss")
+        columns = nf.reduce_sum(nf.multiply(x, 2.0, name="doubles"), axis=0, name="columns")
+        product = nf.matmul(x, np.ones((64, 256), "float32"), name="product")
+        layer = nf.add(product, np.ones(256, "float32"), name="layer")
+        outs = [loss, columns, nf.gradients(loss, [x])[0], layer]
+    computed = {"difference", "squares", "loss", "doubles", "columns", "product", "layer"}
+    with nf.Session(g, tier="compiled") as s:
+        result, trace = s.profile(outs, {x: value})
+    assert computed <= {n for e in complete(trace) for n in e["args"]["nodes"]}
+    with nf.Session(g, tier="compiled", without=["sums", "add_in_products"]) as s:
+        expected, trace = s.profile(outs, {x: value})
+    assert computed <= {n for e in complete(trace) for n in e["args"]["nodes"]}
+    for ours, plain in zip(result, expected, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-5)
+
+
 def test_what_a_profiled_run_assigns_is_assigned_once() -> None:
     g, _, _, grown = graph()
     with nf.Session(g, tier="compiled") as s:

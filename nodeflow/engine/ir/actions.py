@@ -84,6 +84,7 @@ class Actions:
         repeated: outputs of actions that compute again what was not kept.
         flushed: storages that are computed with denormals as zero.
         late: storages that are computed with what reads them, not with what they are made of.
+        joined: by the first output of an action, the actions that it does instead of them.
         repeats: how often the plan runs in a row.
         packed: slots that hold a feed in panels, which lasts over these runs, by its slot, whether
             it is transposed, and the panels' type; they are filled before the first run.
@@ -100,6 +101,7 @@ class Actions:
     sliced: set[int] = field(default_factory=set)
     flushed: set[int] = field(default_factory=set)
     late: set[int] = field(default_factory=set)
+    joined: dict[int, list[Action]] = field(default_factory=dict)
     delayed: dict[int, int] = field(default_factory=dict)
     repeated: set[int] = field(default_factory=set)
     repeats: Repeats = ONCE

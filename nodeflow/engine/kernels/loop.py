@@ -188,7 +188,8 @@ class Mover:
             args.append(place)
         inner, group = self._inside.plan.actions, launch.group
         if group is not None:
-            group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
+            moved, joined = group.bytes_moved(inner), group.joined
+            group = Group(group.level, group.actions, moved=moved, joined=joined)
         return replace(launch, args=tuple(args), group=group)
 
     def _place(self, pointer: Pointer) -> Pointer | IterationPointer:

@@ -268,7 +268,7 @@ class _Joiner:
             [Action(node, lowering, inputs, outputs)],
             inputs=dict.fromkeys(storage[s] for s in inputs),
             outputs={storage[s] for s in outputs},
-            joined=[action for each in unit.groups for action in each.actions],
+            joined=[action for each in unit.groups for action in each.joined or each.actions],
         )
 
 

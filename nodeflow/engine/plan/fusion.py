@@ -70,7 +70,9 @@ class _Grouper:
             waited.read = True  # so that it stays where it is
             sources.append(waited)
         if not isinstance(action.lowering, Elementwise):
-            return self._new(_above(sources), None)
+            group = self._new(_above(sources), None)
+            group.joined = self.actions.joined.get(action.outputs[0] if action.outputs else -1, [])
+            return group
         shape = self.actions.types[action.outputs[0]].shape
         flush = self.actions.storage[action.outputs[0]] in self.actions.flushed
         if action.outputs[0] in self.apart:

@@ -39,6 +39,7 @@ def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
             sources = (*maker.inputs, *inputs)
             made = Action(maker.node, lowering, sources, action.outputs)
             actions.items[number] = makers[actions.storage[action.outputs[0]]] = made
+            actions.joined[action.outputs[0]] = [maker, *parts, action]
             gone.update(s for each in (maker, *parts) for s in each.outputs)
             yield action.node.name
             break

@@ -487,9 +487,10 @@ def rowwise(draft: Draft) -> None:
     they are in the first cache. What comes from one array by a few instructions is not kept for
     another such pass, which computes it again.
     """
+    before = set(draft.groups)
     draft.groups = join_rows(draft.actions, draft.groups, draft.fetched | draft.written)
     for each in draft.groups:
-        if each.joined:
+        if each not in before:
             draft.note("rowwise", " + ".join(each.names))
 
 

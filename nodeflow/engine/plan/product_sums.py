@@ -41,6 +41,7 @@ def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
             made = _summed(actions, action, makers, alone)
             if made is not None:
                 actions.items[number], parts = made
+                actions.joined[action.outputs[0]] = [*parts[::-1], action]
                 gone.update(s for each in parts for s in each.outputs)
                 yield action.node.name
     actions.items[:] = [a for a in actions.items if gone.isdisjoint(a.outputs)]

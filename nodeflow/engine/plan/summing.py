@@ -141,6 +141,7 @@ class _Finder:
             self._drop(moved)
             self._compute_again()
             self._drop(moved)
+            self._name(kernels)
 
     # ---- what can be computed where it is read ------------------------------------------------
 
@@ -334,6 +335,14 @@ class _Finder:
             elif id(action) not in gone:
                 items.append(action)
         actions.items[:] = items
+
+    def _name(self, kernels: list[_Kernel]) -> None:
+        """Note what each kernel does that nothing else does."""
+        others = {action.node for action in self.actions.items}
+        for kernel in kernels:
+            formulas = [a for a in kernel.formulas.values() if a.node not in others]
+            first = kernel.sums[0].outputs[0]
+            self.actions.joined[first] = [*formulas, *kernel.sums]
 
     def _cluster(self, kernel: _Kernel) -> Cluster:
         """The formulas of a kernel, whose outputs are what its sums add up."""

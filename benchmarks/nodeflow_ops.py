@@ -43,6 +43,7 @@ FORMULAS: dict[str, Formula] = {
     "take_along": lambda x, places: nf.take_along_axis(x, places, axis=1),
     "embedding": nf.gather,
     "segment_sum": nf.math.segment_sum,
+    "bincount": lambda x: nf.math.bincount(x, minlength=1024, maxlength=1024),
     "searchsorted": nf.searchsorted,
     "product": lambda x: nf.reduce_prod(x, axis=1),
     "cumprod": lambda x: nf.cumprod(x, axis=1),

@@ -33,6 +33,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "take_along": ("matrix", "places"),
     "embedding": ("table", "rows"),
     "segment_sum": ("wide", "segments"),
+    "bincount": ("places",),
     "searchsorted": ("ordered", "queries"),
     "short_sums": ("classes",),
     "short_maxima": ("classes",),

@@ -48,6 +48,7 @@ FORMULAS: dict[str, Formula] = {
     "take_along": lambda x, places: x.gather(1, places),
     "embedding": lambda table, rows: table[rows],
     "segment_sum": summed,
+    "bincount": lambda x: torch.bincount(x.ravel(), minlength=1024).to(torch.int32),
     "searchsorted": torch.searchsorted,
     "product": lambda x: x.prod(1),
     "cumprod": lambda x: x.cumprod(1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine.blocking import blocks
 from nodeflow.engine.ir.launches import Bound, Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
 from nodeflow.engine.kernels.kernel import (
@@ -19,6 +20,13 @@ from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
 
+COLUMNS = 64
+"""Of a tile that a task adds to."""
+AHEAD = 4
+"""Rows after which a tile's elements are needed when they begin to come nearer."""
+FEW, LARGE, PARTS = 4, 1 << 18, 16
+"""How many times fewer indices than rows, and how many elements there must be, for rows to be
+shared by tasks instead of columns; and into how many parts they are."""
 FROM_END = "place = place + n if place < 0 else place"
 
 
@@ -88,9 +96,13 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
         x, indices, out = types
         outer, n, inner = around(sizes_of(out), lowering.axis)
         count = indices.size or 0
-        source = scatter_source(x.dtype, indices.dtype, lowering.from_end, lowering.kind)
+        units, write = outer * -(-inner // COLUMNS), scatter_source
+        if inner == 1:
+            write = single_scatter_source
+        elif n >= FEW * count and n * inner >= LARGE:
+            units, write = outer * PARTS, sparse_scatter_source
+        source = write(x.dtype, indices.dtype, lowering.from_end, lowering.kind)
         work = (out.size or 0) * 0.1 + (x.size or 0) * 0.5
-        units = outer * -(-inner // 64)
         args = (outer, n, inner, count, Array(0), Array(1), Array(2))
         writes = (Region(2, adds=True, clears=True, bound=Bound(1, n)),)
         return [KernelCall(source, args, units, work, writes=writes)]
@@ -99,13 +111,108 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
         return True
 
 
+def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
+    """What is there before anything is added, what adds x to y, and an import for it."""
+    name = numpy_name(dtype)
+    if kind == "sum":
+        return f"{name}(0)", f"{name}(y + x)", ""
+    used = f"from nodeflow.engine.devicelib.vector_reduce import {kind}_of"
+    return identity(kind, dtype), f"{name}({kind}_of(y, x))", used
+
+
 @cache
 def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Args as those of gather. A unit is a tile of 64 columns; indices are taken in order."""
+    """Args as those of gather. A unit is a tile of `COLUMNS`; indices are taken in order."""
     size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
-    start = f"{name}(0)" if kind == "sum" else identity(kind, dtype)
-    combined = f"{name}({'y[i] + x[i]' if kind == 'sum' else f'{kind}_of(y[i], x[i])'})"
-    used = f"from nodeflow.engine.devicelib.vector_reduce import {kind}_of" if kind != "sum" else ""
+    start, combined, used = _combining(dtype, kind)
+
+    def added(width: str) -> list[str]:
+        full = width == str(COLUMNS)
+        return [
+            "for k in range(count):",
+            f"    place = np.int64(load(indices + {at} * k, np.{index}))",
+            f"    {FROM_END}" if wraps else "",
+            "    if place < 0 or place >= n:",
+            "        set_slot(args, CODE, INDEX_OUT_OF_RANGE)",
+            "    else:",
+            f"        row = source + {size} * ((above * count + k) * inner + left)",
+            f"        total = target + {size} * ((above * n + place) * inner + left)",
+            f"        for line in range(0, {size * COLUMNS}, {blocks().line}):" if full else "",
+            f"            prefetch(row + {size * AHEAD} * inner + line)" if full else "",
+            f"        xs, ys = view1(row, {width}, {name}), view1(total, {width}, {name})",
+            f"        for i in range({'independent(ys.size)' if full else 'ys.size'}):",
+            "            x, y = xs[i], ys[i]",
+            f"            ys[i] = {combined}",
+        ]
+
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import independent, load, prefetch",
+        "from nodeflow.engine.devicelib.intrinsics import set_slot, slot, view1",
+        "from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE",
+        used,
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        "    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)",
+        f"    tiles = (inner + {COLUMNS - 1}) // {COLUMNS}",
+        "    units = outer * tiles",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        above = unit // tiles",
+        f"        left = (unit - above * tiles) * {COLUMNS}",
+        f"        width = min(np.int64({COLUMNS}), inner - left)",
+        "        for row in range(n):",
+        f"            begin = target + {size} * ((above * n + row) * inner + left)",
+        f"            empty = view1(begin, width, {name})",
+        "            for i in range(empty.size):",
+        f"                empty[i] = {start}",
+        f"        if width == {COLUMNS}:",
+        *("            " + line for line in added(str(COLUMNS))),
+        "        else:",
+        *("            " + line for line in added("width")),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+@cache
+def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
+    """As `scatter_source`, where an index stands for one element: a loop over it would take longer
+    than the addition. A unit is all indices."""
+    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    start, combined, used = _combining(dtype, kind)
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store, view1
+from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+{used}
+
+def kernel(args, task, ntasks):
+    outer, n, count = slot(args, 0), slot(args, 1), slot(args, 3)
+    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
+    for unit in range(outer * task // ntasks, outer * (task + 1) // ntasks):
+        total = target + {size} * n * unit
+        empty = view1(total, n, {name})
+        for i in range(empty.size):
+            empty[i] = {start}
+        for k in range(count):
+            place = np.int64(load(indices + {at} * k, np.{index}))
+            {FROM_END if wraps else ""}
+            if place < 0 or place >= n:
+                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+            else:
+                x = load(source + {size} * (count * unit + k), {name})
+                y = load(total + {size} * place, {name})
+                store(total + {size} * place, {combined})
+"""
+
+
+@cache
+def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
+    """As `scatter_source`, where most rows have no index: what is there before is most of the work.
+    A unit is a part of the rows, which lie together; it looks at all indices."""
+    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    start, combined, used = _combining(dtype, kind)
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
@@ -114,26 +221,26 @@ from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
 def kernel(args, task, ntasks):
     outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
     source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
-    tiles = (inner + 63) // 64
-    units = outer * tiles
+    units = outer * {PARTS}
     for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
-        above = unit // tiles
-        left = (unit - above * tiles) * 64
-        width = min(np.int64(64), inner - left)
-        for row in range(n):
-            y = view1(target + {size} * ((above * n + row) * inner + left), width, {name})
-            for i in range(y.size):
-                y[i] = {start}
+        above = unit // {PARTS}
+        part = unit - above * {PARTS}
+        first, last = n * part // {PARTS}, n * (part + 1) // {PARTS}
+        total = target + {size} * above * n * inner
+        empty = view1(total + {size} * first * inner, (last - first) * inner, {name})
+        for i in range(empty.size):
+            empty[i] = {start}
         for k in range(count):
             place = np.int64(load(indices + {at} * k, np.{index}))
             {FROM_END if wraps else ""}
             if place < 0 or place >= n:
                 set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-            else:
-                x = view1(source + {size} * ((above * count + k) * inner + left), width, {name})
-                y = view1(target + {size} * ((above * n + place) * inner + left), width, {name})
-                for i in range(y.size):
-                    y[i] = {combined}
+            elif first <= place and place < last:
+                xs = view1(source + {size} * ((above * count + k) * inner), inner, {name})
+                ys = view1(total + {size} * place * inner, inner, {name})
+                for i in range(ys.size):
+                    x, y = xs[i], ys[i]
+                    ys[i] = {combined}
 """
 
 

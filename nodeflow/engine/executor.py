@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,16 +94,20 @@ class Executor:
         self._seconds = time.perf_counter() - start
         return values
 
-    def results(self, values: Values) -> list[Any]:
+    def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
-        None for a node without outputs."""
+        None for a node without outputs.
+
+        Args:
+            lent: slots whose arrays it gets as they are, since it changes none.
+        """
         compiled = self.compiled_last()
         if compiled is not None:
-            return compiled.take(values)  # type: ignore[arg-type]
+            return compiled.take(values, lent)  # type: ignore[arg-type]
         results: list[Any] = []
         for slot in self.schedule.fetches:
             value = None if slot is None else values[slot]
-            if value is not None:
+            if value is not None and slot not in lent:
                 value = np.array(value, order="C", copy=True) if value.ndim else value[()]
             results.append(value)
         return results

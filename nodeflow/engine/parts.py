@@ -7,7 +7,7 @@ what they need as its fetches. What is assigned is stored when every part has su
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -20,6 +20,7 @@ from nodeflow.engine.interpreter import (
     call_reference,
     check_values,
 )
+from nodeflow.engine.runtime.addresses import STAYS, address_of
 from nodeflow.engine.runtime.context import RanTier, RunContext
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.engine.variables import Variables
@@ -90,7 +91,7 @@ class RunsPart(Protocol):
         cancel: threading.Event | None,
     ) -> Values: ...
 
-    def results(self, values: Values) -> list[Any]: ...
+    def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]: ...
 
     def stop(self) -> None: ...
 
@@ -110,6 +111,7 @@ class PartsExecutor:
         self.tier: RanTier = "reference"
         self._context = context
         self._running: RunsPart | None = None
+        self._callers = frozenset(ends_of(schedule))
 
     def _note_tiers(self, *tiers: RanTier | None) -> None:
         """Note in which tiers the parts of a run were."""
@@ -132,7 +134,7 @@ class PartsExecutor:
         """Raise a RunError that says why there is no plan of the whole."""
         raise NotImplementedError
 
-    def results(self, values: Values) -> list[Any]:
+    def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
         """As `Executor.results`."""
         given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
 
@@ -140,6 +142,8 @@ class PartsExecutor:
             value = None if slot is None else values[slot]
             if slot is None or value is None:
                 return None
+            if slot in lent:
+                return value
             if value.ndim == 0:
                 return value[()]
             if slot not in given and slot not in self.schedule.writes.values():
@@ -175,11 +179,26 @@ class PartsExecutor:
         self._running = executor
         try:
             inner = {n: values[slot] for n, slot in part.given.items()}
-            found = executor.results(executor.run(inner, stream_of, cancel))
+            made = executor.run(inner, stream_of, cancel)
+            found = executor.results(made, self._lent(part, inner, made))
         finally:
             self._running = None
         values.update((s, np.asarray(a)) for s, a in zip(part.made, found, strict=True))
         return executor.tier
+
+    def _lent(self, part: Part, inner: Mapping[int, np.ndarray], made: Values) -> set[int]:
+        """Large fetches of a part that are arrays which it was given, such as a reshaped feed. No
+        part changes those, so only the caller, who may, gets a copy."""
+        given = {address_of(a): a.nbytes for a in inner.values() if a.nbytes > STAYS}
+        return {
+            n
+            for n, slot in zip(part.schedule.fetches, part.made, strict=True)
+            if n is not None
+            and slot not in self._callers
+            and isinstance(value := made[n], np.ndarray)
+            and value.nbytes > STAYS
+            and given.get(address_of(value)) == value.nbytes
+        }
 
     def _run_step(
         self,

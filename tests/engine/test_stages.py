@@ -291,3 +291,31 @@ def test_errors_name_node_and_port() -> None:
             np.testing.assert_array_equal(found, value.reshape(2, 3))
             with pytest.raises(RunError, match=r"made:shape: \(3, 2\) has 6 elements"):
                 session.run(made, {x: value, sizes: [4, 2]})
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_what_is_only_reshaped_is_the_callers_own_or_nobodys_copy(tier: str, rows: int) -> None:
+    """A large feed goes on as it is; who fetches a reshape of it may change that."""
+    start = np.random.default_rng(3).uniform(0, 1, (rows, 4))
+    with nf.Graph() as graph:
+        x = nf.placeholder("float64", [None, 4])
+        w = nf.variable(np.zeros((rows, 4)))
+        flat = F.reshape(x, shape=[-1])
+        kept = nf.boolean_mask(flat, flat > 0.5)
+        unsized = flat[: F.reduce_max(F.cast(x, dtype="int32")) + 8]
+        put = nf.assign(w, x)
+        outs = [kept, flat, unsized, put, F.reduce_sum(flat) + F.reduce_sum(kept)]
+    with Session(graph, tier=tier) as session:  # type: ignore[arg-type]
+        session.initialize()
+        for _ in range(2):
+            given = start.copy()
+            found = session.run(outs, {x: given})
+            assert found[0].tobytes() == start[start > 0.5].tobytes()
+            for array, expected in ((found[1], start), (found[2], start[:2]), (found[3], start)):
+                assert array.tobytes() == expected.tobytes()
+                assert not np.shares_memory(array, given)
+            np.testing.assert_allclose(found[4], start.sum() + start[start > 0.5].sum())
+            given[:] = -1
+            found[1][:] = found[2][:] = -2
+            assert session.variables["variable"].tobytes() == start.tobytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -74,8 +74,8 @@ class JaxExecutor:
                 stream_of.count(step.node)
         return {**arrays, **dict(zip(self._made, made, strict=True))}
 
-    def results(self, values: AnyValues) -> list[Any]:
-        """As `Executor.results`."""
+    def results(self, values: AnyValues, lent: Collection[int] = ()) -> list[Any]:
+        """As `Executor.results`; all arrays are copies."""
         return [None if slot is None else own_array(values[slot]) for slot in self.schedule.fetches]
 
     def commit(self, values: AnyValues, variables: Variables) -> None:

@@ -6,7 +6,7 @@ The counterpart of `interpreter.Interpreter`: same inputs, same results up to ro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -250,12 +250,12 @@ class CompiledPlan:
         """Whether a fed value or a result has memory that stays, from and to which it is copied."""
         return self._layout(storage)[2] <= STAYS
 
-    def take(self, values: Mapping[int, np.ndarray]) -> list[Any]:
+    def take(self, values: Mapping[int, np.ndarray], lent: Collection[int] = ()) -> list[Any]:
         """What the last run's caller gets for each fetch, as `Executor.results`."""
         taken = []
         for slot, own in self._takes:
             value = None if slot is None else values[slot]
-            if value is None or own:
+            if value is None or own or slot in lent:
                 taken.append(value)
             else:
                 taken.append(value.copy() if value.ndim else value[()])

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.engine.kernels.copies import CopyKernel, PermuteKernel
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.types import DTYPES, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute
 
@@ -96,3 +98,48 @@ def test_a_long_row_is_work_for_several() -> None:
     types = [TensorType("float32", ((1 << 22) + 3,)), TensorType("float32", (1 << 22,))]
     (call,) = CopyKernel().calls(Copy((block,)), types)
     assert call.units > 1000
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_pieces_joined_and_taken_apart(data: st.DataObject) -> None:
+    """Short rows, whose length the text says, and longer ones; pieces of one element, too."""
+    before = tuple(data.draw(st.lists(st.sampled_from([1, 2, 7, 40]), max_size=2)))
+    after = tuple(data.draw(st.lists(st.integers(1, 5), max_size=1)))
+    widths = data.draw(st.lists(st.sampled_from([1, 2, 3, 7, 16, 17, 70]), min_size=1, max_size=4))
+    dtype = data.draw(st.sampled_from(sorted(DTYPES)))
+    arrays = [
+        (np.arange(np.prod((*before, w, *after), dtype=int)) % (113 + w))
+        .reshape(*before, w, *after)
+        .astype(numpy_dtype(dtype))
+        for w in widths
+    ]
+    axis = len(before)
+    with nf.Graph() as g:
+        fed = [nf.placeholder(dtype, [None] * a.ndim) for a in arrays]
+        joined = nf.concat(fed, axis=axis)
+        apart = nf.split(joined, widths, axis=axis)
+    with nf.Session(g, tier="compiled", threads=data.draw(st.sampled_from([1, 2, 3]))) as s:
+        whole, *parts = s.run([joined, *apart], dict(zip(fed, arrays, strict=True)))
+    assert whole.tobytes() == np.concatenate(arrays, axis).tobytes()
+    for part, array in zip(parts, arrays, strict=True):
+        assert part.tobytes() == array.tobytes()
+
+
+def test_pieces_of_short_rows_are_written_by_the_same_tasks() -> None:
+    """Threads would write to the same lines of the caches; longer rows have lines of their own."""
+
+    def heads(rows: int, widths: tuple[int, ...]) -> list[list[int]]:
+        """The numbers of tasks of launches that follow each other."""
+        with nf.Graph():
+            pieces = [nf.variable(np.ones((rows, w), "float32")) for w in widths]
+            joined = nf.concat(pieces, axis=1)
+        schedule = build_schedule([joined], [])
+        (phase,) = make_plan(schedule, schedule.specialise({}), ()).phases
+        (level,) = phase.levels
+        return [[launch.tasks for launch in head.chain()] for head in level]
+
+    ((first, second, third),) = heads(20_000, (3, 1, 40))
+    assert first == second == third > 1
+    assert len(heads(2000, (300, 400))) == 2
+    assert len(heads(1, (3, 4, 5))) == 3

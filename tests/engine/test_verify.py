@@ -261,7 +261,7 @@ def a_chain_reads_other_rows() -> Plan:
 
 def joined(without: tuple[str, ...] = ("views",)) -> Plan:
     with nf.Graph():
-        x, y = (nf.placeholder("float32", [4, 3], name=name) for name in "xy")
+        x, y = (nf.placeholder("float32", [4, 300], name=name) for name in "xy")
         return plan_of(nf.concat([x, y], 1, name="joined"), without=without)
 
 

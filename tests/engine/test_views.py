@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.plan.plan import make_plan, make_step_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
@@ -13,10 +14,10 @@ from nodeflow.ops.samples import values
 
 
 def kernels(target, *, without: frozenset[str] = frozenset()) -> list[str]:
-    """What kind of kernel each group of a plan is."""
+    """What kind of kernel each launch of a plan is."""
     schedule = build_schedule([target], [])
     plan = make_plan(schedule, schedule.specialise({}), without)
-    rows = [row for level in plan.phases[0].levels for row in level]
+    rows = all_launches(plan.phases[0].levels)
     return [type(r.group.actions[0].lowering).__name__ for r in rows if r.group]
 
 

@@ -216,6 +216,21 @@ def local_memory(typingctx, size):
     return types.int64(size), codegen
 
 
+@intrinsic
+def copy_bytes(typingctx, target, source, size):
+    """Copy ``size`` bytes, a literal, between addresses that do not overlap: a few instructions."""
+    if not isinstance(size, types.IntegerLiteral):
+        raise TypingError("copy_bytes: the size must be a literal")
+    length = size.literal_value
+
+    def codegen(context, builder, sig, args):
+        to, at = (builder.inttoptr(address, I8.as_pointer()) for address in args[:2])
+        cgutils.raw_memcpy(builder, to, at, I64(length), 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, size), codegen
+
+
 # -- atomics on int64 words -----------------------------------------------------------------------
 
 

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from nodeflow.engine.blocking import blocks
 from nodeflow.engine.ir.actions import Actions
-from nodeflow.engine.ir.launches import Region
+from nodeflow.engine.ir.launches import KernelLaunch, Region, limited_tasks
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name, typed_literal
-from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
+from nodeflow.engine.kernels.kernel import (
+    Array,
+    CallKernel,
+    GroupToLaunch,
+    KernelCall,
+    sizes_of,
+)
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -22,6 +29,10 @@ from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RUN_NS = 6.0
 """What each run of neighbouring elements takes, beside the elements."""
+NARROW, NARROW_NS = 64, 1.0
+"""Bytes of the longest run whose length the text says, and nanoseconds that such a run takes."""
+SHORT = 512
+"""Bytes of the longest rows whose pieces are written together."""
 STRETCH = 1024
 """Elements of a single row that are worth a task of their own."""
 
@@ -64,6 +75,32 @@ class CopyKernel(CallKernel[Copy]):
         total = types[-1].size or 0
         return [_filled(lowering.blocks[0], lowering.fill, types[0].dtype, total)]
 
+    def launches(self, work: GroupToLaunch, lowering: Copy) -> list[KernelLaunch]:
+        """Pieces of the same rows, if those are short, are written by one task after each other:
+        threads that write to the same lines of the caches would wait for each other."""
+        apart = super().launches(work, lowering)
+        rows = _rows_of(lowering, work.types[-1].dtype)
+        if len(apart) < 2 or rows == 0:
+            return apart
+        tasks = limited_tasks(sum(launch.work for launch in apart), rows)
+        head, *then = (replace(launch, tasks=tasks) for launch in apart)
+        return [replace(head, then=tuple(then))]
+
+
+def _rows_of(copy: Copy, dtype: str) -> int:
+    """How many short rows all blocks have a piece of; 0 if they are not such pieces."""
+    found: set[tuple[int, int]] = set()
+    for block in copy.blocks:
+        sizes, sources, targets = _merge(block)
+        if _read_along(sizes, sources, targets) is not None or targets == [1]:
+            return 0
+        alone = len(sizes) == 1  # an element of each row
+        found.add((sizes[0], targets[0]) if alone else (math.prod(sizes[:-1]), targets[-2]))
+    if copy.fill is not None or len(found) != 1:
+        return 0
+    ((rows, pitch),) = found
+    return rows if pitch * numpy_dtype(dtype).itemsize <= SHORT else 0
+
 
 def permutation(permute: Permute, source: TensorType) -> Block:
     """The block that writes all of the output in order."""
@@ -102,8 +139,11 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
         source_text = transpose_source(len(sizes), size, along)
         return KernelCall(source_text, args, units, elements * 0.4, writes=part)
     units = max(1, math.prod(sizes[:-1])) if len(sizes) > 1 else max(1, elements // STRETCH)
-    work = elements * 0.1 * size / 4 + units * RUN_NS if step else elements * 1.0
-    return KernelCall(copy_source(len(sizes), size, step), args, units, work, writes=part)
+    narrow = sizes[-1] if step == 1 and len(sizes) > 1 and sizes[-1] * size <= NARROW else 0
+    run = NARROW_NS if narrow else RUN_NS
+    work = elements * 0.1 * size / 4 + units * run if step else elements * 1.0
+    source_text = copy_source(len(sizes), size, step, narrow=narrow)
+    return KernelCall(source_text, args, units, work, writes=part)
 
 
 def _step(sources: list[int], targets: list[int]) -> int | None:
@@ -135,8 +175,11 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 
 
 @cache
-def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None) -> str:
-    """Copy a rectangle of elements of ``size`` bytes, ``step`` of them apart in a row (`_step`).
+def copy_source(
+    rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None, narrow: int = 0
+) -> str:
+    """Copy a rectangle of elements of ``size`` bytes, ``step`` of them apart in a row (`_step`),
+    of which ``narrow`` are a row if that is not 0: a loop would take longer than they do.
 
     Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
     the whole output and its number of elements, which are set to that number first, and in how many
@@ -147,7 +190,8 @@ def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | 
     base = 3 * rank
     lines = [
         "import numpy as np",
-        "from nodeflow.engine.devicelib.intrinsics import independent, load, slot, store, view1",
+        "from nodeflow.engine.devicelib.intrinsics import copy_bytes, independent, load, slot",
+        "from nodeflow.engine.devicelib.intrinsics import store, view1",
         "",
         "",
         "def kernel(args, task, ntasks):",
@@ -158,12 +202,13 @@ def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | 
         f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
     ]
     last, along = rank - 1, rank - 2
+    width = str(narrow or f"d{last}")
     if fill is None and rank == 1:  # one row, of which each task has a part
         lines += [
             "    first, end = d0 * task // ntasks, d0 * (task + 1) // ntasks",
             "    at, to, d0 = first * s0, first * t0, end - first",
         ]
-        return "\n".join([*lines, *_row(last, size, name, step, " " * 4), ""])
+        return "\n".join([*lines, *_row(width, last, size, name, step, " " * 4), ""])
     if fill is None:
         lines.append("    first, end = rows * task // ntasks, rows * (task + 1) // ntasks")
     else:
@@ -180,7 +225,7 @@ def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | 
         ]
     if rank == 1:
         lines += ["    for row in range(first, end):", "        at, to = 0, 0"]
-        return "\n".join([*lines, *_row(last, size, name, step, " " * 8), ""])
+        return "\n".join([*lines, *_row(width, last, size, name, step, " " * 8), ""])
     lines += [
         "    row = first",
         "    while row < end:",
@@ -188,7 +233,7 @@ def copy_source(rank: int, size: int, step: int | None, fill: tuple[str, Any] | 
         *_offsets(outer),
         f"        count = min(end - row, d{along} - row % d{along})",
         "        for _ in range(count):",  # without looking for their place: rows may be short
-        *_row(last, size, name, step, " " * 12),
+        *_row(width, last, size, name, step, " " * 12),
         f"            at += s{along}",
         f"            to += t{along}",
         "        row += count",
@@ -206,12 +251,15 @@ def _axes(rank: int) -> list[str]:
     return lines
 
 
-def _row(last: int, size: int, name: str, step: int | None, indent: str) -> list[str]:
-    """Copy one row."""
-    if step == 1:
+def _row(width: str, last: int, size: int, name: str, step: int | None, indent: str) -> list[str]:
+    """Copy one row of some elements."""
+    if step == 1 and width.isdigit():
+        place = f"target + {size} * to, source + {size} * at"
+        lines = [f"copy_bytes({place}, {size * int(width)})"]
+    elif step == 1:
         lines = [
-            f"x = view1(source + {size} * at, d{last}, {name})",
-            f"y = view1(target + {size} * to, d{last}, {name})",
+            f"x = view1(source + {size} * at, {width}, {name})",
+            f"y = view1(target + {size} * to, {width}, {name})",
             "for i in range(y.size):",
             "    y[i] = x[i]",
         ]

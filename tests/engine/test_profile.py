@@ -67,7 +67,7 @@ def test_a_trace_has_what_the_trace_event_format_asks_for_and_no_more_threads_th
 
 
 def test_nodes_that_a_sum_or_a_product_computes_are_in_the_trace() -> None:
-    """A loss over all elements, one over columns, and a large product with its bias."""
+    """A loss over all elements, a sum over columns, and a large product with its bias."""
     value = np.random.default_rng(1).random((2048, 64), "float32")
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, 64], name="x")
@@ -76,7 +76,7 @@ def test_nodes_that_a_sum_or_a_product_computes_are_in_the_trace() -> None:
         columns = nf.reduce_sum(nf.multiply(x, 2.0, name="doubles"), axis=0, name="columns")
         product = nf.matmul(x, np.ones((64, 256), "float32"), name="product")
         layer = nf.add(product, np.ones(256, "float32"), name="layer")
-        outs = [loss, columns, nf.gradients(loss, [x])[0], layer]
+        outs = [loss, columns, layer]
     computed = {"difference", "squares", "loss", "doubles", "columns", "product", "layer"}
     with nf.Session(g, tier="compiled") as s:
         result, trace = s.profile(outs, {x: value})

@@ -195,7 +195,7 @@ class _Finder:
             pattern = pattern_of(types[slot].shape, whole.shape, stage.outer, stage.n)
             if pattern is None or (pattern == COLUMNS and stage.outer == stage.n):
                 return None  # one array could be both rows and columns
-            found.append(pattern)
+            found.append(ONE if types[slot].size == 1 else pattern)
         return found
 
     def _is_computed_here(self, storage: int, stage: Stage) -> bool:
@@ -207,6 +207,8 @@ class _Finder:
         if patterns is None or (_takes_long(maker) and len(self.readers[storage]) > 1):
             return False
         others = [r for r in self.readers[storage] if not self._leads_to_sums(r, self.summed)]
+        if others and stage.inner == 1:
+            return False  # computed twice, it would be read as often as it is now written and read
         out = maker.outputs[0]
         shape = self.actions.types[out].shape
         if not all(
@@ -283,15 +285,18 @@ class _Finder:
         )
 
     def _cuts_formulas(self, kernel: _Kernel) -> bool:
-        """Whether its formulas are along long rows and read what other formulas make for them
-        alone: fused with those, they write one array in any case."""
+        """Whether its formulas are along long rows and read what only formulas make and read: fused
+        with those, they write as much as these would have to."""
         inside = {id(action) for action in kernel.formulas.values()}
         return kernel.stage.inner == 1 and any(
             pattern == WHOLE
             and storage not in self.ends
             and storage in self.maker
             and isinstance(self.maker[storage].lowering, Elementwise)
-            and all(id(reader) in inside for reader in self.readers[storage])
+            and all(
+                id(reader) in inside or isinstance(reader.lowering, Elementwise)
+                for reader in self.readers[storage]
+            )
             for storage, (_, pattern) in kernel.inputs.items()
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.compiler import cache
 from nodeflow.engine.devicelib.short_rows import TOGETHER
 from nodeflow.engine.kernels.reductions import LANES, is_short
 
@@ -128,3 +129,16 @@ def test_which_rows_are_short() -> None:
     assert not is_short(0, "float32")
     assert not is_short(4, "int32")
     assert not is_short(4, "float16")
+
+
+def test_a_mean_over_a_small_batch_compiles_nothing_for_another() -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", (None,), name="x")
+        wanted = [nf.reduce_mean(x), nf.reduce_max(x, axis=0), nf.argmax(x, axis=0)]
+    with nf.Session(g, tier="compiled") as s:
+        s.run(wanted, {x: np.ones(3, "float32")})
+        before = cache.compile_count()
+        for n in (2, 5, 11, 16):
+            mean, largest, place = s.run(wanted, {x: np.arange(n, dtype="float32")})
+            assert (mean, largest, place) == ((n - 1) / 2, n - 1, n - 1)
+        assert cache.compile_count() == before

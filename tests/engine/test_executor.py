@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -319,8 +320,9 @@ def thread_times():
     if not tasks.exists():
         pytest.skip("needs /proc")
     for task in tasks.iterdir():
-        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-        times[task.name] = (int(fields[11]) + int(fields[12])) / 100
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that is over by now
+            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+            times[task.name] = (int(fields[11]) + int(fields[12])) / 100
     return times
 
 

@@ -123,12 +123,13 @@ def test_nothing_beyond_a_row_counts() -> None:
 
 
 def test_which_rows_are_short() -> None:
-    assert is_short(LANES, "float32")
-    assert is_short(1, "float64")
-    assert not is_short(LANES + 1, "float32")
-    assert not is_short(0, "float32")
-    assert not is_short(4, "int32")
-    assert not is_short(4, "float16")
+    assert is_short(2, LANES, "float32")
+    assert is_short(2, 1, "float64")
+    assert not is_short(1, LANES, "float32")
+    assert not is_short(2, LANES + 1, "float32")
+    assert not is_short(2, 0, "float32")
+    assert not is_short(2, 4, "int32")
+    assert not is_short(2, 4, "float16")
 
 
 def test_a_mean_over_a_small_batch_compiles_nothing_for_another() -> None:

@@ -202,13 +202,12 @@ def copy_source(
         f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
     ]
     last, along = rank - 1, rank - 2
-    width = str(narrow or f"d{last}")
     if fill is None and rank == 1:  # one row, of which each task has a part
         lines += [
             "    first, end = d0 * task // ntasks, d0 * (task + 1) // ntasks",
             "    at, to, d0 = first * s0, first * t0, end - first",
         ]
-        return "\n".join([*lines, *_row(width, last, size, name, step, " " * 4), ""])
+        return "\n".join([*lines, *_row(last, size, name, step, narrow, " " * 4), ""])
     if fill is None:
         lines.append("    first, end = rows * task // ntasks, rows * (task + 1) // ntasks")
     else:
@@ -225,7 +224,7 @@ def copy_source(
         ]
     if rank == 1:
         lines += ["    for row in range(first, end):", "        at, to = 0, 0"]
-        return "\n".join([*lines, *_row(width, last, size, name, step, " " * 8), ""])
+        return "\n".join([*lines, *_row(last, size, name, step, narrow, " " * 8), ""])
     lines += [
         "    row = first",
         "    while row < end:",
@@ -233,7 +232,7 @@ def copy_source(
         *_offsets(outer),
         f"        count = min(end - row, d{along} - row % d{along})",
         "        for _ in range(count):",  # without looking for their place: rows may be short
-        *_row(width, last, size, name, step, " " * 12),
+        *_row(last, size, name, step, narrow, " " * 12),
         f"            at += s{along}",
         f"            to += t{along}",
         "        row += count",
@@ -251,15 +250,14 @@ def _axes(rank: int) -> list[str]:
     return lines
 
 
-def _row(width: str, last: int, size: int, name: str, step: int | None, indent: str) -> list[str]:
-    """Copy one row of some elements."""
-    if step == 1 and width.isdigit():
-        place = f"target + {size} * to, source + {size} * at"
-        lines = [f"copy_bytes({place}, {size * int(width)})"]
+def _row(last: int, size: int, name: str, step: int | None, narrow: int, indent: str) -> list[str]:
+    """Copy one row."""
+    if narrow:
+        lines = [f"copy_bytes(target + {size} * to, source + {size} * at, {size * narrow})"]
     elif step == 1:
         lines = [
-            f"x = view1(source + {size} * at, {width}, {name})",
-            f"y = view1(target + {size} * to, {width}, {name})",
+            f"x = view1(source + {size} * at, d{last}, {name})",
+            f"y = view1(target + {size} * to, d{last}, {name})",
             "for i in range(y.size):",
             "    y[i] = x[i]",
         ]

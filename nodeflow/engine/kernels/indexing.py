@@ -120,35 +120,12 @@ def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
     return identity(kind, dtype), f"{name}({kind}_of(y, x))", used
 
 
-@cache
-def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Args as those of gather. A unit is a tile of `COLUMNS`; indices are taken in order."""
-    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
-    start, combined, used = _combining(dtype, kind)
-
-    def added(width: str) -> list[str]:
-        full = width == str(COLUMNS)
-        return [
-            "for k in range(count):",
-            f"    place = np.int64(load(indices + {at} * k, np.{index}))",
-            f"    {FROM_END}" if wraps else "",
-            "    if place < 0 or place >= n:",
-            "        set_slot(args, CODE, INDEX_OUT_OF_RANGE)",
-            "    else:",
-            f"        row = source + {size} * ((above * count + k) * inner + left)",
-            f"        total = target + {size} * ((above * n + place) * inner + left)",
-            f"        for line in range(0, {size * COLUMNS}, {blocks().line}):" if full else "",
-            f"            prefetch(row + {size * AHEAD} * inner + line)" if full else "",
-            f"        xs, ys = view1(row, {width}, {name}), view1(total, {width}, {name})",
-            f"        for i in range({'independent(ys.size)' if full else 'ys.size'}):",
-            "            x, y = xs[i], ys[i]",
-            f"            ys[i] = {combined}",
-        ]
-
-    lines = [
+def _scatter_text(used: str, lines: Sequence[str]) -> str:
+    """A kernel with the args of gather, which goes over units of work."""
+    begin = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import independent, load, prefetch",
-        "from nodeflow.engine.devicelib.intrinsics import set_slot, slot, view1",
+        "from nodeflow.engine.devicelib.intrinsics import set_slot, slot, store, view1",
         "from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE",
         used,
         "",
@@ -156,92 +133,127 @@ def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
         "def kernel(args, task, ntasks):",
         "    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
         "    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)",
-        f"    tiles = (inner + {COLUMNS - 1}) // {COLUMNS}",
-        "    units = outer * tiles",
-        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
-        "        above = unit // tiles",
-        f"        left = (unit - above * tiles) * {COLUMNS}",
-        f"        width = min(np.int64({COLUMNS}), inner - left)",
-        "        for row in range(n):",
-        f"            begin = target + {size} * ((above * n + row) * inner + left)",
-        f"            empty = view1(begin, width, {name})",
-        "            for i in range(empty.size):",
-        f"                empty[i] = {start}",
-        f"        if width == {COLUMNS}:",
-        *("            " + line for line in added(str(COLUMNS))),
-        "        else:",
-        *("            " + line for line in added("width")),
-        "",
     ]
-    return "\n".join(lines)
+    return "\n".join([*begin, *("    " + line for line in lines), ""])
+
+
+def _filled(address: str, count: str, name: str, start: str) -> list[str]:
+    return [
+        f"empty = view1({address}, {count}, {name})",
+        "for i in range(empty.size):",
+        f"    empty[i] = {start}",
+    ]
+
+
+def _for_each_index(
+    index: str, wraps: bool, body: Sequence[str], otherwise: str = "else"
+) -> list[str]:
+    """Lines that take the indices in order; one outside the axis is a failure."""
+    return [
+        "for k in range(count):",
+        f"    place = np.int64(load(indices + {numpy_dtype(index).itemsize} * k, np.{index}))",
+        *([f"    {FROM_END}"] if wraps else []),
+        "    if place < 0 or place >= n:",
+        "        set_slot(args, CODE, INDEX_OUT_OF_RANGE)",
+        f"    {otherwise}:",
+        *("        " + line for line in body),
+    ]
+
+
+@cache
+def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
+    """Args as those of gather. A unit is a tile of `COLUMNS`; indices are taken in order."""
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    start, combined, used = _combining(dtype, kind)
+    nearer = [
+        f"for line in range(0, {size * COLUMNS}, {blocks().line}):",
+        f"    prefetch(row + {size * AHEAD} * inner + line)",
+    ]
+
+    def added(width: str, before: Sequence[str], elements: str) -> list[str]:
+        body = [
+            f"row = source + {size} * ((above * count + k) * inner + left)",
+            f"total = target + {size} * ((above * n + place) * inner + left)",
+            *before,
+            f"xs, ys = view1(row, {width}, {name}), view1(total, {width}, {name})",
+            f"for i in range({elements}):",
+            "    x, y = xs[i], ys[i]",
+            f"    ys[i] = {combined}",
+        ]
+        return ["        " + line for line in _for_each_index(index, wraps, body)]
+
+    begin = f"target + {size} * ((above * n + row) * inner + left)"
+    return _scatter_text(
+        used,
+        [
+            f"tiles = (inner + {COLUMNS - 1}) // {COLUMNS}",
+            "units = outer * tiles",
+            "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+            "    above = unit // tiles",
+            f"    left = (unit - above * tiles) * {COLUMNS}",
+            f"    width = min(np.int64({COLUMNS}), inner - left)",
+            "    for row in range(n):",
+            *("        " + line for line in _filled(begin, "width", name, start)),
+            f"    if width == {COLUMNS}:",
+            *added(str(COLUMNS), nearer, "independent(ys.size)"),
+            "    else:",
+            *added("width", (), "ys.size"),
+        ],
+    )
 
 
 @cache
 def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
     """As `scatter_source`, where an index stands for one element: a loop over it would take longer
     than the addition. A unit is all indices."""
-    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
-    return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store, view1
-from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
-{used}
-
-def kernel(args, task, ntasks):
-    outer, n, count = slot(args, 0), slot(args, 1), slot(args, 3)
-    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
-    for unit in range(outer * task // ntasks, outer * (task + 1) // ntasks):
-        total = target + {size} * n * unit
-        empty = view1(total, n, {name})
-        for i in range(empty.size):
-            empty[i] = {start}
-        for k in range(count):
-            place = np.int64(load(indices + {at} * k, np.{index}))
-            {FROM_END if wraps else ""}
-            if place < 0 or place >= n:
-                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-            else:
-                x = load(source + {size} * (count * unit + k), {name})
-                y = load(total + {size} * place, {name})
-                store(total + {size} * place, {combined})
-"""
+    body = [
+        f"x = load(source + {size} * (count * unit + k), {name})",
+        f"y = load(total + {size} * place, {name})",
+        f"store(total + {size} * place, {combined})",
+    ]
+    inside = [*_filled("total", "n", name, start), *_for_each_index(index, wraps, body)]
+    return _scatter_text(
+        used,
+        [
+            "for unit in range(outer * task // ntasks, outer * (task + 1) // ntasks):",
+            f"    total = target + {size} * n * unit",
+            *("    " + line for line in inside),
+        ],
+    )
 
 
 @cache
 def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
     """As `scatter_source`, where most rows have no index: what is there before is most of the work.
     A unit is a part of the rows, which lie together; it looks at all indices."""
-    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
-    return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
-from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
-{used}
-
-def kernel(args, task, ntasks):
-    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
-    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
-    units = outer * {PARTS}
-    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
-        above = unit // {PARTS}
-        part = unit - above * {PARTS}
-        first, last = n * part // {PARTS}, n * (part + 1) // {PARTS}
-        total = target + {size} * above * n * inner
-        empty = view1(total + {size} * first * inner, (last - first) * inner, {name})
-        for i in range(empty.size):
-            empty[i] = {start}
-        for k in range(count):
-            place = np.int64(load(indices + {at} * k, np.{index}))
-            {FROM_END if wraps else ""}
-            if place < 0 or place >= n:
-                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-            elif first <= place and place < last:
-                xs = view1(source + {size} * ((above * count + k) * inner), inner, {name})
-                ys = view1(total + {size} * place * inner, inner, {name})
-                for i in range(ys.size):
-                    x, y = xs[i], ys[i]
-                    ys[i] = {combined}
-"""
+    body = [
+        f"xs = view1(source + {size} * ((above * count + k) * inner), inner, {name})",
+        f"ys = view1(total + {size} * place * inner, inner, {name})",
+        "for i in range(ys.size):",
+        "    x, y = xs[i], ys[i]",
+        f"    ys[i] = {combined}",
+    ]
+    begin = f"total + {size} * first * inner"
+    inside = [
+        *_filled(begin, "(last - first) * inner", name, start),
+        *_for_each_index(index, wraps, body, "elif first <= place and place < last"),
+    ]
+    return _scatter_text(
+        used,
+        [
+            f"units = outer * {PARTS}",
+            "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+            f"    above = unit // {PARTS}",
+            f"    part = unit - above * {PARTS}",
+            f"    first, last = n * part // {PARTS}, n * (part + 1) // {PARTS}",
+            f"    total = target + {size} * above * n * inner",
+            *("    " + line for line in inside),
+        ],
+    )
 
 
 @handles(Pick)

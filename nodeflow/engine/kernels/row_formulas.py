@@ -110,7 +110,7 @@ class RowFormulasKernel(Kernel[RowFormulas]):
         args = (rows, lowering.n, share, *work.pointers, *lowering.divisors)
         split = Split(rows, share, work.task_rows)
         summed = [s.source for s in program.steps if isinstance(s, RowReduction)]
-        short = all(is_short(lowering.n, program.values[source].dtype) for source in summed)
+        short = all(is_short(rows, lowering.n, program.values[source].dtype) for source in summed)
         source = rows_source(program, lowering.n if short else 0)
         return [KernelLaunch(source, args, tiling.tasks, rows * each, work.group, split=split)]
 

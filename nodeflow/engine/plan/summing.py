@@ -5,8 +5,8 @@ products and masked values: each would be an array as large as the picture, writ
 and read by another. Here the sums take what those formulas read, and those with the same inputs
 are one kernel, also that of an array itself which another of them reads. Sums over columns are
 `column_sums`, sums and extremes of long rows, such as a loss over all elements, are `long_rows`.
-What other formulas read, too, they compute again if that reads no more than reading the values
-would.
+What other formulas read, too, sums over columns compute again if that reads no more than reading
+the values would. Below, a sum of a long row may also be its maximum or minimum.
 """
 
 from __future__ import annotations

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.devicelib import abi
 from nodeflow.engine.runtime.program import Program, ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team, default_threads
 
@@ -87,12 +90,17 @@ def test_the_number_of_threads_does_not_show(threads: int) -> None:
     assert result[0] == 200 * expected
 
 
-def test_helpers_work_at_the_same_time_as_the_caller() -> None:
+def run_together(team: Team) -> None:
+    """Two tasks of which each waits until the other is running, too."""
     words = np.zeros(2, np.int64)
     builder = ProgramBuilder()
     builder.add(load_kernel(MEET), [words.ctypes.data], tasks=2)
-    Team(2).run(builder.build())
+    team.run(builder.build())
     assert words.tolist() == [2, 1]
+
+
+def test_helpers_work_at_the_same_time_as_the_caller() -> None:
+    run_together(Team(2))
 
 
 @pytest.mark.parametrize("held", [0, 5, 6, 11])
@@ -148,6 +156,143 @@ def test_closing_ends_the_helpers_and_the_next_drive_starts_new_ones() -> None:
     team.run(program)
     assert len(helpers()) == 2
     team.close()
+
+
+FIND_CORE = YIELD = ctypes.CFUNCTYPE(ctypes.c_int)
+MASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int64))
+CLOCK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_int64))
+
+
+def masks_set(core: Callable[[], int], answer: int = 0) -> list[int]:
+    """What masks a helper sets during a run, on a system of eight cores where ``core`` says on
+    which a thread is and to set a mask gives ``answer``."""
+    found: list[int] = []
+
+    def get(thread: int, size: int, mask) -> int:
+        assert (thread, size) == (0, abi.MASK_BYTES)
+        mask[0] = 0b1111_0111
+        return 0
+
+    def note(thread: int, size: int, mask) -> int:
+        found.append(mask[0])
+        return answer
+
+    before = set(threading.enumerate())
+    functions = FIND_CORE(core), MASK(get), MASK(note)
+    team = Team(2)
+    team._control[abi.FIND_CORE : abi.SET_MASK + 1] = [
+        ctypes.cast(each, ctypes.c_void_p).value for each in functions
+    ]
+    run_together(team)
+    team.close()
+    [helper] = [t for t in threading.enumerate() if t not in before]
+    helper.join(10)  # until then it calls the functions
+    return found
+
+
+def test_a_helper_leaves_the_core_of_the_caller() -> None:
+    """It allows itself all others that it may use, and then as many as before."""
+    found = masks_set(lambda: 5)
+    assert found
+    assert set(found[::2]) == {0b1101_0111}
+    assert set(found[1::2]) == {0b1111_0111}
+    assert len(found) % 2 == 0
+
+
+def test_a_helper_on_another_core_stays() -> None:
+    caller = threading.get_ident()
+    assert masks_set(lambda: 5 if threading.get_ident() == caller else 4) == []
+    assert masks_set(lambda: 8 * abi.MASK_BYTES) == [], "a core that no mask has"
+
+
+def test_a_helper_that_may_not_leave_keeps_its_cores() -> None:
+    assert set(masks_set(lambda: 5, answer=-1)) == {0b1101_0111}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such masks")
+def test_a_helper_that_left_may_use_all_cores() -> None:
+    before = set(threading.enumerate())
+    team, first = Team(2), min(os.sched_getaffinity(0))
+    here = FIND_CORE(lambda: first)
+    team._control[abi.FIND_CORE] = ctypes.cast(here, ctypes.c_void_p).value
+    run_together(team)
+    [helper] = [t for t in threading.enumerate() if t not in before]
+    time.sleep(0.1)  # it has begun to wait
+    deadline = time.monotonic() + 10  # and may have to wait for the core to which it goes
+    while os.sched_getaffinity(helper.native_id or 0) != os.sched_getaffinity(0):
+        assert time.monotonic() < deadline
+    team.close()
+    helper.join(10)
+
+
+def turns_ended(task_us: Callable[[int], int], away_us: int, missed_us: int = 0) -> list[int]:
+    """After which of its 60 tasks a helper gives its core away, which comes back ``away_us`` later.
+
+    ``task_us`` says how long each of them takes, from 1 to 60, by a clock of the test's own that
+    begins with ``missed_us`` after it missed the caller, if that is not 0.
+    """
+    now, done, ended = [7_000_000_000], [0], list[int]()
+    words = np.zeros(2, np.int64)
+
+    def read(which: int, time: ctypes._Pointer[ctypes.c_int64]) -> int:
+        if words[0] > done[0]:  # a task has ended since it was read
+            done[0] = int(words[0])
+            now[0] += 1000 * task_us(done[0])
+        time[0], time[1] = divmod(now[0], 10**9)
+        return 0
+
+    def give() -> int:
+        if done[0] < 60:  # else it waits for another run
+            ended.append(done[0])
+        now[0] += 1000 * away_us
+        return 0
+
+    before = set(threading.enumerate())
+    functions = YIELD(give), CLOCK(read)
+    builder = ProgramBuilder()
+    builder.add(load_kernel(HELD), [words.ctypes.data, 0], tasks=61)  # the caller's first task
+    team = Team(2)
+    for at, function in zip((abi.YIELD, abi.CLOCK), functions, strict=True):
+        team._control[at] = ctypes.cast(function, ctypes.c_void_p).value
+    team._control[abi.SPINS] = 1 << 40  # nobody waits so long in the run, however busy the cores
+    if missed_us:
+        team._control[abi.TICKETS + abi.TICKET_SLOTS + abi.MISSED] = now[0] - 1000 * missed_us
+    team.run(builder.build())
+    assert words.tolist() == [60, 1]
+    team._control[abi.SPINS] = 0
+    team.close()
+    [helper] = [t for t in threading.enumerate() if t not in before]
+    helper.join(10)  # until then it calls the functions
+    return ended
+
+
+def test_a_helper_that_loses_no_core_keeps_it() -> None:
+    assert turns_ended(lambda task: 400, away_us=0) == []
+    assert turns_ended(lambda task: 5000, away_us=0) == [], "long tasks are no losses"
+
+
+def test_a_helper_gives_its_core_away_before_it_loses_it_again() -> None:
+    """It lost it for 4 ms in its 11th task, after 10 that ended 3.6 ms after the first began to
+    count: from then on it keeps it for 7/8 of that, and each time for 1/16 longer."""
+    turn, expected, at = 3.6 * 7 / 8, [], 11
+    while (at := at + int(turn / 0.4) + 1) < 60:
+        expected.append(at)
+        turn *= 17 / 16
+    found = turns_ended(lambda task: 4400 if task == 11 else 400, away_us=4000)
+    assert found == expected
+    assert len(found) > 4
+
+
+def test_a_helper_keeps_its_core_while_the_caller_loses_its_own() -> None:
+    def lost(task: int) -> int:
+        return 4400 if task == 11 else 400
+
+    assert turns_ended(lost, away_us=4000, missed_us=11_000) == [], "19.4 ms ago"
+    assert turns_ended(lost, away_us=4000, missed_us=13_000) != [], "21.4 ms ago"
+
+
+def test_a_core_that_nobody_else_wants_is_given_away_once() -> None:
+    assert turns_ended(lambda task: 4400 if task == 11 else 400, away_us=10) == [19]
 
 
 def test_a_team_needs_a_thread() -> None:

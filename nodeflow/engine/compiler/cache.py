@@ -55,6 +55,7 @@ _HELPERS = (
     "devicelib/added_parts.py",
     "devicelib/arithmetic.py",
     "devicelib/blocked_product.py",
+    "devicelib/busy_cores.py",
     "devicelib/denormals.py",
     "devicelib/dispatch_loop.py",
     "devicelib/dot_tiles.py",

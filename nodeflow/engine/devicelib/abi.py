@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import struct
 
-# Control block, one per team; each busy word on a cache line of its own. From TICKETS on, every
-# thread has a ticket, TICKET_SLOTS apart, and PRESENT slots after it 1 while it takes tasks.
-FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
-TICKETS, TICKET_SLOTS, PRESENT = 32, 16, 8
+# Control block, one per team; each busy word on a cache line of its own. The words from PROGRAM on
+# are on one that seldom changes: CORE is the number of the dispatcher's core, and after it are the
+# addresses of the system's functions that say on which core a thread is and on which it may be, and
+# that set those; CLOCK is that of its function for clocks, WHICH the number of one. 0 stands for
+# functions that it has not. From TICKETS on, every thread has a ticket, TICKET_SLOTS apart.
+FINISHED = 0
+PROGRAM, YIELD, SPINS, LINGER, CORE, FIND_CORE, GET_MASK, SET_MASK = range(16, 24)
+CLOCK, WHICH = 24, 25
+TICKETS, TICKET_SLOTS = 32, 24
+
+# Counted from a thread's ticket, and on other lines: PRESENT is 1 while it takes tasks. Nanoseconds
+# that it notes for itself: when it got its core, when its last task ended (0: it has waited long),
+# for how long it keeps the core (0: as long as it is let), and when it missed the dispatcher.
+PRESENT = 8
+SINCE, LAST, TURN, MISSED = range(16, 20)
 
 # Program block. STOP and FAILED are read between kernels, SEGMENTS and what follows by all threads.
 # STEP to SET are thread 0's own, which writes some at each step, so they are on another line. GET
@@ -25,6 +36,9 @@ PROGRAM_SLOTS = 32
 ABSENT = -1
 # The number of the thread that dispatches without waiting for them.
 AT_ONCE = -1
+
+# Bytes of a mask of cores; a thread on a core beyond them stays where it is.
+MASK_BYTES = 128
 
 # Values of STOP: finish the step, or leave between two kernels.
 STOP_STEP, STOP_NOW = 1, 2

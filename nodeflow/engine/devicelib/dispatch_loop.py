@@ -58,6 +58,13 @@ from nodeflow.engine.devicelib.abi import (
     TICKETS,
     YIELD,
 )
+from nodeflow.engine.devicelib.busy_cores import (
+    give_core_away,
+    leave_core,
+    note_core,
+    note_long_wait,
+    turn_is_over,
+)
 from nodeflow.engine.devicelib.intrinsics import (
     atomic_add,
     atomic_load,
@@ -181,6 +188,10 @@ def take_tasks(control, tid, n):
                 launch = launches + 8 * LAUNCH_SLOTS * found
                 run_task(program, launch, task - slot(launch, 3))
             finished += 1
+            if tid > 0 and turn_is_over(control, ticket_of(control, tid)):
+                atomic_add(control + 8 * FINISHED, finished)
+                finished = 0
+                give_core_away(control, ticket_of(control, tid))
         if finished:
             atomic_add(control + 8 * FINISHED, finished)
         if offset == 0:
@@ -190,7 +201,7 @@ def take_tasks(control, tid, n):
 
 @_helper
 def wait_a_little(control, spins):
-    """Spin; after a few thousand rounds give the core away at each. Returns the next count."""
+    """Spin; after SPINS rounds give the core away at each. Returns the next count."""
     if spins > slot(control, SPINS):
         call_void(slot(control, YIELD))
         return spins
@@ -215,6 +226,11 @@ def follow(control, tid, n):
                 seen = take_tasks(control, tid, n)
                 spins = 0
             else:
+                waits_long = spins > slot(control, SPINS)
+                if spins == 0 or waits_long:
+                    leave_core(control)
+                if waits_long:
+                    note_long_wait(control, ticket, now >= 0)
                 spins = wait_a_little(control, spins)
             if now >= 0:
                 idle = 0
@@ -300,6 +316,7 @@ def dispatch(control, n):
     thread meanwhile, if a kernel calls it."""
     program = slot(control, PROGRAM)
     set_slot(program, DONE, 0)
+    note_core(control)
     before = set_blas_threads(program, 1)
     while slot(program, DONE) < slot(program, COUNT):
         if not run_step(control, program, n):

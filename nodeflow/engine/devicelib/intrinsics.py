@@ -322,3 +322,31 @@ def call_void(typingctx, address):
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
+
+
+@intrinsic
+def call_for_core_mask(typingctx, address, size, mask):
+    """Call ``sched_getaffinity`` or ``sched_setaffinity`` for this thread, with the address and the
+    bytes of a mask of cores; returns its result, negative at an error."""
+
+    def codegen(context, builder, sig, args):
+        signature = ir.FunctionType(I32, [I32, I64, I64])
+        callee = builder.inttoptr(args[0], signature.as_pointer())
+        return builder.sext(builder.call(callee, [I32(0), *args[1:]]), I64)
+
+    return types.int64(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def read_clock(typingctx, address, clock):
+    """Nanoseconds of a clock by a C function like ``clock_gettime``."""
+
+    def codegen(context, builder, sig, args):
+        time = cgutils.alloca_once(builder, I64, size=I64(2))
+        signature = ir.FunctionType(I32, [I32, time.type])
+        callee = builder.inttoptr(args[0], signature.as_pointer())
+        builder.call(callee, [builder.trunc(args[1], I32), time])
+        seconds, rest = (builder.load(builder.gep(time, [I64(at)])) for at in range(2))
+        return builder.add(builder.mul(seconds, I64(10**9)), rest)
+
+    return types.int64(types.int64, types.int64), codegen

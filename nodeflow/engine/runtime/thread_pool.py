@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
@@ -24,7 +26,12 @@ from nodeflow.engine.cores import cores
 from nodeflow.engine.devicelib import abi
 from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, dispatch_loop
 
-SPINS = 4000  # a few microseconds; longer burns a core that others may need
+SPINS = 200_000
+"""Times that a thread looks for work before it gives its core away: some 200 microseconds, longer
+than most callers take between two runs. Who gives a core away beside a busy process gets it back
+some milliseconds later."""
+SPINS_OF_MANY = 4000
+"""The same for more threads than cores, of which one may wait for what needs its core."""
 LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
 _POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
 
@@ -108,7 +115,9 @@ class Team:
         self._tickets = range(abi.TICKETS, len(self._control), abi.TICKET_SLOTS)
         self._set_tickets(abi.LEAVE)
         self._control[abi.YIELD] = _yield_address()
-        self._control[abi.SPINS] = SPINS
+        self._control[abi.FIND_CORE : abi.CLOCK + 1] = _linux_functions()
+        self._control[abi.WHICH] = getattr(time, "CLOCK_MONOTONIC", 0)
+        self._control[abi.SPINS] = SPINS if self.n <= cores() else SPINS_OF_MANY
         self._control[abi.LINGER] = LINGER
         self._program = 0
         self._entries: dict[int, Callable[[], None]] = {}
@@ -252,6 +261,17 @@ def _yield_address() -> int:
     else:
         function = ctypes.CDLL(None).sched_yield
     return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@lru_cache(maxsize=1)
+def _linux_functions() -> list[int]:
+    """Addresses of the functions with which helpers make way beside busy processes, in their order
+    in the control block; zeros on other systems, whose ways with threads were not measured."""
+    names = ("sched_getcpu", "sched_getaffinity", "sched_setaffinity", "clock_gettime")
+    if not sys.platform.startswith("linux"):
+        return [0] * len(names)
+    library = ctypes.CDLL(None)
+    return [ctypes.cast(library[name], ctypes.c_void_p).value or 0 for name in names]
 
 
 def _after_fork() -> None:

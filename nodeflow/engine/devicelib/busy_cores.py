@@ -1,0 +1,118 @@
+"""What the threads of the dispatch loop do on cores that other processes want, too.
+
+The system gives each core to its threads in turns of a few milliseconds, while a run may take a
+hundredth of that. So a helper leaves the core of the dispatcher, which the system does not see to,
+and gives its own core away between two tasks before it is taken in the midst of one, for which all
+others would wait. None of it changes what is computed.
+"""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+from numba import njit
+
+from nodeflow.engine.devicelib.abi import (
+    CLOCK,
+    CORE,
+    FIND_CORE,
+    GET_MASK,
+    LAST,
+    MASK_BYTES,
+    MISSED,
+    SET_MASK,
+    SINCE,
+    TURN,
+    WHICH,
+    YIELD,
+)
+from nodeflow.engine.devicelib.intrinsics import (
+    call_for_core_mask,
+    call_int,
+    call_void,
+    local_memory,
+    read_clock,
+    set_slot,
+    slot,
+)
+
+_helper = njit(nogil=True, error_model="numpy")
+
+AT_ONCE_NS = 50_000
+"""A core that comes back as soon was wanted by nobody else."""
+LOST_NS = 500_000
+"""From the end of a task to that of the next: longer, and the core was lost between them."""
+SHORTEST_TURN_NS = 1_000_000
+APART_NS = 20_000_000
+"""How long nobody has missed the dispatcher where only helpers lose their cores."""
+
+
+@_helper
+def note_core(control):
+    """Say on which core the dispatcher is; only a change is written, for all threads read there."""
+    if slot(control, FIND_CORE) != 0:
+        core = call_int(slot(control, FIND_CORE))
+        if core != slot(control, CORE):
+            set_slot(control, CORE, core)
+
+
+@_helper
+def leave_core(control):
+    """Go to another core if this is the dispatcher's: there a helper only takes time from it, and
+    beside a busy process the system leaves both together for long."""
+    if slot(control, FIND_CORE) == 0:
+        return
+    core = call_int(slot(control, FIND_CORE))
+    if core != slot(control, CORE) or core < 0 or core >= 8 * MASK_BYTES:
+        return
+    mask = local_memory(MASK_BYTES)
+    if call_for_core_mask(slot(control, GET_MASK), MASK_BYTES, mask) < 0:
+        return
+    allowed = slot(mask, core >> 6)
+    set_slot(mask, core >> 6, allowed & ~(1 << (core & 63)))
+    if call_for_core_mask(slot(control, SET_MASK), MASK_BYTES, mask) == 0:
+        set_slot(mask, core >> 6, allowed)
+        call_for_core_mask(slot(control, SET_MASK), MASK_BYTES, mask)
+
+
+@_helper
+def turn_is_over(control, mine):
+    """Note the end of a task; whether to give the core away before the system takes it.
+
+    Beside a busy process it takes it every few milliseconds, mostly in the midst of a task, for
+    which all others then wait as long; a thread that waits between two tasks holds up nobody. How
+    long it may keep the core a thread learns each time that it loses it.
+    """
+    if slot(control, CLOCK) == 0:
+        return False
+    now, last = read_clock(slot(control, CLOCK), slot(control, WHICH)), slot(mine, LAST)
+    set_slot(mine, LAST, now)
+    if last == 0 or now - last > LOST_NS:
+        if last != 0 and now - slot(mine, MISSED) > APART_NS:
+            kept = last - slot(mine, SINCE)
+            set_slot(mine, TURN, max(kept - (kept >> 3), SHORTEST_TURN_NS))
+        set_slot(mine, SINCE, now)
+        return False
+    return slot(mine, TURN) != 0 and now - slot(mine, SINCE) > slot(mine, TURN)
+
+
+@_helper
+def give_core_away(control, mine):
+    """Let another process have its turn, if one waits for this core; the next turn is a little
+    longer, or without end if none does."""
+    turn, before = slot(mine, TURN), slot(mine, LAST)
+    call_void(slot(control, YIELD))
+    now = read_clock(slot(control, CLOCK), slot(control, WHICH))
+    set_slot(mine, TURN, turn + (turn >> 4) if now - before > AT_ONCE_NS else 0)
+    set_slot(mine, SINCE, now)
+    set_slot(mine, LAST, now)
+
+
+@_helper
+def note_long_wait(control, mine, missed):
+    """What was kept of the core is not known any more. If the dispatcher is ``missed`` in a run, it
+    has lost its core, too, and it is best to lose both together: no turns then."""
+    set_slot(mine, LAST, 0)
+    if missed and slot(control, CLOCK) != 0:
+        set_slot(mine, TURN, 0)
+        set_slot(mine, MISSED, read_clock(slot(control, CLOCK), slot(control, WHICH)))

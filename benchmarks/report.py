@@ -3,9 +3,9 @@
     python benchmarks/report.py RESULTS... [--write docs/performance.md]
 
 RESULTS are files with the JSON lines that engine.py printed; of a case that several have, the last
-counts. A run with all that the processor has and one with ``--cpu avx2`` have a section each: from
-``<!-- engine.py -->`` or ``<!-- engine.py --cpu avx2 -->`` to the next ``<!-- end -->``. The rest
-of the page stays as it is. Without ``--write`` the sections are printed.
+counts. Runs with all that the processor has, with ``--cpu avx2`` and with ``--load N`` have a
+section each: from ``<!-- engine.py -->``, ``<!-- engine.py --cpu avx2 -->`` and so on to the next
+``<!-- end -->``. The rest of the page stays as it is. Without ``--write`` they are printed.
 """
 
 from __future__ import annotations
@@ -80,7 +80,13 @@ class Run:
 
     @property
     def marker(self) -> str:
-        return marker(self.about.get("cpu"))
+        return marker(self.about.get("cpu"), self.about.get("load", 0))
+
+    def targets(self, case: str) -> tuple[Target, ...]:
+        return targets(case, self.about.get("cpu"), self.about.get("load", 0))
+
+    def verdict(self, case: str) -> bool | None:
+        return verdict(self.rows[case], self.about.get("cpu"), self.about.get("load", 0))
 
 
 def final_limits(lines: Iterable[Row]) -> Limits:
@@ -96,23 +102,25 @@ def final_limits(lines: Iterable[Row]) -> Limits:
     return limits
 
 
-def marker(cpu: str | None) -> str:
+def marker(cpu: str | None, load: int = 0) -> str:
     """The comment before the section of a run."""
-    return f"<!-- engine.py{f' --cpu {cpu}' if cpu else ''} -->"
+    options = (f" --cpu {cpu}" if cpu else "") + (f" --load {load}" if load else "")
+    return f"<!-- engine.py{options} -->"
 
 
 END = "<!-- end -->"
 
 
 def read_runs(files: Sequence[Path]) -> list[Run]:
-    """The runs in some files, those of one processor and choice of instructions as one."""
-    runs: dict[tuple[str, str | None], Run] = {}
+    """The runs in some files, those of one processor, instructions and load as one."""
+    runs: dict[tuple[str, str | None, int], Run] = {}
     for file in files:
         lines = [json.loads(x) for x in file.read_text().splitlines() if x.startswith("{")]
         about = next((line for line in lines if "processor" in line), None)
         if about is None:
             raise SystemExit(f"{file} is no output of engine.py: no line names the processor")
-        runs.setdefault((about["processor"], about.get("cpu")), Run()).add(lines)
+        key = about["processor"], about.get("cpu"), about.get("load", 0)
+        runs.setdefault(key, Run()).add(lines)
     return list(runs.values())
 
 
@@ -147,9 +155,9 @@ def section(run: Run) -> str:
     """Markdown: the machine, what is not met, then the tables."""
     parts = [_facts(run), _verdict(run)]
     for title, cases in TABLES.items():
-        rows = [run.rows[case] for case in cases if case in run.rows]
-        if rows:
-            parts.append(f"**{title}**\n\n{_table(rows, run.about.get('cpu'))}")
+        measured = [case for case in cases if case in run.rows]
+        if measured:
+            parts.append(f"**{title}**\n\n{_table(run, measured)}")
     local = [row for case in local_cases.CASES for row in run.local.get(case, ())]
     plain = [row for row in local if row["case"] != "scaling"]
     if plain:
@@ -165,13 +173,15 @@ def _facts(run: Run) -> str:
     text += f"{about['processor']}"
     if "isa" in about:
         text += f"; compiled for {about['isa']}"
-    text += f"; {about.get('rounds', '?')} rounds, {about.get('load', 0)} busy processes beside it"
+    load = about.get("load", 0)
+    busy = "1 busy process" if load == 1 else f"{load} busy processes"
+    text += f"; {about.get('rounds', '?')} rounds, {busy} beside it"
     clock = "processor time of all threads" if about.get("clock") == "cpu" else "time on the clock"
     text += f", {clock}."
     loads = [row["load"] for row in run.rows.values() if row.get("load") is not None]
     if loads:
         text += f" The system's load was {min(loads):.1f} to {max(loads):.1f}."
-    if run.limits:
+    if run.limits and not load:
         rates = ", ".join(f"{v:,.0f} of {k}" for k, v in run.limits["gflops"].items())
         copies = ", ".join(
             f"{float(v):,.0f} at {_bytes(int(k))}" for k, v in run.limits["copy_gb_per_s"].items()
@@ -186,56 +196,59 @@ def _bytes(count: int) -> str:
 
 def _verdict(run: Run) -> str:
     """How many targets are met, and by how much the others are missed."""
-    cpu = run.about.get("cpu")
-    judged = {case: verdict(row, cpu) for case, row in run.rows.items()}
+    judged = {case: run.verdict(case) for case in run.rows}
     missed = [case for case, met in judged.items() if met is False]
     met = sum(v is True for v in judged.values())
     if not met and not missed:
         return ""
     text = f"{met} of {met + len(missed)} cases with a target meet it."
     if missed:
-        text += " Missed: " + "; ".join(_miss(run.rows[case], cpu) for case in missed) + "."
+        text += " Missed: " + "; ".join(_miss(run, case) for case in missed) + "."
     failed = [case for case, row in run.rows.items() if "failed" in row]
     if failed:
         text += " Failed: " + ", ".join(f"`{case}`" for case in failed) + "."
     return text
 
 
-def _miss(row: Row, cpu: str | None) -> str:
-    ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
+def _miss(run: Run, case: str) -> str:
+    ratios, best = (run.rows[case].get(key, {}) for key in ("ratios", "ratios_of_best"))
     parts = []
-    for target in targets(row["case"], cpu):
+    for target in run.targets(case):
         if target.is_met(ratios, best) is False:
             whom = NAMES[target.peer]
             parts.append(f"{ratios[target.peer]:.2f} of {whom} ({target.ratio:.2f})")
-    return f"`{row['case']}` {', '.join(parts)}"
+    return f"`{case}` {', '.join(parts)}"
 
 
-def verdict(row: Row, cpu: str | None) -> bool | None:
+def verdict(row: Row, cpu: str | None, load: int = 0) -> bool | None:
     """Whether a case meets its targets; None if it has none, or if no peer was measured."""
-    wanted = targets(row["case"], cpu)
+    wanted = targets(row["case"], cpu, load)
     ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
     found = [m for t in wanted if (m := t.is_met(ratios, best)) is not None]
     if not found:
         return None
-    return all(found) or row.get("of_limit", AT_LIMIT + 1) <= AT_LIMIT
+    at_limit = not load and row.get("of_limit", AT_LIMIT + 1) <= AT_LIMIT
+    return all(found) or at_limit
 
 
-def _table(rows: Sequence[Row], cpu: str | None) -> str:
-    wanted = {t.peer for r in rows for t in targets(r["case"], cpu)}
+def _table(run: Run, cases: Sequence[str]) -> str:
+    rows = [run.rows[case] for case in cases]
+    wanted = {t.peer for case in cases for t in run.targets(case)}
     peers = (*COLUMNS, *(["numpy"] if "numpy" in wanted else []))
     columns = [c for c in peers if any(c in r.get("peers_us", {}) for r in rows)]
-    head = ["case", "us", "of the limit", *(NAMES[c] for c in columns), "target", "met"]
+    limited = not run.about.get("load")  # beside busy processes limits are as unsteady as cases
+    limits = ["of the limit"] if limited else []
+    head = ["case", "us", *limits, *(NAMES[c] for c in columns), "target", "met"]
     lines = []
     for row in rows:
         if "median_us" not in row:
             lines.append([f"`{row['case']}`", "failed", *[""] * (len(head) - 2)])
             continue
-        limit = f"{row['of_limit']:.2f}" if "of_limit" in row else ""
-        wanted = ", ".join(_wanted(t) for t in targets(row["case"], cpu))
-        met = {True: "yes", False: "no", None: ""}[verdict(row, cpu)]
+        limits = [f"{row['of_limit']:.2f}" if "of_limit" in row else ""] if limited else []
+        wanted = ", ".join(map(_wanted, run.targets(row["case"])))
+        met = {True: "yes", False: "no", None: ""}[run.verdict(row["case"])]
         cells = [_ratio(row, column) for column in columns]
-        lines.append([f"`{row['case']}`", _us(row["median_us"]), limit, *cells, wanted, met])
+        lines.append([f"`{row['case']}`", _us(row["median_us"]), *limits, *cells, wanted, met])
     return _markdown(head, lines)
 
 

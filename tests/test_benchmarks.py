@@ -164,8 +164,8 @@ def test_families_with_targets_are_families_of_cases(module):
     assert targets._SINGLE.keys() <= set(names)
 
 
-def results(cpu: str | None, *rows: dict) -> str:
-    about = {"processor": "a processor, second cache 512K", "cpu": cpu, "rounds": 9, "load": 0,
+def results(cpu: str | None, *rows: dict, load: int = 0) -> str:
+    about = {"processor": "a processor, second cache 512K", "cpu": cpu, "rounds": 9, "load": load,
              "isa": "AVX2", "clock": "wall", "command": "python benchmarks/engine.py"}  # fmt: skip
     return "\n".join(json.dumps(line) for line in (about, *rows)) + "\n| a | table |\n"
 
@@ -195,6 +195,33 @@ def test_results_are_written_between_the_comments_of_their_run(module, tmp_path)
     assert "| 128 products | 8 MB, 90 MB unplanned |  |  |" in text
     assert "| growth | 1.5 MB |  |  |" in text
     assert "| `mnist` | 100 | 11.0 | 4 | 3 | 1.9 | 5.0 | 9.0 |" in text
+
+
+def test_beside_busy_processes_the_best_peer_is_the_target(module, tmp_path):
+    """Limits do not count there; those of a run without load keep their own section."""
+    report = module("report")
+    page, quiet, loaded = (tmp_path / name for name in ("page.md", "quiet", "loaded"))
+    page.write_text(
+        f"{report.marker(None)}\nold\n{report.END}\n{report.marker(None, 2)}\nold\n{report.END}\n"
+    )
+    quiet.write_text(results(None, a_row("wide", best_stepwise=0.95)))
+    rows = [
+        {**a_row("wide", best_stepwise=1.03), "of_limit": 9.0},
+        {**a_row("mnist_1", best_stepwise=0.1, jaxscan=1.04), "of_limit": 1.0},
+        a_row("infer_mlp_1", best_stepwise=0.9, onnxruntime=1.04),
+        a_row("infer_lstm_1", best_stepwise=0.9, onnxruntime=1.29),
+    ]
+    loaded.write_text(results(None, *rows, load=2))
+    report.write(page, report.read_runs([quiet, loaded]))
+    alone, beside = page.read_text().split(report.marker(None, 2))
+    assert "0.90 of the best | no |" in alone
+    assert "2 of 4 cases with a target meet it." in beside
+    assert (
+        "Missed: `mnist_1` 1.04 of JAX's scan (1.00); `infer_mlp_1` 1.04 of onnxruntime" in beside
+    )
+    lstm = "| `infer_lstm_1` | 10.0 | 1.29 (0.65) | 1.00 of the best, 1.30 of onnxruntime | yes |"
+    assert lstm in beside
+    assert "old" not in beside and "of the limit" in alone and "of the limit" not in beside
 
 
 def test_the_limit_is_that_of_the_whole_run(module):
@@ -234,8 +261,9 @@ def test_a_page_without_a_place_is_refused(module, tmp_path):
 def test_the_page_about_performance_has_a_place_for_each_section(module):
     report = module("report")
     text = (FOLDER.parent / "docs" / "performance.md").read_text(encoding="utf-8")
-    markers = (report.marker(None), report.marker("avx2"), module("tiers").MARKER)
-    assert [text.count(marker) for marker in markers] == [1, 1, 1]
+    runs = [(None, 0), ("avx2", 0), (None, 1), (None, 2)]
+    markers = [*(report.marker(*run) for run in runs), module("tiers").MARKER]
+    assert [text.count(marker) for marker in markers] == [1] * 5
     assert text.count(report.END) == len(markers)
 
 

@@ -79,14 +79,18 @@ class Run:
                     self.rows[case] = {**line, "of_limit": round(line["median_us"] / least, 2)}
 
     @property
-    def marker(self) -> str:
-        return marker(self.about.get("cpu"), self.about.get("load", 0))
+    def cpu(self) -> str | None:
+        return self.about.get("cpu")
+
+    @property
+    def load(self) -> int:
+        return self.about.get("load", 0)
 
     def targets(self, case: str) -> tuple[Target, ...]:
-        return targets(case, self.about.get("cpu"), self.about.get("load", 0))
+        return targets(case, self.cpu, self.load)
 
     def verdict(self, case: str) -> bool | None:
-        return verdict(self.rows[case], self.about.get("cpu"), self.about.get("load", 0))
+        return verdict(self.rows[case], self.cpu, self.load)
 
 
 def final_limits(lines: Iterable[Row]) -> Limits:
@@ -131,7 +135,7 @@ def write(page: Path, runs: Sequence[Run]) -> None:
         SystemExit: the page has no place for one.
     """
     for run in runs:
-        write_section(page, run.marker, section(run))
+        write_section(page, marker(run.cpu, run.load), section(run))
 
 
 def write_section(page: Path, start: str, made: str) -> None:
@@ -173,15 +177,14 @@ def _facts(run: Run) -> str:
     text += f"{about['processor']}"
     if "isa" in about:
         text += f"; compiled for {about['isa']}"
-    load = about.get("load", 0)
-    busy = "1 busy process" if load == 1 else f"{load} busy processes"
+    busy = "1 busy process" if run.load == 1 else f"{run.load} busy processes"
     text += f"; {about.get('rounds', '?')} rounds, {busy} beside it"
     clock = "processor time of all threads" if about.get("clock") == "cpu" else "time on the clock"
     text += f", {clock}."
     loads = [row["load"] for row in run.rows.values() if row.get("load") is not None]
     if loads:
         text += f" The system's load was {min(loads):.1f} to {max(loads):.1f}."
-    if run.limits and not load:
+    if run.limits and not run.load:
         rates = ", ".join(f"{v:,.0f} of {k}" for k, v in run.limits["gflops"].items())
         copies = ", ".join(
             f"{float(v):,.0f} at {_bytes(int(k))}" for k, v in run.limits["copy_gb_per_s"].items()
@@ -236,7 +239,7 @@ def _table(run: Run, cases: Sequence[str]) -> str:
     wanted = {t.peer for case in cases for t in run.targets(case)}
     peers = (*COLUMNS, *(["numpy"] if "numpy" in wanted else []))
     columns = [c for c in peers if any(c in r.get("peers_us", {}) for r in rows)]
-    limited = not run.about.get("load")  # beside busy processes limits are as unsteady as cases
+    limited = not run.load  # beside busy processes limits are as unsteady as cases
     limits = ["of the limit"] if limited else []
     head = ["case", "us", *limits, *(NAMES[c] for c in columns), "target", "met"]
     lines = []

@@ -254,7 +254,7 @@ def turns_ended(task_us: Callable[[int], int], away_us: int, missed_us: int = 0)
     team = Team(2)
     for at, function in zip((abi.YIELD, abi.CLOCK), functions, strict=True):
         team._control[at] = ctypes.cast(function, ctypes.c_void_p).value
-    team._control[abi.SPINS] = 1 << 40  # nobody waits so long in the run, however busy the cores
+    team._control[abi.SPINS] = 1 << 40  # no waiting yields, however busy the cores are
     if missed_us:
         team._control[abi.TICKETS + abi.TICKET_SLOTS + abi.MISSED] = now[0] - 1000 * missed_us
     team.run(builder.build())

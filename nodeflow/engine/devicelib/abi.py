@@ -9,18 +9,18 @@ from __future__ import annotations
 import struct
 
 # Control block, one per team; each busy word on a cache line of its own. The words from PROGRAM on
-# are on one that seldom changes: CORE is the number of the dispatcher's core, and after it are the
-# addresses of the system's functions that say on which core a thread is and on which it may be, and
-# that set those; CLOCK is that of its function for clocks, WHICH the number of one. 0 stands for
-# functions that it has not. From TICKETS on, every thread has a ticket, TICKET_SLOTS apart.
+# are on one that seldom changes. CORE is the number of the dispatcher's core. FIND_CORE, GET_MASK,
+# SET_MASK and CLOCK are the addresses of the system's functions for a thread's core, its affinity
+# mask, setting that, and reading a clock; 0 where the system has none. WHICH is the number of the
+# clock. From TICKETS on, every thread has a ticket, TICKET_SLOTS apart.
 FINISHED = 0
 PROGRAM, YIELD, SPINS, LINGER, CORE, FIND_CORE, GET_MASK, SET_MASK = range(16, 24)
 CLOCK, WHICH = 24, 25
 TICKETS, TICKET_SLOTS = 32, 24
 
-# Counted from a thread's ticket, and on other lines: PRESENT is 1 while it takes tasks. Nanoseconds
-# that it notes for itself: when it got its core, when its last task ended (0: it has waited long),
-# for how long it keeps the core (0: as long as it is let), and when it missed the dispatcher.
+# Counted from a thread's ticket, and on other lines: PRESENT is 1 while it takes tasks. Four times
+# in nanoseconds are its own: when it got its core, when its last task ended (0: unknown), how long
+# it works before it yields the core (0: no limit), and when it last waited for the dispatcher.
 PRESENT = 8
 SINCE, LAST, TURN, MISSED = range(16, 20)
 
@@ -37,7 +37,7 @@ ABSENT = -1
 # The number of the thread that dispatches without waiting for them.
 AT_ONCE = -1
 
-# Bytes of a mask of cores; a thread on a core beyond them stays where it is.
+# Bytes of an affinity mask; a thread on a core beyond them stays where it is.
 MASK_BYTES = 128
 
 # Values of STOP: finish the step, or leave between two kernels.

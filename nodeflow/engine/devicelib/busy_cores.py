@@ -1,9 +1,9 @@
 """What the threads of the dispatch loop do on cores that other processes want, too.
 
-The system gives each core to its threads in turns of a few milliseconds, while a run may take a
-hundredth of that. So a helper leaves the core of the dispatcher, which the system does not see to,
-and gives its own core away between two tasks before it is taken in the midst of one, for which all
-others would wait. None of it changes what is computed.
+The system schedules threads in time slices of a few milliseconds, while a run may take a hundredth
+of that. So a helper moves off the dispatcher's core, which the scheduler often leaves to both, and
+yields its own core between two tasks, before it is preempted within one for which all others would
+wait. None of it changes what is computed.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -39,12 +39,13 @@ from nodeflow.engine.devicelib.intrinsics import (
 _helper = njit(nogil=True, error_model="numpy")
 
 AT_ONCE_NS = 50_000
-"""A core that comes back as soon was wanted by nobody else."""
+"""A yield that returns within this time found no other thread waiting for the core."""
 LOST_NS = 500_000
-"""From the end of a task to that of the next: longer, and the core was lost between them."""
+"""A longer time between the ends of two tasks counts as a preemption."""
 SHORTEST_TURN_NS = 1_000_000
+"""The least time that a thread works before it yields."""
 APART_NS = 20_000_000
-"""How long nobody has missed the dispatcher where only helpers lose their cores."""
+"""Helpers take turns only if the dispatcher was not preempted for this long."""
 
 
 @_helper
@@ -58,8 +59,8 @@ def note_core(control):
 
 @_helper
 def leave_core(control):
-    """Go to another core if this is the dispatcher's: there a helper only takes time from it, and
-    beside a busy process the system leaves both together for long."""
+    """Move to another core if this is the dispatcher's, where a helper only takes time from it.
+    Beside a busy process the scheduler may leave both on one core for seconds."""
     if slot(control, FIND_CORE) == 0:
         return
     core = call_int(slot(control, FIND_CORE))
@@ -77,11 +78,11 @@ def leave_core(control):
 
 @_helper
 def turn_is_over(control, mine):
-    """Note the end of a task; whether to give the core away before the system takes it.
+    """Note the end of a task; whether to yield the core before the system takes it.
 
-    Beside a busy process it takes it every few milliseconds, mostly in the midst of a task, for
-    which all others then wait as long; a thread that waits between two tasks holds up nobody. How
-    long it may keep the core a thread learns each time that it loses it.
+    Beside a busy process a thread is preempted every few milliseconds, mostly within a task, and
+    all others wait for that task until it runs again. A thread that is off its core between two
+    tasks holds up nobody. Each preemption shows how long the system lets a thread run.
     """
     if slot(control, CLOCK) == 0:
         return False
@@ -98,8 +99,8 @@ def turn_is_over(control, mine):
 
 @_helper
 def give_core_away(control, mine):
-    """Let another process have its turn, if one waits for this core; the next turn is a little
-    longer, or without end if none does."""
+    """Yield to another process, if one waits for this core. The next turn is a little longer, or
+    has no end if none waits."""
     turn, before = slot(mine, TURN), slot(mine, LAST)
     call_void(slot(control, YIELD))
     now = read_clock(slot(control, CLOCK), slot(control, WHICH))
@@ -110,8 +111,8 @@ def give_core_away(control, mine):
 
 @_helper
 def note_long_wait(control, mine, missed):
-    """What was kept of the core is not known any more. If the dispatcher is ``missed`` in a run, it
-    has lost its core, too, and it is best to lose both together: no turns then."""
+    """Forget since when this thread has had its core. If the dispatcher is ``missed`` in a run, it
+    is preempted, too; then it is best if both are off their cores together, so turns end."""
     set_slot(mine, LAST, 0)
     if missed and slot(control, CLOCK) != 0:
         set_slot(mine, TURN, 0)

@@ -326,8 +326,8 @@ def call_void(typingctx, address):
 
 @intrinsic
 def call_for_core_mask(typingctx, address, size, mask):
-    """Call ``sched_getaffinity`` or ``sched_setaffinity`` for this thread, with the address and the
-    bytes of a mask of cores; returns its result, negative at an error."""
+    """Call ``sched_getaffinity`` or ``sched_setaffinity`` for this thread, with the size in bytes
+    and the address of an affinity mask; returns its result, negative for an error."""
 
     def codegen(context, builder, sig, args):
         signature = ir.FunctionType(I32, [I32, I64, I64])

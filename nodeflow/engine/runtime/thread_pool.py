@@ -27,11 +27,11 @@ from nodeflow.engine.devicelib import abi
 from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, dispatch_loop
 
 SPINS = 200_000
-"""Times that a thread looks for work before it gives its core away: some 200 microseconds, longer
-than most callers take between two runs. Who gives a core away beside a busy process gets it back
-some milliseconds later."""
+"""How often a thread looks for work before it yields its core: some 400 microseconds, longer than
+most callers take between two runs. Beside a busy process a yielded core comes back milliseconds
+later."""
 SPINS_OF_MANY = 4000
-"""The same for more threads than cores, of which one may wait for what needs its core."""
+"""The same for more threads than cores: the thread that is waited for may need this core."""
 LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
 _POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
 
@@ -265,8 +265,8 @@ def _yield_address() -> int:
 
 @lru_cache(maxsize=1)
 def _linux_functions() -> list[int]:
-    """Addresses of the functions with which helpers make way beside busy processes, in their order
-    in the control block; zeros on other systems, whose ways with threads were not measured."""
+    """Addresses of the functions of `busy_cores`, in their order in the control block; zeros on
+    other systems, whose schedulers were not measured."""
     names = ("sched_getcpu", "sched_getaffinity", "sched_setaffinity", "clock_gettime")
     if not sys.platform.startswith("linux"):
         return [0] * len(names)

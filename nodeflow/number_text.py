@@ -7,6 +7,7 @@ digits on, are set apart by a narrow space that does not break.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, SupportsIndex
 
 GROUP = "\u202f"
@@ -14,6 +15,7 @@ MINUS = "\u2212"
 DIGITS = 4
 _GROUPED_FROM = 10_000
 _EXPONENT_FROM = 1e6
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _ASCII = str.maketrans({GROUP: None, MINUS: "-", "∞": "inf"})
 
 
@@ -54,6 +56,17 @@ def count(value: SupportsIndex) -> str:
     value = int(value)
     grouped = f"{value:,}".replace(",", GROUP) if abs(value) >= _GROUPED_FROM else str(value)
     return grouped.replace("-", MINUS)
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number that a text is in ASCII digits, or None: for indices that people type.
+
+    `str.isdigit` and `str.isdecimal` also accept texts that `int` refuses: ``²``, 5000 digits.
+
+    >>> whole_number("-12"), whole_number("--1"), whole_number("²"), whole_number("1e3")
+    (-12, None, None, None)
+    """
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def counted(value: SupportsIndex, noun: str, several: str = "") -> str:

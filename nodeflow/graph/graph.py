@@ -24,6 +24,7 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 from nodeflow.graph.values_read import values_read
 from nodeflow.graph.variable_methods import VariableMethods
+from nodeflow.number_text import whole_number
 from nodeflow.public import public_methods
 
 
@@ -381,8 +382,9 @@ class Graph(GraphNames, GraphDevices):
         names = [node.op.output_name(i) for i in range(len(node.outputs))]
         if output in names:
             return node.outputs[names.index(output)]
-        if (output or "0").isdigit() and int(output or 0) < len(node.outputs):
-            return node.outputs[int(output or 0)]
+        index = whole_number(output or "0")
+        if index is not None and 0 <= index < len(node.outputs):
+            return node.outputs[index]
         known = f"It has {', '.join(names)}." if names else f"{node.op.id} has no outputs."
         raise UnknownName(f"{node_name} has no output {output or 0!r}", hint=known)
 

@@ -89,6 +89,15 @@ def test_dates_of_a_second_file_are_read_in_the_order_of_the_first(write):
     assert "date_order" not in iso
 
 
+@pytest.mark.parametrize("column", ["--1", "²", "9" * 5000, "1e0"])
+def test_a_text_of_digits_and_signs_is_no_number_of_a_column(write, column):
+    source = write("a,b\n1,2\n3,4\n")
+    with pytest.raises(DataFormatError, match=f"has no column '{column}'"):
+        train(source, labels=[column])
+    with pytest.raises(DataFormatError, match=f"has no column '{column}'"):
+        train(source, features=[column], labels=["c"])
+
+
 def test_unknown_categories_are_named_by_row_and_column(write):
     options = pinned_options(write(CITIES), {})
     second = write("city,garden,when,price\nRome,yes,2020-01-03,3\nOslo,no,2020-02-01,1\n", "b.csv")

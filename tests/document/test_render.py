@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
+from nodeflow.document.formula import render
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.render import formula_latex, formula_text, latex_name
+from nodeflow.document.formula.tree import Applied, Literal, Missing
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.json_values import plain
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.ops import REGISTRY
 from nodeflow.resources import example, examples
 
 TEXTS = [
@@ -194,6 +200,39 @@ def test_latex(made, text, latex):
     document, analysis = made
     add_expression(document, analysis, f"first = {text}")
     assert formula_latex(document, document.node_named("first").id) == latex
+
+
+@pytest.mark.parametrize(
+    ("variables", "latex"),
+    [
+        (["d1/kernel"], r"\mathrm{d1/kernel}"),
+        (["fake", "2e5"], r"\mathrm{fake}, \mathrm{2e5}"),
+        (["a_b {c} 5% \\e"], r"\mathrm{a\_b\ \{c\}\ 5\%\ \backslash{}e}"),
+    ],
+)
+def test_text_in_a_list_is_no_number_in_latex(made, variables, latex):
+    ziamath = pytest.importorskip("ziamath")
+    document, _ = made
+    train = commands.add_node(document, "adam", (0, 0), "train", {"variables": variables})
+    shown = formula_latex(document, train)
+    assert rf"\mathrm{{variables}}=\left[{latex}\right]" in shown
+    assert ziamath.Latex(shown).svg().startswith("<svg")
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_every_attribute_has_a_text_and_latex(data):
+    """Whatever a file holds for an attribute."""
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    values = st.recursive(
+        leaves | st.sampled_from(["1e5", "-e", "Infinity", "NaN", "d1/kernel"]),
+        lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=2),
+        max_leaves=6,
+    )
+    op = REGISTRY.lookup(data.draw(st.sampled_from(["adam", "reduce_sum", "clip", "layers/dense"])))
+    attrs = {attr.name: plain(data.draw(values)) for attr in op.attrs}
+    term = Applied(op, (Literal(plain(data.draw(values))), Missing("x")), attrs)
+    assert render._text(term)[0] and render._latex(term)[0]
 
 
 def test_names_in_latex():

@@ -205,6 +205,9 @@ def test_looking_up() -> None:
         graph.node("cutt")
     with pytest.raises(UnknownName, match=r"no output '2'.*parts\.0, parts\.1"):
         graph.tensor("cut:2")
+    for index in ("²", "9" * 5000, "-1", "1e0", "--1"):
+        with pytest.raises(UnknownName, match=f"no output '{index}'"):
+            graph.tensor(f"cut:{index}")
     with pytest.raises(UnknownName, match="has no outputs"):
         graph.tensor("train")
     assert graph.placeholders == [x]

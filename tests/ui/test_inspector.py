@@ -56,6 +56,19 @@ def begin_typing(qtbot, editor, text: str) -> None:
     qtbot.keyClicks(field, text)
 
 
+def test_an_optimizer_shows_the_names_of_its_variables_in_its_formula(window, qtbot):
+    """Names such as `fake` or `d1/kernel` hold an e, as numbers may."""
+    from nodeflow.ui.inspector import formula
+
+    qtbot.waitUntil(formula.can_typeset, timeout=60_000)
+    node = select(window, "adam", {"variables": ["d1/kernel", "fake"]}, "train")
+    shown = window.panels["inspector"].outside.page.findChild(formula.FormulaSection)
+    qtbot.waitUntil(lambda: shown.picture.isVisible(), timeout=10_000)
+    assert "variables=['d1/kernel', 'fake']" in shown.text.text()
+    assert r"\left[\mathrm{d1/kernel}, \mathrm{fake}\right]" in shown.copied("LaTeX")
+    assert window.workspace.document.nodes[node].name == "train"
+
+
 def test_text_comes_before_the_icon_in_a_narrow_combo_box(window, qtbot):
     """Beside an open panel below, the inspector is so narrow."""
     node = select(window, "variable", {"dtype": "float32"})

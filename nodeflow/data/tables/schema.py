@@ -28,6 +28,7 @@ from nodeflow.data.tables.encoders import (
 from nodeflow.data.tables.table import TEXT_BYTES, Table
 from nodeflow.file_reading import allow
 from nodeflow.graph.types import TensorType
+from nodeflow.number_text import whole_number
 
 MOST_NUMBERS = 1 << 29
 """Features of all rows together: 4 GB."""
@@ -316,10 +317,10 @@ def _absent_labels(table: Table, options: Mapping[str, Any]) -> tuple[str, ...]:
     wanted = options["labels"]
     if not wanted or not options["features"] or options["label_kind"] == "none":
         return ()
-    if any(name in table.names or name.lstrip("-").isdecimal() for name in wanted):
+    if any(name in table.names or whole_number(name) is not None for name in wanted):
         return ()
     features = options["features"]
-    has_all = all(n in table.names or n.lstrip("-").isdecimal() for n in features)
+    has_all = all(n in table.names or whole_number(n) is not None for n in features)
     return tuple(wanted) if has_all else ()
 
 

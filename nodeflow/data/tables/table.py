@@ -42,6 +42,7 @@ from nodeflow.data.tables.dialect import (
 )
 from nodeflow.errors import suggest
 from nodeflow.file_reading import allow, current_limit, opened, size_of
+from nodeflow.number_text import whole_number
 
 CHUNK = 8192
 WIDE = 64
@@ -222,8 +223,8 @@ class Table:
         """
         if column in self.names:
             return self.names.index(column)
-        number = int(column) if column.lstrip("-").isdecimal() else len(self.names)
-        if -len(self.names) <= number < len(self.names):
+        number = whole_number(column)
+        if number is not None and -len(self.names) <= number < len(self.names):
             return number % len(self.names)
         raise DataFormatError(
             f"{self.path} has no column {column!r}",

@@ -19,6 +19,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import GraphError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.number_text import whole_number
 from nodeflow.train.settings import TrainingSettings
 
 _DATASET_HINT = "Fetch the placeholder that it feeds instead."
@@ -192,7 +193,7 @@ class Build:
     def _passed(self, name: str) -> Tensor:
         node_name, _, port = name.partition(":")
         found = self.passed[node_name]
-        by_index = dict(enumerate(found.values())).get(int(port)) if port.isdecimal() else None
+        by_index = {str(index): tensor for index, tensor in enumerate(found.values())}.get(port)
         tensor = by_index or found.get(port or next(iter(found)))
         if tensor is None:
             raise UnknownName(f"{node_name} has no output {port!r}", hint=suggest(port, found))
@@ -212,8 +213,9 @@ class Build:
             hint = f"Fetch a node inside it, such as {first}."
             raise UnknownName(f"{node_name} has no outputs", hint=hint)
         ports = list(found)
-        if port.isdecimal() and port not in found and int(port) < len(ports):
-            port = ports[int(port)]
+        index = whole_number(port)
+        if index is not None and port not in found and 0 <= index < len(ports):
+            port = ports[index]
         port = port or ports[0]
         if port not in found:
             hint = suggest(port, ports) or f"It has {', '.join(ports)}."

@@ -137,6 +137,8 @@ LATEX_NAMES = {
     "reduce_min": "min",
     "reduce_prod": "prod",
 }
+LATEX_INFINITIES = {"Infinity": r"\infty", "-Infinity": r"-\infty"}
+LATEX_ESCAPES = {ord(c): f"\\{c}" for c in "_%#&{}$ "} | {ord("\\"): r"\backslash{}"}
 
 
 def _latex(term: Term) -> tuple[str, int]:
@@ -195,16 +197,8 @@ def _latex_call(term: Applied) -> str:
         axes = axes if isinstance(axes, list) else [axes]
         head += f"_{{{', '.join(str(axis) for axis in axes)}}}"
     inside = [_latex(arg)[0] for arg in term.args]
-    inside += [rf"\mathrm{{{_escaped(k)}}}={_latex_attribute(v)}" for k, v in attrs.items()]
+    inside += [rf"\mathrm{{{_escaped(k)}}}={_latex_value(v)}" for k, v in attrs.items()]
     return rf"{head}\left({', '.join(inside)}\right){_latex_index(term.output)}"
-
-
-def _latex_attribute(value: Any) -> str:
-    if isinstance(value, str):
-        return rf"\mathrm{{{_escaped(value)}}}"
-    if isinstance(value, dict):
-        return rf"\mathrm{{{_escaped(str(value.get('op', '…')))}}}"
-    return _latex_value(value)
 
 
 def _latex_bracketed(written: tuple[str, int], at_least: int) -> str:
@@ -219,13 +213,14 @@ def _latex_index(output: int | None) -> str:
 def _latex_value(value: Any) -> str:
     if isinstance(value, list):
         return rf"\left[{', '.join(_latex_value(item) for item in value)}\right]"
+    if isinstance(value, dict):
+        value = str(value.get("op", "…"))
+    if isinstance(value, str):
+        return LATEX_INFINITIES.get(value) or _roman(value)
     if isinstance(value, bool) or value is None:
-        return rf"\mathrm{{{value}}}"
-    text = value_text(value)
-    if text in ("nan", "inf", "-inf"):
-        return {"nan": r"\mathrm{NaN}", "inf": r"\infty", "-inf": r"-\infty"}[text]
-    mantissa, e, exponent = text.partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else text
+        return _roman(str(value))
+    mantissa, e, exponent = value_text(value).partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa
 
 
 def latex_name(name: str) -> str:
@@ -247,4 +242,4 @@ def _roman(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("_", r"\_")
+    return text.translate(LATEX_ESCAPES)

@@ -16,6 +16,7 @@ from typing import Any
 from nodeflow.document.from_graph.flow_names import out_port
 from nodeflow.document.model.records import Json
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.number_text import whole_number
 from nodeflow.ops.training_mode import FLAG
 from nodeflow.ops.variables.collections import PLACED
 from nodeflow.ops.variables.store import STORE
@@ -98,8 +99,8 @@ def _part(graph: Graph, node: Node, part: Json) -> Any:
     if part.startswith("/"):
         name, _, index = f"{node.name}{part}".partition(":")
         inside = graph.node(name).outputs if name in graph else ()
-        number = int(index) if index.isdecimal() else 0
-        return inside[number] if number < len(inside) else None
+        number = whole_number(index) or 0
+        return inside[number] if 0 <= number < len(inside) else None
     return next((t for t in node.outputs if out_port(node, t.index) == part), None)
 
 

@@ -172,7 +172,7 @@ def _check(
     front: str,
 ) -> list[Node]:
     """The checks of one size that only a run can make."""
-    if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdigit()):
+    if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdecimal()):
         known: tuple[int | None, Tensor | None, str] = (int(wanted), None, str(wanted))
     elif wanted in seen:
         known = seen[wanted]

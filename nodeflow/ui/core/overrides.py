@@ -20,6 +20,7 @@ from nodeflow.engine.feeds import fitted
 from nodeflow.graph.types import TensorType
 from nodeflow.host import protocol as p
 from nodeflow.host.messages.values import SKETCH
+from nodeflow.number_text import whole_number
 from nodeflow.ui.core.workspace import Workspace
 
 DERIVED = "="
@@ -193,10 +194,11 @@ class Overrides(QObject):
 
     def _place(self, name: str) -> Place | None:
         node, _, output = name.partition(":")
-        if output and not output.isdecimal():
+        index = whole_number(output or "0")
+        if index is None or index < 0:
             return None
         path = self._workspace.find(node)
-        return Place(f"{DERIVED}{node}" if path is None else path, int(output or 0))
+        return Place(f"{DERIVED}{node}" if path is None else path, index)
 
     def _name(self, place: Place) -> str | None:
         """The name of a tensor as it is now; None where its node is gone."""

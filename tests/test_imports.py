@@ -69,6 +69,25 @@ def test_training_loads_no_package_of_another_backend():
     assert heavy_modules_after(code, ("jax", "jaxlib", "onnx")) == []
 
 
+def test_running_an_example_loads_no_half_floats():
+    """ml_dtypes takes up to a second to import; only bfloat16 needs it."""
+    code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
+    code += "assert main(['run', str(r.example('expression'))]) == 0"
+    assert heavy_modules_after(code, ("ml_dtypes",)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "assert nf.zeros((2,), 'bfloat16').dtype == 'bfloat16'",
+        "assert float(nf.bfloat16.max) > 3e38",
+        "assert nf.Session().run(nf.cast(nf.constant(1.5), nf.bfloat16)) == 1.5",
+    ],
+)
+def test_the_first_bfloat16_of_a_process_makes_it_known(code):
+    assert heavy_modules_after(f"import nodeflow as nf\n{code}", ("ml_dtypes",)) == ["ml_dtypes"]
+
+
 def test_running_an_example_loads_no_qt():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-from nodeflow.graph.types import DTYPES, dtype_name, number_kind, numpy_dtype
+from nodeflow.graph.types import DTYPES, dtype_name, float_limits, number_kind, numpy_dtype
 
 
 class DType(str):
@@ -70,7 +69,7 @@ class DType(str):
         return True if self.is_bool else self._limits().max
 
     def _limits(self) -> Any:
-        return np.iinfo(self) if self.is_integer else ml_dtypes.finfo(self)
+        return np.iinfo(self) if self.is_integer else float_limits(self)
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether another dtype, by any of its names, is this one."""

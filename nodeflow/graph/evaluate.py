@@ -13,7 +13,7 @@ import numpy as np
 
 from nodeflow.graph.infer import infer_outputs
 from nodeflow.graph.op import Op
-from nodeflow.graph.types import HALF_TYPES, numpy_dtype, type_of_array
+from nodeflow.graph.types import is_half, numpy_dtype, type_of_array
 
 
 def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **given: Any) -> Any:
@@ -22,10 +22,10 @@ def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **g
     Args:
         given: what ops get besides, such as ``stream``.
     """
-    if not op.widens or not any(a.dtype in HALF_TYPES for a in arrays):
+    if not op.widens or not any(is_half(a.dtype) for a in arrays):
         return op.reference(*arrays, **attrs, **given)
     types = infer_outputs(op, [type_of_array(a) for a in arrays], attrs)
-    wide = [a.astype(np.float32) if a.dtype in HALF_TYPES else a for a in arrays]
+    wide = [a.astype(np.float32) if is_half(a.dtype) else a for a in arrays]
     result = op.reference(*wide, **attrs, **given)
     if result is None:
         return None
@@ -37,4 +37,4 @@ def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **g
 
 def _rounded(result: Any, dtype: np.dtype) -> np.ndarray:
     array = np.asarray(result)
-    return array.astype(dtype, copy=False) if dtype in HALF_TYPES else array
+    return array.astype(dtype, copy=False) if is_half(dtype) else array

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import ml_dtypes  # makes bfloat16 known to numpy, by name too
 import numpy as np
 
 from nodeflow.errors import DtypeError, LiteralError, ShapeError
@@ -29,19 +28,46 @@ EVERYDAY = ("float32", "float64", "int32", "int64", "bool", "uint8")
 REALS = EVERYDAY + tuple(d for d in NUMBERS if d not in EVERYDAY)
 DTYPES = REALS + COMPLEX
 
-_NUMPY = {name: np.dtype(name) for name in DTYPES}
+
+class _NumpyDtypes(dict[str, np.dtype]):
+    """The numpy dtype of each name; importing ml_dtypes waits for the first use of bfloat16."""
+
+    def __missing__(self, name: str) -> np.dtype:
+        if name != "bfloat16":
+            raise KeyError(name)
+        import ml_dtypes  # takes up to a second; makes the name known to numpy, too
+
+        self[name] = np.dtype(ml_dtypes.bfloat16)
+        return self[name]
+
+
+_NUMPY = _NumpyDtypes({name: np.dtype(name) for name in DTYPES if name != "bfloat16"})
 _NAMES = {name: name for name in DTYPES}
 _ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
 """What TensorFlow 1 calls otherwise than numpy: Python's float is its float32."""
 
 
-HALF_TYPES = frozenset((np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)))
-"""What numpy calls `HALVES`."""
+def is_half(dtype: np.dtype) -> bool:
+    """Whether numpy's dtype is one of `HALVES`."""
+    return dtype == np.float16 or _is_bfloat16(dtype)
+
+
+def _is_bfloat16(dtype: np.dtype) -> bool:
+    return dtype.kind == "V" and dtype.name == "bfloat16"
 
 
 def number_kind(dtype: np.dtype) -> str:
     """numpy's letter for a kind of numbers; f for bfloat16 too, which numpy takes for bytes."""
-    return "f" if dtype in HALF_TYPES else dtype.kind
+    return "f" if _is_bfloat16(dtype) else dtype.kind
+
+
+def float_limits(dtype: str) -> Any:
+    """What numpy's ``finfo`` says of a dtype of floats, bfloat16 included."""
+    if dtype != "bfloat16":
+        return np.finfo(dtype)
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)
 
 
 def numpy_dtype(dtype: str) -> np.dtype:
@@ -56,6 +82,8 @@ def dtype_name(dtype: Any) -> str:
         DtypeError: nodeflow has no such dtype.
     """
     if isinstance(dtype, str) and dtype in _NAMES:
+        if dtype == "bfloat16":
+            numpy_dtype(dtype)  # numpy knows the name from here on
         return _NAMES[dtype]  # numpy takes 10 us for what every node of a large graph asks
     if isinstance(dtype, (str, type)) and dtype in _ALIASES:
         return _ALIASES[dtype]
@@ -63,7 +91,7 @@ def dtype_name(dtype: Any) -> str:
         name = np.dtype(dtype).name
     except (TypeError, ValueError):
         name = str(dtype)
-    if name not in _NUMPY:
+    if name not in _NAMES:
         raise DtypeError(f"dtype {name} is not supported", hint=f"Use one of {', '.join(DTYPES)}.")
     return name
 
@@ -312,7 +340,7 @@ def _range_hint(dtype: str) -> str:
     """What to do about a value that a dtype does not have."""
     change = "Change the value, or choose another dtype."
     if dtype in HALVES:
-        most = float(ml_dtypes.finfo(dtype).max)
+        most = float(float_limits(dtype).max)
         return f"{dtype} holds numbers from {-most:g} to {most:g}. {change}"
     if dtype not in INTEGERS:
         return change

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nodeflow.graph.types import HALF_TYPES
+from nodeflow.graph.types import is_half
 
 TALL = 2
 """A matrix whose rows are more than this multiple of its columns is drawn transposed."""
@@ -32,7 +32,7 @@ def measured(array: np.ndarray) -> np.ndarray:
     as float32."""
     if array.dtype.kind == "c":
         return np.abs(array)
-    return array.astype(np.float32) if array.dtype in HALF_TYPES else array
+    return array.astype(np.float32) if is_half(array.dtype) else array
 
 
 def color_limits(

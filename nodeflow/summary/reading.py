@@ -12,11 +12,11 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 
 from nodeflow.errors import FileProblem
 from nodeflow.file_reading import damaged_as, read_bytes
+from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.summaries import protobuf as pb
 from nodeflow.summary.hparams import Setting, settings_in
 from nodeflow.summary.records import DamagedRecord, unframed
@@ -25,10 +25,7 @@ PATTERN = "*tfevents*"
 VERSION = b"brain.Event:"
 COPIES = 4.0
 """What a file takes in memory, in its sizes."""
-DTYPES = {
-    1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8"),
-    14: np.dtype(ml_dtypes.bfloat16), 19: np.dtype("<f2"),
-}  # fmt: skip
+DTYPES = {1: "float32", 2: "float64", 3: "int32", 9: "int64", 14: "bfloat16", 19: "float16"}
 """Number of a DataType -> dtype of a scalar."""
 FLOATS, WHOLE = {5: "<f4", 6: "<f8"}, (7, 10)
 """Fields of a TensorProto that hold numbers."""
@@ -182,9 +179,9 @@ def _number_of(tensor: memoryview) -> float | None:
             found += np.frombuffer(value, FLOATS[number]).tolist()
         elif number in WHOLE:
             found += map(_signed, [value] if isinstance(value, int) else pb.varints(value))
-    kind = DTYPES.get(dtype)
-    if kind is None:
+    if dtype not in DTYPES:
         return None
+    kind = numpy_dtype(DTYPES[dtype]).newbyteorder("<")
     if content is not None and len(content) == kind.itemsize:
         return float(np.frombuffer(content, kind)[0])
     return float(found[0]) if len(found) == 1 else None

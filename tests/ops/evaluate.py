@@ -10,7 +10,7 @@ import nodeflow as nf
 from nodeflow.graph.evaluate import evaluate as reference_of
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import HALF_TYPES, dtype_name
+from nodeflow.graph.types import dtype_name, is_half
 
 Arrays = Mapping[Tensor, np.ndarray]
 
@@ -38,7 +38,7 @@ def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
 
 def widened(array: np.ndarray) -> np.ndarray:
     """Half floats as float32, anything else as it is."""
-    return array.astype(np.float32) if array.dtype in HALF_TYPES else array
+    return array.astype(np.float32) if is_half(array.dtype) else array
 
 
 def evaluate(tensors: Sequence[Tensor], given: Arrays) -> list[np.ndarray]:

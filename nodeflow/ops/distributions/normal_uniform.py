@@ -125,7 +125,7 @@ def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Comp
 
 def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.ndarray:
     """Numbers from ``low`` to ``high``, which rounding may reach but never pass."""
-    kind = np.dtype(dtype).type
+    kind = numpy_dtype(dtype).type
     unit = stream.uniform(shape, dtype)
     return np.minimum(unit * (kind(high) - kind(low)) + kind(low), kind(high))
 

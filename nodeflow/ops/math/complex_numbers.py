@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from ml_dtypes import finfo
 
 from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Attr, Port
@@ -24,6 +23,7 @@ from nodeflow.graph.types import (
     REALS,
     TensorType,
     broadcast_shapes,
+    float_limits,
     numpy_dtype,
 )
 from nodeflow.ops import functions as F
@@ -258,4 +258,4 @@ def _low(dtype: str) -> Any:
 
 
 def _high(dtype: str) -> Any:
-    return float(finfo(dtype).max) if dtype in FLOATS else int(np.iinfo(dtype).max)
+    return float(float_limits(dtype).max) if dtype in FLOATS else int(np.iinfo(dtype).max)

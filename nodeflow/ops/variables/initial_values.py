@@ -14,7 +14,7 @@ import numpy as np
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, TensorType, literal, shape_text
+from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 from nodeflow.ops.base import register
 from nodeflow.ops.distributions.normal_uniform import (
     DTYPE,
@@ -110,7 +110,7 @@ class IdentityMatrix(Op):
         return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        gain = np.dtype(attrs["dtype"]).type(attrs["gain"])
+        gain = numpy_dtype(attrs["dtype"]).type(attrs["gain"])
         return np.eye(*attrs["shape"], dtype=attrs["dtype"]) * gain
 
     def samples(self) -> Iterator[Sample]:

@@ -17,7 +17,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import HALF_TYPES
+from nodeflow.graph.types import is_half
 
 SAMPLES = 4
 OPS = [op.id for op in REGISTRY if not op.stateful]
@@ -71,7 +71,7 @@ def run_both(op_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
 @pytest.mark.parametrize("op_id", OPS)
 def test_rows_one_by_one(op_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for both in run_both(op_id, monkeypatch):
-        rough = any(np.asarray(a).dtype in HALF_TYPES for a in both.sample.inputs)
+        rough = any(is_half(np.asarray(a).dtype) for a in both.sample.inputs)
         for one, other in zip(map(np.asarray, both.whole), map(np.asarray, both.cut), strict=True):
             assert (one.dtype, one.shape) == (other.dtype, other.shape)
             plain = [a if a.dtype == bool else a.astype(complex) for a in (one, other)]

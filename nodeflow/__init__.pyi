@@ -5510,7 +5510,8 @@ def round(x: TensorLike, *, name: str | None = None) -> Tensor:
 def rsqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """One over the square root of x.
 
-    Gradient: -1 / (2 x sqrt(x)).
+    Gradient: -1 / (2 x sqrt(x)), and 0 where no gradient comes in, such as at a 0 that `where`
+    leaves out.
     """
 
 def sampled_softmax_loss(
@@ -5772,8 +5773,8 @@ def softmax_cross_entropy_with_logits(
     """The cross-entropy between label probabilities and softmax(logits), per row.
 
     -sum(labels * log_softmax(logits)) along the last axis: (n, classes) gives (n,). Labels are one-
-    hot or any probabilities. Gradient for the logits: softmax(logits) * sum(labels) - labels; for
-    the labels: -log_softmax(logits).
+    hot or any probabilities that sum to 1. Gradient for the logits: softmax(logits) - labels, as in
+    TensorFlow, whatever the labels sum to; for the labels: -log_softmax(logits).
 
     Args:
         labels: Probabilities, such as one-hot rows.
@@ -5870,7 +5871,8 @@ def sparse_softmax_cross_entropy(
 def sqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The square root of x.
 
-    Negative numbers give NaN. Gradient: 1 / (2 sqrt(x)).
+    Negative numbers give NaN. Gradient: 1 / (2 sqrt(x)), and 0 where no gradient comes in, such as
+    at a 0 that `where` leaves out.
     """
 
 def sqrtm(x: TensorLike, *, name: str | None = None) -> Tensor:

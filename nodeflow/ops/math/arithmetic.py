@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import RunError
+from nodeflow.graph.graph import Tensor
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import COMPLEX, FLOATS, NUMBERS, TensorType
 from nodeflow.ops import functions as F
@@ -56,6 +57,11 @@ def larger(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def smaller(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """numpy's minimum, but always the first of equal ones."""
     return np.where((x <= y) | (x != x), x, y)
+
+
+def _where_it_flows(g: Tensor, slope: Tensor) -> Tensor:
+    """Return slope * g, and 0 where g is 0, even beside an infinite slope, as TensorFlow does."""
+    return F.multiply_no_nan(slope, g) if g.dtype in FLOATS else g * slope
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
@@ -207,21 +213,23 @@ define(
 )
 define(
     "sqrt",
-    "The square root of x.\n\nNegative numbers give NaN. Gradient: 1 / (2 sqrt(x)).",
+    "The square root of x.\n\nNegative numbers give NaN. Gradient: 1 / (2 sqrt(x)), and 0 where no "
+    "gradient comes in, such as at a 0 that `where` leaves out.",
     np.sqrt,
     "sqrt(x)",
     dtypes=FLOATS + COMPLEX,
-    gradient=lambda g, x, out: (g * 0.5 / out,),
+    gradient=lambda g, x, out: (_where_it_flows(g, 0.5 / out),),
     keywords=("root",),
     domain=POSITIVE,
 )
 define(
     "rsqrt",
-    "One over the square root of x.\n\nGradient: -1 / (2 x sqrt(x)).",
+    "One over the square root of x.\n\nGradient: -1 / (2 x sqrt(x)), and 0 where no gradient comes "
+    "in, such as at a 0 that `where` leaves out.",
     lambda x: 1 / np.sqrt(x),
     "rsqrt(x)",
     dtypes=FLOATS + COMPLEX,
-    gradient=lambda g, x, out: (g * -0.5 * out / x,),
+    gradient=lambda g, x, out: (_where_it_flows(g, -0.5 * out / x),),
     keywords=("root", "inverse"),
     domain=POSITIVE,
 )

@@ -178,8 +178,11 @@ def relu(features: Any, name: str | None = None) -> Tensor:
 
 
 def relu6(features: Any, name: str | None = None) -> Tensor:
-    """min(max(features, 0), 6)."""
-    return F.clip_by_value(features, min=0, max=6, name=name or "relu6")
+    """min(max(features, 0), 6); the gradient is 0 at both bounds."""
+    x = tensor(features)
+    if x.type.is_float:
+        return F.relu6(x, name=name)
+    return F.clip_by_value(x, min=0, max=6, name=name or "relu6")
 
 
 def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:

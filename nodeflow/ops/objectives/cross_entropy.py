@@ -31,8 +31,9 @@ class SoftmaxCrossEntropy(Op):
     doc = (
         "The cross-entropy between label probabilities and softmax(logits), per row.\n\n"
         "-sum(labels * log_softmax(logits)) along the last axis: (n, classes) gives (n,). Labels "
-        "are one-hot or any probabilities. Gradient for the logits: softmax(logits) * sum(labels) "
-        "- labels; for the labels: -log_softmax(logits)."
+        "are one-hot or any probabilities that sum to 1. Gradient for the logits: "
+        "softmax(logits) - labels, as in TensorFlow, whatever the labels sum to; for the labels: "
+        "-log_softmax(logits)."
     )
     differentiable = True
     inputs = (
@@ -68,19 +69,20 @@ class SoftmaxCrossEntropy(Op):
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         labels, logits = node.inputs
         g = F.expand_dims(grads[0], axis=-1)
-        total = F.reduce_sum(labels, axis=-1, keepdims=True)
-        return g * -F.log_softmax(logits), g * (F.softmax(logits) * total - labels)
+        return g * -F.log_softmax(logits), g * (F.softmax(logits) - labels)
 
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
             labels = np.array([[0, 1, 0], [0.2, 0.3, 0.5]], dtype)
             yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
             yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype)))
-        yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)), smooth=True)
+        for shape in ((2, 3, 4), (1, 1), (3,)):
+            shares = values(shape, low=0.1)  # the gradient is that of labels that sum to 1
+            shares /= shares.sum(-1, keepdims=True)
+            yield Sample((shares, values(shape, start=5)), smooth=True)
+        yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)))
         yield Sample((values((0, 3)), values((0, 3))))
         yield Sample((values((2, 0)), values((2, 0))))
-        yield Sample((values((1, 1)), values((1, 1))), smooth=True)
-        yield Sample((values((3,)), values((3,), start=5)), smooth=True)
 
 
 @register

@@ -353,6 +353,9 @@ class NodeDeclaration:
     """The palette shows it at once; others are folded away in their category, search finds them."""
     superseded = False
     """There is a better one: files that hold it go on, palette and search leave it out."""
+    layered = False
+    """A layer has the same name, and is what most users look for: this op's title says that it is
+    the plain function, and the layer comes before it in searches."""
     shown_attrs: tuple[str, ...] = ()
     """Attributes that a card shows even where they have their default."""
     explicit = False
@@ -403,7 +406,8 @@ class NodeDeclaration:
     @property
     def title(self) -> str:
         """The op's id as words: ``reduce_sum`` is ``Reduce sum``, ``lstm`` is ``LSTM``."""
-        return _as_words(self.short_id)
+        words = _as_words(self.short_id)
+        return f"{words} function" if self.layered else words
 
     @property
     def summary(self) -> str:

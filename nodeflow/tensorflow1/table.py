@@ -229,5 +229,19 @@ OTHERS: Mapping[str, str] = {
     "AvgPool2d": "average_pool2d", "AvgPool3d": "average_pool3d", "avg_pool1d": "average_pool1d",
     "avg_pool2d": "average_pool2d", "avg_pool3d": "average_pool3d", "MaxUnpool2d": "max_unpool2d",
     "MaxUnpool3d": "max_unpool3d", "Adam": "train.AdamOptimizer",
+    "AdaptiveAvgPool2d": "global_average_pool", "average": "reduce_mean", "BatchNorm1d":
+    "layers.batch_normalization", "BatchNorm3d": "layers.batch_normalization",
+    "BCEWithLogitsLoss": "sigmoid_cross_entropy_with_logits", "clamp": "clip_by_value",
+    "HuberLoss": "huber_loss", "KLDivLoss": "kl_divergence", "L1Loss": "mean_absolute_error",
+    "LayerNorm": "layers.layer_normalization", "MultiheadAttention": "layers.multi_head_attention",
+    "Parameter": "variable", "SmoothL1Loss": "huber_loss", "std": "reduce_std", "topk": "top_k",
+    # Keras
+    "AveragePooling1D": "average_pool1d", "AveragePooling2D": "average_pool2d",
+    "AveragePooling3D": "average_pool3d", "binary_crossentropy": "binary_cross_entropy",
+    "categorical_crossentropy": "categorical_cross_entropy", "Dense": "layers.dense",
+    "GlobalAveragePooling2D": "global_average_pool", "GlobalMaxPooling2D": "global_max_pool",
+    "Input": "placeholder", "MaxPooling1D": "max_pool1d", "MaxPooling2D": "max_pool2d",
+    "MaxPooling3D": "max_pool3d", "sparse_categorical_crossentropy":
+    "sparse_softmax_cross_entropy",
 }  # fmt: skip
-"""What numpy, PyTorch and JAX call it -> the name here."""
+"""What numpy, PyTorch, JAX and Keras call it -> the name here."""

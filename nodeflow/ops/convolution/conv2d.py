@@ -252,6 +252,7 @@ class Conv2D(Convolution):
     """What filters find at each place of images."""
 
     id = "conv2d"
+    layered = True
     note = "weights wired in"
     product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")

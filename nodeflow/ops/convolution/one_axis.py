@@ -113,6 +113,7 @@ class Conv1D(Convolution1D):
     """What filters find at each place of series."""
 
     id = "conv1d"
+    layered = True
     note = "weights wired in"
     two = "conv2d"
     keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
@@ -128,6 +129,7 @@ class Conv1DTranspose(Convolution1D):
     """Series painted by filters."""
 
     id = "conv1d_transpose"
+    layered = True
     note = "weights wired in"
     two = "conv2d_transpose"
     keywords = ("deconvolution", "upsampling", "series", "decoder")

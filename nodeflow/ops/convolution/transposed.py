@@ -87,6 +87,7 @@ class Conv2DTranspose(Convolution):
     """Images painted by filters."""
 
     id = "conv2d_transpose"
+    layered = True
     note = "weights wired in"
     product = "input"
     keywords = (

@@ -106,6 +106,7 @@ class RandomCrop(RandomChange):
     """A part of a tensor, somewhere."""
 
     id = "random_crop"
+    layered = True
     keywords = ("augmentation", "cut", "window", "patch", "RandomCrop")
     doc = (
         "The part of a tensor that begins somewhere and has the given size.\n\nAny tensor: of one "
@@ -159,6 +160,7 @@ class RandomRotation(RandomChange):
     """Pictures turned by some angle."""
 
     id = "random_rotation"
+    layered = True
     keywords = ("augmentation", "rotate", "turn", "RandomRotation", "angle")
     doc = (
         "Each picture (rows, height, width, channels) turned round its middle by some angle.\n\nIt "
@@ -258,6 +260,7 @@ class RandomBrightness(RandomColours):
     """Pictures brighter or darker at random."""
 
     id = "random_brightness"
+    layered = True
     adjusted = "adjust_brightness"
     keywords = ("augmentation", "ColorJitter", "lightness", "exposure")
     doc = (
@@ -293,6 +296,7 @@ class RandomContrast(RandomColours):
     """Pictures with more or less contrast at random."""
 
     id = "random_contrast"
+    layered = True
     adjusted = "adjust_contrast"
     keywords = ("augmentation", "ColorJitter")
     doc = (

@@ -50,6 +50,7 @@ class LayerNormalization(Composed):
     """Each row to mean 0 and variance 1."""
 
     id = "layer_normalization"
+    layered = True
     category = "Neural network"
     keywords = ("layer norm", "standardize", "transformer")
     doc = (

@@ -269,6 +269,7 @@ LAYER = (
 class Layer(Recurrent):
     """A cell over sequences."""
 
+    layered = True
     note = "weights wired in"
 
     def __init__(self, kind: Kind) -> None:

@@ -6,6 +6,8 @@ canvas shows the ghost of the node.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 
 from PySide6.QtCore import (
@@ -49,7 +51,7 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.popups.op_query import by_category, ranked
+from nodeflow.ui.popups.op_query import by_category, habits, ranked
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
@@ -301,9 +303,17 @@ class PalettePanel(QWidget):
     drag_ended = Signal(QPoint)
     drag_cancelled = Signal()
 
-    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        themes: ThemeManager,
+        habits: Callable[[], Counter[str]] = Counter,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Args:
+        habits: how often each op is in use, which decides between equals.
+        """
         super().__init__(parent)
-        self._ops = declarations()
+        self._ops, self._habits = declarations(), habits
         self._insertables: list[NodeDeclaration] = []
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
@@ -399,7 +409,7 @@ class PalettePanel(QWidget):
         current = self.tree.op_at(self.tree.currentIndex())
         model = QStandardItemModel(self.tree)
         if query:
-            for op in ranked(query, sorted(self._ops, key=lambda op: op.title)):
+            for op in ranked(query, self._ops, self._habits()):
                 model.appendRow(_op_item(op))
         else:
             for category, ops in by_category(self._ops).items():
@@ -483,7 +493,10 @@ def _op_item(op: NodeDeclaration) -> QStandardItem:
 
 
 def _make(context: PanelContext) -> PalettePanel:
-    panel, canvas = PalettePanel(context.themes), context.canvas
+    panel = PalettePanel(
+        context.themes, lambda: habits(context.workspace.document, context.settings)
+    )
+    canvas = context.canvas
     panel.chosen.connect(context.insertables.place)
     panel.action_requested.connect(context.insertables.do)
     panel.menu_requested.connect(context.insertables.open)

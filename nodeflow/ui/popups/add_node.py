@@ -39,7 +39,7 @@ from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.popups import op_settings
-from nodeflow.ui.popups.op_query import OpQuery, by_category, ranked
+from nodeflow.ui.popups.op_query import OpQuery, habits, ranked
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 Context = WireContext | ReplaceContext | InsertContext
@@ -79,10 +79,9 @@ class AddNodePopup(QuickPick):
         known = [*declarations(), *self._offers()]
         self._accepted = self._accepted_dtypes()
         suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
-        self._ops = [op for ops in by_category(suiting).values() for op in ops]
+        self._ops = suiting
         self._from = self._selected_output() if context is None else None
-        self._used = Counter(record.op for record in self.view.document.nodes.values())
-        self._used.update(self._settings.uses() if self._settings is not None else {})
+        self._used = habits(self.view.document, self._settings)
         hint = "Search what fits" if context else "Search ops; “dense 300 relu” sets it up"
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 

@@ -36,6 +36,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups.fuzzy_match import score
+from nodeflow.ui.popups.op_relevance import relevance
 
 WIDTH = 760
 CHECK_MS = 80
@@ -333,11 +334,12 @@ class ExpressionBar(QFrame):
     def _words_for(self, word: str) -> list[str]:
         found: list[str] = []
         if word:
-            names = [*self._workspace.document.names]
-            ops = [op.call_name for op in REGISTRY if not op.hidden]
+            plain = [*self._workspace.document.names, *DTYPES]
+            ops = [op for op in REGISTRY if not op.hidden]
+            values = [(score(word, name), name) for name in plain]
+            values += [(relevance(word, op), op.call_name) for op in ops]
             scored = []
-            for place, name in enumerate([*names, *ops, *DTYPES]):
-                value = score(word, name)
+            for place, (value, name) in enumerate(values):
                 if value >= 0.6 and name != word:
                     scored.append((-value, place, name))
             found = list(dict.fromkeys(name for *_, name in sorted(scored)))[:SHOWN]

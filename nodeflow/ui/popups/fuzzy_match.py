@@ -10,15 +10,19 @@ def score(query: str, text: str) -> float:
     """How well ``text`` answers ``query``: 0 not at all, 1 exactly.
 
     Equal beats a beginning, a word's beginning, the initials, a part, and scattered letters.
+    Spaces, underscores and hyphens do not count: ``maxpool`` begins ``max_pool2d``.
     """
     query = query.strip().lower()
-    text, words, initials = _read(text)
+    text, joined, words, initials = _read(text)
     if not query:
         return 0.5
     if query == text:
         return 1.0
     brevity = len(query) / max(len(text), 1) * 0.05
-    if text.startswith(query):
+    together = _joined(query)
+    if together and together == joined:
+        return 0.99
+    if text.startswith(query) or (together and joined.startswith(together)):
         return 0.9 + brevity
     if any(word.startswith(query) for word in words):
         return 0.8 + brevity
@@ -31,11 +35,19 @@ def score(query: str, text: str) -> float:
 
 
 @lru_cache(maxsize=16384)
-def _read(text: str) -> tuple[str, tuple[str, ...], str]:
-    """A text in small letters, its words and their initials: each letter typed asks for them."""
+def _read(text: str) -> tuple[str, str, tuple[str, ...], str]:
+    """A text in small letters, the same in one word, its words and their initials.
+
+    Each letter typed asks for them.
+    """
     text = text.lower()
     words = tuple(text.replace("_", " ").split())
-    return text, words, "".join(word[0] for word in words)
+    return text, _joined(text), words, "".join(word[0] for word in words)
+
+
+def _joined(text: str) -> str:
+    """A text without what separates its words."""
+    return text.replace("_", "").replace(" ", "").replace("-", "")
 
 
 def _spread(query: str, text: str) -> int | None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from nodeflow.document.analysis.op_matching import gives
 from nodeflow.document.layout.card_size import SHORT_DTYPES
+from nodeflow.document.model.document import Document
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui.popups.fuzzy_match import best_score
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.popups.op_relevance import relevance
 
 ORDER = (
     *("Subgraph", "Library", "Inputs", "Data", "Layers", "Math", "Matrix", "Neural network"),
@@ -29,11 +31,7 @@ FIRST_LAYERS = (
 )
 """The layers of everyday nets come first among the layers."""
 
-RARER = 0.85
-"""Factor of how well an op matches that is not for every day."""
-
 LAYERS = "Layers"
-"""Layers come first under any of their names: who asks for "linear" means one, not a product."""
 
 
 def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaration]]:
@@ -110,15 +108,19 @@ def ranked(
     """
     query, scored = OpQuery.parse(text), []
     used = used or Counter()
-    for place, op in enumerate(ops):
-        if op.superseded or not query.admits(op):
+    ordered = [op for group in by_category(ops).values() for op in group]
+    for place, op in enumerate(ordered):
+        if not query.admits(op):
             continue
-        value = best_score(query.words, (op.short_id, op.title), (*op.keywords, op.category))
-        if op.category == LAYERS:
-            value = max(value, 0.97 * best_score(query.words, op.keywords))
+        value = relevance(query.words, op)
         if value > 0:
-            named = query.words.lower() in (op.short_id, op.title.lower())
-            value *= 1.0 if op.everyday or named else RARER
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
             scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
     return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]
+
+
+def habits(document: Document, settings: Settings | None) -> Counter[str]:
+    """Return how often each op is in a graph and was added by search."""
+    used = Counter(record.op for record in document.nodes.values())
+    used.update(settings.uses() if settings is not None else {})
+    return used

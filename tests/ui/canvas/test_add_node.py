@@ -128,10 +128,10 @@ def test_every_op_is_found_by_its_own_name():
     for op in ops:
         if op.superseded:
             continue
-        for query in (op.short_id, op.title):  # conv2d: the layer and the op
-            found = ranked(query, ops, Counter())
-            assert op in found[:2], op.id
-            assert found[0].title == op.title
+        assert ranked(op.title, ops, Counter())[0] is op
+        found = ranked(op.short_id, ops, Counter())  # conv2d: the layer, then the function
+        assert found[0] is op or (op.layered and found[:2] == [found[0], op]), op.id
+        assert found[0].short_id == op.short_id
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.fuzzy_match import score
+from nodeflow.ui.popups.op_query import ranked
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 NOT_INSIDE = Blocked("This is the file's own graph, not a subgraph.")
@@ -255,8 +256,7 @@ class SubgraphActions(QObject):
     def _found(self, query: str) -> list[Row]:
         return [
             Row(op.title, op.summary, data=op.id, op=op.id, category=op.category)
-            for op in insertables.available(self._workspace.document)
-            if score(query, op.title) > 0
+            for op in ranked(query, insertables.available(self._workspace.document))
         ]
 
     def insertables(self) -> list[insertables.Insertable]:

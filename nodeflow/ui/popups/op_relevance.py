@@ -1,0 +1,59 @@
+"""How well an op answers typed words: by its own name, by its name in other libraries, by keyword.
+
+Palette, search on the canvas, completion of formulas and lists of subgraphs rank by `relevance`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.tensorflow1.table import OTHERS
+from nodeflow.ui.popups.fuzzy_match import best_score, score
+
+RARER = 0.85
+"""Factor of how well an op matches that is not for every day."""
+
+LAYERED = 0.95
+"""Factor of how well an op matches whose layer has the same name: the layer comes first."""
+
+ELSEWHERE = 0.98
+"""Factor of how well a name of another library matches: an op's own name comes first."""
+
+BEGINNING = 0.8
+"""The score from which a name begins with what is typed, or one of its words does."""
+
+_LIBRARY = re.compile(r"(?:[A-Za-z_]\w*\.)+")
+"""What stands before a name of a library: `tf.nn.`, `nn.`, `np.`."""
+
+WORDS: Mapping[str, str] = {
+    "and": "logical_and", "bn": "layers/batch_normalization", "bool": "cast", "fc":
+    "layers/dense", "float": "cast", "getitem": "strided_slice", "if": "flow/branch", "index":
+    "gather", "int": "cast", "layer": "layers/dense", "len": "size", "ln": "log", "normal":
+    "random_normal", "not": "logical_not", "ones": "fill", "or": "logical_or", "random":
+    "random_uniform", "repeat": "tile", "uniform": "random_uniform", "zeros": "fill",
+}  # fmt: skip
+"""Words that mean one op, though the names of others begin with them."""
+
+
+def relevance(words: str, op: NodeDeclaration) -> float:
+    """Return how well an op answers typed words, from 0 (not at all) to 1 (by its own name)."""
+    query = _LIBRARY.sub("", words.strip(), count=1)
+    own = best_score(query, (op.short_id, op.title), (*op.keywords, op.category))
+    there = max((score(query, name) for name in _names_elsewhere().get(op.id, ())), default=0.0)
+    value = max(own, ELSEWHERE * there if query and there >= BEGINNING else 0.0)
+    named = value >= ELSEWHERE
+    value *= 1.0 if op.everyday or named else RARER
+    return value * LAYERED if op.layered else value
+
+
+@cache
+def _names_elsewhere() -> Mapping[str, tuple[str, ...]]:
+    """The names that other libraries have for an op, by the op's id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, here in (*OTHERS.items(), *WORDS.items()):
+        op_id = here.replace(".", "/")
+        found[op_id] = (*found.get(op_id, ()), name)
+    return found

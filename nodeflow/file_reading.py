@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ PREVIEW_BYTES = 10**9
 LEAST_BYTES = 10**6
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 CHUNK = 1 << 20
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 _MADE_UP = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts efivarfs fusectl mqueue nsfs "
@@ -157,14 +159,17 @@ def allow(count: float, path: object) -> None:
         )
 
 
-def check_regular(path: Path) -> Path:
+def check_regular(path: Path, most: int | None = None) -> Path:
     """The path of a regular file; where the user allows any file, that of a copy of what it yields.
+
+    Args:
+        most: bytes after which a copy ends: who wants no more refuses it for its size.
 
     Raises:
         ReadRefused: it is a pipe, a device, or a file that the system makes up.
         OSError: there is no such file.
     """
-    return path if refuse_irregular(path) else _copy(path)
+    return path if refuse_irregular(path) else _copy(path, most)
 
 
 def refuse_irregular(path: Path) -> bool:
@@ -224,7 +229,7 @@ def _file_system(device: int) -> str:
 _copies: dict[tuple[int, int, str], Path] = {}
 
 
-def _copy(path: Path) -> Path:
+def _copy(path: Path, most: int | None) -> Path:
     """A copy of what a pipe or device yields, made once: most can be read once alone."""
     status = os.stat(path)
     key = status.st_dev, status.st_ino, str(path)
@@ -238,6 +243,8 @@ def _copy(path: Path) -> Path:
                 count += len(chunk)
                 allow(count, path)
                 file.write(chunk)
+                if most is not None and count > most:
+                    return target
         _copies[key] = target
     return _copies[key]
 
@@ -246,23 +253,84 @@ def _copy(path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
     """A regular file, to be read as bytes; never waits for a pipe.
+
+    Args:
+        most: as in `check_regular`.
 
     Raises:
         ReadRefused: it is no regular file.
         OSError: it cannot be opened.
     """
-    path = check_regular(path)
-    with open(path, "rb", opener=_without_waiting) as file:
+    path = check_regular(path, most)
+    with open(path, "rb", opener=without_waiting) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):  # it was replaced in between
             raise ReadRefused(f"{path} is no regular file any more")
         yield file
 
 
-def _without_waiting(name: str, flags: int) -> int:
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+def without_waiting(name: str, flags: int) -> int:
+    """Open for `open`'s ``opener``: a pipe that nobody serves is empty, or an error."""
+    return os.open(name, flags | _NO_WAIT, 0o666)
+
+
+class NotRegular(OSError):
+    """What lies where the program keeps a file of its own is a folder, a pipe or a device."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+def open_own(path: Path) -> BinaryIO:
+    """Open a file that the program wrote; no setting allows anything but a regular one.
+
+    Raises:
+        NotRegular: it is something else.
+        OSError: it cannot be read.
+        ValueError: no file can have this name.
+    """
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115  the caller closes it
+    status = os.fstat(file.fileno())
+    if (kind := _irregular(status)) is not None:
+        file.close()
+        raise NotRegular(path, kind)
+    return file
+
+
+def read_own_text(path: Path) -> str:
+    """Return the UTF-8 text of a file that the program wrote.
+
+    Raises:
+        OSError, ValueError: as `open_own`, and where it is no UTF-8 text.
+    """
+    with open_own(path) as file:
+        return file.read().decode()
+
+
+def read_up_to(path: Path, most: int) -> bytes | None:
+    """Return the content of a regular file; None if it is more than ``most`` bytes.
+
+    Raises:
+        ReadRefused: it is no regular file.
+        OSError: it cannot be read.
+        ValueError: no file can have this name.
+    """
+    with opened(path, most) as file:
+        size = size_of(file)
+        content = file.read(size + 1) if size <= most else b""
+    return content if size <= most and len(content) <= most else None
+
+
+def read_text(path: Path, copies: float = 2) -> str:
+    """Return the UTF-8 text of a regular file.
+
+    Raises:
+        ReadRefused: it is no regular file, or takes more than the limit.
+        OSError, UnicodeDecodeError: it cannot be read, or is no UTF-8 text.
+    """
+    return read_bytes(path, copies).decode("utf-8-sig")
 
 
 def size_of(file: BinaryIO) -> int:

@@ -7,6 +7,8 @@ import gc
 import os
 import sys
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,27 @@ def plugin_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NODEFLOW_PLUGINS", str(folder))
     yield folder
     PLUGINS.unload()
+
+
+@pytest.fixture
+def unwritten_pipe(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Make a pipe that nobody writes; code that waits for it finds it empty, and goes on."""
+    made: list[tuple[Path, threading.Thread]] = []
+
+    def make(name: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        os.mkfifo(path)
+        end = threading.Thread(target=lambda: open(path, "wb").close())
+        end.start()
+        made.append((path, end))
+        return path
+
+    yield make
+    for path, end in made:
+        while end.is_alive():
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+            end.join(0.01)
 
 
 @pytest.fixture(scope="session")

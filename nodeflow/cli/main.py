@@ -39,14 +39,14 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         if not getattr(arguments, "handler", None):
             build_parser(argv[0]).print_help(environment.stderr)
             return SYNTAX
-        if hasattr(arguments, "plugins"):
-            _load_plugins(arguments.plugins, environment)
         if environment.interactive:
             from nodeflow.graph.activity import show_progress_by
 
             show_progress_by(environment.show_progress)
         module, _, function = arguments.handler.partition(":")
         with limited(chosen_limit(_given(arguments, "read_limit"), _given(arguments, "any_file"))):
+            if hasattr(arguments, "plugins"):
+                _load_plugins(arguments.plugins, environment)
             return getattr(import_module(module), function)(arguments, environment) or DONE
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else SYNTAX

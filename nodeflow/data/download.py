@@ -28,6 +28,8 @@ from nodeflow.data.errors import (
     NetworkProblem,
 )
 from nodeflow.data.source import RemoteFile
+from nodeflow.errors import ReadRefused
+from nodeflow.file_reading import opened
 
 CHUNK = 1 << 16
 SLACK = 1 << 16  # gzip adds a few bytes to incompressible data
@@ -106,7 +108,7 @@ def is_published(path: Path, file: RemoteFile) -> bool:
     digest, size = hashlib.sha256(), 0
     unpacker = zlib.decompressobj(wbits=31)
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             while packed := stream.read(CHUNK):
                 while packed:
                     plain = unpacker.decompress(packed, 1 << 20)
@@ -115,7 +117,7 @@ def is_published(path: Path, file: RemoteFile) -> bool:
                     if size > file.size:
                         return False
                     packed = unpacker.unconsumed_tail
-    except (OSError, zlib.error):
+    except (OSError, ReadRefused, zlib.error):
         return False
     return unpacker.eof and size == file.size and digest.hexdigest() == file.sha256
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import LazyColumn
+from nodeflow.file_reading import opened
 from nodeflow.train.training import Training
 
 PIECE = 1 << 20
@@ -80,7 +81,7 @@ def digesting(fed: Fed) -> Generator[None, None, tuple[str, bool]]:
     """Computes a digest piece by piece; returns (digest, weak)."""
     digest = blake2b(digest_size=16)
     if fed.path is not None and fed.is_file:
-        with fed.path.open("rb") as file:
+        with opened(fed.path) as file:
             while data := file.read(PIECE):
                 digest.update(data)
                 yield None

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.popups import dialogs
 from tests.document.flow_mutations import mutant
 from tests.volumes import is_nightly
@@ -134,3 +135,12 @@ def test_the_window_shows_whatever_a_file_holds(window, qtbot, tmp_path, monkeyp
             look_around(window, Random(number))
         assert not raised, (f"flow_mutations.mutant({number})", raised)
         window.workspace.root.mark_saved()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
+def test_settings_that_are_a_pipe_keep_no_window_from_opening(tmp_path, caplog):
+    os.mkfifo(tmp_path / "window.ini")
+    settings = Settings(tmp_path / "window.ini")
+    settings.theme = "dark"
+    assert settings.theme == "dark"
+    assert "window.ini is not a regular file, so that no setting is kept" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nodeflow.data.pipeline.elements import STRING, Element, Elements, Iteration
 from nodeflow.data.pipeline.structure import flatten, pack, paths
 from nodeflow.engine.columns import Column
 from nodeflow.errors import DataError, LiteralError
+from nodeflow.file_reading import check_regular
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import (
@@ -179,10 +181,10 @@ class Lines(Elements):
     def elements(self, iteration: Iteration) -> Iterator[Element]:
         for name in self.filenames:
             try:
-                with open(name, encoding="utf-8") as file:
+                with open(check_regular(Path(name)), encoding="utf-8") as file:
                     for line in file:
                         yield (line.rstrip("\r\n"),)
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 text = getattr(error, "strerror", None) or error
                 raise DataError(f"cannot read {name}: {text}") from None
 

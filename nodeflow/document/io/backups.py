@@ -21,9 +21,9 @@ from typing import Literal
 
 from nodeflow.document.io import flow
 from nodeflow.document.io.atomic_write import write_atomically
-from nodeflow.document.io.regular_file import open_regular
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead, FlowWrite
+from nodeflow.file_reading import open_own
 from nodeflow.paths import backups_folder
 
 Kind = Literal["saved", "replaced", "left"]
@@ -60,7 +60,7 @@ class Backup:
             FlowRead: it cannot be read, or is damaged.
         """
         try:
-            with open_regular(self.file) as raw, gzip.open(raw) as file:
+            with open_own(self.file) as raw, gzip.open(raw) as file:
                 content = file.read(self.size + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise FlowRead(f"cannot read the version {self.file}: {error}") from error

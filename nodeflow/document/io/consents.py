@@ -12,15 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nodeflow.atomic_write import write_atomically, writing
+from nodeflow.file_reading import read_own_text
 from nodeflow.paths import consents_folder
 
 
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
     """Returns what a document may read, as `Document.allowed` has it; nothing if that is lost."""
     try:
-        content = json.loads(_file(document, folder).read_text(encoding="utf-8"))
+        content = json.loads(read_own_text(_file(document, folder)))
         allowed = content["allowed"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ()
     is_list = isinstance(allowed, list) and all(isinstance(path, str) for path in allowed)
     return tuple(allowed) if is_list else ()

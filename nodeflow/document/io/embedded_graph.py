@@ -12,9 +12,9 @@ from html import escape, unescape
 from pathlib import Path
 
 from nodeflow.document.io import flow
-from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead, NotNodeflow
+from nodeflow.file_reading import read_up_to
 
 KEYWORD = b"nodeflow"
 PICTURES = (".png", ".svg")

@@ -24,7 +24,6 @@ from nodeflow.document.io.flow_text import (
     parse,
 )
 from nodeflow.document.io.migrations import MIGRATIONS, Migration
-from nodeflow.document.io.regular_file import read_up_to
 from nodeflow.document.io.validation import (
     check_definition_name,
     expect,
@@ -50,7 +49,7 @@ from nodeflow.document.model.errors import (
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 from nodeflow.errors import SurfaceText
-from nodeflow.file_reading import allow, within_memory
+from nodeflow.file_reading import allow, read_up_to, within_memory
 
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6

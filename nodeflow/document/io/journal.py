@@ -24,12 +24,11 @@ from typing import BinaryIO
 from nodeflow.document.io import flow, journal_format
 from nodeflow.document.io.file_lock import try_lock
 from nodeflow.document.io.journal_file import JournalFile
-from nodeflow.document.io.regular_file import open_regular
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
 from nodeflow.document.model.records import Change
 from nodeflow.errors import NodeflowError
-from nodeflow.file_reading import within_memory
+from nodeflow.file_reading import open_own, within_memory
 from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
@@ -209,7 +208,7 @@ class Recoverable:
         None if another window has it, or if it is gone.
         """
         try:
-            file = open_regular(self.journal)
+            file = open_own(self.journal)
         except (OSError, ValueError):
             return None
         if try_lock(file):
@@ -252,7 +251,7 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
 
 def _left(path: Path) -> list[Recoverable]:
     """The journal in a file, unless a window has it; raises OSError."""
-    with open_regular(path) as file:
+    with open_own(path) as file:
         if not try_lock(file):
             return []
         modified = os.fstat(file.fileno()).st_mtime
@@ -289,7 +288,7 @@ def recover(path: Path) -> Recovered:
     """
     try:
         with within_memory(f"the journal {path}"):
-            with open_regular(Path(path)) as file:
+            with open_own(Path(path)) as file:
                 content = journal_format.read(file.read())
             doc, version = flow.at_version(content.header.base or "")
     except (OSError, ValueError, NodeflowError) as error:

@@ -23,6 +23,7 @@ from nodeflow.document.io.file_lock import lock, try_lock
 from nodeflow.document.io.known_file import KnownFile, digest_of
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.file_reading import read_own_text
 from nodeflow.paths import trainings_folder
 from nodeflow.train.resume.checkpoints import existing, step_of
 
@@ -141,11 +142,15 @@ class Unfinished:
             kept.discard()
 
 
+_SPOILT = OSError, ValueError, AttributeError, TypeError, RecursionError, NodeflowError
+"""What reading a spoilt folder raises."""
+
+
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
     """The trainings that crashes left behind, the newest first; removes those without a state."""
     found = []
     for own in (folder or trainings_folder()).glob("*"):
-        with contextlib.suppress(OSError, ValueError, AttributeError, NodeflowError):
+        with contextlib.suppress(*_SPOILT):
             if own.name.startswith("."):
                 _remove(own)
                 continue
@@ -159,7 +164,7 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
                 if not step:
                     _remove(own)
                     continue
-            content = json.loads((own / ABOUT).read_text(encoding="utf-8"))
+            content = json.loads(read_own_text(own / ABOUT))
             path = content.get("path")
             modified = os.stat(existing(own / STATES)[-1]).st_mtime
             where = Path(path) if path else None
@@ -182,6 +187,6 @@ def _step(states: Path) -> int:
 
 def _is_content(path: Path, document: Document) -> bool:
     try:
-        return path.read_text(encoding="utf-8") == flow.dumps(document)
+        return read_own_text(path) == flow.dumps(document)
     except (OSError, ValueError):
         return False

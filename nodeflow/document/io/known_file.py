@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from nodeflow.document.io.regular_file import open_regular
+from nodeflow.file_reading import open_own
 
 _CHUNK = 1 << 20
 _COARSEST = 2 * 10**9
@@ -88,7 +88,7 @@ def digest_of(path: Path) -> str | None:
     """Returns the digest of a file's content; None if it is no regular file or cannot be read."""
     try:
         digest = hashlib.sha256()
-        with open_regular(path) as file:
+        with open_own(path) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()

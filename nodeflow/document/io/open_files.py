@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from nodeflow.document.io.file_lock import lock, try_lock
+from nodeflow.file_reading import without_waiting
 from nodeflow.paths import open_files_folder
 
 SUFFIX = ".open"
@@ -88,7 +89,9 @@ class OpenFile:
         file = None
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = open(self.folder / f"{_key(path)}.saving", "a")  # noqa: SIM115  closed below
+            file = open(  # noqa: SIM115  closed below
+                self.folder / f"{_key(path)}.saving", "a", opener=without_waiting
+            )
             until = time.monotonic() + PATIENCE
             while not try_lock(file) and time.monotonic() < until:
                 time.sleep(0.01)

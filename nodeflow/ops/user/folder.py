@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem
+from nodeflow.file_reading import read_own_text
 from nodeflow.paths import (
     PLUGINS_VARIABLE,
     default_plugin_folder,
@@ -39,8 +40,8 @@ def is_named() -> bool:
 def chosen_folder() -> Path | None:
     """The folder that the user chose, or None."""
     try:
-        text = plugin_choice_file().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        text = read_own_text(plugin_choice_file()).strip()
+    except (OSError, ValueError):
         return None
     return Path(text) if text and os.path.isabs(text) else None
 

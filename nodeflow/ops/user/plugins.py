@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeflow.errors import FileProblem, UserOpError
+from nodeflow.errors import FileProblem, ReadRefused, UserOpError
+from nodeflow.file_reading import read_bytes
 from nodeflow.graph.registry import REGISTRY, Registry
 from nodeflow.ops.user.declare import collecting
 from nodeflow.ops.user.folder import plugin_folder
@@ -208,8 +209,8 @@ class Plugins:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_bytes(path)
+    except (OSError, ReadRefused):
         return None
 
 

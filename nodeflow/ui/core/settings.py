@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import logging
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from nodeflow.engine.runtime.context import Backend
+from nodeflow.file_reading import is_irregular
 from nodeflow.paths import home
 
 RECENT = 10
@@ -29,11 +34,23 @@ def settings_file() -> Path:
     return Path(QStandardPaths.writableLocation(place)) / "nodeflow" / "window.ini"
 
 
+def _readable(path: Path) -> Path:
+    """Return the file of the settings; a temporary one if Qt would wait for a pipe or a device."""
+    if not is_irregular(path):
+        return path
+    logging.getLogger("nodeflow").warning(
+        "%s is not a regular file, so that no setting is kept", path
+    )
+    folder = Path(tempfile.mkdtemp(prefix="nodeflow-settings-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / path.name
+
+
 class Settings:
     """Typed access to the user's settings; a damaged value counts as absent."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._store = QSettings(str(path or settings_file()), QSettings.Format.IniFormat)
+        self._store = QSettings(str(_readable(path or settings_file())), QSettings.Format.IniFormat)
 
     @property
     def theme(self) -> str:

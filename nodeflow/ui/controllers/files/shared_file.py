@@ -23,9 +23,9 @@ from nodeflow.document.io import backups, flow
 from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.known_file import KnownFile, State, digest_of_bytes
 from nodeflow.document.io.open_files import OpenFile
-from nodeflow.document.io.regular_file import open_regular
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.file_reading import open_own
 from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
@@ -330,7 +330,7 @@ def obstacle(path: Path) -> str | None:
 
 
 def _content(path: Path) -> bytes:
-    with open_regular(path) as file:
+    with open_own(path) as file:
         return file.read()
 
 

@@ -175,6 +175,13 @@ class AttributeProblem(GraphError):
     """
 
 
+class WiredAttribute(AttributeProblem):
+    """A value is set for an attribute that a wire gives, so it would be ignored.
+
+    Remedy: Change the node that the message names, or remove its wire.
+    """
+
+
 class LiteralError(GraphError):
     """A literal is not exactly representable in the dtype it needs.
 

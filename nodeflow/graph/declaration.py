@@ -69,6 +69,7 @@ class Port:
         stand_in: what an optional port carries without a wire if a later port has one.
         keyword: from Python given by name only.
         by_node: means the node that the wire comes from, and never reads the value.
+        gives: attributes that a wire here overrides, beside one of the port's own name.
         accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
             likely the result of comparing tensors by ``==``.
     """
@@ -83,6 +84,7 @@ class Port:
     stand_in: StandIn | None = None
     keyword: bool = False
     by_node: bool = False
+    gives: tuple[str, ...] = ()
 
 
 class _Required:
@@ -423,6 +425,15 @@ class NodeDeclaration:
         """In-ports for what an attribute of the same name says, too; a call gives one of both."""
         attrs = {attr.name for attr in self.attrs}
         return tuple(p.name for p in self.inputs if p.name in attrs and not p.keyword)
+
+    @cached_property
+    def givers(self) -> dict[str, tuple[str, ...]]:
+        """Attribute -> in-ports whose wires override it: a value set for it is then ignored."""
+        found = {
+            attr.name: tuple(p.name for p in self.inputs if attr.name in (p.name, *p.gives))
+            for attr in self.attrs
+        }
+        return {attr: ports for attr, ports in found.items() if ports}
 
     @cached_property
     def overriding(self) -> frozenset[str]:

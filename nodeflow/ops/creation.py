@@ -59,7 +59,12 @@ class Fill(RuntimeAttributes):
     runtime = ("shape", "value")
     inputs = (
         shape_port(),
-        Port("value", "Value of every element; overrides the attribute.", optional=True),
+        Port(
+            "value",
+            "Value of every element; overrides the attribute.",
+            optional=True,
+            gives=("dtype",),
+        ),
     )
     attrs = (
         Attr("shape", "shape", (2, 3), "Sizes."),

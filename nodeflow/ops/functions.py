@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, WiredAttribute
 from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import dtype_name
 from nodeflow.tensorflow1.arguments import spelled_here, valued_here
 
 
@@ -30,6 +31,7 @@ def make_function(op: Op) -> Callable[..., Any]:
 
     def apply(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
         inputs, attrs = split_arguments(op, args, kwargs)
+        _refuse_ignored(op, inputs, attrs)
         return graph_of(inputs).apply(op, *inputs, name=name, **attrs)
 
     apply.__name__ = apply.__qualname__ = op.short_id
@@ -150,6 +152,27 @@ def _with_twins(
         ports.pop()
     defaults = {name: op.attr(name).default for name in ports if name in twins}
     return [attrs.pop(name, defaults.get(name)) for name in ports], attrs
+
+
+def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
+    """Refuse attributes that the given tensors override.
+
+    Raises:
+        WiredAttribute: names the argument that wins.
+    """
+    given = {port.name: value for port, value in zip(op.inputs, inputs, strict=False)}
+    for name, value in attrs.items():
+        for port in op.givers.get(name, ()):
+            tensor = given.get(port)
+            if value is None or tensor is None:
+                continue
+            if name == "dtype" and isinstance(tensor, Tensor) and dtype_name(value) == tensor.dtype:
+                continue
+            raise WiredAttribute(
+                f"{op.short_id} got {name}={value!r}, which the tensor at {port} overrides",
+                port=name,
+                hint=f"Leave {name} or {port} out.",
+            )
 
 
 def holds_tensor(value: Any) -> bool:

@@ -167,7 +167,12 @@ class Variable(Op):
     stateful = True
     random = True
     differentiable = True
-    inputs = (Port("initial", "Initial value; overrides the attributes.", optional=True),)
+    inputs = (
+        Port(
+            "initial", "Initial value; overrides the attributes.", optional=True,
+            gives=("value", "initializer", "seed"),
+        ),
+    )  # fmt: skip
     attrs = (
         Attr("value", "literal", 0.0, "Initial value, spread over the shape."),
         Attr("dtype", "dtype", "float32", "Data type."),

@@ -62,7 +62,7 @@ def number_port(port: str, attr: str, doc: str) -> Port:
 
     return Port(
         port, doc, FLOATS, optional=True, keyword=port == attr,
-        stand_in=StandIn(TensorType("float64", ()), constant),
+        stand_in=StandIn(TensorType("float64", ()), constant), gives=(attr,),
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nodeflow.document.analysis.given_attributes import check_not_given
+from nodeflow.document.analysis.paths import at_path, find_name, path_of
 from nodeflow.document.edit.sweep_settings import TRAINING, attr_named
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem
@@ -16,6 +18,7 @@ def check_spec(doc: Document, spec: Spec) -> None:
 
     Raises:
         UnknownName, AttributeProblem: it is not there, or a value does not fit.
+        WiredAttribute: a wire gives it.
         SpecProblem: it takes whole numbers, and the range has others.
     """
     attr = attr_named(doc, spec.name)
@@ -25,6 +28,10 @@ def check_spec(doc: Document, spec: Spec) -> None:
             hint=f"Write int:{spec.low:g}..{spec.high:g}, or a list.",
         )
     node = spec.name.rpartition(".")[0]
+    path = None if node == TRAINING else find_name(doc.root, node)
+    place = None if path is None else at_path(doc.root, path_of(path))
+    if place is not None:
+        check_not_given(*place, attr.name)
     for value in spec.extremes:
         try:
             attr.check(value)

@@ -234,6 +234,10 @@ TABLE: dict[str, Provocation] = {
     "ShapeError": sum_of(constant([1, 2]), constant([1, 2, 3])),
     "DtypeError": sum_of(constant(1), constant(1, "int32")),
     "AttributeProblem": opening(graph(("random_normal", {"shape": [2], "stddev": -1.0}))),
+    "WiredAttribute": Provocation(
+        ("run", "a.flow", "--set", "b.beta1=0.5"),
+        {"a.flow": graph(constant(0.1), ("adam", {}), wires=[("n1", "out", "n2", "beta1")])},
+    ),
     "LiteralError": opening(graph(constant(2.5, "int32"))),
     "CycleError": opening(graph(
         ("identity", {}), ("identity", {}),

@@ -309,7 +309,8 @@ def test_a_schedule_counts_the_steps_of_its_optimizer() -> None:
         rate = nf.step_decay(learning_rate=1.0, steps=2, factor=0.5, name="rate")
         assert rate.type == nf.TensorType("float32", ())
         w = nf.variable(np.array([0.0]), name="w")
-        step = nf.gradient_descent(nf.reduce_sum(w), rate, learning_rate=99.0, name="train")
+        loss = nf.reduce_sum(w)
+        step = graph.apply("gradient_descent", loss, rate, learning_rate=99.0, name="train")
     assert train(graph, step, 0)["rate/step"] == 0
     after = train(graph, step, 5)  # 1 + 1 + 0.5 + 0.5 + 0.25
     assert (after["w"].item(), after["rate/step"].item()) == (-3.25, 5)

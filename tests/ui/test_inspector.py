@@ -120,15 +120,15 @@ def test_a_wire_into_a_setting_overrides_it(window, qtbot):
     sizes = commands.add_node(document, "shape", (0, 0), "sizes")
     node = select(window, "reshape", {"shape": [6]})
     shape = row(window, "shape")
-    assert shape.editor.isEnabled() and shape._wired.isHidden()
+    assert shape.editor.isVisible() and not shape.is_given
     commands.connect(document, image, "out", sizes, "x")
     commands.connect(document, image, "out", node, "x")
     commands.connect(document, sizes, "out", node, "shape")
-    assert not shape.editor.isEnabled()
-    assert shape._wired.text() == "Given by sizes. Without the wire it is set here."
+    assert not shape.editor.isVisible()
+    assert shape.given.isVisible() and shape.given.text() == "from sizes"
     assert window.workspace.analysis.type_of(node, "out").shape == (None, 4)
     document.undo()
-    assert shape.editor.isEnabled() and shape._wired.isHidden()
+    assert shape.editor.isVisible() and not shape.is_given
 
 
 def test_a_number_that_is_typed_is_one_undo_step(window, qtbot):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.node_flags import slider_of
-from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
@@ -94,11 +94,11 @@ def _attribute(doc: Document, record: NodeRecord) -> str | None:
     attrs = record.attrs
     if record.op == "constant":
         return "value"
+    given = given_attributes(doc, record)
     if record.op == "placeholder":
-        is_fed = (record.id, FEED) in doc.wires
-        return None if is_fed or attrs.get("shape") else "sample"
+        return None if "sample" in given or attrs.get("shape") else "sample"
     if record.op == "variable" and not attrs.get("initializer") and not attrs.get("shape"):
-        return None if (record.id, "initial") in doc.wires else "value"
+        return None if "value" in given else "value"
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.given_attributes import check_not_given
 from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
 from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.edit import commands
@@ -24,6 +25,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
 
     Raises:
         UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
+        WiredAttribute: a wire gives it.
     """
     if node == "training" and document.node_named("training") is None:
         settings = {attr: _resolve_names(document, training_attr(attr).kind, value)}
@@ -47,6 +49,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
             graph = inside
         record = graph.node_named(found[-1].name)
         assert record is not None
+        check_not_given(graph, record, attr)
         commands.set_attr(graph, record.id, attr, value)
 
 

@@ -77,7 +77,7 @@ class _Writer:
 
     def _call(self, record: NodeRecord, op: NodeDeclaration) -> str:
         args = self._inputs(record, op)
-        attrs = dict(changed_attrs(op, record))
+        attrs = dict(changed_attrs(self.doc, op, record))
         if op.id == "gradients":
             args = [args[0], f"[{', '.join(args[1:])}]"]
         elif op.id == "constant":

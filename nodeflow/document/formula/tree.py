@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.build.inline_passthrough import inlined
@@ -114,7 +115,7 @@ def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
         if port.kind != "tensor" or (wire is None and port.optional):
             continue
         args.append(_argument(doc, made, wire) if wire else Missing(port.name))
-    return Applied(op, tuple(args), changed_attrs(op, record))
+    return Applied(op, tuple(args), changed_attrs(doc, op, record))
 
 
 def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
@@ -146,11 +147,12 @@ def _constant(record: NodeRecord) -> Term:
     return Named(record.name) if isinstance(value, (list, str)) else Literal(value)
 
 
-def changed_attrs(op: NodeDeclaration, record: NodeRecord) -> dict[str, Any]:
-    """Returns the attributes of a node that differ from their op's defaults, in its order."""
-    changed = {}
+def changed_attrs(doc: Document, op: NodeDeclaration, record: NodeRecord) -> dict[str, Any]:
+    """Returns the attributes of a node that differ from their op's defaults, in its order; those
+    that wires give are left out."""
+    changed, given = {}, given_attributes(doc, record)
     for attr in op.attrs:
-        if attr.name not in record.attrs:
+        if attr.name not in record.attrs or attr.name in given:
             continue
         value, default = record.attrs[attr.name], attr.default
         if value != (list(default) if isinstance(default, tuple) else default):

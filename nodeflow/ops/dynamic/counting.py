@@ -33,7 +33,9 @@ class Range(Op):
         "overrides the attributes; the numbers then have its dtype."
     )
     inputs = tuple(
-        Port(name, f"{what}; overrides the attribute.", NUMBERS, "T", optional=True)
+        Port(
+            name, f"{what}; overrides the attribute.", NUMBERS, "T", optional=True, gives=("dtype",)
+        )
         for name, what in zip(
             BOUNDS,
             ("First number, or the limit if there is none", "End, not included", "Step"),

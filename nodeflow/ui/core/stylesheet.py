@@ -69,6 +69,9 @@ QPushButton[kind="link"] {{ background: transparent; border: 1px solid transpare
 QPushButton[kind="link"][flush="true"] {{ padding-left: 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
 QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
+QPushButton[kind="given"] {{ background: {sunken}; border: 1px solid {border}; text-align: left;
+                             border-radius: {radius}px; padding: 4px 7px; color: {ink_muted}; }}
+QPushButton[kind="given"]:hover, QPushButton[kind="given"]:focus {{ border-color: {accent}; }}
 
 QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QAbstractSpinBox {{
   background: {raised}; border: 1px solid {border}; border-radius: {radius}px; padding: 4px 7px;

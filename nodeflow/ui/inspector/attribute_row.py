@@ -16,6 +16,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import button, label, tool
 from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.editors import make_editor
+from nodeflow.ui.inspector.given_field import GivenField
 
 LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"
@@ -34,12 +35,14 @@ class AttrRow(QWidget):
         reset(name): back to the default.
         finished: the next edit is another undo step.
         vary_wanted(name): what a sweep tries for it is to be edited.
+        source_wanted: the node that gives the attribute by a wire is to be shown.
     """
 
     edited = Signal(str, object)
     reset = Signal(str)
     finished = Signal()
     vary_wanted = Signal(str)
+    source_wanted = Signal()
 
     def __init__(
         self, attr: Attr, theme: Theme, editor: Editor | None = None, title: str = ""
@@ -49,7 +52,6 @@ class AttrRow(QWidget):
         self.editor = editor or make_editor(attr, theme)
         self._refused = ""
         self._problem = ""
-        self._source = ""
         self.title = title or words(attr.name)
         self.label = label(self.title, "muted")
         self.label.setBuddy(self.editor.focus_widget())
@@ -70,8 +72,12 @@ class AttrRow(QWidget):
         self._reset.hide()
         self._message = label("", "error", wrap=True)
         self._message.hide()
-        self._wired = label("", "muted", wrap=True)
-        self._wired.hide()
+        self._is_set = False
+        self.given = GivenField(theme)
+        self.given.setAccessibleName(self.title)
+        self.given.setAccessibleDescription(attr.doc)
+        self.given.clicked.connect(self.source_wanted)
+        self.given.hide()
         self.vary: QToolButton | None = None
         self.varied = button("", "link", self._on_vary)
         self.varied.setProperty("flush", "true")
@@ -92,22 +98,34 @@ class AttrRow(QWidget):
         """Show a value; ``is_set`` if the document holds it, not the default."""
         self.editor.set_value(value)
         default = None if self.attr.required else self.attr.default
-        changed = is_set and not self.attr.required and not same(plain(value), plain(default))
-        self._reset.setVisible(changed)
+        self._is_set = is_set and not self.attr.required and not same(plain(value), plain(default))
+        self._reset.setVisible(self._is_set and not self.is_given)
 
     def set_problem(self, text: str) -> None:
         """Show the problem that the analysis found with this attribute."""
         self._problem = text
         self._show_message()
 
-    def set_source(self, name: str) -> None:
-        """Show which node gives the value by a wire, which overrides it; empty: none does."""
-        if name == self._source:
+    @property
+    def is_given(self) -> bool:
+        """Whether a wire gives the attribute."""
+        return not self.given.isHidden()
+
+    @property
+    def focus_widget(self) -> QWidget:
+        """The widget that the keyboard goes to."""
+        return self.given if self.is_given else self.editor.focus_widget()
+
+    def set_source(self, name: str, value: str = "") -> None:
+        """Show which node gives the attribute by a wire, and the value; empty: none does."""
+        self.given.show_source(name, value)
+        if bool(name) == self.is_given:
             return
-        self._source = name
-        self.editor.setEnabled(not name)
-        self._wired.setText(f"Given by {name}. Without the wire it is set here.")
-        self._wired.setVisible(bool(name))
+        self.editor.setHidden(bool(name))
+        self.given.setVisible(bool(name))
+        self._reset.setVisible(self._is_set and not name)
+        if self.vary is not None:
+            self.vary.setVisible(not name)
 
     def offer_vary(self) -> None:
         """Have a button that lets the attribute vary in sweeps."""
@@ -143,8 +161,8 @@ class AttrRow(QWidget):
             grid.addWidget(self.label, 0, 0)
             grid.addWidget(self._reset, 0, 1, Qt.AlignmentFlag.AlignLeft)
             grid.addWidget(self.editor, 1, 0, 1, 2)
-            grid.addWidget(self._message, 2, 0, 1, 2)
-            grid.addWidget(self._wired, 3, 0, 1, 2)
+            grid.addWidget(self.given, 2, 0, 1, 2)
+            grid.addWidget(self._message, 3, 0, 1, 2)
             grid.addWidget(self.varied, 4, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
             grid.setColumnStretch(1, 1)
             return
@@ -154,9 +172,9 @@ class AttrRow(QWidget):
         grid.addWidget(self.label, 0, 0, top)
         grid.addWidget(self._reset, 0, 1)
         grid.addWidget(self.editor, 0, 2)
+        grid.addWidget(self.given, 0, 2)
         grid.addWidget(self._message, 1, 2)
-        grid.addWidget(self._wired, 2, 2)
-        grid.addWidget(self.varied, 3, 0, 1, 4, Qt.AlignmentFlag.AlignRight)
+        grid.addWidget(self.varied, 2, 0, 1, 4, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(2, 1)
 
     def _on_edited(self, value: Any) -> None:

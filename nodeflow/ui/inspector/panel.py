@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from nodeflow.document.edit.offers.fixes import Fix, node_fixes
 from nodeflow.document.from_graph.take_apart import layer_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
+from nodeflow.host.protocol import Preview
 from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -78,6 +80,9 @@ class Page(QWidget):
     def refresh(self) -> None:
         raise NotImplementedError
 
+    def show_values(self, values: Mapping[str, Preview]) -> None:
+        """Take live values by tensor name; most pages show none."""
+
 
 class NodePage(Page):
     """Everything about one node."""
@@ -92,6 +97,7 @@ class NodePage(Page):
         self.problems = ProblemsSection(theme)
         self.attributes = AttributesSection(workspace, record, theme)
         self.attributes.vary_wanted.connect(self.vary_wanted)
+        self.attributes.node_requested.connect(self.node_requested)
         self.subgraph = self._make_subgraph(record)
         self.source: AttrRow | None = None
         self.training: TrainingSection | None = None
@@ -187,6 +193,9 @@ class NodePage(Page):
             self.bounds.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
+
+    def show_values(self, values: Mapping[str, Preview]) -> None:
+        self.attributes.show_values(values)
 
     def _conflict_fixes(self) -> list[Fix]:
         """The way to where conflicts of a merge are decided."""
@@ -427,6 +436,8 @@ class Inspector(QScrollArea):
         self._page: Page | None = None
         self.event_folder: EventFolder | None = None
         """Shown with the training settings, if it is given."""
+        self.live_values: Callable[[], Mapping[str, Preview]] = dict
+        """Returns the live values by tensor name."""
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -450,6 +461,11 @@ class Inspector(QScrollArea):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.rebuild()
+
+    def show_values(self) -> None:
+        """Show the live values as they are now."""
+        if self._page is not None:
+            self._page.show_values(self.live_values())
 
     def rebuild(self) -> None:
         """Make the page for the selection anew; of the same node it keeps what is typed."""
@@ -489,6 +505,7 @@ class Inspector(QScrollArea):
             files = EventFilesSection(self.event_folder, self._theme)
             files.choose_requested.connect(partial(self.action_requested.emit, "event_files"))
             training.add(files)
+        self.show_values()
         self._pages.addWidget(self._page)
         self._page.show()
         self.verticalScrollBar().setValue(0)
@@ -523,7 +540,7 @@ class Inspector(QScrollArea):
         row = getattr(getattr(self._page, "attributes", None), "attr_rows", {}).get(name)
         if row is None:
             return False
-        row.editor.focus_widget().setFocus()
+        row.focus_widget.setFocus()
         return True
 
     def _selected_ids(self) -> tuple[str, ...]:

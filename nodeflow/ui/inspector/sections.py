@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
 from nodeflow.document.analysis.flow import FLOW_ATTRS, is_flow
+from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.node_flags import device_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
@@ -33,6 +34,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
+from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.messages import in_window, plain, remark
 from nodeflow.ui.core.plain_tips import plain_tip
@@ -42,6 +44,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.given_field import value_of_wire
 from nodeflow.ui.inspector.text_editors import TextEditor
 
 
@@ -291,13 +294,17 @@ class DeviceSection(Section):
 class AttributesSection(Section):
     """One row per declared attribute, writing to the document as it is edited.
 
-    ``vary_wanted(path, name)``: what a sweep tries for an attribute is to be edited.
+    Signals:
+        vary_wanted(path, name): what a sweep tries for an attribute is to be edited.
+        node_requested(id): the node that gives an attribute by a wire was pressed.
     """
 
     vary_wanted = Signal(str, str)
+    node_requested = Signal(str)
 
     def __init__(self, workspace: Workspace, record: NodeRecord, theme: Theme) -> None:
         super().__init__("ATTRIBUTES")
+        self._values: Mapping[str, Preview] = {}
         self._workspace, self._theme = workspace, theme
         self._node = record.id
         self._path = "/".join((*workspace.path, record.id))
@@ -331,6 +338,7 @@ class AttributesSection(Section):
         row.reset.connect(self._on_reset)
         row.finished.connect(self._on_finished)
         row.vary_wanted.connect(partial(self.vary_wanted.emit, self._path))
+        row.source_wanted.connect(partial(self._go_to_source, attr.name))
         if can_vary(attr) and not self._workspace.is_apart and not self._workspace.document.locked:
             row.offer_vary()
         return row
@@ -344,9 +352,7 @@ class AttributesSection(Section):
             row.set_value(record.attrs.get(name, default), name in record.attrs)
             found = [p for p in problems if p.port == name]
             row.set_problem(found[0].message if found else "")
-            wire = self._workspace.document.wires.get((record.id, name))
-            source = self._workspace.document.nodes[wire.source].name if wire else ""
-            row.set_source(source)
+        self._show_sources(record)
         known = {*self.attr_rows, SOURCE.name} if record.op == DATASET else {*self.attr_rows}
         op = plain_declaration(record.op)
         known.update(attr.name for attr in (op.attrs if op is not None else ()) if attr.hidden)
@@ -355,6 +361,31 @@ class AttributesSection(Section):
         unknown = [name for name in record.attrs if name not in known]
         self._unknown.setText(plain(f"Unknown, but kept: {', '.join(unknown)}"))
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
+
+    def show_values(self, values: Mapping[str, Preview]) -> None:
+        """Take live values by tensor name, for the attributes that wires give."""
+        self._values = values
+        record = self._workspace.document.nodes.get(self._node)
+        if record is not None:
+            self._show_sources(record)
+
+    def _show_sources(self, record: NodeRecord) -> None:
+        document = self._workspace.document
+        given = given_attributes(document, record)
+        for name, row in self.attr_rows.items():
+            wire = given.get(name)
+            if wire is None:
+                row.set_source("")
+            else:
+                value = value_of_wire(self._workspace, wire, self._values)
+                row.set_source(document.nodes[wire.source].name, value)
+
+    def _go_to_source(self, name: str) -> None:
+        document = self._workspace.document
+        record = document.nodes.get(self._node)
+        wire = given_attributes(document, record).get(name) if record is not None else None
+        if wire is not None:
+            self.node_requested.emit(wire.source)
 
     def _on_edited(self, name: str, value: Any) -> None:
         document = self._workspace.document

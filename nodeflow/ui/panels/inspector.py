@@ -34,6 +34,9 @@ def _make(context: PanelContext) -> InspectorPanel:
     inspector = Inspector(context.workspace, context.themes)
     inspector.event_folder = context.event_folder
     panel = InspectorPanel(inspector, pages.expansion.inspector)
+    inspector.live_values = lambda: context.run.values
+    inspector.show_values()
+    context.run.values_changed.connect(inspector.show_values)
     context.workspace.entered.connect(inspector.rebuild)
     inspector.node_requested.connect(context.navigator.show_node)
     inspector.action_requested.connect(context.actions.trigger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.flow import is_loop
+from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.node_flags import (
     bounds_text,
     device_of,
@@ -219,7 +220,7 @@ class CardBuilder:
 
     def _make_sides(self, record: NodeRecord, op: NodeDeclaration | None) -> _Sides:
         inputs, outputs = self._inputs(record), self._outputs(record)
-        subtitle = _subtitle(record, op)
+        subtitle = _subtitle(record, op, given_attributes(self.document, record))
         return _Sides(
             op.title if op else subtitle,
             subtitle,
@@ -331,15 +332,20 @@ def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortData:
     )
 
 
-def _subtitle(record: NodeRecord, op: NodeDeclaration | None) -> str:
-    """The op in words, and the settings that differ from their defaults: `Dense 300, relu`."""
+def _subtitle(record: NodeRecord, op: NodeDeclaration | None, given: Collection[str] = ()) -> str:
+    """The op in words, and the settings that differ from their defaults: `Dense 300, relu`.
+
+    Args:
+        given: attributes that wires give, which are left out.
+    """
     if op is None:
         return f"unknown op {record.op}"
-    values = {name: record.attrs.get(name, op.attr(name).default) for name in op.shown_attrs}
+    own = [name for name in op.shown_attrs if name not in given]
+    values = {name: record.attrs.get(name, op.attr(name).default) for name in own}
     shown = [_bare(value) for value in values.values() if value not in (None, "linear")]
     parts = [" ".join([op.title, *shown[:1]]), *shown[1:]]
     for attr in op.attrs:
-        if attr.name in op.shown_attrs:
+        if attr.name in op.shown_attrs or attr.name in given:
             continue
         value = record.attrs.get(attr.name, attr.default)
         if attr.name in _HIDDEN_ATTRS or attr.hidden or value is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.paths import scoped_name, walk
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
@@ -369,8 +370,8 @@ class RunController(QObject):
         return {} if self._last is None else self._last.values
 
     def _shown_names(self) -> tuple[str, ...] | None:
-        """The nodes whose values are drawn at this zoom, and all outputs of the selected ones;
-        None for all of a small document."""
+        """The nodes whose values are drawn at this zoom, all outputs of the selected ones, and what
+        gives their attributes; None for all of a small document."""
         workspace = self._workspace
         if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
             return None
@@ -381,7 +382,13 @@ class RunController(QObject):
         visible: Iterable[str] = ()
         if canvas.renderer.draws_values or canvas.renderer.tints is not None:
             visible = islice(canvas.viewport.visible_ids(), MOST_SHOWN)
-        for node_id in dict.fromkeys([*visible, *workspace.selection]):
+        givers = (
+            wire.source
+            for node_id in workspace.selection
+            if node_id in document.nodes
+            for wire in given_attributes(document, document.nodes[node_id]).values()
+        )
+        for node_id in dict.fromkeys([*visible, *workspace.selection, *givers]):
             record = document.nodes.get(node_id)
             if record is None:
                 continue

@@ -1,0 +1,43 @@
+"""Attributes that wires give: while such a wire is there, a value set for the attribute is ignored.
+
+The inspector shows where the value comes from, and whoever sets such an attribute by name gets an
+error, so that no value is ignored without a word.
+"""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.errors import WiredAttribute
+
+
+def given_attributes(doc: Document, record: NodeRecord) -> dict[str, Wire]:
+    """Return the attributes of a node that wires give, each with its wire."""
+    op = declaration(record, doc)
+    if op is None:
+        return {}
+    givers = {**op.givers, "sample": (FEED,)} if record.op == "placeholder" else op.givers
+    wires = {
+        attr: [doc.wires[record.id, port] for port in ports if (record.id, port) in doc.wires]
+        for attr, ports in givers.items()
+    }
+    return {attr: found[0] for attr, found in wires.items() if found}
+
+
+def check_not_given(doc: Document, record: NodeRecord, attr: str) -> None:
+    """Refuse an attribute that a wire gives.
+
+    Raises:
+        WiredAttribute: names the node that the wire comes from.
+    """
+    wire = given_attributes(doc, record).get(attr)
+    if wire is None:
+        return
+    source = doc.nodes[wire.source].name
+    raise WiredAttribute(
+        f"a wire from {source} gives {record.name}.{attr}, so a value set for it is ignored",
+        port=attr,
+        hint=f"Change {source}, or remove its wire to {record.name}:{wire.target_port}.",
+    )

@@ -1,0 +1,87 @@
+"""A field in the place of an editor, which says where the value of a wired attribute comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QStylePainter
+
+from nodeflow.document.analysis import ports
+from nodeflow.document.model.records import Wire
+from nodeflow.graph.types import shape_text
+from nodeflow.host.protocol import Preview
+from nodeflow.number_text import number
+from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.widgets import restyle
+from nodeflow.ui.core.workspace import Workspace
+
+FEW = 6
+"""A list of at most so many numbers is shown whole."""
+
+
+class GivenField(QPushButton):
+    """A locked field such as ``from rate: 0.0035``; a click goes to the node.
+
+    The text ends in an ellipsis where there is no room for all of it.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        restyle(self, "kind", "given")
+        self.setIcon(icon("lock", theme, "ink_faint", 13))
+        self.setIconSize(QSize(13, 13))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def show_source(self, name: str, value: str) -> None:
+        """Name the node that gives the attribute, with its value where that is known."""
+        self.setText(f"from {name}: {value}" if value else f"from {name}")
+        self.setToolTip(
+            plain_tip(
+                f"{self.text()}\n\nA wire from {name} gives this value. Click to go to {name}, or "
+                "remove the wire to set the value here."
+            )
+        )
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        """Draw the button with the text shortened to its width."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        style = self.style()
+        room = style.subElementRect(QStyle.SubElement.SE_PushButtonContents, option, self).width()
+        room -= self.iconSize().width() + 8
+        end = Qt.TextElideMode.ElideRight
+        option.text = self.fontMetrics().elidedText(self.text(), end, max(room, 0))
+        QStylePainter(self).drawControl(QStyle.ControlElement.CE_PushButton, option)
+
+
+def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview]) -> str:
+    """Return the value on a wire of the shown graph in a few letters; empty where it is unknown.
+
+    Args:
+        values: live values by tensor name.
+    """
+    document, analysis = workspace.document, workspace.analysis
+    source = document.nodes[wire.source]
+    outputs = [port.name for port in ports.out_ports(document, source, analysis)]
+    index = outputs.index(wire.source_port) if wire.source_port in outputs else 0
+    name = workspace.full_name(source.name)
+    preview = values.get(f"{name}:{index}" if index else name)
+    type_ = analysis.type_of(wire.source, wire.source_port)
+    array = preview.array if preview is not None and preview.kind in ("scalar", "table") else None
+    if array is None and type_ is not None:
+        array = type_.array
+    if array is not None and array.size <= FEW:
+        return _in_words(array)
+    return shape_text(preview.shape) if preview is not None and preview.dtype else ""
+
+
+def _in_words(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return number(array[()])
+    return (
+        f"[{', '.join(map(number, array.ravel()))}]" if array.ndim == 1 else shape_text(array.shape)
+    )

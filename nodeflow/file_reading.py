@@ -375,7 +375,7 @@ def damaged_as(
 
     Args:
         kind: class of the error.
-        what: what the file cannot be read as, such as ``.npz``.
+        what: what the file cannot be read as, such as ``.npz``; empty: the file is damaged.
     """
     try:
         with within_memory(path):
@@ -386,7 +386,8 @@ def damaged_as(
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, RecursionError):
             why = "it is nested too deeply"
-        raise kind(f"{path} cannot be read as {what}: {_short(why)}", hint=hint) from error
+        said = f"cannot be read as {what}" if what else "is damaged"
+        raise kind(f"{path} {said}: {_short(why)}", hint=hint) from error
 
 
 def _short(text: str) -> str:

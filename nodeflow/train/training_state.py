@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import SurfaceText
+from nodeflow.file_reading import damaged_as
 from nodeflow.train.events import Epoch
 from nodeflow.train.saving.checkpoint import (
+    EARLIER,
     CheckpointProblem,
     LoopParts,
     Manifest,
-    read_checkpoint,
+    read_loop,
     read_manifest,
+    read_variables,
     write_checkpoint,
 )
-from nodeflow.train.saving.weights import load_weights
+from nodeflow.train.saving.plain_values import MOST, listed, real, table, whole
 
 BEST, MEASURED, BEST_MEASURED, LOSSES = "best/", "measured/", "best_measured/", "losses"
 
@@ -97,8 +100,12 @@ class TrainingState:
 
     # ---- on disk ------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> Manifest:
-        """Write it as a checkpoint, at once whole or not at all; raises as `write_checkpoint`."""
+    def save(self, path: Path, part: int = 0) -> Manifest:
+        """Write it as a checkpoint, at once whole or not at all; raises as `write_checkpoint`.
+
+        Args:
+            part: how often the training went on before.
+        """
         values = {name: _plain(getattr(self, name)) for name in _VALUES}
         values["watch"] = None if self.watch is None else _plain(vars(self.watch))
         values["epochs"] = [
@@ -113,7 +120,7 @@ class TrainingState:
             (BEST_MEASURED, self.best_measured),
         ):
             arrays.update({prefix + name: np.asarray(array) for name, array in held.items()})
-        return write_checkpoint(path, self.variables, self.step, LoopParts(values, arrays))
+        return write_checkpoint(path, self.variables, self.step, LoopParts(values, arrays), part)
 
 
 def load_state(path: Path) -> TrainingState:
@@ -123,7 +130,11 @@ def load_state(path: Path) -> TrainingState:
         CheckpointProblem: there is none, or it is damaged.
         FileProblem: a file of it is missing or damaged.
     """
-    manifest = read_manifest(path)
+    return state_of(path, read_manifest(path))
+
+
+def state_of(path: Path, manifest: Manifest) -> TrainingState:
+    """The state of a training in a checkpoint with this manifest; raises as `load_state`."""
     if manifest.training is None:
         raise CheckpointProblem(
             f"{path} holds variables and no training",
@@ -133,12 +144,10 @@ def load_state(path: Path) -> TrainingState:
                 window="It holds variables only; a training goes on from its own checkpoints.",
             ),
         )
-    variables = read_checkpoint(path)
-    arrays = load_weights(path / manifest.arrays)
-    try:
+    variables = read_variables(path, manifest)
+    arrays = read_loop(path, manifest)
+    with damaged_as(CheckpointProblem, path, "", EARLIER):
         return _state(manifest.training, variables, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointProblem(f"{path} is damaged: {error!r}") from None
 
 
 def _state(
@@ -149,40 +158,56 @@ def _state(
     def held(prefix: str) -> dict[str, np.ndarray]:
         return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
-    plain: dict[str, Any] = {name: values[name] for name in _VALUES}
-    plain.update({name: float(values[name]) for name in ("total", "seconds")})
-    numbers = {str(k): float(v) for k, v in values.get("numbers", {}).items()}
     losses = arrays[LOSSES]
     if losses.ndim != 1 or losses.dtype != np.float64:
         raise ValueError(f"the losses are {losses.dtype} {losses.shape}")
-    watch = values["watch"]
+    identity = table(values["identity"])
+    for part in identity.values():
+        table(part)
+    watch, where = values["watch"], values["where"]
     state = TrainingState(
-        **plain,
-        numbers=numbers,
+        identity=identity,
         variables=variables,
         losses=losses,
-        epochs=tuple(_epoch(one) for one in values["epochs"]),
-        watch=None if watch is None else WatchState(**watch),
-        best=held(BEST) if values["has_best"] else None,
+        epochs=tuple(_epoch(table(one)) for one in listed(values["epochs"])),
+        first_epoch=whole(values["first_epoch"], 1),
+        epoch=whole(values["epoch"], 1),
+        done=whole(values["done"]),
+        before=whole(values["before"]),
+        counted=whole(values["counted"]),
+        total=real(values["total"]),
+        seconds=real(values["seconds"]),
         measured=held(MEASURED),
+        watch=None if watch is None else _watch(table(watch)),
+        best=held(BEST) if values["has_best"] else None,
         best_measured=held(BEST_MEASURED),
+        runs=whole(values["runs"]),
+        tiers={label: whole(step) for label, step in table(values["tiers"]).items()},
+        where=None if where is None else table(where),
+        numbers={name: real(value) for name, value in table(values.get("numbers", {})).items()},
     )
-    if state.watch is not None:
-        best = float(state.watch.best_value)
-        state = replace(state, watch=replace(state.watch, best_value=best))
-    if not (0 <= state.done <= state.steps and 1 <= state.first_epoch <= state.epoch):
+    if not (state.done <= state.steps and state.first_epoch <= state.epoch):
         raise ValueError(f"epoch {state.epoch}, {state.done} steps of it, {state.steps} in all")
     return state
 
 
 def _epoch(said: Mapping[str, Any]) -> Epoch:
-    metrics = {str(key): float(value) for key, value in said["metrics"].items()}
+    metrics = {key: real(value) for key, value in table(said["metrics"]).items()}
     return Epoch(
-        int(said["epoch"]),
-        float(said["loss"]),
+        whole(said["epoch"]),
+        real(said["loss"]),
         metrics,
-        int(said["steps"]),
-        float(said["seconds"]),
+        whole(said["steps"], -MOST),
+        real(said["seconds"]),
+    )
+
+
+def _watch(said: Mapping[str, Any]) -> WatchState:
+    return WatchState(
+        whole(said["best_epoch"], -MOST),
+        real(said["best_value"]),
+        whole(said["last_epoch"], -MOST),
+        whole(said["epochs_before"], -MOST),
     )
 
 

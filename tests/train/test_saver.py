@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_the_folder_holds_what_other_libraries_read(session, tmp_path: Path) -> 
     arrays = load_file(path / WEIGHTS)
     np.testing.assert_array_equal(arrays["scope/w"], np.arange(6).reshape(2, 3))
     manifest = json.loads((path / MANIFEST).read_text())
-    assert manifest["version"] == 1 and manifest["global_step"] == 3
+    assert manifest["version"] == 2 and manifest["global_step"] == 3
     assert manifest["variables"]["scope/w"] == {"dtype": "float32", "shape": [2, 3]}
 
 
@@ -120,7 +121,7 @@ def test_the_newest_checkpoint_of_a_folder_is_found(session, tmp_path: Path) -> 
     os.rename(tmp_path, moved)
     assert nf.train.latest_checkpoint(moved) == str(moved / "m-9")
     (moved / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-9"\n')
-    with pytest.raises(CheckpointProblem, match="not a list of nodeflow"):
+    with pytest.raises(CheckpointProblem, match="as a list of nodeflow's checkpoints"):
         nf.train.latest_checkpoint(moved)
 
 
@@ -227,6 +228,13 @@ def test_finite_values_are_never_replaced_by_others(session, tmp_path: Path) -> 
     saver.save(session, tmp_path / "other")
 
 
+def summed(text: str) -> str:
+    """A manifest with the checksum of what it says."""
+    content = json.loads(text)
+    del content["sum"]
+    return json.dumps({**content, "sum": zlib.crc32(json.dumps(content, sort_keys=True).encode())})
+
+
 def test_damage_is_told_from_what_is_missing(session, tmp_path: Path) -> None:
     saver = nf.train.Saver()
     with pytest.raises(CheckpointProblem, match="there is no checkpoint"):
@@ -238,10 +246,11 @@ def test_damage_is_told_from_what_is_missing(session, tmp_path: Path) -> None:
     for text, said in (
         ("{", "is damaged"),
         ("[]", "not a nodeflow checkpoint"),
-        (whole.replace('"version": 1', '"version": 2'), "version 2 of the format"),
-        (whole.replace(WEIGHTS, f"../{WEIGHTS}"), "not in the folder"),
-        (whole.replace("int64", "int32"), "not of one checkpoint"),
-        (whole.replace('"stamp"', '"stomp"'), "is damaged"),
+        (whole.replace('"version": 2', '"version": 3'), "version 3 of the format"),
+        (whole.replace("int64", "int32"), "its checksum does not match"),
+        (summed(whole.replace(WEIGHTS, f"../{WEIGHTS}")), "not in the folder"),
+        (summed(whole.replace("int64", "int32")), "not of one checkpoint"),
+        (summed(whole.replace('"stamp"', '"stomp"')), "is damaged"),
     ):
         (path / MANIFEST).write_text(text)
         with pytest.raises(CheckpointProblem, match=said):

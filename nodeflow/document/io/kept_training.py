@@ -25,7 +25,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.file_reading import read_own_text
 from nodeflow.paths import trainings_folder
-from nodeflow.train.resume.checkpoints import existing, step_of
+from nodeflow.train.resume.checkpoints import existing, newest_step
 
 LOCK, ABOUT, DOCUMENT, STATES = "lock", "about.json", "document.flow", "states"
 BEGUN_SECONDS = 60.0
@@ -69,7 +69,7 @@ class KeptTraining:
     @property
     def step(self) -> int:
         """The step that it can go on from; 0 if there is none yet."""
-        return _step(self.states)
+        return newest_step(self.states)
 
     def discard(self) -> None:
         """Remove the folder: the training is done, or given up.
@@ -160,7 +160,7 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
             with open(own / LOCK, "r+") as held:
                 if not try_lock(held):
                     continue
-                step = _step(own / STATES)
+                step = newest_step(own / STATES)
                 if not step:
                     _remove(own)
                     continue
@@ -178,11 +178,6 @@ def _remove(folder: Path) -> None:
     """Remove a folder, as far as the system lets it; `unfinished` removes the rest."""
     with contextlib.suppress(OSError):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _step(states: Path) -> int:
-    kept = existing(states)
-    return step_of(kept[-1]) if kept else 0
 
 
 def _is_content(path: Path, document: Document) -> bool:

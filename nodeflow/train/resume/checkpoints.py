@@ -2,7 +2,7 @@
 
 The training hands over a copy of its state between two steps; a thread writes it. A checkpoint is a
 folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json`` with
-the switches of tier since the newest one.
+the switches of tier since the newest one. Which one is the newest, their manifests say.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import contextlib
 import json
 import re
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,21 @@ import numpy as np
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
+from nodeflow.file_reading import damaged_as, read_bytes, refuse_irregular
 from nodeflow.graph.types import number_kind
 from nodeflow.train.events import CheckpointWritten
 from nodeflow.train.saving.checkpoint import (
     MANIFEST,
     CheckpointProblem,
+    Manifest,
+    clear_deleted,
+    clear_leftovers,
     delete_checkpoint,
     read_manifest,
 )
-from nodeflow.train.saving.checkpoint_state import get_checkpoint_state, write_state
+from nodeflow.train.saving.checkpoint_state import STATE, write_state
 from nodeflow.train.saving.elsewhere import write_somewhere
+from nodeflow.train.saving.plain_values import table, whole
 from nodeflow.train.saving.weights import is_finite
 from nodeflow.train.training_state import TrainingState
 
@@ -87,6 +94,7 @@ class Checkpoints:
 
     Raises:
         CheckpointProblem: the folder cannot be made, or ``keep`` is negative.
+        ReadRefused: what should be one of its lists is a pipe or a device.
     """
 
     def __init__(
@@ -100,7 +108,11 @@ class Checkpoints:
             folder.mkdir(parents=not borrowed, exist_ok=True)
         except OSError as error:
             raise CheckpointProblem(f"cannot make {folder}: {error.strerror}") from None
-        self._kept = existing(folder)
+        check_lists(folder)
+        _clear(folder)
+        found = manifests(folder)
+        self._kept = [path for path, manifest in found if manifest is not None]
+        self._part = 1 + max((m.part for _, m in found if m is not None), default=-1)
         self._identity: Callable[[], Mapping[str, Any]] = dict
         self._finite: frozenset[str] = frozenset()
         self._last_step = self._last_time = 0.0
@@ -181,7 +193,8 @@ class Checkpoints:
         A checkpoint may come later than a kill, so this does not wait for one that is being
         written. There are few: one for each plan.
         """
-        text = json.dumps(dict(since), sort_keys=True) + "\n"
+        content = {"since": dict(since), "sum": _sum(since)}
+        text = json.dumps(content, sort_keys=True) + "\n"
         with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
             write_atomically(self.folder / TIERS, text.encode())
 
@@ -200,11 +213,12 @@ class Checkpoints:
         try:
             self._check_finite(state)
             state = replace(state, identity=identity())
+            save = partial(state.save, part=self._part)
             if last and not self._borrowed:
-                where, problem = write_somewhere(path, state.save)
+                where, problem = write_somewhere(path, save)
             else:
                 where, problem = path, None
-                state.save(path)
+                save(path)
             self._failed = problem is not None
             if problem is None:
                 self._list(path, state.step)
@@ -241,35 +255,75 @@ class Checkpoints:
 
 
 def existing(folder: Path) -> list[Path]:
-    """The checkpoints of a training in a folder, the newest last: the list of the folder says it,
-    and what it does not list yet was written after it."""
-    found = [p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and _has_manifest(p)]
-    try:
-        state = get_checkpoint_state(folder)
-    except FileProblem:
-        state = None
-    listed = [Path(p) for p in state.all_model_checkpoint_paths] if state else []
-    rank = {path.name: number for number, path in enumerate(listed)}
-    return sorted(found, key=lambda p: (rank.get(p.name, len(rank)), step_of(p)))
+    """The checkpoints of a training in a folder, the newest last; first those that are damaged."""
+    return [path for path, _ in manifests(folder)]
+
+
+def newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint in a folder; 0 if there is none."""
+    found = [manifest.global_step for _, manifest in manifests(folder) if manifest is not None]
+    return found[-1] or 0 if found else 0
+
+
+def manifests(folder: Path) -> list[tuple[Path, Manifest | None]]:
+    """The checkpoints of a training in a folder with their manifests, the newest last; first those
+    whose manifests are damaged, with None.
+
+    What a manifest says decides, never the name of its folder: a kill may leave one that should be
+    deleted, and folders can be renamed.
+    """
+    found: list[tuple[Path, Manifest | None]] = []
+    for path in sorted(folder.glob("step-*")):
+        if _NAME.fullmatch(path.name) and (path / MANIFEST).exists():
+            try:
+                found.append((path, read_manifest(path)))
+            except FileProblem:
+                found.append((path, None))
+    return sorted(found, key=lambda one: (-1, 0, 0.0) if one[1] is None else one[1].rank)
+
+
+def check_lists(folder: Path) -> None:
+    """Raise ReadRefused where what should be a list of the folder is a pipe or a device."""
+    for name in (STATE, TIERS):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            refuse_irregular(folder / name)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed process has left; one training writes to a folder at a time."""
+    clear_leftovers(folder, older_than=0)
+    for path in folder.glob("step-*"):
+        if _NAME.fullmatch(path.name):
+            clear_deleted(path)
 
 
 def read_tiers(folder: Path) -> dict[str, int]:
-    """The switches of tier that a folder records; empty if none are."""
+    """The switches of tier that a folder records; empty if none are.
+
+    Raises:
+        ReadRefused: the file is a pipe or a device.
+        CheckpointProblem: it is damaged.
+    """
+    file = folder / TIERS
     try:
-        content = json.loads((folder / TIERS).read_bytes())
-        return {str(label): int(step) for label, step in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        data = read_bytes(file)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise CheckpointProblem(f"cannot read {file}: {error.strerror or error}") from None
+    hint = "Delete it: the training then goes on, and its losses may be rounded otherwise."
+    with damaged_as(CheckpointProblem, file, "", hint):
+        content = table(json.loads(data))
+        if not all(isinstance(step, int) for step in content.values()):  # version 0.1 had no sum
+            since = table(content["since"])
+            if content["sum"] != _sum(since):
+                raise ValueError("its checksum does not match")
+            content = since
+        return {label: whole(step) for label, step in content.items()}
 
 
-def _has_manifest(path: Path) -> bool:
-    return (path / MANIFEST).is_file()
-
-
-def step_of(path: Path) -> int:
-    """The step that the name of a checkpoint of a training says; 0 if it says none."""
-    found = _NAME.fullmatch(path.name)
-    return int(found[1]) if found else 0
+def _sum(since: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(dict(since), sort_keys=True).encode())
 
 
 def _time(path: Path) -> float:

@@ -11,13 +11,13 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
 from nodeflow.number_text import counted
 from nodeflow.train.numbers import Numbers
-from nodeflow.train.resume.checkpoints import existing, read_tiers
+from nodeflow.train.resume.checkpoints import check_lists, existing, manifests, read_tiers
 from nodeflow.train.resume.identity import differences, identity_of
-from nodeflow.train.saving.checkpoint import CheckpointProblem
+from nodeflow.train.saving.checkpoint import NO_SUMS, CheckpointProblem, read_manifest
 from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 from nodeflow.train.saving.weights import Saved, match
 from nodeflow.train.training import Training
-from nodeflow.train.training_state import TrainingState, load_state
+from nodeflow.train.training_state import TrainingState, state_of
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,12 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """The newest checkpoint that is whole, its state, and what is wrong with newer ones."""
+    """The newest checkpoint that is whole, its state, and what is wrong with others."""
     if checkpoint_exists(path):
-        return path, load_state(path), []
-    candidates = existing(path)
+        check_lists(path.parent)
+        return _chosen(path)
+    check_lists(path)
+    candidates = manifests(path)
     if not candidates:
         raise CheckpointProblem(
             f"there is no checkpoint of a training in {path}",
@@ -121,13 +123,49 @@ def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
                 window="Train first.",
             ),
         )
+    damaged = [candidate for candidate, manifest in candidates if manifest is None]
     wrong: list[str] = []
-    for candidate in reversed(candidates):
+    for candidate in (*damaged, *(one for one, manifest in reversed(candidates) if manifest)):
         try:
-            return candidate, load_state(candidate), wrong
+            found, state, notices = _read(candidate)
+            return found, state, [*wrong, *notices]
         except FileProblem as error:
             wrong.append(f"{candidate.name} is left out: {error.message}")
-    raise CheckpointProblem(f"no checkpoint in {path} can be read: {'; '.join(wrong)}")
+    raise CheckpointProblem(
+        f"no checkpoint in {path} can be read: {'; '.join(wrong)}",
+        hint="Restore the folder from a copy, or train afresh in another folder.",
+    )
+
+
+def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
+    """The checkpoint that the user names; where it is damaged, an earlier one is offered."""
+    try:
+        return _read(path)
+    except FileProblem as error:
+        others = [one for one, manifest in manifests(path.parent) if manifest is not None]
+        before = next((one for one in reversed(others) if one != path and _is_whole(one)), None)
+        if before is not None:
+            error.hint = SurfaceText(
+                f"Go on from another checkpoint: resume={str(before)!r}.",
+                cli=f"Go on from another checkpoint: --resume {before}.",
+                window=f"Go on from another checkpoint: {before}.",
+            )
+        raise
+
+
+def _read(path: Path) -> tuple[Path, TrainingState, list[str]]:
+    """A checkpoint with its state, and what has to be known of it."""
+    manifest = read_manifest(path)
+    notices = [] if manifest.has_sums else [f"{path.name} {NO_SUMS}"]
+    return path, state_of(path, manifest), notices
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        _read(path)
+    except FileProblem:
+        return False
+    return True
 
 
 def _adapted(

@@ -2,7 +2,8 @@
 
 `checkpoint.json` is written last and names the other files, so what it describes is always whole.
 A checkpoint of a training has the state of its loop as well (`training_state`): numbers and words
-in the manifest, arrays in a file of their own.
+in the manifest, arrays in a file of their own. The manifest has a checksum, and each array has one
+that is bound to the stamp and step of its checkpoint. Version 1 of the format had none.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 import uuid
+import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,10 +27,18 @@ import numpy as np
 
 from nodeflow.atomic_write import sync_folder, write_atomically
 from nodeflow.errors import FileProblem
-from nodeflow.train.saving.weights import load_weights, save_weights
+from nodeflow.file_reading import damaged_as, read_bytes
+from nodeflow.train.saving.plain_values import MOST, listed, real, short, table, text, whole
+from nodeflow.train.saving.weights import load_saved, load_weights, save_weights
 
-FORMAT, VERSION = "nodeflow checkpoint", 1
+FORMAT, VERSION = "nodeflow checkpoint", 2
+WITHOUT_SUMS = 1
+"""The version of the format that had no checksums."""
 MANIFEST, WEIGHTS, LOOP = "checkpoint.json", "weights.safetensors", "training.safetensors"
+NO_SUMS = "is of an earlier version and has no checksums: damage cannot be told from what was saved"
+EARLIER = "Use an earlier checkpoint, or restore the folder from a copy."
+LEFTOVER_SECONDS = 3600.0
+"""A temporary folder that is older belongs to no save that goes on."""
 
 
 class CheckpointProblem(FileProblem):
@@ -44,16 +57,34 @@ class Manifest:
         variables: name -> (dtype, shape).
         global_step: the step that it was saved at, or None.
         stamp: tells it from every other checkpoint.
+        time: when it was saved, in seconds since 1970.
+        part: how often the training went on before, which tells a training that went on from an
+            earlier checkpoint from the steps that it gave up.
         training: the state of a training loop, as values of JSON; None where there is none.
         arrays: name of the file with its arrays.
+        has_sums: whether its arrays have checksums.
     """
 
     weights: str
     variables: Mapping[str, tuple[str, tuple[int, ...]]]
     global_step: int | None
     stamp: str
+    time: float = 0.0
+    part: int = 0
     training: Mapping[str, Any] | None = None
     arrays: str = ""
+    has_sums: bool = True
+
+    @property
+    def owner(self) -> str:
+        """What the checksums of its arrays are bound to."""
+        return f"checkpoint {self.stamp} of step {self.global_step}"
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """Which of the checkpoints of a training is the newer one: the step decides, then the
+        time, among those that were written since the training went on for the last time."""
+        return self.part, -1 if self.global_step is None else self.global_step, self.time
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -72,10 +103,19 @@ class Manifest:
             "version": VERSION,
             "global_step": self.global_step,
             "stamp": self.stamp,
+            "time": self.time,
+            "part": self.part,
             "variables": variables,
             "weights": self.weights,
         }
+        content["sum"] = _sum(content)
         return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _sum(content: Mapping[str, Any]) -> int:
+    """The checksum of what a manifest says beside it."""
+    said = {name: value for name, value in content.items() if name != "sum"}
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
 
 @dataclass(frozen=True)
@@ -91,6 +131,7 @@ def write_checkpoint(
     arrays: Mapping[str, np.ndarray],
     global_step: int | None,
     loop: LoopParts | None = None,
+    part: int = 0,
 ) -> Manifest:
     """Write a checkpoint; one that is there stays whole until the new one is.
 
@@ -99,7 +140,7 @@ def write_checkpoint(
         CheckpointProblem: it cannot be written, or something else has this name.
     """
     described = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
-    manifest = Manifest(WEIGHTS, described, global_step, uuid.uuid4().hex)
+    manifest = Manifest(WEIGHTS, described, global_step, uuid.uuid4().hex, time.time(), part)
     if loop is not None:
         manifest = replace(manifest, training=loop.values, arrays=LOOP)
     try:
@@ -135,9 +176,9 @@ def _write_files(
     manifest: Manifest,
     keep: Path | None = None,
 ) -> None:
-    save_weights(folder / manifest.weights, arrays, keep=keep)
+    save_weights(folder / manifest.weights, arrays, keep=keep, owner=manifest.owner)
     if loop is not None:
-        save_weights(folder / manifest.arrays, loop.arrays)
+        save_weights(folder / manifest.arrays, loop.arrays, owner=manifest.owner)
     write_atomically(folder / MANIFEST, manifest.dumps())
 
 
@@ -167,45 +208,61 @@ def _delete_files(path: Path, manifest: Manifest) -> None:
 
 def read_manifest(path: Path) -> Manifest:
     """Raises CheckpointProblem: there is no checkpoint, or it is damaged or of a later version."""
+    file = path / MANIFEST
     try:
-        content: Any = json.loads((path / MANIFEST).read_bytes())
-    except FileNotFoundError:
+        data = read_bytes(file)
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointProblem(
             f"there is no checkpoint {path}",
             hint="Give what Saver.save returned, or nf.train.latest_checkpoint(folder).",
         ) from None
     except OSError as error:
         raise CheckpointProblem(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise CheckpointProblem(f"{path / MANIFEST} is damaged: {error}") from None
+    with damaged_as(CheckpointProblem, file, "", EARLIER):
+        return _manifest(path, json.loads(data))
+
+
+def _manifest(path: Path, content: Any) -> Manifest:
+    """The manifest of parsed content; raises ValueError and the like where it is damaged."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointProblem(f"{path / MANIFEST} is not a nodeflow checkpoint")
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if version not in (WITHOUT_SUMS, VERSION):
         raise CheckpointProblem(
-            f"{path} has version {content.get('version')!r} of the format; this program reads "
-            f"{VERSION}",
+            f"{path} has version {short(version)} of the format; this program reads {VERSION}",
             hint="Update nodeflow.",
         )
-    try:
-        variables = {
-            str(name): (str(said["dtype"]), tuple(map(int, said["shape"])))
-            for name, said in content["variables"].items()
-        }
-        weights, loop = str(content["weights"]), content.get("training")
-        arrays = str(content["training_arrays"]) if loop is not None else ""
-        for name in (weights, arrays):
-            if Path(name).name != name:
-                raise ValueError(f"{name!r} is not in the folder of the checkpoint")
-        if loop is not None and not isinstance(loop, dict):
-            raise ValueError(f"the state of the training is {type(loop).__name__}")
-        step, stamp = content["global_step"], str(content["stamp"])
-        return Manifest(weights, variables, step, stamp, loop, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointProblem(f"{path / MANIFEST} is damaged: {error!r}") from None
+    has_sums = version != WITHOUT_SUMS
+    if (has_sums or "sum" in content) and content["sum"] != _sum(content):
+        raise ValueError("its checksum does not match")
+    variables = {
+        text(name): (text(said["dtype"]), tuple(map(whole, listed(said["shape"]))))
+        for name, said in table(content["variables"]).items()
+    }
+    loop = content.get("training")
+    weights = text(content["weights"])
+    arrays = text(content["training_arrays"]) if loop is not None else ""
+    for name in (weights, arrays):
+        if Path(name).name != name or "\0" in name:
+            raise ValueError(f"{name!r} is not in the folder of the checkpoint")
+    step = None if content["global_step"] is None else whole(content["global_step"], -MOST)
+    written = real(content["time"]) if has_sums else (path / MANIFEST).stat().st_mtime
+    return Manifest(
+        weights,
+        variables,
+        step,
+        text(content["stamp"]),
+        written,
+        whole(content.get("part", 0)),
+        None if loop is None else table(loop),
+        arrays,
+        has_sums,
+    )
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
-    """The variables of a checkpoint, or of a safetensors file, by name.
+    """The variables of a checkpoint, or of a safetensors file, by name; one without checksums is
+    a warning.
 
     Raises:
         FileProblem: there is none, or it is damaged.
@@ -213,11 +270,38 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     if path.is_file():
         return load_weights(path)
     manifest = read_manifest(path)
-    arrays = load_weights(path / manifest.weights)
+    if not manifest.has_sums:
+        warnings.warn(f"{path} {NO_SUMS}", stacklevel=4)
+    return read_variables(path, manifest)
+
+
+def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
+    """The variables of a checkpoint with this manifest; raises as `read_checkpoint`."""
+    arrays = _arrays_of(path, manifest, manifest.weights)
     held = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     if held != manifest.variables:
-        raise CheckpointProblem(f"{path} is damaged: its files are not of one checkpoint")
+        raise CheckpointProblem(
+            f"{path} is damaged: its files are not of one checkpoint", hint=EARLIER
+        )
     return arrays
+
+
+def read_loop(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
+    """The arrays of a training loop in a checkpoint; raises as `read_checkpoint`."""
+    return _arrays_of(path, manifest, manifest.arrays)
+
+
+def _arrays_of(path: Path, manifest: Manifest, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a file of a checkpoint, if they belong to it."""
+    saved = load_saved(path / name)
+    if manifest.has_sums and saved.owner != manifest.owner:
+        _, _, step = (saved.owner or "").partition(" of step ")
+        whose = f"holds the arrays of another checkpoint, of step {step}"
+        raise CheckpointProblem(
+            f"{path / name} {whose if step else 'has lost its checksums'}",
+            hint=EARLIER,
+        )
+    return dict(saved.arrays)
 
 
 def delete_checkpoint(path: Path, stamp: str) -> bool:
@@ -235,6 +319,60 @@ def delete_checkpoint(path: Path, stamp: str) -> bool:
             (path / name).unlink(missing_ok=True)
     except (FileProblem, OSError):
         return False
-    with contextlib.suppress(OSError):  # the user has put something there
-        path.rmdir()
+    _remove_own(path)
     return True
+
+
+# ---- what killed processes leave ----------------------------------------------------------------
+
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
+_OWN = frozenset(
+    {MANIFEST, "checkpoint", "tiers.json"}
+    | {f"{prefix}{name}" for name in (WEIGHTS, LOOP) for prefix in ("", "other_")}
+)
+"""Names of the files that checkpoints are made of."""
+
+
+def clear_leftovers(folder: Path, older_than: float = LEFTOVER_SECONDS) -> None:
+    """Remove what killed processes left in a folder of checkpoints.
+
+    Args:
+        older_than: seconds; what is younger may belong to a process that is writing it.
+    """
+    with contextlib.suppress(OSError):
+        places = [folder, *(path for path in folder.iterdir() if (path / MANIFEST).is_file())]
+        for path in [path for place in places for path in place.iterdir()]:
+            with contextlib.suppress(FileNotFoundError):  # its folder was removed before it
+                if _is_leftover(path) and time.time() - path.lstat().st_mtime >= older_than:
+                    _remove_own(path)
+
+
+def clear_deleted(path: Path) -> None:
+    """Remove the files of a checkpoint whose deletion was interrupted: the manifest goes first."""
+    if not (path / MANIFEST).exists():
+        _remove_own(path)
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a path is a temporary file of a checkpoint, or a temporary folder of such files."""
+    match = _TEMPORARY.fullmatch(path.name)
+    if match is None or path.is_symlink():
+        return False
+    return match[1] in _OWN or (path.is_dir() and all(map(_is_own, path.iterdir())))
+
+
+def _is_own(path: Path) -> bool:
+    return path.name in _OWN or _is_leftover(path)
+
+
+def _remove_own(path: Path) -> None:
+    """Remove a file, or the files of a checkpoint in a folder and then the folder, if it is empty;
+    as far as the system lets it."""
+    with contextlib.suppress(OSError):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        for file in path.iterdir():
+            if _is_own(file):
+                _remove_own(file)
+        path.rmdir()  # not where the user has put something

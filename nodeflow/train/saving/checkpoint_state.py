@@ -16,7 +16,9 @@ import numpy as np
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import FileProblem, UnknownName, suggest_or_list
+from nodeflow.file_reading import damaged_as, read_bytes
 from nodeflow.train.saving.checkpoint import MANIFEST, CheckpointProblem, read_checkpoint
+from nodeflow.train.saving.plain_values import real, text
 
 STATE, FORMAT = "checkpoint", "nodeflow checkpoints"
 
@@ -51,8 +53,8 @@ def write_state(folder: Path, name: str | None, kept: list[tuple[str, float]]) -
         "all": [{"path": p, "time": time} for p, (_, time) in zip(paths, kept, strict=True)],
     }
     try:
-        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        write_atomically(folder / (name or STATE), text.encode())
+        said = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        write_atomically(folder / (name or STATE), said.encode())
     except OSError as error:
         raise CheckpointProblem(f"cannot write {folder / STATE}: {error.strerror}") from None
 
@@ -67,22 +69,21 @@ def get_checkpoint_state(
 
     Raises:
         CheckpointProblem: the list is damaged, or not one of nodeflow's.
+        ReadRefused: it is a pipe or a device.
     """
     folder = Path(checkpoint_dir)
     file = folder / (latest_filename or STATE)
     try:
-        content: Any = json.loads(file.read_bytes())
-        found = [(str(folder / one["path"]), float(one["time"])) for one in content["all"]]
-        if content["format"] != FORMAT or content["version"] != 1:
-            raise ValueError(f"format {content['format']!r}, version {content['version']!r}")
+        data = read_bytes(file)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise CheckpointProblem(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointProblem(
-            f"{file} is damaged or not a list of nodeflow's checkpoints: {error}"
-        ) from None
+    with damaged_as(CheckpointProblem, file, "a list of nodeflow's checkpoints"):
+        content: Any = json.loads(data)
+        found = [(str(folder / text(one["path"])), real(one["time"])) for one in content["all"]]
+        if content["format"] != FORMAT or content["version"] != 1:
+            raise ValueError(f"format {content['format']!r}, version {content['version']!r}")
     if not found:
         return None
     paths, times = zip(*found, strict=True)

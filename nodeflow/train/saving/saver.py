@@ -16,6 +16,7 @@ from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import shape_text
 from nodeflow.train.saving.checkpoint import (
     CheckpointProblem,
+    clear_leftovers,
     delete_checkpoint,
     read_checkpoint,
     read_manifest,
@@ -72,6 +73,7 @@ class Saver:
         self._digits = 8 if pad_step_number else 1
         self._kept: list[tuple[str, float]] = []
         self._stamps: dict[str, str] = {}
+        self._cleared: set[Path] = set()
 
     # ---- saving -------------------------------------------------------------------------------
 
@@ -108,6 +110,9 @@ class Saver:
         path = os.fspath(save_path) + ("" if step is None else f"-{step:0{self._digits}d}")
         arrays = {name: sess.variables[node.name] for name, node in self._variables.items()}
         _check_folder(Path(path))
+        if (folder := Path(path).parent) not in self._cleared:
+            self._cleared.add(folder)
+            clear_leftovers(folder)
         manifest = write_checkpoint(Path(path), arrays, step)
         self._stamps[path] = manifest.stamp
         self._kept = [(p, t) for p, t in self._kept if p != path]

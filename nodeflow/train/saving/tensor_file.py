@@ -16,6 +16,7 @@ import numpy as np
 
 from nodeflow.errors import FileProblem
 from nodeflow.graph.types import dtype_name
+from nodeflow.train.saving.checksums import SUMS, array_sum, little_endian, sums_text
 
 CODES = {
     "uint64": "U64", "int64": "I64", "float64": "F64", "float32": "F32", "uint32": "U32",
@@ -27,16 +28,29 @@ that each is aligned."""
 
 
 def write_tensors(
-    file: IO[Any], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None
+    file: IO[Any],
+    arrays: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str] | None,
+    owner: str | None = None,
 ) -> None:
     """Write contiguous arrays by name, and words beside them, as `safetensors.numpy.save` does.
+
+    Args:
+        owner: of the arrays: they get checksums that are bound to it; None for none.
 
     Raises:
         FileProblem: an array has a dtype that the format has not.
         OSError: the file cannot be written.
     """
-    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     codes = {name: _code(name, array) for name, array in arrays.items()}
+    if owner is not None:
+        words = dict(metadata or {})
+        sums = {
+            name: array_sum(owner, name, codes[name], array.shape, little_endian(array))
+            for name, array in arrays.items()
+        }
+        metadata = {**words, SUMS: sums_text(owner, words, sums)}
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     ranks = {code: rank for rank, code in enumerate(CODES.values())}
     order = sorted(arrays, key=lambda name: (ranks[codes[name]], name.encode()))
     end = 0
@@ -48,9 +62,7 @@ def write_tensors(
     text = text.ljust(8 * math.ceil(len(text) / 8))
     file.write(struct.pack("<Q", len(text)) + text)
     for name in order:
-        array = arrays[name]
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        file.write(little.reshape(-1).view(np.uint8).data)
+        file.write(little_endian(arrays[name]))
 
 
 def _code(name: str, array: np.ndarray) -> str:

@@ -28,6 +28,7 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
 from nodeflow.file_reading import damaged_as, opened, read_bytes, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
+from nodeflow.train.saving.checksums import SumMismatch, Sums
 from nodeflow.train.saving.tensor_file import write_tensors
 
 Id = tuple[str, str]
@@ -50,11 +51,13 @@ class Saved:
         arrays: by the names that the variables had.
         ids: which variables they are, as far as the file says so.
         slots: names of those that an optimizer keeps for itself.
+        owner: what its checksums are bound to; None where it has none.
     """
 
     arrays: Mapping[str, np.ndarray]
     ids: Mapping[str, Id]
     slots: frozenset[str] = frozenset()
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def save_weights(
     ids: Mapping[str, Id] | None = None,
     slots: Collection[str] = (),
     keep: Path | None = None,
+    owner: str = "",
 ) -> None:
     """Write variables by name, atomically: the new file replaces the old one when it is complete.
 
@@ -93,6 +97,7 @@ def save_weights(
         ids: which variables of the document they are.
         slots: names of those that an optimizer keeps for itself.
         keep: the file whose finite values this one must not replace, if that is another one.
+        owner: the run and step, or the checkpoint, that the checksums of the arrays are bound to.
 
     Raises:
         NonFiniteError: a variable is not finite, and it is in the file that is there.
@@ -105,13 +110,19 @@ def save_weights(
         known = {name: list(ids[name]) for name in variables if name in ids}
         content = {"version": 1, "ids": known, "slots": sorted(set(slots) & known.keys())}
         metadata = {META: json.dumps(content, sort_keys=True)}
-    write_arrays(path, variables, metadata)
+    write_arrays(path, variables, metadata, owner)
 
 
 def write_arrays(
-    path: Path, named: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+    path: Path,
+    named: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str] | None = None,
+    owner: str | None = None,
 ) -> None:
     """Write arrays by name, atomically, and words beside them.
+
+    Args:
+        owner: of the arrays: they get checksums that are bound to it; None for none.
 
     Raises:
         FileProblem: the file cannot be written.
@@ -124,7 +135,7 @@ def write_arrays(
         arrays.update((name, _as_pairs(arrays[name])) for name in pairs)
     try:
         with replacing(path) as file:
-            write_tensors(file, arrays, metadata)
+            write_tensors(file, arrays, metadata, owner)
     except OSError as error:
         raise FileProblem(f"cannot write {path}: {error.strerror}") from None
 
@@ -195,11 +206,16 @@ def load_saved(path: str | Path) -> Saved:
     """
     arrays, metadata = read_arrays(path)
     with damaged_as(FileProblem, path, "weights"):
-        return Saved(arrays, *_described(metadata))
+        return Saved(arrays, *_described(metadata), owner_of(metadata))
+
+
+def owner_of(metadata: Mapping[str, str]) -> str | None:
+    """Return what the checksums beside arrays are bound to; None where there are none."""
+    return Sums(metadata).owner
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Read arrays by name, and the words beside them.
+    """Read arrays by name, and the words beside them; what has checksums is compared with them.
 
     Raises:
         ReadRefused: it is no regular file, or takes more memory than the limit.
@@ -215,6 +231,11 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
         raise
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
+    except SumMismatch as error:
+        raise FileProblem(
+            f"{path} is damaged: {error}",
+            hint="Restore the file from a copy, use an earlier checkpoint or run, or train again.",
+        ) from None
     except Exception as error:  # a parser raises anything at damaged content
         raise FileProblem(
             f"{path} is damaged or not a file of weights: {error}",
@@ -276,7 +297,8 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
     (safetensors itself panics where memory is short, in a way that no `except` is meant for.)
     """
     start, header = _header(data)
-    header.pop("__metadata__", None)
+    words = header.pop("__metadata__", None) or {}
+    sums = Sums(words)
     views = sorted(header.items(), key=lambda entry: entry[1]["data_offsets"])
     found, end = {}, 0
     for name, view in views:
@@ -291,10 +313,12 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
             raise ValueError(f"the bytes of {name} are not where they should be")
         end = last
         content = memoryview(data)[start + first : start + last]
+        sums.check(name, view["dtype"], tuple(shape), content)
         found[name] = np.frombuffer(content, dtype).reshape(shape).copy()
     if end != len(data) - start:
         raise ValueError("it has bytes of no tensor")
-    for name in json.loads(_metadata(data).get(PAIRS, "[]")):
+    sums.check_names(found)
+    for name in json.loads(words.get(PAIRS, "[]")):
         pairs = found[name]
         found[name] = pairs.view(np.result_type(pairs.dtype, np.complex64)).reshape(
             pairs.shape[:-1]

@@ -1,0 +1,58 @@
+"""Checks of values that come from JSON in a file: each is the kind of value that is expected, or a
+ValueError says what it is instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MOST = 1 << 53
+"""The largest whole number that every reader of JSON keeps exactly."""
+
+
+def whole(value: Any, least: int = 0) -> int:
+    """Return a whole number from ``least`` to `MOST`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        raise ValueError(f"{short(value)} is no whole number from {least} to 2^53")
+    return value
+
+
+def real(value: Any) -> float:
+    """Return a number; the strings ``NaN``, ``Infinity`` and ``-Infinity`` are numbers, too."""
+    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{short(value)} is no number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{short(value)} is too large a number") from None
+
+
+def text(value: Any) -> str:
+    """Return a text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{short(value)} is no text")
+    return value
+
+
+def table(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{short(value)} is no object")
+    return value
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a JSON array."""
+    if not isinstance(value, list):
+        raise ValueError(f"{short(value)} is no list")
+    return value
+
+
+def short(value: Any) -> str:
+    """Return the beginning of a value as a message shows it."""
+    if isinstance(value, int) and abs(value) > MOST:
+        return "a number beyond 2^53"
+    return f"{value!r:.40}"

@@ -13,6 +13,8 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.number_text import MINUS
 from nodeflow.resources import example
+from nodeflow.ui.canvas.scene.hit_test import Hit
+from nodeflow.ui.canvas.view.tooltips import tooltip
 from nodeflow.ui.inspector.panel import DerivedPage, NodePage
 from nodeflow.ui.pages import expansion_page
 
@@ -70,6 +72,39 @@ def press(qtbot, window, what: str) -> None:
         qtbot.waitUntil(lambda: not window.pages.is_inside)  # the arrow is seen to be pressed first
     else:
         qtbot.mouseClick(path.outside if what == "path" else path.arrow, LEFT)
+
+
+def test_the_title_opens_as_the_card_does_and_f2_renames(window, qtbot):
+    canvas = window.canvas
+    at = place(canvas, "train")
+    qtbot.mouseClick(canvas, LEFT, pos=at)
+    qtbot.mouseDClick(canvas, LEFT, pos=at)
+    assert window.pages.is_inside
+    press(qtbot, window, "Escape")
+    assert not window.pages.is_inside
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_F2)
+    field = next(e for e in canvas.findChildren(QLineEdit, "inlineEditor") if e.isVisible())
+    assert field.text() == "train"
+    qtbot.keyClicks(field, "learn")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert canvas.document.node_named("learn") is not None
+
+
+def test_the_title_of_a_node_without_an_inside_renames_it(window, qtbot):
+    canvas = window.canvas
+    at = place(canvas, "loss")
+    qtbot.mouseDClick(canvas, LEFT, pos=at)
+    assert not window.pages.is_inside
+    field = next(e for e in canvas.findChildren(QLineEdit, "inlineEditor") if e.isVisible())
+    assert field.text() == "loss"
+
+
+def test_the_tip_of_a_node_says_whether_it_opens(window):
+    scene, document = window.canvas.scene, window.canvas.document
+    tips = {n: tooltip(scene, Hit("title", document.node_named(n).id)) for n in ("train", "loss")}
+    assert "Double click opens it." in tips["train"]
+    assert "Double click" not in tips["loss"]
 
 
 @pytest.mark.parametrize("way", ["Escape", "Backspace", "Alt+Left", "path", "arrow"])

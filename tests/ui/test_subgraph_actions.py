@@ -89,6 +89,17 @@ def test_a_double_click_enters_and_the_bar_leads_back_over_several_levels(window
     assert window.workspace.path == ()
 
 
+def test_a_double_click_on_the_title_of_a_subgraph_enters_it(window, qtbot):
+    make(qtbot, window, "d", "e")
+    canvas = window.canvas
+    made = node(window, "sums").id
+    canvas.viewport.center_on(made)
+    at = canvas.viewport.header_rect(made).center().toPoint()
+    qtbot.mouseClick(canvas, LEFT, pos=at)
+    qtbot.mouseDClick(canvas, LEFT, pos=at)
+    assert window.workspace.path == (made,)
+
+
 def test_an_edit_inside_changes_the_value_outside_and_is_undone_from_there(window, qtbot):
     make(qtbot, window, "d", "e", "c")
     window.canvas.setFocus()

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.paths import at_path, scoped_name, source_of
 from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
-from nodeflow.document.analysis.subgraph_interface import port_names
+from nodeflow.document.analysis.subgraph_interface import definition_of, port_names
 from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
@@ -25,7 +26,7 @@ from nodeflow.document.from_graph.node_records import attributes
 from nodeflow.document.layout.layered import Position
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
-from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
 from nodeflow.document.model.transaction import Transaction
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
@@ -65,6 +66,15 @@ def can_expand(doc: Document, node_id: str) -> bool:
     """Says whether a node derives others: an optimizer, gradients."""
     record = doc.nodes.get(node_id)
     return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
+
+
+def opens(doc: Document, node_id: str) -> bool:
+    """Says whether a node has something inside to look at: nodes that it derives or holds, rows."""
+    record = doc.nodes.get(node_id)
+    if record is None:
+        return False
+    is_instance = record.op == SUBGRAPH and definition_of(doc, record) is not None
+    return is_instance or record.op == DATASET or can_expand(doc, node_id)
 
 
 def expansion(

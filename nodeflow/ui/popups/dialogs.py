@@ -319,6 +319,8 @@ class ShortcutsDialog(QDialog):
         ("Drag a node over a wire", "Insert it"),
         ("Shake a node while dragging", "Detach it from its wires"),
         ("Alt while dragging", "Move freely: no grid, no guides"),
+        ("Double click on a node", "Open a subgraph, layer, optimizer or data set"),
+        ("Double click on a title", "Rename a node that does not open, or a frame"),
         ("Double click on a wire", "Add a dot; on a dot, remove it"),
         ("Ctrl and right drag", "Cut the wires that the stroke crosses"),
     )

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.build.expand import opens
 from nodeflow.document.edit.node_value import value_of
 from nodeflow.ui.canvas.gestures.base import Gesture
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
@@ -146,7 +147,7 @@ class Mouse:
         self.cancel_gesture()
         at, locked = event.position(), self._scene.document.locked
         hit = self._viewport.hit_test(at)
-        if hit.kind == "title" and not locked:
+        if hit.kind == "title" and not locked and not opens(self._scene.document, hit.node):
             self._rename.node(hit.node)
         elif self._edits.is_dot(hit.node) and not locked:
             self._edits.heal()

@@ -12,6 +12,7 @@ from nodeflow.document.analysis.node_flags import (
     is_unfolded,
 )
 from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.build.expand import opens
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
@@ -104,6 +105,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     of = value_preview.origin_text(value)
     if of:
         lines.append(f"Shown: {escape(of)}")
+    if opens(scene.document, node_id):
+        lines.append("Double click opens it.")
     return "<br>".join(lines)
 
 

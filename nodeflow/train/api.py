@@ -117,7 +117,8 @@ def train(
         validation, test: rows of the same placeholders, for metrics and early stopping.
         feeds: values of other placeholders, the same in all steps.
         metrics: scalars to measure after each epoch: on the test split where there is one, else
-            on validation, else on the training rows; a `Metric` names its split.
+            on validation, else on the training rows; a `Metric` names its split. By default those
+            of the graph's file, or the metric nodes of the graph.
         monitor: what early stopping watches if ``patience`` is given; by default the loss on the
             validation split, or the training loss without one.
         bounds: tensor -> the least and the greatest value that its elements may have, or None for
@@ -360,8 +361,10 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
     """The training with the metrics and the monitor that are given."""
     task: Task | None = graph.task
     if metrics is None:
-        kept = (_where_there_are_rows(training, metric) for metric in training.metrics)
-        training = replace(training, metrics=tuple(kept)).with_summaries(graph)
+        chosen = [metric for metric in training.metrics if not metric.found]
+        kept = tuple(_where_there_are_rows(training, metric) for metric in chosen)
+        free = task is None or not task.chooses_metrics
+        training = replace(training, metrics=kept).with_found(graph, metric_nodes=free)
     else:
         given = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         tensors = [m.tensor if isinstance(m, Metric) else _tensor(graph, m) for m in given]

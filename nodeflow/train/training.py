@@ -10,7 +10,7 @@ from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.pipeline.elements import Elements
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.ops.objectives.metric_state import Accumulating
+from nodeflow.ops.objectives.metric_state import METRIC, Accumulating
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.bounds import Bounded
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
@@ -23,13 +23,14 @@ class Metric:
     """A scalar or accumulating metric, measured on one split after every ``every`` epochs.
 
     ``key`` names it in reports: the node's name, or ``split/name`` where one node is measured on
-    two splits.
+    two splits. ``found``: nobody chose it; the graph has a node for it.
     """
 
     tensor: Tensor
     split: str = "test"
     every: int = 1
     key: str = ""
+    found: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -143,13 +144,21 @@ class Training(PlainSettings):
                     hint="Reduce it with reduce_mean.",
                 )
 
-    def with_summaries(self, graph: Graph) -> Training:
-        """The training with a metric for each scalar summary of a graph that can be measured."""
-        known = {m.tensor for m in self.metrics}
+    def with_found(self, graph: Graph, *, metric_nodes: bool) -> Training:
+        """Return the training with what a graph has to be measured, where there are rows for it.
+
+        These are its scalar summaries, and its metric nodes, such as an accuracy.
+
+        Args:
+            metric_nodes: whether metric nodes count: not where somebody chose the metrics.
+        """
+        chosen = tuple(metric for metric in self.metrics if not metric.found)
+        known = {m.tensor for m in chosen}
         fed = {t.node for t in (*self.bindings, *self.feeds)}
         more = []
         for node in graph.nodes:
-            if not isinstance(node.op, ScalarSummary) or node.inputs[0] in known:
+            tensor = _measured_by(node, metric_nodes)
+            if tensor is None or tensor in known:
                 continue
             used = self.used_bindings([node]).values()
             splits = [s for s in ("test", "validation", "train")
@@ -159,9 +168,9 @@ class Training(PlainSettings):
                 for n in ancestors([node])
                 if n.op.id == "placeholder"
             )
-            if splits and has_values and node.inputs[0].shape == ():
-                more.append(Metric(node.inputs[0], splits[0], key=node.name))
-        return replace(self, metrics=(*self.metrics, *more)) if more else self
+            if splits and has_values and tensor.shape == ():
+                more.append(Metric(tensor, splits[0], key=node.name, found=True))
+        return replace(self, metrics=(*chosen, *more))
 
     @property
     def watched(self) -> Metric | None:
@@ -212,3 +221,10 @@ def metric_keys(named: list[tuple[str, str]]) -> list[str]:
     """
     names = [name for name, _ in named]
     return [f"{split}/{name}" if names.count(name) > 1 else name for name, split in named]
+
+
+def _measured_by(node: Node, metric_nodes: bool) -> Tensor | None:
+    """What a node is there to measure; None where it is there for something else."""
+    if isinstance(node.op, ScalarSummary):
+        return node.inputs[0]
+    return node.outputs[0] if metric_nodes and node.op.category == METRIC else None

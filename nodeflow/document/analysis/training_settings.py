@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.data.data_splits import SPLITS
+from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.paths import at_path, source_of, walk
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.model.records import NodeRecord, mode_of
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.train.settings import TrainingSettings, declared
 
 
@@ -123,9 +125,42 @@ def is_table(doc: Document, node_id: str) -> bool:
     return found is not None and found[1].op == "confusion_matrix"
 
 
+def is_metric(op_id: str) -> bool:
+    """Says whether an op is there to measure how good a network is."""
+    return op_id in REGISTRY and REGISTRY.lookup(op_id).category == METRIC
+
+
+def measured_nodes(doc: Document) -> list[str]:
+    """Returns the paths of the nodes that a training measures where the settings choose none.
+
+    They are the metric nodes with all their inputs. Tables, such as a confusion matrix, and
+    nodes in the bodies of loops and branches are left out.
+    """
+    doc, found = doc.root, []
+    bodies: list[str] = []
+    for path, graph, record in walk(doc):
+        if any(path.startswith(body) for body in bodies):
+            continue
+        if is_flow(record):
+            bodies.append(f"{path}/")
+        elif is_metric(record.op) and not is_table(doc, path) and not mode_of(record):
+            needed = {p.name for p in REGISTRY.lookup(record.op).inputs if not p.optional}
+            if needed <= {wire.target_port for wire in graph.wires_into(record.id)}:
+                found.append(path)
+    return found
+
+
+def chosen_metrics(doc: Document) -> list[dict[str, Any]]:
+    """Returns the metrics of the settings; where they choose none, one for each metric node."""
+    chosen = doc.root.training.get("metrics")
+    if chosen is not None:
+        return [dict(metric) for metric in chosen]
+    return [{"node": path, "split": "test", "every": "epoch"} for path in measured_nodes(doc)]
+
+
 def likely_goal(op: str, name: str) -> str:
     """Returns `max` for metrics, and for nodes named like one: there, more is better."""
-    if op in REGISTRY and REGISTRY.lookup(op).category == "Metric":
+    if is_metric(op):
         return "max"
     words = ("accuracy", "precision", "recall", "f1", "auc", "r_squared", "score")
     return "max" if any(word in name.lower() for word in words) else "min"

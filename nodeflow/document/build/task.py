@@ -43,6 +43,7 @@ from nodeflow.errors import (
 )
 from nodeflow.file_reading import current_limit, limited
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.bounds import Bounded
 from nodeflow.train.plotted import plotted_by_key
@@ -256,6 +257,11 @@ class Task:
         """Whether the document says how many rows a step takes."""
         return self.build.source.training.get("batch_size") is not None
 
+    @property
+    def chooses_metrics(self) -> bool:
+        """Whether the document says what to measure; otherwise its metric nodes are measured."""
+        return "metrics" in self.build.source.training
+
     def training(
         self,
         seed: int | None = None,
@@ -294,6 +300,8 @@ class Task:
         bounded = self._bounded(loss)
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         recorded = [n for n in self.graph.nodes if isinstance(n.op, ScalarSummary)]
+        if not self.chooses_metrics:
+            recorded += [n for n in self.graph.nodes if n.op.category == METRIC]
         nodes = [optimizer, loss.node, *measured, *recorded]
         training = Training(
             optimizer,
@@ -307,7 +315,7 @@ class Task:
             plotted=plotted,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
-        training = training.with_summaries(self.graph)
+        training = training.with_found(self.graph, metric_nodes=not self.chooses_metrics)
         return training if self.sets_batch_size else training.with_fitting_batches()
 
     def use_saved_weights(self, session: Session) -> list[str]:

@@ -15,6 +15,9 @@ import numpy as np
 State = tuple[np.ndarray, ...]
 """What some rows contribute; its parts mean whatever the op says."""
 
+METRIC = "Metric"
+"""The category of ops that measure how good a network is."""
+
 
 class Accumulating:
     """Mixed into an op whose value on a set is accumulated over batches."""

@@ -13,8 +13,13 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.paths import scoped_name
-from nodeflow.document.analysis.training_settings import training_settings
+from nodeflow.document.analysis.paths import at_path, scoped_name
+from nodeflow.document.analysis.training_settings import (
+    chosen_metrics,
+    is_metric,
+    likely_goal,
+    training_settings,
+)
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import TRAINING as TRAINING_PATH
 from nodeflow.document.edit.sweep_settings import varied
@@ -29,6 +34,11 @@ from nodeflow.ui.inspector.early_stopping import StoppingRows
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.sections import Section
+
+BY_ITSELF = (
+    "Measured because the graph has this node: on the test rows, or on those for validation or "
+    "training where there are no others."
+)
 
 
 class TrainingSection(Section):
@@ -78,11 +88,12 @@ class TrainingSection(Section):
         for name, row in self.setting_rows.items():
             row.set_value(getattr(settings, name), name in stored)
         self.stopping.refresh(settings)
-        names = [scoped_name(self._workspace.root, m["node"]) for m in settings.metrics]
-        content = (settings.metrics, names)
+        metrics = self._metric_list()
+        names = [scoped_name(self._workspace.root, m["node"]) for m in metrics]
+        content = (metrics, names, "metrics" in stored)
         if content != self._shown:
             self._shown = content
-            self._fill_metrics(settings.metrics)
+            self._fill_metrics(metrics)
 
     def _measurable(self) -> list[tuple[str, str]]:
         """Paths and names of the nodes of this graph that can be a metric: scalars and tables."""
@@ -135,6 +146,8 @@ class TrainingSection(Section):
         split.activated.connect(self._on_metric_split)
         remove.clicked.connect(self._on_metric_removed)
         result = QWidget()
+        if "metrics" not in self._workspace.root.training:
+            node.setToolTip(BY_ITSELF)
         layout = QHBoxLayout(result)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[1])
@@ -144,7 +157,7 @@ class TrainingSection(Section):
         return result
 
     def _metric_list(self) -> list[dict[str, Any]]:
-        return [dict(m) for m in training_settings(self._workspace.document).metrics]
+        return chosen_metrics(self._workspace.document)
 
     def _change_metric(self, **fields: Any) -> None:
         metrics = self._metric_list()
@@ -172,10 +185,21 @@ class TrainingSection(Section):
         nodes = self._measurable()
         metrics = self._metric_list()
         used = {m["node"] for m in metrics}
-        free = [node_id for node_id, _ in nodes if node_id not in used] or [n for n, _ in nodes]
+        free = [found for found in nodes if found[0] not in used] or nodes
         if free:
-            metrics.append({"node": free[-1], "split": "test", "every": "epoch"})
+            node = min(free, key=self._rank)[0]
+            metrics.append({"node": node, "split": "test", "every": "epoch"})
             commands.set_training(self._workspace.document, metrics=metrics)
+
+    def _rank(self, found: tuple[str, str]) -> tuple[int, bool]:
+        """How late a node is offered as a metric: an accuracy first, then the loss, then others."""
+        path, name = found
+        at = at_path(self._workspace.root, path)
+        op = at[1].op if at is not None else ""
+        is_loss = path == training_settings(self._workspace.document).loss
+        if is_metric(op) or likely_goal(op, name) == "max":
+            return 0, not is_metric(op)
+        return 1 if is_loss else 2, False
 
     def _on_edited(self, name: str, value: Any) -> None:
         document = self._workspace.document

@@ -1,0 +1,79 @@
+"""Metrics in the inspector: what is measured by itself, and what *Add a metric* picks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QToolButton
+
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_flags import set_mode
+from nodeflow.document.model.records import MUTED
+from nodeflow.resources import example
+
+
+def section_of(window):
+    """The training settings of the open graph."""
+    names = {record.name: node for node, record in window.workspace.document.nodes.items()}
+    window.canvas.selection.select([names["train"]])
+    return window.panels["inspector"].outside.page.training, names
+
+
+def shown(section) -> list[str]:
+    combos = section.findChildren(QComboBox)
+    return [c.currentText() for c in combos if c.accessibleName() == "Node to measure"]
+
+
+def opened(window, tmp_path: Path, name: str, **training: object) -> None:
+    """Open an example without its metrics."""
+    content = json.loads(example(name).read_text())
+    del content["training"]["metrics"]
+    content["training"].update(training)
+    path = tmp_path / f"{name}.flow"
+    path.write_text(json.dumps(content))
+    assert window.files.open_path(path)
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist_cnn_layers"])
+def test_an_accuracy_is_picked_before_the_loss(window, qtbot, tmp_path, name: str) -> None:
+    opened(window, tmp_path, name, metrics=[])
+    section, names = section_of(window)
+    assert shown(section) == []
+    qtbot.mouseClick(section.add_button, Qt.MouseButton.LeftButton)
+    assert window.workspace.root.training["metrics"] == [
+        {"node": names["accuracy"], "split": "test", "every": "epoch"}
+    ]
+    qtbot.mouseClick(section.add_button, Qt.MouseButton.LeftButton)
+    chosen = [m["node"] for m in window.workspace.root.training["metrics"]]
+    assert chosen == [names["accuracy"], names["loss"]]
+
+
+def test_an_accuracy_node_is_shown_as_measured_by_itself(window, qtbot, tmp_path) -> None:
+    opened(window, tmp_path, "mnist_cnn_layers")
+    section, names = section_of(window)
+    assert shown(section) == ["accuracy"]
+    assert "metrics" not in window.workspace.root.training
+    qtbot.mouseClick(section.add_button, Qt.MouseButton.LeftButton)
+    chosen = [m["node"] for m in window.workspace.root.training["metrics"]]
+    assert chosen == [names["accuracy"], names["loss"]]
+    window.workspace.document.undo()
+    assert shown(section) == ["accuracy"]
+    remove = next(b for b in section.findChildren(QToolButton) if b.accessibleName() == "Remove")
+    qtbot.mouseClick(remove, Qt.MouseButton.LeftButton)
+    assert window.workspace.root.training["metrics"] == [] and shown(section) == []
+
+
+def test_a_metric_node_counts_when_it_is_complete(window, tmp_path) -> None:
+    opened(window, tmp_path, "mnist")
+    document = window.workspace.document
+    section, names = section_of(window)
+    node = commands.add_node(document, "binary_accuracy", (0.0, 0.0), name="hits")
+    commands.connect(document, names["y"], "out", node, "labels")
+    assert shown(section) == []
+    commands.connect(document, names["probabilities"], "out", node, "predictions")
+    assert shown(section) == ["hits"]
+    set_mode(document, [node], MUTED)
+    assert shown(section) == []

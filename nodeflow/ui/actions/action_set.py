@@ -188,6 +188,7 @@ class ActionSet(QObject):
         binding = self._bindings[action_id]
         blocked = binding.when()
         if blocked is not None:
+            self.refresh([action_id])  # so that `tip_outdated` carries the reason when it has gone
             self.refused.emit(spec, blocked)
         else:
             binding.do()

@@ -176,7 +176,7 @@ class InfoBar(QFrame):
         super().__init__(parent)
         self.setObjectName("infoBar")
         self._theme = themes.theme
-        self._fix = ""
+        self._fix = self._said = ""
         self._sign = QLabel()
         self._text = label(wrap=True)
         self._text.setMinimumWidth(280)
@@ -225,6 +225,7 @@ class InfoBar(QFrame):
         clear(self._flow)
         self.choices.clear()
         self._choices.hide()
+        self._said = text
         self._text.setText(plain(text))
         self._button.setText(fix_text)
         self._button.setVisible(bool(fix))
@@ -255,6 +256,12 @@ class InfoBar(QFrame):
     def retract(self, fix: str) -> None:
         """Take back the message that offers this action, if it is the one shown."""
         if self._fix == fix or fix in self.choices:
+            self.dismiss()
+
+    @Slot(str)
+    def retract_text(self, text: str) -> None:
+        """Take back the message with this text, if it is the one shown."""
+        if self.isVisible() and self._said == text:
             self.dismiss()
 
     def place(self) -> None:

@@ -381,6 +381,7 @@ class MainWindow(QMainWindow):
         messages.dismissed.connect(self.info.dismiss)
         self.info.acted.connect(self._on_fix)
         actions.refused.connect(self._explain)
+        actions.tip_outdated.connect(self.info.retract_text)
         actions.triggering.connect(self._commit_typing)
         pages = self.pages
         for shown in (

@@ -15,10 +15,11 @@ from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.paths import scoped_name, walk
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.engine.feeds import feed_hint
-from nodeflow.errors import NonFiniteError, OutOfBoundsError
+from nodeflow.errors import MissingInput, NonFiniteError, OutOfBoundsError
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted
 from nodeflow.train.events import Event, Hit
@@ -179,9 +180,7 @@ class RunController(QObject):
             return Blocked(f"A merge left {count} in this file to decide.", "show_problems")
         broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
-            name = scoped_name(self._workspace.root, min(broken))
-            text = f"{name} cannot run because of an error in the graph."
-            return Blocked(text, "show_problems")
+            return Blocked(self._what_breaks(min(broken)), "show_problems")
         return self._engine_blocked() or self._busy()
 
     def _continue_blocked(self) -> Blocked | None:
@@ -266,6 +265,22 @@ class RunController(QObject):
             self._broken_at = (document, document.revision)
             self._broken_nodes = self._workspace.root_analysis.broken()
         return self._broken_nodes
+
+    def _what_breaks(self, optimizer: str) -> str:
+        """What an optimizer lacks, or that there is an error, in words."""
+        analysis, name = self._workspace.root_analysis, scoped_name(self._workspace.root, optimizer)
+        needed = analysis.ancestors(optimizer.split("/")[0])
+        problems = [p for node in needed for p in analysis.problems_of(node)]
+        errors = [p for p in problems if p.severity == "error"]
+        if any(problem.level == "error" for problem in errors) or not errors:
+            return f"{name} cannot run because of an error in the graph."
+        first = min(errors, key=lambda p: (p.node != name, natural_key(p.node)))
+        if first.kind != MissingInput.__name__:
+            return f"{name} cannot run yet. {sentence(first)}"
+        if (first.node, first.port) == (name, "loss"):
+            return f"To train, connect the loss to {name}."
+        more = f", and {counted(len(errors) - 1, 'more input')}" if len(errors) > 1 else ""
+        return f"To train, connect something to {first.port} of {first.node}{more}."
 
     _broken_at: tuple[object, int] | None = None
     _broken_nodes: Set[str] = frozenset()

@@ -22,6 +22,7 @@ VOLUMES = {
     "kills of an engine": 2_000,
     "live edit sequences": 7_000,
     "merges": 10_000,
+    "saves around the end of a training": 500,
 }
 
 

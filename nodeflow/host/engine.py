@@ -47,7 +47,7 @@ from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.training.event_files import TrainingEventFiles
 from nodeflow.host.training.kept_runs import KeptRuns
-from nodeflow.host.training.live_edits import LiveEdits, concerns_training
+from nodeflow.host.training.live_edits import LiveEdits, Places, concerns_training
 from nodeflow.host.training.preparing import Preparation
 from nodeflow.host.training.progress_batching import ProgressBatcher
 from nodeflow.host.training.training_requests import TrainingRequests
@@ -316,6 +316,8 @@ class Engine(TrainingRequests):
         self._folder = DocumentFolder(request.folder or "", request.allowed)
         self._revision = request.revision
         self._is_prepared = False
+        if self._edits is not None:
+            self._edits.places = Places(self._folder, self._opened)
         self._pass_edits_on()
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
@@ -509,9 +511,7 @@ class Engine(TrainingRequests):
     # ---- weights and downloads ----------------------------------------------------------------
 
     def _save_weights(self, request: p.SaveWeights) -> None:
-        evaluator = self._current()
-        variables = evaluator.variables()
-        save_weights(request.path, variables, evaluator.ids(), evaluator.slots())
+        save_weights(request.path, *self._current().learned())
         self._send(p.WeightsSaved(request.request, request.path))
 
     def _check_weights(self, request: p.CheckWeights) -> None:
@@ -521,7 +521,4 @@ class Engine(TrainingRequests):
         saved, evaluator = load_saved(request.path), self._current()
         if request.taken is not None:
             saved = assigned(saved, request.taken, kinds(evaluator.variables()))
-        fitting = evaluator.match(saved)
-        for name, there in fitting.found.items():
-            evaluator.session.variables[name] = saved.arrays[there]
-        self._send(p.WeightsLoaded(request.request, request.path, fitting))
+        self._send(p.WeightsLoaded(request.request, request.path, evaluator.load(saved)))

@@ -97,3 +97,24 @@ def test_saving_elsewhere_keeps_the_data(tmp_path):
     doc.undo()
     assert sources(doc)[0] == "csv:mine.csv"
     assert not reanchor(doc, here), "nothing to change"
+
+
+def test_who_hears_of_changed_paths_finds_the_document_in_its_new_folder(tmp_path):
+    (tmp_path / "mine.csv").write_text(TABLE)
+    doc = Document()
+    commands.add_node(doc, "dataset", (0, 0), None, {"source": f"csv:{tmp_path / 'mine.csv'}"})
+    seen = []
+    doc.subscribe(lambda change: seen.append((doc.path, missing(doc))))
+    assert reanchor(doc, tmp_path, tmp_path / "graph.flow")
+    assert seen == [(tmp_path / "graph.flow", [])]
+
+
+def test_the_file_of_initial_values_is_anchored_in_the_same_undo_step(tmp_path):
+    doc = Document()
+    doc.extra = {"initial_values": "begin.safetensors"}
+    doc.path = tmp_path / "here" / "graph.flow"
+    node = commands.add_node(doc, "constant", (0, 0))
+    assert reanchor(doc, tmp_path / "there")
+    assert doc.extra["initial_values"] == str(tmp_path / "here" / "begin.safetensors")
+    doc.undo()
+    assert doc.extra["initial_values"] == "begin.safetensors" and node in doc.nodes

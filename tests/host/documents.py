@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 
@@ -58,4 +60,32 @@ def regression() -> Document:
     ):
         commands.connect(document, source, "out", target, port)
     commands.set_training(document, optimizer=train, loss=loss, epochs=200)
+    return document
+
+
+def fitted_layer(data: Path, epochs: int = 5) -> Document:
+    """A layer fitted by Adam to the columns x and y of a file, of a document without a folder."""
+    document = Document()
+    document.allow(data)
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    rows = add("dataset", "data", source=f"npz:{data}")
+    x, y = add("placeholder", "x", shape=[None, 3]), add("placeholder", "y", shape=[None, 1])
+    layer, error = add("layers/dense", "layer", units=1), add("subtract", "error")
+    squared, loss = add("square", "squared"), add("reduce_mean", "loss")
+    train = add("adam", "train", learning_rate=0.05)
+    for source, port, target, target_port in (
+        (rows, "x", x, "feed"),
+        (rows, "y", y, "feed"),
+        (x, "out", layer, "x"),
+        (layer, "out", error, "x"),
+        (y, "out", error, "y"),
+        (error, "out", squared, "x"),
+        (squared, "out", loss, "x"),
+        (loss, "out", train, "loss"),
+    ):
+        commands.connect(document, source, port, target, target_port)
+    commands.set_training(document, optimizer=train, loss=loss, epochs=epochs, batch_size=8)
     return document

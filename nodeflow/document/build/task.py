@@ -5,6 +5,7 @@ Command line and engine process share this one road. Data sets are opened when f
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.catalog import all_rows, open_dataset
+from nodeflow.data.catalog import all_rows, open_dataset, parse_source
+from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.source import Location
 from nodeflow.document.analysis.dataset_node import document_folder, options_of, source_of
 from nodeflow.document.analysis.node_flags import (
     bounds_of,
@@ -131,27 +134,47 @@ class Task:
         """
         record = self.build.document.nodes[node_id]
         key = self._key(record)
-        if key not in self._opened:
-            source, options = source_of(record.attrs), options_of(record.attrs)
-            opens = all_rows if self.whole else open_dataset
-            if self.whole:
-                options = pinned(source, options, self.base_dir)
-            limit = current_limit()
-            if self.preview_bytes is not None:
-                limit = limit.for_preview(self.preview_bytes, run_reads=True)
-            try:
-                with limited(limit):
-                    self._opened[key] = opens(
-                        source, data_dir=self.data_dir, base_dir=self.base_dir, **options
-                    )
-            except NodeflowError as error:
-                raise error.at(record.name) from None
-        return self._opened[key]
+        found = self._opened.get(key)
+        if found is None:
+            place = self._place_key(record)
+            found = self._opened.get(place) or self._open(record)
+            self._opened[key] = self._opened[place] = found
+        return found
+
+    def _open(self, record: NodeRecord) -> DataSplits:
+        source, options = source_of(record.attrs), options_of(record.attrs)
+        opens = all_rows if self.whole else open_dataset
+        if self.whole:
+            options = pinned(source, options, self.base_dir)
+        limit = current_limit()
+        if self.preview_bytes is not None:
+            limit = limit.for_preview(self.preview_bytes, run_reads=True)
+        try:
+            with limited(limit):
+                return opens(source, data_dir=self.data_dir, base_dir=self.base_dir, **options)
+        except NodeflowError as error:
+            raise error.at(record.name) from None
 
     def _key(self, record: NodeRecord) -> tuple:
-        """What tells opened data sets apart: source, options and place."""
-        key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
-        return (*key, str(self.data_dir), self.base_dir, self.whole)
+        """What tells opened data sets apart as they are written: source, options and folder."""
+        return (source_of(record.attrs), *self._how(record), self.base_dir)
+
+    def _place_key(self, record: NodeRecord) -> tuple:
+        """What tells them apart as they are: one file under two paths is one data set.
+
+        Folders are told apart as they are written: links in them lead where one document may read
+        and another may not.
+        """
+        with contextlib.suppress(NodeflowError, OSError):  # opening it says what the matter is
+            kind, path = parse_source(source_of(record.attrs))
+            if kind.takes_path and not kind.folder:
+                file = Location(path, self.base_dir, self.data_dir).file()
+                return (kind.id, os.path.realpath(file), file_stamp(file), *self._how(record))
+        return self._key(record)
+
+    def _how(self, record: NodeRecord) -> tuple:
+        options = repr(sorted(options_of(record.attrs).items()))
+        return (options, str(self.data_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
         """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""

@@ -149,7 +149,7 @@ class Evaluator(VariableAccess):
         """Updates the derived nodes; after an interruption the next call starts over."""
         self._take(self._live.settle(interrupted))
         if self._live.is_settled:
-            self._kept.clear()
+            self._settle_kept()
 
     def rebuild(self) -> None:
         """Builds from scratch; variables whose declaration is the same keep their values."""
@@ -199,7 +199,7 @@ class Evaluator(VariableAccess):
         self._use_data_again()
         self._find_overridden(self.task.tensor)
         self._initialise([v.node for v in built.graph.variables])
-        self._kept.clear()
+        self._settle_kept()
 
     def _use_data_again(self) -> None:
         """Opens data sets where needed, and updates their rows and image shapes."""

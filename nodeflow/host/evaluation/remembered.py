@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,26 +14,77 @@ from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node, ancestors
+from nodeflow.graph.types import numpy_dtype
 from nodeflow.number_text import bytes_text
 
 Users = Mapping[Node, Iterable[Node]]
+MOST_BYTES = 2**28
+"""Values of removed variables take so much at most; the oldest go first."""
+_NODE_ID = re.compile(r"n[1-9][0-9]*")
+
+
+@dataclass
+class _Kept:
+    """The value of a variable that the graph does not have.
+
+    Attributes:
+        name: its name when it was there last.
+        declared: its `declaration` then; None where only its value is known.
+        is_fresh: another variable may take it by name: the edit that removed this one has not
+            been followed to its end.
+    """
+
+    name: str
+    declared: Any
+    value: np.ndarray
+    is_fresh: bool = True
+
+    def fits(self, node: Node, declared: Any) -> bool:
+        """Whether a variable with this declaration may have the value."""
+        if self.declared is not None:
+            return self.declared == declared
+        kind = node.outputs[0].type
+        return kind.shape == self.value.shape and numpy_dtype(kind.dtype) == self.value.dtype
 
 
 class KeptValues:
-    """The values of variables that are gone, for when they are back, under whatever name."""
+    """The values of variables that the graph does not have, for when they are back.
+
+    A variable is missing while its node cannot run, such as a layer whose data are not found. Its
+    value stays as long as the document has the node. The values of removed nodes stay for Undo, up
+    to `MOST_BYTES`.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[VariableId, tuple[str, Any, np.ndarray]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._kept)
+        self._kept: dict[VariableId, _Kept] = {}
+        self.is_settled = True
+        """Whether nothing was kept since `settle`."""
 
     def clear(self) -> None:
         self._kept.clear()
+        self.is_settled = True
 
     def keep(self, known: VariableId, name: str, declared: Any, value: np.ndarray) -> None:
-        """Keep the value of a variable with a `declaration`."""
-        self._kept[known] = (name, declared, value)
+        """Keep the value of a variable that goes, with its `declaration`."""
+        self._kept.pop(known, None)  # the newest are the last ones
+        self._kept[known] = _Kept(name, declared, value)
+        self.is_settled = False
+
+    def learn(self, known: VariableId, name: str, value: np.ndarray) -> None:
+        """Keep what a variable that is not there has learned."""
+        kept = self._kept.get(known)
+        if kept is not None and kept.value.shape == value.shape:
+            kept.value = value
+        elif kept is None:
+            self._kept[known] = _Kept(name, None, value, is_fresh=False)
+
+    def of_nodes(self, ids: Collection[str]) -> dict[VariableId, tuple[str, np.ndarray]]:
+        """Return the names and values of variables whose nodes are among these."""
+        return {
+            known: (kept.name, kept.value)
+            for known, kept in self._kept.items()
+            if _nodes_of(known) <= set(ids)
+        }
 
     def find(
         self,
@@ -39,20 +92,44 @@ class KeptValues:
         ids: Mapping[Node, VariableId],
         declared: Mapping[Node, Any],
     ) -> dict[Node, np.ndarray]:
-        """The kept values of variables: by what they are, else by name, if declared the same."""
-        left, found = dict(self._kept), {}
+        """Hand out the kept values of variables: by what they are, else by name, if declared the
+        same."""
+        found = {}
         for node in nodes:
-            kept = left.get(ids[node])
-            if kept is not None and kept[1] == declared[node]:
-                found[node] = kept[2]
-                del left[ids[node]]
-        named = {name: (known, value) for name, known, value in left.values()}
+            kept = self._kept.get(ids[node])
+            if kept is not None and kept.fits(node, declared[node]):
+                found[node] = self._kept.pop(ids[node]).value
+        named = {kept.name: known for known, kept in self._kept.items() if kept.is_fresh}
         for node in nodes:
-            if node not in found and node.name in named:
-                known, value = named[node.name]
-                if known == declared[node]:
-                    found[node] = value
+            known = None if node in found else named.get(node.name)
+            if known is not None and self._kept[known].fits(node, declared[node]):
+                found[node] = self._kept.pop(known).value
         return found
+
+    def settle(self, there: Iterable[VariableId], ids: Collection[str]) -> None:
+        """Drop what is of no use once an edit has been followed to its end.
+
+        Args:
+            there: the variables of the graph, which have values of their own.
+            ids: of the nodes of the document.
+        """
+        for known in there:
+            self._kept.pop(known, None)
+        for kept in self._kept.values():
+            kept.is_fresh = False
+        here = set(ids)
+        removed = [known for known in self._kept if not _nodes_of(known) <= here]
+        excess = sum(self._kept[known].value.nbytes for known in removed) - MOST_BYTES
+        for known in removed:
+            if excess <= 0:
+                break
+            excess -= self._kept.pop(known).value.nbytes
+        self.is_settled = True
+
+
+def _nodes_of(known: VariableId) -> set[str]:
+    """The ids of the nodes that a variable belongs to: its own, or its layer's, optimizer's."""
+    return {part for part in known.id.split(":") if _NODE_ID.fullmatch(part)}
 
 
 class HeldVariables:
@@ -87,6 +164,10 @@ class HeldVariables:
         for node in list(self._declared):
             self.keep(node)
 
+    def settle(self, ids: Collection[str]) -> None:
+        """Drop kept values of no use; ``ids``: of the nodes of the document."""
+        self._kept.settle(self._ids.values(), ids)
+
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:
         """The variables with another declaration since nodes of the graph changed."""
         fresh = [n for n in changed if n.op.id == "variable"]
@@ -103,7 +184,7 @@ class HeldVariables:
         """
         for node in nodes:
             self._declared[node], self._ids[node] = declaration(node), ids[node.name]
-        kept = self._kept.find(nodes, self._ids, self._declared) if self._kept else {}
+        kept = self._kept.find(nodes, self._ids, self._declared)
         for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
             self._unread.pop(node, None)
             if node.inputs:
@@ -136,6 +217,7 @@ class HeldVariables:
     def reset(self) -> int:
         """Set every variable to its initial value; returns their number."""
         self._session.initialize()
+        self._kept.clear()
         self._unread.clear()
         return len(self._session.variables)
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+from nodeflow.document.analysis.paths import graphs
+from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
 from nodeflow.engine.session import Session
-from nodeflow.host.evaluation.remembered import HeldVariables
+from nodeflow.host.evaluation.remembered import HeldVariables, KeptValues
 from nodeflow.host.protocol import CheckWeights, WeightsChecked
 from nodeflow.train.saving.assignment import kinds, suggestions
 from nodeflow.train.saving.weights import Match, Saved, match
+
+
+class Learned(NamedTuple):
+    """The values of variables by name, what they are, and which of them optimizers keep."""
+
+    values: dict[str, np.ndarray]
+    ids: dict[str, VariableId]
+    slots: set[str]
 
 
 class VariableAccess:
@@ -21,7 +34,9 @@ class VariableAccess:
     session: Session
     version: int
     _live: LiveBuild
+    _document: Document
     _variables: HeldVariables
+    _kept: KeptValues
     _named_ids: tuple[int, dict[str, VariableId]]
 
     def settle(self) -> None:
@@ -52,6 +67,28 @@ class VariableAccess:
         """Returns the names of the variables that optimizers keep for themselves."""
         return slot_names(self._live.build)
 
+    def learned(self) -> Learned:
+        """Returns what a file of weights holds: copies of all values, also of variables whose nodes
+        cannot run now."""
+        values, ids, slots = self.variables(), dict(self.ids()), self.slots()
+        nodes = self._nodes()
+        for known, (name, value) in self._kept.of_nodes(nodes).items():
+            if name not in values:
+                values[name], ids[name] = value, known
+                slots |= {name} if is_optimizer(nodes[known.id.partition(":")[0]].op) else set()
+        return Learned(values, ids, slots)
+
+    def load(self, saved: Saved) -> Match:
+        """Sets variables to saved values; those of nodes that cannot run now have theirs later."""
+        fitting = self.match(saved)
+        for name, there in fitting.found.items():
+            self.session.variables[name] = saved.arrays[there]
+        here = {*self.ids().values()}
+        for name, known in saved.ids.items():
+            if VariableId(*known) not in here and name in saved.arrays:
+                self._kept.learn(VariableId(*known), name, saved.arrays[name])
+        return fitting
+
     def match(self, saved: Saved) -> Match:
         """Returns what of a file of weights fits which variable."""
         return match(saved, self.variables(), self.ids(), self.slots())
@@ -71,6 +108,8 @@ class VariableAccess:
     ) -> None:
         """Sets variables to trained values, by what they are, where shapes match.
 
+        A variable whose node cannot run now has its value when it can.
+
         Args:
             ids: what each value belongs to, by name; default: the variable of that name.
         """
@@ -80,5 +119,18 @@ class VariableAccess:
         names = {known: name for name, known in self.ids().items()}
         for name, value in values.items():
             here = name if ids is None else names.get(ids[name])
-            if here is not None and here in variables and variables[here].shape == value.shape:
-                variables[here] = value
+            if here is not None and here in variables:
+                before = variables[here]
+                if (before.shape, before.dtype) == (value.shape, value.dtype):
+                    variables[here] = value
+            elif here is None and ids is not None:
+                self._kept.learn(ids[name], name, value)
+
+    def _settle_kept(self) -> None:
+        """Drops kept values of no use, where an edit has been followed to its end."""
+        if not self._kept.is_settled:
+            self._variables.settle(self._nodes())
+
+    def _nodes(self) -> dict[str, NodeRecord]:
+        """The nodes of all graphs of the document, by id."""
+        return {i: node for graph in graphs(self._document) for i, node in graph.nodes.items()}

@@ -73,11 +73,12 @@ class LiveEdits:
         begun: what it began with.
         control: of the training.
         make_session: takes a graph and a seed.
-        places: where data are found.
+        places: where data are found when it begins.
         send: takes `protocol.EditState` and failures; called from any thread.
 
     Attributes:
         current: what is trained now.
+        places: where data are found now.
     """
 
     def __init__(
@@ -89,8 +90,8 @@ class LiveEdits:
         send: Callable[[p.Message], None],
     ) -> None:
         self.current = begun
-        self._control, self._make_session, self._places = control, make_session, places
-        self._send = send
+        self._control, self._make_session, self._send = control, make_session, send
+        self.places = places
         self._numbers = LiveNumbers(begun.task.build, begun.training, control)
         self._changed = threading.Condition()
         self._due: float | None = None
@@ -200,7 +201,7 @@ class LiveEdits:
         Raises:
             NodeflowError: it cannot be trained.
         """
-        places = self._places
+        places = self.places
         task = Task(document, base_dir=places.folder, opened=places.opened, for_edits=True)
         training = task.training(breakpoints=True)
         current = self.current

@@ -15,7 +15,7 @@ from nodeflow.document.analysis.dataset_node import DATASET, document_folder, so
 from nodeflow.document.analysis.outside_data import INITIAL_VALUES, initial_values
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.model.records import ONLY, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import resource
 
@@ -79,18 +79,21 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
     return changed
 
 
-def reanchor(doc: Document, new: Path) -> bool:
+def reanchor(doc: Document, new: Path, file: Path | None = None) -> bool:
     """Keeps the data of a document that is saved in another folder, as one undo step.
 
     Data beside or below the new folder get a relative path, so that both can move; other data that
     had one get their whole path. What the document may read, it may go on reading.
 
+    Args:
+        file: the document's file from now on. Who hears of the changed paths finds the document
+            there already: no moment passes in which they lead nowhere.
+
     Returns:
         Whether a path changed.
     """
     folder = document_folder(doc.root)
-    changed = False
-    with doc.root.transaction("Keep the paths of data"):
+    with doc.root.transaction("Keep the paths of data") as t:
         for graph in (doc.root, *doc.root.definitions()):
             for record in list(graph.nodes.values()):
                 place = _place(record, folder)
@@ -105,24 +108,25 @@ def reanchor(doc: Document, new: Path) -> bool:
                 now = os.path.relpath(place, new) if inside else str(place)
                 if now != path:
                     commands.set_attr(graph, record.id, "source", f"{kind}:{now}")
-                    changed = True
-    return _anchor_initial_values(doc.root, folder, new) or changed
+        values = _anchored_initial_values(doc.root, folder, new)
+        if values is not None:
+            t.edit("extra", ONLY, {**doc.root.extra, INITIAL_VALUES: values})
+        if file is not None:
+            doc.root.path = file
+    return bool(t.edits)
 
 
-def _anchor_initial_values(doc: Document, folder: DocumentFolder, new: Path) -> bool:
-    """The same for the file that variables begin with; it is no part of undo."""
+def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path) -> str | None:
+    """The path of the file that variables begin with, if it is to be another."""
     written = initial_values(doc)
     place = Path(os.path.normpath(folder.place(written))) if written else None
     if place is None or not folder.may_read(str(place)):
-        return False
+        return None
     inside = place.is_relative_to(new)
     if not inside:
         doc.allow(place)
     now = os.path.relpath(place, new) if inside else str(place)
-    if now == written:
-        return False
-    doc.extra = {**doc.extra, INITIAL_VALUES: now}
-    return True
+    return None if now == written else now
 
 
 def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:

@@ -437,10 +437,11 @@ class FileController(QObject):
             return dialogs.ask_blocked_save(self._window, why) and self.save_as()
         before = document.path
         moves = before is None or before.parent != path.parent
-        anchored = moves and reanchor(document, path.parent)
+        anchored = moves and reanchor(document, path.parent, path)
         try:
             saved = self.shared.write(path, over)
         except (NodeflowError, OSError, GivenUp) as error:
+            document.path = before
             if anchored:
                 document.undo()
             if not isinstance(error, GivenUp):

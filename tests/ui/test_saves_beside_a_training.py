@@ -1,0 +1,180 @@
+"""Saves around the end of a training: what it learned stays, and it goes on from there.
+
+Every training begins in a graph without a file, whose data are named by their whole path; a save
+makes that relative, and lets the engine have the document with its folder again.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+from thread_engine import ThreadClient
+
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Graph
+from nodeflow.host import protocol as p
+from nodeflow.train.events import Done, Steps
+from nodeflow.train.saving.weights import load_weights
+from nodeflow.ui.popups import dialogs
+from tests.host.documents import fitted_layer
+from tests.volumes import seeds
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+WAYS = ("into the data's folder", "elsewhere", "below", "under another name", "again")
+
+
+class ReferenceClient(ThreadClient):
+    """An engine that trains by one tier from the first step on: equal trainings have equal bits."""
+
+    def __init__(self, on_message) -> None:
+        super().__init__(on_message)
+        self.engine._make_session = reference
+
+
+def reference(graph: Graph, seed: int) -> Session:
+    return Session(graph, tier="reference", seed=seed)
+
+
+class Desk:
+    """A window and the training in it."""
+
+    def __init__(self, window, qtbot, monkeypatch) -> None:
+        self.window, self.qtbot = window, qtbot
+        self.events: list[object] = []
+        self.arrived = 0
+        self.due: list[int] = []
+        """After so many messages of the engine something is saved."""
+        window.link.training.connect(self.events.append)
+        window.link.arrived.connect(self._on_message)
+        monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: dialogs.DISCARD)
+        monkeypatch.setattr(dialogs, "ask_open_elsewhere", lambda *_: True)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(self.target), ""))
+        self.target = Path()
+        self.save = lambda: None
+
+    def _on_message(self, *_: object) -> None:
+        self.arrived += 1
+
+    def begin(self, folder: Path, epochs: int) -> None:
+        """Another graph without a file, that nothing was learned in."""
+        self.folder = folder
+        (folder / "below").mkdir(parents=True)
+        (folder.parent / f"other {folder.name}").mkdir()
+        write_rows(folder / "rows.npz")
+        assert self.window.files.begin_with(fitted_layer(folder / "rows.npz", epochs), "")
+        self.events.clear()
+
+    def press(self, way: str, chance: random.Random) -> None:
+        """Save by the keys."""
+        path = self.window.workspace.root.path
+        name = f"{chance.randrange(10**6)}.flow"
+        self.target = {
+            "elsewhere": self.folder.parent / f"other {self.folder.name}" / name,
+            "below": self.folder / "below" / name,
+            "under another name": (path.parent if path else self.folder) / name,
+        }.get(way, self.folder / "graph.flow")
+        keys = CONTROL if way == "again" else CONTROL | SHIFT
+        self.qtbot.keyClick(self.window.canvas, Qt.Key.Key_S, keys)
+        assert not self.window.workspace.root.is_modified, way
+
+    def run(self, action: str, save_after: list[int], save) -> list[float]:
+        """Train, and save after so many messages; returns the losses once the engine rests."""
+        self.events.clear()
+        self.arrived = 0
+        self.window.actions_.trigger(action)
+        for count in sorted(save_after):
+            self.qtbot.waitUntil(lambda n=count: self.arrived >= n or self.is_done, timeout=60_000)
+            save()
+        self.qtbot.waitUntil(lambda: self.is_done, timeout=60_000)
+        self.rest()
+        return [float(x) for e in self.events if isinstance(e, Steps) for x in e.losses]
+
+    @property
+    def is_done(self) -> bool:
+        return any(isinstance(e, Done) for e in self.events)
+
+    def rest(self) -> None:
+        """Until the engine has nothing to do, derived nodes included."""
+        engine = ThreadClient.made[-1].engine
+        self.qtbot.waitUntil(
+            lambda: (
+                self.window.link.state == "idle"
+                and not len(engine._inbox)
+                and engine._handled is None
+                and (engine._evaluator is None or engine._evaluator.is_settled)
+            ),
+            timeout=60_000,
+        )
+
+    def values(self, path: Path) -> dict[str, np.ndarray]:
+        """What the engine has learned, as it writes it."""
+        number = self.window.link.save_weights(str(path))
+        said: list[object] = []
+        self.window.link.done.connect(said.append)
+        self.qtbot.waitUntil(
+            lambda: any(isinstance(m, p.WeightsSaved) and m.request == number for m in said),
+            timeout=60_000,
+        )
+        self.window.link.done.disconnect(said.append)
+        return dict(load_weights(path))
+
+
+def write_rows(path: Path) -> None:
+    rows = np.random.default_rng(3).normal(size=(40, 3)).astype(np.float32)
+    np.savez(path, x=rows, y=rows @ np.array([[1], [2], [3]], np.float32))
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[n], other[n]) for n in one)
+
+
+@pytest.fixture
+def desk(open_window, qtbot, monkeypatch) -> Desk:
+    return Desk(open_window(ReferenceClient), qtbot, monkeypatch)
+
+
+EPOCHS = 25
+
+
+def test_what_was_learned_outlasts_every_save(desk, tmp_path, monkeypatch):
+    desk.begin(tmp_path / "unsaved", EPOCHS)
+    losses = desk.run("train", [], None)
+    messages = desk.arrived
+    trained = desk.values(tmp_path / "trained.safetensors")
+    more = desk.run("continue", [], None)
+    final = desk.values(tmp_path / "final.safetensors")
+    assert len(losses) == len(more) and not same(trained, final)
+
+    write = type(desk.window.files.shared).write
+    for seed in seeds("saves around the end of a training"):
+        chance = random.Random(seed)
+        desk.begin(tmp_path / f"data {seed}", EPOCHS)
+        slow = chance.random() < 0.5
+
+        def save(chance=chance, slow=slow):
+            def written(shared, *args):
+                """As on a slow disk: the engine has time for all that it does meanwhile."""
+                if slow and desk.window.link.state == "idle":
+                    desk.rest()
+                return write(shared, *args)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(type(desk.window.files.shared), "write", written)
+                desk.press(chance.choice(WAYS), chance)
+
+        when = [chance.randrange(messages * 3 // 2) for _ in range(chance.randint(0, 2))]
+        assert desk.run("train", when, save) == losses, f"seed {seed}"
+        for _ in range(chance.randint(not when, 2)):
+            save()
+        desk.rest()
+        found = desk.values(tmp_path / "now.safetensors")
+        assert same(found, trained), f"seed {seed}: what was learned is lost"
+        again = [chance.randrange(messages) for _ in range(chance.randint(0, 1))]
+        assert desk.run("continue", again, save) == more, f"seed {seed}: it does not go on"
+        assert same(desk.values(tmp_path / "now.safetensors"), final), f"seed {seed}"
+        assert not desk.window.workspace.problems(), f"seed {seed}"

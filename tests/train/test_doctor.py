@@ -18,7 +18,7 @@ from nodeflow.number_text import number
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import Hint, percent
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.doctor.curves import Curves, check_curves, record
+from nodeflow.train.doctor.curves import Curves, check_curves, rate_edit, record
 from nodeflow.train.doctor.looking_back import first_seen
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
@@ -151,7 +151,36 @@ def test_hints_of_one_rule_come_in_the_order_of_the_graph() -> None:
 def test_a_training_that_diverges() -> None:
     found = Net(scale=1000.0, rate=1e30).hints()["diverging"]
     assert found.edits[0].name == "learning_rate"
-    assert found.edits[0].value == pytest.approx(1e29)
+    assert found.edits[0].value == 0.01, "a tenth of 1e30 is no rate to train with"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "offered"),
+    [
+        ("gradient_descent", 1000.0, 0.01),
+        ("gradient_descent", 2.5, 0.25),
+        ("gradient_descent", 1.0, 0.1),
+        ("adam", 1000.0, 0.001),
+        ("adam", 0.5, 0.05),
+        ("lion", 3.0, 0.0001),
+    ],
+)
+def test_the_rate_that_is_offered_can_train(optimizer: str, rate: float, offered: float) -> None:
+    with nf.Graph():
+        loss = nf.square(nf.variable(1.0, name="w"), name="loss")
+        step = getattr(nf, optimizer)(loss, learning_rate=rate, name="train")
+    text, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1)
+    assert (edit.node, edit.value) == ("train", offered)
+    assert text == f"Set the learning rate to {offered:g}"
+
+
+def test_the_rate_of_a_schedule_is_the_one_that_is_lowered() -> None:
+    with nf.Graph():
+        loss = nf.square(nf.variable(1.0, name="w"), name="loss")
+        rate = nf.cosine_decay(learning_rate=1000.0, steps=50, name="rate")
+        step = nf.adam(loss, schedule=rate, name="train")
+    _, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1)
+    assert (edit.node, edit.name, edit.value) == ("rate", "learning_rate", 0.01)
 
 
 def test_a_loss_that_grows_but_stays_finite() -> None:

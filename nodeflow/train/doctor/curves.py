@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.graph.graph import Node
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.train.diagnosis.causes import cause_of
 from nodeflow.train.diagnosis.crossing import Crossing
@@ -22,6 +22,8 @@ FLAT, SLOW = 0.003, 0.05
 """Relative decrease of the loss since the beginning below which a training is flat or slow."""
 GROWN = 1.5
 CLIP_NORM = 1.0
+FAR = 100.0
+"""How many times an optimizer's usual learning rate one can be that somebody chose on purpose."""
 WORSE = 1.2
 
 
@@ -155,14 +157,24 @@ def _stop_early(training: Training) -> tuple[Edit, ...]:
 
 
 def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]:
-    """The text of a button, and the edit that multiplies the learning rate; empty where the
-    optimizer has none that is a number."""
-    optimizer: Node = training.optimizer
-    rate = optimizer.attrs.get("learning_rate")
-    if not isinstance(rate, (int, float)) or rate <= 0 or "schedule" in _wired(optimizer):
+    """The text of a button, and the edit that multiplies the learning rate; empty where there is
+    none that is a number.
+
+    A rate that is still far above the usual one after that becomes the usual one. Where a
+    schedule is wired, it has the rate.
+    """
+    node: Node = training.optimizer
+    if "schedule" in (wired := _wired(node)):
+        node = wired["schedule"].node
+    rate = node.attrs.get("learning_rate")
+    if not isinstance(rate, (int, float)) or rate <= 0:
         return "", ()
-    value = float(f"{rate * factor:.6g}")
-    edit = Edit("attribute", optimizer.name, "learning_rate", value)
+    usual = node.op.attr("learning_rate").default
+    value = rate * factor
+    if factor < 1 and isinstance(usual, float) and value > FAR * usual:
+        value = usual
+    value = float(f"{value:.6g}")
+    edit = Edit("attribute", node.name, "learning_rate", value)
     return f"Set the learning rate to {value:g}", (edit,)
 
 
@@ -222,10 +234,10 @@ def _bound(culprit: Culprit) -> Hint | None:
     return Hint(DIVERGING, cause.kind, "", node=culprit.node, fix=text, edits=(edit,))
 
 
-def _wired(node: Node) -> Sequence[str]:
-    """The in-ports that the user has wired."""
-    own = (i for i, t in enumerate(node.inputs) if t.node.derived_from != node.name)
-    return [node.op.input_name(index) for index in own]
+def _wired(node: Node) -> dict[str, Tensor]:
+    """What the user has wired into a node, by in-port."""
+    own = ((i, t) for i, t in enumerate(node.inputs) if t.node.derived_from != node.name)
+    return {node.op.input_name(index): tensor for index, tensor in own}
 
 
 def record(

@@ -89,6 +89,29 @@ def test_a_double_click_enters_and_the_bar_leads_back_over_several_levels(window
     assert window.workspace.path == ()
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Two sums", "Two_sums"), ("2. Größe: d, e", "_2_Groe_d_e"), ("d", "d_1"), ("", "subgraph")],
+)
+@pytest.mark.parametrize("by_frame", [True, False])
+def test_a_frame_that_becomes_a_subgraph_gives_it_its_title(window, qtbot, title, name, by_frame):
+    canvas, document = window.canvas, window.workspace.document
+    ids = [node(window, n).id for n in ("d", "e")]
+    corners = [document.nodes[i].pos for i in ids]
+    x, y = min(c[0] for c in corners) - 20, min(c[1] for c in corners) - 40
+    sizes = max(c[0] for c in corners) + 180 - x, max(c[1] for c in corners) + 90 - y
+    frame = commands.add_frame(document, (x, y, *sizes), title=title)
+    canvas.setFocus()
+    canvas.selection.select([frame] if by_frame else ids)
+    shortcut(qtbot, window, "Ctrl+Shift+G")
+    assert window.focusWidget().text() == name
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    made = node(window, name)
+    assert made.op == SUBGRAPH and frame not in document.frames
+    inside = document.definition(made.attrs["definition"])
+    assert [f.title for f in inside.frames.values()] == [title]
+
+
 def test_a_double_click_on_the_title_of_a_subgraph_enters_it(window, qtbot):
     make(qtbot, window, "d", "e")
     canvas = window.canvas

@@ -7,6 +7,7 @@ document (see `unpack_subgraph`).
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -42,14 +43,15 @@ class _Interface:
     leaving: list[Wire]
 
 
-def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
+def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
     """Moves nodes (and frames) into a new subgraph and replaces them by an instance.
 
     Values wired in from outside become inputs, values wired out become outputs; if no value is
     wired out, the unused ones do. Returns the instance's id.
 
     Args:
-        name: of the definition and its instance; made unique if it is taken.
+        name: of the definition and its instance, made unique if it is taken; by default the
+            title of the frame around all the nodes, or `subgraph`.
 
     Raises:
         SubgraphError: nothing to move, or a node outside lies between two inside.
@@ -61,6 +63,8 @@ def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
     if not chosen:
         raise SubgraphError("a subgraph needs nodes", hint="Select some nodes first.")
     _check_convex(doc, chosen)
+    if name is None:
+        name = _title_around(doc, frames, chosen)
     definition_name = FreeNames().fresh(check_definition(name), doc.subgraphs)
     interface = _interface(doc, chosen)
     with doc.transaction(f"Make the subgraph {definition_name}") as t:
@@ -99,15 +103,28 @@ def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecor
     """The frames to move: those given, and those that contain only selected nodes."""
     found = []
     for frame in doc.frames.values():
-        x, y, width, height = frame.rect
-        held = [
-            n.id
-            for n in doc.nodes.values()
-            if x <= n.pos[0] < x + width and y <= n.pos[1] < y + height
-        ]
+        held = _held(doc, frame)
         if frame.id in named or (held and chosen.issuperset(held)):
             found.append(frame)
     return found
+
+
+def _title_around(doc: Document, frames: list[FrameRecord], chosen: set[str]) -> str:
+    """The title of the largest moved frame that holds all moved nodes, as a name."""
+    around = [f for f in frames if chosen <= set(_held(doc, f))]
+    largest = max(around, key=lambda f: f.rect[2] * f.rect[3], default=None)
+    title = "" if largest is None else largest.title.strip()
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:80]
+    return (name if not name[:1].isdigit() else f"_{name}") or "subgraph"
+
+
+def _held(doc: Document, frame: FrameRecord) -> list[str]:
+    """The nodes whose corner lies in a frame."""
+    x, y, width, height = frame.rect
+    return [
+        n.id for n in doc.nodes.values() if x <= n.pos[0] < x + width and y <= n.pos[1] < y + height
+    ]
 
 
 def _check_convex(doc: Document, chosen: set[str]) -> None:

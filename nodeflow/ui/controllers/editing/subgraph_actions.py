@@ -85,7 +85,8 @@ class SubgraphActions(QObject):
 
     def _create_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
-        some = any(nodes[i].op not in BORDER for i in self._workspace.selection)
+        chosen = self._canvas.selection.with_contents()
+        some = any(i in nodes and nodes[i].op not in BORDER for i in chosen)
         return self._locked() or (None if some else Blocked("Select the nodes to put together."))
 
     def _create(self) -> None:

@@ -82,6 +82,23 @@ def is_colour(array: np.ndarray, low: float | None, high: float | None) -> bool:
     return array.dtype == np.uint8 or (low >= 0 and high <= 1)
 
 
+def colour_rows(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Return rows of pixels as (n, height, width, 3) where the data have colours, else the array.
+
+    Args:
+        size: (height, width) of pictures that rows are, or None.
+    """
+    if size is None or array.ndim != 2 or array.shape[1] != 3 * math.prod(size):
+        return array
+    return array.reshape(-1, *size, 3)
+
+
+def colour_bytes(array: np.ndarray) -> np.ndarray:
+    """Return pictures that `is_colour` as bytes: those that their files have."""
+    scale = 1.0 if array.dtype == np.uint8 else 255.0
+    return np.rint(np.asarray(array, np.float64) * scale).astype(np.uint8)
+
+
 def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
     """A matrix so that it is wider than high: tall ones transposed, vectors in several rows.
 

@@ -96,7 +96,7 @@ class _Report:
     ) -> None:
         self._request, self._send = request, send
         self._columns = columns
-        self._added = sum(len(predicted.names) for predicted in predictions.predicted)
+        self._added = tuple(n for predicted in predictions.predicted for n in predicted.numeric)
         self._total = predictions.count
         self.done = 0
 

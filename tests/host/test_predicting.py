@@ -61,7 +61,7 @@ def test_each_row_of_the_new_file_has_its_answer_in_its_place(document, variable
     path = own_data.write(folder / "new.csv", NAMES, ROWS)
     rows, done = ask(document, variables, f"csv:{path}")
     assert isinstance(rows, p.PredictedRows) and rows.columns == (*NAMES, "prediction")
-    assert rows.added == 1 and [row[:4] for row in rows.rows] == [
+    assert rows.added == (True,) and [row[:4] for row in rows.rows] == [
         tuple(str(cell) for cell in row) for row in ROWS
     ]
     found = [row[4] for row in rows.rows]

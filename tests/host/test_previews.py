@@ -111,10 +111,12 @@ def test_pictures_of_both_signs_are_maps_and_others_stay_grey():
 
 
 def test_colour_pictures_keep_their_colours():
-    rows = RANDOM.random((3, 10, 9, 3)).astype("float32")
-    preview = make_preview(rows)
-    assert preview.kind == "images" and preview.array.shape == (3, 10, 9, 3)
-    np.testing.assert_array_equal(preview.array, (rows.astype(float) * 255).astype(np.uint8))
+    stored = RANDOM.integers(0, 256, (10, 10, 9, 3)).astype(np.uint8)
+    rows = stored * np.float32(1 / 255)
+    for given in (rows, rows.reshape(10, -1)):  # ten rows of ten lines are no filters either
+        preview = make_preview(given, image_shape=(10, 9))
+        assert preview.kind == "images" and preview.arrangement == ""
+        np.testing.assert_array_equal(preview.array, stored)
     assert make_preview(rows - 0.5).kind == "maps", "these are three channels, not colours"
 
 

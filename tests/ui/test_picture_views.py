@@ -54,6 +54,15 @@ def test_channels_filters_rows_and_columns_are_what_they_say():
     np.testing.assert_array_equal(pictures[5], matrix[:, 5].reshape(28, 28))
 
 
+def test_colour_pictures_have_the_pixels_of_their_files():
+    stored = RANDOM.integers(0, 256, (10, 10, 9, 3)).astype(np.uint8)
+    values = stored * np.float32(1 / 255)
+    for given in (values, values.reshape(10, -1)):
+        way = ways(given, image_shape=(10, 9))[0]
+        assert way.id == "rows"
+        np.testing.assert_array_equal(drawn(given, way, image_shape=(10, 9)).pictures, stored)
+
+
 def test_a_tall_matrix_is_drawn_wide_and_its_values_keep_their_places(qapp):
     tall = RANDOM.normal(size=(50, 4))
     (way,) = ways(tall)

@@ -87,9 +87,9 @@ def test_rows_arrive_in_parts_and_are_saved(
     assert request.source == f"csv:{new_file}"
     columns = ("area", "prediction")
     engine.on_message(
-        p.PredictedRows(request.request, columns, 1, (("1", "2.25"), ("3", "0.125")), 2, 3)
+        p.PredictedRows(request.request, columns, (True,), (("1", "2.25"), ("3", "0.125")), 2, 3)
     )
-    engine.on_message(p.PredictedRows(request.request, columns, 1, (("5", ""),), 3, 3))
+    engine.on_message(p.PredictedRows(request.request, columns, (True,), (("5", ""),), 3, 3))
     engine.on_message(p.Predicted(request.request, 3, notices=("One row lacks a value.",)))
     qtbot.waitUntil(lambda: page.notice.isVisible())
     model = page.model
@@ -108,7 +108,7 @@ def test_a_long_computation_can_be_stopped(window, engine, graph, new_file, qtbo
     qtbot.mouseClick(page.stop, Qt.MouseButton.LeftButton)
     assert engine.requests(p.CancelPredictions)
     request = engine.requests(p.Predict)[-1].request
-    engine.on_message(p.PredictedRows(request, ("a", "prediction"), 1, (("1", "2"),), 1, 9))
+    engine.on_message(p.PredictedRows(request, ("a", "prediction"), (True,), (("1", "2"),), 1, 9))
     engine.on_message(p.Predicted(request, 1, cancelled=True))
     qtbot.waitUntil(lambda: "stopped" in page.facts.text())
 

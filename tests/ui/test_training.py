@@ -52,6 +52,20 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     assert panel.bar.value() == panel.bar.maximum()
 
 
+def test_a_confusion_matrix_has_the_names_of_the_classes(mnist, engine, qtbot):
+    rows = p.ShownRows("test", 0, 100)
+    mnist.data.shown = p.ShownData(rows, classes={"labels": ("hen", "cock")})
+    mnist.actions_.trigger("train")
+    engine.begin_training(epochs=2, steps=10)
+    table = np.array([[7, 1], [2, 5]])
+    engine.on_message(events.Epoch(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": table}))
+    panel = mnist.panels["training"]
+    qtbot.waitUntil(lambda: panel.plots is not None and "confusion" in panel.plots.table_views)
+    view = panel.plots.table_views["confusion"]
+    assert view.accessibleDescription() == "hen: 7, 1; cock: 2, 5"
+    assert view._words((1, 0)) == "True cock, answer hen: 2"
+
+
 def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot):
     mnist.resize(1600, 1000)
     mnist.actions_.trigger("train")

@@ -62,6 +62,11 @@ class Predicted:
         return (self.name,) if width == 1 else tuple(f"{self.name} {i}" for i in range(width))
 
     @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers; the column of the class has names."""
+        return (not self.classes, *(True for _ in self.names[1:]))
+
+    @property
     def _is_one_number(self) -> bool:
         return self._width == 1
 

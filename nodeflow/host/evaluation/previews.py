@@ -13,6 +13,8 @@ from nodeflow.graph.graph import Node
 from nodeflow.host.arrangement import (
     arranged_matrix,
     color_limits,
+    colour_bytes,
+    colour_rows,
     is_colour,
     is_filters,
     measured,
@@ -144,6 +146,9 @@ def _pictures(
 ) -> Shown | None:
     """A tensor as pictures, if it is made of some: grey or colour as they are, else as maps."""
     is_signed = low is not None and low < 0
+    array = colour_rows(array, image_shape)
+    if array.ndim == 4 and is_colour(array, low, high):
+        return "images", colour_bytes(array[:IMAGE_COUNT]), ""
     if image_shape and array.shape[-1] == math.prod(image_shape):
         stack, how = array.reshape(-1, *image_shape), ""
     elif column_shape and array.ndim == 2 and array.shape[0] == math.prod(column_shape):
@@ -155,10 +160,6 @@ def _pictures(
         stack, how = np.moveaxis(array[:, :, 0], 2, 0), "filters"
     elif array.ndim == 4 and array.shape[3] == 1:
         stack, how = array[..., 0], ""
-    elif array.ndim == 4 and is_colour(array, low, high):
-        scale = 1.0 if array.dtype == np.uint8 else 255.0
-        shown = (np.asarray(array[:IMAGE_COUNT], np.float64) * scale).astype(np.uint8)
-        return "images", shown, ""
     elif array.ndim == 4:
         stack, how = np.moveaxis(array[0], 2, 0), "channels"
     else:

@@ -46,14 +46,15 @@ class PredictedRows:
     """Some rows of predictions.
 
     Attributes:
-        columns: names; the last ``added`` of them are predictions, those before are the file's.
+        columns: names; those of the file come first, then those of predictions.
+        added: for each column of predictions, whether it holds numbers; else it names classes.
         rows: the next rows, as texts.
         done, total: how many rows are computed, of how many that can be.
     """
 
     request: int
     columns: tuple[str, ...]
-    added: int
+    added: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
     done: int
     total: int

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.data.pictures.shown import shown_pixels, shown_size
+
 if TYPE_CHECKING:
     from nodeflow.data.data_splits import DataSplits
     from nodeflow.engine.columns import Column
@@ -17,38 +19,27 @@ MOST_FEATURES = 8
 def inputs_of(
     dataset: DataSplits, names: Sequence[str], columns: Mapping[str, Column], rows: np.ndarray
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The columns ``names`` of rows: as pictures, uint8 (n, height, width), else in words."""
+    """The columns ``names`` of rows: as pictures (see `shown_pixels`), else in words."""
     for name in names:
-        column = columns[name]
-        shape = dataset.images.get(name) or _picture_shape(column)
-        if shape is not None:
-            values = column.rows(rows).astype(np.float64)
-            grey = values.reshape(len(rows), *shape, -1).mean(axis=-1)
-            return _as_bytes(grey), ()
-    texts = []
-    for name in names:
-        part = columns[name].rows(rows).reshape(len(rows), -1)
-        for index, row in enumerate(part):
-            words = ", ".join(f"{value:.4g}" for value in row[:MOST_FEATURES].tolist())
-            more = ", …" if len(row) > MOST_FEATURES else ""
-            if len(texts) <= index:
-                texts.append(f"{words}{more}")
-            else:
-                texts[index] += f"; {words}{more}"
-    return None, tuple(texts)
+        size = shown_size(dataset, name)
+        if size is not None:
+            return shown_pixels(columns[name].rows(rows), size), ()
+    parts = [_words(dataset, name, columns[name].rows(rows)) for name in names]
+    return None, tuple("; ".join(words) for words in zip(*parts, strict=True))
 
 
-def _picture_shape(column: Column) -> tuple[int, int] | None:
-    """(height, width) of rows that are pictures: three axes, grey or coloured."""
-    shape = column.type.shape[1:]
-    if len(shape) == 3 and shape[2] in (1, 3) and None not in shape:
-        return shape[0] or 1, shape[1] or 1
-    return None
-
-
-def _as_bytes(pictures: np.ndarray) -> np.ndarray:
-    """Uint8 from 0 to the largest value; pictures with negative values from their smallest."""
-    low = min(0.0, float(pictures.min(initial=0.0)))
-    high = float(pictures.max(initial=0.0))
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.clip((pictures - low) * scale, 0, 255).astype(np.uint8)
+def _words(dataset: DataSplits, name: str, rows: np.ndarray) -> list[str]:
+    """The first numbers of each row of a column, with the names that the data give them."""
+    flat = rows.reshape(len(rows), -1)
+    width = flat.shape[1]
+    titles = dataset.feature_names.get(name, ())
+    fronts = [f"{title} " for title in titles] if len(titles) == width else [""] * width
+    more = ", …" if width > MOST_FEATURES else ""
+    return [
+        ", ".join(
+            f"{front}{value:.4g}"
+            for front, value in zip(fronts, row.tolist()[:MOST_FEATURES], strict=False)
+        )
+        + more
+        for row in flat
+    ]

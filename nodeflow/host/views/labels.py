@@ -40,11 +40,10 @@ def class_labels(dataset: DataSplits, without: Collection[str] = ()) -> Labels |
     for name, column in dataset.splits[split].items():
         if name in without:
             continue
-        count = _count(column)
-        if count:
-            names = tuple(dataset.classes.get(name, ()))
-            names = names[:count] if len(names) >= count else tuple(map(str, range(count)))
-            return Labels(name, names)
+        names = tuple(dataset.classes.get(name, ()))
+        count = max(_count(column), len(names))
+        if 0 < count <= MOST_CLASSES:
+            return Labels(name, names if len(names) == count else tuple(map(str, range(count))))
     return None
 
 

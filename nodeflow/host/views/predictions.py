@@ -45,7 +45,7 @@ class PredictionData:
         rows: int64 (n,), row numbers in the split.
         truth, answer: float64 (n,): class numbers, or values.
         shares: float32 (n, classes), probabilities; for numbers (n, 0).
-        pictures: uint8 (n, height, width), or None.
+        pictures: uint8 (n, height, width), in colour (n, height, width, 3), or None.
         texts: what the input is, where it is no picture.
     """
 

@@ -52,7 +52,7 @@ class ProjectionData:
         labels: (n,) one text for each point; empty where nothing is known.
         groups: int16 (n,), class of each point, -1 where it is not known.
         names: of the classes.
-        pictures: uint8 (n, height, width) of the inputs, or None.
+        pictures: uint8 (n, height, width) of the inputs, in colour (n, height, width, 3), or None.
         texts: the inputs in words, where they are no pictures.
         near: int32 (n, m), the nearest rows of each, the nearest first.
         distances: float32 (n, m).

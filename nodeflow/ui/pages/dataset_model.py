@@ -15,11 +15,12 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QPixmap
 
 from nodeflow.data.survey import ColumnSurvey
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.pixel_image import pixel_image
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.pages.dataset_reader import Content, Rows
 from nodeflow.ui.popups.own_data.column_texts import spoken
@@ -150,12 +151,8 @@ def _read(rows: Rows, number: int, start: int, stop: int) -> tuple[int, list[lis
 
 def picture(pixels: np.ndarray, height: int = PICTURE - 6) -> QPixmap:
     """Grey (h, w) or coloured (h, w, 3) bytes as a picture of a height."""
-    kinds = QImage.Format
-    kind = kinds.Format_Grayscale8 if pixels.ndim == 2 else kinds.Format_RGB888
-    data = np.ascontiguousarray(pixels)
-    image = QImage(data.data, data.shape[1], data.shape[0], data.strides[0], kind).copy()
     smooth = Qt.TransformationMode.SmoothTransformation
-    small = data.shape[0] <= height
+    small = len(pixels) <= height
     mode = Qt.TransformationMode.FastTransformation if small else smooth
     keep = Qt.AspectRatioMode.KeepAspectRatio
-    return QPixmap.fromImage(image.scaled(QSize(4 * height, height), keep, mode))
+    return QPixmap.fromImage(pixel_image(pixels).scaled(QSize(4 * height, height), keep, mode))

@@ -12,6 +12,7 @@ import numpy as np
 from nodeflow import number_text
 from nodeflow.data.catalog import open_dataset
 from nodeflow.data.data_splits import DataSplits
+from nodeflow.data.pictures.shown import shown_pixels, shown_size
 from nodeflow.data.survey import ColumnSurvey, figures
 from nodeflow.engine.columns import Column
 
@@ -68,8 +69,8 @@ def read(
 def _fields(dataset: DataSplits, name: str, named: Mapping[str, tuple[str, ...]]) -> list[Field]:
     shape = list(dataset.columns[name].shape[1:])
     classes = dataset.classes.get(name, ())
-    if name in dataset.images or _looks_like_picture(shape):
-        size = dataset.images.get(name) or (shape[0] or 1, shape[1] or 1)
+    size = shown_size(dataset, name)
+    if size is not None:
         return [Field(name, name, picture=size)]
     names = named.get(name, ())
     if classes or not shape:
@@ -80,10 +81,6 @@ def _fields(dataset: DataSplits, name: str, named: Mapping[str, tuple[str, ...]]
         return [Field(names[0] if names else name, name, 0)]
     names = names if len(names) == shape[0] else tuple(f"{name} {i}" for i in range(shape[0]))
     return [Field(names[i], name, i) for i in range(min(shape[0], MOST_FIELDS))]
-
-
-def _looks_like_picture(shape: list[int | None]) -> bool:
-    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(s or 0 for s in shape[:2]) >= 8
 
 
 def _surveys(dataset: DataSplits, split: str, fields: tuple[Field, ...]) -> list[ColumnSurvey]:
@@ -138,12 +135,15 @@ class Rows:
         which = np.arange(start, min(stop, self.count))
         used = {field.column for field in self.fields}
         read = {name: self.columns[name].rows(which) for name in used}
+        for field in self.fields:
+            if field.picture is not None:
+                read[field.column] = shown_pixels(read[field.column], field.picture)
         return [[_cell(f, read[f.column][i]) for f in self.fields] for i in range(len(which))]
 
 
 def _cell(field: Field, row: np.ndarray) -> Any:
     if field.picture is not None:
-        return _picture(row, field.picture)
+        return row
     if field.classes:
         number = int(row.argmax() if row.ndim else row)
         return field.classes[number] if 0 <= number < len(field.classes) else str(number)
@@ -158,14 +158,3 @@ def _cell(field: Field, row: np.ndarray) -> Any:
 
 def _number(value: Any) -> str:
     return number_text.number(value)
-
-
-def _picture(row: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bytes of a picture: 0 to 1 becomes 0 to 255, anything else is stretched."""
-    values = np.asarray(row, np.float64)
-    values = values.reshape(*size, -1) if values.size % (size[0] * size[1]) == 0 else values
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        values = (values - low) / ((high - low) or 1)
-    pixels = np.clip(values * 255 + 0.5, 0, 255).astype(np.uint8)
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels[..., :3]

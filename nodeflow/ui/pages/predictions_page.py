@@ -32,34 +32,48 @@ WIDEST = 260
 
 
 class PredictionsModel(QAbstractTableModel):
-    """Rows that arrive in parts; the last columns are predictions."""
+    """Rows that arrive in parts; the last columns are predictions.
+
+    The file's cells and names of classes are shown as they are, predicted numbers shortened.
+    """
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
         self.columns: Cells = ()
-        self.added = 0
+        self.added: tuple[bool, ...] = ()
         self.rows: list[Cells] = []
+        self._at_right: tuple[bool, ...] = ()
 
     def clear(self) -> None:
         self.beginResetModel()
-        self.columns, self.added, self.rows = (), 0, []
+        self.columns, self.added, self.rows = (), (), []
         self.endResetModel()
 
-    def append(self, columns: Cells, added: int, rows: tuple[Cells, ...]) -> None:
-        """Show more rows."""
+    def append(self, columns: Cells, added: tuple[bool, ...], rows: tuple[Cells, ...]) -> None:
+        """Show more rows.
+
+        Args:
+            added: for each column of predictions, the last ones, whether it holds numbers.
+        """
         if columns != self.columns:
             self.beginResetModel()
             self.columns, self.added = columns, added
             self.endResetModel()
         if rows:
             first = len(self.rows)
+            if not first:
+                self._at_right = _numeric(rows)
             self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
             self.rows += rows
             self.endInsertRows()
 
     def is_prediction(self, column: int) -> bool:
-        return column >= len(self.columns) - self.added
+        return column >= len(self.columns) - len(self.added)
+
+    def holds_numbers(self, column: int) -> bool:
+        """Whether a column has predicted numbers."""
+        return self.is_prediction(column) and self.added[column - len(self.columns)]
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -80,13 +94,14 @@ class PredictionsModel(QAbstractTableModel):
     def data(self, index: Index, role: int = 0) -> Any:
         cell = self.rows[index.row()][index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return shortened(cell) if self.is_prediction(index.column()) else cell
+            return shortened(cell) if self.holds_numbers(index.column()) else cell
         if role == Qt.ItemDataRole.ToolTipRole:
             return plain_tip(cell)
         if role == Qt.ItemDataRole.BackgroundRole and self.is_prediction(index.column()):
             return self.theme.color("accent_soft", 0.6)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if _is_number(cell) else Qt.AlignmentFlag.AlignLeft
+            right, left = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
+            side = right if self._at_right[index.column()] else left
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -216,7 +231,8 @@ class PredictionsPage(QWidget):
     def _fit_columns(self) -> None:
         metrics = self.table.fontMetrics()
         for column, name in enumerate(self.model.columns):
-            texts = [name, *(shortened(row[column]) for row in self.model.rows[:MEASURED])]
+            shown = (self.model.index(row, column).data() for row in range(MEASURED))
+            texts = [name, *filter(None, shown)]
             width = max(metrics.horizontalAdvance(text) for text in texts) + 2 * SPACE[3]
             self.table.setColumnWidth(column, min(width, WIDEST))
 
@@ -231,6 +247,11 @@ class PredictionsPage(QWidget):
 def shortened(cell: str) -> str:
     """A number in six significant digits; the tooltip and the file have all."""
     return number(float(cell)) if _is_number(cell) else cell
+
+
+def _numeric(rows: tuple[Cells, ...]) -> tuple[bool, ...]:
+    """Whether all cells of a column are numbers, as far as rows are looked at."""
+    return tuple(all(map(_is_number, filter(None, cells))) for cells in zip(*rows[:MEASURED]))
 
 
 def _is_number(cell: str) -> bool:

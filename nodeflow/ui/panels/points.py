@@ -241,7 +241,7 @@ class PointsPanel(QWidget):
             item.setData(Qt.ItemDataRole.UserRole, int(near))
             pixmap = self.canvas.picture(int(near))
             if pixmap is not None:
-                item.setIcon(QIcon(pixmap.scaled(ICON, ICON)))
+                item.setIcon(QIcon(pixmap.scaled(ICON, ICON, Qt.AspectRatioMode.KeepAspectRatio)))
             self.near.addItem(item)
 
     def _on_near(self, item: QListWidgetItem) -> None:

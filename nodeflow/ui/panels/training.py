@@ -26,6 +26,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
+from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.messages import in_window, plain, sentence
 from nodeflow.ui.core.plain_tips import plain_tip
@@ -78,11 +79,12 @@ class TrainingPanel(QWidget):
         shared: SharedPlots,
         settings: Settings,
         themes: ThemeManager,
+        data: DataSelection,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._workspace, self._shared = workspace, shared
-        self._settings, self._themes = settings, themes
+        self._settings, self._themes, self._data = settings, themes, data
         self.record = TrainingRecord(settings.smoothing)
         self.plots: Any = None
         self._state = "off"
@@ -201,7 +203,9 @@ class TrainingPanel(QWidget):
             return
         from nodeflow.ui.panels.plots.training_plots import TrainingPlots
 
-        plots = TrainingPlots(self._workspace, self._shared, self._settings, self._themes)
+        plots = TrainingPlots(
+            self._workspace, self._shared, self._settings, self._themes, self._data
+        )
         plots.metric_requested.connect(self.metric_requested)
         plots.smoothing_changed.connect(self._on_smoothing)
         self._plots.addWidget(plots)
@@ -448,7 +452,7 @@ def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
 
 def _make(context: PanelContext) -> TrainingPanel:
     run, link, plots = context.run, context.link, context.plots
-    panel = TrainingPanel(context.workspace, plots, context.settings, context.themes)
+    panel = TrainingPanel(context.workspace, plots, context.settings, context.themes, context.data)
     panel.add_control(EarlyStoppingToggle(context.workspace, panel))
     scrubber = Scrubber(link.past, link.ops, context.themes)
     scrubber.branch_requested.connect(run.branch)

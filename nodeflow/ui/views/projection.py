@@ -87,7 +87,7 @@ def group_color(theme: Theme, group: int) -> QColor:
 
 def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]:
     """The classes, for a legend."""
-    return [(name, class_color(theme, index), "dot") for index, name in enumerate(data.names)]
+    return [(name, group_color(theme, index), "dot") for index, name in enumerate(data.names)]
 
 
 def axes_words(data: ProjectionData) -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
@@ -14,7 +23,9 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 MARGIN = 18
-"""Space for the row and column numbers."""
+"""Space for the numbers or names of rows and columns, at least."""
+WIDEST_NAME = 58
+"""Longer names are elided; the tooltip has them whole."""
 SMALLEST_TEXT = 7
 LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
@@ -32,6 +43,7 @@ class MatrixView(QWidget):
         self._theme = themes.theme
         self.array = np.zeros((0, 0))
         self._names: tuple[str, ...] = ()
+        self._left = self._top = float(MARGIN)
         self._marked: tuple[int, int] | None = None
         self._longest = 1
         self.setMouseTracking(True)
@@ -44,14 +56,28 @@ class MatrixView(QWidget):
 
     def show_matrix(self, name: str, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
         """Show an array; further axes become rows. ``names`` are those of rows and columns."""
-        self._names = names
         self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
+        self._names = names if self.array.shape == (len(names),) * 2 else ()
         self._longest = max((len(_short(value)) for value in self.array.flat), default=1)
         self.setAccessibleName(f"Matrix {name}")
-        self.setAccessibleDescription(
-            "; ".join(", ".join(map(number, row)) for row in self.array[:20])
-        )
+        rows = (", ".join(map(number, row)) for row in self.array[:20])
+        titled = (f"{title}: {row}" for title, row in zip(self._names, rows, strict=False))
+        self.setAccessibleDescription("; ".join(titled if self._names else rows))
+        self._fit_margins()
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_margins()
+
+    def _fit_margins(self) -> None:
+        """Make room for the names at the left, and above the cells where they stand upright."""
+        metrics = QFontMetricsF(font(TYPE["caption"]))
+        widest = max((metrics.horizontalAdvance(name) for name in self._names), default=0.0)
+        room = max(float(MARGIN), min(WIDEST_NAME, widest) + SPACE[2])
+        self._left, self._top = room, float(MARGIN)
+        if self.array.size and widest + 2 > self._fitted(True).width() / self.array.shape[1]:
+            self._top = room
 
     def mark(self, cell: tuple[int, int] | None) -> None:
         """Draw a frame around a cell."""
@@ -75,19 +101,20 @@ class MatrixView(QWidget):
     def _area(self) -> QRectF:
         """The rectangle of the cells: square, as large as possible, and beside the row and column
         numbers if those are legible."""
-        return self._fitted(MARGIN) if self._text_size() else self._fitted(0)
+        return self._fitted(self._text_size() > 0)
 
-    def _fitted(self, margin: int) -> QRectF:
+    def _fitted(self, has_margins: bool) -> QRectF:
         rows, columns = self.array.shape
-        width, height = self.width() - margin, self.height() - margin
+        left, top = (self._left, self._top) if has_margins else (0.0, 0.0)
+        width, height = self.width() - left, self.height() - top
         side = max(1.0, min(width / max(1, columns), height / max(1, rows)))
         side = float(int(side)) if side >= 2 else side
-        return QRectF(margin, margin, side * columns, side * rows)
+        return QRectF(left, top, side * columns, side * rows)
 
     def _text_size(self) -> int:
         """The text size with which the longest number fits a cell; 0 if none does."""
         rows = self.array.shape[0]
-        side = self._fitted(MARGIN).height() / rows
+        side = self._fitted(True).height() / rows
         size = min(TYPE["caption"], int((side - 2) / (0.62 * self._longest)), int(side - 2))
         return size if size >= SMALLEST_TEXT else 0
 
@@ -99,8 +126,8 @@ class MatrixView(QWidget):
         QToolTip.showText(event.globalPosition().toPoint(), plain_tip(self._words(cell)), self)
 
     def _words(self, cell: tuple[int, int]) -> str:
-        value, count = number(self.array[cell]), len(self._names)
-        if max(cell) < count:
+        value = number(self.array[cell])
+        if self._names:
             return f"True {self._names[cell[0]]}, answer {self._names[cell[1]]}: {value}"
         return f"row {cell[0]}, column {cell[1]}: {value}"
 
@@ -139,18 +166,32 @@ class MatrixView(QWidget):
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, _short(value))
 
     def _paint_margins(self, painter: QPainter, area: QRectF) -> None:
-        """Draw the row and column numbers."""
+        """Draw the names or numbers of rows and columns."""
         rows, columns = self.array.shape
         side = area.height() / rows
         painter.setFont(font(TYPE["caption"]))
         painter.setPen(self._theme.color("ink_muted"))
-        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        metrics, middle = painter.fontMetrics(), Qt.AlignmentFlag.AlignVCenter
+        right = int(Qt.AlignmentFlag.AlignRight | middle)
+        upright = int(Qt.AlignmentFlag.AlignLeft | middle)
+        shown = [
+            metrics.elidedText(name, Qt.TextElideMode.ElideRight, WIDEST_NAME)
+            for name in self._names or map(str, range(max(rows, columns)))
+        ]
         for row in range(rows):
-            place = QRectF(0, area.y() + row * side, MARGIN - SPACE[1], side)
-            painter.drawText(place, right, str(row))
+            place = QRectF(0, area.y() + row * side, self._left - SPACE[1], side)
+            painter.drawText(place, right, shown[row])
         for column in range(columns):
-            place = QRectF(area.x() + column * side, 0, side, MARGIN)
-            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(column))
+            x = area.x() + column * side
+            if self._top == MARGIN:
+                place = QRectF(x, 0, side, MARGIN)
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, shown[column])
+                continue
+            painter.save()
+            painter.translate(x, self._top - SPACE[1])
+            painter.rotate(-90)
+            painter.drawText(QRectF(0, 0, self._top, side), upright, shown[column])
+            painter.restore()
 
 
 def _short(value: np.generic) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.host.arrangement import arranged_matrix, is_colour, is_filters
+from nodeflow.host.arrangement import (
+    arranged_matrix,
+    colour_bytes,
+    colour_rows,
+    is_colour,
+    is_filters,
+)
 
 MOST_PICTURES = 400
 SMALLEST_SIDE = 6
@@ -65,9 +71,11 @@ def ways(array: np.ndarray, image_shape: Shape2 = None, column_shape: Shape2 = N
         return []
     if array.ndim == 4:
         n, channels = array.shape[0], array.shape[3]
+        if is_colour(array, *_range(array)):
+            return [Way("rows", "Rows as pictures", each="row")]
         if is_filters(array.shape):
             return [Way("filters", "Filters", "Input channel", array.shape[2], each="filter")]
-        if channels == 1 or is_colour(array, *_range(array)):
+        if channels == 1:
             return [Way("rows", "Rows as pictures", each="row")]
         return [
             Way("channels", "Channels of a row", "Row", n, each="channel"),
@@ -82,7 +90,7 @@ def ways(array: np.ndarray, image_shape: Shape2 = None, column_shape: Shape2 = N
         found.insert(0, Way("columns", "Columns as pictures", each="column"))
     elif _side(array.shape[0]):
         found.append(Way("columns", "Columns as pictures", is_natural=False, each="column"))
-    if image_shape and array.shape[1] == math.prod(image_shape):
+    if image_shape and array.shape[1] in (math.prod(image_shape), 3 * math.prod(image_shape)):
         found.insert(0, Way("rows", "Rows as pictures", each="row"))
     elif _side(array.shape[1]):
         found.append(Way("rows", "Rows as pictures", is_natural=False, each="row"))
@@ -101,6 +109,8 @@ def drawn(
     Args:
         pick: the number of what the way picks, from 0.
     """
+    if way.id == "rows":
+        array = colour_rows(array, image_shape)
     low, _ = _range(array)
     is_signed = low is not None and low < 0
     if way.id == "matrix":
@@ -112,9 +122,7 @@ def drawn(
         return Drawn(list(np.moveaxis(array[pick], 2, 0)[:MOST_PICTURES]))
     if array.ndim == 4:
         if is_colour(array, *_range(array)):
-            scale = 1.0 if array.dtype == np.uint8 else 255.0
-            colours = (np.asarray(array[:MOST_PICTURES], np.float64) * scale).astype(np.uint8)
-            return Drawn(list(colours))
+            return Drawn(list(colour_bytes(array[:MOST_PICTURES])))
         is_grey = array.shape[3] == 1 and not is_signed
         return Drawn(list(array[:MOST_PICTURES, :, :, pick]), is_grey)
     if array.ndim == 3:

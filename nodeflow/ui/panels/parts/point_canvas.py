@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -17,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.host.views.projection import ProjectionData
+from nodeflow.ui.core.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.views.axes import Chart
@@ -73,7 +73,6 @@ class PointCanvas(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        self._pixmaps.clear()
         self.update()
 
     def show_data(self, data: ProjectionData | None) -> None:
@@ -131,11 +130,7 @@ class PointCanvas(QWidget):
         if self.data is None or self.data.pictures is None:
             return None
         if index not in self._pixmaps:
-            grey = self.data.pictures[index]
-            grey = np.ascontiguousarray(grey if self._theme.is_dark else 255 - grey)
-            height, width = grey.shape
-            image = QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8)
-            self._pixmaps[index] = QPixmap.fromImage(image.copy())
+            self._pixmaps[index] = QPixmap.fromImage(pixel_image(self.data.pictures[index]))
         return self._pixmaps[index]
 
     # ---- drawing ----------------------------------------------------------------------------
@@ -192,7 +187,10 @@ class PointCanvas(QWidget):
             x, y = places[index].tolist()
             is_faded = self.found is not None and not self.found[index]
             painter.setOpacity(0.2 if is_faded else 1.0)
-            painter.drawPixmap(QRectF(x - side / 2, y - side / 2, side, side), pixmap, QRectF())
+            place = fitted(pixmap.size(), QRectF(x - side / 2, y - side / 2, side, side))
+            place.moveLeft(min(max(place.left(), area.left()), area.right() - place.width()))
+            place.moveTop(min(max(place.top(), area.top()), area.bottom() - place.height()))
+            painter.drawPixmap(place, pixmap, QRectF())
         painter.setOpacity(1.0)
         return True
 
@@ -237,7 +235,7 @@ class PointCanvas(QWidget):
             y += metrics.height()
         if pixmap is not None:
             target = QRectF(box.left() + 6, y + 1, THUMBNAIL, THUMBNAIL)
-            painter.drawPixmap(target, pixmap, QRectF())
+            painter.drawPixmap(fitted(pixmap.size(), target), pixmap, QRectF())
 
     # ---- mouse and keyboard -----------------------------------------------------------------
 

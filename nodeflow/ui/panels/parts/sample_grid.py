@@ -8,6 +8,7 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.host.views.predictions import PredictionData
+from nodeflow.ui.core.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -48,7 +49,7 @@ class SampleGrid(QWidget):
         self._data = data
         self._images = []
         if data.pictures is not None:
-            self._images = [_image(picture, self._theme.is_dark) for picture in data.pictures]
+            self._images = [pixel_image(picture) for picture in data.pictures]
         self.current = min(self.current, len(data.rows) - 1)
         self._fit()
         self.setAccessibleDescription("; ".join(map(self.words, range(len(data.rows)))))
@@ -110,7 +111,9 @@ class SampleGrid(QWidget):
         if index < 0:
             QToolTip.hideText()
             return
-        text = f"{self.words(index)}. Click to feed it to the graph."
+        assert self._data is not None
+        inputs = f" Input {self._data.texts[index]}." if self._data.texts else ""
+        text = f"{self.words(index)}.{inputs} Click to feed it to the graph."
         below = self.card(index).bottomLeft().toPoint()
         QToolTip.showText(self.mapToGlobal(below), plain_tip(text), self)
 
@@ -159,7 +162,7 @@ class SampleGrid(QWidget):
         left = box.left() + SPACE[2]
         if self._images:
             place = QRectF(left, box.top() + SPACE[2], PICTURE, PICTURE)
-            painter.drawImage(place, self._images[index])
+            painter.drawImage(fitted(self._images[index].size(), place), self._images[index])
             words = QRectF(left + PICTURE + SPACE[2], place.top(), 0, PICTURE)
         else:
             words = QRectF(left, box.top() + SPACE[2], 0, PICTURE)
@@ -218,10 +221,3 @@ class SampleGrid(QWidget):
         )
         place = QRectF(box.left(), y, box.width(), LINE)
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
-
-
-def _image(picture: np.ndarray, dark: bool) -> QImage:
-    """A grey picture, large values dark on light ground, light on dark."""
-    grey = np.ascontiguousarray(picture if dark else 255 - picture)
-    height, width = grey.shape
-    return QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8).copy()

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from nodeflow.document.edit import commands
+from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -37,11 +38,16 @@ class TrainingPlots(QWidget):
     smoothing_changed = Signal()
 
     def __init__(
-        self, workspace: Workspace, shared: SharedPlots, settings: Settings, themes: ThemeManager
+        self,
+        workspace: Workspace,
+        shared: SharedPlots,
+        settings: Settings,
+        themes: ThemeManager,
+        data: DataSelection,
     ) -> None:
         super().__init__()
         self._workspace, self._shared, self._settings = workspace, shared, settings
-        self._themes = themes
+        self._themes, self._data = themes, data
         self._record: TrainingRecord | None = None
         self.grid = PlotGrid(themes)
         self.bar = PlotBar(self.grid, themes, settings.smoothing)
@@ -130,7 +136,7 @@ class TrainingPlots(QWidget):
         for name, array in record.tables.items():
             if name not in self.table_views:
                 self._add_table(name)
-            self.table_views[name].show_matrix(name, array)
+            self.table_views[name].show_matrix(name, array, self._data.names_of(len(array)) or ())
         for name, view in self.table_views.items():
             view.parentWidget().setVisible(name in record.tables)
 

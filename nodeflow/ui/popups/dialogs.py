@@ -318,7 +318,7 @@ class ShortcutsDialog(QDialog):
         ("Drag from a port", "Draw a wire"),
         ("Drag a node over a wire", "Insert it"),
         ("Shake a node while dragging", "Detach it from its wires"),
-        ("Alt while dragging", "Move freely: no grid, no guides"),
+        ("Alt while dragging", "Move freely: no grid, no guides, over other nodes"),
         ("Double click on a node", "Open a subgraph, layer, optimizer or data set"),
         ("Double click on a title", "Rename a node that does not open, or a frame"),
         ("Double click on a wire", "Add a dot; on a dot, remove it"),

@@ -16,6 +16,7 @@ from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
 from nodeflow.ui.canvas.gestures.shake_detector import ShakeDetector
 from nodeflow.ui.canvas.gestures.snap_guides import SnapGuide, SnapGuides
 from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
+from nodeflow.ui.canvas.scene.clear_place import clear_shift
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -105,7 +106,8 @@ class MoveFrame(_Move):
 class MoveNodes(_Move):
     """Drags the selected nodes by one of them; Alt lets them move freely.
 
-    A single node without wires may be dropped into a wire. A shake detaches nodes from their wires.
+    Nodes that are dropped on others come to lie beside them, unless Alt is held. A single node
+    without wires may be dropped into a wire. A shake detaches nodes from their wires.
     """
 
     def __init__(
@@ -185,6 +187,8 @@ class MoveNodes(_Move):
         is_dropped = self.drop is not None and self.drop.found is not None
         if self.shift.isNull() and not self.is_detached and not is_dropped:
             return
+        if not is_dropped and not modifiers & Modifiers.AltModifier:
+            self.shift = clear_shift(self._scene, self.slots, self.shift)
         places = self._scene.positions[self.slots] + [self.shift.x(), self.shift.y()]
         keys = [self._scene.nodes.key(slot) for slot in self.slots.tolist()]
         pairs = zip(keys, places.tolist(), strict=True)

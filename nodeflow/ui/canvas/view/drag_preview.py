@@ -104,11 +104,9 @@ class PaletteDrag:
             onto = preview.onto
             corner = preview.corner if onto.source is None else onto.corner()
             node = self._edits.add_node(preview.op_id, corner, source=onto.source)
-            if node is not None and onto.source is not None:
+            if node is not None and (onto.source is not None or not preview.drop.insert(node)):
                 place = free_position(self._scene, node)
                 commands.move(self._scene.document, {node: place})
-            elif node is not None:
-                preview.drop.insert(node)
         self._selection.select([node] if node is not None else [])
         if node is not None and preview.onto.source is not None:  # not where it was dropped
             self._viewport.ensure_visible(node)

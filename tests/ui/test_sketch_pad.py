@@ -306,6 +306,18 @@ def test_with_the_right_answer_the_labels_are_fed_too(window, qtbot, engine, pan
     assert window.overrides.of("y").array.dtype == np.float32
 
 
+def test_a_drawing_is_fed_and_asks_no_what_if(window, qtbot, engine, panel):
+    bar = window.pages.override_bar
+    draw(qtbot, panel.pad, *ONE)
+    assert window.overrides.of("x") is not None
+    assert not bar.isVisibleTo(window.pages)
+    window.overrides.set("b2", np.zeros(10, "float32"), "typed")
+    assert bar.isVisibleTo(window.pages) and bar.text.text().startswith("What if: b2 is")
+    qtbot.mouseClick(bar.back, Qt.MouseButton.LeftButton)
+    assert not bar.isVisibleTo(window.pages)
+    assert list(window.overrides.by_name) == ["x"], "the drawing stays"
+
+
 def test_other_rows_end_the_drawing_and_it_can_be_shown_again(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
     window.actions_.trigger("data_test")

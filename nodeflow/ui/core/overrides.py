@@ -92,6 +92,11 @@ class Overrides(QObject):
         return {self._names[place]: given for place, given in self._given.items()}
 
     @property
+    def hypothetical(self) -> list[str]:
+        """The tensors with a value that asks "what if"; what is drawn on the sketch pad is fed."""
+        return [name for name, given in self.by_name.items() if given.rows != SKETCH]
+
+    @property
     def rows(self) -> dict[str, str]:
         """By placeholder with rows of its own, what those are called."""
         return {name: given.rows for name, given in self.by_name.items() if given.rows}

@@ -17,7 +17,7 @@ MOST_NAMES = 3
 
 
 class OverrideBar(QFrame):
-    """Hidden while nothing is overridden.
+    """Hidden while nothing is overridden; a drawing on the sketch pad is fed, and is none.
 
     Signals:
         list_requested(): all overrides are to be listed.
@@ -35,7 +35,7 @@ class OverrideBar(QFrame):
         self._sign.setAccessibleName("What if")
         self.text = ElidedLabel("", "strong")
         self.list = button("Show overrides", "link", self.list_requested.emit)
-        self.back = button("", "", overrides.take_back_all)
+        self.back = button("", "", self._take_back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[1], SPACE[3], SPACE[1])
         layout.setSpacing(SPACE[2])
@@ -55,16 +55,15 @@ class OverrideBar(QFrame):
     @Slot()
     def refresh(self) -> None:
         """Say what is overridden, and who does not know of it."""
-        overrides = self._overrides
-        self.setVisible(bool(overrides))
-        if not overrides:
+        names = self._overrides.hypothetical
+        self.setVisible(bool(names))
+        if not names:
             return
-        self.back.setText("Take back" if len(overrides) == 1 else "Take all back")
+        self.back.setText("Take back" if len(names) == 1 else "Take all back")
         if self._ran:
-            many = counted(len(overrides), "override")
+            many = counted(len(names), "override")
             self.text.setText(f"These values are of the run, which has none of the {many}.")
             return
-        names = list(overrides.by_name)
         more = len(names) - MOST_NAMES
         said = [*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]
         what = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
@@ -74,6 +73,10 @@ class OverrideBar(QFrame):
         else:
             rest = "Nodes show what follows; trainings and runs go without."
         self.text.setText(f"What if: {what} {verb} overridden. {rest}")
+
+    @Slot()
+    def _take_back(self) -> None:
+        self._overrides.take_back(*self._overrides.hypothetical)
 
     @Slot()
     def _on_changed(self) -> None:

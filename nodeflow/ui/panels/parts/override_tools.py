@@ -72,14 +72,15 @@ class OverrideNote(QFrame):
     def show_for(self, name: str, is_what_if: bool) -> None:
         """Show it for a tensor, where there is something to say."""
         self._name, given = name, self._overrides.of(name) if name else None
-        self.setVisible(given is not None or is_what_if)
+        names = self._overrides.hypothetical
+        self.setVisible(name in names or (is_what_if and bool(names)))
         self.back.setVisible(given is not None)
         self._show_apply()
         if given is not None:
             self.text.setText(f"Overridden ({given.how}). {NOT_IN_TRAINING}")
         elif is_what_if:
-            names = ", ".join(self._overrides.by_name)
-            self.text.setText(f"What if: this follows from {names}. {NOT_IN_TRAINING}")
+            from_ = ", ".join(names)
+            self.text.setText(f"What if: this follows from {from_}. {NOT_IN_TRAINING}")
 
     @Slot()
     def _show_apply(self, *_: object) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,11 @@ from nodeflow.cli.output import plural, say_needs, show_notices
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.predictions import Batch, Predictions
+from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
+from nodeflow.errors import FetchError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import shape_text
 from nodeflow.train.saving.weights import check_writable
 
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
@@ -34,7 +40,8 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
         raise ArgumentProblem("-o computes all rows, so --split has no place beside it")
     check_writable(output)
     task = load_task(arguments, environment, whole=True)
-    predictions = Predictions(task, arguments.fetches)
+    fed = _fed(task, arguments.fetches)
+    predictions = None if fed else Predictions(task, arguments.fetches)
     if task.trains and not (arguments.weights or task.document.weights):
         environment.message(
             "nodeflow: warning: nothing was trained: the variables have their initial values. "
@@ -42,9 +49,74 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
         )
     with open_session(task, arguments, environment) as session:
         limit: int | None = arguments.memory
+        if predictions is None:
+            write_fed(task, fed, session, output, environment, limit)
+            return
         if limit is not None and (needs := predictions.needs(session)) is not None:
             say_needs(needs, limit, environment)
         write_predictions(predictions, session, output, environment)
+
+
+def _fed(task: Task, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return what to compute where no rows of data sets are needed; else nothing."""
+    if not names and task.needs_data(p.node for p in task.graph.placeholders):
+        return {}
+    found = {name: task.fetchable(name) for name in names or task.default_fetches()}
+    if task.needs_data(t if isinstance(t, Node) else t.node for t in found.values()):
+        return {}
+    for name, tensor in found.items():
+        if isinstance(tensor, Node):
+            raise FetchError(f"{name} has no value to write", hint="Fetch a tensor.")
+    return {name: tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
+
+
+def write_fed(
+    task: Task,
+    fetches: Mapping[str, Tensor],
+    session: Session,
+    path: Path,
+    environment: Environment,
+    limit: int | None,
+) -> None:
+    """Write what one run computes from what is fed: arrays, or a table with a row for each row.
+
+    Raises:
+        ArgumentProblem: the values do not fit into this kind of file.
+        RunError, MissingFeed: the graph fails, or lacks a feed.
+    """
+    _check_count(list(fetches), path)
+    targets = list(fetches.values())
+    feeds = task.feeds(targets)
+    if limit is not None:
+        say_needs(session.needs(targets, feeds), limit, environment)
+    values = session.run(targets, feeds)
+    arrays = {name: np.asarray(value) for name, value in zip(fetches, values, strict=True)}
+    with writing(path):
+        if path.suffix.lower() in (".csv", ".tsv"):
+            _save_table(arrays, path)
+        else:
+            _save_arrays(arrays, path)
+    environment.message(f"nodeflow: {', '.join(arrays)} written to {path.name}")
+
+
+def _save_table(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    lengths = {array.shape[:1] for array in arrays.values()}
+    if len(lengths) != 1 or () in lengths:
+        shapes = ", ".join(f"{name} {shape_text(a.shape)}" for name, a in arrays.items())
+        raise ArgumentProblem(
+            f"these values have no rows in common, as a table has: {shapes}",
+            hint="Write an .npz file.",
+        )
+    flat = {name: array.reshape(len(array), -1) for name, array in arrays.items()}
+    names = [
+        name if rows.shape[1] == 1 else f"{name} {i}"
+        for name, rows in flat.items()
+        for i in range(rows.shape[1])
+    ]
+    with _table(path) as writer:
+        writer.writerow(["row", *names])
+        for number, parts in enumerate(zip(*flat.values(), strict=True)):
+            writer.writerow([number, *(str(value) for part in parts for value in part)])
 
 
 def check_output(path: Path) -> None:
@@ -83,9 +155,7 @@ def write_predictions(
 def _write(predictions: Predictions, session: Session, path: Path, progress: Progress) -> None:
     if path.suffix.lower() in (".csv", ".tsv"):
         names, rows = predictions.table(session)
-        with replacing(path, "text") as stream:
-            mark = "\t" if path.suffix.lower() == ".tsv" else ","
-            writer = csv.writer(stream, delimiter=mark, lineterminator="\n")
+        with _table(path) as writer:
             writer.writerow(names)
             for number, row in enumerate(rows):
                 writer.writerow(row)
@@ -94,23 +164,38 @@ def _write(predictions: Predictions, session: Session, path: Path, progress: Pro
         _write_arrays(predictions, session, path, progress)
 
 
+@contextmanager
+def _table(path: Path) -> Iterator[Any]:
+    """A writer of rows, separated by tabs in a .tsv file and by commas in others."""
+    mark = "\t" if path.suffix.lower() == ".tsv" else ","
+    with replacing(path, "text") as stream:
+        yield csv.writer(stream, delimiter=mark, lineterminator="\n")
+
+
 def _write_arrays(
     predictions: Predictions, session: Session, path: Path, progress: Progress
 ) -> None:
     names = list(predictions.fetches)
+    _check_count(names, path)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for batch in _watched(predictions.batches(session), progress):
+        for name in names:
+            parts[name].append(np.asarray(batch.values[name]))
+    _save_arrays({name: np.concatenate(part) for name, part in parts.items()}, path)
+
+
+def _check_count(names: Sequence[str], path: Path) -> None:
     if path.suffix.lower() == ".npy" and len(names) > 1:
         raise ArgumentProblem(
             f"an .npy file holds one array, and there are {len(names)}: {', '.join(names)}",
             hint="Fetch one of them, or write an .npz file.",
         )
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for batch in _watched(predictions.batches(session), progress):
-        for name in names:
-            parts[name].append(np.asarray(batch.values[name]))
-    arrays = {name: np.concatenate(part) for name, part in parts.items()}
+
+
+def _save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     with replacing(path) as file:
         if path.suffix.lower() == ".npy":
-            np.save(file, arrays[names[0]], allow_pickle=False)
+            np.save(file, next(iter(arrays.values())), allow_pickle=False)
         else:
             np.savez(file, **{name.replace("/", "."): array for name, array in arrays.items()})  # type: ignore[arg-type]
 

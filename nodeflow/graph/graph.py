@@ -155,6 +155,8 @@ class Graph(GraphNames, GraphDevices):
             initializer -> which stream it begins, see `engine.input_streams`.
         stored: stream of a variable -> the value that it begins with, where its initializer is
             `stored`; see `document.build.stored_values`.
+        aliases: name in the file that a graph came from, such as ``input:0`` -> the tensor.
+        size_names: tensor -> the names of its sizes in that file, None for a size without one.
     """
 
     outer: Graph | None = None
@@ -168,6 +170,8 @@ class Graph(GraphNames, GraphDevices):
         self.collections: dict[str, list[Any]] = {}
         self.initializers: dict[Node, Node] = {}
         self.stored: Mapping[str, Any] = {}
+        self.aliases: dict[str, Tensor] = {}
+        self.size_names: dict[Tensor, tuple[str | None, ...]] = {}
         self.seed: int | None = None
         self.origin: object = None
         self._finalized = False
@@ -362,6 +366,8 @@ class Graph(GraphNames, GraphDevices):
             UnknownName: there is none; the hint lists near names.
         """
         node = self._by_name.get(name)
+        if node is None and name in self.aliases:
+            return self.aliases[name].node
         if node is None:
             try:
                 node = self._by_name[lawful(name)]  # `layer-1` is called `layer_1` here
@@ -378,6 +384,8 @@ class Graph(GraphNames, GraphDevices):
             UnknownName: no such node or output.
         """
         node_name, _, output = name.partition(":")
+        if node_name not in self._by_name and name in self.aliases:
+            return self.aliases[name]
         node = self.node(node_name)
         names = [node.op.output_name(i) for i in range(len(node.outputs))]
         if output in names:

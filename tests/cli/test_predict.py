@@ -360,3 +360,65 @@ def test_every_broken_picture_of_a_folder_is_named(nodeflow, tmp_path):
     result = nodeflow("data", "show", "shapes", "--check")
     assert result.code == 1 and f"{len(names)} pictures of 30 cannot be read" in result.err
     assert all(name in result.err for name in names)
+
+
+# ---- without data sets -----------------------------------------------------------------------
+
+
+def fed_graph(folder: Path, shape: list | None = None) -> Path:
+    nodes = [
+        {
+            "op": "placeholder",
+            "name": "x",
+            "attrs": {"dtype": "float32", "shape": shape or [None, 4]},
+        },
+        {"op": "constant", "name": "W", "attrs": {"dtype": "float32", "value": WEIGHTS.tolist()}},
+        {"op": "matmul", "name": "y", "attrs": {}},
+        {"op": "reduce_sum", "name": "total", "attrs": {}},
+    ]
+    wires = [["n1", "out", "n3", "x"], ["n2", "out", "n3", "y"], ["n3", "out", "n4", "x"]]
+    return flow(folder, nodes, wires)
+
+
+ROWS = np.arange(12, dtype="f4").reshape(3, 4)
+
+
+@pytest.mark.parametrize("shape", [[None, 4], [3, 4]])
+def test_what_is_fed_needs_no_data_set(nodeflow, tmp_path, shape):
+    np.save(tmp_path / "x.npy", ROWS)
+    command = ("run", fed_graph(tmp_path, shape), "--feed", "x=@x.npy")
+    result = nodeflow(*command, "--fetch", "y", "-o", "out.npy")
+    assert result.code == 0, result.err
+    assert "y written to out.npy" in result.err
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), ROWS @ WEIGHTS, rtol=1e-6)
+    assert nodeflow(*command, "--fetch", "y", "-o", "out.csv").code == 0
+    names, rows = table(tmp_path / "out.csv")
+    assert names == ["row", "y 0", "y 1", "y 2"] and [row[0] for row in rows] == ["0", "1", "2"]
+    np.testing.assert_allclose(np.array(rows, float)[:, 1:], ROWS @ WEIGHTS, rtol=1e-6)
+
+
+def test_without_data_sets_and_fetches_it_is_what_run_prints(nodeflow, tmp_path):
+    np.save(tmp_path / "x.npy", ROWS)
+    graph = fed_graph(tmp_path)
+    result = nodeflow("run", graph, "--feed", "x=@x.npy", "-o", "out.npz")
+    assert result.code == 0, result.err
+    with np.load(tmp_path / "out.npz") as found:
+        assert list(found) == ["total"]
+        np.testing.assert_allclose(found["total"], (ROWS @ WEIGHTS).sum(), rtol=1e-6)
+    result = nodeflow("run", graph, "--feed", "x=@x.npy", "-o", "out.csv")
+    assert result.code == 1 and "no rows in common, as a table has: total ()" in result.err
+
+
+def test_a_feed_wins_over_the_data_set(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    np.save(tmp_path / "x.npy", ROWS)
+    command = ("run", classifier(tmp_path), "--feed", "x=@x.npy")
+    result = nodeflow(*command, "--fetch", "prediction", "-o", "out.npy")
+    assert result.code == 0, result.err
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), softmax(ROWS @ WEIGHTS), rtol=1e-5)
+
+
+def test_a_feed_that_is_missing_is_named(nodeflow, tmp_path):
+    result = nodeflow("run", fed_graph(tmp_path), "--fetch", "y", "-o", "out.npy")
+    assert result.code == 1 and "x" in result.err and "--feed" in result.err
+    assert "no data feed" not in result.err

@@ -20,6 +20,7 @@ from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
 from nodeflow.document.build.place import place
 from nodeflow.document.build.stored_values import StoredValues
+from nodeflow.document.from_graph.foreign_names import restore_names
 from nodeflow.document.from_graph.kept_collections import seed_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
@@ -80,6 +81,7 @@ def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = 
     result.graph.reserve(doc.nodes[node_id].name for node_id in wanted)
     for node_id in in_order(doc, wanted, late=lambda i: is_optimizer(doc.nodes[i].op)):
         place(result, doc.nodes[node_id])
+    restore_names(result.graph, {node: doc.nodes[i] for i, node in result.nodes.items()})
     _raise_first(result, partial)
 
 

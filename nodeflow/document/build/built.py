@@ -13,12 +13,14 @@ from nodeflow.document.analysis.passthrough import MUTED, mode_of
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.analysis.traversal import upstream
 from nodeflow.document.build.flatten import Flat
+from nodeflow.document.from_graph.foreign_names import called
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.errors import GraphError, UnknownName, suggest, suggest_or_list
+from nodeflow.errors import GraphError, NameProblem, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.names import lawful
 from nodeflow.number_text import whole_number
 from nodeflow.train.settings import TrainingSettings
 
@@ -171,6 +173,7 @@ class Build:
             UnknownName: there is nothing of this name; the hint lists near names.
             NodeflowError: it cannot run; the message says why.
         """
+        name = self._own_name(name)
         node_name = name.partition(":")[0]
         record = self.document.node_named(node_name)
         if record is not None:
@@ -189,6 +192,24 @@ class Build:
                 f"there is no node {node_name!r}", hint=suggest_or_list(node_name, known)
             )
         return self.graph.tensor(name)
+
+    def _own_name(self, name: str) -> str:
+        """Return a name of this document for what `Graph.tensor` finds under another one."""
+        node_name, colon, port = name.partition(":")
+        if self._has(node_name):
+            return name
+        if (record := called(self.document, name)) is not None:
+            return record.name
+        try:
+            written = lawful(node_name)  # `layer-1` is called `layer_1` here
+        except NameProblem:
+            return name
+        return f"{written}{colon}{port}" if self._has(written) else name
+
+    def _has(self, node_name: str) -> bool:
+        """Whether a node or an instance has a name."""
+        known = self.document.node_named(node_name) is not None or node_name in self.graph
+        return known or node_name in self.instances
 
     def _passed(self, name: str) -> Tensor:
         node_name, _, port = name.partition(":")

@@ -192,6 +192,11 @@ class Task:
             )
         return Binding(dataset, column)
 
+    def needs_data(self, targets: Iterable[Node]) -> bool:
+        """Whether the targets depend on a placeholder that a data set feeds; opens no data set."""
+        bound = (n for n in ancestors(targets) if n.name in self.build.bindings)
+        return any(node.outputs[0] not in self._feeds for node in bound)
+
     def bindings(self, targets: Iterable[Node]) -> dict[Tensor, Binding]:
         """The data bindings that the targets depend on."""
         found = {}

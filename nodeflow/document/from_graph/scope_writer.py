@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_port_name
 from nodeflow.document.from_graph.flow_names import out_port
 from nodeflow.document.from_graph.flow_records import Defined
+from nodeflow.document.from_graph.foreign_names import foreign_fields
 from nodeflow.document.from_graph.inner_variables import inner_record, inner_variables, inner_wire
 from nodeflow.document.from_graph.kept_collections import kept_fields
 from nodeflow.document.from_graph.node_records import End, record_of, wired_inputs, wires_into
@@ -23,7 +25,7 @@ from nodeflow.document.from_graph.repeated_scopes import (
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord, Wire
-from nodeflow.graph.graph import Node
+from nodeflow.graph.graph import Graph, Node
 
 
 @dataclass(eq=False)
@@ -108,7 +110,7 @@ class ScopeWriter:
         self._folded = folded or {}
         self._doc = doc
         self._known = set(nodes)
-        self._kept = kept_fields(nodes[0].graph) if nodes else {}
+        self._kept = _kept(nodes[0].graph) if nodes else {}
         self._repeated = RepeatedScopes(nodes, self._kept, self._folded)
         self._definitions: dict[Likeness, Part] = {}
         self.root = Part(doc, nodes)
@@ -203,6 +205,14 @@ class ScopeWriter:
             lambda record: graph.fill("node", record.id, record),
             lambda wire: graph.fill("wire", wire.key, wire),
         )
+
+
+def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
+    """Return the fields of each node's record beside its attributes."""
+    found = kept_fields(graph)
+    for node, fields in foreign_fields(graph).items():
+        found[node] = {**found.get(node, {}), **fields}
+    return found
 
 
 def _show_ends(definition: Part) -> None:

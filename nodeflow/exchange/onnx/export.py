@@ -10,6 +10,7 @@ import numpy as np
 from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.foreign_names import SizeNames, foreign_name, size_names
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.engine.session import Session
@@ -18,7 +19,7 @@ from nodeflow.exchange.answers import last_probabilities
 from nodeflow.exchange.onnx.emit import NotInOnnx
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.exchange.onnx.own import OUTPUTS
-from nodeflow.exchange.onnx.writing import model_of
+from nodeflow.exchange.onnx.writing import ForeignNames, model_of
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.ops.training_mode import is_flag
 
@@ -45,7 +46,9 @@ def exported(
     if not chosen:
         raise NotInOnnx("the graph has no value to export", hint=NAME_ONE)
     values = {name: np.asarray(value) for name, value in session.variables.items()}
-    model = model_of(task.graph, chosen, values, definitions(task.document), opset)
+    model = model_of(
+        task.graph, chosen, values, definitions(task.document), opset, foreign_names(task)
+    )
     onnx = onnx_package()
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -84,6 +87,19 @@ def answers(task: Task) -> dict[str, Tensor]:
     found = [n for n in wanted if not any(map(_gives_numbers, readers.get(n, ())))]
     found = [n for n in found if _gives_numbers(n) or not readers.get(n)]
     return {t.name: t for n in found for t in n.outputs} or ends
+
+
+def foreign_names(task: Task) -> ForeignNames:
+    """The names that inputs, outputs and sizes had in the file that the graph came from."""
+    names: dict[Tensor, str] = {}
+    sizes: dict[Tensor, SizeNames] = {}
+    for node_id, node in task.build.nodes.items():
+        record = task.build.document.nodes[node_id]
+        if record.extra and node.outputs and record.name == node.name:
+            if (name := foreign_name(record)) is not None:
+                names[node.outputs[0]] = name
+            sizes[node.outputs[0]] = size_names(record)
+    return ForeignNames(names, sizes)
 
 
 def _measures(task: Task) -> set[Node]:

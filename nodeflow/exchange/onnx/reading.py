@@ -8,7 +8,7 @@ built alike is folded into subgraphs, as with a graph made in Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
                 )
             shape = list(type_.shape) if type_.has_rank else None
             tensor = nf.placeholder(type_.dtype, shape, name=names.value_name(value.name))
+            _keep_names(graph, tensor, value)
             scope.put(value.name, tensor)
             inputs[value.name] = tensor
         for name, tensor in arrays.items():
@@ -105,7 +106,10 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
         if fold and not translator.made_here:
             translator.in_blocks = names_in_blocks(proto)
         translator.nodes(proto.node, scope)
-        outputs = {o.name: _output(o.name, scope, graph) for o in proto.output}
+        outputs: dict[str, Tensor] = {}
+        for value in proto.output:
+            named = {*inputs.values(), *outputs.values()}
+            outputs[value.name] = _output(value, scope, translator, named)
         keep = {t.node for t in (*outputs.values(), *inputs.values())}
         graph.discard_since(0, keep=keep)
     translator.weights.forget_missing()
@@ -115,15 +119,41 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
     return Opened(graph, inputs, outputs, arrays, missing, translator.folded)
 
 
-def _output(name: str, scope: Scope, graph: Graph) -> Tensor:
-    """An output of the graph, called as in the file."""
+def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]) -> Tensor:
+    """An output of the graph, called as in the file.
+
+    Args:
+        named: the inputs and outputs that are there already.
+    """
+    name, graph = value.name, translator.graph
     if scope.holder(name) is None:
         raise OnnxFileError(f"nothing makes the output {name!r}")
     made, called = scope.tensor(name), names.value_name(name)
-    if made.node.name == called and made.index == 0:
-        return made
-    with graph.name_scope(None):
-        return nf.identity(made, name=called)
+    if made.node.name != called or made.index or made in named:
+        if called in graph and not named & set(graph.node(called).outputs):
+            translator.give_way(called)
+        with graph.name_scope(None):
+            made = nf.identity(made, name=called)
+    own = name.partition(":")[0]
+    if own != name and own in graph and graph.tensor(name) is not made:  # `x:0` is not that of `x`
+        other = translator.give_way(own)
+        if named & set(other.outputs):
+            graph.aliases.setdefault(own, other.outputs[0])
+    _keep_names(graph, made, value)
+    return made
+
+
+def _keep_names(graph: Graph, tensor: Tensor, value: Any) -> None:
+    """Keep the name that the file has for a tensor, and those of its sizes."""
+    if tensor.name != value.name:
+        graph.aliases[value.name] = tensor
+    dims = value.type.tensor_type.shape.dim
+    sizes = tuple(
+        d.dim_param if d.dim_param and d.dim_param != f"{value.name}_{i}" else None
+        for i, d in enumerate(dims)
+    )
+    if any(sizes):
+        graph.size_names[tensor] = sizes
 
 
 def _statistics(model: Any) -> set[str]:

@@ -176,6 +176,17 @@ class Translator:
         graph._taken.setdefault(full, 1)
         return full
 
+    def give_way(self, name: str) -> Node:
+        """Rename the node that has a name which an output of the model needs; return it."""
+        graph = self.graph
+        node, other = graph.node(name), self._free(name)
+        own = [n for n in graph.nodes if n is node or n.derived_from == name]
+        rename(graph, node, other, own)
+        for known in (self.missing, self.weights.arrays):
+            for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
+                known[other + key[len(name) :]] = known.pop(key)
+        return node
+
     def _shorten(self, graph: Graph, mark: int, scope: str) -> None:
         """A single node is called as the scope that it was made in."""
         own = [n for n in graph.nodes[mark:] if n.name.startswith(f"{scope}/")]

@@ -64,6 +64,7 @@ def model_of(
     values: Mapping[str, np.ndarray],
     instances: Mapping[str, str] | None = None,
     opset: int | None = None,
+    foreign: ForeignNames | None = None,
 ) -> Any:
     """The model that computes tensors in inference.
 
@@ -71,6 +72,7 @@ def model_of(
         outputs: what it gives, by name.
         values: of the variables, by name.
         instances: name of a subgraph's instance -> what its definition is called.
+        foreign: names for inputs, outputs and sizes, in place of those of this graph.
 
     Raises:
         OnnxMissing: the package onnx is not installed.
@@ -81,7 +83,21 @@ def model_of(
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_WRITTEN <= opset <= newest:
         raise NotInOnnx(f"opset {opset} cannot be written; it is {OLDEST_WRITTEN} to {newest}")
-    return _Writer(graph, outputs, values, instances or {}, opset).model()
+    foreign = foreign or ForeignNames({}, {})
+    return _Writer(graph, outputs, values, instances or {}, opset, foreign).model()
+
+
+@dataclass(frozen=True)
+class ForeignNames:
+    """Names that tensors and their sizes had in the file that a graph came from.
+
+    Attributes:
+        names: tensor -> its name.
+        sizes: tensor -> the names of its sizes, None for a size without one.
+    """
+
+    names: Mapping[Tensor, str]
+    sizes: Mapping[Tensor, Sequence[str | None]]
 
 
 class _Writer:
@@ -92,7 +108,9 @@ class _Writer:
         values: Mapping[str, np.ndarray],
         instances: Mapping[str, str],
         opset: int,
+        foreign: ForeignNames,
     ) -> None:
+        self._named = foreign
         self._graph, self._outputs, self._values = graph, outputs, values
         self._instances, self._opset = instances, opset
         needed = ancestors({t.node for t in outputs.values()})
@@ -113,8 +131,8 @@ class _Writer:
             if node.op.id in ("placeholder", "variable") and has_complex(node):
                 self._missing[node.name] = f"ONNX has no {node.op.id} of complex numbers"
         for node in inputs:
-            top.names[node.outputs[0]] = node.name
-            top.types[node.name] = held(node.outputs[0].type)
+            top.names[node.outputs[0]] = name = self._called(node.outputs[0])
+            top.types[name] = held(node.outputs[0].type)
         self._write(top, [n for n in self._nodes if _is_written(n)], "", "")
         if self._missing:
             raise _refusal(self._missing)
@@ -123,11 +141,8 @@ class _Writer:
         graph = onnx.helper.make_graph(
             top.nodes,
             "nodeflow",
-            [_declared(n.name, n.outputs[0].type) for n in inputs],
-            [
-                _declared(name, held(t.type))
-                for name, t in zip(ends, self._outputs.values(), strict=True)
-            ],
+            [self._declare(top.names[n.outputs[0]], n.outputs[0]) for n in inputs],
+            [self._declare(name, t) for name, t in zip(ends, self._outputs.values(), strict=True)],
             value_info=self._declared_inside(top),
             initializer=[
                 _tensor(name, arrays[name]) for name in sorted(wanted.intersection(arrays))
@@ -397,12 +412,36 @@ class _Writer:
 
     def _end(self, e: Emitter, tensor: Tensor) -> str:
         """The name of an output: its node's, if that makes it as its first one."""
-        name = e.value(tensor)
+        name, wanted = e.value(tensor), self._called(tensor)
         made = any(name in n.output for n in e.nodes)
         if made and name == tensor.node.name and not tensor.index:
-            return name
+            return name if wanted == name else self._renamed(e, tensor, wanted)
         e.node_name = tensor.name.replace(":", "_").replace("/", "_")
         return e.node("Identity", [name])
+
+    def _called(self, tensor: Tensor) -> str:
+        """The name of an input or output in the file: its former one, if it has one."""
+        name = self._named.names.get(tensor, tensor.name)
+        return tensor.name if name.partition(":")[0] in self._graph else name
+
+    def _renamed(self, e: Emitter, tensor: Tensor, wanted: str) -> str:
+        """Call a value otherwise wherever it is read."""
+        name = e.names[tensor]
+        if wanted in e.types or any(name in read_inside(n) for n in e.nodes):
+            e.node_name = wanted
+            return e.node("Identity", [name])
+        for node in e.nodes:
+            for values in (node.input, node.output):
+                for index, value in enumerate(values):
+                    if value == name:
+                        values[index] = wanted
+        e.names[tensor] = wanted
+        e.types[wanted] = e.types[name]
+        return wanted
+
+    def _declare(self, name: str, tensor: Tensor) -> Any:
+        """An input or output of the model."""
+        return _declared(name, held(tensor.type), self._named.sizes.get(tensor, ()))
 
 
 def _is_written(node: Node) -> bool:
@@ -466,14 +505,18 @@ def _top(tensor: Tensor) -> Node:
     return node if node.derived_from is None else node.graph.node(node.derived_from)
 
 
-def _declared(name: str, type_: TensorType) -> Any:
-    """An input or output; sizes that only a run knows have names."""
+def _declared(name: str, type_: TensorType, sizes: Sequence[str | None] = ()) -> Any:
+    """An input or output; sizes that only a run knows have names, those given or their own."""
     onnx = onnx_package()
     if type_.dtype not in NUMBERS:
         raise NotInOnnx(f"ONNX has no dtype {type_.dtype}", node=name)
     if not type_.has_rank:
         raise NotInOnnx("how many axes it has must be known before a run", node=name)
-    shape = [f"{name}_{i}" if d is None else d for i, d in enumerate(type_.shape)]
+    sizes = sizes if len(sizes) == len(type_.shape) else [None] * len(type_.shape)
+    shape = [
+        named or f"{name}_{i}" if d is None else d
+        for i, (d, named) in enumerate(zip(type_.shape, sizes, strict=True))
+    ]
     return onnx.helper.make_tensor_value_info(name, NUMBERS[type_.dtype], shape)
 
 

@@ -261,3 +261,13 @@ FED = {
 
 def feeds(shapes: dict[str, Any]) -> dict[str, np.ndarray]:
     return {name: RNG.normal(size=shape).astype("f4") for name, shape in shapes.items()}
+
+
+def renamed(name: str, fed: str = "input.1:0") -> onnx.ModelProto:
+    """A layer whose input and output no node can be called as."""
+    nodes = [
+        helper.make_node("MatMul", [fed, "w"], ["h"], "/fc/MatMul"),
+        helper.make_node("Sigmoid", ["h"], [name], "y"),
+    ]
+    sizes = ["batch", 4], ["batch", 3]
+    return model(nodes, [value(fed, sizes[0])], [value(name, sizes[1])], [weight("w", 4, 3)])

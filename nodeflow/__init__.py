@@ -146,6 +146,7 @@ LAZY = {
     **dict.fromkeys(_DRAWS, "nodeflow.ops.namespaces.draws"),
     **dict.fromkeys(_LINEAR, "nodeflow.ops.namespaces.linear"),
     **dict.fromkeys(_MATHS, "nodeflow.ops.namespaces.maths"),
+    **dict.fromkeys(("meshgrid", "one_hot", "range"), "nodeflow.ops.namespaces.numbers"),
     **dict.fromkeys(_SCATTER, "nodeflow.ops.variables.scatter"),
     **dict.fromkeys(_SEGMENTS, "nodeflow.ops.namespaces.segments"),
     **dict.fromkeys(_SLICES, "nodeflow.ops.namespaces.slices"),
@@ -190,6 +191,7 @@ LAZY = {
     "signal": "nodeflow.ops.namespaces.signal",
     "spectral": "nodeflow.ops.namespaces.signal",
     "summary": "nodeflow.summary",
+    "tensorflow1": "nodeflow.tensorflow1",
     "train": "nodeflow.train",
 }
 """Public name -> the module that defines it."""
@@ -197,7 +199,7 @@ LAZY = {
 MODULES = {
     *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "linalg"),
     *("logging", "losses", "math", "metrics", "nn", "random", "signal", "spectral", "summary"),
-    "train",
+    *("tensorflow1", "train"),
 }
 """The namespaces among them."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from nodeflow import data as data
 from nodeflow import errors as errors
 from nodeflow import summary as summary
+from nodeflow import tensorflow1 as tensorflow1
 from nodeflow import train as train
 from nodeflow.document.build.api import load as load
 from nodeflow.document.build.api import save as save
@@ -146,6 +147,9 @@ from nodeflow.ops.namespaces.maths import to_double as to_double
 from nodeflow.ops.namespaces.maths import to_float as to_float
 from nodeflow.ops.namespaces.maths import to_int32 as to_int32
 from nodeflow.ops.namespaces.maths import to_int64 as to_int64
+from nodeflow.ops.namespaces.numbers import meshgrid as meshgrid
+from nodeflow.ops.namespaces.numbers import one_hot as one_hot
+from nodeflow.ops.namespaces.numbers import range as range
 from nodeflow.ops.namespaces.segments import segment_max as segment_max
 from nodeflow.ops.namespaces.segments import segment_mean as segment_mean
 from nodeflow.ops.namespaces.segments import segment_min as segment_min
@@ -3825,22 +3829,6 @@ def mean_squared_error(
         predictions: Predicted values.
     """
 
-def meshgrid(
-    values: TensorLike | Sequence[TensorLike],
-    indexing: Literal['xy', 'ij'] = 'xy',
-    *,
-    name: str | None = None,
-) -> builtins.tuple[Tensor, ...]:
-    """The coordinates of all points of a grid, one output for each vector.
-
-    Vectors of m and n numbers give tensors (n, m), the first along the columns, as numpy and
-    TensorFlow do, or (m, n) if `indexing` is ij. Sizes must be known. Gradient: summed back.
-
-    Args:
-        values: Coordinates along each axis.
-        indexing: Whether x runs along columns (xy) or rows (ij).
-    """
-
 def mfccs_from_log_mel_spectrograms(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The mel-frequency cepstral coefficients of the logarithm of mel spectrograms.
 
@@ -4123,31 +4111,6 @@ def one_cycle(
         rise: Share of the steps in which it rises.
         start_divisor: Highest rate over the first.
         end_divisor: Highest rate over the last.
-        dtype: Data type.
-    """
-
-def one_hot(
-    indices: TensorLike,
-    depth: TensorLike = 10,
-    on_value: float | builtins.bool | Sequence[Any] | np.ndarray = 1,
-    off_value: float | builtins.bool | Sequence[Any] | np.ndarray = 0,
-    axis: int = -1,
-    dtype: DtypeLike = 'float32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """Class numbers as vectors that are on_value at the class and off_value elsewhere.
-
-    The new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1
-    gives off_value everywhere.
-
-    Args:
-        indices: Class numbers.
-        depth: Number of classes; overrides the attribute.
-        depth: Number of classes.
-        on_value: Value at the class.
-        off_value: Value elsewhere.
-        axis: Where the new axis is put in.
         dtype: Data type.
     """
 
@@ -4828,29 +4791,6 @@ def random_uniform_like(
         like: Only its shape is used.
         dtype: Data type.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
-    """
-
-def range(
-    start: TensorLike = 10,
-    limit: TensorLike | None = None,
-    delta: TensorLike = 1,
-    dtype: DtypeLike = 'int32',
-    *,
-    name: str | None = None,
-) -> Tensor:
-    """The numbers from start up to but not including limit, delta apart.
-
-    With start alone it counts from 0 up to it, as Python's range. What is wired into start, limit
-    or delta overrides the attributes; the numbers then have its dtype.
-
-    Args:
-        start: First number, or the limit if there is none; overrides the attribute.
-        limit: End, not included; overrides the attribute.
-        delta: Step; overrides the attribute.
-        start: First number, or the limit if there is none.
-        limit: End, not included.
-        delta: Step between numbers; negative counts down.
-        dtype: Data type.
     """
 
 def rank(x: TensorLike, *, name: str | None = None) -> Tensor:

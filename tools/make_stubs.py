@@ -23,6 +23,7 @@ import nodeflow.ops.namespaces.math
 import nodeflow.ops.namespaces.random
 import nodeflow.ops.streaming
 import nodeflow.summary
+import nodeflow.tensorflow1
 import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.dtypes import OBJECTS
@@ -30,7 +31,13 @@ from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
-NAMESPACES = (nodeflow.data, nodeflow.ops.streaming, nodeflow.summary, nodeflow.train)
+NAMESPACES = (
+    nodeflow.data,
+    nodeflow.ops.streaming,
+    nodeflow.summary,
+    nodeflow.tensorflow1,
+    nodeflow.train,
+)
 SPELLED = (
     nodeflow.ops.namespaces.linalg,
     nodeflow.ops.namespaces.math,

@@ -20,7 +20,7 @@ def main(steps=2000):
             biases = nf.get_variable("biases", shape[1:], initializer=nf.zeros_initializer())
             layer = nf.nn.sigmoid(nf.add(nf.matmul(layer, weights), biases))
     loss = nf.reduce_mean(nf.power(X - layer, 2), name="loss")
-    optimizer = nf.train.RMSPropOptimizer(0.01).minimize(loss)
+    optimizer = nf.tensorflow1.train.RMSPropOptimizer(0.01).minimize(loss)
 
     with nf.Session() as sess:
         sess.run(nf.global_variables_initializer())

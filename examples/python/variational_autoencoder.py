@@ -46,7 +46,7 @@ def main(steps=3000):
         reconstruction = nf.reduce_sum(pixels, 1)
         divergence = 1 + log_variance - nf.square(mean) - nf.exp(log_variance)
         loss = nf.reduce_mean(reconstruction - 0.5 * nf.reduce_sum(divergence, 1))
-    train = nf.train.RMSPropOptimizer(learning_rate=0.001).minimize(loss)
+    train = nf.tensorflow1.train.RMSPropOptimizer(learning_rate=0.001).minimize(loss)
 
     point = nf.placeholder(nf.float32, [None, 2], name="point")
     drawn = nf.nn.sigmoid(decode(point, reuse=True), name="drawn")

@@ -2,5 +2,30 @@
 
 ``table`` is the data: one place that the guide *Coming from TensorFlow 1*, the answers to wrong
 names, the other spellings of arguments and the converter (``python -m nodeflow.tensorflow1``) read.
-Nothing here imports what computes.
+Nothing here imports what computes, until a program asks for a name below.
+
+As `nf.tensorflow1` it has the names that mean something else in TensorFlow 1 than in `nf`: the
+converter writes ``nf.tensorflow1.where`` for ``tf.where``.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+NAMES = dict.fromkeys(("train", "where"), "nodeflow.ops.namespaces.tensorflow1")
+"""Public name -> the module that defines it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in NAMES:
+        return getattr(import_module(NAMES[name]), name)
+    if name.startswith("_"):  # tools ask for such names
+        raise AttributeError(name)
+    raise AttributeError(
+        f"nf.tensorflow1 has no {name!r}. It has only what means something else in nf."
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted(NAMES)

@@ -30,11 +30,12 @@ RENAMED: Mapping[str, str] = {
     "pow": "power",
     "realdiv": "divide",
     "scalar_summary": "summary.scalar",
-    "select": "where",
+    "select": "tensorflow1.where",
     "sub": "subtract",
     "truediv": "divide",
     "unpack": "unstack",
     "reverse_v2": "reverse",
+    "where": "tensorflow1.where",
     "where_v2": "where",
     "Operation": "Node",
     "accumulate_n": "add_n",
@@ -69,6 +70,14 @@ RENAMED: Mapping[str, str] = {
     "summary.FileWriterCache": "summary.FileWriter",
     "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",
+    # names that nf has, too, with another meaning
+    **{
+        f"train.{name}Optimizer": f"tensorflow1.train.{name}Optimizer"
+        for name in (
+            *("Adadelta", "AdagradDA", "Ftrl", "Momentum", "ProximalAdagrad"),
+            *("ProximalGradientDescent", "RMSProp"),
+        )
+    },
     "train.piecewise_constant_decay": "train.piecewise_constant",
     # tf.contrib, as far as its names have a place here
     **{

@@ -105,6 +105,59 @@ def run_optimizer(job, start, matrix):
         return np.stack(path)
 
 
+def run_table(job, start, steps):
+    """A table after steps of an optimizer that looks up some of its rows, in float32: in float64
+    TensorFlow's proximal kernels fail.
+
+    The gradients of one step in three ways: as they are, and clipped by length or by value.
+    """
+    with tf.Graph().as_default(), tf.Session() as session:
+        table = tf.Variable(start, dtype=tf.float32)
+        named = tf.placeholder(tf.int32, [None])
+        loss = tf.reduce_mean(tf.square(tf.nn.embedding_lookup(table, named) - 0.5))
+        step = tf.train.get_or_create_global_step()
+        arguments = dict(job["arguments"])
+        if job["name"] == "AdagradDAOptimizer":
+            arguments["global_step"] = step
+        optimizer = getattr(tf.train, job["name"])(**arguments)
+        slopes, variables = zip(*optimizer.compute_gradients(loss))
+        if job["clip"] == "norm":
+            slopes, _ = tf.clip_by_global_norm(slopes, 0.1)
+        elif job["clip"] == "value":
+            slopes = [tf.clip_by_value(slope, -0.05, 0.05) for slope in slopes]
+        train = optimizer.apply_gradients(zip(slopes, variables), global_step=step)
+        session.run(tf.global_variables_initializer())
+        for rows in steps:
+            session.run(train, {named: rows})
+        return session.run(table)
+
+
+def both_signs(x, shift):
+    """x where a condition holds, by rows and element by element, and the roots that it leaves."""
+    return {
+        "rows": tf.where(tf.constant([True, False, True]), x, -x),
+        "elements": tf.where(x > shift, x, -x),
+        "sqrt": tf.where(x > shift, tf.sqrt(x - shift), tf.zeros_like(x)),
+        "rsqrt": tf.where(x > shift, tf.rsqrt(x - shift), tf.zeros_like(x)),
+        "relu6": tf.nn.relu6(x * 6),
+        "one_hot": tf.one_hot([0, 2], 3, on_value=7),
+        "range": tf.range(0.0, 1.0, 0.25),
+        "columns": tf.meshgrid([1, 2, 3], [4, 5])[0],
+    }
+
+
+def run_others(start, labels):
+    """Values and gradients of calls that differ between TensorFlow and the textbook."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, y = tf.constant(start), tf.constant(labels)
+        made = both_signs(x, start[1, 1])
+        made["loss"] = tf.nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=x)
+        wanted = dict(made)
+        for name in ("rows", "sqrt", "rsqrt", "relu6", "loss"):
+            wanted[f"slope of {name}"] = tf.gradients(made[name], x)[0]
+        return session.run(wanted)
+
+
 def main(job, source, target):
     with open(job) as file:
         jobs = json.load(file)
@@ -115,6 +168,10 @@ def main(job, source, target):
         results.update((f"{key}/{name}", value) for name, value in found.items())
     for key, optimizer in jobs["optimizers"].items():
         results[key] = run_optimizer(optimizer, given["start"], given["matrix"])
+    for key, table in jobs["tables"].items():
+        results[key] = run_table(table, given["table"], jobs["rows"])
+    others = run_others(given["others"], given["labels"])
+    results.update((f"others/{name}", value) for name, value in others.items())
     np.savez(target, **results)
 
 

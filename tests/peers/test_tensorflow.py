@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.session import Session
+from nodeflow.tensorflow1.answers import answer, exists_in
 from tests.engine.random_graphs import GROWING, INPUT_SHAPES, build, inputs, program
 
 PYTHON = os.environ.get("TENSORFLOW_PYTHON")
@@ -50,6 +52,28 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adadelta_fast": ("AdadeltaOptimizer", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-4}),
     "ftrl": ("FtrlOptimizer", {"learning_rate": 0.3}),
 }
+PENALTIES = {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.02}
+TABLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "gradient_descent": ("GradientDescentOptimizer", {"learning_rate": 0.3}),
+    "adam": ("AdamOptimizer", {"learning_rate": 0.05}),
+    "adagrad": ("AdagradOptimizer", {"learning_rate": 0.3}),
+    "momentum": ("MomentumOptimizer", {"learning_rate": 0.1, "momentum": 0.9}),
+    "nesterov": (
+        "MomentumOptimizer",
+        {"learning_rate": 0.1, "momentum": 0.9, "use_nesterov": True},
+    ),
+    "rmsprop": ("RMSPropOptimizer", {"learning_rate": 0.02, "momentum": 0.5}),
+    "centered": ("RMSPropOptimizer", {"learning_rate": 0.02, "centered": True}),
+    "adadelta": ("AdadeltaOptimizer", {"learning_rate": 1.0, "epsilon": 1e-4}),
+    "ftrl": ("FtrlOptimizer", {"learning_rate": 0.3, **PENALTIES}),
+    "proximal": ("ProximalGradientDescentOptimizer", {"learning_rate": 0.3, **PENALTIES}),
+    "proximal_adagrad": ("ProximalAdagradOptimizer", {"learning_rate": 0.3, **PENALTIES}),
+    "dual_averaging": ("AdagradDAOptimizer", {"learning_rate": 0.3, **PENALTIES}),
+}
+CLIPS = ("no", "norm", "value")
+ROWS = ([0, 2, 3], [1, 2, 0], [4, 3, 1], [0, 1, 2], [2, 3, 4], [4, 0, 1])
+"""The rows that each step looks up, of a table that has one more. Clipping takes a row that a step
+names twice for two in TensorFlow, so none is."""
 
 pytestmark = pytest.mark.skipif(not PYTHON, reason="TENSORFLOW_PYTHON names no Python with it")
 
@@ -68,6 +92,16 @@ def optimizer_inputs() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(3, 2)), rng.normal(size=(5, 3))
 
 
+def table_start() -> np.ndarray:
+    return np.linspace(-1, 1, 12, dtype="float32").reshape(6, 2)
+
+
+def others() -> tuple[np.ndarray, np.ndarray]:
+    """A square whose middle is where the roots begin, and labels that do not sum to 1."""
+    rng = np.random.default_rng(5)
+    return np.arange(9.0).reshape(3, 3) / 4, rng.uniform(size=(3, 3))
+
+
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What TensorFlow finds for everything, from one start of the other interpreter."""
@@ -81,10 +115,20 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
             key: {"name": name, "arguments": arguments, "steps": STEPS}
             for key, (name, arguments) in OPTIMIZERS.items()
         },
+        "tables": {
+            f"{key}/{clip}": {"name": name, "arguments": arguments, "clip": clip}
+            for key, (name, arguments) in TABLES.items()
+            for clip in CLIPS
+        },
+        "rows": ROWS,
     }
     job.write_text(json.dumps(jobs))
     start, matrix = optimizer_inputs()
-    arrays = {f"{seed}/{i}": a for seed in SEEDS for i, a in enumerate(inputs_of(seed))}
+    arrays: dict[str, Any] = {
+        f"{seed}/{i}": a for seed in SEEDS for i, a in enumerate(inputs_of(seed))
+    }
+    square, labels = others()
+    arrays |= {"table": table_start(), "others": square, "labels": labels}
     np.savez(source, start=start, matrix=matrix, **arrays)
     script = Path(__file__).with_name("tensorflow_program.py")
     command = [str(PYTHON), str(script), str(job), str(source), str(target)]
@@ -130,3 +174,61 @@ def test_optimizers_take_the_steps_of_tensorflow(key: str, tier: Any, theirs: di
             session.run(train)
             path.append(session.run(variable))
     np.testing.assert_allclose(np.stack(path), theirs[key], rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("key", TABLES)
+def test_rows_of_a_table_move_as_in_tensorflow(
+    key: str, clip: str, tier: Any, theirs: dict
+) -> None:
+    name, arguments = TABLES[key]
+    with nf.Graph() as graph:
+        table = nf.Variable(table_start())
+        named = nf.placeholder("int32", [None])
+        loss = nf.reduce_mean(nf.square(nf.nn.embedding_lookup(table, named) - 0.5))
+        given = {"global_step": None, **arguments} if name == "AdagradDAOptimizer" else arguments
+        kind = answer(f"train.{name}", exists_in(nf)).here
+        assert kind is not None
+        optimizer = attrgetter(kind)(nf)(**given)
+        slopes, variables = zip(*optimizer.compute_gradients(loss), strict=True)
+        if clip == "norm":
+            slopes, _ = nf.clip_by_global_norm(slopes, 0.1)
+        elif clip == "value":
+            slopes = [nf.clip_by_value(slope, -0.05, 0.05) for slope in slopes]
+        train = optimizer.apply_gradients(zip(slopes, variables, strict=True))
+    with Session(graph, tier=tier) as session:
+        session.initialize()
+        for rows in ROWS:
+            session.run(train, {named: rows})
+        np.testing.assert_allclose(session.run(table), theirs[f"{key}/{clip}"], atol=1e-6)
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_calls_that_differ_from_the_textbook_are_tensorflows(tier: Any, theirs: dict) -> None:
+    square, labels = others()
+    shift = square[1, 1]
+    with nf.Graph() as graph:
+        x, y = nf.constant(square), nf.constant(labels)
+        made = {
+            "rows": nf.tensorflow1.where(nf.constant([True, False, True]), x, -x),
+            "elements": nf.tensorflow1.where(x > shift, x, -x),
+            "sqrt": nf.where(x > shift, nf.sqrt(x - shift), nf.zeros_like(x)),
+            "rsqrt": nf.where(x > shift, nf.rsqrt(x - shift), nf.zeros_like(x)),
+            "relu6": nf.nn.relu6(x * 6),
+            "one_hot": nf.one_hot([0, 2], 3, on_value=7),
+            "range": nf.range(0.0, 1.0, 0.25),
+            "columns": nf.meshgrid([1, 2, 3], [4, 5])[0],
+            "loss": nf.nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=x),
+        }
+        wanted = dict(made)
+        for name in ("rows", "sqrt", "rsqrt", "relu6", "loss"):
+            (slope,) = nf.gradients(made[name], x)
+            assert slope is not None
+            wanted[f"slope of {name}"] = slope
+    with Session(graph, tier=tier) as session:
+        found = session.run(wanted)
+    for name, ours in found.items():
+        expected = theirs[f"others/{name}"]
+        assert np.asarray(ours).dtype == expected.dtype, name
+        np.testing.assert_allclose(ours, expected, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)

@@ -14,7 +14,7 @@ from nodeflow.train.training import Training
 KNOWN = {"gradient_descent": (), "momentum": ("momentum", "nesterov"),
          "adam": ("beta1", "beta2", "epsilon")}  # fmt: skip
 """Optimizer -> its numbers beside the learning rate."""
-PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None, "rows": "all"}
+PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None}
 """What every other library has otherwise, or not at all: the values that mean nothing."""
 
 
@@ -61,6 +61,13 @@ def optimizer_of(training: Training) -> Optimizer:
                 port=name,
                 hint="Export to ONNX, which has no training.",
             )
+    if any(n.op.id == "touched_rows" and n.made_by == node.name for n in node.graph.nodes):
+        raise NotInCode(
+            "an optimizer that changes only the rows of a lookup cannot be written",
+            node=node.name,
+            port="rows",
+            hint="Set rows to all, or export to ONNX, which has no training.",
+        )
     schedule = None
     if len(node.inputs) > 1:
         schedule = _schedule(node)

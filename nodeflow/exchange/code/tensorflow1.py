@@ -150,6 +150,7 @@ OPS: dict[str, Expression] = {
     **alike("tf"),
     "equal": "tf.equal({0}, {1})",
     "not_equal": "tf.not_equal({0}, {1})",
+    "where": "tf.where_v2({0}, {1}, {2})",  # tf.where takes rows by a vector
     "constant": lambda c: f"tf.constant({literal(c.attrs['value'])}, tf.{c.dtype})",
     "rsqrt": "tf.rsqrt({0})",
     "cast": "tf.cast({0}, tf.{dtype})",

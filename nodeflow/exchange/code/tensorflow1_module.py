@@ -72,6 +72,10 @@ def _build(program: Program, drawn: bool) -> Iterator[str]:
     yield "    }"
 
 
+LOOKUPS = ("gather", "embedding_lookup")
+"""Ops whose gradients TensorFlow applies to the rows alone that they name."""
+
+
 def _named(program: Program) -> tuple[Node, ...]:
     return (*program.inputs, *program.labels, *program.predictions)
 
@@ -93,10 +97,12 @@ def _training(program: Program, optimizer: Optimizer, drawn: bool) -> str:
         lines.append("    rate = tf.placeholder(tf.float32, [])")
         fed += ", rate: learning_rate(step)"
     lines += [f"    optimizer = {_optimizer(optimizer, rate)}"]
-    if optimizer.clip_value is None and optimizer.clip_norm is None:
-        lines.append("    update = optimizer.minimize(loss)")
+    computed = (*program.predicting, *program.measuring)
+    looks_up = any(node.op.id in LOOKUPS for node in computed)
+    if looks_up or optimizer.clip_value is not None or optimizer.clip_norm is not None:
+        lines += [f"    {line}" for line in _by_gradients(optimizer, looks_up)]
     else:
-        lines += [f"    {line}" for line in _clipped(optimizer)]
+        lines.append("    update = optimizer.minimize(loss)")
     lines += [
         "    with np.load(DATA) as file:",
         '        names = [name for name in file if name.startswith("train/")]',
@@ -131,8 +137,11 @@ def _optimizer(optimizer: Optimizer, rate: str) -> str:
     return f"tf.train.GradientDescentOptimizer({rate})"
 
 
-def _clipped(optimizer: Optimizer) -> Iterator[str]:
+def _by_gradients(optimizer: Optimizer, looks_up: bool) -> Iterator[str]:
     yield "pairs = [(g, v) for g, v in optimizer.compute_gradients(loss) if g is not None]"
+    if looks_up:
+        yield "# All rows of a table move, also those that a step does not look up"
+        yield "pairs = [(tf.convert_to_tensor(g), v) for g, v in pairs]"
     if optimizer.clip_value is not None:
         limit = optimizer.clip_value
         yield f"pairs = [(tf.clip_by_value(g, -{limit}, {limit}), v) for g, v in pairs]"

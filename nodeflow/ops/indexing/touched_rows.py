@@ -60,13 +60,12 @@ class TouchedRows(Internal):
 
 
 def looked_up(gradient: Tensor) -> list[Tensor] | None:
-    """The indices of the lookups that a gradient is all made of, each once; None where something
-    else adds to it."""
-    while gradient.node.alias:
-        target = gradient.node.alias[gradient.index]
-        if target is None:
-            return None
-        gradient = target
+    """Return the indices of the lookups that a gradient is all made of, each once.
+
+    A gradient may be scaled by one number or clipped, as the functions that clip gradients do.
+    Return None where something else adds to it.
+    """
+    gradient = _scaled(_meant(gradient))
     node = gradient.node
     if node.op.id == "scatter_add_like" and node.inputs[2].type.rank:
         along = normalize_axis(node.attrs["axis"], node.inputs[2].type.rank)
@@ -80,3 +79,32 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
             return None
         found.update(dict.fromkeys(indices))
     return list(found)
+
+
+def _meant(tensor: Tensor) -> Tensor:
+    """Return the tensor that an output of a macro node stands for; itself if that is none."""
+    while tensor.node.alias and (target := tensor.node.alias[tensor.index]) is not None:
+        tensor = target
+    return tensor
+
+
+def _scaled(tensor: Tensor) -> Tensor:
+    """Return what a tensor was before it was scaled by numbers and clipped around 0."""
+    while (before := _before(tensor)) is not None:
+        tensor = _meant(before)
+    return tensor
+
+
+def _before(tensor: Tensor) -> Tensor | None:
+    """Return the input that one scaling or clipping leaves 0 wherever it is 0."""
+    node = tensor.node
+    if node.op.id == "clip_by_value" and len(node.inputs) == 1:
+        least, most = node.attrs["min"], node.attrs["max"]
+        return node.inputs[0] if (least or 0) <= 0 <= (most or 0) else None
+    if node.op.id not in ("multiply", "divide"):
+        return None
+    x, y = node.inputs
+    if y.type.has_rank and y.type.size == 1:
+        return x
+    is_number = node.op.id == "multiply" and x.type.has_rank and x.type.size == 1
+    return y if is_number else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nodeflow.ops.training.optimizers import AdamOptimizer
 
 __all__ = ["LazyAdamOptimizer"]
@@ -17,14 +15,4 @@ class LazyAdamOptimizer(AdamOptimizer):
     move.
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta1: Any = 0.9,
-        beta2: Any = 0.999,
-        epsilon: Any = 1e-08,
-        use_locking: bool = False,
-        name: str = "Adam",
-    ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, use_locking, name)
-        self._settings["rows"] = "touched"
+    rows = "touched"

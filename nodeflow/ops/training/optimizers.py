@@ -32,6 +32,8 @@ class Optimizer:
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
     rule = ""
+    rows = "all"
+    """Which rows of a table a step changes: all, or those that it looked up, touched."""
     slots: dict[str, str] = {}
     """TensorFlow's name of each slot -> its name under ``NAME/VARIABLE/``."""
 
@@ -39,6 +41,8 @@ class Optimizer:
         self._learning_rate = _called(learning_rate)
         self._name = name
         self._settings = {name: _called(value) for name, value in settings.items()}
+        if self.rows != "all":
+            self._settings["rows"] = self.rows
         self._losses: dict[Tensor, Tensor] = {}
         self._made: list[Node] = []
 

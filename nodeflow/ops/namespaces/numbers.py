@@ -1,0 +1,98 @@
+"""Tensors made of numbers, with TensorFlow 1's arguments: the numbers decide the dtype."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import default_dtype, dtype_name
+from nodeflow.ops import functions as F
+from nodeflow.ops.namespaces.arguments import scoped, spelled
+from nodeflow.ops.namespaces.arguments import tensor as of
+from nodeflow.public import publish
+
+__all__ = ["meshgrid", "one_hot", "range"]
+
+
+@spelled
+def one_hot(
+    indices: Any,
+    depth: Any = 10,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Class numbers as vectors that are on_value at the class and off_value elsewhere.
+
+    Args:
+        indices: class numbers; one outside 0 to depth - 1 gives off_value everywhere.
+        depth: how many classes there are.
+        on_value, off_value: numbers, bools or scalar tensors; None is 1 and 0, or true and false.
+        axis: where the new axis is put in; None is last.
+        dtype: None is the dtype of on_value, else of off_value, else float32.
+    """
+    axis = -1 if axis is None else axis
+    given = [value for value in (on_value, off_value) if value is not None]
+    if any(isinstance(value, Tensor) for value in given):
+        like = next(value for value in given if isinstance(value, Tensor))
+        usual = (True, False) if like.dtype == "bool" else (1, 0)
+        on, off = (
+            of(own if value is None else value, like)
+            for own, value in zip(usual, (on_value, off_value), strict=True)
+        )
+        with scoped(name, "one_hot", [indices, depth, like]):
+            return F.where(F.one_hot(indices, depth, axis=axis, dtype="bool"), on, off)
+    kind = dtype_name(dtype) if dtype is not None else _dtype_of(given[0]) if given else "float32"
+    on, off = (True, False) if kind == "bool" else (1, 0)
+    return F.one_hot(
+        indices, depth, on_value=on if on_value is None else on_value,
+        off_value=off if off_value is None else off_value, axis=axis, dtype=kind, name=name,
+    )  # fmt: skip
+
+
+def _dtype_of(value: Any) -> str:
+    known = isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, float)
+    return dtype_name(value.dtype) if known else default_dtype(value)
+
+
+@spelled
+def range(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """The numbers from start up to but not including limit, delta apart.
+
+    Args:
+        start: the first number; with start alone it counts from 0 up to it.
+        limit: the end, which is not included.
+        delta: the step, which may be negative.
+        dtype: None is float32 where one of the numbers is a float, the dtype of a tensor among
+            them, else int32.
+    """
+    if dtype is None:
+        floats = (n for n in (start, limit, delta) if isinstance(n, (float, np.floating)))
+        dtype = "int32" if next(floats, None) is None else "float32"
+    return F.range(start, limit, delta, dtype=dtype_name(dtype), name=name)
+
+
+def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> tuple[Tensor, ...]:
+    """The coordinates of all points of a grid, one tensor for each vector.
+
+    Args:
+        args: vectors, or one list of them, of known sizes.
+        indexing: whether x runs along columns (xy) or rows (ij).
+    """
+    vectors = list(args)
+    if vectors and isinstance(vectors[-1], str):
+        indexing = vectors.pop()
+    if len(vectors) == 1 and isinstance(vectors[0], (list, tuple)):
+        inner = list(vectors[0])
+        vectors = [of(inner)] if all(isinstance(v, numbers.Number) for v in inner) else inner
+    return F.meshgrid(vectors, indexing=indexing, name=name)
+
+
+publish(globals(), __all__)

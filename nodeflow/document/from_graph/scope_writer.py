@@ -73,7 +73,8 @@ class Part:
     def add_inputs(self, alike: Sequence[Sequence[Node]]) -> None:
         """Adds an input for each value from outside, as the instances of a definition have them.
 
-        It is called as the value where that is one for all instances, else as what reads it.
+        The first instance is the definition itself, whose nodes ask for these values. An input is
+        called as the value where that is one for all instances, else as what reads it.
         """
         values = zip(*(outside_values(nodes).items() for nodes in alike), strict=True)
         for (value, reader), *others in values:
@@ -170,7 +171,8 @@ class ScopeWriter:
         part.graph.fill("node", instance, record)
         if definition is None:
             definition = self._define(name, scope, alike.nodes)
-            definition.add_inputs([a.nodes for a in scopes.values() if a.kind == alike.kind])
+            others = [s.nodes for s in scopes.values() if s.kind == alike.kind and s is not alike]
+            definition.add_inputs([alike.nodes, *others])
             self._definitions[alike.kind] = definition
             self._write(definition)
         twins = zip(alike.nodes, definition.nodes, strict=True)

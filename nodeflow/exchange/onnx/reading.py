@@ -8,7 +8,8 @@ built alike is folded into subgraphs, as with a graph made in Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,12 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
         translator = Translator(model, graph, trainable)
         scope = Scope(translator.weights)
         arrays = {t.name: t for t in proto.initializer}
+        _check_once([t.name for t in proto.initializer], "initializers")
+        _check_once([v.name for v in proto.input], "inputs")
+        _check_once([v.name for v in proto.output], "outputs")
         inputs: dict[str, Tensor] = {}
         for value in proto.input:
-            if value.name in arrays or value.name in inputs:
+            if value.name in arrays:
                 continue
             type_ = type_of(value)
             if type_ is None:
@@ -117,6 +121,15 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Opened:
     arrays = translator.weights.arrays
     graph.stored = {graph.node(name).stream: array for name, array in arrays.items()}
     return Opened(graph, inputs, outputs, arrays, missing, translator.folded)
+
+
+def _check_once(given: Sequence[str], what: str) -> None:
+    twice = next((name for name, count in Counter(given).items() if count > 1), None)
+    if twice is not None:
+        raise OnnxFileError(
+            f"two {what} are called {twice!r}",
+            hint="Export the model again, or check it with onnx.checker.",
+        )
 
 
 def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]) -> Tensor:

@@ -183,8 +183,7 @@ class Translator:
         own = [n for n in graph.nodes if n is node or n.derived_from == name]
         rename(graph, node, other, own)
         for known in (self.missing, self.weights.arrays):
-            for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
-                known[other + key[len(name) :]] = known.pop(key)
+            _rename_keys(known, name, other)
         return node
 
     def _shorten(self, graph: Graph, mark: int, scope: str) -> None:
@@ -422,6 +421,12 @@ def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
             one.made_by = name + one.made_by[len(old) :]
         graph._by_name[one.name] = one
         graph._taken.setdefault(one.name, 1)
+
+
+def _rename_keys(known: dict[str, Any], name: str, other: str) -> None:
+    """Rename the keys for a node and for what it derived."""
+    for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
+        known[other + key[len(name) :]] = known.pop(key)
 
 
 def _why(error: Exception) -> str:

@@ -102,11 +102,13 @@ class Scope:
         self.known: dict[Tensor, np.ndarray] = {} if outer is None else outer.known
 
     def put(self, name: str, value: Tensor) -> None:
+        self._claim(name)
         self.tensors[name] = value
 
     def put_array(
         self, name: str, array: np.ndarray, called: str | None = None, kind: str = ""
     ) -> None:
+        self._claim(name)
         self.arrays[name] = (called or name, array, kind)
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
@@ -114,10 +116,19 @@ class Scope:
         where = of.holder(other)
         if where is None:
             return
+        self._claim(name)
         if other in where.tensors:
             self.tensors[name] = where.tensors[other]
         else:
             self.arrays[name] = where.arrays[other]
+
+    def _claim(self, name: str) -> None:
+        """Refuse a name that has a value; in a file of ONNX each is given once."""
+        if name in self.tensors or name in self.arrays:
+            raise OnnxFileError(
+                f"{name!r} is made twice, and ONNX lets each value be made once",
+                hint="Export the model again, or check it with onnx.checker.",
+            )
 
     def holds_weight(self, name: str) -> bool:
         """Whether a name is that of an array which becomes a variable."""

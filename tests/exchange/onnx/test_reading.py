@@ -19,7 +19,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.exchange.onnx.errors import OnnxFileError
 from nodeflow.exchange.onnx.file import read_model
-from nodeflow.exchange.onnx.reading import Opened, graph_of, import_model
+from nodeflow.exchange.onnx.reading import Opened, document_of, graph_of, import_model
 from tests.exchange.onnx.models import (
     FED,
     branches,
@@ -289,3 +289,50 @@ def test_what_is_left_out_has_no_array(tmp_path):
     made = mlp()
     made.graph.initializer.append(weight("unused", 50, 50))
     assert "unused" not in graph_of(made).weights
+
+
+def unchecked(nodes, outputs=("y",), inputs=("x",), weights=()) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes, "g", [value(i, [2]) for i in inputs], [value(o, [2]) for o in outputs], weights
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ([("Relu", "x", "y"), ("Neg", "x", "y")], "'y' is made twice"),
+        ([("Relu", "x", "y"), ("Neg", "y", "x")], "'x' is made twice"),
+        ([("Relu", "x", "w"), ("Neg", "w", "y")], "'w' is made twice"),
+    ],
+)
+def test_a_value_that_is_made_twice_is_refused(made, words):
+    nodes = [helper.make_node(op, [read], [out]) for op, read, out in made]
+    with pytest.raises(OnnxFileError, match=words):
+        graph_of(unchecked(nodes, weights=[weight("w", 2)]))
+
+
+@pytest.mark.parametrize("what", ["inputs", "outputs", "initializers"])
+def test_two_of_one_name_are_refused(what):
+    nodes = [helper.make_node("Add", ["x", "w"], ["y"])]
+    given = {"inputs": ["x"], "outputs": ["y"], "weights": [weight("w", 2)]}
+    given = {key: of * (1 + (key == what)) for key, of in given.items()}
+    if what == "initializers":
+        given["weights"] *= 2
+    with pytest.raises(OnnxFileError, match=f"two {what} are called"):
+        graph_of(unchecked(nodes, **given))
+
+
+def test_equal_scopes_of_which_one_lies_deeper_become_one_subgraph():
+    nodes, last = [], "x"
+    for place, scope in enumerate(("b/m", "c", "d")):
+        for op in ("Relu", "Exp", "Neg"):
+            nodes.append(helper.make_node(op, [last], [f"{op}{place}"], f"{scope}/{op}"))
+            last = f"{op}{place}"
+        nodes.append(helper.make_node("Tanh", [last], [f"t{place}"], f"t{place}"))
+        last = f"t{place}"
+    made = model(nodes, [value("x", ["n"])], [value(last, ["n"])])
+    document = document_of(graph_of(made))
+    assert len(document.subgraphs) == 1
+    x = {"x": np.array([0.5, -1.0], "f4")}
+    same(dict(zip([last], run_document(document, [last], x), strict=True)), expected(made, x))

@@ -166,7 +166,8 @@ def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
             tensor = given.get(port)
             if value is None or tensor is None:
                 continue
-            if name == "dtype" and isinstance(tensor, Tensor) and dtype_name(value) == tensor.dtype:
+            own = getattr(tensor, "dtype", None)  # a literal takes the dtype that is named
+            if name == "dtype" and (own is None or dtype_name(own) == dtype_name(value)):
                 continue
             raise WiredAttribute(
                 f"{op.short_id} got {name}={value!r}, which the tensor at {port} overrides",

@@ -237,3 +237,78 @@ def test_a_change_that_does_not_fit_is_refused_with_nothing_done(doc):
     doc.apply_change(changes[0])
     doc.apply_change(changes[1])
     assert doc.node_named("sum")
+
+
+# ---- steps beside the document ------------------------------------------------------------------
+
+
+class Dial:
+    """A value of a window's, whose changes have their place in the order of undo."""
+
+    def __init__(self, doc: Document) -> None:
+        self.doc, self.value = doc, 0
+
+    def turn(self, to: int, merge: str | None = None) -> None:
+        before = self.value
+        self.put(to)
+        self.doc.note_aside(f"Turn to {to}", lambda: self.put(to), lambda: self.put(before), merge)
+
+    def put(self, value: int) -> bool:
+        changed, self.value = value != self.value, value
+        return changed
+
+
+def test_steps_beside_the_document_share_its_order_and_nothing_else():
+    doc = Document()
+    dial, heard = Dial(doc), []
+    commands.add_node(doc, "constant", (0, 0))
+    doc.mark_saved()
+    doc.subscribe(heard.append)
+    text, revision, state = flow.dumps(doc), doc.revision, doc.state
+    dial.turn(1)
+    assert doc.undo_label == "Turn to 1" and not doc.is_modified and doc.state is state
+    assert doc.undo() is None and dial.value == 0 and doc.can_redo
+    assert doc.redo() is None and dial.value == 1
+    assert (flow.dumps(doc), doc.revision, heard) == (text, revision, [])
+    commands.add_node(doc, "constant", (0, 0))
+    assert doc.undo() is not None and dial.value == 1 and not doc.is_modified
+    assert doc.undo() is None and dial.value == 0
+    assert doc.undo() is not None and not doc.nodes and doc.is_modified
+    for _ in range(3):
+        doc.redo()
+    assert dial.value == 1 and len(doc.nodes) == 2
+    doc.undo()
+    dial.turn(2)
+    assert not doc.can_redo, "what was undone before it is gone"
+
+
+def test_they_merge_until_sealed_and_keep_edits_apart():
+    doc = Document()
+    dial = Dial(doc)
+    node = commands.add_node(doc, "constant", (0, 0))
+    for value in (1, 2, 3):
+        dial.turn(value, "drag")
+    doc.seal()
+    dial.turn(4, "drag")
+    doc.undo()
+    assert dial.value == 3
+    doc.undo()
+    assert dial.value == 0
+    doc.redo()
+    assert dial.value == 3
+    commands.set_attr(doc, node, "value", 1.0, merge="typing")
+    dial.turn(5)
+    commands.set_attr(doc, node, "value", 2.0, merge="typing")
+    doc.undo()
+    assert doc.nodes[node].attrs["value"] == 1, "typing goes on behind the dial as another step"
+
+
+def test_one_that_changes_nothing_is_passed_over():
+    doc = Document()
+    dial = Dial(doc)
+    commands.add_node(doc, "constant", (0, 0))
+    dial.turn(1)
+    dial.put(0)  # by itself
+    assert doc.undo() is not None and not doc.nodes
+    assert doc.redo() is not None and len(doc.nodes) == 1
+    assert doc.redo() is None and dial.value == 1

@@ -11,88 +11,24 @@ import pytest
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.document.model.document import Document
-from nodeflow.engine.session import Session
-from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
-from nodeflow.host.engine import Engine
 from nodeflow.host.training.live_edits import LiveEdits
-from nodeflow.train.events import Done
 from nodeflow.train.saving.weights import load_weights
+from tests.host.desk import Desk, same, write_rows
 from tests.host.documents import fitted_layer
 
 ONES = {"op": "fill", "value": 1.0}
 
 
-def reference(graph: Graph, seed: int) -> Session:
-    """Trains by one tier from the first step on, so that equal trainings have equal bits."""
-    return Session(graph, tier="reference", seed=seed)
-
-
-class Desk:
-    """An engine whose requests are handled in the test's thread, one by one, and its document."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.messages: list[p.Message] = []
-        self.engine = Engine(self.messages.append, threads=1)
-        self.engine._make_session = reference  # type: ignore[method-assign]
-        document.subscribe(lambda change: self.edit(change))
-        self.edit = lambda change: self.do(p.SyncChange(change.text, change.revision))
-        self.sync(keep=False)
-
-    def do(self, request: p.Request) -> None:
-        self.engine._handle(request)
-        failed = [m for m in self.messages if isinstance(m, p.Failed)]
-        assert not failed, failed
-
-    def sync(self, keep: bool = True) -> None:
-        document = self.document
-        folder = str(document.path.parent) if document.path else None
-        text, revision = flow.dumps(document), document.revision
-        self.do(p.SyncDocument(text, revision, folder, keep, document.allowed))
-
-    def train(self, *meanwhile: p.Request, resume: bool = False) -> None:
-        """Train to the end; requests are handled after the first steps."""
-        for request in meanwhile:
-            self.engine.receive(request)
-        self.do(p.Train(1, resume))
-        assert any(isinstance(message, Done) for message in self.messages)
-
-    @property
-    def values(self) -> dict[str, np.ndarray]:
-        """All variables, once everything that edits left to do is done."""
-        return self.engine._current().variables()
-
-    def change(self, **source: str) -> p.SyncChange:
-        """The message of an edit of the data set, which is made here already."""
-        made = []
-        self.edit = made.append
-        commands.set_attr(self.document, self.data, "source", source["to"])
-        self.edit = lambda change: self.do(p.SyncChange(change.text, change.revision))
-        return p.SyncChange(made[0].text, made[0].revision)
-
-    @property
-    def data(self) -> str:
-        found = self.document.node_named("data")
-        assert found is not None
-        return found.id
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    rows = np.random.default_rng(3).normal(size=(40, 3)).astype(np.float32)
-    np.savez(tmp_path / "rows.npz", x=rows, y=rows @ np.array([[1], [2], [3]], np.float32))
+    write_rows(tmp_path / "rows.npz")
     return tmp_path
 
 
 @pytest.fixture
 def desk(folder: Path) -> Desk:
     return Desk(fitted_layer(folder / "rows.npz"))
-
-
-def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[n], other[n]) for n in one)
 
 
 def save(desk: Desk, folder: Path, looks: bool = True) -> None:

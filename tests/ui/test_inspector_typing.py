@@ -259,6 +259,28 @@ def test_enter_commits_a_number_and_makes_no_second_one(window, keys):
         assert value(window, node, "value") == expected and not row(window, "value").message
 
 
+def test_undo_means_the_text_while_typing_and_the_edit_after_enter(window, keys):
+    node = select(window, "constant")
+    field = page(window).attributes.attr_rows["value"].editor.focus_widget()
+    field.setFocus()
+    before = value(window, node, "value")
+    field.selectAll()
+    keys.type("3.5")
+    keys.press(Key.Key_Z, Keys.ControlModifier)
+    assert value(window, node, "value") == before and window.workspace.document.can_undo
+    assert node in window.workspace.document.nodes, "the text was meant, not the last edit"
+    field.selectAll()
+    keys.type("4.5")
+    keys.press(Key.Key_Return)
+    assert value(window, node, "value") == 4.5
+    window.actions_.refresh()
+    keys.press(Key.Key_Z, Keys.ControlModifier)
+    assert value(window, node, "value") == before and node in window.workspace.document.nodes
+    window.actions_.refresh()
+    keys.press(Key.Key_Z, Keys.ControlModifier | Keys.ShiftModifier)
+    assert value(window, node, "value") == 4.5
+
+
 def test_a_click_selects_a_number_to_type_over(window, keys, qtbot):
     node = select(window, "constant", {"value": 2.0})
     field = row(window, "value").editor.field

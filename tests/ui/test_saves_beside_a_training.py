@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,16 +16,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from thread_engine import ThreadClient
 
-from nodeflow.engine.session import Session
-from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Done, Steps
 from nodeflow.train.saving.weights import load_weights
+from nodeflow.ui.controllers.files.shared_file import SharedFile
 from nodeflow.ui.popups import dialogs
+from tests.host.desk import Desk as EngineDesk
+from tests.host.desk import reference, same, write_rows
 from tests.host.documents import fitted_layer
 from tests.volumes import seeds
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+EPOCHS, AT_ONCE = 25, 20
+SAVES = seeds("saves around the end of a training")
 WAYS = ("into the data's folder", "elsewhere", "below", "under another name", "again")
 
 
@@ -33,11 +37,16 @@ class ReferenceClient(ThreadClient):
 
     def __init__(self, on_message) -> None:
         super().__init__(on_message)
-        self.engine._make_session = reference
+        self.engine._make_session = reference  # type: ignore[method-assign]
 
 
-def reference(graph: Graph, seed: int) -> Session:
-    return Session(graph, tier="reference", seed=seed)
+class Unsaved(NamedTuple):
+    """Losses and variables of a training, and of one that goes on from there."""
+
+    losses: list[float]
+    trained: dict[str, np.ndarray]
+    more: list[float]
+    final: dict[str, np.ndarray]
 
 
 class Desk:
@@ -60,13 +69,13 @@ class Desk:
     def _on_message(self, *_: object) -> None:
         self.arrived += 1
 
-    def begin(self, folder: Path, epochs: int) -> None:
+    def begin(self, folder: Path) -> None:
         """Another graph without a file, that nothing was learned in."""
         self.folder = folder
         (folder / "below").mkdir(parents=True)
         (folder.parent / f"other {folder.name}").mkdir()
         write_rows(folder / "rows.npz")
-        assert self.window.files.begin_with(fitted_layer(folder / "rows.npz", epochs), "")
+        assert self.window.files.begin_with(fitted_layer(folder / "rows.npz", EPOCHS), "")
         self.events.clear()
 
     def press(self, way: str, chance: random.Random) -> None:
@@ -124,36 +133,30 @@ class Desk:
         return dict(load_weights(path))
 
 
-def write_rows(path: Path) -> None:
-    rows = np.random.default_rng(3).normal(size=(40, 3)).astype(np.float32)
-    np.savez(path, x=rows, y=rows @ np.array([[1], [2], [3]], np.float32))
-
-
-def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[n], other[n]) for n in one)
-
-
 @pytest.fixture
 def desk(open_window, qtbot, monkeypatch) -> Desk:
     return Desk(open_window(ReferenceClient), qtbot, monkeypatch)
 
 
-EPOCHS = 25
+@pytest.fixture(scope="module")
+def unsaved(tmp_path_factory) -> Unsaved:
+    """What the same training gives that nothing is saved beside, and another one that goes on."""
+    folder = tmp_path_factory.mktemp("unsaved")
+    write_rows(folder / "rows.npz")
+    quiet = EngineDesk(fitted_layer(folder / "rows.npz", EPOCHS))
+    quiet.train()
+    losses, trained = quiet.losses, quiet.values
+    quiet.train(resume=True)
+    return Unsaved(losses, trained, quiet.losses[len(losses) :], quiet.values)
 
 
-def test_what_was_learned_outlasts_every_save(desk, tmp_path, monkeypatch):
-    desk.begin(tmp_path / "unsaved", EPOCHS)
-    losses = desk.run("train", [], None)
-    messages = desk.arrived
-    trained = desk.values(tmp_path / "trained.safetensors")
-    more = desk.run("continue", [], None)
-    final = desk.values(tmp_path / "final.safetensors")
-    assert len(losses) == len(more) and not same(trained, final)
-
-    write = type(desk.window.files.shared).write
-    for seed in seeds("saves around the end of a training"):
+@pytest.mark.parametrize("first", SAVES[::AT_ONCE])
+def test_what_was_learned_outlasts_every_save(desk, unsaved, tmp_path, monkeypatch, first):
+    messages = 60
+    write = SharedFile.write
+    for seed in range(first, min(first + AT_ONCE, SAVES.stop)):
         chance = random.Random(seed)
-        desk.begin(tmp_path / f"data {seed}", EPOCHS)
+        desk.begin(tmp_path / f"data {seed}")
         slow = chance.random() < 0.5
 
         def save(chance=chance, slow=slow):
@@ -164,17 +167,17 @@ def test_what_was_learned_outlasts_every_save(desk, tmp_path, monkeypatch):
                 return write(shared, *args)
 
             with monkeypatch.context() as patch:
-                patch.setattr(type(desk.window.files.shared), "write", written)
+                patch.setattr(SharedFile, "write", written)
                 desk.press(chance.choice(WAYS), chance)
 
-        when = [chance.randrange(messages * 3 // 2) for _ in range(chance.randint(0, 2))]
-        assert desk.run("train", when, save) == losses, f"seed {seed}"
+        when = [chance.randrange(messages) for _ in range(chance.randint(0, 2))]
+        assert desk.run("train", when, save) == unsaved.losses, f"seed {seed}"
         for _ in range(chance.randint(not when, 2)):
             save()
         desk.rest()
         found = desk.values(tmp_path / "now.safetensors")
-        assert same(found, trained), f"seed {seed}: what was learned is lost"
+        assert same(found, unsaved.trained), f"seed {seed}: what was learned is lost"
         again = [chance.randrange(messages) for _ in range(chance.randint(0, 1))]
-        assert desk.run("continue", again, save) == more, f"seed {seed}: it does not go on"
-        assert same(desk.values(tmp_path / "now.safetensors"), final), f"seed {seed}"
+        assert desk.run("continue", again, save) == unsaved.more, f"seed {seed}"
+        assert same(desk.values(tmp_path / "now.safetensors"), unsaved.final), f"seed {seed}"
         assert not desk.window.workspace.problems(), f"seed {seed}"

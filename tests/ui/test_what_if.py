@@ -115,8 +115,6 @@ def bytes_of(window) -> bytes:
 
 def test_a_number_typed_in_the_table_is_followed_by_all_that_depends_on_it(qtbot, window):
     before, revision = bytes_of(window), window.workspace.root.revision
-    window.actions_.refresh_now()
-    undo = window.actions_["undo"].text()
     viewer = view(qtbot, window, "product")
     type_in_cell(qtbot, viewer, 1, 1, "-50.5")
     product = X @ W
@@ -126,8 +124,7 @@ def test_a_number_typed_in_the_table_is_followed_by_all_that_depends_on_it(qtbot
     np.testing.assert_array_equal(viewer.array, product)
     assert not viewer.what_if.note.isHidden() and "typed" in viewer.what_if.note.text.text()
     assert bytes_of(window) == before and window.workspace.root.revision == revision
-    window.actions_.refresh_now()
-    assert not window.workspace.root.is_modified and window.actions_["undo"].text() == undo
+    assert not window.workspace.root.is_modified
     type_in_cell(qtbot, viewer, 0, 0, "7")
     product[0, 0] = 7
     wait_for(qtbot, window, "scaled", 2 * total_of(product))
@@ -310,6 +307,132 @@ def test_the_panel_lists_them_and_takes_back_one_or_all(qtbot, window):
     qtbot.mouseClick(panel.all_back, LEFT)
     assert not window.overrides and not bar.isVisibleTo(window.pages)
     wait_for(qtbot, window, "scaled", 2 * total_of(X @ W))
+
+
+# ---- the order of undo --------------------------------------------------------------------------
+
+UNDO, REDO = "Ctrl+Z", "Ctrl+Shift+Z"
+
+
+def edits_of(window) -> tuple[bytes, int, bool]:
+    root = window.workspace.root
+    return bytes_of(window), root.revision, root.is_modified
+
+
+def test_undo_takes_a_typed_value_back_before_the_edit_before_it(qtbot, window):
+    factor, root = node(window, "factor").id, window.workspace.root
+    commands.set_attr(root, factor, "value", 3.0)
+    edited = edits_of(window)
+    viewer = view(qtbot, window, "product")
+    type_in_cell(qtbot, viewer, 1, 1, "-50.5")
+    assert viewer.table.hasFocus()
+    product = X @ W
+    product[1, 1] = -50.5
+    wait_for(qtbot, window, "scaled", 3 * total_of(product))
+    window.actions_.refresh_now()
+    assert window.actions_["undo"].text() == "Undo override product"
+    shortcut(qtbot, window, UNDO)
+    assert not window.overrides and edits_of(window) == edited
+    wait_for(qtbot, window, "scaled", 3 * total_of(X @ W))
+    shortcut(qtbot, window, UNDO)
+    wait_for(qtbot, window, "scaled", 2 * total_of(X @ W))
+    assert root.nodes[factor].attrs["value"] == 2 and not root.is_modified
+    shortcut(qtbot, window, REDO)
+    assert edits_of(window)[0] == edited[0] and not window.overrides
+    shortcut(qtbot, window, REDO)
+    wait_for(qtbot, window, "scaled", 3 * total_of(product))
+    assert list(window.overrides.by_name) == ["product"] and edits_of(window)[0] == edited[0]
+
+
+def test_a_number_that_was_typed_in_the_field_is_undone_from_there(qtbot, window):
+    viewer = view(qtbot, window, "factor")
+    field = viewer.what_if.slider.field
+    for text in ("5", "7"):
+        qtbot.mouseClick(field, LEFT)
+        field.selectAll()
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        wait_for(qtbot, window, "scaled", float(text) * total_of(X @ W))
+    assert window.focusWidget() is field
+    for value in (5.0, 2.0):
+        shortcut(qtbot, window, UNDO)
+        wait_for(qtbot, window, "scaled", value * total_of(X @ W))
+        qtbot.waitUntil(lambda shown=str(value): field.text() == shown, timeout=20000)
+    qtbot.keyClicks(field, "1")
+    shortcut(qtbot, window, UNDO)
+    assert field.text() == "2.0" and not window.overrides, "what is being typed is undone first"
+    shortcut(qtbot, window, REDO)
+    assert field.text() == "2.01" and not window.overrides
+    assert not window.workspace.root.is_modified
+
+
+def test_a_drag_of_the_slider_is_one_step_and_the_next_drag_another(qtbot, window):
+    viewer = view(qtbot, window, "factor")
+    slider = viewer.what_if.slider.slider
+    seen = []
+    for end in (300, 50):
+        slider.setSliderDown(True)
+        for position in range(slider.value(), end, 20 if end > slider.value() else -20):
+            slider.setSliderPosition(position)
+        slider.setSliderDown(False)
+        seen.append(window.overrides.of("factor").array.item())
+    shortcut(qtbot, window, UNDO)
+    assert window.overrides.of("factor").array.item() == seen[0]
+    shortcut(qtbot, window, UNDO)
+    assert not window.overrides
+    for value in seen:
+        shortcut(qtbot, window, REDO)
+        assert window.overrides.of("factor").array.item() == value
+
+
+def test_taking_back_is_a_step_too(qtbot, window):
+    window.overrides.set("product", np.ones((3, 2)), "typed")
+    window.overrides.set("total", 7.0, "typed")
+    window.actions_.trigger("take_back_all")
+    assert not window.overrides
+    window.canvas.setFocus()
+    shortcut(qtbot, window, UNDO)
+    assert list(window.overrides.by_name) == ["product", "total"]
+    wait_for(qtbot, window, "scaled", 14)
+    shortcut(qtbot, window, UNDO)
+    wait_for(qtbot, window, "scaled", 12)
+    shortcut(qtbot, window, UNDO)
+    wait_for(qtbot, window, "scaled", 2 * total_of(X @ W))
+    for value in (12, 14, 2 * total_of(X @ W)):
+        shortcut(qtbot, window, REDO)
+        wait_for(qtbot, window, "scaled", value)
+    assert not window.workspace.root.is_modified and not window.overrides
+
+
+def test_a_step_whose_node_is_gone_is_passed_over(qtbot, window):
+    document = window.workspace.root
+    factor = node(window, "factor").id
+    commands.set_attr(document, factor, "value", 3.0)
+    window.overrides.set("product", np.ones((3, 2)), "typed")
+    commands.remove(document, [node(window, "product").id])
+    window.canvas.setFocus()
+    shortcut(qtbot, window, UNDO)
+    assert node(window, "product") and not window.overrides
+    shortcut(qtbot, window, UNDO)
+    assert document.nodes[factor].attrs["value"] == 2, "not a press without an effect"
+
+
+def test_what_if_values_never_reach_file_or_journal(qtbot, window, tmp_path, monkeypatch):
+    target = tmp_path / "graph.flow"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    assert window.files.save()
+    content = target.read_bytes()
+    viewer = view(qtbot, window, "product")
+    type_in_cell(qtbot, viewer, 0, 0, "7")
+    shortcut(qtbot, window, UNDO)
+    shortcut(qtbot, window, REDO)
+    journal = window.files.recovery.journal
+    assert journal is not None and journal.path is None, "nothing is to be recovered"
+    assert not window.workspace.root.is_modified
+    shortcut(qtbot, window, "Ctrl+S")
+    assert target.read_bytes() == content and list(window.overrides.by_name) == ["product"]
+    shortcut(qtbot, window, UNDO)
+    assert not window.workspace.root.is_modified and not window.overrides
 
 
 # ---- the document goes on -----------------------------------------------------------------------

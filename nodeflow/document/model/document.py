@@ -21,7 +21,7 @@ from typing import Any
 from nodeflow.data.document_folder import allowance
 from nodeflow.document.model.errors import DocumentError, DocumentLocked
 from nodeflow.document.model.events import Events, Subscriber
-from nodeflow.document.model.history import History, Step
+from nodeflow.document.model.history import Aside, History, Step
 from nodeflow.document.model.records import (
     ONLY,
     SCOPED,
@@ -222,12 +222,26 @@ class Document(GraphTables):
         """Ends a run of merged edits: the next edit starts a new undo step."""
         self._file.history.seal()
 
+    def note_aside(
+        self, label: str, redo: Callable[[], bool], undo: Callable[[], bool], merge: Any = None
+    ) -> None:
+        """Gives something that was done beside the document its place in the order of undo.
+
+        Consecutive ones with the same `merge` key become one, as those of `transaction` do.
+
+        Args:
+            redo, undo: do it again, or take it back; return whether anything changed. Where
+                nothing did, the next step is undone or redone.
+        """
+        self._file.history.add_aside(Aside(label, redo, undo, merge))
+
     def undo(self) -> Change | None:
-        """Undoes the last step; returns what changed, or None if there is no step."""
+        """Undoes the last step; returns what changed, or None if nothing of the document did."""
         return self._replay(self._file.history.undo)
 
     def redo(self) -> Change | None:
-        """Redoes the step undone last; returns what changed, or None if there is no step."""
+        """Redoes the step undone last; returns what changed, or None if nothing of the document
+        did."""
         return self._replay(self._file.history.redo)
 
     def apply_change(self, change: Change) -> None:
@@ -294,10 +308,14 @@ class Document(GraphTables):
         self.revision += 1
         self._file.events.publish(Change(label, merged, self.revision, self.state))
 
-    def _replay(self, take: Callable[[], Step | None]) -> Change | None:
+    def _replay(self, take: Callable[[], Step | Aside | None]) -> Change | None:
         if self._file.open is not None:
             raise DocumentError("undo and redo do not work inside a transaction")
         step = take()
+        while isinstance(step, Aside):
+            if step.redo():
+                return None
+            step = take()
         if step is None:
             return None
         for edit in step.edits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,26 @@ class Step:
         return Step(self.label, tuple(edit.inverse() for edit in reversed(self.edits)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Aside:
+    """An undo step that changes nothing of the document, such as a what-if value of the window.
+
+    It has its place among the steps, and leaves content, file, journal and saved state alone.
+
+    Attributes:
+        redo, undo: do it again, or take it back; return whether anything changed.
+    """
+
+    label: str
+    redo: Callable[[], bool]
+    undo: Callable[[], bool]
+    merge: Any = None
+
+    def inverse(self) -> Aside:
+        """Returns the step that undoes this one."""
+        return Aside(self.label, self.undo, self.redo)
+
+
 _START = Step("", ())
 _NOWHERE = Step("", ())
 
@@ -29,15 +50,15 @@ class History:
     """The steps done and undone. The saved state is identified by the step that led to it."""
 
     def __init__(self) -> None:
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
+        self._done: list[Step | Aside] = []
+        self._undone: list[Step | Aside] = []
         self._saved = _START
         self._sealed = True
 
     @property
     def now(self) -> Step:
         """The step that led to the current content."""
-        return self._done[-1] if self._done else _START
+        return next((step for step in reversed(self._done) if isinstance(step, Step)), _START)
 
     @property
     def is_modified(self) -> bool:
@@ -63,7 +84,9 @@ class History:
         """Adds a step; joins it to the previous one if their merge keys are equal."""
         self._undone.clear()
         last = self.now
-        if self._sealed or step.merge is None or step.merge != last.merge or not self.is_modified:
+        is_apart = bool(self._done) and self._done[-1] is not last
+        merges = step.merge is not None and step.merge == last.merge and self.is_modified
+        if self._sealed or is_apart or not merges:
             self._done.append(step)
         else:
             self._done.pop()
@@ -72,11 +95,22 @@ class History:
                 self._done.append(Step(last.label, edits, step.merge))
         self._sealed = False
 
+    def add_aside(self, step: Aside) -> None:
+        """Adds a step that is done already; joins it to the previous one as `add` does."""
+        self._undone.clear()
+        last = self._done[-1] if self._done else None
+        merges = step.merge is not None and not self._sealed
+        if merges and isinstance(last, Aside) and last.merge == step.merge:
+            self._done[-1] = Aside(last.label, step.redo, last.undo, step.merge)
+        else:
+            self._done.append(step)
+        self._sealed = False
+
     def seal(self) -> None:
         """Prevents the next step from joining the last one."""
         self._sealed = True
 
-    def undo(self) -> Step | None:
+    def undo(self) -> Step | Aside | None:
         """Moves the last step to the undone ones; returns its inverse."""
         if not self._done:
             return None
@@ -84,7 +118,7 @@ class History:
         self._undone.append(self._done.pop())
         return self._undone[-1].inverse()
 
-    def redo(self) -> Step | None:
+    def redo(self) -> Step | Aside | None:
         """Moves the last undone step back; returns it."""
         if not self._undone:
             return None

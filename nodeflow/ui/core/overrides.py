@@ -1,14 +1,16 @@
 """Values that the user puts in place of computed ones: kept here, and nowhere else.
 
-No document, file, history or run has them; they end with the window, or when another document is
-opened. What belongs to a node stays with it through renaming, and goes with it: undoing its
-deletion does not bring it back.
+No document, file or run has them; they end with the window, or when another document is opened.
+They share the order of undo with the edits of the document, but for rows that are drawn: the
+strokes have an undo of their own. What belongs to a node stays with it through renaming, and goes
+with it: undoing its deletion does not bring it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
@@ -23,6 +25,7 @@ from nodeflow.host.messages.values import SKETCH
 from nodeflow.number_text import whole_number
 from nodeflow.ui.core.workspace import Workspace
 
+DRAWN = "drawn"
 DERIVED = "="
 """Stands before the names of generated nodes, which have no ids."""
 
@@ -154,19 +157,30 @@ class Overrides(QObject):
 
     # ---- changing ---------------------------------------------------------------------------
 
-    def set(self, name: str, value: object, how: str, rows: str = "") -> None:
+    def set(
+        self, name: str, value: object, how: str, rows: str = "", *, merge: str | None = None
+    ) -> None:
         """Put a value in place of that of a tensor.
 
         Raises:
             FeedError: it does not have the dtype and shape of the tensor.
         """
-        self.set_many({name: value}, how, rows)
+        self.set_many({name: value}, how, rows, merge=merge)
 
-    def set_many(self, values: Mapping[str, object], how: str, rows: str = "") -> None:
+    def set_many(
+        self,
+        values: Mapping[str, object],
+        how: str,
+        rows: str = "",
+        *,
+        merge: str | None = None,
+    ) -> None:
         """The same for several at once; raises as `set`, and then nothing has changed.
 
         Args:
             rows: with it, these placeholders alone have rows of their own.
+            merge: values of one tensor that follow each other with the same key are one undo step,
+                until `seal`.
         """
         new = {}
         for name, value in values.items():
@@ -174,18 +188,29 @@ class Overrides(QObject):
             if place is not None:
                 array = np.array(value) if kind is None else fitted(name, kind, value)
                 new[place] = Given(np.array(array), how, rows)
+        after: dict[Place, Given | None] = dict(new)
         if rows:
-            kept = {c: given for c, given in self._given.items() if not given.rows or c in new}
-            self._given = kept
-        self._given.update(new)
-        self._tell()
+            after |= {c: None for c, g in self._given.items() if g.rows and c not in new}
+        key = None if merge is None else (merge, tuple(new))
+        self._do(f"Override {_listed(values)}", after, key)
+
+    def seal(self) -> None:
+        """End a run of values that are one undo step."""
+        self._workspace.root.seal()
 
     def take_back(self, *names: str) -> None:
         """Show these tensors as they are again."""
-        places = {place for name in names if (place := self._place(name)) in self._given}
-        if places:
-            self._given = {c: given for c, given in self._given.items() if c not in places}
-            self._tell()
+        after: dict[Place, Given | None] = {
+            place: None for name in names if (place := self._place(name)) in self._given
+        }
+        if after:
+            self._do(f"Take back {_listed(names)}", after)
+
+    def end(self, name: str) -> None:
+        """Show a tensor as it is again, since it has the value itself: no step of the user's."""
+        place = self._place(name)
+        if place is not None:
+            self._put({place: None})
 
     def take_back_all(self) -> None:
         """Show everything as it is again."""
@@ -196,6 +221,28 @@ class Overrides(QObject):
         self.take_back(*self.rows)
 
     # ---- the inside -------------------------------------------------------------------------
+
+    def _do(self, label: str, after: dict[Place, Given | None], merge: object = None) -> None:
+        """Change values, as a step of the user's that undo takes back."""
+        before = {place: self._given.get(place) for place in after}
+        drawn = {c for values in (before, after) for c, g in values.items() if g and g.how == DRAWN}
+        undone = {c: given for c, given in before.items() if c not in drawn}
+        redone = {c: given for c, given in after.items() if c not in drawn}
+        if undone:
+            self._workspace.root.note_aside(
+                label, partial(self._put, redone), partial(self._put, undone), merge
+            )
+        self._put(after)
+
+    def _put(self, values: Mapping[Place, Given | None]) -> bool:
+        """Let places have these values, None for their own; returns whether any has another one."""
+        there = {place: given for place, given in values.items() if self._name(place) is not None}
+        changed = any(self._given.get(place) is not given for place, given in there.items())
+        if changed:
+            now = {**self._given, **there}
+            self._given = {place: given for place, given in now.items() if given is not None}
+            self._tell()
+        return changed
 
     def _place(self, name: str) -> Place | None:
         node, _, output = name.partition(":")
@@ -242,4 +289,9 @@ class Overrides(QObject):
 
 def drawn(values: Mapping[str, object]) -> tuple[Mapping[str, object], str, str]:
     """What `Overrides.set_many` takes for what is drawn on the sketch pad."""
-    return values, "drawn", SKETCH
+    return values, DRAWN, SKETCH
+
+
+def _listed(names: Collection[str]) -> str:
+    first = next(iter(names))
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"

@@ -10,6 +10,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
+from nodeflow.ui.core.undo_keys import is_left_to_window
+
 Field = QLineEdit | QPlainTextEdit
 
 
@@ -17,6 +19,7 @@ class CommittedEdit(QObject):
     """Signals when the text that is typed in a field is to be read.
 
     Enter, leaving the field, and a command of the window commit; Escape takes back what was typed.
+    Undo means the text while something is typed, and the last edit before and after.
 
     Args:
         multiline: Enter begins another line; Ctrl+Enter commits.
@@ -60,6 +63,9 @@ class CommittedEdit(QObject):
         if isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
             if event.reason() != Qt.FocusReason.PopupFocusReason:  # a menu does not leave it
                 self.commit()
+        elif is_left_to_window(event, self.is_pending):
+            event.ignore()
+            return True
         elif isinstance(event, QKeyEvent):
             return self._takes(field, event)
         return False

@@ -142,7 +142,7 @@ class OverrideActions(QObject):
             given = self._overrides.of(event.node)
             applied = self._applied.pop(event.node, None)
             if given is not None and applied is given.array:
-                self._overrides.take_back(event.node)
+                self._overrides.end(event.node)
             text = f"{event.node} has another value from step {count(event.step + 1)} on"
             self._messages.show_status(text)
         elif isinstance(event, Done):

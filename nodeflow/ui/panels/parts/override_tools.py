@@ -16,12 +16,14 @@ from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.undo_keys import UndoKeys
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.inspector.parsing import literal as parsed
 from nodeflow.ui.panels.parts.array_views import TableView
 
 NOT_IN_TRAINING = "Trainings and runs compute their own value."
 APPLY_TIP = "Let the training go on with this value: an event of its run, at this step"
+SLIDER = "slider"
 STEPS = 400
 """Positions of the slider."""
 
@@ -124,6 +126,7 @@ class OverrideSlider(QWidget):
         self.field.setAccessibleName("Number to show instead")
         self.field.setToolTip("Type a number and press Return")
         self.field.returnPressed.connect(self._on_typed)
+        UndoKeys(self.field)
         self.low, self.high = label("", "caption"), label("", "caption")
         ends = row(self.low, None, self.high)
         caption = label("What if it were", "caption")
@@ -182,7 +185,7 @@ class OverrideSlider(QWidget):
         self._value = value
         self.field.setText(str(value) if self._is_whole else number(value))
         self.field.setModified(False)
-        self.chosen.emit(value, "slider")
+        self.chosen.emit(value, SLIDER)
 
     @Slot()
     def _on_typed(self) -> None:
@@ -225,6 +228,7 @@ class ViewerOverrides(QObject):
         table.setToolTip("Double-click a number: what if it were another one?")
         table.array_model.typed.connect(self._on_typed)
         self.slider.chosen.connect(self._override)
+        self.slider.slider.sliderReleased.connect(overrides.seal)
         self.slider.refused.connect(self._refuse)
         overrides.changed.connect(self._on_overrides)
 
@@ -279,7 +283,8 @@ class ViewerOverrides(QObject):
             return
         given = self._overrides.of(self._name)
         try:
-            self._overrides.set(self._name, value, how, given.rows if given is not None else "")
+            rows = given.rows if given is not None else ""
+            self._overrides.set(self._name, value, how, rows, merge=how if how == SLIDER else None)
         except NodeflowError as error:
             self._refuse(sentence(error))
 

@@ -1,0 +1,35 @@
+"""Ctrl+Z in a field where nothing is being typed: it means the last edit, not the text.
+
+Qt's fields keep the keys of Undo and Redo for themselves, also when they have nothing to undo. A
+field whose text has been taken, after Enter, leaves them to the window.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QLineEdit
+
+KEYS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
+
+
+def is_left_to_window(event: QEvent, is_typing: bool) -> bool:
+    """Whether a field must not keep a key for itself: that of Undo or Redo, unless one types."""
+    asks = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+    return asks and not is_typing and any(map(event.matches, KEYS))  # type: ignore[union-attr]
+
+
+class UndoKeys(QObject):
+    """Leaves the keys of Undo and Redo to the window while the text of a field is not modified."""
+
+    def __init__(self, field: QLineEdit) -> None:
+        super().__init__(field)
+        self._field = field
+        field.installEventFilter(self)
+
+    def eventFilter(self, _: QObject, event: QEvent) -> bool:
+        is_typing = self._field.isModified() or self._field.isRedoAvailable()
+        if is_left_to_window(event, is_typing):
+            event.ignore()
+            return True
+        return False

@@ -132,6 +132,8 @@ class Attr:
     optional: bool = False
     hidden: bool = False
     """Kept in files; the window has no editor for it."""
+    label: str = ""
+    """What the window calls it; by default its name in words."""
 
     @property
     def required(self) -> bool:

@@ -174,7 +174,9 @@ class Variable(Op):
         ),
     )  # fmt: skip
     attrs = (
-        Attr("value", "literal", 0.0, "Initial value, spread over the shape."),
+        Attr(
+            "value", "literal", 0.0, "Initial value, spread over the shape.", label="Initial value"
+        ),
         Attr("dtype", "dtype", "float32", "Data type."),
         Attr("shape", "shape", None, "Sizes; none means those of the value.", optional=True),
         Attr("initializer", "initializer", None, "Draws the initial value.", optional=True),

@@ -52,7 +52,7 @@ class AttrRow(QWidget):
         self.editor = editor or make_editor(attr, theme)
         self._refused = ""
         self._problem = ""
-        self.title = title or words(attr.name)
+        self.title = title or attr.label or words(attr.name)
         self.label = label(self.title, "muted")
         self.label.setBuddy(self.editor.focus_widget())
         for widget in (self.label, self.editor):
@@ -193,7 +193,7 @@ class AttrRow(QWidget):
 
 
 def _tooltip(attr: Attr) -> str:
-    doc = attr.doc or words(attr.name)
+    doc = attr.doc or attr.label or words(attr.name)
     limits = []
     if attr.minimum is not None:
         limits.append(f"at least {number(attr.minimum)}")

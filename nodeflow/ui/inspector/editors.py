@@ -117,7 +117,7 @@ class ChoiceEditor(Editor):
 
 
 class InitializerEditor(Editor):
-    """A constant (use Value), or an op that draws the first values, with its parameters."""
+    """A constant (use Initial value), or an op that draws the first values, with its parameters."""
 
     wide = True
 
@@ -125,7 +125,7 @@ class InitializerEditor(Editor):
         super().__init__(attr, theme)
         self._value: dict[str, Any] | None = None
         self.field = QuietCombo()
-        self.field.addItem("Constant (use Value)", None)
+        self.field.addItem("Constant (use Initial value)", None)
         for op in initializers():
             self.field.addItem(op.title, op.id)
         self.field.activated.connect(self._on_chosen)

@@ -79,6 +79,23 @@ def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview
     return shape_text(preview.shape) if preview is not None and preview.dtype else ""
 
 
+def in_words(preview: Preview) -> str:
+    """Return a value in a line: a number, a short list, or a shape with the range of its numbers.
+
+    Empty where the value is not known, such as one that a run has to compute.
+    """
+    if preview.kind == "scalar":
+        return preview.text
+    array = preview.array if preview.kind == "table" and not preview.arrangement else None
+    if array is not None and array.ndim == 1 and array.size <= FEW:
+        return _in_words(array)
+    if not preview.dtype:
+        return ""
+    ends = preview.minimum, preview.maximum
+    span = "" if None in ends else f", {' to '.join(map(number, ends))}"
+    return f"{shape_text(preview.shape)}{span}"
+
+
 def _in_words(array: np.ndarray) -> str:
     if array.ndim == 0:
         return number(array[()])

@@ -32,6 +32,7 @@ from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.bounds_section import BoundsSection
+from nodeflow.ui.inspector.current_value import CurrentValue
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.dataset_section import DatasetSection
 from nodeflow.ui.inspector.event_files import EventFilesSection
@@ -118,6 +119,10 @@ class NodePage(Page):
             self.dataset = DatasetSection(workspace, record.id)
             self.dataset.action_requested.connect(self.action_requested)
             self.body.addWidget(self.dataset)
+        self.current: CurrentValue | None = None
+        if record.op == "variable":
+            self.current = CurrentValue(workspace, record.id)
+            self.body.addWidget(self.current)
         self.body.addWidget(self.attributes)
         if not workspace.path and picture_input(record, workspace.analysis) is not None:
             draw = partial(self.action_requested.emit, "sketch")
@@ -196,6 +201,8 @@ class NodePage(Page):
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
         self.attributes.show_values(values)
+        if self.current is not None:
+            self.current.show_values(values)
 
     def _conflict_fixes(self) -> list[Fix]:
         """The way to where conflicts of a merge are decided."""

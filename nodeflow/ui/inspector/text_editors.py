@@ -270,7 +270,7 @@ class LiteralEditor(BlockEditor):
 
     def _on_table(self) -> None:
         self.typing.commit()
-        dialog = TableDialog(self.window(), words(self.attr.name), self._shown)
+        dialog = TableDialog(self.window(), self.attr.label or words(self.attr.name), self._shown)
         if dialog.exec():
             self.submit(dialog.value)
             self.finished.emit()

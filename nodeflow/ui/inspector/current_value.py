@@ -1,0 +1,42 @@
+"""The value that a variable has now, beside the initial value that the inspector edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.host.protocol import Preview
+from nodeflow.ui.core.widgets import label, row
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.attribute_row import LABEL_WIDTH
+from nodeflow.ui.inspector.given_field import in_words
+
+
+class CurrentValue(QWidget):
+    """A row that shows what training and assignments made of a variable; hidden without a value."""
+
+    def __init__(self, workspace: Workspace, node: str) -> None:
+        super().__init__()
+        self._workspace, self._node = workspace, node
+        caption = label("Current value", "muted", wrap=True)
+        caption.setFixedWidth(LABEL_WIDTH)
+        self.text = label("", wrap=True)
+        self.text.setAccessibleName("Current value")
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setToolTip("What training and assignments made of the initial value.")
+        layout = row(caption, self.text, gap=1)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.hide()
+
+    def show_values(self, values: Mapping[str, Preview]) -> None:
+        """Take live values by tensor name."""
+        record = self._workspace.document.nodes.get(self._node)
+        name = "" if record is None else self._workspace.full_name(record.name)
+        preview = values.get(name)
+        text = "" if preview is None else in_words(preview)
+        self.text.setText(text)
+        self.text.setAccessibleDescription(text)
+        self.setVisible(bool(text))

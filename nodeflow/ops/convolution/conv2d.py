@@ -253,7 +253,6 @@ class Conv2D(Convolution):
 
     id = "conv2d"
     layered = True
-    note = "weights wired in"
     product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
     doc = (

@@ -114,7 +114,6 @@ class Conv1D(Convolution1D):
 
     id = "conv1d"
     layered = True
-    note = "weights wired in"
     two = "conv2d"
     keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
     doc = (
@@ -130,7 +129,6 @@ class Conv1DTranspose(Convolution1D):
 
     id = "conv1d_transpose"
     layered = True
-    note = "weights wired in"
     two = "conv2d_transpose"
     keywords = ("deconvolution", "upsampling", "series", "decoder")
     doc = (

@@ -88,7 +88,6 @@ class Conv2DTranspose(Convolution):
 
     id = "conv2d_transpose"
     layered = True
-    note = "weights wired in"
     product = "input"
     keywords = (
         "deconvolution", "upsampling", "decoder", "generator", "fractional stride",

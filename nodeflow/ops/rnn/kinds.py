@@ -270,7 +270,6 @@ class Layer(Recurrent):
     """A cell over sequences."""
 
     layered = True
-    note = "weights wired in"
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QWidget
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.core.widgets import label, row
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.inspector.attribute_row import LABEL_WIDTH
 from nodeflow.ui.inspector.given_field import in_words
 
 
@@ -20,13 +19,12 @@ class CurrentValue(QWidget):
     def __init__(self, workspace: Workspace, node: str) -> None:
         super().__init__()
         self._workspace, self._node = workspace, node
-        caption = label("Current value", "muted", wrap=True)
-        caption.setFixedWidth(LABEL_WIDTH)
+        caption = label("Current value", "muted")
         self.text = label("", wrap=True)
         self.text.setAccessibleName("Current value")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setToolTip("What training and assignments made of the initial value.")
-        layout = row(caption, self.text, gap=1)
+        layout = row(caption, self.text, gap=2)
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self.hide()

@@ -180,8 +180,8 @@ RUNS = Command(
         ),
         Command(
             "diff",
-            "print what changed between two runs: settings, data, versions and graph; exit "
-            "status 1 if anything did",
+            "print what explains the difference of two runs: where they part, their edits since "
+            "then, and what they ended with; exit status 1 if there is anything",
             "nodeflow.cli.runs:diff",
             (
                 option("before", help="a run", metavar="A"),

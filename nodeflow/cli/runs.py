@@ -19,6 +19,7 @@ from nodeflow.run_store.changes import changes
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.event_files import import_event_files
 from nodeflow.run_store.export import as_json, curve_json, curves_csv, export
+from nodeflow.run_store.history import EDITS, RunEdit, history
 from nodeflow.run_store.limits import bytes_of, limit, set_limit, used_bytes
 from nodeflow.run_store.past import open_past
 from nodeflow.run_store.records import RUNNING, Run, dumps
@@ -58,11 +59,13 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
     with _reading() as store:
         run = store.find(arguments.run)
         events, tiers = store.events(run), store.tiers(run)
+        found = history(store, run)
         curves = store.curves(run)
         files = [name for name in (FINAL, BEST) if store.file(run, name)]
     if arguments.json:
         more = {
             "events": [vars(event) for event in events],
+            "edits": [vars(edit) for edit in found.edits],
             "tiers": [{"first": first, "tier": tier} for first, tier in tiers],
             "curves": {name: len(curve) for name, curve in curves.items()},
             "weights": files,
@@ -73,9 +76,19 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.print(line)
     for first, tier in tiers:
         environment.print(f"from step {first}: {tier}")
+    for edit in found.edits:
+        environment.print(_told(edit, run))
     for event in events:
+        if event.kind in EDITS:
+            continue
         said = f"  {dumps(event.data)}" if event.data else ""
         environment.print(f"step {event.step}: {event.kind}{said}")
+
+
+def _told(edit: RunEdit, run: Run | None = None) -> str:
+    """A line that tells an edit; it names the run, unless that is the one that is looked at."""
+    where = "" if run is not None and edit.run == run.id else f" of {edit.run}"
+    return f"after step {edit.step}{where}: {edit.words}"
 
 
 def _shown(run: Run) -> Iterator[tuple[str, str]]:
@@ -161,7 +174,10 @@ def at(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print what changed between two runs; 1 if anything did.
+    """Print what explains the difference of two runs; 1 if there is anything.
+
+    First where they part, then the edits that only one of them has (- the first, + the second), and
+    what they ended with.
 
     Raises:
         UnknownRun, RunStoreProblem.
@@ -172,8 +188,19 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
     if arguments.json:
         facts = [vars(change) for change in found.facts]
         graph = [difference_json(one) for one in found.graph]
-        environment.print(json_line({"facts": facts, "graph": graph}))
+        before_, after_ = ([vars(edit) for edit in edits] for edits in found.edits)
+        parted = found.parted and {"run": found.parted[0].id, "step": found.parted[1]}
+        edits = {"before": before_, "after": after_}
+        environment.print(
+            json_line({"facts": facts, "graph": graph, "edits": edits, "parted": parted})
+        )
     else:
+        if found.parted is not None:
+            run, step = found.parted
+            environment.print(f"the same up to step {step}, of {run.id} ({run.name})")
+        for sign, edits_ in zip("-+", found.edits, strict=True):
+            for edit in edits_:
+                environment.print(f"{sign} {_told(edit)}")
         for change in found.facts:
             told = f"{_said(change.before)} -> {_said(change.after)}"
             environment.print(f"~ {change.section} {change.name}: {told}")

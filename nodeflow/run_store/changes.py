@@ -1,4 +1,5 @@
-"""What changed between two runs: settings, data, versions, and the graph."""
+"""What explains the difference of two runs: where they part, the edits since then, and what they
+ended with: settings, data, versions, and the graph."""
 
 from __future__ import annotations
 
@@ -7,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.document.diff.compare import Difference, compare
-from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.errors import NodeflowError
+from nodeflow.run_store.history import History, RunEdit, history, last_document, settings_in
 from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
 
@@ -33,48 +33,65 @@ class Changes:
     """What changed from one run to another.
 
     Attributes:
-        facts: settings first, then data, versions and machine.
-        graph: the differences of the two graphs; empty also where a run has none.
-        before, after: the two documents; None where a run has none.
+        facts: what they ended with: settings first, then data, versions and machine.
+        graph: the differences of the two graphs at their ends; empty also where a run has none.
+        before, after: the two documents as they ended; None where a run has none.
+        edits: those of each run that the other one does not have, in the order of steps.
+        parted: the run that has the steps that both have in common, and the last of these steps;
+            None where they have none.
     """
 
     facts: tuple[Change, ...]
     graph: tuple[Difference, ...] = ()
     before: Document | None = None
     after: Document | None = None
+    edits: tuple[tuple[RunEdit, ...], tuple[RunEdit, ...]] = ((), ())
+    parted: tuple[Run, int] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.facts or self.graph)
+        return bool(self.facts or self.graph or any(self.edits))
 
 
 def changes(store: RunStore, before: Run, after: Run) -> Changes:
     """Compare two runs."""
-    facts = tuple(_facts(before, after))
-    if before.graph_digest == after.graph_digest:
-        document = _document(store, before)
-        return Changes(facts, (), document, document)
-    documents = _document(store, before), _document(store, after)
-    if documents[0] is None or documents[1] is None:
-        return Changes(facts, (), *documents)
-    return Changes(facts, tuple(compare(documents[0], documents[1])), *documents)
+    facts = tuple(_facts(store, before, after))
+    documents = last_document(store, before), last_document(store, after)
+    histories = history(store, before), history(store, after)
+    graph: tuple[Difference, ...] = ()
+    if documents[0] is not None and documents[1] is not None:
+        graph = tuple(compare(documents[0], documents[1]))
+    first, second = (set(one.edits) for one in histories)
+    edits = (
+        tuple(edit for edit in histories[0].edits if edit not in second),
+        tuple(edit for edit in histories[1].edits if edit not in first),
+    )
+    return Changes(facts, graph, *documents, edits, _parted(*histories))
 
 
-def _document(store: RunStore, run: Run) -> Document | None:
-    try:
-        return flow.loads(store.graph_text(run))
-    except NodeflowError:
-        return None
+def _parted(before: History, after: History) -> tuple[Run, int] | None:
+    """Where two runs part: the run that has their last common step, and that step."""
+    found: tuple[Run, int] | None = None
+    ends = [_ends(one) for one in (before, after)]
+    for (run, end), (other, other_end) in zip(*ends, strict=False):
+        if run.id != other.id:
+            break
+        found = run, min(end, other_end)
+        if end != other_end:
+            break
+    return found
 
 
-def _facts(before: Run, after: Run) -> Iterator[Change]:
-    yield from _changed("settings", _settings(before), _settings(after))
+def _ends(found: History) -> list[tuple[Run, int]]:
+    """Each run of a line of branches, and the last of its steps that the line has."""
+    steps = [child.parent_step or 0 for child in found.runs[1:]]
+    return list(zip(found.runs, [*steps, found.run.steps], strict=True))
+
+
+def _facts(store: RunStore, before: Run, after: Run) -> Iterator[Change]:
+    yield from _changed("settings", settings_in(store, before), settings_in(store, after))
     yield from _changed("data", _data(before), _data(after))
     yield from _changed("versions", before.versions, after.versions)
     yield from _changed("machine", before.machine, after.machine)
-
-
-def _settings(run: Run) -> dict[str, Any]:
-    return {**run.settings, "seed": run.seed}
 
 
 def _data(run: Run) -> dict[str, Any]:

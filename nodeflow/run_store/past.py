@@ -21,6 +21,7 @@ from nodeflow.number_text import count, counted
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
 from nodeflow.run_store.digests import described, digesting, fed_by
 from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.history import history
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import RunStore, past_file
 from nodeflow.train.events import Epoch
@@ -149,6 +150,7 @@ def open_past(
         found = kept.past(session, trained, _progress(store, run, kept))
         past = replace(found, start=after, earlier=past)
     assert past is not None
+    past.marks[:] = [(edit.step, edit.mark) for edit in history(store, run).edits]
     return RunPast(run, past, tasks, tuple(_differing(store, run, past.training)))
 
 

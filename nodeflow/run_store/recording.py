@@ -92,6 +92,8 @@ class Recording:
         self._pasts: dict[int, Past] = {}
         self._variant: Variant | None = None
         self._best: BestWeights | None = None
+        self._changed: dict[str, tuple[Any, Any]] = {}
+        """Settings that the latest edit of the graph changed: what each was and is."""
         self._reported = self._ended = False
         self._problem = ""
 
@@ -149,7 +151,10 @@ class Recording:
         if before is not None and not variant.what and before.key == best.key:
             best.variables, best.epoch, best.value = before.variables, before.epoch, before.value
         self._variant, self._best = variant, best
-        self._change(settings=settings_of(variant.session, variant.training))
+        old, new = self.run.settings, settings_of(variant.session, variant.training)
+        names = (name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name))
+        self._changed = {name: (old.get(name), new.get(name)) for name in names}
+        self._change(settings=new)
 
     def note(self, kind: str, **data: Any) -> None:
         """Keep an event, such as a pause; any thread may call this."""
@@ -161,7 +166,7 @@ class Recording:
     def _describe(self, event: Started, session: Session, training: Training) -> None:
         about, now = self._about, time.time()
         self._change(
-            name=about.name or f"{Path(about.file).stem or 'training'} {date_text(now)}",
+            name=about.name or _name(about, now),
             file=about.file,
             surface=about.surface,
             created=now,
@@ -206,6 +211,8 @@ class Recording:
                 self._ended_epoch = event
                 self._metrics.update(event.metrics)
         elif isinstance(event, NumberChanged):
+            changed = {f"{event.node}.{event.attr}": event.value}
+            self._change(settings={**self.run.settings, **changed})
             self.note("changed", **vars(event))
         elif isinstance(event, VariableChanged):
             self._keep_graph(event.step)
@@ -237,8 +244,12 @@ class Recording:
     def _edit(self, event: Edited) -> None:
         """What the training goes on with is kept, too."""
         self._keep_graph(event.step)
+        changes, self._changed = self._changed, {}
         if event.what:
-            self.note("edited", what=list(event.what), notices=list(event.notices))
+            said = {"what": list(event.what), "notices": list(event.notices)}
+            self.note("edited", **said, changes=changes)
+        elif changes:
+            self.note("settings", changes=changes)
 
     def _keep_graph(self, step: int) -> None:
         """Keep the graph that makes the steps after this one: they have copies of their own."""
@@ -283,3 +294,9 @@ class Recording:
         if epoch is not None:
             run = replace(run, epochs=epoch.epoch, loss=epoch.loss)
         return replace(batch, run=run)
+
+
+def _name(about: About, now: float) -> str:
+    """The name of a run without one: its file and the time, and of a branch where it begins."""
+    name = f"{Path(about.file).stem or 'training'} {date_text(now)}"
+    return f"{name}, after step {about.parent_step}" if about.parent_step is not None else name

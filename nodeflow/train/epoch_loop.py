@@ -25,6 +25,7 @@ from nodeflow.train.divergence.ending import Ending
 from nodeflow.train.divergence.finite import error_of
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
+from nodeflow.train.edits.marks import mark_of
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.evaluate import evaluate, parted
 from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
@@ -130,22 +131,24 @@ class EpochLoop:
         """What is said before the first step, or the first one after an edit."""
         training, at = self.training, self.at
         if self.edited:
-            yield Edited(
-                at.step,
-                at.epoch,
-                at.done,
-                self.variant.what,
-                self.resumption.notices if self.resumption else (),
-                training.epochs,
-                self.steps_per_epoch,
-                self.shares,
-                self.measured,
+            yield self._marked(
+                Edited(
+                    at.step,
+                    at.epoch,
+                    at.done,
+                    self.variant.what,
+                    self.resumption.notices if self.resumption else (),
+                    training.epochs,
+                    self.steps_per_epoch,
+                    self.shares,
+                    self.measured,
+                )
             )
             return
         begun = (training.epochs, self.steps_per_epoch, self.first_epoch)
         yield Started(*begun, notices, self.shares, self.measured)
         if self.resumption is not None:
-            yield at.resumed(self.resumption.notices)
+            yield at.resumed(self.resumption.notices, self.resumption.state.marks)
 
     def events(self) -> Iterator[Event]:
         training, at = self.training, self.at
@@ -234,6 +237,7 @@ class EpochLoop:
             self.at.step,
             self.earlier,
             self.variant.ids,
+            list(self.state.marks) if self.state is not None and self.earlier is None else [],
         )
         if self.training.stream is None:  # else elements of long ago would have to be made again
             self.ending.past = self.past
@@ -397,7 +401,7 @@ class EpochLoop:
             self.remember(self._begin_snapshots(self.snapshots, self.record))
         if changed and self.checkpoints:
             self.checkpoints.take_again(self._state())
-        yield from changed
+        yield from map(self._marked, changed)
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """Take the numbers that were set since the last step."""
@@ -408,7 +412,13 @@ class EpochLoop:
                 continue  # the caller checks what it sets, and reports it
             if change is not None:
                 self.numbers.feed(stepper, self.at.step)
-                yield change
+                yield self._marked(change)
+
+    def _marked(self, event: Event) -> Event:
+        """An event that is an edit, which branches of this training mark in their plots, too."""
+        if self.past is not None and (mark := mark_of(event)) is not None:
+            self.past.marks.append(mark)
+        return event
 
     def _steps_to_keep(self) -> int:
         """How many steps may run before a state is to be kept."""

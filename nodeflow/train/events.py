@@ -46,6 +46,8 @@ class Resumed:
         first: number of the first of those steps.
         seconds: duration of those steps.
         notices: what the user has to know about it.
+        marks: edits that were made in those steps, as far as they are known: the last step before
+            each, and a few words.
     """
 
     step: int
@@ -55,6 +57,7 @@ class Resumed:
     first: int = 1
     seconds: float = 0.0
     notices: tuple[str, ...] = ()
+    marks: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

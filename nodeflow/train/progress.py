@@ -87,10 +87,11 @@ class Progress:
         self.epoch, self.done, self.total = self.epoch + 1, 0, 0.0
         return ended
 
-    def resumed(self, notices: tuple[str, ...]) -> Resumed:
+    def resumed(self, notices: tuple[str, ...], marks: tuple[tuple[int, str], ...] = ()) -> Resumed:
         """The event that says so."""
         first, epochs = self.before + 1, tuple(self.epochs)
-        return Resumed(self.step, self.epoch, self.losses, epochs, first, self.seconds, notices)
+        said = self.seconds, notices, marks
+        return Resumed(self.step, self.epoch, self.losses, epochs, first, *said)
 
     def state(
         self,

@@ -66,6 +66,7 @@ class TrainingState:
         tiers: since which step what ran compiled.
         where: the place in a data set that is no table of rows.
         numbers: of optimizers, by ``NODE.ATTR``, that were changed while it trained.
+        marks: of edits, for plots; a state in a file has none, since the run has its edits.
     """
 
     identity: Mapping[str, Any]
@@ -87,6 +88,7 @@ class TrainingState:
     tiers: Mapping[str, int] = field(default_factory=dict)
     where: Mapping[str, Any] | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
+    marks: tuple[tuple[int, str], ...] = ()
 
     @property
     def steps(self) -> int:

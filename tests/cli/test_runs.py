@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import nodeflow as nf
 from nodeflow.document.io import flow
 from nodeflow.resources import examples
 from nodeflow.run_store import database
-from nodeflow.run_store.store import RunStore
+from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.store import Batch, RunStore
 from nodeflow.summary.reading import read_folder
 
 SPIRALS = next(path for path in examples() if path.stem == "spirals")
@@ -125,6 +127,46 @@ def test_diff_says_what_changed(nodeflow, kept: Path):
     assert [(d["kind"], d["name"]) for d in found["graph"] if d["kind"] == "node"] == [
         ("node", optimizer)
     ]
+
+
+def test_diff_and_show_name_the_edits_that_explain_a_difference(nodeflow, kept: Path):
+    """Both runs ended with one rate; only one of them had another in between."""
+    first, second = train(nodeflow)["run"], train(nodeflow)["run"]
+    rate = {"node": "train", "attr": "learning_rate"}
+    changed = [
+        RunEvent(10, 0.0, "changed", {**rate, "before": 0.01, "value": 1000.0}),
+        RunEvent(20, 0.0, "changed", {**rate, "before": 1000.0, "value": 0.01}),
+    ]
+    with RunStore() as store:
+        store.add(Batch(store.find(second), events=changed))
+    result = nodeflow("runs", "diff", first, second)
+    assert (result.code, result.out.splitlines()) == (
+        1,
+        [
+            f"+ after step 10 of {second}: train.learning_rate 0.01 -> 1000",
+            f"+ after step 20 of {second}: train.learning_rate 1000 -> 0.01",
+        ],
+    )
+    found = nodeflow("runs", "diff", second, first, "--json").json
+    assert found["facts"] == found["graph"] == found["edits"]["after"] == []
+    assert found["parted"] is None
+    assert [(e["step"], e["kind"], e["what"]) for e in found["edits"]["before"]] == [
+        (10, "changed", ["train.learning_rate 0.01 -> 1000"]),
+        (20, "changed", ["train.learning_rate 1000 -> 0.01"]),
+    ]
+    shown = nodeflow("runs", "show", second).out.splitlines()
+    assert "after step 10: train.learning_rate 0.01 -> 1000" in shown
+    with RunStore() as store:
+        settings, now = store.find(second).settings, time.time()
+        branch = Run("raaaaaaaa", "branch", created=now, updated=now,
+                     parent=second, parent_step=15, settings=settings)  # fmt: skip
+        store.begin(branch, store.graph_text(store.find(second)))
+    shown = nodeflow("runs", "show", "branch").out.splitlines()
+    assert f"after step 10 of {second}: train.learning_rate 0.01 -> 1000" in shown
+    assert "after step 15: train: learning_rate 1000.0 -> 0.01" in shown
+    lines = nodeflow("runs", "diff", second, "branch").out.splitlines()
+    assert lines[0].startswith(f"the same up to step 15, of {second} (")
+    assert f"- after step 20 of {second}: train.learning_rate 1000 -> 0.01" in lines
 
 
 def test_export_writes_what_other_programs_read(nodeflow, kept: Path, tmp_path: Path):

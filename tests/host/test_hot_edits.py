@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
+from nodeflow.host.training import live_edits
 from nodeflow.host.training.live_numbers import LiveNumbers
 from nodeflow.ops import REGISTRY
 from nodeflow.train import events
@@ -367,3 +370,48 @@ def test_numbers_inside_of_layers_are_found_once_they_are_built():
     after = Task(copy, for_edits=True)
     numbers.follow_build(after.build, after.training())
     assert list(control.take_numbers()) == [("block/dropout", "rate", 0.7)]
+
+
+def test_a_graph_that_is_built_late_brings_no_older_number_back(data, monkeypatch):
+    """The document has another rate by the time that a copy of it is built."""
+    document = network()
+    document.path = data.with_name("net.flow")
+    task = Task(document, for_edits=True)
+    control, made = Control(), threading.Event()
+    goes_on = threading.Event()
+
+    def late(*arguments, **how) -> Task:
+        made.set()
+        assert goes_on.wait(60)
+        return Task(*arguments, **how)
+
+    monkeypatch.setattr(live_edits, "Task", late)
+    monkeypatch.setattr(live_edits, "QUIET_SECONDS", 0.0)
+    idle = threading.Event()
+    monkeypatch.setattr(control, "prepare", lambda on: None if on else idle.set())
+
+    def make_session(graph, seed):
+        return Session(graph, tier="reference", seed=seed)
+
+    begun = live_edits.built(task, task.training(), make_session)
+    said: list[p.Message] = []
+    places = live_edits.Places(data.parent)
+    live = live_edits.LiveEdits(begun, control, make_session, places, said.append)
+
+    def rate(value: float) -> None:
+        commands.set_attr(document, node(document, "step"), "learning_rate", value)
+        live.follow(document)
+
+    try:
+        rate(1000.0)
+        live.tick(document)
+        assert made.wait(60)
+        rate(0.02)
+        goes_on.set()
+        live.tick(document)
+        assert idle.wait(60)
+        assert not said  # nothing was wrong with what was built
+        assert [value for _, _, value in control.take_numbers()] == [1000.0, 0.02]
+    finally:
+        goes_on.set()
+        live.close()

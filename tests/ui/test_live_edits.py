@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
-from nodeflow.train.events import Done, NumberChanged, Steps
+from nodeflow.train.events import Done, NumberChanged, Resumed, Steps
 
 LEFT, ENTER = Qt.MouseButton.LeftButton, Qt.Key.Key_Return
 
@@ -87,6 +87,32 @@ def test_a_change_is_a_line_in_the_plots(training, qtbot):
     shown = next(line for line in lines if line.isVisible())
     assert shown.value() == change[0]
     assert shown.label.toPlainText() == change[1]
+
+
+def test_a_branch_marks_the_edits_from_before_it(training, qtbot):
+    window = training.window
+    window.docking.show("training")
+    training.type_rate("0.0025")
+    qtbot.waitUntil(lambda: training.count(NumberChanged) == 1, timeout=60_000)
+    training.wait_for(Steps, 3)
+    training.type_rate("0.004")
+    qtbot.waitUntil(lambda: training.count(NumberChanged) == 2, timeout=60_000)
+    training.stop()
+    panel = window.panels["training"]
+    first, second = panel.record.changes
+    scrubber = panel.scrubber
+    scrubber.number.setValue(second[0] - 1)  # between the two
+    qtbot.waitUntil(lambda: window.link.past.is_there, timeout=60_000)
+    qtbot.mouseClick(scrubber.branch, LEFT)
+    training.wait_for(Resumed)
+    training.wait_for(Steps)
+    training.window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: training.count(Done) == 2, timeout=60_000)
+    assert panel.record.changes == [first]
+    panel.draw()
+    lines = [line for cell in panel.plots.grid.cells for line in cell.plot._changes]
+    shown = {line.label.toPlainText() for line in lines if line.isVisible()}
+    assert shown == {"train.learning_rate 0.0025"}
 
 
 def test_a_rate_that_is_no_rate_leaves_the_training_alone(training, qtbot):

@@ -234,7 +234,7 @@ def test_one_run_shows_how_it_was_trained(panel, qtbot):
     qtbot.waitUntil(lambda: panel.details.title.text() == "first")
     found = rows(panel)
     assert found["Settings"]["epochs"] == ["3"] and found["Run"]["Id"] == ["raaaaaaaa"]
-    assert list(found["Events"]) == ["Step 2"]
+    assert list(found["Events"]) == ["After step 2"]
 
 
 def test_two_runs_show_what_changed(panel, qtbot):
@@ -247,6 +247,42 @@ def test_two_runs_show_what_changed(panel, qtbot):
     choose(panel, qtbot, "first", "third")
     qtbot.waitUntil(lambda: panel.details.title.text() == "first → third")
     assert rows(panel) == {"Settings": {"epochs": ["3", "9"]}}
+
+
+def test_the_edits_that_explain_a_difference_are_named_with_their_steps(panel, qtbot, store):
+    """Both ended with one rate and one activation; a branch shares what came before it."""
+    rate = {"node": "train", "attr": "learning_rate"}
+    events = [
+        RunEvent(1, 1.0, "edited", {"what": ["act: relu -> tanh"], "notices": [], "changes": {}}),
+        RunEvent(2, 2.0, "changed", {**rate, "before": 0.01, "value": 1000.0}),
+        RunEvent(3, 3.0, "changed", {**rate, "before": 1000.0, "value": 0.01}),
+    ]
+    first = store.find("first")
+    settings = {"epochs": 3, "train.learning_rate": 0.01}
+    store.add(Batch(replace(first, settings=settings), events=events, graphs=[(1, TEXT)]))
+    made = Run("raaaaaaad", "branch", created=time.time(), updated=time.time(),
+               settings=settings, parent=first.id, parent_step=2)  # fmt: skip
+    made = store.begin(made, TEXT)
+    store.add(Batch(replace(made, status=DONE, steps=6)))
+    qtbot.waitUntil(lambda: panel.shown.rowCount() == 4, timeout=10_000)
+    click(panel, qtbot, "branch", "Name")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "branch")
+    found = rows(panel)
+    assert found["Run"]["Branch of"] == ["first, after step 2"]
+    assert found["Edits"] == {
+        "After step 1": ["act: relu -> tanh (in first)"],
+        "After step 2": ["train: learning_rate 1000.0 -> 0.01"],
+    }
+    click(panel, qtbot, "first", "Name", Qt.KeyboardModifier.ControlModifier)
+    title = "first → branch: the same up to step 2"
+    qtbot.waitUntil(lambda: panel.details.title.text() == title)
+    assert panel.details.tree.topLevelItem(0).text(0) == "Edits"
+    edits = panel.details.tree.topLevelItem(0)
+    assert [[edits.child(n).text(c) for c in range(3)] for n in range(edits.childCount())] == [
+        ["After step 3", "train.learning_rate 1000 -> 0.01", ""],
+        ["After step 2", "", "train: learning_rate 1000.0 -> 0.01"],
+    ]
+    assert "Settings" not in rows(panel) and not any("Graph" in name for name in rows(panel))
 
 
 def test_a_graph_opens_as_a_new_document(panel, window, qtbot):

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nodeflow.document.diff.compare import ABSENT, ADDED, CHANGED, REMOVED, Difference, FieldChange
+from nodeflow.document.diff.compare import (
+    ABSENT,
+    ADDED,
+    CHANGED,
+    REMOVED,
+    Difference,
+    FieldChange,
+    compare,
+)
 from nodeflow.document.diff.facts import LAYOUT
 from nodeflow.document.diff.values import short
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, same
+from nodeflow.train.settings import UNTRAINED
 
 SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 _QUIET = ("op", "name", "title", *LAYOUT)
@@ -93,6 +103,22 @@ def brief(found: Difference) -> str:
         return f"{found.name} {_turned(fields[0])}"
     turned = (f"{'' if f.field == 'op' else f'{f.field} '}{_turned(f)}" for f in fields)
     return f"{found.name}: {'; '.join(turned)}" if fields else ""
+
+
+def described(before: Document, after: Document) -> tuple[str, ...]:
+    """Returns what was edited, in words.
+
+    Names, notes, settings that change nothing about a training, and wires into nodes that are new
+    or gone are left out.
+    """
+    found = [
+        one
+        for one in compare(before, after)
+        if not (one.kind == "training" and one.name in UNTRAINED)
+    ]
+    whole = {one.name for one in found if one.kind == "node" and one.change != CHANGED}
+    shown = (one for one in found if one.kind != "wire" or one.name.split(":")[0] not in whole)
+    return tuple(text for one in shown if (text := brief(one)))
 
 
 def _parts(field: FieldChange) -> Iterator[FieldChange]:

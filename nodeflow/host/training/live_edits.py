@@ -17,9 +17,8 @@ from typing import Any
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import variable_ids
-from nodeflow.document.diff.compare import CHANGED, compare
 from nodeflow.document.diff.facts import copied
-from nodeflow.document.diff.text import brief
+from nodeflow.document.diff.text import described
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, stream_of
@@ -104,10 +103,10 @@ class LiveEdits:
 
     def follow(self, document: Document, change: Change | None = None) -> None:
         """Take the document as it is now; ``change`` is what happened to it, if that is known."""
-        self._numbers.follow(document)
-        if change is not None and not concerns_training(change):
-            return
         with self._changed:
+            self._numbers.follow(document)
+            if change is not None and not concerns_training(change):
+                return
             self._due = time.monotonic() + QUIET_SECONDS
             self._control.prepare(True)
 
@@ -144,9 +143,9 @@ class LiveEdits:
         if variant.before is not self.current.task.document:
             variant.what = described(self.current.task.document, variant.task.document)
         self.current = variant
-        self._numbers = LiveNumbers(variant.task.build, variant.training, self._control)
-        self._numbers.follow(document)
         with self._changed:
+            self._numbers = LiveNumbers(variant.task.build, variant.training, self._control)
+            self._numbers.follow(document)
             if self._due is None and self._wanted is None:
                 self._due = time.monotonic()  # what waits for the next epoch
                 self._control.prepare(True)
@@ -210,7 +209,9 @@ class LiveEdits:
         content = content_of(training, ids)
         fits = same_batches(current.training, training)
         if content.learned == known.learned:
-            self._numbers.follow_build(task.build, training)
+            with self._changed:  # else it has newer numbers already
+                if not self._is_overtaken():
+                    self._numbers.follow_build(task.build, training)
         if content == known and fits:
             self._drop(self._control.offer(None))
             return p.EditState()
@@ -280,12 +281,3 @@ def _bare(record: NodeRecord) -> tuple[Any, ...]:
 
 def _trained(settings: dict[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (settings or {}).items() if name not in UNTRAINED}
-
-
-def described(before: Document, after: Document) -> tuple[str, ...]:
-    """What was edited, in words, without names and notes, and wires into nodes that are new or
-    gone."""
-    found = compare(before, after)
-    whole = {one.name for one in found if one.kind == "node" and one.change != CHANGED}
-    shown = (one for one in found if one.kind != "wire" or one.name.split(":")[0] not in whole)
-    return tuple(text for one in shown if (text := brief(one)))

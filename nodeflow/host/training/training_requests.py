@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,8 @@ class TrainingRequests:
         branched = None
         if step is not None and past is not None:
             branched = branch(past, step, session, training, begun.ids)
+            state = replace(branched.state, numbers={})  # the document says all of them
+            branched = replace(branched, state=state)
 
         def remember(past: Past) -> None:
             current = self._edits.current if self._edits is not None else begun

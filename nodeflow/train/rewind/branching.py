@@ -22,7 +22,7 @@ def state_before(past: Past, step: int) -> TrainingState:
     Raises:
         RunError: there is no copy from before the step.
     """
-    past = past.at(step)
+    marks, past = past.marks_before(step), past.at(step)
     replay = Replay(past)
     try:
         replay.go_to(step)
@@ -42,6 +42,7 @@ def state_before(past: Past, step: int) -> TrainingState:
             total=float(np.add.accumulate(in_epoch)[-1]) if len(in_epoch) else 0.0,
             tiers=dict(past.tiers.since),
             numbers=past.numbers.values(step - 1),
+            marks=marks,
         )
     finally:
         replay.close()

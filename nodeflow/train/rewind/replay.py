@@ -20,6 +20,7 @@ from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.edits.marks import Mark
 from nodeflow.train.numbers import Numbers
 from nodeflow.train.progress import Progress
 from nodeflow.train.rewind.snapshots import Snapshots
@@ -49,6 +50,7 @@ class Past:
         start: the last step before these: 0, or the one after which an edit took effect.
         earlier: the steps up to there, where it is an edit.
         ids: what the variables are in their document, by name, as far as that is known.
+        marks: of the edits in these steps and, where nothing is `earlier`, of those before.
     """
 
     session: Session
@@ -63,6 +65,7 @@ class Past:
     start: int = 0
     earlier: Past | None = None
     ids: Mapping[str, Id] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
 
     def at(self, step: int) -> Past:
         """The part of the training that made a step, counted from 1."""
@@ -70,6 +73,14 @@ class Past:
         while step <= past.start and past.earlier is not None:
             past = past.earlier
         return past
+
+    def marks_before(self, step: int) -> tuple[Mark, ...]:
+        """The marks of all edits that took effect before a step."""
+        parts: list[Past] = [self]
+        while (earlier := parts[-1].earlier) is not None:
+            parts.append(earlier)
+        found = [mark for part in reversed(parts) for mark in part.marks]
+        return tuple(mark for mark in found if mark[0] < step)
 
     def copied_before(self, step: int) -> int | None:
         """The step after which the newest copy from before a step was made; None if there is

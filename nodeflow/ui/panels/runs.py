@@ -32,6 +32,7 @@ from nodeflow.paths import home
 from nodeflow.run_store.changes import Changes, changes
 from nodeflow.run_store.event_files import import_event_files
 from nodeflow.run_store.export import export
+from nodeflow.run_store.history import history
 from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
@@ -317,7 +318,10 @@ class RunsPanel(QWidget):
         chosen = self.selected()
         self._refresh_actions()
         if len(chosen) == 1:
-            self._library.ask((DETAILS, chosen[0].id), lambda store: store.events(chosen[0]))
+            self._library.ask(
+                (DETAILS, chosen[0].id),
+                lambda store: (store.events(chosen[0]), history(store, chosen[0])),
+            )
         elif len(chosen) == 2:
             self._show_changes()
         else:
@@ -344,7 +348,7 @@ class RunsPanel(QWidget):
         kind, *ids = key
         chosen = [run.id for run in self.selected()]
         if kind == DETAILS and ids == chosen:
-            self.details.show_run(self.selected()[0], result)
+            self.details.show_run(self.selected()[0], *result)
         elif kind == CHANGES and ids == chosen:
             before, after = self.selected()
             self.details.show_changes(before, after, result, self._on_canvas() is not None)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 from nodeflow.document.diff.text import lines
 from nodeflow.number_text import bytes_text, count, counted, number
 from nodeflow.run_store.changes import Changes
+from nodeflow.run_store.history import EDITS, History
 from nodeflow.run_store.records import Run, RunEvent, dumps
 from nodeflow.ui.core.moments import moment
 from nodeflow.ui.core.theme import SPACE
@@ -64,8 +65,10 @@ class RunDetails(QWidget):
         self.hint.show()
         self.tree.hide()
 
-    def show_run(self, run: Run, events: Sequence[RunEvent]) -> None:
-        """Show what is known of a run."""
+    def show_run(self, run: Run, events: Sequence[RunEvent], found: History) -> None:
+        """Show what is known of a run, with the edits that led to it."""
+        names = {one.id: one.name for one in found.runs}
+        parent = names.get(run.parent, run.parent)
         facts = {
             "Status": run.ending or run.status,
             "Begun": moment(run.created),
@@ -75,17 +78,22 @@ class RunDetails(QWidget):
             **{name: number(value) for name, value in run.metrics.items()},
             "Best epoch": f"{run.best['epoch']}, by {run.best['by']}" if run.best else None,
             "Seed": run.seed,
-            "Branch of": f"{run.parent} after step {run.parent_step}" if run.parent else None,
+            "Branch of": f"{parent}, after step {run.parent_step}" if run.parent else None,
             "File": run.file or None,
             "Files": bytes_text(run.bytes) if run.bytes else None,
             "Id": run.id,
         }
-        happened = [(f"Step {count(e.step)}", _event(e)) for e in events]
+        happened = [(_after(e.step), _event(e)) for e in events if e.kind not in EDITS]
+        edits = [
+            (_after(e.step), e.words if e.run == run.id else f"{e.words} (in {names[e.run]})")
+            for e in found.edits
+        ]
         self._fill(
             run.name,
             ("Value",),
             {
                 "Run": _pairs(facts),
+                "Edits": edits,
                 "Settings": _pairs(run.settings),
                 "Events": happened,
                 "Data": _pairs({name: _data(said) for name, said in run.data.items()}),
@@ -97,6 +105,12 @@ class RunDetails(QWidget):
     def show_changes(self, before: Run, after: Run, changes: Changes, draws: bool) -> None:
         """Show what changed between two runs; ``draws``: the canvas can show it, too."""
         found: dict[str, list[tuple[str, ...]]] = {}
+        edits = [
+            *((_after(edit.step), edit.words, "") for edit in changes.edits[0]),
+            *((_after(edit.step), "", edit.words) for edit in changes.edits[1]),
+        ]
+        if edits:
+            found["Edits"] = edits
         for change in changes.facts:
             cells = (change.name, _value(change.before), _value(change.after))
             found.setdefault(SECTIONS[change.section], []).append(cells)
@@ -107,9 +121,12 @@ class RunDetails(QWidget):
             if len(told) > MOST_LINES:
                 found[title].append((f"and {count(len(told) - MOST_LINES)} more",))
         title = f"{before.name} → {after.name}"
+        if changes.parted is not None:
+            title = f"{title}: the same up to step {count(changes.parted[1])}"
         self._fill(title, (before.name, after.name), found)
         if not changes:
-            self.hint.setText("Nothing changed: settings, data, versions and graph are the same.")
+            same = "settings, data, versions, graph and edits are the same"
+            self.hint.setText(f"Nothing changed: {same}.")
             self.hint.show()
             self.tree.hide()
         self._changes = changes
@@ -179,8 +196,10 @@ def _data(said: Mapping[str, Any]) -> str:
     return f"{name}, {count(said.get('rows') or 0)} rows, {known[:8]}{weak}"
 
 
+def _after(step: int) -> str:
+    return f"After step {count(step)}"
+
+
 def _event(event: RunEvent) -> str:
-    if event.kind == "edited":
-        return "; ".join([*event.data.get("what", ()), *event.data.get("notices", ())])
     more = ", ".join(f"{name} {_value(value)}" for name, value in event.data.items() if value)
     return f"{event.kind}: {more}" if more else event.kind

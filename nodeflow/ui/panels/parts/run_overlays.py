@@ -9,11 +9,11 @@ from PySide6.QtGui import QColor
 
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS
 from nodeflow.run_store.curves import Curve as KeptCurve
+from nodeflow.run_store.history import history
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.panels.parts.change_words import changes_of
 from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
@@ -79,7 +79,7 @@ class RunOverlays(QObject):
             (CURVES, run.id),
             lambda store: (
                 curves_of(store, run, color, smoothing),
-                changes_of(store.events(run)),
+                [(edit.step, edit.mark) for edit in history(store, run).edits],
             ),
         )
 

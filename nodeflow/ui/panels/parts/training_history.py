@@ -8,19 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nodeflow.train.edits.marks import mark_of
 from nodeflow.train.events import (
     Diverged,
     Done,
     Edited,
     Epoch,
     Event,
-    NumberChanged,
     Resumed,
     Started,
     Steps,
-    VariableChanged,
 )
-from nodeflow.ui.panels.parts.change_words import words_of_edit, words_of_number, words_of_variable
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
@@ -90,19 +88,17 @@ class TrainingRecord:
             self._steps(event, time.monotonic() if now is None else now)
         elif isinstance(event, Epoch):
             self._epoch(event)
-        elif isinstance(event, NumberChanged):
-            text = words_of_number(event.node, event.attr, event.value)
-            self.changes.append((event.step + self._offset, text))
         elif isinstance(event, Edited):
             self._edit(event)
-        elif isinstance(event, VariableChanged):
-            self.changes.append((event.step + self._offset, words_of_variable(event.node)))
         elif isinstance(event, Diverged):
             self.diverged = event
             self.mark = self.mark or self._last
         elif isinstance(event, Done):
             self.done = event
             self.tables |= event.tables
+        if (mark := mark_of(event)) is not None:
+            step, text = mark
+            self.changes.append((step + self._offset, text))
 
     def _start(self, event: Started) -> None:
         self.epochs = event.epochs
@@ -127,6 +123,8 @@ class TrainingRecord:
         self.losses.cut(before)
         for curve in (*self.metrics.values(), *self.scalars.values()):
             curve.cut(int(np.searchsorted(curve.steps, event.first)))
+        earlier = [(step, text) for step, text in self.changes if step < event.first]
+        self.changes = [*earlier, *event.marks]
         self._offset = 0
         self._seconds = float(self.losses.seconds[-1]) if before else 0.0
         self._extend(self.losses, event.first, event.losses, self._seconds + event.seconds)
@@ -146,7 +144,6 @@ class TrainingRecord:
         self.measured |= {name: (split, rows) for name, split, rows in event.measured}
         if event.what:
             self.edited = event
-            self.changes.append((step, words_of_edit(event.what)))
 
     def _epochs(self, steps: np.ndarray) -> np.ndarray:
         """Where steps lie on the axis of epochs."""

@@ -1,0 +1,241 @@
+"""What a run was trained with at each of its steps: settings, graph, and the edits that led there.
+
+A branch begins where its parent stood, so its history is its parent's up to that step, then what
+was changed before it went on, and then its own edits. Comparison, details, plots and the command
+line all read it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nodeflow.document.diff.text import described
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.number_text import number, plain
+from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.store import RunStore
+from nodeflow.train.edits.marks import mark_of_edit, mark_of_number, mark_of_variable
+
+NUMBER, GRAPH, SETTINGS, VALUE, FORK = "changed", "edited", "settings", "variable", "branched"
+"""Kinds of edits: those of events, as the store has them, and what was changed before a branch
+went on, which is found by comparing it with its parent."""
+EDITS = (NUMBER, GRAPH, SETTINGS, VALUE)
+"""Kinds of events that are edits."""
+MOST_PARENTS = 1000
+"""So many branches of branches are followed."""
+
+
+@dataclass(frozen=True)
+class RunEdit:
+    """Something that was changed while a run trained, or before a branch went on.
+
+    Attributes:
+        step: the last step with what was before.
+        run: id of the run that it was made in.
+        kind: ``changed`` (a number), ``edited`` (the graph), ``settings``, ``variable`` (a value),
+            or ``branched``.
+        what: in words, such as ``act: relu -> sigmoid``; never empty.
+        mark: the same in a few words, for plots.
+    """
+
+    step: int
+    run: str
+    kind: str
+    what: tuple[str, ...]
+    mark: str
+
+    @property
+    def words(self) -> str:
+        return "; ".join(self.what)
+
+
+@dataclass(frozen=True)
+class History:
+    """How a run came to what it is.
+
+    Attributes:
+        runs: the run, after those that it branched from, the first one first. A parent that was
+            deleted is missing.
+        edits: of all of them, in the order of steps, without those that a branch left behind.
+    """
+
+    runs: tuple[Run, ...]
+    edits: tuple[RunEdit, ...]
+
+    @property
+    def run(self) -> Run:
+        return self.runs[-1]
+
+
+def history(store: RunStore, run: Run) -> History:
+    """Return the edits of a run and of the runs that it branched from."""
+    runs, found = lineage(store, run), list[RunEdit]()
+    for parent, child in zip([None, *runs], runs, strict=False):
+        if parent is not None and child.parent_step is not None:
+            found = [edit for edit in found if edit.step <= child.parent_step]
+            if what := _changed_at_fork(store, parent, child):
+                found.append(RunEdit(child.parent_step, child.id, FORK, what, mark_of_edit(what)))
+        found += edits_of(child.id, store.events(child))
+    return History(runs, tuple(found))
+
+
+def lineage(store: RunStore, run: Run) -> tuple[Run, ...]:
+    """Return the runs that a run descends from, the first one first, and the run itself."""
+    found = [run]
+    while found[0].parent and len(found) < MOST_PARENTS:
+        parent = store.get(found[0].parent)
+        if parent is None or parent in found:
+            break
+        found.insert(0, parent)
+    return tuple(found)
+
+
+def edits_of(run: str, events: Iterable[RunEvent]) -> Iterator[RunEdit]:
+    """Yield the edits among the events of one run."""
+    for event in events:
+        if what := _words(event):
+            yield RunEdit(event.step, run, event.kind, what, _mark(event, what))
+
+
+def _words(event: RunEvent) -> tuple[str, ...]:
+    data = event.data
+    if event.kind == NUMBER:
+        return (_setting(_name(event), data.get("before"), data["value"]),)
+    if event.kind == VALUE:
+        return (mark_of_variable(data["node"]),)
+    if event.kind == GRAPH:
+        return tuple(data["what"])
+    if event.kind == SETTINGS:
+        return tuple(_setting(name, *sides) for name, sides in data["changes"].items())
+    return ()
+
+
+def _mark(event: RunEvent, what: tuple[str, ...]) -> str:
+    if event.kind == NUMBER:
+        return mark_of_number(event.data["node"], event.data["attr"], event.data["value"])
+    return mark_of_edit(what)
+
+
+def _figure(value: Any) -> str:
+    return plain(number(value)) if isinstance(value, (int, float)) else str(value)
+
+
+def _setting(name: str, before: Any, after: Any) -> str:
+    return f"{name} {'not set' if before is None else _figure(before)} -> {_figure(after)}"
+
+
+def _changed_at_fork(store: RunStore, parent: Run, child: Run) -> tuple[str, ...]:
+    """What a branch begins with, and its parent did not have when it stood there."""
+    assert child.parent_step is not None
+    first = child.parent_step + 1
+    before, after = document_in(store, parent, first), document_in(store, child)
+    if before is not None and after is not None:
+        return described(before, after)
+    old, new = settings_in(store, parent, first), settings_in(store, child, first=True)
+    names = dict.fromkeys([*old, *new])
+    return tuple(_setting(n, old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n))
+
+
+# ---- settings -----------------------------------------------------------------------------------
+
+
+def settings_in(
+    store: RunStore, run: Run, step: int | None = None, *, first: bool = False
+) -> dict[str, Any]:
+    """Return the settings, with those of optimizers, that a step was made with.
+
+    Args:
+        step: counted from 1, also one that a branch has from its parent; None is the last one.
+        first: those that the run, or branch, began with instead.
+    """
+    if step is not None and _is_inherited(run, step) and (parent := store.get(run.parent)):
+        return settings_in(store, parent, step)
+    events, found = store.events(run), {**run.settings, "seed": run.seed}
+    for event in events:  # runs of 0.1 keep the numbers that they began with
+        if event.kind == NUMBER:
+            found[_name(event)] = event.data["value"]
+    later = events if first else [e for e in events if step is not None and e.step >= step]
+    for event in reversed(later):
+        _undo(found, event)
+    return found
+
+
+def _is_inherited(run: Run, step: int) -> bool:
+    """Whether a branch has a step from its parent."""
+    return bool(run.parent) and run.parent_step is not None and step <= run.parent_step
+
+
+def _name(event: RunEvent) -> str:
+    return f"{event.data['node']}.{event.data['attr']}"
+
+
+def _undo(settings: dict[str, Any], event: RunEvent) -> None:
+    """Give settings the values that they had before an edit."""
+    if event.kind == NUMBER:
+        settings[_name(event)] = event.data.get("before")
+        return
+    changed: Mapping[str, Sequence[Any]] = {}
+    if event.kind in (GRAPH, SETTINGS):
+        changed = event.data.get("changes") or {}
+    for name, (before, _) in changed.items():
+        if before is None:
+            settings.pop(name, None)
+        else:
+            settings[name] = before
+
+
+# ---- the graph ----------------------------------------------------------------------------------
+
+
+def document_in(store: RunStore, run: Run, step: int | None = None) -> Document | None:
+    """Return the document that a step was made with, numbers included.
+
+    Args:
+        step: counted from 1, also one that a branch has from its parent; None is the first one of
+            the run itself.
+
+    Returns:
+        None where the run has no graph, or it cannot be read.
+    """
+    if step is not None and _is_inherited(run, step) and (parent := store.get(run.parent)):
+        return document_in(store, parent, step)
+    events = [e for e in store.events(run) if step is not None and e.step < step]
+    return _own_document(store, run, 0 if step is None else step - 1, events)
+
+
+def last_document(store: RunStore, run: Run) -> Document | None:
+    """Return the document that a run ended with."""
+    events = store.events(run)
+    last = max([run.steps, *(event.step for event in events)])
+    return _own_document(store, run, last, events)
+
+
+def _own_document(
+    store: RunStore, run: Run, last: int, events: Iterable[RunEvent]
+) -> Document | None:
+    """The document that a run had after a step, with the numbers that events say."""
+    try:
+        document = flow.loads(store.graph_text(run, last))
+    except NodeflowError:
+        return None
+    _set_numbers(document, events)
+    return document
+
+
+def _set_numbers(document: Document, events: Iterable[RunEvent]) -> None:
+    """Give a document the numbers that were changed since it was kept."""
+    since: dict[tuple[str, str], float] = {}
+    for event in events:
+        if event.kind == NUMBER:
+            since[event.data["node"], event.data["attr"]] = event.data["value"]
+        elif event.kind in (GRAPH, SETTINGS):  # the graph was kept with all numbers
+            since.clear()
+    for (node, attr), value in since.items():
+        record = document.node_named(node)
+        if record is not None:
+            commands.set_attr(document, record.id, attr, value)

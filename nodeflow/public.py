@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from nodeflow.errors import ArgumentProblem, NodeflowError, a_type
+from nodeflow.tensorflow1.arguments import here
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,10 +48,15 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def publish(names: dict[str, Any], shown: Iterable[str]) -> None:
-    """Make the functions of a module public that it shows: ``publish(globals(), __all__)``."""
-    for name in shown:
+    """Make the functions of a module public that it shows: ``publish(globals(), __all__)``.
+
+    `dir` of the module lists them, and nothing that it imports for itself.
+    """
+    listed = sorted(shown)
+    for name in listed:
         if name in names:
             names[name] = public(names[name])
+    names.setdefault("__dir__", lambda: list(listed))
 
 
 def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
@@ -86,7 +92,8 @@ def _explained(
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
     except TypeError as problem:
-        return ArgumentProblem(f"{name}: {problem}", hint=f"Call {name}{_shown(function)}.")
+        hint = _renamed(function, kwargs) or f"Call {name}{_shown(function)}."
+        return ArgumentProblem(f"{name}: {problem}", hint=hint)
     try:
         hints = typing.get_type_hints(function)
     except (NameError, TypeError):  # names that are imported for type checkers only
@@ -102,6 +109,13 @@ def _explained(
                 f"{name}: {parameter} must be {text}, not {a_type(value)}", port=parameter
             )
     return ArgumentProblem(f"{name} cannot take these arguments: {error}")
+
+
+def _renamed(function: Callable[..., Any], given: Mapping[str, Any]) -> str | None:
+    """Return a hint for an argument that another library calls otherwise; None if there is none."""
+    known = [name for name in inspect.signature(function).parameters if name not in given]
+    pairs = ((name, here(name, known)) for name in given)
+    return next((f"It is called {own} here." for name, own in pairs if own != name), None)
 
 
 def _shown(function: Callable[..., Any]) -> str:

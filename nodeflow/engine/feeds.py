@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import FeedError, LiteralError, MissingFeed, SurfaceText, a_type
+from nodeflow.errors import (
+    FeedError,
+    LiteralError,
+    MissingFeed,
+    SurfaceText,
+    UnknownName,
+    a_type,
+    suggest,
+)
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import (
     TensorType,
@@ -66,7 +74,7 @@ def fed_tensor(graph: Graph, key: Any) -> Tensor:
     """The tensor that a key of a feed_dict means: a Tensor, a Node with an output, or a name."""
     if not isinstance(key, Tensor):
         if isinstance(key, str):
-            key = graph.tensor(key)
+            key = _named(graph, key)
         if isinstance(key, Node) and key.outputs:
             key = key.outputs[0]
         if not isinstance(key, Tensor):
@@ -76,6 +84,22 @@ def fed_tensor(graph: Graph, key: Any) -> Tensor:
     if key.node.graph is not graph:
         raise FeedError(f"{key.name} belongs to another graph", node=key.node.name)
     return key
+
+
+def _named(graph: Graph, name: str) -> Tensor:
+    """Return the tensor of a name.
+
+    Raises:
+        UnknownName: nothing has the name; suggests placeholders, which are what is usually fed.
+    """
+    try:
+        return graph.tensor(name)
+    except UnknownName as error:
+        if name.partition(":")[0] in graph or not graph.placeholders:
+            raise
+        names = [p.name for p in graph.placeholders]
+        listed = f"The placeholders are {', '.join(names)}."
+        raise UnknownName(error.message, hint=suggest(name, names) or listed) from None
 
 
 def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:

@@ -76,7 +76,7 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
             raise DtypeError(
                 f"{op.short_id} takes {any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
                 port=name,
-                hint=_cast_hint(op, port.dtypes),
+                hint=_cast_hint(op, name, port.dtypes),
             )
         if port.group is None:
             continue
@@ -124,7 +124,17 @@ def any_of(dtypes: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _cast_hint(op: NodeDeclaration, dtypes: Sequence[str]) -> str:
-    if op.id == "divide":
-        return "Use floor_divide for integers, or insert a Cast to float32."
-    return f"Insert a Cast to {dtypes[0]}."
+_INSTEAD = {
+    ("divide", "x"): "Use floor_divide for integers",
+    ("divide", "y"): "Use floor_divide for integers",
+    ("softmax_cross_entropy_with_logits", "labels"): (
+        "Use sparse_softmax_cross_entropy for class numbers"
+    ),
+    ("categorical_cross_entropy", "labels"): "Use sparse_softmax_cross_entropy for class numbers",
+}
+"""Op and port -> what takes integers there."""
+
+
+def _cast_hint(op: NodeDeclaration, port: str, dtypes: Sequence[str]) -> str:
+    other = _INSTEAD.get((op.id, port))
+    return f"{other}, or insert a Cast to float32." if other else f"Insert a Cast to {dtypes[0]}."

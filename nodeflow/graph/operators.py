@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, LiteralError
 from nodeflow.graph.indexing import apply_index, parse_index
 from nodeflow.graph.shapes import Shape
 
@@ -142,6 +142,13 @@ class TensorOperators:
             "a tensor has no truth value while the graph is built",
             node=self.name,
             hint="Use nf.where, or run it in a Session first.",
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise LiteralError(
+            "a tensor has no numbers while the graph is built",
+            node=self.name,
+            hint="Get them from a run: session.run(tensor).",
         )
 
     def __iter__(self) -> Iterator[Self]:

@@ -227,7 +227,8 @@ OTHERS: Mapping[str, str] = {
     "permute": "transpose", "pow": "power", "prod": "reduce_prod", "rand": "random_uniform",
     "randn": "random_normal", "remainder": "modulo", "SGD": "gradient_descent",
     "sub": "subtract", "sum": "reduce_sum", "swapaxes": "transpose", "take": "gather",
-    "true_divide": "divide", "unsqueeze": "expand_dims", "value_and_grad": "gradients",
+    "true_divide": "divide", "var": "reduce_variance", "unsqueeze": "expand_dims",
+    "value_and_grad": "gradients",
     "view": "reshape", "vstack": "concat", "hstack": "concat", "nll_loss":
     "sparse_softmax_cross_entropy", "GELU": "gelu", "ReLU": "relu",
     "Conv1d": "layers.conv1d", "Conv3d": "layers.conv3d", "ConvTranspose1d":

@@ -8,5 +8,9 @@ from __future__ import annotations
 
 from nodeflow.ops.namespaces import contrib_layers as layers
 from nodeflow.ops.namespaces import contrib_opt as opt
+from nodeflow.public import publish
 
 __all__ = ["layers", "opt"]
+
+
+publish(globals(), __all__)

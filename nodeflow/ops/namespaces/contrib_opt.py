@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.ops.training.optimizers import AdamOptimizer
+from nodeflow.public import publish
 
 __all__ = ["LazyAdamOptimizer"]
 
@@ -16,3 +17,6 @@ class LazyAdamOptimizer(AdamOptimizer):
     """
 
     rows = "touched"
+
+
+publish(globals(), __all__)

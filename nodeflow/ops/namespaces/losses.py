@@ -475,10 +475,13 @@ def _pair(function: str, labels: Any, predictions: Any) -> tuple[Tensor, Tensor]
     try:
         unify_shapes(wanted.shape, guess.shape)
     except ShapeError as error:
+        numbers = function == "softmax_cross_entropy" and len(wanted.shape) == len(guess.shape) - 1
         raise ShapeError(
             f"{function}: labels of shape {shape_text(wanted.shape)} and predictions of "
             f"{shape_text(guess.shape)}: {error.message}",
-            hint="Insert a reshape, so that nothing is broadcast by accident.",
+            hint="For class numbers use sparse_softmax_cross_entropy."
+            if numbers
+            else "Insert a reshape, so that nothing is broadcast by accident.",
         ) from None
     return wanted, guess
 

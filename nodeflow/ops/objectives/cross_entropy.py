@@ -45,7 +45,11 @@ class SoftmaxCrossEntropy(Op):
         try:
             shape = unify_shapes(types[0].shape, types[1].shape)
         except ShapeError as error:
-            raise ShapeError(f"labels and logits: {error.message}", port="labels") from None
+            one_less = types[0].rank == types[1].rank - 1
+            hint = "For class numbers use sparse_softmax_cross_entropy." if one_less else None
+            raise ShapeError(
+                f"labels and logits: {error.message}", port="labels", hint=hint
+            ) from None
         if not shape:
             raise ShapeError("logits need an axis of classes, not a scalar", port="logits")
         return types[0].with_shape(shape[:-1])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from nodeflow.ops.program import flags
+from nodeflow.public import publish
 
 __all__ = ["flags", "run"]
 
@@ -24,3 +25,6 @@ def run(
     rest = flags.FLAGS(sys.argv if argv is None else argv)
     function: Any = sys.modules["__main__"].main if main is None else main  # type: ignore[attr-defined]
     sys.exit(function(rest))
+
+
+publish(globals(), __all__)

@@ -128,4 +128,8 @@ def DEFINE_list(name: str, default: Any, help: str | None = None) -> None:
     FLAGS._define(name, given, help, type=lambda text: text.split(",") if text else [])
 
 
+def __dir__() -> list[str]:
+    return sorted(["FLAGS", *__all__])
+
+
 publish(globals(), __all__)

@@ -14,6 +14,7 @@ from nodeflow.ops.rnn.wrappers import (
     MultiRNNCell,
     ResidualWrapper,
 )
+from nodeflow.public import publish
 
 __all__ = [
     "BasicLSTMCell",
@@ -27,3 +28,6 @@ __all__ = [
     "RNNCell",
     "ResidualWrapper",
 ]
+
+
+publish(globals(), __all__)

@@ -118,6 +118,7 @@ def by_name(stage: Elements, graph: Graph) -> Places:
         named = ", ".join(name or "(one without a name)" for name in names)
         raise DataError(
             f"no placeholder is called like a component of the data set: {named}",
-            hint="Bind it: dataset.bind({x: 'image', y: 'label'}), or dataset.bind(x, y).",
+            hint=f"The placeholders are {', '.join(known)}. Call them so, or bind the data set: "
+            "dataset.bind({x: 'image', y: 'label'}), or dataset.bind(x, y).",
         )
     return places

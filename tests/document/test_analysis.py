@@ -8,10 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 
 from nodeflow.document.analysis.analysis import TRAINING, Analysis
+from nodeflow.document.analysis.subgraph_interface import PORTS
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import OUTPUTS, Wire
 
+from .comparable import comparable
 from .strategies import actions, perform
 
 
@@ -226,14 +230,6 @@ def test_hostile_values_are_problems_and_not_crashes(sketch):
         assert sketch.problems(name), name
 
 
-def comparable(analysis: Analysis):
-    types = {
-        i: dict(t) if (t := analysis.out_types(i)) is not None else None for i in analysis.doc.nodes
-    }
-    inside = {key: comparable(part) for key, part in analysis.inside.items()}
-    return types, {k: sorted(map(str, v)) for k, v in analysis.problems.items()}, inside
-
-
 @pytest.mark.parametrize("seed", range(30))
 def test_following_edits_gives_the_same_as_looking_at_the_result(seed):
     """Random documents, random edits: the incremental analysis equals a fresh one at each step."""
@@ -287,3 +283,34 @@ def test_a_document_is_analysed_like_its_file(acts):
     for act in acts:
         perform(doc, act)
     assert comparable(analysis) == comparable(Analysis(flow.loads(flow.dumps(doc))))
+
+
+def test_a_hint_follows_the_outputs_that_it_lists():
+    """The wire is wrong before and after the edit; only what the source has differs."""
+    doc = Document()
+    inner = commands.add_node(doc, "constant", (0, 0), name="count")
+    create(doc, [inner], "part")
+    (definition,) = doc.definitions()
+    instance = next(i for i, record in doc.nodes.items() if record.op == "subgraph")
+    reader = commands.add_node(doc, "abs", (0, 0), name="reader")
+    commands.set_attr(definition, definition.borders[OUTPUTS], PORTS, ["count"])
+    with doc.transaction("Connect") as t:
+        t.put_wire(Wire(instance, "counts", reader, "x"))
+    analysis = Analysis(doc)
+    doc.subscribe(analysis.update)
+    assert any(p.hint == "Did you mean count?" for p in analysis.problems_of(reader))
+    commands.set_attr(definition, definition.borders[OUTPUTS], PORTS, ["mean"])
+    assert [p.hint for p in analysis.problems_of(reader)] == [None]
+    assert comparable(analysis) == comparable(Analysis(doc))
+
+
+def test_a_definition_that_names_a_variable_outside_follows_that_name():
+    doc = Document()
+    w = commands.add_node(doc, "variable", (0, 0), name="w")
+    train = commands.add_node(doc, "gradient_descent", (0, 0), attrs={"variables": ["w"]})
+    create(doc, [train], "part")
+    analysis = Analysis(doc)
+    doc.subscribe(analysis.update)
+    before = comparable(analysis)
+    commands.rename(doc, w, "v")
+    assert comparable(analysis) == comparable(Analysis(doc)) != before

@@ -31,7 +31,7 @@ from nodeflow.document.analysis.inference import (
     missing_input,
 )
 from nodeflow.document.analysis.inference_cache import InferenceCache, cache_key, names_others
-from nodeflow.document.analysis.paths import instance_problem, instances_in
+from nodeflow.document.analysis.paths import instance_problem, instances_in, variables_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import DONE, port_order
 from nodeflow.document.analysis.subgraph_interface import (
@@ -194,7 +194,9 @@ class Analysis:
         if change.only_moves:
             return set()
         changed = (
-            self._update(change, change.scopes) if snapshot is None else self._restore(snapshot)
+            self._update(change, change.scopes, _renames(change))
+            if snapshot is None
+            else self._restore(snapshot)
         )
         if snapshot is not None:  # data files may have changed meanwhile
             changed |= self._refresh_datasets()
@@ -203,7 +205,7 @@ class Analysis:
             self._touched.add(TRAINING)
         return changed
 
-    def _update(self, change: Change, scopes: set[str]) -> set[str]:
+    def _update(self, change: Change, scopes: set[str], renames: bool) -> set[str]:
         own = change.within(self.doc.scope)
         changed: set[str] = set()
         dirty: set[str] = set()
@@ -226,11 +228,11 @@ class Analysis:
                 names |= {before.name, after.name}
         dirty.update(wire.target for wire in own.wires_added)
         dirty.update(wire.target for wire in own.wires_removed)
-        dirty |= self._update_instances(own, change, scopes, names)
+        dirty |= self._update_instances(own, change, scopes, names, renames)
         changed |= {i for i in dirty & self.inside.keys() if self._has_other_ports(i, change)}
         if changed:
             self.stamp = object()
-        if names or scopes != {self.doc.scope}:
+        if renames or scopes != {self.doc.scope}:
             dirty |= self._watchers
         self._touched |= changed
         few = len(own.wires_added) <= FEW and not self._looping
@@ -239,17 +241,18 @@ class Analysis:
         return changed | self._propagate(dirty)
 
     def _update_instances(
-        self, own: Change, change: Change, scopes: set[str], names: set[str]
+        self, own: Change, change: Change, scopes: set[str], names: set[str], renames: bool
     ) -> set[str]:
         """Updates the analyses inside instances; returns the instances that may differ."""
         dirty: set[str] = set()
-        if scopes - {self.doc.scope}:
+        others = bool(scopes - {self.doc.scope})
+        if others or renames:
             for node_id, inside in self.inside.items():
-                if inside.doc.scope not in scopes and not inside.inside:
+                if not (others and inside.inside) and not inside._is_reached(scopes, renames):
                     continue
                 # Border nodes may have other ports, and an input may have become required or
                 # optional: the instance is inferred again.
-                if inside._update(change, scopes) or inside._holds(scopes):
+                if inside._update(change, scopes, renames) or inside._holds(scopes):
                     dirty.add(node_id)
         tables = {edit.key for edit in own.of("subgraph")}
         scoped = {name.rpartition("/")[0] for name in names if "/" in name}
@@ -260,6 +263,12 @@ class Analysis:
                 if unknown or any(f"{other}/".startswith(scope) for other in scoped):
                     dirty.add(record.id)
         return dirty
+
+    def _is_reached(self, scopes: set[str], renames: bool) -> bool:
+        """Returns whether a change of these definitions, or of names, can change anything here."""
+        if self.doc.scope in scopes or (renames and self._watchers):
+            return True
+        return any(i._is_reached(scopes, renames) for i in self.inside.values())
 
     def _holds(self, scopes: set[str]) -> bool:
         """Returns whether this or an instance inside is of one of these definitions."""
@@ -537,16 +546,33 @@ class Analysis:
         return None if inside is None else inside.out_types(node_id)
 
 
+def _renames(change: Change) -> bool:
+    """Returns whether a change adds, removes or renames nodes or variables, in any graph."""
+    for scope in change.scopes:
+        own = change.within(scope)
+        if own.nodes_added or own.nodes_removed:
+            return True
+        for before, after in own.nodes_changed:
+            if (before.name, before.op) != (after.name, after.op):
+                return True
+            if before.attrs != after.attrs and variables_of(before) != variables_of(after):
+                return True
+    return False
+
+
 def _is_tensor(_: Wire) -> str:
     """The kind of every wire whose source has only values."""
     return TENSOR
 
 
 def _differ(was: Inferred, now: Inferred, port: str) -> bool:
-    """Returns whether the type or the kind of an output changed."""
+    """Returns whether the type or the kind of an output changed, or what a hint says instead of an
+    output that is not there."""
     if was.passes != now.passes or (was.out is None) != (now.out is None):
         return True
     before, after = was.out or {}, now.out or {}
+    if port not in after and list(before) != list(after):
+        return True
     return before.get(port) != after.get(port) or was.kinds.get(port) != now.kinds.get(port)
 
 

@@ -169,7 +169,7 @@ def test_the_rate_that_is_offered_can_train(optimizer: str, rate: float, offered
     with nf.Graph():
         loss = nf.square(nf.variable(1.0, name="w"), name="loss")
         step = getattr(nf, optimizer)(loss, learning_rate=rate, name="train")
-    text, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1)
+    text, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1, diverged=True)
     assert (edit.node, edit.value) == ("train", offered)
     assert text == f"Set the learning rate to {offered:g}"
 
@@ -179,7 +179,7 @@ def test_the_rate_of_a_schedule_is_the_one_that_is_lowered() -> None:
         loss = nf.square(nf.variable(1.0, name="w"), name="loss")
         rate = nf.cosine_decay(learning_rate=1000.0, steps=50, name="rate")
         step = nf.adam(loss, schedule=rate, name="train")
-    _, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1)
+    _, (edit,) = rate_edit(Training(step, loss, epochs=1), 0.1, diverged=True)
     assert (edit.node, edit.name, edit.value) == ("rate", "learning_rate", 0.01)
 
 

@@ -62,7 +62,7 @@ def check_curves(training: Training, curves: Curves) -> Iterator[Hint]:
 def _diverging(training: Training, curves: Curves) -> Iterator[Hint]:
     losses = np.concatenate(curves.losses)
     bad = np.flatnonzero(~np.isfinite(losses))
-    rate = rate_edit(training, 0.1)
+    rate = rate_edit(training, 0.1, diverged=True)
     if len(bad):
         yield Hint(
             DIVERGING,
@@ -156,12 +156,14 @@ def _stop_early(training: Training) -> tuple[Edit, ...]:
     return (Edit("setting", "", "patience", 3),)
 
 
-def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]:
+def rate_edit(
+    training: Training, factor: float, *, diverged: bool = False
+) -> tuple[str, tuple[Edit, ...]]:
     """The text of a button, and the edit that multiplies the learning rate; empty where there is
-    none that is a number.
+    none that is a number. Where a schedule is wired, it has the rate.
 
-    A rate that is still far above the usual one after that becomes the usual one. Where a
-    schedule is wired, it has the rate.
+    Args:
+        diverged: a rate that is still far above the usual one becomes the usual one.
     """
     node: Node = training.optimizer
     if "schedule" in (wired := _wired(node)):
@@ -171,7 +173,7 @@ def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]
         return "", ()
     usual = node.op.attr("learning_rate").default
     value = rate * factor
-    if factor < 1 and isinstance(usual, float) and value > FAR * usual:
+    if diverged and isinstance(usual, float) and value > FAR * usual:
         value = usual
     value = float(f"{value:.6g}")
     edit = Edit("attribute", node.name, "learning_rate", value)
@@ -194,7 +196,7 @@ def fixes(
     """
     if culprit is not None and (bound := _bound(culprit)) is not None:
         yield bound
-    text, edits = rate_edit(training, 0.1)
+    text, edits = rate_edit(training, 0.1, diverged=True)
     if edits:
         yield Hint(DIVERGING, "The learning rate is too large", "", fix=text, edits=edits)
     yield from (hint for hint in lasting if hint.kind == "unscaled" and hint.edits)

@@ -450,7 +450,7 @@ def _condition(graph: Graph, pred: Any) -> Tensor:
             f"pred must be one bool, not {pred.type}",
             hint="Compare it: pred > 0, or nf.not_equal(pred, 0).",
         )
-    if pred.shape:
+    if pred.type.has_rank and pred.shape:
         raise ShapeError(
             f"pred must be one bool, not {pred.type}",
             hint="Use nf.where to choose by element, or nf.reduce_all for one bool.",

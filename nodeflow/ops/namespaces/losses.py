@@ -206,6 +206,8 @@ def _checked_weights(weights: Any, each: Tensor) -> Tensor:
     factor = as_float(weights, each)
     if factor.dtype != each.dtype:
         factor = F.cast(factor, dtype=each.dtype)
+    if not (factor.type.has_rank and each.type.has_rank):
+        return factor if factor.type.has_rank and not factor.type.rank else _of_rank(factor, each)
     sizes, wanted = factor.shape, each.shape
     fits = not sizes or (
         len(sizes) == len(wanted)
@@ -217,6 +219,16 @@ def _checked_weights(weights: Any, each: Tensor) -> Tensor:
             hint="Give one number, or the same rank with 1 or the same size along each axis.",
         )
     return factor
+
+
+def _of_rank(factor: Tensor, each: Tensor) -> Tensor:
+    """Return weights that are a scalar or have the rank of the losses, which only a run knows."""
+    rank = F.rank(factor)
+    fits = F.logical_or(F.equal(rank, 0), F.equal(rank, F.rank(each)))
+    text = "weights of shape {} do not fit losses of {}"
+    checked = F.assert_true(fits, F.shape(factor), F.shape(each), message=text)
+    with factor.graph.control_dependencies([checked]):
+        return F.identity(factor)
 
 
 def _present(factor: Tensor) -> Tensor:
@@ -365,6 +377,9 @@ def mean_pairwise_squared_error(
     with scoped(scope, "mean_pairwise_squared_error", [predictions]):
         d = predictions - labels
         factor = _checked_weights(weights, d)
+        if not d.type.has_rank:
+            d = F.reshape(d, shape=F.stack([F.shape(d)[0], -1]))
+            factor = F.reshape(factor, shape=[-1, 1])
         axes = tuple(range(1, len(d.shape)))
         present = _present(factor) * F.ones_like(d)
         count = F.reduce_sum(present, axis=axes, keepdims=True)
@@ -423,9 +438,9 @@ def softmax_cross_entropy(
     labels, logits = _pair("softmax_cross_entropy", onehot_labels, logits)
     with scoped(scope, "softmax_cross_entropy_loss", [logits]) as inside:
         if label_smoothing:
-            classes = logits.shape[-1]
+            classes = logits.shape[-1] if logits.type.has_rank else None
             if classes is None:
-                raise ShapeError("label_smoothing needs to know the number of classes")
+                classes = F.cast(F.shape(logits)[-1], dtype=logits.dtype)
             labels = labels * (1 - label_smoothing) + label_smoothing / classes
         losses = F.softmax_cross_entropy_with_logits(F.stop_gradient(labels), logits, name="each")
         return compute_weighted_loss(losses, weights, inside, loss_collection, reduction)
@@ -448,13 +463,16 @@ def sparse_softmax_cross_entropy(
     numbers = scores.graph.as_tensor(labels, None if isinstance(labels, np.ndarray) else "int32")
     with scoped(scope, "sparse_softmax_cross_entropy_loss", [scores]) as inside:
         losses = F.sparse_softmax_cross_entropy(_without_last(numbers, scores), scores, name="each")
-        if isinstance(weights, (Tensor, np.ndarray)) and len(weights.shape) == len(scores.shape):
-            weights = _without_last(scores.graph.as_tensor(weights), scores)
+        if isinstance(weights, (Tensor, np.ndarray)):
+            factor = scores.graph.as_tensor(weights)
+            weights = _without_last(factor, scores) if factor.shape != () else factor
         return compute_weighted_loss(losses, weights, inside, loss_collection, reduction)
 
 
 def _without_last(x: Tensor, logits: Tensor) -> Tensor:
     """x without its last axis of size 1, where it has as many axes as the logits."""
+    if not (x.type.has_rank and logits.type.has_rank):
+        return F.reshape(x, shape=F.shape(logits)[:-1])
     same = len(x.shape) == len(logits.shape)
     return F.squeeze(x, axis=-1) if same and x.shape[-1] == 1 else x
 

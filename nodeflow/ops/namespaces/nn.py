@@ -397,8 +397,7 @@ def softmax_cross_entropy_with_logits_v2(
     along = one_axis("softmax_cross_entropy_with_logits", axis, dim, -1)
     logits = tensor(logits)
     labels = tensor(labels, logits)
-    rank = len(logits.shape)
-    if along not in (-1, rank - 1):
+    if along != -1 and along != (rank := len(logits.shape)) - 1:
         perm = [a for a in range(rank) if a != along % rank] + [along % rank]
         labels, logits = (F.transpose(t, perm=perm) for t in (labels, logits))
     return F.softmax_cross_entropy_with_logits(labels, logits, name=name)

@@ -147,7 +147,8 @@ class SparseSoftmaxCrossEntropy(Op):
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         labels, logits = node.inputs
-        if (classes := logits.shape[-1]) is not None:
+        classes = logits.shape[-1] if logits.type.has_rank else None
+        if classes is not None:
             target = F.one_hot(labels, depth=classes, dtype=logits.dtype)
         else:
             numbers = F.positions(logits, axis=-1, dtype=labels.dtype)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nodeflow.resources import example
 from tests.data import own_data
 
 WEIGHTS = np.array([[1.5, -0.5, 0.25], [0.5, 1.0, -1.0], [-1.0, 0.75, 2.0], [0.5, -2.0, 1.0]])
@@ -360,6 +361,47 @@ def test_every_broken_picture_of_a_folder_is_named(nodeflow, tmp_path):
     result = nodeflow("data", "show", "shapes", "--check")
     assert result.code == 1 and f"{len(names)} pictures of 30 cannot be read" in result.err
     assert all(name in result.err for name in names)
+
+
+@pytest.mark.parametrize("fetch", [[], ["--fetch", "probabilities"]])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("iris.csv", "iris.csv does not fit x: it has 5 columns, and x takes 784 numbers a row"),
+        ("ten.npz", "ten.npz does not fit x: it has 10 numbers a row, and x takes 784 numbers"),
+        ("ten.npy", "ten.npy does not fit x: it has 10 numbers a row, and x takes 784 numbers"),
+        ("wide.csv", "wide.csv does not fit x: it has no column 'images'; it has features"),
+        ("half.npz", "half.npz does not fit x: images is float64, and x takes float32"),
+        ("shapes", "shapes does not fit x: it has 12 × 10 × 3 numbers a row, and x takes 784"),
+    ],
+)
+def test_data_that_do_not_fit_are_named_with_the_cause(nodeflow, tmp_path, data, words, fetch):
+    """Replacing digits by a table of flowers."""
+    own_data.iris_like(tmp_path)
+    (tmp_path / "flowers.csv").rename(tmp_path / "iris.csv")
+    np.savez(tmp_path / "ten.npz", images=np.zeros((5, 10), np.float32))
+    np.savez(tmp_path / "half.npz", images=np.zeros((5, 784)))
+    np.save(tmp_path / "ten.npy", np.zeros((5, 10), np.float32))
+    names = [f"pixel{number}" for number in range(785)]
+    lines = [",".join(names), *[",".join(["0.5"] * 785)] * 4]
+    (tmp_path / "wide.csv").write_text("\n".join(lines))
+    own_data.pictures(tmp_path)
+    attrs = ["--dataset", data]
+    if data == "half.npz":
+        attrs += ["--set", "mnist.floats=stored"]
+    graph = tmp_path / "mnist.flow"
+    graph.write_text(example("mnist").read_text())
+    result = nodeflow("run", graph, *attrs, *fetch, "-o", "out.csv")
+    assert result.code == 1 and words in result.err, result.err
+    assert "Choose what to predict" not in result.err and not (tmp_path / "out.csv").exists()
+
+
+def test_a_table_of_another_width_is_named_with_both_widths(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    (tmp_path / "houses.csv").write_text("area,rooms\n1,2\n3,4\n5,6\n")
+    result = nodeflow("run", classifier(tmp_path), "--dataset", "houses.csv", "-o", "out.csv")
+    assert result.code == 1, result.err
+    assert "houses.csv does not fit x: it has 2 columns, and x takes 4 numbers a row" in result.err
 
 
 # ---- without data sets -----------------------------------------------------------------------

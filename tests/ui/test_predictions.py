@@ -168,3 +168,20 @@ def test_from_a_dropped_table_to_saved_predictions(qtbot, live_window, tmp_path,
         rows = list(csv.DictReader(stream))
     assert [row["prediction"] for row in rows] == ["setosa", "virginica"]
     assert rows[0]["petal_width"] == "0.2"
+
+
+def test_the_wrong_table_is_named_with_its_columns(live_window, embedded_digits, tmp_path, qtbot):
+    """Dropped on digits, predicted for from the menu."""
+    window = live_window("mnist")
+    window.link.train()
+    qtbot.waitUntil(lambda: window.link.has_trained, timeout=60_000)
+    window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+    drop(window, own_data.flowers(tmp_path / "iris.csv"))
+    choose(window, 0)
+    page = window.pages.predictions
+    qtbot.waitUntil(page.problem.isVisible, timeout=20_000)
+    text = page.problem.text()
+    assert text.startswith("iris.csv does not fit x: it has 5 columns, and x takes 784 numbers")
+    assert "Choose what to predict" not in text and "--" not in text
+    assert not page.progress.isVisible() and not page.save.isEnabled()

@@ -17,6 +17,7 @@ from nodeflow.data.catalog import row_texts
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.build.class_scores import made_by
+from nodeflow.document.build.data_misfit import check_fit, misfits
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.memory import Needs
@@ -106,7 +107,7 @@ class Predictions:
 
     Raises:
         FetchError: a fetch has no row for each row of data, or there is none.
-        DataError: no data feed it, or data sets of different length do.
+        DataError: no data feed it, the data do not fit, or data sets of different length do.
     """
 
     def __init__(self, task: Task, names: Sequence[str] = ()) -> None:
@@ -114,11 +115,14 @@ class Predictions:
         for node_id, record in task.build.document.nodes.items():
             if record.op == DATASET:
                 task.dataset(node_id)  # its error is nearer than that of what it feeds
+        for name in names:
+            check_fit(task, name)
         self.fetches = {name: _by_row(name, task.fetchable(name)) for name in names}
         if not names:
             self.fetches = dict(self._likely())
         if not self.fetches:
-            raise FetchError(
+            misfit = next(iter(misfits(task).values()), None)
+            raise misfit or FetchError(
                 "nothing that the graph computes has a row for each row of data",
                 hint=SurfaceText(
                     "Name what to predict.",

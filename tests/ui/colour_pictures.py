@@ -31,12 +31,12 @@ def pictures(folder: Path, each: int = 8) -> dict[str, np.ndarray]:
     return found
 
 
-def classifier(window, folder: Path, **options) -> None:
-    """Build a network with one layer, and open it in a window."""
+def classifier(window, place: Path, *, kind="pictures", column="images", **options) -> None:
+    """Build a network with one layer in a window, for data at a place."""
     document = window.workspace.document
-    window.workspace.allow_source(f"pictures:{folder}")
+    window.workspace.allow_source(f"{kind}:{place}")
     add = commands.add_node
-    attrs = {"source": f"pictures:{folder}", "splits": SPLITS, **options}
+    attrs = {"source": f"{kind}:{place}", "splits": SPLITS, **options}
     data = add(document, "dataset", (0, 0), "data", attrs)
     shape = [None, HEIGHT, WIDTH, 3] if options.get("layout") != "row" else [None, 240]
     x = add(document, "placeholder", (260, 0), "x", {"shape": shape})
@@ -48,7 +48,7 @@ def classifier(window, folder: Path, **options) -> None:
     loss = add(document, "reduce_mean", (1300, 200), "loss")
     train = add(document, "adam", (1560, 200), "train", {"learning_rate": 0.01})
     for source, port, target, into in (
-        (data, "images", x, "feed"),
+        (data, column, x, "feed"),
         (data, "labels", y, "feed"),
         (x, "out", flat, "x"),
         (flat, "out", logits, "x"),

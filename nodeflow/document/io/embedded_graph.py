@@ -31,6 +31,28 @@ def load_picture(path: Path) -> Document:
         FlowRead: the file cannot be read.
         FlowError: it has no graph, or an invalid one.
     """
+    text = _text_in(path)
+    if text is None:
+        raise NotNodeflow(
+            f"{path.name} is a picture without a graph in it",
+            hint="Pictures exported by nodeflow carry their graph; editors may drop it.",
+        )
+    return flow.loads(text)
+
+
+def has_graph(path: Path) -> bool:
+    """Return whether a picture holds a graph, or did before it was damaged.
+
+    Raises:
+        FlowRead: the file cannot be read.
+    """
+    try:
+        return path.suffix.lower() in PICTURES and _text_in(path) is not None
+    except NotNodeflow:
+        return True
+
+
+def _text_in(path: Path) -> str | None:
     try:
         content = read_up_to(path, LARGEST)
     except (OSError, ValueError) as error:
@@ -38,13 +60,7 @@ def load_picture(path: Path) -> Document:
         raise FlowRead(f"cannot read {path}: {reason}") from error
     if content is None:
         raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB")
-    text = text_in_svg(content) if path.suffix.lower() == ".svg" else text_in_png(content)
-    if text is None:
-        raise NotNodeflow(
-            f"{path.name} is a picture without a graph in it",
-            hint="Pictures exported by nodeflow carry their graph; editors may drop it.",
-        )
-    return flow.loads(text)
+    return text_in_svg(content) if path.suffix.lower() == ".svg" else text_in_png(content)
 
 
 def with_text_in_png(png: bytes, text: str) -> bytes:

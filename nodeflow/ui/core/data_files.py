@@ -1,13 +1,16 @@
-"""Which files and folders are data, graphs or models of other programs, by their names."""
+"""Which files and folders are data, graphs, pictures or other programs' models, by their names."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
 from nodeflow.data.catalog import SOURCES, source_at
-from nodeflow.document.io.embedded_graph import PICTURES
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.picture_reading import may_be_picture
 
 DATA_ENDINGS = tuple(
     f".{ending}"
@@ -33,14 +36,42 @@ def is_model(path: Path) -> bool:
     return path.suffix.lower() in MODEL_ENDINGS
 
 
-def dropped_data(mime: QMimeData) -> Path | None:
-    """The first data file or folder among what is dragged, if there is one."""
-    paths = (Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile())
-    return next((path for path in paths if is_data(path)), None)
+class FileKind(Enum):
+    """What the window does with a file."""
+
+    GRAPH = "opens it"
+    MODEL = "imports it"
+    PICTURE = "opens the graph in it, or lets the graph say what it shows"
+    DATA = "offers what data are good for"
+    OTHER = "refuses it in words, unless it turns out to be a graph"
 
 
-def dropped_graph(mime: QMimeData) -> Path | None:
-    """The first graph, model or picture with a graph in it among what is dragged."""
-    paths = (Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile())
-    endings = (".flow", *MODEL_ENDINGS, *PICTURES)
-    return next((path for path in paths if path.suffix.lower() in endings), None)
+def kind_of(path: Path) -> FileKind:
+    """Return what a file or folder is by its name; only texts are looked into."""
+    ending = path.suffix.lower()
+    if path.is_dir():
+        return FileKind.DATA
+    if ending in (".flow", ".svg"):
+        return FileKind.GRAPH
+    if is_model(path):
+        return FileKind.MODEL
+    if may_be_picture(path):
+        return FileKind.PICTURE
+    return FileKind.DATA if is_data(path) else FileKind.OTHER
+
+
+def refusal(path: Path) -> str:
+    """Return why nothing can be done with a file, and what could be done with another one."""
+    said = f"{path.name} is no graph, model, picture or data file."
+    if not path.exists():
+        return f"There is no file {path.name} any more."
+    try:
+        source_at(str(path))
+    except NodeflowError as error:
+        said += f" {in_window(error.hint)}"
+    return said
+
+
+def dropped_files(mime: QMimeData) -> list[Path]:
+    """The local files and folders that are dragged."""
+    return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
@@ -22,13 +20,13 @@ class DropHint(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def show_for(self, path: Path, has_graph: bool) -> None:
-        """Say what a data file is good for here."""
-        what = "predict, or to make a graph that learns from it" if has_graph else (
-            "make a graph that learns from it"
-        )  # fmt: skip
-        self.text = f"Drop {path.name} to {what}"
-        self.setAccessibleName(self.text)
+    def show_text(self, text: str) -> None:
+        """Say what a file is good for here; hide where there is nothing to say."""
+        self.text = text
+        if not text:
+            self.hide()
+            return
+        self.setAccessibleName(text)
         parent = self.parentWidget()
         assert parent is not None
         self.setGeometry(parent.rect())

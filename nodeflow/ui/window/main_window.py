@@ -45,12 +45,14 @@ from nodeflow.ui.controllers.files.code_export import CodeExport
 from nodeflow.ui.controllers.files.compare_actions import CompareActions
 from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.data_consent import DataConsent
+from nodeflow.ui.controllers.files.dropped_files import DroppedFiles
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.training.event_files import EventFileActions
+from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
@@ -63,7 +65,6 @@ from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.breakpoints import Breakpoints
-from nodeflow.ui.core.data_files import dropped_data, dropped_graph
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
@@ -98,6 +99,7 @@ from nodeflow.ui.panels.panel import (
     discover_panels,
 )
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.sketch_pad import SketchPad
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
@@ -253,6 +255,20 @@ class MainWindow(QMainWindow):
             themes,
             messages,
             actions,
+        )
+        self.pictures = PicturePrediction(
+            workspace, self.predict, messages, actions, self._sketch, self
+        )
+        self.files.picture_chosen.connect(self.pictures.predict)
+        self.dropped = DroppedFiles(
+            workspace,
+            pages,
+            self.files,
+            self.own_data,
+            self.pictures,
+            messages,
+            self.drop_hint.show_text,
+            self,
         )
         self.consent = DataConsent(self, workspace, messages, actions)
         self.columns = ColumnReading(self, workspace)
@@ -459,6 +475,14 @@ class MainWindow(QMainWindow):
         assert isinstance(inspector, InspectorPanel)
         inspector.focus_value()
 
+    def _sketch(self, path: Path) -> None:
+        """Put a picture on the sketch pad, and show that."""
+        self.pages.show_canvas()
+        self.docking.show("sketch_pad")
+        pad = self.panels["sketch_pad"]
+        assert isinstance(pad, SketchPad)
+        pad.pad.place_file(str(path))
+
     @Slot()
     def _make_room(self) -> None:
         """Panels give way where a graph that was opened is too small to read."""
@@ -556,27 +580,13 @@ class MainWindow(QMainWindow):
         self.tutorial.place()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        data = dropped_data(event.mimeData())
-        if dropped_graph(event.mimeData()) is not None or data is not None:
-            event.acceptProposedAction()
-        if data is not None:
-            has_graph = bool(self.workspace.root.nodes) and not self.pages.shows_welcome
-            self.drop_hint.show_for(data, has_graph)
+        self.dropped.enter(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.drop_hint.hide()
+        self.dropped.leave()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.drop_hint.hide()
-        path = dropped_graph(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.files.open_path(path)
-            return
-        data = dropped_data(event.mimeData())
-        if data is not None:
-            event.acceptProposedAction()
-            self.own_data.drop(data, self.mapToGlobal(event.position().toPoint()))
+        self.dropped.drop(event, self.mapToGlobal(event.position().toPoint()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()

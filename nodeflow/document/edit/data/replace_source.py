@@ -14,6 +14,9 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.errors import DataError
 
+IMAGES = "images"
+"""The column of a source of pictures."""
+
 
 def use_dataset(
     document: Document, choice: str, *, base_dir: str | os.PathLike | None = None
@@ -63,6 +66,11 @@ def replace_source(
     if parse_source(source)[0] is parse_source(old)[0]:
         known = pinned(old, options, base_dir)
         options = known if is_alike(source, known, base_dir) else options
+    column = _colour_pictures(graph, node) if source.startswith("pictures:") else None
+    if column is not None and not old.startswith("pictures:"):
+        named = options.get("class_names") or {}
+        classes = [named.get(str(number), str(number)) for number in range(len(named))]
+        options = {**options, "size": list(column[1]), "color": "rgb", "classes": classes or None}
     kept = known_options(source, options)
     with document.transaction(f"Use {source}"):
         for attr in record.attrs:
@@ -72,6 +80,21 @@ def replace_source(
         for attr, value in kept.items():
             if value != record.attrs.get(attr):
                 commands.set_attr(graph, node, attr, value)
+        if column is not None:
+            for wire in graph.wires_out_of(node):
+                if wire.source_port == column[0] != IMAGES:
+                    commands.connect(graph, node, IMAGES, wire.target, wire.target_port)
+
+
+def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] | None:
+    """The column that feeds a placeholder with pictures in colour, and their height and width."""
+    for wire in graph.wires_out_of(node):
+        shape = graph.nodes[wire.target].attrs.get("shape")
+        if isinstance(shape, list) and len(shape) == 4 and shape[3] == 3:
+            height, width = shape[1:3]
+            if isinstance(height, int) and isinstance(width, int):
+                return wire.source_port, (height, width)
+    return None
 
 
 def pinned(

@@ -18,7 +18,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt
 from nodeflow.document.io import flow
-from nodeflow.document.io.embedded_graph import PICTURES
+from nodeflow.document.io.embedded_graph import PICTURES, has_graph
 from nodeflow.document.io.flow_text import ignore
 from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
@@ -34,9 +34,9 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
 from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
-from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, obstacle
+from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
-from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data, is_model
+from nodeflow.ui.core.data_files import DATA_ENDINGS, FileKind, kind_of
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages
@@ -65,12 +65,14 @@ class FileController(QObject):
         opened: a document was opened or begun, to be shown.
         data_chosen(path): a data file is to become a graph.
         model_chosen(path): a model of another program is to become one.
+        picture_chosen(path): the open graph is to say what a picture shows.
         closed: the window closes.
     """
 
     opened = Signal()
     data_chosen = Signal(object)
     model_chosen = Signal(object)
+    picture_chosen = Signal(object)
     closed = Signal()
 
     def __init__(
@@ -263,13 +265,7 @@ class FileController(QObject):
 
     def open_path(self, path: Path) -> bool:
         """Open a file unless the user keeps unsaved changes; True if it is open."""
-        if is_data(path):
-            self._offer_data(path)
-            return False
-        if is_model(path):
-            self.model_chosen.emit(path)
-            return False
-        return self.may_leave() and self.load(path)
+        return self.load(path, asks=True)
 
     def _offer_data(self, path: Path) -> None:
         if dialogs.ask_use_data(self._window, path.name):
@@ -286,17 +282,15 @@ class FileController(QObject):
         self._show(document, title)
         return True
 
-    def load(self, path: Path, as_copy: bool = False) -> bool:
+    def load(self, path: Path, as_copy: bool = False, asks: bool = False) -> bool:
         """Read a file and show it; on a problem show that, and keep what is open.
 
-        ``as_copy`` leaves the document without a file, so that Save asks for one; so does
-        opening a picture with a graph in it.
+        Args:
+            as_copy: leave the document without a file, so that Save asks for one; so does opening
+                a picture with a graph in it.
+            asks: the user may keep what is open; else only what changed meanwhile.
         """
-        if is_data(path):
-            self._offer_data(path)
-            return False
-        if is_model(path):
-            self.model_chosen.emit(path)
+        if not self._is_graph(path):
             return False
         before = self._workspace.state
         try:
@@ -309,7 +303,7 @@ class FileController(QObject):
             log.warning("not opened: %s", error)
             dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
             return False
-        if self._workspace.state != before and not self.may_leave():
+        if (asks or self._workspace.state != before) and not self.may_leave():
             return False
         if found.known is not None:
             self._settings.add_recent(path)
@@ -317,6 +311,27 @@ class FileController(QObject):
         self._show_found(found, path.stem if found.known is None else "")
         self._messages.show_status(f"Opened {path.name}")
         return True
+
+    def _is_graph(self, path: Path) -> bool:
+        """Whether a file is to be opened as a graph; else hand it to whoever takes such files."""
+        kind = kind_of(path)
+        if kind is FileKind.DATA:
+            self._offer_data(path)
+        elif kind is FileKind.MODEL:
+            self.model_chosen.emit(path)
+        elif kind is FileKind.PICTURE and not self._holds_graph(path):
+            self.picture_chosen.emit(path)
+        else:
+            return True
+        return False
+
+    def _holds_graph(self, path: Path) -> bool:
+        """Whether a picture holds a graph; True also where reading it will say what is wrong."""
+        try:
+            with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
+                return waiting.apart(lambda _: not_a_file(path) is not None or has_graph(path))
+        except (NodeflowError, GivenUp):
+            return True
 
     def _scene_of(self, found: Reading, waiting: Waiting) -> SceneModel:
         """What the canvas shows of a large document."""
@@ -330,7 +345,7 @@ class FileController(QObject):
         Only for a window that is not shown yet.
         """
         try:
-            if is_picture(path) or is_data(path) or is_model(path):
+            if is_picture(path) or kind_of(path) not in (FileKind.GRAPH, FileKind.OTHER):
                 return False
             if path.stat().st_size > AT_ONCE:
                 return False
@@ -346,7 +361,7 @@ class FileController(QObject):
 
     def open_example(self, path: Path) -> bool:
         """Open a bundled example as a copy."""
-        return self.may_leave() and self.load(path, as_copy=True)
+        return self.load(path, as_copy=True, asks=True)
 
     def may_leave(self) -> bool:
         """Ask about unsaved changes and weights; False if the user wants to stay."""

@@ -188,7 +188,7 @@ class ModelFiles(QObject):
     def _on_read(self, result: dict[str, Any]) -> None:
         if self.dialog is not None:
             self.dialog.accept()
-        if not (self._files.may_leave() and self._files.load(self._target)):
+        if not self._files.open_path(self._target):
             return
         missing = result.get("missing") or {}
         if missing:

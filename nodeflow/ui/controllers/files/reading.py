@@ -12,6 +12,8 @@ from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
+from nodeflow.errors import NodeflowError
+from nodeflow.file_reading import opened
 from nodeflow.ui.controllers.files.shared_file import MANY_NODES, not_a_file
 from nodeflow.ui.popups.waiting import Progress
 
@@ -71,6 +73,15 @@ def let_read(document: Document) -> None:
     if document.path is not None:
         allowed = (*document.allowed, *remembered(document.path))
         document.allowed = tuple(dict.fromkeys(allowed))
+
+
+def looks_like_graph(path: Path) -> bool:
+    """Return whether a file of any name begins as the text of a graph does."""
+    try:
+        with opened(path) as file:
+            return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    except (NodeflowError, OSError, ValueError):
+        return False
 
 
 def is_picture(path: Path) -> bool:

@@ -59,6 +59,10 @@ class PredictActions(QObject):
             for record in graph.nodes.values()
         ):
             return Blocked("The graph has no dataset that another file could stand in for.")
+        return self.untrained()
+
+    def untrained(self) -> Blocked | None:
+        """Why the open graph answers nothing yet, whatever it is asked."""
         if not self._link.is_up:
             return Blocked("The engine is not running.", "restart_engine")
         if self._workspace.has_variables and not self._link.has_trained:

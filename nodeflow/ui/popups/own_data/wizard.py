@@ -29,7 +29,7 @@ from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.data_files import dropped_data
+from nodeflow.ui.core.data_files import dropped_files
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -336,14 +336,13 @@ class DataWizard(QDialog):
     # ---- events -----------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_data(event.mimeData()) is not None:
+        if dropped_files(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = dropped_data(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.start(path)
+        """Look at a dropped file; what is no data file is said so."""
+        event.acceptProposedAction()
+        self.start(dropped_files(event.mimeData())[0])
 
     def done(self, result: int) -> None:
         self._looking.cancel()

@@ -1,0 +1,107 @@
+"""Files that are dragged into the window: each is opened, used, or refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+
+from nodeflow.number_text import count
+from nodeflow.ui.controllers.data.own_data import OwnData
+from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.files.reading import looks_like_graph
+from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
+from nodeflow.ui.core.data_files import FileKind, dropped_files, kind_of, refusal
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
+
+NOT_HERE = "Only files of this computer can be dropped: save it to a file first."
+
+
+class DroppedFiles(QObject):
+    """Takes what is dropped, and says while it hovers what will become of it.
+
+    Args:
+        hint: shows a text over the middle of the window, or hides it where it is empty.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        pages: PageStack,
+        files: FileController,
+        own_data: OwnData,
+        pictures: PicturePrediction,
+        messages: Messages,
+        hint: Callable[[str], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._pages = workspace, pages
+        self._files, self._own_data, self._pictures = files, own_data, pictures
+        self._messages, self._hint = messages, hint
+
+    def enter(self, event: QDragEnterEvent) -> None:
+        """Accept whatever may be a file, so that a drop is answered."""
+        mime = event.mimeData()
+        if mime.hasUrls() or mime.hasImage():
+            event.acceptProposedAction()
+        found = _first(dropped_files(mime))
+        if found is not None:
+            self._hint(self._words(*found))
+
+    def leave(self) -> None:
+        self._hint("")
+
+    def drop(self, event: QDropEvent, at: QPoint) -> None:
+        """Take the first file that can be used.
+
+        Args:
+            at: where, on the screen.
+        """
+        self.leave()
+        event.acceptProposedAction()
+        paths = dropped_files(event.mimeData())
+        found = _first(paths)
+        if found is None:
+            self._refuse(NOT_HERE)
+            return
+        self._take(*found, at)
+        if len(paths) > 1:
+            self._messages.show_status(f"Took {found[0].name}, the first of {count(len(paths))}")
+
+    def _take(self, path: Path, kind: FileKind, at: QPoint) -> None:
+        if kind is FileKind.DATA:
+            self._own_data.drop(path, at)
+        elif kind is FileKind.OTHER and not looks_like_graph(path):
+            self._refuse(refusal(path))
+        else:
+            self._files.open_path(path)
+
+    def _refuse(self, text: str) -> None:
+        self._messages.show(text, "warning")
+        self._messages.show_status(text)  # the welcome page covers the other
+
+    def _words(self, path: Path, kind: FileKind) -> str:
+        """What a file is good for here."""
+        has_graph = bool(self._workspace.root.nodes) and not self._pages.shows_welcome
+        learns = "make a graph that learns from it"
+        if kind is FileKind.DATA:
+            use = f"predict, or to {learns}" if has_graph else learns
+        elif kind is FileKind.PICTURE and self._pictures.blocked() is None:
+            use = "see what the graph makes of it"
+        elif kind is FileKind.MODEL:
+            use = "import the model"
+        else:
+            use = "open it"
+        return f"Drop {path.name} to {use}"
+
+
+def _first(paths: list[Path]) -> tuple[Path, FileKind] | None:
+    """The first file of a known kind, else the first."""
+    kinds = [(path, kind_of(path)) for path in paths]
+    known = (each for each in kinds if each[1] is not FileKind.OTHER)
+    return next(known, kinds[0] if kinds else None)

@@ -1,0 +1,97 @@
+"""A picture that is dropped or opened: the trained graph says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+
+from nodeflow.data.catalog import parse_source
+from nodeflow.document.analysis.answers import picture_inputs
+from nodeflow.document.analysis.dataset_node import DATASET, source_of
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Blocked
+from nodeflow.ui.controllers.training.predict_actions import PredictActions
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+
+PICTURES, TABLE = "pictures", "csv"
+"""Sources whose rows are picture files, and whose rows are no pictures at all."""
+
+
+class PicturePrediction(QObject):
+    """Shows what the graph makes of one picture, without a question.
+
+    A graph that learned from picture files gets it as it got those, and answers in a table. One
+    that takes grey pictures of another source gets it on the sketch pad.
+
+    Args:
+        sketch: puts the picture of a file on the sketch pad, and shows that.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        predict: PredictActions,
+        messages: Messages,
+        actions: ActionSet,
+        sketch: Callable[[Path], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._predict = workspace, predict
+        self._messages, self._actions, self._sketch = messages, actions, sketch
+
+    def blocked(self) -> Blocked | None:
+        """Why the open graph says nothing of a picture."""
+        if self._way() is None:
+            return Blocked(
+                "The graph takes no pictures. One that learns from a folder of pictures does."
+                if self._workspace.root.nodes
+                else "Drop a folder of pictures to make a graph that learns from them."
+            )
+        return self._predict.untrained()
+
+    @Slot(object)
+    def predict(self, path: Path) -> None:
+        """Show what a picture file shows, or say why that cannot be."""
+        way, blocked = self._way(), self.blocked()
+        if way is None or blocked is not None:
+            assert blocked is not None
+            fix = self._actions.spec(blocked.fix).text.rstrip("…") if blocked.fix else ""
+            text = f"{path.name} is a picture without a graph in it. {blocked.reason}"
+            self._messages.show(text, "warning", blocked.fix, fix)
+            self._messages.show_status(text)
+        else:
+            way(path)
+
+    def _way(self) -> Callable[[Path], None] | None:
+        """How a picture gets to the graph; None where it takes none."""
+        root, analysis = self._workspace.root, self._workspace.root_analysis
+        datasets = [r for r in root.nodes.values() if r.op == DATASET]
+        if any(_kind(record) == PICTURES for record in datasets):
+            return self._predict.predict
+        for item in picture_inputs(root, analysis):
+            if TABLE not in {_kind(root.nodes[w.source]) for w in root.wires_into(item.id)}:
+                return self._sketch
+        if len(datasets) == 1 and any(self._colours(datasets[0])):
+            return self._predict.predict
+        return None
+
+    def _colours(self, dataset: NodeRecord) -> Iterator[str]:
+        """The placeholders that a dataset feeds with pictures in colour."""
+        for wire in self._workspace.root.wires_out_of(dataset.id):
+            type_ = self._workspace.root_analysis.type_of(wire.target, "out")
+            if type_ is not None and type_.ndims == 4 and type_.shape[3] == 3:
+                yield wire.target
+
+
+def _kind(record: NodeRecord) -> str:
+    """The id of a dataset's source."""
+    try:
+        return parse_source(source_of(record.attrs))[0].id if record.op == DATASET else ""
+    except NodeflowError:
+        return ""

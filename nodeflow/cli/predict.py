@@ -17,6 +17,7 @@ from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import plural, say_needs, show_notices
 from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
+from nodeflow.document.build.data_misfit import check_fit, misfits
 from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
@@ -59,7 +60,10 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
 
 def _fed(task: Task, names: Sequence[str]) -> dict[str, Tensor]:
     """Return what to compute where no rows of data sets are needed; else nothing."""
-    if not names and task.needs_data(p.node for p in task.graph.placeholders):
+    for name in names:
+        check_fit(task, name)
+    placeholders = (p.node for p in task.graph.placeholders)
+    if not names and (misfits(task) or task.needs_data(placeholders)):
         return {}
     found = {name: task.fetchable(name) for name in names or task.default_fetches()}
     if task.needs_data(t if isinstance(t, Node) else t.node for t in found.values()):

@@ -106,6 +106,37 @@ def test_a_change_that_does_not_fit_ends_the_recovery_too(doc, folder):
     assert recovered.document.nodes["n1"].name == "b" and recovered.missing == 3
 
 
+IMPOSSIBLE = {
+    "attributes that are a text": [
+        ["node", "n9", None, {"id": "n9", "op": "abs", "name": "x", "attrs": "zzz", "pos": [0, 0]}]
+    ],
+    "a name that no node may have": [
+        ["node", "n9", None, {"id": "n9", "op": "abs", "name": "x y", "attrs": {}, "pos": [0, 0]}]
+    ],
+    "a wire to no node": [["wire", ["n8", "x"], None, ["n1", "out", "n8", "x"]]],
+    "a wire of numbers": [["wire", ["n1", "x"], None, [1, "out", "n1", "x"]]],
+    "a table that is none": [["nodes", "n9", None, {}]],
+    "half a character": [["training", "", None, {"seed": "\ud800"}]],
+}
+
+
+@pytest.mark.parametrize("edits", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_an_impossible_change_with_the_right_sum_ends_the_recovery(doc, folder, edits, at):
+    """What was before it comes back, as a document that can be saved and opened."""
+    path = left(doc, folder)
+    lines = path.read_bytes().rstrip(b"\n").split(b"\n")
+    rest = [line.split(b" ", 2)[2].decode() for line in lines[2:]]
+    rest.insert(at, json.dumps({"edits": edits, "label": "Edit", "revision": 9}))
+    changes = [journal_format.line(number, text) for number, text in enumerate(rest, 2)]
+    path.write_bytes(b"\n".join(lines[:2]) + b"\n" + b"".join(changes))
+    recovered = recover(path)
+    assert recovered.document.nodes["n1"].name == NAMES[at]
+    assert recovered.missing == len(rest) - at
+    text = flow.dumps(recovered.document)
+    assert flow.dumps(flow.loads(text)) == text
+
+
 def test_a_journal_whose_document_is_spoilt_is_refused_in_words(doc, folder):
     path = left(doc, folder)
     lines = path.read_bytes().split(b"\n")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,11 @@ from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
 WEIGHTS = ".safetensors"
+_IMPOSSIBLE = (
+    *(NodeflowError, AssertionError, AttributeError, IndexError, KeyError, RecursionError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What applying and saving a change raises that does not fit the document."""
 _EMPTY = 4096
 """Of a file that a crash left empty, some file systems keep a block of zeros."""
 
@@ -273,13 +278,6 @@ def _left(path: Path) -> list[Recoverable]:
     return [Recoverable(path, header.path, modified)]
 
 
-def _migrated(doc: Document, version: int, path: Path) -> Document:
-    try:
-        return flow.loads(flow.dumps(doc, version=version))
-    except NodeflowError as error:
-        raise JournalError(f"the journal {path} cannot be read: {error}") from error
-
-
 def recover(path: Path) -> Recovered:
     """Replays a journal up to the first line that is damaged.
 
@@ -290,19 +288,46 @@ def recover(path: Path) -> Recovered:
         with within_memory(f"the journal {path}"):
             with open_own(Path(path)) as file:
                 content = journal_format.read(file.read())
-            doc, version = flow.at_version(content.header.base or "")
+            doc, applied = _replayed(content)
     except (OSError, ValueError, NodeflowError) as error:
         raise JournalError(f"the journal {path} cannot be read: {error}") from error
-    missing = content.missing
-    for applied, change in enumerate(content.changes):
-        try:
-            doc.apply_change(change)
-        except (NodeflowError, TypeError, ValueError, AttributeError, KeyError):
-            missing += len(content.changes) - applied  # it does not fit: the damage begins here
-            break
-    if version < flow.VERSION:
-        doc = _migrated(doc, version, path)
     header = content.header
     doc.path = header.path
     doc.mark_modified()
+    missing = content.missing + len(content.changes) - applied
     return Recovered(doc, missing, header.digest, header.version > 1)
+
+
+def _replayed(content: journal_format.Content) -> tuple[Document, int]:
+    """The document after as many changes as give one that can be saved, and how many those are.
+
+    A change may have the right sum and yet be impossible, such as a wire to no node.
+
+    Raises:
+        NodeflowError: the document in the journal is none.
+    """
+    base = content.header.base or ""
+    good, bad = 0, len(content.changes) + 1
+    found = _after(base, content.changes)
+    if found is not None:
+        return found, len(content.changes)
+    found = flow.loads(base)
+    while bad - good > 1:
+        count = (good + bad) // 2
+        doc = _after(base, content.changes[:count])
+        if doc is None:
+            bad = count
+        else:
+            good, found = count, doc
+    return found, good
+
+
+def _after(base: str, changes: Sequence[Change]) -> Document | None:
+    """The document after changes, read anew as from a file; None if one of them is impossible."""
+    doc, version = flow.at_version(base)
+    try:
+        for change in changes:
+            doc.apply_change(change)
+        return flow.loads(flow.dumps(doc, version=version))
+    except _IMPOSSIBLE:
+        return None

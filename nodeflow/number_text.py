@@ -13,10 +13,17 @@ from typing import Any, SupportsIndex
 GROUP = "\u202f"
 MINUS = "\u2212"
 DIGITS = 4
+FIRST_TIME, LAST_TIME = -62_135_500_000.0, 253_402_200_000.0
+"""Beginning of the year 1 and end of the year 9999, in seconds since 1970, to a day or two."""
 _GROUPED_FROM = 10_000
 _EXPONENT_FROM = 1e6
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _ASCII = str.maketrans({GROUP: None, MINUS: "-", "∞": "inf"})
+
+
+def is_date(seconds: float) -> bool:
+    """Whether a time, in seconds since 1970, is in a year that calendars have: 1 to 9999."""
+    return FIRST_TIME < seconds < LAST_TIME
 
 
 def number(value: Any, digits: int = DIGITS) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from nodeflow.number_text import is_date
+
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 DIVERGED, FAILED, INTERRUPTED = "diverged", "failed", "interrupted"
 """What became of a run; one is interrupted whose process has ended without a word."""
@@ -142,6 +144,9 @@ def is_id(text: str) -> bool:
 
 
 def date_text(seconds: float) -> str:
+    """A time, in seconds since 1970, as date and time; that of a damaged row may be no date."""
+    if not is_date(seconds):
+        return "at an unknown time"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 

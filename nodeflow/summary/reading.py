@@ -17,6 +17,7 @@ import numpy as np
 from nodeflow.errors import FileProblem
 from nodeflow.file_reading import damaged_as, read_bytes
 from nodeflow.graph.types import numpy_dtype
+from nodeflow.number_text import is_date
 from nodeflow.ops.summaries import protobuf as pb
 from nodeflow.summary.hparams import Setting, settings_in
 from nodeflow.summary.records import DamagedRecord, unframed
@@ -131,6 +132,8 @@ def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
             raise pb.Malformed("another format of events")
         elif number == 5 and isinstance(value, memoryview):
             summaries.append(value)
+    if not is_date(time):
+        raise pb.Malformed(f"the time of an event is {time:g} s after 1970, which is no date")
     if time:
         log.began = min(log.began or time, time)
         log.ended = max(log.ended, time)

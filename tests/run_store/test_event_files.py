@@ -10,10 +10,12 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import FileProblem
 from nodeflow.ops.summaries import messages
+from nodeflow.ops.summaries import protobuf as pb
 from nodeflow.run_store.event_files import import_event_files, loss_tag
 from nodeflow.run_store.store import RunStore
 from nodeflow.run_store.tensorboard import write_runs
-from nodeflow.summary.reading import read_folder
+from nodeflow.summary.reading import EventFileProblem, read_folder
+from nodeflow.summary.records import framed
 from tests.run_store.lines import truth
 from tests.summary.wire import events
 
@@ -104,3 +106,27 @@ def test_a_folder_that_cannot_be_written(line, tmp_path: Path):
     graph, data = line
     with pytest.raises(FileProblem, match="event files to"):
         nf.train.fit(graph, data=data, epochs=1, tensorboard=tmp_path / "file", **PLAIN)
+
+
+@pytest.mark.parametrize("time", [-62_200_000_000.0, -1e300, 1e12, 1e300, np.inf, np.nan])
+def test_an_event_whose_time_is_no_date_is_refused_in_words(folder: Path, tmp_path: Path, time):
+    event = pb.double(1, time) + pb.integer(2, 1) + pb.message(5, messages.scalar("loss", 0.5))
+    version = pb.double(1, 1.0) + pb.text(3, "brain.Event:2")
+    (tmp_path / "a.tfevents.1").write_bytes(framed(version, event))
+    with RunStore(folder) as store, pytest.raises(EventFileProblem, match="which is no date"):
+        list(import_event_files(store, tmp_path))
+
+
+@pytest.mark.parametrize("step", [2**63, 2**63 - 1, 2**64 - 1, 2**69])
+@pytest.mark.parametrize("time", [-62_000_000_000.0, 253_000_000_000.0])
+def test_events_at_the_ends_of_what_there_is_are_kept(folder: Path, tmp_path: Path, time, step):
+    bits = [step >> shift & 0x7F for shift in range(0, 70, 7)]
+    parts = bytes([0x80 | seven for seven in bits[:-1]] + bits[-1:])
+    event = pb.double(1, time) + bytes([2 << 3]) + parts
+    event += pb.message(5, messages.scalar("loss", 0.5) + messages.scalar("other", 0.25))
+    version = pb.double(1, time) + pb.text(3, "brain.Event:2")
+    (tmp_path / "a.tfevents.1").write_bytes(framed(version, event))
+    with RunStore(folder) as store:
+        (run,) = import_event_files(store, tmp_path)
+        (known,) = store.runs()
+        assert known.loss == 0.5 and known.date == run.date

@@ -110,6 +110,6 @@ def _varint_at(view: memoryview, place: int) -> tuple[int, int]:
         place += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value & 0xFFFFFFFFFFFFFFFF, place  # ten bytes hold more bits
         shift += 7
     raise Malformed("the data end within a number")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QDateTime, QLocale
 
+from nodeflow.number_text import is_date
+
 
 def moment(seconds: float) -> str:
     """A time, in seconds since 1970, as date and time of day in the user's manner."""
+    if not is_date(seconds):  # a damaged file may say anything
+        return "at an unknown time"
     when = QDateTime.fromSecsSinceEpoch(int(seconds))
     days = when.daysTo(QDateTime.currentDateTime())
     locale = QLocale()

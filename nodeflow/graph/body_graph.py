@@ -2,7 +2,8 @@
 
 While it is the default graph, what is added to the graph around it is added to it instead. A tensor
 of the graph around it that is used inside is *captured*: it becomes an input. Variables,
-placeholders and large constants are made outside and captured, since a body only computes.
+placeholders and large constants are made outside and captured, since a body only computes. What a
+branch assigns to a variable is kept as a value, for an assign outside.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 
 LARGE = 64
@@ -25,16 +28,22 @@ LARGE = 64
 class BodyGraph(Graph):
     """A body of ``outer``.
 
+    Args:
+        may_assign: whether it may assign to variables, as a branch may and a loop may not.
+
     Attributes:
         captured: tensor of the graph outside -> the input that stands for it.
         before: nodes outside that what is inside waits for.
+        assigned: variable -> the values that the body gives it, one after the other.
     """
 
-    def __init__(self, outer: Graph) -> None:
+    def __init__(self, outer: Graph, *, may_assign: bool = False) -> None:
         super().__init__()
         self.outer: Graph = outer
         self.captured: dict[Tensor, Tensor] = {}
         self.before: dict[Node, None] = {}
+        self.assigned: dict[Tensor, list[Tensor]] = {}
+        self._may_assign = may_assign
 
     def add_input(self, type_: TensorType, name: str) -> Tensor:
         """An input that is fed from outside."""
@@ -58,8 +67,15 @@ class BodyGraph(Graph):
 
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
         if isinstance(value, Tensor) and value.graph is not self:
-            return self.capture(value)
+            made = self.assigned.get(_outermost(value)) if self.assigned else None
+            new = self._awaited(made) if made else None
+            return self.capture(value) if new is None else new
         return super().as_tensor(value, dtype)
+
+    def _awaited(self, values: list[Tensor]) -> Tensor | None:
+        """Return the last of some values that what is added now waits for."""
+        before = ancestors(node for scope in self._controls for node in scope)
+        return next((value for value in reversed(values) if value.node in before), None)
 
     def add_node(
         self,
@@ -73,11 +89,7 @@ class BodyGraph(Graph):
     ) -> Node:
         called = op if isinstance(op, str) else op.id
         if called == "assign":
-            raise GraphError(
-                "a loop or branch cannot assign to a variable",
-                node=name,
-                hint="Return the new value from the function, and assign it outside.",
-            )
+            return self._assign(*inputs, name=name, **(attrs or {}))
         if called in ("variable", "placeholder") or _is_large(called, attrs or {}):
             scopes = "/".join(self._scopes)
             name = f"{scopes}/{name or called}" if scopes else name
@@ -88,6 +100,43 @@ class BodyGraph(Graph):
         return super().add_node(
             op, inputs, attrs, name=name, control_inputs=control_inputs, stream=stream
         )
+
+    def _assign(
+        self,
+        variable: Any,
+        value: Any,
+        name: str | None = None,
+        each_step: bool = False,
+        update: bool = False,
+    ) -> Node:
+        """Add a node with the value that a variable gets.
+
+        Raises:
+            GraphError: the body may not assign, or assigns twice without an order.
+            DtypeError, ShapeError: the value does not fit the variable.
+        """
+        if not self._may_assign or each_step or update:
+            what = "a loop or branch cannot hold an optimizer or moving averages"
+            raise GraphError(
+                what if each_step or update else "a loop cannot assign to a variable",
+                node=name,
+                hint="Return the new value from the function, and assign it outside.",
+            )
+        target = _outermost(variable)
+        assign = REGISTRY.lookup("assign")
+        assign.check_inputs([target])
+        new = self.as_tensor(value, target.dtype)
+        infer_types(assign, [target.type, new.type], assign.bind_attrs({}), name)
+        node = super().add_node("identity", [new], name=name or "assign")
+        made = self.assigned.setdefault(target, [])
+        if made and made[-1].node not in ancestors([node]):
+            raise GraphError(
+                f"a branch assigns to {target.name} twice, in no order",
+                node=name,
+                hint="Make the second under control_dependencies of the first.",
+            )
+        made.append(node.outputs[0])
+        return node
 
     def _outside(self, value: Any) -> Any:
         """What an initial value is outside, where its variable is made."""
@@ -133,6 +182,16 @@ class BodyGraph(Graph):
 
     def node(self, name: str) -> Node:
         return super().node(name) if super().__contains__(name) else self.outer.node(name)
+
+
+def _outermost(tensor: Tensor) -> Tensor:
+    """Return the tensor that an input of a body stands for, outside of all bodies."""
+    while isinstance(tensor.graph, BodyGraph):
+        outside = (outer for outer, inner in tensor.graph.captured.items() if inner is tensor)
+        if (found := next(outside, None)) is None:
+            return tensor
+        tensor = found
+    return tensor
 
 
 def _is_large(op_id: str, attrs: Mapping[str, Any]) -> bool:

@@ -35,7 +35,8 @@ def cond(
 ) -> Any:
     """What ``true_fn`` returns where ``pred`` is true, else what ``false_fn`` returns.
 
-    Only the function that is chosen runs. A tensor that was made outside is computed in any case.
+    Only the function that is chosen runs. It may assign to variables: what it returns must depend
+    on the assign. A tensor that was made outside is computed in any case.
 
     Args:
         pred: one bool, known when it runs.
@@ -58,7 +59,7 @@ def cond(
     graph = get_default_graph()
     pred = _condition(graph, pred)
     branches = [
-        Traced(graph, function, (), (), lambda f, _: f(), what)
+        Traced(graph, function, (), (), lambda f, _: f(), what, may_assign=True)
         for function, what in ((true_fn, "true_fn"), (false_fn, "false_fn"))
     ]
     yes, no = branches
@@ -70,17 +71,36 @@ def cond(
                 nest.flatten(branch.result), branch.outputs, other.outputs, strict=True
             )
         ]
+    variables = dict.fromkeys([*yes.assigned, *no.assigned])
+    for branch in branches:
+        branch.outputs += [branch.value_for(variable) for variable in variables]
     captured = captured_by(yes, no)
     node = graph.add_node(
         "cond",
         [pred, *captured],
         {"true_body": yes.text(captured), "false_body": no.text(captured)},
-        name=name,
+        name=f"{name or 'cond'}_branch" if variables else name,
         control_inputs=waits_of(yes, no),
     )
-    packed = nest.pack(yes.result, node.outputs)
+    outputs = _after_assigns(graph, node, list(variables), name or "cond")
+    packed = nest.pack(yes.result, outputs)
     single = isinstance(packed, (list, tuple)) and len(packed) == 1
     return packed[0] if single and not strict else packed
+
+
+def _after_assigns(
+    graph: Graph, node: Node, variables: Sequence[Tensor], name: str
+) -> Sequence[Tensor]:
+    """Store the last outputs of a branch in variables, and return the others after that."""
+    count = len(node.outputs) - len(variables)
+    if not variables:
+        return node.outputs
+    assigns = [
+        graph.apply("assign", variable, value, name=f"{name}_assign").node
+        for variable, value in zip(variables, node.outputs[count:], strict=True)
+    ]
+    with graph.control_dependencies(assigns):
+        return [graph.apply("identity", t, name=name) for t in node.outputs[:count]]
 
 
 def case(

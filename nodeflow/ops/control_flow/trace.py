@@ -7,7 +7,7 @@ from typing import Any
 
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.graph.body_graph import BodyGraph
-from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.control_flow import nest
 from nodeflow.ops.control_flow.scan_body import to_text
@@ -24,10 +24,13 @@ class Traced:
         call: calls the function with tensors.
         dtypes: dtypes for outputs that are bare literals; None means their own.
         what: what to call the function in errors: "true_fn".
+        may_assign: whether the function may assign to variables, and return a node without a
+            value, such as a group of assigns, which stands for the condition, as in TensorFlow.
 
     Attributes:
         result: what the function returned.
         outputs: the tensors in it.
+        assigned: variable -> the value that it gets, for the assigns that the result depends on.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class Traced:
         call: Callable[[Callable[..., Any], list[Tensor]], Any],
         what: str,
         dtypes: Sequence[str | None] = (),
+        *,
+        may_assign: bool = False,
     ) -> None:
         if not callable(function):
             raise GraphError(
@@ -46,7 +51,8 @@ class Traced:
                 hint=f"Write {what} as a function or lambda that returns tensors.",
             )
         self.what = what
-        self.graph = BodyGraph(graph)
+        self.graph = BodyGraph(graph, may_assign=may_assign)
+        self._may_assign = may_assign
         self.inputs = [
             self.graph.add_input(type_, name) for type_, name in zip(types, names, strict=True)
         ]
@@ -55,8 +61,12 @@ class Traced:
             leaves = nest.flatten(self.result)
             wanted = dtypes if len(dtypes) == len(leaves) else [None] * len(leaves)
             self.outputs = [self._tensor(v, d) for v, d in zip(leaves, wanted, strict=True)]
+        self.assigned = self._reached(leaves) if self.graph.assigned else {}
 
     def _tensor(self, value: Any, dtype: str | None) -> Tensor:
+        if self._may_assign and isinstance(value, Node) and self._is_done(value):
+            chosen = self.what == "true_fn"
+            return self.graph.apply("constant", value=chosen, dtype="bool", name=value.name)
         if value is None or (isinstance(value, Node) and not value.outputs):
             said = "nothing" if value is None else f"{value.name}, which has no value"
             raise GraphError(f"{self.what} returns {said}", hint="Return tensors.")
@@ -67,6 +77,28 @@ class Traced:
         except NodeflowError as error:
             error.message = f"{self.what} returns something else: {error.message}"
             raise
+
+    def _is_done(self, node: Node) -> bool:
+        """Whether a node without a value has nothing to do but what is assigned."""
+        if node.outputs or node.graph is not self.graph:
+            return False
+        idle = ("group", "placeholder")
+        return all(n.op.id in idle or not n.op.stateful for n in ancestors([node]))
+
+    def _reached(self, leaves: Sequence[Any]) -> dict[Tensor, Tensor]:
+        """Return what is assigned on the way to the result; TensorFlow runs no other assigns."""
+        nodes = [leaf.node if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        needed = ancestors(n for n in nodes if isinstance(n, Node) and n.graph is self.graph)
+        last = {
+            variable: [value for value in values if value.node in needed]
+            for variable, values in self.graph.assigned.items()
+        }
+        return {variable: values[-1] for variable, values in last.items() if values}
+
+    def value_for(self, variable: Tensor) -> Tensor:
+        """Return the value that the function gives a variable: its own where it assigns none."""
+        own = self.assigned.get(variable)
+        return self.graph.capture(variable) if own is None else own
 
     @property
     def types(self) -> list[TensorType]:

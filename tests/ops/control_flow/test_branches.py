@@ -183,7 +183,6 @@ def test_errors_of_branches_name_the_node_inside() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [3], name="x")
-        v = nf.variable(1.0)
         scalar = x[0] > 0
         one = nf.constant(1.0)
         for pred, kind, words in (
@@ -203,8 +202,6 @@ def test_what_does_not_fit_is_refused() -> None:
             nf.cond(scalar, lambda: one, lambda: nf.constant(1))
         with pytest.raises(GraphError, match="false_fn returns nothing"):
             nf.cond(scalar, lambda: one, lambda: None)
-        with pytest.raises(GraphError, match="cannot assign to a variable"):
-            nf.cond(scalar, lambda: nf.assign(v, 2.0), lambda: v)
         with pytest.raises(GraphError, match="case needs pairs"):
             nf.case([])
 

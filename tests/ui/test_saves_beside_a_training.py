@@ -16,8 +16,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from thread_engine import ThreadClient
 
+from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.train.events import Done, Steps
+from nodeflow.train.events import Done, Edited, Steps
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.ui.controllers.files.shared_file import SharedFile
 from nodeflow.ui.popups import dialogs
@@ -27,7 +28,7 @@ from tests.host.documents import fitted_layer
 from tests.volumes import seeds
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-EPOCHS, AT_ONCE = 25, 20
+EPOCHS, AT_ONCE = 25, 10
 SAVES = seeds("saves around the end of a training")
 WAYS = ("into the data's folder", "elsewhere", "below", "under another name", "again")
 
@@ -56,10 +57,15 @@ class Desk:
         self.window, self.qtbot = window, qtbot
         self.events: list[object] = []
         self.arrived = 0
-        self.due: list[int] = []
-        """After so many messages of the engine something is saved."""
+        self.alarms: list[object] = []
         window.link.training.connect(self.events.append)
         window.link.arrived.connect(self._on_message)
+        window.messages.message_shown.connect(
+            lambda text, level, *_: self.alarms.append(text) if level != "info" else None
+        )
+        window.link.edits.connect(
+            lambda state: self.alarms.append(state.problem) if state.state == "invalid" else None
+        )
         monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: dialogs.DISCARD)
         monkeypatch.setattr(dialogs, "ask_open_elsewhere", lambda *_: True)
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(self.target), ""))
@@ -106,6 +112,12 @@ class Desk:
     @property
     def is_done(self) -> bool:
         return any(isinstance(e, Done) for e in self.events)
+
+    def has_looked_at_edits(self) -> bool:
+        """Whether the training knows the document as it is."""
+        engine, edits = ThreadClient.made[-1].engine, ThreadClient.made[-1].engine._edits
+        is_there = engine._folder == self.window.workspace.base_dir and not len(engine._inbox)
+        return is_there and edits is not None and edits._due is None and not edits._is_busy
 
     def rest(self) -> None:
         """Until the engine has nothing to do, derived nodes included."""
@@ -181,3 +193,24 @@ def test_what_was_learned_outlasts_every_save(desk, unsaved, tmp_path, monkeypat
         assert desk.run("continue", again, save) == unsaved.more, f"seed {seed}"
         assert same(desk.values(tmp_path / "now.safetensors"), unsaved.final), f"seed {seed}"
         assert not desk.window.workspace.problems(), f"seed {seed}"
+        assert not desk.alarms, f"seed {seed}: {desk.alarms}"
+
+
+def test_a_training_that_goes_on_hears_of_the_new_folder(desk, tmp_path, qtbot):
+    """Its edits look for data where the document is now, and say so where there are none."""
+    desk.begin(tmp_path / "data")
+    window = desk.window
+    commands.set_training(window.workspace.root, epochs=100_000)
+    window.actions_.trigger("train")
+    qtbot.waitUntil(lambda: any(isinstance(e, Steps) for e in desk.events), timeout=60_000)
+    chance = random.Random(1)
+    for way in ("into the data's folder", "elsewhere", "below", "into the data's folder"):
+        desk.press(way, chance)
+        qtbot.waitUntil(desk.has_looked_at_edits, timeout=60_000)
+    assert not desk.alarms and not any(isinstance(e, Edited) for e in desk.events)
+    rows = window.workspace.root.node_named("data").id
+    commands.set_attr(window.workspace.root, rows, "source", "npz:gone.npz")
+    qtbot.waitUntil(lambda: bool(desk.alarms), timeout=60_000)
+    assert f"there is no file gone.npz in {desk.folder}" in str(desk.alarms[0])
+    window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: desk.is_done, timeout=60_000)

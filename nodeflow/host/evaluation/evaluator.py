@@ -566,7 +566,7 @@ class Evaluator(VariableAccess):
         unfed = needed & self._run.unfed
         failed = {n for n in needed if n.op.id == "placeholder" and n in self._run.failures}
         for node in failed:
-            result.values[node.name] = Preview("error", text=str(self._run.failures[node]))
+            result.values[node.name] = no_value(node, self._run.failures[node])
         result.missing = self._missing(unfed)
         return unfed | failed
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, full_text
 from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
 from nodeflow.host.views.kind import ViewKind, ViewProblem, discover_kinds
 from nodeflow.host.views.source import ViewSource
@@ -170,6 +170,5 @@ def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
 def _words(problem: NodeflowError, spec: ViewSpec) -> str:
     """A problem as a sentence or two, naming the node where that is another than the view's."""
     place = problem.node if problem.node and problem.node != spec.name.partition(":")[0] else ""
-    text = f"{place}: {problem.message}" if place else problem.message
-    text = text[:1].upper() + text[1:]
-    return f"{text.rstrip('.')}. {problem.hint}" if problem.hint else text
+    text = full_text(place, problem.message, problem.hint, "window")
+    return text[:1].upper() + text[1:]

@@ -24,7 +24,7 @@ from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.events import Event, Hints, Started
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import plain, sentence
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -199,7 +199,7 @@ class DoctorPanel(QWidget):
         try:
             apply_edits(self._workspace.root, hint.edits, hint.fix)
         except NodeflowError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(sentence(error))
             return False
         self._show(tuple(each for each in self.hints if each.key != hint.key))
         return True

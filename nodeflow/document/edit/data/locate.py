@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from nodeflow.data.catalog import parse_source, source_at
@@ -79,13 +81,14 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
     return changed
 
 
-def reanchor(doc: Document, new: Path, file: Path | None = None) -> bool:
+def reanchor(doc: Document, new: Path | None, file: Path | None = None) -> bool:
     """Keeps the data of a document that is saved in another folder, as one undo step.
 
     Data beside or below the new folder get a relative path, so that both can move; other data that
     had one get their whole path. What the document may read, it may go on reading.
 
     Args:
+        new: None for a document that has no folder from now on: all data get their whole path.
         file: the document's file from now on. Who hears of the changed paths finds the document
             there already: no moment passes in which they lead nowhere.
 
@@ -100,12 +103,12 @@ def reanchor(doc: Document, new: Path, file: Path | None = None) -> bool:
                 if place is None:
                     continue
                 kind, path = source_of(record.attrs).split(":", 1)
-                inside = place.is_relative_to(new)
+                inside = new is not None and place.is_relative_to(new)
                 if folder.may_read(str(place)) and not inside:
                     doc.root.allow(place)
                 if not inside and os.path.isabs(local_path(path)):
                     continue
-                now = os.path.relpath(place, new) if inside else str(place)
+                now = os.path.relpath(place, new) if new and inside else str(place)
                 if now != path:
                     commands.set_attr(graph, record.id, "source", f"{kind}:{now}")
         values = _anchored_initial_values(doc.root, folder, new)
@@ -116,17 +119,48 @@ def reanchor(doc: Document, new: Path, file: Path | None = None) -> bool:
     return bool(t.edits)
 
 
-def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path) -> str | None:
+def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path | None) -> str | None:
     """The path of the file that variables begin with, if it is to be another."""
     written = initial_values(doc)
     place = Path(os.path.normpath(folder.place(written))) if written else None
     if place is None or not folder.may_read(str(place)):
         return None
-    inside = place.is_relative_to(new)
+    inside = new is not None and place.is_relative_to(new)
     if not inside:
         doc.allow(place)
-    now = os.path.relpath(place, new) if inside else str(place)
+    now = os.path.relpath(place, new) if new and inside else str(place)
     return None if now == written else now
+
+
+def data_places(doc: Document, records: Iterable[NodeRecord]) -> dict[str, str]:
+    """Where the files of dataset nodes are, by their sources, for another document to find them.
+
+    Those that come with nodeflow, and those that are found nowhere, are left out.
+    """
+    folder = document_folder(doc.root)
+    found = {source_of(r.attrs): place for r in records if (place := _place(r, folder)) is not None}
+    return {source: str(place) for source, place in found.items()}
+
+
+def placed(record: NodeRecord, places: Mapping[str, str], folder: DocumentFolder) -> NodeRecord:
+    """A dataset node of another document, as it finds its data from this one's folder.
+
+    Nothing is touched: the paths may be anybody's.
+
+    Args:
+        places: as of `data_places`, of the document that it comes from.
+        folder: of the document that it comes to.
+    """
+    source = record.attrs.get("source")
+    if record.op != DATASET or not isinstance(source, str) or source not in places:
+        return record
+    kind, _, path = source.partition(":")
+    place = Path(places[source])
+    if folder.path and Path(os.path.normpath(folder.place(path))) == place:
+        return record
+    inside = folder.path and place.is_relative_to(folder.path)
+    now = os.path.relpath(place, folder.path) if inside else str(place)
+    return replace(record, attrs={**record.attrs, "source": f"{kind}:{now}"})
 
 
 def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:

@@ -1,7 +1,8 @@
 """Copying parts of a document as text, and pasting such text: new ids, new names where taken.
 
 The text also lists the wires from outside, by the names of their sources: a paste may restore
-them, in this document or in another that has such nodes. Copies of instances include the
+them, in this document or in another that has such nodes. It says where the files of dataset nodes
+are, so that a document in another folder finds them. Copies of instances include the
 definitions of their subgraphs. An equal definition of the document is used instead, see
 `import_definitions`.
 """
@@ -13,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from nodeflow.document.analysis.dataset_node import document_folder
 from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.edit.data.locate import data_places, placed
 from nodeflow.document.edit.inserting.import_definitions import (
     definitions_used,
     import_definitions,
@@ -60,7 +63,15 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
     used = definitions_used(doc, nodes)
     if used:
         clip["subgraphs"] = {inside.scope: definition_json(inside) for inside in used}
+    places = data_places(doc, [*nodes, *(n for inside in used for n in inside.nodes.values())])
+    if places:
+        clip["data"] = dict(places)
     return compact_json(clip)
+
+
+def places_of(content: str) -> list[str]:
+    """Returns where the files of the dataset nodes in a text of `copy_json` are."""
+    return list(_read(content).places.values())
 
 
 class Clip(NamedTuple):
@@ -69,6 +80,7 @@ class Clip(NamedTuple):
     Attributes:
         source: a document with the included definitions.
         outside: wires from nodes that were not copied; their sources are names.
+        places: where the files of data sets are, by their sources.
     """
 
     nodes: list[NodeRecord]
@@ -76,6 +88,7 @@ class Clip(NamedTuple):
     frames: list[FrameRecord]
     source: Document
     outside: list[Wire]
+    places: dict[str, str]
 
 
 def paste(
@@ -138,7 +151,11 @@ def _add(
     dx, dy = offset
     new: dict[str, str] = {}
     names: dict[str, str] = {}
-    nodes = clip.nodes
+    folder = document_folder(doc.root)
+    nodes = [placed(node, clip.places, folder) for node in clip.nodes]
+    for inside in clip.source.definitions():
+        for record in list(inside.nodes.values()):
+            inside.fill("node", record.id, placed(record, clip.places, folder))
     outer = [(wire, doc.node_named(wire.source)) for wire in clip.outside]
     what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
     with doc.transaction(f"{verb} {what}") as t:
@@ -208,7 +225,10 @@ def _read(content: str | Mapping[str, Json]) -> Clip:
     for name, body in expect(data.get("subgraphs", {}), dict, "subgraphs").items():
         read_definition(source, name, body, used)
     inner = [w for w in wires if w.source in ids and w.target in ids]
-    return Clip(nodes, inner, frames, source, [w for w in outside if w.target in ids])
+    places = expect(data.get("data", {}), dict, "data")
+    for place in places.values():
+        expect(place, str, "data")
+    return Clip(nodes, inner, frames, source, [w for w in outside if w.target in ids], places)
 
 
 def _parse(text: str) -> Json:

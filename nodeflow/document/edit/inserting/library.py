@@ -14,6 +14,7 @@ from pathlib import Path
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import check_definition
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt, paste
 from nodeflow.document.edit.inserting.import_definitions import import_definitions
 from nodeflow.document.io import flow
@@ -60,6 +61,7 @@ def save_subgraph(
     if doc.definition(definition) is None:
         raise UnknownSubgraph(f"the file has no subgraph {definition!r}")
     saved = Document()
+    saved.use_file_of(doc.root)
     record = NodeRecord("n1", SUBGRAPH, definition, {DEFINITION: definition})
     saved.fill("node", "n1", record)
     with saved.transaction("Fill") as t:
@@ -95,5 +97,6 @@ def _write(saved: Document, name: str, kind: str, folder: Path | None) -> Item:
     except OSError as error:
         reason = error.strerror or error
         raise FlowWrite(f"cannot write into the library {path.parent}: {reason}") from error
+    reanchor(saved, path.parent, path)
     flow.save(saved, path)
     return Item(name, kind, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtGui import QGuiApplication
 
+from nodeflow.document.analysis.dataset_node import document_folder
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.records import Wire
@@ -34,13 +35,20 @@ class ClipboardEdits:
         self._scene, self._viewport, self._selection = scene, viewport, selection
         self._signals, self._edits = signals, edits
         self._paste_count = 0
+        self._copied = ""
+        self._readable: list[str] = []
+        """What the document that this was copied from may read of what it names."""
 
     def copy(self) -> bool:
         """Copy what is selected to the clipboard; False if nothing is selected."""
         chosen = self._selection.with_contents()
         if not chosen:
             return False
-        content = clipboard.copy_json(self._scene.document, chosen)
+        document = self._scene.document
+        content = clipboard.copy_json(document, chosen)
+        folder = document_folder(document.root)
+        places = clipboard.places_of(content)
+        self._copied, self._readable = content, [p for p in places if folder.may_read(p)]
         data = QMimeData()
         data.setData(MIME, content.encode())
         data.setText(content)
@@ -78,6 +86,11 @@ class ClipboardEdits:
         place = (round(corner.x() / SNAP) * SNAP, round(corner.y() / SNAP) * SNAP)
         with self._signals.reporting():
             admits = self._fits if wired else None
+            if content == self._copied:  # the user's own copy: its data were read before
+                folder = document_folder(self._scene.document.root)
+                self._scene.document.root.allow(
+                    *(path for path in self._readable if not folder.may_read(path))
+                )
             new = clipboard.paste(self._scene.document, content, place, admits)
             self._paste_count += 1
             self._selection.select(new)

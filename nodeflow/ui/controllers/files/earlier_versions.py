@@ -95,10 +95,12 @@ class EarlierVersions(QObject):
 
     def _read(self, version: backups.Backup) -> Document | None:
         try:
-            return version.document()
+            document = version.document()
         except NodeflowError as error:
             dialogs.show_problem(self._window, "This version cannot be opened", error)
             return None
+        document.use_file_of(self._workspace.root)  # where its data are
+        return document
 
     def open_copy(self, file: Path, title: str) -> None:
         """Open the version in a file that a message named."""

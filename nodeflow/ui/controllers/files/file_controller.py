@@ -275,6 +275,7 @@ class FileController(QObject):
         """Show a new document that is not saved yet; False if the user keeps the one before."""
         if not self.may_leave():
             return False
+        reanchor(document, None)
         allowed = document.allowed
         document = flow.loads(flow.dumps(document))  # without the steps that made it
         document.allowed = allowed

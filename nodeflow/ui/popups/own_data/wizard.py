@@ -30,7 +30,7 @@ from nodeflow.document.starters.choices import Choices
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.data_files import dropped_files
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import in_window, plain, remark
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, column, label, line
@@ -212,8 +212,7 @@ class DataWizard(QDialog):
     def _on_unreadable(self, error: NodeflowError) -> None:
         self.progress.hide()
         self._reading.setText(f"{self.path.name} cannot be used as it is.")
-        hint = f"\n{error.hint}" if error.hint else ""
-        self._message.setText(plain(f"{error.message}{hint}"))
+        self._message.setText("\n".join(filter(None, map(in_window, (error.message, error.hint)))))
         self._show_buttons(True)
         self._refresh()
 
@@ -303,7 +302,7 @@ class DataWizard(QDialog):
         self._wanted = False
         self.progress.hide()
         self.starter.show_nothing("")
-        self._say(f"{error.message}. {error.hint or ''}".strip())
+        self._say(remark(error))
         self._refresh()
 
     def _finish(self) -> None:

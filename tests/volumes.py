@@ -11,6 +11,7 @@ import os
 
 USUAL = 0.01
 VOLUMES = {
+    "byte faults of runs and checkpoints": 100_000,
     "cycles of a long session": 1_000,
     "edit sequences": 100_000,
     "hostile documents": 200_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +36,7 @@ def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         RunStoreProblem: the store cannot be read, or runs are switched off.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         found = store.runs()
     if arguments.of is not None:
         wanted = environment.path(arguments.of).resolve()
@@ -56,7 +57,7 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         UnknownRun, RunStoreProblem.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         run = store.find(arguments.run)
         events, tiers = store.events(run), store.tiers(run)
         found = history(store, run)
@@ -109,7 +110,8 @@ def _shown(run: Run) -> Iterator[tuple[str, str]]:
     yield from ((name, _said(value)) for name, value in run.settings.items())
     for name, data in run.data.items():
         weak = ", weak" if data.get("weak") else ""
-        yield name, f"{data['source']}, {data['rows']} rows, {data['digest'] or 'unknown'}{weak}"
+        source, digest = data.get("source", "unknown"), data.get("digest") or "unknown"
+        yield name, f"{source}, {data.get('rows', 0)} rows, {digest}{weak}"
     yield from run.versions.items()
     yield from run.machine.items()
 
@@ -120,7 +122,7 @@ def curves(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         UnknownRun, RunStoreProblem; FileProblem: the file cannot be written.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         found = store.curves(store.find(arguments.run))
     if arguments.csv is not None:
         path = environment.path(arguments.csv)
@@ -141,7 +143,7 @@ def at(arguments: argparse.Namespace, environment: Environment) -> None:
         UnknownRun, RunStoreProblem, DataError; RunError: there is no such step.
     """
     allowed = [environment.path(path) for path in arguments.allowed_data]
-    with _reading() as store:
+    with _reading(environment) as store:
         run = store.find(arguments.run)
         found = open_past(
             store,
@@ -150,7 +152,7 @@ def at(arguments: argparse.Namespace, environment: Environment) -> None:
             allow_data=allowed,
             threads=arguments.threads,
         )
-    names = arguments.fetches or [run.settings["loss"]]
+    names = arguments.fetches or [_loss_of(run)]
     progress, began = Progress(environment), False
 
     def report(done: int, total: int) -> None:
@@ -173,6 +175,14 @@ def at(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.print(value_text(name, value))
 
 
+def _loss_of(run: Run) -> str:
+    """The name of what the run minimised."""
+    name = run.settings.get("loss")
+    if not isinstance(name, str):
+        raise RunStoreProblem(f"the run {run.id} does not say its loss", hint="Give --fetch NAME.")
+    return name
+
+
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:
     """Print what explains the difference of two runs; 1 if there is anything.
 
@@ -182,7 +192,7 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
     Raises:
         UnknownRun, RunStoreProblem.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         before, after = store.find(arguments.before), store.find(arguments.after)
         found = changes(store, before, after)
     if arguments.json:
@@ -221,7 +231,7 @@ def export_run(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         UnknownRun; RunStoreProblem: the folder is not empty, or cannot be written to.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         files = export(store, store.find(arguments.run), environment.path(arguments.output))
     if arguments.json:
         environment.print(json_line({"folder": arguments.output, "files": files}))
@@ -236,7 +246,7 @@ def write_event_files(arguments: argparse.Namespace, environment: Environment) -
         UnknownRun; FileProblem: the folder cannot be written to.
     """
     root = environment.path(arguments.output)
-    with _reading() as store:
+    with _reading(environment) as store:
         found = {run.id: run for run in map(store.find, arguments.runs)}
         write_runs(store, found.values(), root)
     if arguments.json:
@@ -270,12 +280,12 @@ def delete(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         UnknownRun; RunStoreProblem: a run still trains.
     """
-    with _reading() as store:
+    with _reading(environment) as store:
         found = {run.id: run for run in map(store.find, arguments.runs)}
     for run in found.values():
         if run.status == RUNNING:
             raise RunStoreProblem(f"the run {run.id} still trains", hint="Stop it first.")
-    with RunStore() as store:
+    with RunStore(gone=found) as store:
         store.delete(found)
     if arguments.json:
         environment.print(json_line({"deleted": list(found)}))
@@ -300,5 +310,9 @@ def show_limit(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.print(f"{bytes_text(used)} of {bytes_text(most)}")
 
 
-def _reading() -> RunStore:
-    return RunStore(write=False)
+@contextlib.contextmanager
+def _reading(environment: Environment) -> Iterator[RunStore]:
+    """The store to read from; at the end what has to be known of what was read is printed."""
+    with RunStore(write=False) as store:
+        yield store
+        show_notices(store.notices, environment)

@@ -101,6 +101,7 @@ class KeptRun(Run):
 
         Raises:
             RunStoreProblem: they were not kept.
+            FileProblem: they are damaged, or of another run or step.
         """
         path = self._read(lambda store: store.weights(self, BEST if best else FINAL))
         return load_weights(path)
@@ -150,7 +151,9 @@ class KeptRun(Run):
 
     def _read(self, read: Callable[[RunStore], R]) -> R:
         with RunStore(self.folder, write=False) as store:
-            return read(store)
+            found = read(store)
+            _warn(store)
+            return found
 
     def __repr__(self) -> str:
         return f"<run {self.id} {self.name!r}: {self.status}, {self.steps} steps>"
@@ -195,11 +198,18 @@ def runs(
         )
     with RunStore(where, write=False) as store:
         found = store.runs() if run is None else [store.find(run)]
+        _warn(store)
     if file is not None:
         wanted = _place(file)
         found = [one for one in found if one.file and _place(one.file) == wanted]
     found = [r for r in found if (tag is None or tag in r.tags) and (r.star or not starred)]
     return RunTable(KeptRun(**vars(one), folder=where) for one in found)
+
+
+def _warn(store: RunStore) -> None:
+    """What has to be known of what was read is a warning."""
+    for notice in store.notices:
+        warnings.warn(notice, stacklevel=4)
 
 
 def _place(file: str | os.PathLike[str]) -> str:

@@ -41,17 +41,18 @@ class BestWeights:
     Attributes:
         variables: of the best of these epochs; empty before one was seen.
         epoch, value: of it.
+        step: its last one.
         key: what decides.
     """
 
     def __init__(self, training: Training) -> None:
         self.key, self._sign = deciding(training)
         self.variables: dict[str, np.ndarray] = {}
-        self.epoch, self.value = 0, np.nan
+        self.epoch, self.step, self.value = 0, 0, np.nan
         self._taken = 0.0
 
-    def see(self, epoch: Epoch, session: Session) -> None:
-        """Look at an epoch that has just ended."""
+    def see(self, epoch: Epoch, session: Session, step: int) -> None:
+        """Look at an epoch that has just ended with this step."""
         value = epoch.loss if self.key == EPOCH_LOSS else epoch.metrics.get(self.key)
         if value is None or not np.isfinite(value):
             return
@@ -62,7 +63,7 @@ class BestWeights:
         started = time.perf_counter()
         self.variables = dict(session.variables.items())
         self._taken += time.perf_counter() - started
-        self.epoch, self.value = epoch.epoch, float(value)
+        self.epoch, self.step, self.value = epoch.epoch, step, float(value)
 
     def go_on(self, run: Run | None) -> None:
         """Only what is better than the best epoch of a run counts, which keeps its weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,20 @@ class Piece:
 
 
 def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
-    """A piece as it was kept."""
+    """A piece as it was kept; raises ValueError where its bytes are not so many losses."""
+    if not (0 <= first < 1 << 62 and count > 0 and len(data) in (4 * count, 8 * count)):
+        raise ValueError(f"{len(data)} bytes are not {count} losses from step {first}")
     kind = "<f4" if len(data) == 4 * count else "<f8"
     losses = np.frombuffer(data, kind).astype(np.float64)
     return Piece(first, losses, np.frombuffer(marks, "<f8").reshape(-1, 2))
+
+
+def checksum(run: str, step: int, *parts: bytes) -> int:
+    """A checksum of arrays of a run, bound to the run and to a step or epoch."""
+    found = zlib.crc32(f"{run} {step}".encode())
+    for part in parts:
+        found = zlib.crc32(part, found)
+    return found
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:

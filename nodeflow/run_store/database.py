@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -19,9 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.salvage import DAMAGE, connected, salvaged
 from nodeflow.run_store.schema import STEPS
 
-FILE = "runs.sqlite"
+FILE, RESERVE = "runs.sqlite", "runs.reserve"
+RESERVED_BYTES = 1 << 19
+"""What is set aside so that runs can be deleted where the disk is full."""
+SPARE_BYTES = 1 << 26
+"""With less room on the disk, nothing is set aside."""
 WAIT_SECONDS = 10.0
 """How long a write waits for those of other processes."""
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse.sshfs", "davfs")
@@ -35,51 +41,67 @@ class Database:
         folder: where the file is; made if it is not there.
         write: whether something is to be written: otherwise nothing is made or changed.
 
+    Attributes:
+        notice: that pages are damaged, once that was seen; empty if all is well.
+
     Raises:
         RunStoreProblem: it cannot be opened.
     """
 
     def __init__(self, folder: Path, write: bool = True) -> None:
-        self.path = folder / FILE
+        self.path, self._write = folder / FILE, write
+        self.notice = ""
+        self._connection: sqlite3.Connection | None = None
         try:
             if write:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._connection = self._open("rwc")
-                self._prepare(folder)
+                self._open_to_write(folder)
             else:
-                self._connection = self._open_to_read()
-        except (sqlite3.Error, OSError) as error:
-            with contextlib.suppress(AttributeError):
-                self._connection.close()
+                self._open_to_read()
+        except (*DAMAGE, OSError) as error:
+            self.close()
             raise problem(self.path, error) from None
+        except RunStoreProblem:
+            self.close()
+            raise
+
+    @property
+    def _open_one(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _open_to_write(self, folder: Path) -> None:
+        try:
+            self._connection = self._open("rwc")
+            self._prepare(folder)
+        except sqlite3.Error as error:
+            if cause_of(error) != "full" or not self.use_reserve():
+                raise
+            self.close()
+            self._connection = self._open("rwc")
+            self._prepare(folder)
+        self._set_aside()
 
     def _open(self, mode: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=WAIT_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.row_factory = sqlite3.Row
-        return connection
+        place = f"{self.path.absolute().as_uri()}?mode={mode}"
+        return connected(place, uri=True, timeout=WAIT_SECONDS)
 
     def _prepare(self, folder: Path) -> None:
-        run = self._connection.execute
+        run = self._open_one.execute
         if not self._version():
             run("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
             self._set_journal("WAL" if shares_memory(folder) else "DELETE")
         run("PRAGMA synchronous = NORMAL")
         run("PRAGMA foreign_keys = ON")
         if self._version() < len(STEPS):
-            with self.writing():
+            with self._transaction():
                 for step in STEPS[self._version() :]:
                     for statement in step:
                         run(statement)
                 run(f"PRAGMA user_version = {len(STEPS)}")
         self._check_version()
 
-    def _open_to_read(self) -> sqlite3.Connection:
+    def _open_to_read(self) -> None:
         """Also where nothing can be written, not even the index of the log."""
         if not self.path.exists():
             raise FileNotFoundError(2, "there is no such file", str(self.path))
@@ -90,17 +112,24 @@ class Database:
                 self._prepare(self.path.parent)
             self._check_version()
         except sqlite3.OperationalError:
-            self._connection.close()
+            self.close()
             self._connection = self._open("ro&immutable=1")
             self._check_version()
-        return self._connection
+        if self._version() < len(STEPS):  # of an earlier version, and cannot be changed
+            self._read_copy()
+
+    def _read_copy(self) -> None:
+        """Read from a copy of what can be read."""
+        before = self._open_one
+        self._connection = salvaged(before)
+        before.close()
 
     def _set_journal(self, mode: str) -> None:
         """Another process may do the same, and SQLite does not wait for it."""
         end = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                self._connection.execute(f"PRAGMA journal_mode = {mode}")
+                self._open_one.execute(f"PRAGMA journal_mode = {mode}")
                 return
             except sqlite3.OperationalError:
                 if time.monotonic() > end:
@@ -108,7 +137,7 @@ class Database:
                 time.sleep(0.02)
 
     def _version(self) -> int:
-        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return self._open_one.execute("PRAGMA user_version").fetchone()[0]
 
     def _check_version(self) -> None:
         if (version := self._version()) > len(STEPS):
@@ -121,35 +150,71 @@ class Database:
     @property
     def journal(self) -> str:
         """How writes are made safe: ``wal``, or ``delete`` for a rollback journal."""
-        return self._connection.execute("PRAGMA journal_mode").fetchone()[0]
+        return self._open_one.execute("PRAGMA journal_mode").fetchone()[0]
 
     # ---- reading and writing ------------------------------------------------------------------
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """The rows that a query gives; raises RunStoreProblem."""
+        """The rows that a query gives; raises RunStoreProblem.
+
+        Where a page is damaged, the rows come from what can be read of all others.
+        """
         try:
-            return self._connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+            return self._open_one.execute(statement, values).fetchall()
+        except DAMAGE as error:
+            found = problem(self.path, error)
+            if found.cause != "damaged" or self._open_one.in_transaction or self.notice:
+                raise found from None
+            self.repair()
+        return self.rows(statement, values)
+
+    def repair(self) -> None:
+        """Go on with what can be read, where pages are damaged; `notice` says so. What is opened to
+        be written is made whole again, and its damaged file kept beside it.
+
+        Raises:
+            RunStoreProblem: nothing can be read, or the file cannot be written.
+        """
+        self.notice = f"the store of runs {self.path} is damaged: what can be read of it is used"
+        try:
+            if not self._write:
+                self._read_copy()
+                return
+            copy = salvaged(self._open_one)
+            kept = self.path.with_name(f"{FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+            for end in ("", "-wal"):
+                if (file := Path(f"{self.path}{end}")).exists():
+                    shutil.copyfile(file, f"{kept}{end}")
+            end = time.monotonic() + WAIT_SECONDS
+            copy.backup(self._open_one, progress=lambda *_: _check_time(end))
+            copy.close()
+            self.notice += f"; the damaged file is kept as {kept.name}"
+        except (*DAMAGE, OSError) as error:
             raise problem(self.path, error) from None
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Run a statement inside `writing`; returns how many rows it changed."""
-        return self._connection.execute(statement, values).rowcount
+        return self._open_one.execute(statement, values).rowcount
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction: all of it is written, or nothing. Raises RunStoreProblem."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._transaction():
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             raise problem(self.path, error) from None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._open_one.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._open_one.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._open_one.execute("ROLLBACK")
+            raise
 
     def used_bytes(self) -> int:
         """What the database takes, without pages that are free."""
@@ -162,24 +227,67 @@ class Database:
     def give_back(self) -> None:
         """Give free pages back to the file system, where nobody else writes right now."""
         with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self._open_one.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def _set_aside(self) -> None:
+        """Keep some room on the disk that deleting can use."""
+        place = self.path.with_name(RESERVE)
+        with contextlib.suppress(OSError):
+            if not place.exists() and shutil.disk_usage(self.path.parent).free > SPARE_BYTES:
+                place.write_bytes(os.urandom(RESERVED_BYTES))  # zeros may take no room
+
+    def use_reserve(self) -> bool:
+        """Give the room back that is set aside; whether there was any."""
+        try:
+            self.path.with_name(RESERVE).unlink()
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
 
 
-def problem(path: Path, error: sqlite3.Error | OSError) -> RunStoreProblem:
+def _check_time(end: float) -> None:
+    """Raise TimeoutError where the database has been locked by others for too long."""
+    if time.monotonic() > end:
+        raise TimeoutError("it is locked")
+
+
+CAUSES = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR: "full",
+    sqlite3.SQLITE_CANTOPEN: "full",
+}
+"""What errors of SQLite come from; on a full disk the index of its log cannot be made either."""
+
+
+def cause_of(error: Exception) -> str:
+    """What an error of SQLite comes from; empty where that is none of the above."""
+    if isinstance(error, UnicodeDecodeError):
+        return "damaged"
+    return CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
+
+
+def problem(path: Path, error: Exception) -> RunStoreProblem:
     """An error of SQLite or of the system in words."""
     if isinstance(error, OSError):
         return RunStoreProblem(f"cannot open {path}: {error.strerror or error}")
-    text = str(error)
+    text, cause = str(error), cause_of(error)
     hint = "Set NODEFLOW_RUNS to another folder, or to off."
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         hint = f"Move {path.name} away to begin a new one."
-    elif "full" in text:
+    elif "full" in text or cause == "full":
         hint = "Make room on the disk, or delete runs."
-    return RunStoreProblem(f"the store of runs {path} cannot be used: {text}", hint=hint)
+    found = RunStoreProblem(f"the store of runs {path} cannot be used: {text}", hint=hint)
+    found.cause = cause
+    return found
 
 
 def shares_memory(folder: Path) -> bool:

@@ -10,7 +10,12 @@ class RunStoreProblem(FileProblem):
     version of nodeflow wrote it.
 
     Remedy: Free some space, or name another folder in NODEFLOW_RUNS; trainings go on without it.
+
+    Attributes:
+        cause: ``damaged``, ``full`` or ``busy``; empty for anything else.
     """
+
+    cause = ""
 
 
 class UnknownRun(RunStoreProblem):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from nodeflow.atomic_write import write_atomically
+from nodeflow.errors import FileProblem
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.records import Run, plain
 from nodeflow.run_store.store import BEST, FINAL, RunStore
+from nodeflow.train.saving.weights import load_weights
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -61,7 +64,8 @@ def curves_csv(curves: Mapping[str, Curve]) -> str:
 
 
 def export(store: RunStore, run: Run, folder: Path) -> list[str]:
-    """Write a run to a folder, which is made; returns the names of the files.
+    """Write a run to a folder, which is made; returns the names of the files. What is damaged is
+    left out, and a notice of the store.
 
     Raises:
         RunStoreProblem: the folder holds something, or cannot be written to.
@@ -87,7 +91,8 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         "curves.csv": curves_csv(store.curves(run)).encode(),
     }
     if run.graph_digest:
-        files["graph.flow"] = store.graph_text(run).encode(errors="surrogatepass")
+        with noted(store):
+            files["graph.flow"] = store.graph_text(run).encode(errors="surrogatepass")
     if tables := store.tables(run):
         buffer = io.BytesIO()
         named = {f"{name}/{e}": array for name, found in tables.items() for e, array in found}
@@ -97,7 +102,18 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         write_atomically(folder / name, data)
         yield name
     for name in (FINAL, BEST):
-        path = store.file(run, name)
-        if path is not None:
-            shutil.copyfile(path, folder / name)
-            yield name
+        with noted(store):
+            path = store.checked(run, name)
+            if path is not None:
+                load_weights(path)  # raises where they are damaged
+                shutil.copyfile(path, folder / name)
+                yield name
+
+
+@contextlib.contextmanager
+def noted(store: RunStore) -> Iterator[None]:
+    """In the block, what cannot be read of a run is left out, and a notice of the store."""
+    try:
+        yield
+    except FileProblem as error:
+        store.note(f"{error.message}: it is left out")

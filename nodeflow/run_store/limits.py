@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.records import DAMAGED, RUNNING, Run
 from nodeflow.run_store.store import RunStore
 
 SETTING, USUAL_BYTES = "limit", 2 * 10**9
@@ -74,7 +74,8 @@ def tidy(store: RunStore, keep: str = "") -> list[Run]:
 
 
 def stays(run: Run) -> bool:
-    return run.star or run.status == RUNNING
+    """Whether a run is deleted by its user alone; of a damaged one nobody knows how old it is."""
+    return run.star or run.status in (RUNNING, DAMAGED)
 
 
 def too_short(runs: Sequence[Run]) -> list[Run]:

@@ -157,7 +157,7 @@ def open_past(
 def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
     """What it keeps, by the step before the first one of each graph."""
     edits = [0, *store.edits(run)]
-    paths = {after: store.file(run, past_file(after)) for after in edits}
+    paths = {after: store.checked(run, past_file(after)) for after in edits}
     if run.status == RUNNING:
         raise RunStoreProblem(
             f"the run {run.id} still trains", hint="Its steps are kept at its end."

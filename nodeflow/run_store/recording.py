@@ -108,7 +108,7 @@ class Recording:
                 if isinstance(event, Started):
                     self._describe(event, session, training)
                 elif isinstance(event, Epoch):
-                    self._best.see(event, self._variant.session)
+                    self._best.see(event, self._variant.session, self.step)
                 self._take_in(event)
                 if isinstance(event, Done):  # the last event stays the last
                     self._end()
@@ -150,6 +150,7 @@ class Recording:
         before, best = self._best, BestWeights(variant.training)
         if before is not None and not variant.what and before.key == best.key:
             best.variables, best.epoch, best.value = before.variables, before.epoch, before.value
+            best.step = before.step
         self._variant, self._best = variant, best
         old, new = self.run.settings, settings_of(variant.session, variant.training)
         names = (name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name))
@@ -272,7 +273,8 @@ class Recording:
         ends = dict(zip(starts, [*starts[1:], math.inf], strict=False))
         pasts = {after: KeptPast.of(past, ends[after]) for after, past in self._pasts.items()}
         ids = (variant.ids, set(variant.kinds())) if variant.ids else None
-        self._writer.end(Weights(final, best.variables if best.epoch else {}, pasts, ids))
+        kept = best.variables if best.epoch else {}
+        self._writer.end(Weights(final, kept, pasts, ids, best.step))
 
     # ---- the writing thread -------------------------------------------------------------------
 

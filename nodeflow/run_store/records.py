@@ -15,10 +15,15 @@ from datetime import datetime
 from typing import Any
 
 from nodeflow.number_text import is_date
+from nodeflow.run_store.cells import COLUMNS, FACTS, Cells, numbers_by_name, parsed
+from nodeflow.train.saving.plain_values import text
 
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 DIVERGED, FAILED, INTERRUPTED = "diverged", "failed", "interrupted"
-"""What became of a run; one is interrupted whose process has ended without a word."""
+DAMAGED = "damaged"
+"""What became of a run: one is interrupted whose process has ended without a word, and damaged if
+its row in the store cannot be read whole."""
+STATUSES = frozenset({RUNNING, DONE, STOPPED, DIVERGED, FAILED, INTERRUPTED})
 EVENT_FILES = "event files"
 """The surface of a run that another program trained, and whose event files were read."""
 SILENT_SECONDS = 30.0
@@ -36,7 +41,8 @@ class Run:
         file: the .flow file, or the program that trained; empty where there is none.
         surface: ``window``, ``cli``, ``python``, or ``event files`` of another program.
         graph_digest: of the graph, which runs of one graph share.
-        status: ``running``, ``done``, ``stopped``, ``diverged``, ``failed`` or ``interrupted``.
+        status: ``running``, ``done``, ``stopped``, ``diverged``, ``failed``, ``interrupted`` or
+            ``damaged``.
         ending: how it ended, in words.
         created, updated: seconds since 1970.
         seconds, steps, epochs: of training so far; ``steps`` is the number of the last one.
@@ -54,6 +60,7 @@ class Run:
         checkpoint: folder with its states, to go on from.
         star, colour, note, tags: the user's.
         bytes: what its files take.
+        damaged: names of what could not be read of it, and has its default here.
     """
 
     id: str
@@ -86,6 +93,7 @@ class Run:
     note: str = ""
     tags: tuple[str, ...] = ()
     bytes: int = 0
+    damaged: tuple[str, ...] = ()
 
     @property
     def date(self) -> str:
@@ -103,35 +111,37 @@ class RunEvent:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-FACTS = (
-    "metrics", "settings", "seed", "data", "versions", "machine", "shares", "steps_per_epoch",
-    "best",
-)  # fmt: skip
-"""The fields of a run that are kept together, as JSON."""
-
-
 def run_of(row: sqlite3.Row) -> Run:
-    """The run of a row; one whose process is gone is interrupted."""
-    facts = loads(row["facts"])
-    known = {name: facts[name] for name in FACTS if name in facts}
-    if "shares" in known:
-        known["shares"] = tuple(known["shares"])
-    plain = (
-        *("id", "name", "file", "surface", "status", "ending", "created", "updated"),
-        *("seconds", "steps", "epochs", "parent", "parent_step", "checkpoint"),
-        *("colour", "note", "bytes"),
-    )
-    values = {name: row[name] for name in plain}
-    if row["status"] == RUNNING and not is_alive(row["process"], row["updated"]):
+    """The run of a row, as far as it can be read; one whose process is gone is interrupted."""
+    cells = Cells(row)
+    values: dict[str, Any] = {name: cells.get(name, *how) for name, how in COLUMNS.items()}
+    values["id"] = cells.get("id", _id, shown_id(row["id"]))
+    values["name"] = cells.get("name", text, values["id"])
+    facts = cells.get("facts", parsed, {})
+    inside = Cells(facts, cells.damaged)
+    known = {name: inside.get(name, *how) for name, how in FACTS.items() if name in facts}
+    process, digest = values.pop("process"), values.pop("graph")
+    if values["status"] not in STATUSES and "status" not in cells.damaged:
+        cells.damaged.append("status")
+    if values["status"] == RUNNING and not is_alive(process, values["updated"]):
         values["status"] = INTERRUPTED
-    return Run(
-        **values,
-        **known,
-        graph_digest=row["graph"],
-        loss=None if row["loss"] is None else float(row["loss"]),
-        star=bool(row["star"]),
-        tags=tuple(json.loads(row["tags"])),
-    )
+    if cells.damaged:
+        values["status"] = DAMAGED
+        values["ending"] = f"its row is damaged: {', '.join(cells.damaged)} cannot be read"
+    return Run(**values, **known, graph_digest=digest, damaged=tuple(cells.damaged))
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or not is_id(value):
+        raise ValueError("it is no id")
+    return value
+
+
+def shown_id(value: Any) -> str:
+    """An id of a row as it is shown, and given to delete the row, where it is damaged as well."""
+    data = value if isinstance(value, bytes) else str(value).encode(errors="backslashreplace")
+    shown = data.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown) or "damaged"
 
 
 def new_id() -> str:
@@ -176,8 +186,6 @@ def is_alive(process: str, updated: float) -> bool:
 
 # ---- JSON ---------------------------------------------------------------------------------------
 
-_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
 
 def dumps(value: Any) -> str:
     """Canonical JSON; numbers that are not finite are the strings of the .flow format."""
@@ -197,16 +205,9 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def loads(text: str) -> dict[str, Any]:
-    """What `dumps` wrote, with metrics as numbers again."""
-    found = json.loads(text)
+def loads(said: str) -> dict[str, Any]:
+    """What `dumps` wrote; raises ValueError and the like where that is damaged."""
+    found = dict(parsed(said))
     if "metrics" in found:
-        found["metrics"] = numbers(found["metrics"])
+        found["metrics"] = numbers_by_name(found["metrics"])
     return found
-
-
-def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        key: float(_NOT_FINITE[value] if isinstance(value, str) else value)
-        for key, value in values.items()
-    }

@@ -99,5 +99,16 @@ EDITED = (
     )""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST, SWEEPS, EDITED)
+CHECKED = (
+    """CREATE TABLE files (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        owner TEXT NOT NULL,  -- what the checksums of its arrays are bound to
+        PRIMARY KEY (run, name)
+    ) WITHOUT ROWID""",
+    "ALTER TABLE losses ADD COLUMN sum INTEGER",  # NULL where an earlier version wrote the row
+    "ALTER TABLE arrays ADD COLUMN sum INTEGER",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SWEEPS, EDITED, CHECKED)
 """The statements that lead from each version of the schema to the next one."""

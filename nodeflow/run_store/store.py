@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from nodeflow.errors import SurfaceText, suggest
+from nodeflow.errors import FileProblem, SurfaceText, suggest
 from nodeflow.number_text import counted
 from nodeflow.paths import runs_folder
+from nodeflow.run_store.cells import (
+    FACTS,
+    integer,
+)
 from nodeflow.run_store.curves import (
     EPOCH_LOSS,
     LOSS,
     Curve,
     Piece,
     array_bytes,
-    array_of,
+    checksum,
     joined,
     loss_curve,
-    piece_of,
 )
 from nodeflow.run_store.database import Database, read_database
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
 from nodeflow.run_store.records import (
     EVENT_FILES,
-    FACTS,
     RUNNING,
     Run,
     RunEvent,
     dumps,
     is_id,
-    loads,
-    numbers,
     plain,
     run_of,
+    shown_id,
     this_process,
 )
+from nodeflow.run_store.rows import (
+    curve_of_epochs,
+    epoch_of_row,
+    event_of_row,
+    graph_digest,
+    graph_of_row,
+    piece_of_row,
+    table_of_row,
+    tier_of_row,
+)
 from nodeflow.train.events import Epoch
+from nodeflow.train.saving.plain_values import text
+from nodeflow.train.saving.weights import owner_in
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LATEST = "latest"
 FINAL, BEST = "final.safetensors", "best.safetensors"
@@ -58,6 +74,7 @@ def past_file(after: int) -> str:
     return f"past-{after}.safetensors" if after else PAST
 
 
+NO_SUMS = "of an earlier version, without checksums: damage cannot be told from what was kept"
 LARGEST_PIECE = 4096
 """Losses are added to the last piece until it has so many."""
 LARGEST_ARRAY = 1 << 20
@@ -85,25 +102,59 @@ class Batch:
     graphs: list[tuple[int, str]] = field(default_factory=list)
 
 
+def _written(
+    method: Callable[Concatenate[RunStore, P], R],
+) -> Callable[Concatenate[RunStore, P], R]:
+    """A method that writes, in a transaction; once more where damaged pages had to be repaired."""
+
+    @functools.wraps(method)
+    def call(store: RunStore, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with store.database.writing():
+                return method(store, *args, **kwargs)
+        except RunStoreProblem as error:
+            if error.cause != "damaged":
+                raise
+        store.database.repair()
+        with store.database.writing():
+            return method(store, *args, **kwargs)
+
+    return call
+
+
 class RunStore:
     """Reads and writes the runs in one folder, for one thread at a time.
 
     Args:
         folder: that of the user, if it is not given.
         write: whether something is to be written: otherwise nothing is made or changed.
+        gone: ids of runs that are about to be deleted: where the disk is too full to open the
+            database, their files go first.
+
+    Damaged rows are left out, or read as far as that is possible; `notices` says so.
 
     Raises:
         RunStoreProblem: runs are switched off, or the database cannot be opened. So do all
             methods where it cannot be read or written.
     """
 
-    def __init__(self, folder: Path | None = None, write: bool = True) -> None:
+    def __init__(
+        self, folder: Path | None = None, write: bool = True, gone: Iterable[str] = ()
+    ) -> None:
         found = folder or runs_folder()
         if found is None:
             raise RunStoreProblem("runs are not kept: NODEFLOW_RUNS is off")
         self.folder = found
         self._write = write
-        self._database = Database(found) if write else read_database(found)
+        self._noted: dict[str, None] = {}
+        try:
+            self._database = Database(found) if write else read_database(found)
+        except RunStoreProblem as error:
+            gone = list(gone)
+            if error.cause != "full" or not gone:
+                raise
+            self._delete_files(gone)
+            self._database = Database(found)
 
     def __enter__(self) -> RunStore:
         return self
@@ -130,95 +181,126 @@ class RunStore:
         assert self._write and self._database is not None
         return self._database
 
+    @property
+    def notices(self) -> list[str]:
+        """What the user has to know of what was read so far: what is damaged, or is not checked."""
+        said = self._database.notice if self._database else ""
+        return [*filter(None, [said]), *self._noted]
+
+    def note(self, notice: str) -> None:
+        """Add something that the user has to know, once."""
+        self._noted[notice] = None
+
     def _rows(self, statement: str, *values: Any) -> list[Any]:
         return self._database.rows(statement, values) if self._database else []
 
+    def _read(self, what: str, make: Callable[[Any], R], statement: str, *values: Any) -> list[R]:
+        """What ``make`` makes of the rows of a query; damaged ones are left out, with a notice.
+
+        Args:
+            what: the rows are, such as ``losses of the run rabcdefgh``.
+        """
+        return self.decoded(what, make, self._rows(statement, *values))
+
+    def decoded(self, what: str, make: Callable[[Any], R], rows: Iterable[Any]) -> list[R]:
+        """The same for rows that were read."""
+        found, damaged = [], 0
+        for row in rows:
+            try:
+                found.append(make(row))
+            except Exception:  # parsers raise anything at damaged content
+                damaged += 1
+        if damaged:
+            self.note(
+                f"{counted(damaged, 'row')} of the {what} cannot be read: the store is damaged"
+            )
+        return found
+
     # ---- writing ------------------------------------------------------------------------------
 
+    @_written
     def begin(self, run: Run, text: str = "") -> Run:
         """Keep a new run with the text of its graph; returns it with the digest of the text."""
         columns = {
             **{n: getattr(run, n) for n in _PLAIN},
             "id": run.id,
-            "graph": _graph_digest(text),
+            "graph": graph_digest(text),
             "status": RUNNING,
             "process": this_process(),
             "facts": _facts(run),
             "tags": json.dumps(run.tags),
         }
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        with self.database.writing():
-            self._keep_graph(text)
-            self.database.run(f"INSERT INTO runs ({names}) VALUES ({marks})", [*columns.values()])
+        self._keep_graph(text)
+        self.database.run(f"INSERT INTO runs ({names}) VALUES ({marks})", [*columns.values()])
         return replace(run, graph_digest=columns["graph"])
 
     def _keep_graph(self, text: str) -> str:
         """Keep a text once; returns its digest, which is empty where there is none."""
-        digest = _graph_digest(text)
+        digest = graph_digest(text)
         if text:
             data = zlib.compress(text.encode(errors="surrogatepass"))
             self.database.run("INSERT OR IGNORE INTO graphs VALUES (?, ?)", (digest, data))
         return digest
 
+    @_written
     def go_on(self, run: Run, step: int) -> None:
         """Let a run go on after a step: what came later is forgotten, and comes again."""
-        with self.database.writing():
+        self.database.run(
+            "UPDATE runs SET status = ?, ending = '', process = ?, updated = ? WHERE id = ?",
+            (RUNNING, this_process(), run.updated, run.id),
+        )
+        for piece in self._pieces(run.id, step + 1):
             self.database.run(
-                "UPDATE runs SET status = ?, ending = '', process = ?, updated = ? WHERE id = ?",
-                (RUNNING, this_process(), run.updated, run.id),
+                "DELETE FROM losses WHERE run = ? AND first = ?", (run.id, piece.first)
             )
-            for piece in self._pieces(run.id, step + 1):
-                self.database.run(
-                    "DELETE FROM losses WHERE run = ? AND first = ?", (run.id, piece.first)
-                )
-                if piece.first <= step:
-                    kept = step - piece.first + 1
-                    marks = piece.marks[piece.marks[:, 0] <= step]
-                    self._insert(run.id, Piece(piece.first, piece.losses[:kept], marks))
-            for table, column in _LATER:
-                self.database.run(
-                    f"DELETE FROM {table} WHERE run = ? AND {column} > ?", (run.id, step)
-                )
+            if piece.first <= step:
+                kept = step - piece.first + 1
+                marks = piece.marks[piece.marks[:, 0] <= step]
+                self._insert(run.id, Piece(piece.first, piece.losses[:kept], marks))
+        for table, column in _LATER:
+            self.database.run(f"DELETE FROM {table} WHERE run = ? AND {column} > ?", (run.id, step))
 
+    @_written
     def add(self, batch: Batch) -> None:
         """Add to a run, all at once."""
         run = batch.run
-        with self.database.writing():
-            if not self.database.run(
-                f"UPDATE runs SET {', '.join(f'{n} = ?' for n in (*_MOVING, 'facts'))} "
-                "WHERE id = ?",
-                [*(getattr(run, n) for n in _MOVING), _facts(run), run.id],
-            ):
-                return  # it was deleted meanwhile
-            for piece in joined(batch.pieces):
-                self._add_piece(run.id, piece)
-            for epoch in batch.epochs:
-                self._add_epoch(run.id, epoch)
-            for step, tier in batch.tiers:
-                self.database.run("REPLACE INTO tiers VALUES (?, ?, ?)", (run.id, step, tier))
-            for step, text in batch.graphs:
-                values = (run.id, step, self._keep_graph(text))
-                self.database.run("REPLACE INTO edited VALUES (?, ?, ?)", values)
-            for event in batch.events:
-                self._add_event(run.id, event)
+        if not self.database.run(
+            f"UPDATE runs SET {', '.join(f'{n} = ?' for n in (*_MOVING, 'facts'))} WHERE id = ?",
+            [*(getattr(run, n) for n in _MOVING), _facts(run), run.id],
+        ):
+            return  # it was deleted meanwhile
+        for piece in joined(batch.pieces):
+            self._add_piece(run.id, piece)
+        for epoch in batch.epochs:
+            self._add_epoch(run.id, epoch)
+        for step, tier in batch.tiers:
+            self.database.run("REPLACE INTO tiers VALUES (?, ?, ?)", (run.id, step, tier))
+        for step, graph in batch.graphs:
+            values = (run.id, step, self._keep_graph(graph))
+            self.database.run("REPLACE INTO edited VALUES (?, ?, ?)", values)
+        for event in batch.events:
+            self._add_event(run.id, event)
 
     def _add_piece(self, run: str, piece: Piece) -> None:
-        last = self._rows("SELECT * FROM losses WHERE run = ? ORDER BY first DESC LIMIT 1", run)
-        if last and last[0]["count"] + len(piece.losses) <= LARGEST_PIECE:
-            before = _piece(last[0])
-            if before.last + 1 == piece.first:
-                piece = joined([before, piece])[0]
+        last = self._read(
+            f"losses of the run {run}",
+            piece_of_row(run),
+            "SELECT * FROM losses WHERE run = ? ORDER BY first DESC LIMIT 1",
+            run,
+        )
+        fits = last and len(last[0].losses) + len(piece.losses) <= LARGEST_PIECE
+        if fits and last[0].last + 1 == piece.first:
+            piece = joined([last[0], piece])[0]
         self._insert(run, piece)
 
     def _insert(self, run: str, piece: Piece) -> None:
+        data, marks = piece.data(), piece.marks.astype("<f8").tobytes()
         self.database.run(
-            "REPLACE INTO losses VALUES (?, ?, ?, ?, ?)",
+            "REPLACE INTO losses VALUES (?, ?, ?, ?, ?, ?)",
             (
-                run,
-                piece.first,
-                len(piece.losses),
-                piece.data(),
-                piece.marks.astype("<f8").tobytes(),
+                *(run, piece.first, len(piece.losses), data, marks),
+                checksum(run, piece.first, data, marks),
             ),
         )
 
@@ -233,9 +315,10 @@ class RunStore:
                 continue
             if array.nbytes > LARGEST_ARRAY:  # the last one stands for all
                 self.database.run("DELETE FROM arrays WHERE run = ? AND name = ?", (run, name))
+            data = array_bytes(array)
             self.database.run(
-                "REPLACE INTO arrays VALUES (?, ?, ?, ?)",
-                (run, epoch.epoch, name, array_bytes(array)),
+                "REPLACE INTO arrays VALUES (?, ?, ?, ?, ?)",
+                (run, epoch.epoch, name, data, checksum(run, epoch.epoch, name.encode(), data)),
             )
 
     def edit(self, ids: Iterable[str], **fields: Any) -> None:
@@ -249,15 +332,18 @@ class RunStore:
             raise RunStoreProblem("a run needs a name")
         if "tags" in fields:
             fields["tags"] = json.dumps(list(fields["tags"]))
-        changed = ", ".join(f"{name} = ?" for name in fields)
-        with self.database.writing():
-            for id in ids:
-                self.database.run(f"UPDATE runs SET {changed} WHERE id = ?", [*fields.values(), id])
+        self._edit(list(ids), fields)
 
+    @_written
+    def _edit(self, ids: Sequence[str], fields: Mapping[str, Any]) -> None:
+        changed = ", ".join(f"{name} = ?" for name in fields)
+        for id in ids:
+            self.database.run(f"UPDATE runs SET {changed} WHERE id = ?", [*fields.values(), id])
+
+    @_written
     def note_event(self, id: str, event: RunEvent) -> None:
         """Add an event to a run that may go on elsewhere."""
-        with self.database.writing():
-            self._add_event(id, event)
+        self._add_event(id, event)
 
     def _add_event(self, run: str, event: RunEvent) -> None:
         self.database.run(
@@ -267,26 +353,55 @@ class RunStore:
         )
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Delete runs with their curves and files, and graphs that no run has any more."""
+        """Delete runs with their curves and files, and graphs that no run has any more.
+
+        Where the disk is full, the files go first, and make the room that the rest takes.
+        """
         gone = list(ids)
-        with self.database.writing():
-            for id in gone:
-                self.database.run("DELETE FROM runs WHERE id = ?", (id,))
-            self.database.run(
-                "DELETE FROM graphs WHERE hash NOT IN "
-                "(SELECT graph FROM runs UNION SELECT graph FROM edited)"
-            )
-        for id in gone:
+        try:
+            self._delete(gone)
+        except RunStoreProblem as error:
+            if error.cause != "full":
+                raise
+            self.database.use_reserve()
+            self._delete_files(gone)
+            self._delete(gone)
+        self._delete_files(gone)
+        self.database.give_back()
+
+    @_written
+    def _delete(self, ids: Sequence[str]) -> None:
+        damaged = [id for id in ids if not is_id(id)]
+        for row in self._rows("SELECT id FROM runs NOT INDEXED") if damaged else ():
+            if shown_id(row["id"]) in damaged:
+                self.database.run(
+                    "DELETE FROM runs WHERE CAST(id AS BLOB) IS CAST(? AS BLOB)", (row["id"],)
+                )
+        for id in ids:
+            self.database.run("DELETE FROM runs WHERE id = ?", (id,))
+        self.database.run(
+            "DELETE FROM graphs WHERE hash NOT IN "
+            "(SELECT graph FROM runs UNION SELECT graph FROM edited)"
+        )
+
+    def _delete_files(self, ids: Iterable[str]) -> None:
+        for id in ids:
             if is_id(id):
                 shutil.rmtree(self.folder / id, ignore_errors=True)
-        self.database.give_back()
+
+    @_written
+    def note_file(self, run: str, name: str, owner: str) -> None:
+        """Keep what the checksums of a file are bound to; empty: it is about to be written."""
+        self.database.run("DELETE FROM files WHERE run = ? AND name = ?", (run, name))
+        if owner:
+            self.database.run("INSERT INTO files VALUES (?, ?, ?)", (run, name, owner))
 
     # ---- finding ------------------------------------------------------------------------------
 
     def runs(self) -> list[Run]:
         """All runs, the newest first."""
-        rows = self._rows("SELECT * FROM runs ORDER BY created DESC, id")
-        return [run_of(row) for row in rows]
+        found = self._read("runs", run_of, "SELECT * FROM runs NOT INDEXED")
+        return sorted(found, key=lambda run: (-run.created, run.id))
 
     def find(self, text: str) -> Run:
         """The run that a user means: by id, ``latest``, name, or a unique beginning of the id.
@@ -325,22 +440,20 @@ class RunStore:
 
     def get(self, id: str) -> Run | None:
         """The run with an id, if there is one."""
-        rows = self._rows("SELECT * FROM runs WHERE id = ?", id)
-        return run_of(rows[0]) if rows else None
+        found = self._read("runs", run_of, "SELECT * FROM runs WHERE id = ?", id)
+        return found[0] if found else None
 
     def of_checkpoint(self, folder: Path) -> Run | None:
         """The newest run whose states are in a folder."""
-        rows = self._rows(
-            "SELECT * FROM runs WHERE checkpoint = ? ORDER BY created DESC LIMIT 1", str(folder)
-        )
-        return run_of(rows[0]) if rows else None
+        found = [run for run in self.runs() if run.checkpoint == str(folder)]
+        return found[0] if found else None
 
     # ---- reading ------------------------------------------------------------------------------
 
     def edits(self, run: Run) -> list[int]:
         """After which steps it went on with another graph."""
-        rows = self._rows("SELECT step FROM edited WHERE run = ? ORDER BY step", run.id)
-        return [row["step"] for row in rows]
+        query = "SELECT step FROM edited WHERE run = ? ORDER BY step"
+        return self._read(f"edits of the run {run.id}", lambda r: integer(r["step"]), query, run.id)
 
     def graph_text(self, run: Run, step: int = 0) -> str:
         """The .flow text of a run's graph.
@@ -349,61 +462,93 @@ class RunStore:
             step: the last one before those that the graph made; by default it is the first graph.
 
         Raises:
-            RunStoreProblem: it could not be written as one.
+            RunStoreProblem: it could not be written as one, or is damaged.
         """
         rows = self._rows(
-            "SELECT text FROM graphs WHERE hash = COALESCE((SELECT graph FROM edited "
+            "SELECT hash, text FROM graphs WHERE hash = COALESCE((SELECT graph FROM edited "
             "WHERE run = ? AND step <= ? ORDER BY step DESC LIMIT 1), ?)",
             *(run.id, step, run.graph_digest),
         )
-        if not rows:
+        found = self.decoded(f"graph of the run {run.id}", graph_of_row, rows)
+        if rows and not found:
+            raise RunStoreProblem(
+                f"the graph of the run {run.id} is damaged",
+                hint="Its curves and weights can still be read.",
+            )
+        if not found:
             raise RunStoreProblem(f"the run {run.id} has no graph that a .flow file can express")
-        return zlib.decompress(rows[0]["text"]).decode(errors="surrogatepass")
+        return found[0]
 
     def curves(self, run: Run) -> dict[str, Curve]:
         """All curves: ``training loss`` of each step, ``epoch loss``, and the metrics by key."""
-        rows = self._rows("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", run.id)
-        metrics = [numbers(json.loads(row["metrics"])) for row in rows]
-        losses = [np.nan if row["loss"] is None else row["loss"] for row in rows]
-        ends = _ends(EPOCH_LOSS, rows, losses)
+        query = "SELECT * FROM epochs WHERE run = ? ORDER BY epoch"
+        epochs = self._read(f"epochs of the run {run.id}", epoch_of_row, query, run.id)
+        ends = curve_of_epochs(EPOCH_LOSS, epochs, [epoch.loss for epoch in epochs])
         found = {LOSS: loss_curve(self._pieces(run.id), ends, run.steps_per_epoch)}
         if len(ends) and run.surface != EVENT_FILES:  # those have no epochs
             found[ends.name] = ends
-        for key in dict.fromkeys(key for one in metrics for key in one):
-            both = zip(rows, metrics, strict=True)
-            chosen = [(row, one[key]) for row, one in both if key in one]
-            found[key] = _ends(key, [row for row, _ in chosen], [value for _, value in chosen])
+        for key in dict.fromkeys(key for epoch in epochs for key in epoch.metrics):
+            chosen = [epoch for epoch in epochs if key in epoch.metrics]
+            found[key] = curve_of_epochs(key, chosen, [epoch.metrics[key] for epoch in chosen])
         return found
 
     def tables(self, run: Run) -> dict[str, list[tuple[int, np.ndarray]]]:
         """Name -> (epoch, table) of metrics that are more than a number, in order."""
         found: dict[str, list[tuple[int, np.ndarray]]] = {}
-        for row in self._rows("SELECT * FROM arrays WHERE run = ? ORDER BY name, epoch", run.id):
-            found.setdefault(row["name"], []).append((row["epoch"], array_of(row["data"])))
+        query = "SELECT * FROM arrays WHERE run = ? ORDER BY name, epoch"
+        for name, epoch, table in self._read(
+            f"tables of the run {run.id}", table_of_row(run.id), query, run.id
+        ):
+            found.setdefault(name, []).append((epoch, table))
         return found
 
     def events(self, run: Run) -> list[RunEvent]:
         """What happened in a run, in order."""
-        rows = self._rows("SELECT * FROM events WHERE run = ? ORDER BY number", run.id)
-        return [RunEvent(r["step"], r["time"], r["kind"], loads(r["data"])) for r in rows]
+        query = "SELECT * FROM events WHERE run = ? ORDER BY number"
+        return self._read(f"events of the run {run.id}", event_of_row, query, run.id)
 
     def tiers(self, run: Run) -> list[tuple[int, str]]:
         """(first step, tier) of each stretch of steps, in order."""
-        rows = self._rows("SELECT * FROM tiers WHERE run = ? ORDER BY first", run.id)
-        return [(row["first"], row["tier"]) for row in rows]
+        query = "SELECT * FROM tiers WHERE run = ? ORDER BY first"
+        return self._read(f"tiers of the run {run.id}", tier_of_row, query, run.id)
 
     def file(self, run: Run, name: str) -> Path | None:
         """A file of a run, ``FINAL``, ``BEST`` or a `past_file`, if it has it."""
         path = self.folder / run.id / name
         return path if path.is_file() else None
 
+    def checked(self, run: Run, name: str) -> Path | None:
+        """A file of a run, if it has it and it is of this run; whoever reads it compares its arrays
+        with their checksums.
+
+        Raises:
+            FileProblem: it is damaged, or of another run or step.
+        """
+        path = self.file(run, name)
+        if path is None:
+            return None
+        query = "SELECT owner FROM files WHERE run = ? AND name = ?"
+        known = self._read(f"files of the run {run.id}", lambda row: text(row["owner"]), query,
+                           *(run.id, name))  # fmt: skip
+        owner = owner_in(path)
+        if owner is None and not known:
+            self.note(f"{path.name} of the run {run.id} is {NO_SUMS}")
+        elif owner not in known and (known or not (owner or "").startswith(f"run {run.id} ")):
+            whose = f"holds the arrays of the {owner}" if owner else "has lost its checksums"
+            raise FileProblem(
+                f"{path} {whose}, not of the {known[0] if known else f'run {run.id}'}",
+                hint="Use other weights of the run, or a copy of the file.",
+            )
+        return path
+
     def weights(self, run: Run, name: str = FINAL) -> Path:
         """The file with the weights of a run; the final ones stand in where they are the best.
 
         Raises:
             RunStoreProblem: it has none.
+            FileProblem: they are damaged, or of another run or step.
         """
-        found = self.file(run, name) or (self.file(run, FINAL) if run.best else None)
+        found = self.checked(run, name) or (self.checked(run, FINAL) if run.best else None)
         if found is None:
             why = "it still trains" if run.status == RUNNING else "they were not kept"
             raise RunStoreProblem(f"the run {run.id} has no weights: {why}")
@@ -415,53 +560,52 @@ class RunStore:
 
     def _pieces(self, run: str, first: int = 0) -> list[Piece]:
         """The losses from a step on, with the piece that has it."""
-        rows = self._rows(
-            "SELECT * FROM losses WHERE run = ? AND first + count > ? ORDER BY first", run, first
-        )
-        return [_piece(row) for row in rows]
+        query = "SELECT * FROM losses WHERE run = ? AND first + count > ? ORDER BY first"
+        return self._read(f"losses of the run {run}", piece_of_row(run), query, run, first)
 
     def digest(self, source: str) -> str | None:
         """The digest of data that was computed before; ``source`` says which, and as of when."""
-        rows = self._rows("SELECT digest FROM digests WHERE source = ?", source)
-        return rows[0]["digest"] if rows else None
+        query = "SELECT digest FROM digests WHERE source = ?"
+        found = self._read("digests of data", lambda row: text(row["digest"]), query, source)
+        return found[0] if found else None
 
+    @_written
     def keep_digest(self, source: str, digest: str) -> None:
         """Keep a digest; the oldest go when there are many."""
-        with self.database.writing():
-            self.database.run(
-                "REPLACE INTO digests VALUES (?, ?, ?)", (source, digest, time.time())
-            )
-            self.database.run(
-                "DELETE FROM digests WHERE source NOT IN "
-                "(SELECT source FROM digests ORDER BY used DESC LIMIT ?)",
-                (MOST_DIGESTS,),
-            )
+        self.database.run("REPLACE INTO digests VALUES (?, ?, ?)", (source, digest, time.time()))
+        self.database.run(
+            "DELETE FROM digests WHERE source NOT IN "
+            "(SELECT source FROM digests ORDER BY used DESC LIMIT ?)",
+            (MOST_DIGESTS,),
+        )
 
     # ---- sweeps -------------------------------------------------------------------------------
 
-    def sweeps(self) -> list[Any]:
-        """What is kept of each sweep, the newest first: rows as `keep_sweep` wrote them."""
-        return self._rows("SELECT * FROM sweeps ORDER BY created DESC, id")
+    def sweeps(self, make: Callable[[Any], R]) -> list[R]:
+        """What ``make`` makes of each sweep, the newest first: of rows as `keep_sweep` wrote them,
+        which have id, name, file, created and data."""
+        return self._read("sweeps", make, "SELECT * FROM sweeps ORDER BY created DESC, id")
 
+    @_written
     def keep_sweep(self, id: str, fields: Sequence[Any], most: int) -> None:
         """Keep name, file, time and data of a sweep; the oldest go that are more than ``most``."""
-        with self.database.writing():
-            self.database.run("REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)", (id, *fields))
-            self.database.run(
-                "DELETE FROM sweeps WHERE id NOT IN "
-                "(SELECT id FROM sweeps ORDER BY created DESC LIMIT ?)",
-                (most,),
-            )
+        self.database.run("REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)", (id, *fields))
+        self.database.run(
+            "DELETE FROM sweeps WHERE id NOT IN "
+            "(SELECT id FROM sweeps ORDER BY created DESC LIMIT ?)",
+            (most,),
+        )
 
     # ---- settings of the store ----------------------------------------------------------------
 
     def setting(self, name: str) -> str | None:
-        rows = self._rows("SELECT value FROM settings WHERE name = ?", name)
-        return rows[0]["value"] if rows else None
+        query = "SELECT value FROM settings WHERE name = ?"
+        found = self._read("settings", lambda row: text(row["value"]), query, name)
+        return found[0] if found else None
 
+    @_written
     def set_setting(self, name: str, value: str) -> None:
-        with self.database.writing():
-            self.database.run("REPLACE INTO settings VALUES (?, ?)", (name, value))
+        self.database.run("REPLACE INTO settings VALUES (?, ?)", (name, value))
 
 
 _MOVING = tuple("status ending updated seconds steps epochs loss checkpoint bytes".split())
@@ -475,25 +619,5 @@ _LATER = (("epochs", "step"), ("events", "step"), ("tiers", "first"), ("edited",
 """What a run has after a step: the tables, and their columns with steps."""
 
 
-def _graph_digest(text: str) -> str:
-    data = text.encode(errors="surrogatepass")
-    return blake2b(data, digest_size=16).hexdigest() if text else ""
-
-
 def _facts(run: Run) -> str:
     return dumps({name: plain(getattr(run, name)) for name in FACTS})
-
-
-def _piece(row: Mapping[str, Any]) -> Piece:
-    return piece_of(row["first"], row["count"], row["data"], row["marks"])
-
-
-def _ends(name: str, rows: Sequence[Any], values: Sequence[float]) -> Curve:
-    """A curve with a value at the end of each epoch."""
-    return Curve(
-        name,
-        np.array([row["step"] for row in rows], np.int64),
-        np.array([row["epoch"] for row in rows], np.float64),
-        np.array([row["seconds"] for row in rows], np.float64),
-        np.array(values, np.float64),
-    )

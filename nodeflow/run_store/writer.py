@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,14 +18,18 @@ from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.run_store.about import About, Ids
 from nodeflow.run_store.curves import Piece, joined
 from nodeflow.run_store.digests import Fed, described, digesting, fed_by
+from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.leftovers import clear_leftovers
 from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
 from nodeflow.run_store.records import RUNNING, Run, RunEvent
 from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore, past_file
 from nodeflow.train.events import Resumed
 from nodeflow.train.resume.identity import machine, versions
 from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past, thinned_together
-from nodeflow.train.saving.weights import save_weights
+from nodeflow.train.saving.weights import owner_in, save_weights
 from nodeflow.train.training import Training
+
+R = TypeVar("R")
 
 FLUSH_SECONDS = 0.4
 """What comes in is written so soon."""
@@ -50,12 +54,14 @@ class Weights:
         best: what it had in its best epoch, if it knows that.
         pasts: what its steps are computed again from, by the step of the edit before them, or 0.
         ids: which variables these are, where an edit has changed that.
+        best_step: the last step of the best epoch.
     """
 
     final: Mapping[str, np.ndarray]
     best: Mapping[str, np.ndarray] = field(default_factory=dict)
     pasts: Mapping[int, KeptPast] = field(default_factory=dict)
     ids: Ids | None = None
+    best_step: int = 0
 
     @property
     def differ(self) -> bool:
@@ -119,8 +125,8 @@ class Writer:
 
     def _work(self, run: Run, training: Training, resumed: Resumed | None) -> None:
         try:
-            with RunStore(self._folder) as store:
-                self.kept = self._open(store, run, resumed)
+            with self._store() as store:
+                self._retried(lambda: self._begin_in(store, run, resumed))
                 self.begun.set()
                 self._write(store, training)
         except NodeflowError as error:
@@ -129,6 +135,27 @@ class Writer:
             self.problem = f"this training is not kept as a run: {type(error).__name__}: {error}"
         finally:
             self.begun.set()
+
+    def _store(self) -> RunStore:
+        """The store; where it is locked or full, as soon as it no longer is."""
+        return self._retried(lambda: RunStore(self._folder))
+
+    def _retried(self, job: Callable[[], R]) -> R:
+        """Do what fails where the store is locked or full again and again, until the end of the
+        training; raises what it raises otherwise, and then."""
+        while True:
+            is_over = self._wake.is_set()
+            try:
+                return job()
+            except RunStoreProblem as error:
+                if is_over or error.cause not in ("busy", "full"):
+                    raise
+                self.problem = f"this training is not kept as a run at present: {error.message}"
+                self.begun.set()
+            self._wake.wait(RETRY_SECONDS)
+
+    def _begin_in(self, store: RunStore, run: Run, resumed: Resumed | None) -> None:
+        self.kept = self._open(store, run, resumed)
 
     def _open(self, store: RunStore, run: Run, resumed: Resumed | None) -> Run:
         """Begin the run, or go on with the one that has the same states."""
@@ -162,7 +189,7 @@ class Writer:
     def _find_graph(self, store: RunStore, run: Run, step: int) -> int:
         """After which step a run that goes on had the graph that it has now."""
         text = self._about.text
-        if not text or store.graph_text(run, step) == text:
+        if not text or _has_graph(store, run, step, text):
             return max(store.edits(run), default=0)
         store.add(Batch(run, graphs=[(step, text)]))
         return step
@@ -171,8 +198,11 @@ class Writer:
         """Keep the final weights of a run that goes on, where they are the best."""
         final = store.file(run, FINAL)
         if run.best and final is not None and store.file(run, BEST) is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, FileProblem):
+                owner = owner_in(final)
+                store.note_file(run.id, BEST, "")
                 shutil.copyfile(final, final.with_name(BEST))
+                store.note_file(run.id, BEST, owner or "")
 
     def _add_earlier(self, store: RunStore, run: Run, resumed: Resumed, first: int) -> None:
         """Add what the training did before, as far as it is not there."""
@@ -193,6 +223,7 @@ class Writer:
                 self._facts["machine"] = machine()
             digests = self._digests(store, training)
         tidy(store, keep=self.kept.id)
+        clear_leftovers(store)
         pause, flushed = DIGEST_SECONDS, time.monotonic()
         while not self._wake.wait(pause):
             if next(digests, self) is self:
@@ -239,7 +270,7 @@ class Writer:
     def _finish(self, store: RunStore) -> None:
         """Write the weights, how it ended, and make room."""
         assert self.kept is not None
-        run = replace(self._take().run, id=self.kept.id)
+        run = self.kept = replace(self._take().run, id=self.kept.id)
         try:
             size = self._save(store, self._weights) if self._weights is not None else 0
         except (NodeflowError, OSError) as error:
@@ -258,12 +289,18 @@ class Writer:
             if not arrays or sum(array.nbytes for array in arrays.values()) > most:
                 continue
             folder.mkdir(exist_ok=True)
+            store.note_file(self.kept.id, name, "")
             (folder / name).unlink(missing_ok=True)
-            save_weights(folder / name, arrays, ids, slots)
-        self._save_pasts(folder, weights.pasts, most)
+            step = self.kept.steps if name == FINAL else weights.best_step
+            owner = f"run {self.kept.id} step {step}"
+            save_weights(folder / name, arrays, ids, slots, owner=owner)
+            store.note_file(self.kept.id, name, owner)
+        self._save_pasts(store, folder, weights.pasts, most)
         return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
-    def _save_pasts(self, folder: Path, pasts: Mapping[int, KeptPast], most: int) -> None:
+    def _save_pasts(
+        self, store: RunStore, folder: Path, pasts: Mapping[int, KeptPast], most: int
+    ) -> None:
         """Write the copies that the steps are computed again from, as many as there is room for."""
         found = {after or self._edited: past for after, past in pasts.items() if past.steps}
         with contextlib.suppress(FileProblem):
@@ -273,7 +310,11 @@ class Writer:
         fitting = most // max([1, *(past.bytes_of_one for past in found.values())])
         for after, past in thinned_together(found, min(MOST, fitting)).items():
             folder.mkdir(exist_ok=True)
-            past.save(folder / past_file(after))
+            assert self.kept is not None
+            owner, name = f"run {self.kept.id} after step {after}", past_file(after)
+            store.note_file(self.kept.id, name, "")
+            past.save(folder / name, owner)
+            store.note_file(self.kept.id, name, owner)
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
         """Finds out what the data are, a little at each step."""
@@ -298,6 +339,14 @@ def _digest(store: RunStore, fed: Fed) -> Generator[None, None, tuple[str, bool]
     if stamp and not weak:
         store.keep_digest(stamp, digest)
     return digest, weak
+
+
+def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
+    """Whether a run had this graph after a step; not where the graph is damaged."""
+    try:
+        return store.graph_text(run, step) == text
+    except RunStoreProblem:
+        return False
 
 
 def _thinned(batch: Batch) -> Batch:

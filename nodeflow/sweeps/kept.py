@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodeflow.run_store.cells import moment, parsed
 from nodeflow.run_store.records import dumps
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.results import Result, plain, result_of
+from nodeflow.train.saving.plain_values import table, text
 
 MOST_KEPT = 200
 
@@ -51,17 +52,17 @@ def keep(store: RunStore, sweep: KeptSweep) -> None:
 
 def kept_sweeps(store: RunStore) -> list[KeptSweep]:
     """The sweeps, the newest first."""
-    return [_sweep_of(row) for row in store.sweeps()]
+    return store.sweeps(_sweep_of)
 
 
 def _sweep_of(row: Any) -> KeptSweep:
-    data = json.loads(row["data"])
+    data = parsed(row["data"])
     return KeptSweep(
-        row["id"],
-        row["name"],
-        row["file"],
-        row["created"],
-        data["plan"],
+        text(row["id"]),
+        text(row["name"]),
+        text(row["file"]),
+        moment(row["created"]),
+        dict(table(data["plan"])),
         tuple(map(result_of, data["results"])),
         tuple((kind, number) for kind, number in data["order"]),
         data["ended"],
@@ -73,7 +74,7 @@ def free_name(store: RunStore, wanted: str) -> str:
 
     Sweeps of one graph are counted: ``sweep net``, ``sweep net 2``.
     """
-    used = {sweep["name"] for sweep in store.sweeps()}
+    used = set(store.sweeps(lambda row: text(row["name"])))
     used.update(tag for run in store.runs() for tag in run.tags)
     name, number = wanted, 1
     while name in used:

@@ -318,3 +318,33 @@ def test_a_step_that_a_run_has_not_made_is_an_error(nodeflow, kept: Path):
     result = nodeflow("runs", "at", "latest", 10**6)
     assert result.code == 1 and "has no step" in result.err and "Traceback" not in result.err
     assert nodeflow("runs", "at", "latest", 0).code == 2
+
+
+def test_a_damaged_run_is_listed_exported_and_deleted(nodeflow, kept: Path, tmp_path: Path):
+    hurt, other = (train(nodeflow)["run"] for _ in range(2))
+    with RunStore(kept) as store, store.database.writing():
+        store.database.run("UPDATE runs SET facts = '{', created = 'x' WHERE id = ?", (hurt,))
+        store.database.run("UPDATE losses SET data = x'00' WHERE run = ?", (hurt,))
+        store.database.run("UPDATE events SET data = x'ff' WHERE run = ?", (hurt,))
+    listed = {run["id"]: run for run in nodeflow("runs", "list", "--json").json}
+    assert {id: run["status"] for id, run in listed.items()} == {hurt: "damaged", other: "done"}
+    assert listed[hurt]["damaged"] == ["created", "facts"] and listed[other]["damaged"] == []
+    lines = nodeflow("runs", "list").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [other, hurt] and "damaged" in lines[2]
+    shown = nodeflow("runs", "show", hurt)
+    assert shown.code == 0 and "its row is damaged: created, facts cannot be read" in shown.out
+    assert "losses of the run" in shown.err and shown.err.count("cannot be read") == 1
+    for command in (["curves", hurt], ["diff", hurt, other], ["limit"], ["list"], ["show", other]):
+        assert nodeflow("runs", *command).code in (0, 1)
+    assert nodeflow("runs", "curves", other).code == 0
+    said = nodeflow("runs", "at", hurt, 2)
+    assert said.code == 1 and "does not say its loss. Give --fetch NAME" in said.err
+    out = nodeflow("runs", "export", hurt, "-o", tmp_path / "out")
+    assert out.code == 0 and "cannot be read" in out.err
+    assert {"run.json", "curves.csv", "graph.flow"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    assert train(nodeflow)["run"]
+    assert nodeflow("runs", "delete", hurt).code == 0
+    assert hurt not in [run["id"] for run in nodeflow("runs", "list", "--json").json]
+    assert nodeflow("runs", "limit", "1GB").code == 0

@@ -353,7 +353,7 @@ def test_a_store_that_is_deleted_meanwhile_harms_nothing(folder: Path, line):
 
 
 def test_weights_that_cannot_be_written_leave_the_curve(folder: Path, line, monkeypatch):
-    def refuse(path, *arguments):
+    def refuse(path, *arguments, **more):
         raise nf.errors.FileProblem(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr(writer, "save_weights", refuse)

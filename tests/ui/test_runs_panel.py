@@ -19,6 +19,7 @@ from nodeflow.run_store.limits import limit
 from nodeflow.run_store.records import DONE, RUNNING, Run, RunEvent
 from nodeflow.run_store.store import FINAL, Batch, RunStore
 from nodeflow.train.events import Epoch, RunKept
+from nodeflow.train.saving.weights import save_weights
 from nodeflow.ui.panels.plots.curve import LOSS
 from nodeflow.ui.popups import dialogs
 
@@ -55,7 +56,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             found.add(Batch(Run(**values), pieces, [epoch], events))
             if number:
                 (found.folder / run.id).mkdir()
-                (found.folder / run.id / FINAL).write_bytes(b"weights")
+                owner = f"run {run.id} step 4"
+                save_weights(found.folder / run.id / FINAL, {"w": np.ones(2)}, owner=owner)
         yield found
 
 
@@ -450,3 +452,34 @@ def test_the_slider_of_the_plots_smooths_drawn_runs_too(panel, window, qtbot):
     assert loss.smoothing == 0 and loss.smooth.tolist() == loss.values.tolist()
     qtbot.keyClick(training.plots.bar.smoothing, Qt.Key.Key_End)
     assert loss.smoothing == 0.99
+
+
+def test_a_damaged_run_is_shown_as_damaged_and_can_be_deleted(panel, store, qtbot, monkeypatch):
+    monkeypatch.setattr(dialogs, "ask_delete_runs", lambda parent, names: True)
+    with store.database.writing():
+        store.database.run("UPDATE runs SET facts = '{', tags = 'x' WHERE id = 'raaaaaaab'")
+    titles, row = panel.model.columns, names(panel).index("second <b>")
+    status = lambda: panel.shown.index(row, panel.model.columns.index("Status")).data()  # noqa: E731
+    qtbot.waitUntil(lambda: status() == "damaged")
+    assert "Status" in titles
+    choose(panel, qtbot, "second <b>")
+    qtbot.waitUntil(lambda: panel.details.title.text() == "second <b>")
+    assert panel.details.tree.topLevelItem(0).child(0).text(1) == (
+        "its row is damaged: tags, facts cannot be read"
+    )
+    panel.actions_["delete"].trigger()
+    qtbot.waitUntil(lambda: names(panel) == ["third", "first"])
+
+
+def test_damaged_losses_are_one_message(panel, store, qtbot):
+    shown, answered = [], []
+    panel._messages.message_shown.connect(lambda text, *more: shown.append(text))
+    panel._library.answered.connect(lambda key, result: answered.append(key))
+    with store.database.writing():
+        store.database.run("UPDATE losses SET data = x'00' WHERE run = 'raaaaaaaa'")
+    for number in range(2):
+        key = ("curves of", number)
+        panel._library.ask(key, lambda found: found.curves(found.find("first")))
+        qtbot.waitUntil(lambda key=key: key in answered)
+    (said,) = [text for text in shown if "losses of the run raaaaaaaa cannot be read" in text]
+    assert said.startswith("1 row of the losses")

@@ -16,6 +16,7 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import FileProblem, RunError
+from nodeflow.file_reading import damaged_as
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.graph.types import type_of_array
 from nodeflow.train.events import NumberChanged
@@ -24,6 +25,8 @@ from nodeflow.train.progress import NO_LOSSES, Progress
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Held, Snapshot, Snapshots
 from nodeflow.train.rewind.thinning import spread
+from nodeflow.train.saving.plain_values import MOST as MOST_WHOLE
+from nodeflow.train.saving.plain_values import listed, real, table, text, whole
 from nodeflow.train.saving.weights import read_arrays, write_arrays
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
@@ -132,13 +135,17 @@ class KeptPast:
 
     # ---- on disk ------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
-        """Write it; raises FileProblem where that is not possible."""
+    def save(self, path: Path, owner: str = "") -> None:
+        """Write it; raises FileProblem where that is not possible.
+
+        Args:
+            owner: the run that the checksums of its arrays are bound to; their names have steps.
+        """
         arrays = {f"{STILL}/{name}": array for name, array in self.still.items()}
         for step, copy in zip(self.steps, self.arrays, strict=True):
             arrays |= {f"{step}/{name}": array for name, array in copy.items()}
         content = {"version": VERSION, "about": self.about, "states": list(self.states)}
-        write_arrays(path, arrays, {META: json.dumps(content, sort_keys=True)})
+        write_arrays(path, arrays, {META: json.dumps(content, sort_keys=True)}, owner)
 
     # ---- to be computed again -----------------------------------------------------------------
 
@@ -217,21 +224,41 @@ def load_past(path: Path) -> KeptPast:
         FileProblem: the file is missing or damaged.
     """
     arrays, metadata = read_arrays(path)
-    try:
-        content = json.loads(metadata[META])
-        states = content["states"]
-        prefixes = [f"{state['step']}/" for state in states]
+    with damaged_as(FileProblem, path, "", "Its curves and weights can still be read."):
+        content = table(json.loads(metadata[META]))
+        states = [table(state) for state in listed(content["states"])]
+        prefixes = [f"{whole(state['step'])}/" for state in states]
         for state in states:
             _state(state)
-        about = content["about"]
-        for name in _ABOUT:
-            _ = about[name]
+        about = _checked(table(content["about"]))
         copies = [_named(arrays, prefix) for prefix in prefixes]
         if not copies or any(copy.keys() != copies[0].keys() for copy in copies):
             raise ValueError("a copy is not whole")
         return KeptPast(about, _named(arrays, f"{STILL}/"), states, copies)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileProblem(f"{path} is damaged: {error!r}") from None
+
+
+def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a file says beside its copies; raises ValueError and the like where it is damaged."""
+    for name in ("optimizer", "loss", "tier"):
+        text(about[name])
+    for name in ("settings", "tiers", "numbers"):
+        table(about[name])
+    for name in ("row_seed", "seed"):
+        if about[name] is not None:
+            whole(about[name], -MOST_WHOLE)
+    for name in ("without", "changes"):
+        listed(about[name])
+    whole(about["per_epoch"])
+    for step in about["tiers"].values():
+        whole(step)
+    for value in about["numbers"].values():
+        real(value)
+    for change in about["changes"]:
+        NumberChanged(**table(change))
+        whole(change["step"])
+    for name in _ABOUT:
+        _ = about[name]
+    return about
 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
@@ -245,7 +272,13 @@ def _plain_state(state: TrainingState) -> dict[str, Any]:
 
 def _state(values: Mapping[str, Any]) -> TrainingState:
     known = {name: values[name] for name in _STATE}
-    known |= {name: float(values[name]) for name in _NUMBERS}
+    for name in _STATE[:-1]:
+        if name in _NUMBERS:
+            known[name] = float(text(values[name]))
+        else:
+            whole(values[name])
+    if values["where"] is not None:
+        table(values["where"])
     return TrainingState(identity={}, variables={}, losses=NO_LOSSES, epochs=(), **known)
 
 

@@ -26,7 +26,7 @@ from nodeflow.atomic_write import kind_of, replacing
 from nodeflow.data.array_files import opened_npz
 from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceText
-from nodeflow.file_reading import damaged_as, opened, read_bytes, within_memory
+from nodeflow.file_reading import allow, damaged_as, opened, read_bytes, size_of, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 from nodeflow.train.saving.checksums import SumMismatch, Sums
 from nodeflow.train.saving.tensor_file import write_tensors
@@ -212,6 +212,23 @@ def load_saved(path: str | Path) -> Saved:
 def owner_of(metadata: Mapping[str, str]) -> str | None:
     """Return what the checksums beside arrays are bound to; None where there are none."""
     return Sums(metadata).owner
+
+
+def owner_in(path: Path) -> str | None:
+    """Return what the checksums of a file are bound to; None where it has none. Reads its header
+    alone.
+
+    Raises:
+        ReadRefused, FileProblem: as `read_arrays`.
+    """
+    with damaged_as(FileProblem, path, "weights"), opened(path) as file:
+        size = size_of(file)
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > size - 8:
+            raise ValueError("its header is cut off")
+        allow(length, path)
+        file.seek(0)
+        return owner_of(_metadata(file.read(8 + length)))
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -125,6 +125,7 @@ class RunsPanel(QWidget):
         library.changed.connect(self._on_runs)
         library.answered.connect(self._on_answered)
         library.failed.connect(self._on_failed)
+        library.noticed.connect(self._on_noticed)
         overlays.changed.connect(self._on_overlays)
         self.model.edited.connect(self._on_edited)
         self.model.plotted.connect(overlays.draw)
@@ -378,6 +379,10 @@ class RunsPanel(QWidget):
         }
         dialogs.show_problem(self, titles.get(key[0], "The runs cannot be used"), error)
 
+    @Slot(str)
+    def _on_noticed(self, notice: str) -> None:
+        self._messages.show(notice[0].upper() + notice[1:], "warning")
+
     # ---- what can be done ---------------------------------------------------------------------
 
     def _refresh_actions(self) -> None:
@@ -511,7 +516,7 @@ class RunsPanel(QWidget):
         if chosen and dialogs.ask_delete_runs(self, [run.name for run in chosen]):
             for id in ids:
                 self._overlays.draw(id, False)
-            self._library.change((DELETE, *ids), lambda store: store.delete(ids))
+            self._library.change((DELETE, *ids), lambda store: store.delete(ids), gone=ids)
 
     def _ask_limit(self) -> None:
         self._library.ask((LIMIT,), _room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,17 @@ class RunLibrary(QObject):
         changed(): there are other runs, or something about one is another.
         answered(key, result): what a job of `ask` returned.
         failed(key, error): the NodeflowError that it raised.
+        noticed(text): something has to be known of what was read, such as damage; once.
     """
 
     changed = Signal()
     compared_changed = Signal()
     answered = Signal(object, object)
     failed = Signal(object, object)
+    noticed = Signal(str)
     _looked = Signal(object, str)
     _returned = Signal(object, object, object)
+    _noted = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +59,8 @@ class RunLibrary(QObject):
         self._thread: threading.Thread | None = None
         self._is_looking = self._is_closed = False
         self._stamp: Any = None
+        self._told: set[str] = set()
+        self._noted.connect(self._on_noted, Qt.ConnectionType.QueuedConnection)
         self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
         self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
 
@@ -76,9 +81,9 @@ class RunLibrary(QObject):
         """Read something; ``answered`` or ``failed`` has the same key."""
         self._do(lambda: self._answer(key, job, write=False))
 
-    def change(self, key: Any, job: Job) -> None:
-        """Write something, and look again."""
-        self._do(lambda: self._answer(key, job, write=True))
+    def change(self, key: Any, job: Job, gone: Iterable[str] = ()) -> None:
+        """Write something, and look again; ``gone`` are runs that the job deletes."""
+        self._do(lambda: self._answer(key, job, write=True, gone=gone))
         self._is_looking = True
         self._do(lambda: self._look(again=True))
 
@@ -116,6 +121,7 @@ class RunLibrary(QObject):
                 try:
                     with RunStore(folder, write=False) as store:
                         found = store.runs()
+                        self._noted.emit(store.notices)
                 except NodeflowError as error:
                     found, problem = [], error.text("window")
         if found is not None:  # compared here, since there may be thousands
@@ -125,16 +131,24 @@ class RunLibrary(QObject):
                 found = None
         self._looked.emit(found, problem)
 
-    def _answer(self, key: Any, job: Job, write: bool) -> None:
+    def _answer(self, key: Any, job: Job, write: bool, gone: Iterable[str] = ()) -> None:
         result = error = None
         try:
-            with RunStore(write=write) as store:
+            with RunStore(write=write, gone=gone) as store:
                 result = job(store)
+                self._noted.emit(store.notices)
         except Exception as raised:
             error = raised
         self._returned.emit(key, result, error)
 
     # ---- the GUI thread -----------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_noted(self, notices: list[str]) -> None:
+        for notice in notices:
+            if notice not in self._told:
+                self._told.add(notice)
+                self.noticed.emit(notice)
 
     @Slot(object, str)
     def _on_looked(self, found: list[Run] | None, problem: str) -> None:

@@ -1,0 +1,135 @@
+"""Reading rows that may be damaged, cell by cell: what cannot be read is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from nodeflow.number_text import is_date
+from nodeflow.train.saving.plain_values import listed, real, table, text, whole
+
+T = TypeVar("T")
+MOST_SECONDS = 1e12
+"""The longest duration: 30 000 years."""
+
+
+class Cells:
+    """The cells of a row, or the entries of a table in one of them.
+
+    Attributes:
+        damaged: the names of what could not be read.
+    """
+
+    def __init__(self, row: Mapping[str, Any] | Any, damaged: list[str] | None = None) -> None:
+        self._row = row
+        self.damaged = [] if damaged is None else damaged
+
+    def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
+        """Return what ``read`` makes of a cell; ``default``, and a note, where it raises."""
+        try:
+            return read(self._row[name])
+        except Exception:  # parsers raise anything at damaged content
+            self.damaged.append(name)
+            return default
+
+
+def moment(value: Any) -> float:
+    """Return a time that has a date."""
+    if not is_date(real(value)):
+        raise ValueError(f"{value!r:.40} is no time")
+    return real(value)
+
+
+def duration(value: Any) -> float:
+    """Return a number of seconds."""
+    if not abs(real(value)) < MOST_SECONDS:
+        raise ValueError(f"{value!r:.40} is no duration")
+    return real(value)
+
+
+def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """Return a reader that takes NULL, too."""
+    return lambda value: None if value is None else read(value)
+
+
+def integer(value: Any) -> int:
+    """Return a whole number of up to 64 bits, such as a seed."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 64:
+        raise ValueError(f"{value!r:.40} is no whole number")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """Return a truth value, which SQLite keeps as a number."""
+    if value not in (0, 1):
+        raise ValueError(f"{value!r:.40} is neither 0 nor 1")
+    return bool(value)
+
+
+def parsed(value: Any) -> Mapping[str, Any]:
+    """Return the table that a cell holds as JSON."""
+    return table(json.loads(text(value)))
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts."""
+    return tuple(map(text, listed(value)))
+
+
+def texts_by_name(value: Any) -> Mapping[str, str]:
+    """Return texts by name."""
+    return {name: text(one) for name, one in table(value).items()}
+
+
+def numbers_by_name(value: Any) -> dict[str, float]:
+    """Return numbers by name."""
+    return {name: real(one) for name, one in table(value).items()}
+
+
+def data_by_name(value: Any) -> Mapping[str, Any]:
+    """Return what a run says of its data."""
+    for said in table(value).values():
+        for name, read in (("source", text), ("digest", text), ("rows", integer)):
+            if name in table(said):
+                read(said[name])
+    return value
+
+
+def best_epoch(value: Any) -> Mapping[str, Any]:
+    """Return which epoch is the best, and by which value; empty where none is."""
+    if table(value):
+        integer(value["epoch"])
+        text(value["by"])
+        return {**value, "value": real(value["value"])}
+    return value
+
+
+FACTS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
+    "metrics": (numbers_by_name, {}),
+    "settings": (table, {}),
+    "seed": (integer, 0),
+    "data": (data_by_name, {}),
+    "versions": (texts_by_name, {}),
+    "machine": (texts_by_name, {}),
+    "shares": (texts, ()),
+    "steps_per_epoch": (whole, 0),
+    "best": (best_epoch, {}),
+}
+"""The fields of a run that are kept together, as JSON: how each is read, and what stands for it
+where it is damaged."""
+_TEXTS = "file surface ending parent checkpoint colour note status process graph".split()
+COLUMNS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
+    **dict.fromkeys(_TEXTS, (text, "")),
+    "created": (moment, 0.0),
+    "updated": (moment, 0.0),
+    "seconds": (duration, 0.0),
+    "steps": (integer, 0),
+    "epochs": (integer, 0),
+    "loss": (optional(real), None),
+    "parent_step": (optional(integer), None),
+    "bytes": (whole, 0),
+    "star": (flag, False),
+    "tags": (lambda value: texts(json.loads(text(value))), ()),
+}
+"""The same for the fields with a column of their own."""

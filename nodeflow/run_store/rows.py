@@ -1,0 +1,114 @@
+"""What the rows of the store's tables say; whoever is given a damaged one raises."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from nodeflow.run_store.cells import (
+    duration,
+    integer,
+    numbers_by_name,
+    optional,
+    parsed,
+    texts,
+)
+from nodeflow.run_store.curves import Curve, Piece, array_of, checksum, piece_of
+from nodeflow.run_store.records import RunEvent, loads
+from nodeflow.train.events import Epoch
+from nodeflow.train.saving.plain_values import listed, real, table, text
+
+
+def graph_digest(graph: str) -> str:
+    """The key of a graph's text; empty where there is none."""
+    data = graph.encode(errors="surrogatepass")
+    return blake2b(data, digest_size=16).hexdigest() if graph else ""
+
+
+def graph_of_row(row: Mapping[str, Any]) -> str:
+    """The text of a graph."""
+    found = zlib.decompress(row["text"]).decode(errors="surrogatepass")
+    if graph_digest(found) != row["hash"]:
+        raise ValueError("its digest does not match")
+    return found
+
+
+def piece_of_row(run: str) -> Callable[[Mapping[str, Any]], Piece]:
+    """The losses in a row of this run."""
+
+    def read(row: Mapping[str, Any]) -> Piece:
+        first, data, marks = integer(row["first"]), row["data"], row["marks"]
+        if row["sum"] not in (None, checksum(run, first, data, marks)):
+            raise ValueError("its checksum does not match")
+        return piece_of(first, integer(row["count"]), data, marks)
+
+    return read
+
+
+def table_of_row(run: str) -> Callable[[Mapping[str, Any]], tuple[str, int, np.ndarray]]:
+    """Name, epoch and table in a row of this run."""
+
+    def read(row: Mapping[str, Any]) -> tuple[str, int, np.ndarray]:
+        epoch, name, data = integer(row["epoch"]), text(row["name"]), row["data"]
+        if row["sum"] not in (None, checksum(run, epoch, name.encode(), data)):
+            raise ValueError("its checksum does not match")
+        return name, epoch, array_of(data)
+
+    return read
+
+
+def event_of_row(row: Mapping[str, Any]) -> RunEvent:
+    """Something that happened."""
+    kind, data = text(row["kind"]), loads(row["data"])
+    for name, read in EVENT_DATA.get(kind, {}).items():
+        if name in data or name in NEEDED:
+            read(data[name])
+    return RunEvent(integer(row["step"]), duration(row["time"]), kind, data)
+
+
+def _changes(value: Any) -> None:
+    """Check names of settings with the values before and after."""
+    for sides in table(value).values():
+        _, _ = listed(sides)
+
+
+EVENT_DATA: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    "changed": {"node": text, "attr": text, "value": real, "before": optional(real)},
+    "variable": {"node": text},
+    "edited": {"what": texts, "notices": texts, "changes": _changes},
+    "settings": {"changes": _changes},
+}
+"""What events of some kinds say, and how each part is read."""
+NEEDED = frozenset({"node", "attr", "value"})
+
+
+def tier_of_row(row: Mapping[str, Any]) -> tuple[int, str]:
+    """(first step, tier)"""
+    return integer(row["first"]), text(row["tier"])
+
+
+def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
+    """The end of an epoch, without its tables."""
+    loss = optional(real)(row["loss"])
+    return Epoch(
+        integer(row["epoch"]),
+        float("nan") if loss is None else loss,
+        numbers_by_name(parsed(row["metrics"])),
+        integer(row["step"]),
+        duration(row["seconds"]),
+    )
+
+
+def curve_of_epochs(name: str, epochs: Sequence[Epoch], values: Sequence[float]) -> Curve:
+    """A curve with a value at the end of each epoch."""
+    return Curve(
+        name,
+        np.array([epoch.steps for epoch in epochs], np.int64),
+        np.array([epoch.epoch for epoch in epochs], np.float64),
+        np.array([epoch.seconds for epoch in epochs], np.float64),
+        np.array(values, np.float64),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from nodeflow.atomic_write import write_atomically
-from nodeflow.errors import FileProblem
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.records import Run, plain
@@ -91,7 +89,7 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         "curves.csv": curves_csv(store.curves(run)).encode(),
     }
     if run.graph_digest:
-        with noted(store):
+        with store.leaving_out():
             files["graph.flow"] = store.graph_text(run).encode(errors="surrogatepass")
     if tables := store.tables(run):
         buffer = io.BytesIO()
@@ -102,18 +100,9 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         write_atomically(folder / name, data)
         yield name
     for name in (FINAL, BEST):
-        with noted(store):
+        with store.leaving_out():
             path = store.checked(run, name)
             if path is not None:
                 load_weights(path)  # raises where they are damaged
                 shutil.copyfile(path, folder / name)
                 yield name
-
-
-@contextlib.contextmanager
-def noted(store: RunStore) -> Iterator[None]:
-    """In the block, what cannot be read of a run is left out, and a notice of the store."""
-    try:
-        yield
-    except FileProblem as error:
-        store.note(f"{error.message}: it is left out")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -190,6 +191,14 @@ class RunStore:
     def note(self, notice: str) -> None:
         """Add something that the user has to know, once."""
         self._noted[notice] = None
+
+    @contextlib.contextmanager
+    def leaving_out(self) -> Iterator[None]:
+        """In the block, what cannot be read is left out, and a notice."""
+        try:
+            yield
+        except FileProblem as error:
+            self.note(f"{error.message}: it is left out")
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
         return self._database.rows(statement, values) if self._database else []

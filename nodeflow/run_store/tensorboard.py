@@ -11,7 +11,6 @@ from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
-from nodeflow.run_store.export import noted
 from nodeflow.run_store.records import DONE, RUNNING, STOPPED, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.summary import hparams
@@ -56,7 +55,7 @@ def _write(store: RunStore, run: Run, folder: Path) -> None:
         for epoch, table in found:
             files.tables(ends.get(epoch, epoch), run.created + run.seconds, {name: table})
     for name, step in ((BEST, ends.get(run.best.get("epoch", -1), 0)), (FINAL, run.steps)):
-        with noted(store):
+        with store.leaving_out():
             path = store.checked(run, name)
             if path is not None:
                 files.variables(step, run.created + run.seconds, load_weights(path))

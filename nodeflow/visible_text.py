@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters except tab and newline, line separators, and what turns the direction."""
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters except tab and newline, line separators, what turns the direction, and bytes
+of file names that are not UTF-8, which Python keeps as halves of characters."""
+
+_HALVES = re.compile("[\ud800-\udfff]")
+_WRITTEN = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def visible(text: str) -> str:
     r"""A text with the characters written out that would move the cursor, colour or turn a line.
 
-    They are written as in JSON, so JSON stays what it is.
+    They are written as in JSON, so JSON stays what it is. So are bytes of file names that are not
+    UTF-8.
 
     >>> print(visible("a\x1b[31m" + chr(0x202E) + "b"))
     a\u001b[31m\u202eb
+    >>> print(visible(b"gr\xe4ph".decode(errors="surrogateescape")))
+    gr\udce4ph
     """
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def without_halves(text: str) -> str:
+    r"""A text that UTF-8 has: halves of characters, which stand for other bytes, are written out.
+
+    >>> print(without_halves(b"gr\xe4ph".decode(errors="surrogateescape")))
+    gr\udce4ph
+    """
+    return text if text.isascii() else _HALVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def with_halves(text: str) -> str:
+    """The text of which `without_halves` made this one."""
+    return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    r"""A text whose characters an encoding has; others are written as in JSON.
+
+    >>> print(encodable("a−b ä", "latin-1"))
+    a\u2212b ä
+    """
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "jsonescapes").decode(encoding)
+
+
+def _escapes(error: UnicodeError) -> tuple[str, int]:
+    """What stands for the characters that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    units = wrong.encode("utf-16-be", "surrogatepass")
+    found = (units[i : i + 2].hex() for i in range(0, len(units), 2))
+    return "".join(f"\\u{unit}" for unit in found), error.end
+
+
+codecs.register_error("jsonescapes", _escapes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from nodeflow.visible_text import visible
+from nodeflow.visible_text import encodable, visible
 
 DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; a problem in graph, data, file or run; wrong option syntax; interrupted."""
@@ -27,12 +27,13 @@ class Environment:
     def print(self, text: str = "", color: str = "") -> None:
         """Print a result on standard output, in a terminal's colour (``31`` is red) if given."""
         text = visible(text)
+        text = encodable(text, self.stdout.encoding)
         self.stdout.write((f"\x1b[{color}m{text}\x1b[0m" if color else text) + "\n")
         self.stdout.flush()
 
     def message(self, text: str) -> None:
         """Print a message for people on standard error."""
-        self.stderr.write(visible(text) + "\n")
+        self.stderr.write(encodable(visible(text), self.stderr.encoding) + "\n")
         self.stderr.flush()
 
     def show_progress(self, what: str, part: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
-from nodeflow.exchange.onnx.reading import INITIAL_SUFFIX, WEIGHTS_SUFFIX, Opened
+from nodeflow.exchange.onnx.reading import INITIAL_SUFFIX, WEIGHTS_SUFFIX, Opened, beside
 from nodeflow.exchange.onnx.reading import import_model as written
 from nodeflow.number_text import bytes_text
 
@@ -26,7 +26,7 @@ def import_model(arguments: argparse.Namespace, environment: Environment) -> Non
     """
     source = environment.path(arguments.model)
     target = environment.path(arguments.output or f"{Path(arguments.model).stem}.flow")
-    for place in (target, *map(target.with_suffix, (INITIAL_SUFFIX, WEIGHTS_SUFFIX))):
+    for place in (target, *(beside(target, end) for end in (INITIAL_SUFFIX, WEIGHTS_SUFFIX))):
         if place.exists() and not arguments.force:
             raise ArgumentProblem(
                 f"{place.name} exists", hint="Choose another name with -o, or use --force."

@@ -26,6 +26,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.file_reading import read_bytes
 from nodeflow.host.machine_facts import collect
 from nodeflow.paths import cache_folder, config_folder, home
+from nodeflow.visible_text import without_halves
 
 LOG_BYTES = 200_000
 SETTINGS = (
@@ -95,7 +96,7 @@ def collect_report(places: Places | None = None, with_files: Sequence[Path] = ()
             content = read_bytes(path)
         except OSError as error:
             raise FileProblem(f"cannot read {path}: {error.strerror or error}") from error
-        parts.append(Part(f"files/{path.name}", "added by you, as it is", content))
+        parts.append(Part(f"files/{without_halves(path.name)}", "added by you, as it is", content))
     return parts
 
 

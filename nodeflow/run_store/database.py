@@ -22,6 +22,7 @@ from typing import Any
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.salvage import DAMAGE, connected, salvaged
 from nodeflow.run_store.schema import STEPS
+from nodeflow.visible_text import without_halves
 
 FILE, RESERVE = "runs.sqlite", "runs.reserve"
 RESERVED_BYTES = 1 << 19
@@ -160,7 +161,7 @@ class Database:
         Where a page is damaged, the rows come from what can be read of all others.
         """
         try:
-            return self._open_one.execute(statement, values).fetchall()
+            return self._open_one.execute(statement, _storable(values)).fetchall()
         except DAMAGE as error:
             found = problem(self.path, error)
             if found.cause != "damaged" or self._open_one.in_transaction or self.notice:
@@ -194,7 +195,7 @@ class Database:
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Run a statement inside `writing`; returns how many rows it changed."""
-        return self._open_one.execute(statement, values).rowcount
+        return self._open_one.execute(statement, _storable(values)).rowcount
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -326,3 +327,8 @@ def read_database(folder: Path) -> Database | None:
     if not (folder / FILE).exists():
         return None
     return Database(folder, write=False)
+
+
+def _storable(values: Sequence[Any]) -> list[Any]:
+    """Values as SQLite takes them, whose texts are UTF-8: names of files may not be."""
+    return [without_halves(value) if isinstance(value, str) else value for value in values]

@@ -17,6 +17,7 @@ from typing import Any
 from nodeflow.number_text import is_date
 from nodeflow.run_store.cells import COLUMNS, FACTS, Cells, numbers_by_name, parsed
 from nodeflow.train.saving.plain_values import text
+from nodeflow.visible_text import with_halves
 
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 DIVERGED, FAILED, INTERRUPTED = "diverged", "failed", "interrupted"
@@ -116,7 +117,8 @@ def run_of(row: sqlite3.Row) -> Run:
     cells = Cells(row)
     values: dict[str, Any] = {name: cells.get(name, *how) for name, how in COLUMNS.items()}
     values["id"] = cells.get("id", _id, shown_id(row["id"]))
-    values["name"] = cells.get("name", text, values["id"])
+    values["name"] = with_halves(cells.get("name", text, values["id"]))
+    values["file"] = with_halves(values["file"])  # its name may hold bytes that are not UTF-8
     facts = cells.get("facts", parsed, {})
     inside = Cells(facts, cells.damaged)
     known = {name: inside.get(name, *how) for name, how in FACTS.items() if name in facts}

@@ -41,6 +41,7 @@ from nodeflow.document.model.errors import (
     FlowContent,
     FlowError,
     FlowRead,
+    FlowWrite,
     NewerVersion,
     NotNodeflow,
     WireToNothing,
@@ -50,6 +51,7 @@ from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 from nodeflow.errors import SurfaceText
 from nodeflow.file_reading import allow, read_up_to, within_memory
+from nodeflow.visible_text import visible
 
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6
@@ -80,6 +82,22 @@ def dumps(doc: Document, *, version: int = VERSION) -> str:
     ]
     parts += [f" {compact_json(key)}: {compact_json(doc.extra[key])}" for key in sorted(doc.extra)]
     return ",\n".join(parts) + "}\n"
+
+
+def content_of(doc: Document) -> bytes:
+    """Returns what the file of a document holds.
+
+    Raises FlowWrite if it names a file whose name is not UTF-8.
+    """
+    text = dumps(doc)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        near = visible(text[max(0, error.start - 40) : error.end + 20])
+        raise FlowWrite(
+            f"the document holds a name that is not UTF-8, near {near}",
+            hint="Rename that file, and choose it again.",
+        ) from None
 
 
 def graph_json(doc: Document) -> dict[str, list[Json]]:
@@ -205,7 +223,7 @@ def save(doc: Document, path: str | Path | None = None) -> bytes:
     target = Path(path) if path is not None else doc.path
     if target is None:
         raise FlowRead("this document has no file yet", hint="Save it under a name")
-    content = dumps(doc).encode()
+    content = content_of(doc)
     write_atomically(target, content)
     doc.path = target
     doc.mark_saved()

@@ -61,7 +61,7 @@ class KeptTraining:
             held = open(own / LOCK, "x")  # noqa: SIM115  closed by `discard`
             undo.callback(held.close)
             lock(held)
-            write_atomically(own / DOCUMENT, flow.dumps(document).encode())
+            write_atomically(own / DOCUMENT, flow.content_of(document))
             write_atomically(own / ABOUT, json.dumps(about).encode())
             undo.pop_all()
         return cls(own, held)

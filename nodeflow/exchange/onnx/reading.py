@@ -34,6 +34,7 @@ from nodeflow.file_reading import within_memory
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.ops.variables.stored import is_stored
 from nodeflow.train.saving.weights import save_weights, write_arrays
+from nodeflow.visible_text import without_halves
 
 WEIGHTS_SUFFIX = ".safetensors"
 INITIAL_SUFFIX = ".initial.safetensors"
@@ -196,15 +197,21 @@ def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened
     document = document_of(opened)
     stored, inner = _by_stream(document, opened)
     if stored:
-        place = target.with_suffix(INITIAL_SUFFIX)
+        place = beside(target, INITIAL_SUFFIX)
         write_arrays(place, stored)
         document.extra = {**document.extra, INITIAL_VALUES: place.name}
     if inner:
-        place = target.with_suffix(WEIGHTS_SUFFIX)
+        place = beside(target, WEIGHTS_SUFFIX)
         save_weights(place, opened.weights)
         document.fill("weights", "", place.name)
     flow.save(document, target)
     return opened
+
+
+def beside(target: Path, suffix: str) -> Path:
+    """Return where arrays of a document lie, under a name that the document can hold: in UTF-8."""
+    stem = without_halves(target.stem)
+    return target.with_name(f"{stem if stem == target.stem else names.lawful(stem)}{suffix}")
 
 
 def _by_stream(document: Document, opened: Opened) -> tuple[dict[str, np.ndarray], bool]:

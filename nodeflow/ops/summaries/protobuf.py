@@ -54,7 +54,7 @@ def message(number: int, content: bytes) -> bytes:
 
 def text(number: int, value: str | bytes) -> bytes:
     """A field of string or bytes."""
-    data = value.encode() if isinstance(value, str) else value
+    data = value.encode(errors="backslashreplace") if isinstance(value, str) else value
     return message(number, data) if data else b""
 
 

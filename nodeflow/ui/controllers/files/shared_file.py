@@ -291,7 +291,7 @@ class SharedFile(QObject):
             NodeflowError: it cannot be kept.
         """
         assert document.path is not None
-        kept = _keep(document.path, "left", flow.dumps(document).encode())
+        kept = _keep(document.path, "left", flow.content_of(document))
         self._say_kept(kept, "Your version")
 
     def _say_kept(self, kept: backups.Backup, what: str) -> None:
@@ -345,12 +345,12 @@ def _text(document: Document, waiting: Waiting) -> bytes:
         made = waiting.apart(lambda _: _state(document))
         if made is not None and document.revision == revision:
             return made
-    return flow.dumps(document).encode()
+    return flow.content_of(document)
 
 
 def _state(document: Document) -> bytes | None:
     """The text of a document; None where it changes under the hands of this thread."""
     try:
-        return flow.dumps(document).encode()
+        return flow.content_of(document)
     except (RuntimeError, KeyError):
         return None

@@ -20,11 +20,16 @@ from tests.host.conftest import Talk
 from tests.host.test_hot_edits import Live, data, network, node, talk  # noqa: F401  fixtures
 
 
+MADE = 8
+"""Steps that a branch makes, at least."""
+
+
 def branch(talk: Talk, number: int, **where) -> tuple[events.Resumed, int]:  # noqa: F811
     """Train on from before a step, for a few steps; returns how it began, and its last step."""
     talk.send(p.Train(number, **where))
     resumed = talk.wait_for(events.Resumed)
-    talk.wait_for(events.Steps)
+    while talk.wait_for(events.Steps).last < resumed.step + MADE:
+        pass
     talk.send(p.Stop())
     talk.wait_for(events.Done)
     return resumed, nf.runs()[0].steps

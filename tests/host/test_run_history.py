@@ -19,7 +19,6 @@ from nodeflow.train import events
 from tests.host.conftest import Talk
 from tests.host.test_hot_edits import Live, data, network, node, talk  # noqa: F401  fixtures
 
-
 MADE = 8
 """Steps that a branch makes, at least."""
 

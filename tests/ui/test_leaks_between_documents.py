@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
+from nodeflow.ui.panels.viewer import HISTOGRAM
 
 NOTICE = ("Using the 5 000 MNIST images that come with nodeflow.",)
 
@@ -118,3 +120,63 @@ def test_a_new_training_shows_no_row_and_no_axis_of_the_last_one(window, engine,
     panel.draw()
     assert "accuracy" not in texts(panel)
     assert np.max(panel.plots.grid.cells[0].plot.box.viewRange()[1]) < 1
+
+
+def test_the_axes_of_a_long_training_are_not_those_of_the_next_document(window, engine, panel):
+    open_example(window, "mnist")
+    window.actions_.trigger("train")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(1, 100_000))
+    engine.train_steps(1, list(np.linspace(40, 20, 100_000)))
+    engine.end_training()
+    hear()
+    panel.draw()
+    (cell,) = panel.plots.grid.cells
+    assert cell.plot.box.viewRange()[0][1] > 100_000
+    cell.plot.box.setRange(xRange=(10, 20))  # as who zooms
+    panel.plots.grid.zoom(1000.0, 2000.0)
+    assert panel.plots.grid.span is not None
+    open_example(window, "spirals")
+    (cell,) = panel.plots.grid.cells
+    assert panel.plots.grid.span is None and cell.plot.box.viewRange()[0][1] < 5
+    window.actions_.trigger("train")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(2, 10))
+    engine.train_steps(1, [0.5, 0.25])
+    hear()
+    panel.draw()
+    assert panel.plots.grid.cells[0].plot.box.viewRange()[0][1] < 5
+
+
+def test_colours_tabs_and_filters_begin_anew(window, engine, qtbot):
+    open_example(window, "mnist")
+    document = window.workspace.document
+    window.docking.show("outline")
+    window.docking.show("viewer")
+    viewer = window.panels["viewer"]
+    window.canvas.selection.select([document.node_named("hidden").id])
+    qtbot.mouseClick(viewer._tabs.button(HISTOGRAM), Qt.MouseButton.LeftButton)
+    assert viewer._tabs.checkedId() == HISTOGRAM
+    window.actions_.trigger("color_magnitude")
+    assert window.colors.chosen == "magnitude" and window.colors.legend.isVisible()
+    window.actions_.trigger("order")
+    qtbot.keyClicks(window.panels["outline"].filter, "hid")
+    window.docking.show("runs")
+    assert window.docking.docks["runs"].is_front
+    open_example(window, "spirals")
+    assert window.colors.chosen == "" and not window.colors.legend.isVisible()
+    assert window.canvas.renderer.tints is None
+    assert engine.requests(p.Measure)[-1].of == ""
+    window.actions_.refresh_now()
+    assert window.actions_["color_none"].isChecked()
+    assert not window.run.shows_order and window.panels["outline"].filter.text() == ""
+    qtbot.waitUntil(lambda: window.docking.docks["viewer"].is_front)
+    window.canvas.selection.select([next(iter(window.workspace.document.nodes))])
+    assert viewer._tabs.checkedId() != HISTOGRAM
+
+
+def test_a_hidden_row_of_tabs_stays_hidden(window):
+    open_example(window, "mnist")
+    assert window.docking.docks["viewer"].isHidden()
+    open_example(window, "spirals")
+    assert window.docking.docks["viewer"].isHidden()

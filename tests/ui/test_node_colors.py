@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
@@ -81,7 +81,7 @@ def test_the_menu_colours_by_magnitude_and_by_nothing_again(line, qtbot):
     assert value(line, "product").value == pytest.approx(np.sqrt((product**2).mean()))
     scale = tints(line).scale
     assert (scale.low, scale.high, scale.is_log) == (0.001, 10.0, True)
-    assert line.colors.legend.isVisible() and line.settings.color_by == "magnitude"
+    assert line.colors.legend.isVisible() and line.colors.chosen == "magnitude"
     choose(line, qtbot, "Nothing")
     assert tints(line) is None and not line.colors.legend.isVisible()
     qtbot.waitUntil(lambda: all(v.measured is None for v in line.run.values.values()))
@@ -162,15 +162,25 @@ def test_colours_follow_edits(line, qtbot):
     assert not tints(line).scale.is_log
 
 
-def test_the_choice_is_kept_for_the_next_window_and_not_in_the_file(line, qtbot, open_window):
+def test_the_choice_is_kept_for_the_file_and_not_in_it(
+    line, qtbot, open_window, tmp_path, monkeypatch
+):
     before = line.workspace.document.revision
     choose(line, qtbot, "Memory")
     assert line.workspace.document.revision == before
     from thread_engine import ThreadClient
 
+    file = tmp_path / "line.flow"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    assert line.files.save()
     other = open_window(ThreadClient, settings=line.settings)
+    assert not other.colors.legend.isVisible() and tints(other) is None
+    copy = tmp_path / "copy.flow"
+    copy.write_bytes(file.read_bytes())
+    assert other.files.load(copy) and other.colors.chosen == ""
+    assert other.files.load(file)
     assert other.colors.legend.isVisible() and tints(other).coloring.id == "memory"
-    assert other.actions_["color_memory"].isChecked()
+    qtbot.waitUntil(other.actions_["color_memory"].isChecked)
 
 
 def test_a_scale_is_logarithmic_where_values_span_decades():

@@ -251,6 +251,39 @@ def test_two_runs_show_what_changed(panel, qtbot):
     assert rows(panel) == {"Settings": {"epochs": ["3", "9"]}}
 
 
+def test_a_run_that_is_ticked_is_selected(panel, qtbot):
+    """So what can be done with two runs can be done with two that are drawn."""
+    for name, count in (("first", 1), ("second <b>", 2)):
+        click(panel, qtbot, name, "Plot", at=QPoint(12, 13))
+        assert len(panel.selected()) == count and len(panel._overlays.colors) == count
+    qtbot.waitUntil(lambda: panel.details.title.text() == "first → second <b>")
+    assert panel.compare.isEnabled() and panel.side_by_side.isEnabled()
+    click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
+    assert [run.name for run in panel.selected()] == ["second <b>"]
+    assert list(panel._overlays.colors) == ["raaaaaaab"]
+    assert not panel.compare.isEnabled() and panel.compare.toolTip() == "Select two runs."
+
+
+def test_ticks_and_what_is_compared_go_with_the_document(panel, window, qtbot):
+    for name in ("first", "second <b>"):
+        click(panel, qtbot, name, "Plot", at=QPoint(12, 13))
+    qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 4)
+    qtbot.mouseClick(panel.side_by_side, Qt.MouseButton.LeftButton)
+    assert len(panel._library.compared) == 2
+    window.docking.show("training")
+    training = window.panels["training"]
+    assert training._plots.currentIndex() == 1
+    window.workspace.root.mark_saved()
+    window.files.load(example("mnist"), as_copy=True)
+    assert not panel._overlays.colors and not window.shared_plots.overlays
+    assert not panel.selected() and panel._library.compared == ()
+    assert training._plots.currentIndex() == 0 and not training.plots.grid.overlays
+    column = panel.model.columns.index("Plot")
+    ticks = {panel.shown.index(r, column).data(Qt.ItemDataRole.CheckStateRole) for r in range(3)}
+    assert ticks == {Qt.CheckState.Unchecked}
+    qtbot.waitUntil(lambda: panel.details.hint.isVisibleTo(panel))
+
+
 def test_the_edits_that_explain_a_difference_are_named_with_their_steps(panel, qtbot, store):
     """Both ended with one rate and one activation; a branch shares what came before it."""
     rate = {"node": "train", "attr": "learning_rate"}

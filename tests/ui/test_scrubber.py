@@ -157,6 +157,46 @@ def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
     assert window.link.past.step is None
 
 
+def test_no_branch_begins_while_a_training_is_paused_and_the_button_says_so(
+    qtbot, window, scrubber
+):
+    commands.set_training(window.workspace.root, epochs=100_000)
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: window.link.state == "training", timeout=60_000)
+    qtbot.waitUntil(lambda: window.link.past.last > 20, timeout=60_000)
+    window.actions_.trigger("pause")
+    qtbot.waitUntil(lambda: window.link.state == "paused", timeout=60_000)
+    scrubber.number.setValue(9)
+    wait_for(qtbot, window, 9)
+    qtbot.waitUntil(lambda: not scrubber.branch.isEnabled(), timeout=10_000)
+    assert scrubber.branch.isVisible()
+    assert scrubber.branch.toolTip() == "A training is paused."
+    qtbot.mouseClick(scrubber.branch, LEFT)
+    assert window.info.isHidden() and window.link.state == "paused"
+    window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+    wait_for(qtbot, window, 9)
+    qtbot.waitUntil(scrubber.branch.isEnabled, timeout=10_000)
+    assert scrubber.branch.toolTip() == "A new training that goes on from before this step"
+    commands.set_training(window.workspace.root, epochs=40)
+    qtbot.mouseClick(scrubber.branch, LEFT)
+    qtbot.waitUntil(lambda: window.link.past.step is None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+
+
+def test_the_ends_say_why_there_is_no_further_step(qtbot, window, scrubber):
+    assert (
+        not scrubber.step_on.isEnabled() and scrubber.step_on.toolTip() == "This is the last step."
+    )
+    assert scrubber.by_op.toolTip() == "Go to a step first."
+    scrubber.number.setValue(1)
+    wait_for(qtbot, window, 1)
+    for tool in (scrubber.step_back, scrubber.play_back):
+        assert not tool.isEnabled() and tool.toolTip() == "This is the first step."
+    assert scrubber.step_on.isEnabled() and scrubber.step_on.toolTip() == "One step on"
+
+
 def test_a_click_in_any_plot_goes_to_its_step_and_all_plots_mark_it(qtbot, window, scrubber):
     panel = window.panels["training"]
     window.docking.show("training")

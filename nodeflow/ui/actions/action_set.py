@@ -46,6 +46,7 @@ class ActionSet(QObject):
 
     Signals:
         refreshing(): texts and check marks are to be set to what holds now.
+        refreshed(): `blocked` says what holds now.
         triggering(): an action is about to run: what is being typed is to be committed.
         refused(ActionSpec, Blocked): a blocked action was triggered.
         keys_changed(keys of every action by its id)
@@ -53,6 +54,7 @@ class ActionSet(QObject):
     """
 
     refreshing = Signal()
+    refreshed = Signal()
     triggering = Signal()
     refused = Signal(object, object)
     keys_changed = Signal(object)
@@ -125,6 +127,11 @@ class ActionSet(QObject):
         """Why an action cannot run now, as of the last ``refresh``."""
         return self._blocked.get(action_id)
 
+    def reason(self, action_id: str) -> str:
+        """Return why an action cannot run at this moment; empty if it can."""
+        blocked = self._bindings[action_id].when()
+        return blocked.reason if blocked is not None else ""
+
     def set_theme(self, theme: Theme) -> None:
         """Draw the icons in another theme's ink."""
         self._theme = theme
@@ -165,6 +172,7 @@ class ActionSet(QObject):
         """Set texts, check marks, and what can run."""
         self.refreshing.emit()
         self.refresh()
+        self.refreshed.emit()
 
     def refresh_soon(self, *_: object) -> None:
         """The same when the events at hand are done."""

@@ -200,15 +200,19 @@ class Settings:
     def minimap(self, value: bool) -> None:
         self._store.setValue("minimap", "true" if value else "false")
 
-    @property
-    def color_by(self) -> str:
-        """What nodes and wires are coloured by (see ``colorings``); empty for nothing."""
-        value = self._store.value("color_by", "")
-        return value if isinstance(value, str) else ""
+    def color_by(self, path: str) -> str:
+        """What nodes and wires of a file are coloured by (see ``colorings``); empty for nothing."""
+        stored = self._json("colorings", {})
+        found = stored.get(path, "") if isinstance(stored, dict) else ""
+        return found if isinstance(found, str) else ""
 
-    @color_by.setter
-    def color_by(self, value: str) -> None:
-        self._store.setValue("color_by", value)
+    def set_color_by(self, path: str, coloring: str) -> None:
+        stored = self._json("colorings", {})
+        stored = stored if isinstance(stored, dict) else {}
+        stored.pop(path, None)
+        kept = dict(list(stored.items())[-MOST_BOOKMARKED:])
+        chosen = {path: coloring} if coloring else {}
+        self._store.setValue("colorings", json.dumps({**kept, **chosen}))
 
     def formulas(self) -> list[str]:
         """Formulas typed before, the latest last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QPainter, QPixmap, QResizeEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import (
     QFrame,
@@ -60,6 +60,17 @@ def tool(sign: str, text: str, theme: Theme, role: str = "ink_muted") -> QToolBu
     result.setToolTip(plain_tip(text))
     result.setAccessibleName(text)
     return result
+
+
+def switch(widget: QWidget | QAction, why: str, tip: str = "") -> None:
+    """Switch a widget off with the reason as its tip, or on with what it does.
+
+    Args:
+        why: why it cannot be used; empty if it can.
+        tip: what it does.
+    """
+    widget.setEnabled(not why)
+    widget.setToolTip(plain_tip(why or tip))
 
 
 def logo(size: int) -> QPixmap:

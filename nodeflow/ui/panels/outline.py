@@ -170,6 +170,7 @@ class OutlinePanel(QWidget):
         self.view.selectionModel().selectionChanged.connect(self._on_picked)
         workspace.changed.connect(self._on_changed)
         workspace.analysed.connect(self.refresh_soon)
+        workspace.replaced.connect(self.filter.clear)
         workspace.replaced.connect(self._on_replaced)
         workspace.entered.connect(self._on_replaced)
         workspace.selected.connect(self._follow)

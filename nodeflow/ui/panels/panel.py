@@ -101,7 +101,9 @@ class PanelContext:
     @cached_property
     def overlays(self) -> RunOverlays:
         """The runs whose curves are drawn; ``overlays.library`` has all of the user's."""
-        return RunOverlays(RunLibrary(self.plots), self.plots, self.settings)
+        overlays = RunOverlays(RunLibrary(self.plots), self.plots, self.settings)
+        self.workspace.replaced.connect(overlays.clear)
+        return overlays
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.widgets import button, label, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
@@ -280,8 +280,9 @@ class PredictionsPanel(QWidget):
         first = data.page * PAGE
         last = first + len(data.rows)
         self.place.setText(f"{first + 1}–{last} of {data.matching}" if last else "None")
-        self.back.setEnabled(data.page > 0)
-        self.next.setEnabled(last < data.matching)
+        is_first, is_last = data.page == 0, last >= data.matching
+        switch(self.back, "This is the first page." if is_first else "", "Page before")
+        switch(self.next, "This is the last page." if is_last else "", "Next page")
         self.grid.show_page(data)
         self._mark()
         self.ways.setVisible(bool(data.names))

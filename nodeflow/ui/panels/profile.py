@@ -6,7 +6,7 @@ The engine measures on request; nothing here runs by itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups import dialogs
@@ -67,6 +67,8 @@ class ProfilePanel(QWidget):
         super().__init__(parent)
         self._themes = themes
         self.result: p.Profiled | None = None
+        self.why_not: Callable[[], str] = str
+        """Says why nothing can be measured; empty if something can."""
         self._make()
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self.reset)
@@ -76,7 +78,6 @@ class ProfilePanel(QWidget):
         self.measure = button("Measure", "", self.profile_requested.emit)
         self.summary = ElidedLabel("", "caption")
         self.save = button("Save trace…", "link", self.save_trace)
-        self.save.setToolTip("For Perfetto (ui.perfetto.dev) or chrome://tracing")
         self.table = QTreeWidget()
         self.table.setItemDelegate(CutTextDelegate(self.table))
         self.table.setAccessibleName("Ops by time")
@@ -135,8 +136,13 @@ class ProfilePanel(QWidget):
         self.result = None
         self.summary.setText("")
         for widget in (self.save, *self.ways):
-            widget.setEnabled(False)
+            switch(widget, "Nothing is measured yet.")
         self.pages.setCurrentIndex(0)
+
+    @Slot()
+    def refresh_measure(self) -> None:
+        """Switch the button off while nothing can be measured, and say why."""
+        switch(self.measure, self.why_not())
 
     def begin(self) -> None:
         """The engine was asked."""
@@ -153,8 +159,9 @@ class ProfilePanel(QWidget):
         self._fill(totals(message.trace, message.times))
         self.plan.setPlainText(message.plan)
         self.summary.setText(self._summary())
-        for widget in (self.save, *self.ways):
-            widget.setEnabled(True)
+        switch(self.save, "", "For Perfetto (ui.perfetto.dev) or chrome://tracing")
+        for way in self.ways:
+            switch(way, "")
         self._show_page()
 
     @Slot(object)
@@ -255,6 +262,9 @@ def _make(context: PanelContext) -> ProfilePanel:
     context.link.profiled.connect(panel.show_profile)
     panel.profile_requested.connect(partial(context.actions.trigger, "profile"))
     panel.chosen.connect(context.navigator.show_named)
+    panel.why_not = partial(context.actions.reason, "profile")
+    context.actions.refreshed.connect(panel.refresh_measure)
+    panel.refresh_measure()
     return panel
 
 

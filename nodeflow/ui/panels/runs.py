@@ -40,10 +40,9 @@ from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
 from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_details import RunDetails
@@ -79,6 +78,7 @@ WIDTHS = {
     TAGS: 100,
 }
 STEPS = "Go through the steps of this run: every value as it was"
+WHAT_CHANGED = "The edits, settings, data and graph that explain the difference of two runs"
 RESULTS = "Views of their results, side by side"
 TRAINS = "It still trains; its steps are kept at its end."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
@@ -128,7 +128,8 @@ class RunsPanel(QWidget):
         library.noticed.connect(self._on_noticed)
         overlays.changed.connect(self._on_overlays)
         self.model.edited.connect(self._on_edited)
-        self.model.plotted.connect(overlays.draw)
+        self.model.plotted.connect(self._on_plotted)
+        workspace.replaced.connect(self.table.clearSelection)
         workspace.replaced.connect(self._filter)
         self._on_overlays()
         self._on_runs()
@@ -286,6 +287,17 @@ class RunsPanel(QWidget):
             if self._run_at(self.shown.index(index, 0)).id in ids:
                 selection.select(self.shown.index(index, 0), flags)
 
+    @Slot(str, bool)
+    def _on_plotted(self, id: str, on: bool) -> None:
+        """A run that is ticked is drawn, and selected, too."""
+        self._overlays.draw(id, on)
+        selection = self.table.selectionModel()
+        flag = selection.SelectionFlag.Select if on else selection.SelectionFlag.Deselect
+        for number in range(self.shown.rowCount()):
+            index = self.shown.index(number, 0)
+            if self._run_at(index).id == id:
+                selection.select(index, flag | selection.SelectionFlag.Rows)
+
     def _on_search(self, text: str) -> None:
         self.shown.search(text)
         self._refresh()
@@ -404,16 +416,13 @@ class RunsPanel(QWidget):
         blocked["weights"] = one or weights
         blocked["best"] = one or weights or ("" if only and only.best else "None is known.")
         blocked["delete"] = some or ("Stop its training first." if trains else "")
+        blocked |= dict.fromkeys(("import", "limit"), self._library.switched_off)
         for name, why in blocked.items():
-            self.actions_[name].setEnabled(not why)
-            self.actions_[name].setToolTip(why)
-        self.side_by_side.setEnabled(not blocked["results"])
-        self.side_by_side.setToolTip(plain_tip(blocked["results"] or RESULTS))
-        self.colors.setEnabled(not some)
-        self.steps.setEnabled(not blocked["steps"])
-        self.steps.setToolTip(plain_tip(blocked["steps"] or STEPS))
-        self.compare.setEnabled(not two)
-        self.compare.setToolTip(two)
+            switch(self.actions_[name], why)
+        switch(self.colors.menuAction(), some)
+        switch(self.side_by_side, blocked["results"], RESULTS)
+        switch(self.steps, blocked["steps"], STEPS)
+        switch(self.compare, two, WHAT_CHANGED)
         self.menu.setToolTipsVisible(True)
         starred = bool(chosen) and all(run.star for run in chosen)
         self.actions_["star"].setText("Remove the star" if starred else "Star")
@@ -560,7 +569,9 @@ def _make(context: PanelContext) -> RunsPanel:
         lambda: versions.on_canvas,
     )
     past = context.link.past
-    scrubber = Scrubber(past, context.link.ops, context.themes, of_runs=True)
+    why = partial(context.actions.reason, "train")
+    scrubber = Scrubber(past, context.link.ops, context.themes, why, of_runs=True)
+    context.actions.refreshed.connect(scrubber.refresh)
     scrubber.branch_requested.connect(context.run.branch)
     panel.add_scrubber(scrubber)
     panel.steps_wanted.connect(past.open)

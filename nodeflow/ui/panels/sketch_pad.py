@@ -40,7 +40,7 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
@@ -312,7 +312,7 @@ class SketchPad(QWidget):
         if is_picture:
             self.invert.setChecked(bool(self.pad.inverted))
         for tool in (self.undo, self.clear):
-            tool.setEnabled(not self.pad.is_empty)
+            switch(tool, "The pad is empty." if self.pad.is_empty else "", tool.accessibleName())
         fed = self.input
         if fed is None:
             return

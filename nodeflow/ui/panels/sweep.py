@@ -39,11 +39,10 @@ from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.engine.sweep_runner import SweepRunner
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
@@ -119,8 +118,10 @@ class SweepPanel(QWidget):
         overlays.changed.connect(self._on_overlays)
         self.model.plotted.connect(overlays.draw)
         workspace.changed.connect(self._refresh)
-        workspace.replaced.connect(self._refresh)
+        workspace.replaced.connect(self._on_replaced)
         self._drawn: set[str] = set()
+        self._is_of_another = False
+        """Whether the sweep is of a document that is no longer open: its curves are not drawn."""
         self._on_overlays()
         self._list_kept()
         self._draw()
@@ -283,7 +284,7 @@ class SweepPanel(QWidget):
         if self._waits is None or self.runner.trains:
             return
         (plan, setup), self._waits = self._waits, None
-        self._drawn = set()
+        self._drawn, self._is_of_another = set(), False
         try:
             self.runner.start(plan, replace(setup, name=name))
         except NodeflowError as error:
@@ -293,6 +294,12 @@ class SweepPanel(QWidget):
         self._list_kept()
         self.earlier.setCurrentIndex(0)
         self._timer.start()
+        self._draw()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        """Another document is open: a sweep goes on, and one that is being named does not begin."""
+        self._is_of_another, self._waits = True, None
         self._draw()
 
     @Slot(object)
@@ -330,7 +337,7 @@ class SweepPanel(QWidget):
     def _draw_curves(self) -> None:
         """Draw the curves of trials that have begun, as the library hears of their runs."""
         for result in self.runner.results.values():
-            if len(self._drawn) >= MOST_DRAWN:
+            if self._is_of_another or len(self._drawn) >= MOST_DRAWN:
                 return
             known = result.run and self._library.run(result.run) is not None
             if known and result.run not in self._drawn:
@@ -443,23 +450,20 @@ class SweepPanel(QWidget):
         nothing = "" if self.settings.varies else "Nothing varies yet."
         trains = "A sweep trains already." if self.runner.trains or waits else ""
         optimizer = "" if self._workspace.optimizers else "The graph has no optimizer."
-        why = trains or optimizer or nothing
-        self.start.setEnabled(not why)
-        self.start.setToolTip(plain_tip(why))
+        switch(self.start, trains or optimizer or nothing or self._overlays.library.switched_off)
         self.cancel.setVisible(self.runner.trains)
         chosen = self.selected()
         blocked = self._why_not_used(chosen)
-        self.use.setEnabled(not blocked)
-        self.use.setToolTip(plain_tip(blocked or USE))
-        self.actions_["use"].setEnabled(not blocked)
+        switch(self.use, blocked, USE)
+        switch(self.actions_["use"], blocked)
         runs = [result.run for result in chosen if result.run]
-        self.actions_["plot"].setEnabled(bool(runs))
+        switch(self.actions_["plot"], "" if runs else "Select a trial that has begun.")
         drawn = bool(runs) and all(run in self._overlays.colors for run in runs)
         text = "No longer draw in the plots" if drawn else "Draw in the plots"
         self.actions_["plot"].setText(text)
         training = self.runner.trains and any(r.state == TRAINING for r in chosen)
-        self.actions_["cancel"].setEnabled(training and self._shows_current)
-        self.actions_["cancel"].setToolTip("" if training else "Select a trial that trains.")
+        is_it = training and self._shows_current
+        switch(self.actions_["cancel"], "" if is_it else "Select a trial that trains.")
 
     def _why_not_used(self, chosen: list[Result]) -> str:
         """Why the values of trials cannot be set in the graph."""

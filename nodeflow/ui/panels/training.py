@@ -216,7 +216,7 @@ class TrainingPanel(QWidget):
     def reset(self) -> None:
         """Forget the training: another document is open."""
         self._forget()
-        self._plots.setCurrentIndex(1 if self._shared.overlays else 0)
+        self._plots.setCurrentIndex(0)
 
     def _forget(self) -> None:
         """Begin with no figures, no curves, and axes that fit what comes."""
@@ -454,7 +454,9 @@ def _make(context: PanelContext) -> TrainingPanel:
     run, link, plots = context.run, context.link, context.plots
     panel = TrainingPanel(context.workspace, plots, context.settings, context.themes, context.data)
     panel.add_control(EarlyStoppingToggle(context.workspace, panel))
-    scrubber = Scrubber(link.past, link.ops, context.themes)
+    why = partial(context.actions.reason, "train")
+    scrubber = Scrubber(link.past, link.ops, context.themes, why)
+    context.actions.refreshed.connect(scrubber.refresh)
     scrubber.branch_requested.connect(run.branch)
     panel.add_scrubber(scrubber)
     run.notices_changed.connect(panel.show_notices)

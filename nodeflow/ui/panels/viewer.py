@@ -58,6 +58,10 @@ PATIENCE = 20
 TABLE, IMAGE, HISTOGRAM = range(3)
 
 
+PREFERRED = {True: IMAGE, False: TABLE}
+"""The page of what is made of pictures, and of the rest, until the user prefers another."""
+
+
 class ViewerPanel(QWidget):
     """Shows one tensor of the selected node."""
 
@@ -81,7 +85,7 @@ class ViewerPanel(QWidget):
         self._workspace, self._link, self._data = workspace, link, data
         self._ways: list[Way] = []
         self._shown_rows: p.ShownRows | None = None
-        self._chosen = {True: IMAGE, False: TABLE}
+        self._chosen = dict(PREFERRED)
         """The page that the user prefers, for what is made of pictures and for the rest."""
         self._names: list[str] = []
         self._asked: int | None = None
@@ -347,7 +351,11 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
+        """Another document is open: nothing of the last one is compared, and no tab was chosen."""
         self._asked = None
+        self._chosen, self._chosen_tab = dict(PREFERRED), 0
+        if self.comparison.other is not None:
+            self.comparison.compare_with(None)
 
     @Slot(int)
     def _on_output(self, _: int) -> None:

@@ -102,6 +102,13 @@ class Docking(QObject):
         dock.raise_()
         self._actions.refresh_soon()
 
+    def begin_anew(self) -> None:
+        """Another document is open: the first of the tabs at the bottom is in front again."""
+        self._front = None
+        first = self._places[Place.BOTTOM][0]
+        if not first.isHidden():
+            first.raise_()
+
     def visible_panels(self) -> list[QWidget]:
         """The panels in sight, in the order of their docks."""
         return [dock.widget() for dock in self.docks.values() if dock.is_front]

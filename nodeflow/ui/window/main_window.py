@@ -466,6 +466,7 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.emit()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
         self.views.reset()
+        self.docking.begin_anew()
 
     def _show_sample(self, node_id: str) -> None:
         """Show a placeholder, with the keyboard in its sample value."""

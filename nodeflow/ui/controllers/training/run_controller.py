@@ -291,6 +291,8 @@ class RunController(QObject):
         return None
 
     def _busy(self) -> Blocked | None:
+        if self._link.state == "paused":
+            return Blocked("A training is paused.", "stop")
         if self._link.is_training:
             return Blocked("A training is running.", "stop")
         if self._link.is_preparing:
@@ -313,7 +315,7 @@ class RunController(QObject):
         """Train on from before a step of the last training, with what was edited since."""
         blocked = self._train_blocked()
         if blocked is not None:
-            self._messages.show(blocked.reason, "warning")
+            self._messages.show_status(blocked.reason)
             return
         self._prepare_training()
         run = self._link.past.run

@@ -47,6 +47,8 @@ class NodeColors(QObject):
         super().__init__(canvas)
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._run, self._settings, self._actions = run, settings, actions
+        self.chosen = ""
+        """What nodes and wires are coloured by (see ``colorings``); empty for nothing."""
         self.legend = ColorLegend(canvas, canvas.renderer)
         self.legend.chosen.connect(self.choose)
         self.legend.measure_requested.connect(partial(actions.trigger, "profile"))
@@ -65,33 +67,42 @@ class NodeColors(QObject):
         workspace.entered.connect(self._follow)
         workspace.replaced.connect(self._on_replaced)
         workspace.edited.connect(self._on_edit)
-        self.choose(settings.color_by)
+        workspace.saved.connect(self._store)
+        self.choose("")
 
     def choose(self, coloring: str) -> None:
         """Colour by this from now on; an empty id is nothing."""
-        known = coloring if coloring in COLORINGS else ""
-        self._settings.color_by = known
-        self._link.measure(known if known in OF_VALUES else "")
+        self.chosen = coloring if coloring in COLORINGS else ""
+        self._store()
+        self._link.measure(self.chosen if self.chosen in OF_VALUES else "")
         self._watch()
         self._follow()
         self._actions.refresh_soon()
 
+    def _key(self) -> str:
+        path = self._workspace.root.path
+        return str(path.resolve()) if path else ""
+
+    @Slot()
+    def _store(self) -> None:
+        """Keep the choice for the file; that of a graph without a file waits for one."""
+        if self._key():
+            self._settings.set_color_by(self._key(), self.chosen)
+
     def _watch(self) -> None:
         """Let the engine compute what training derives, while that is chosen."""
         self._derived = None
-        chosen = self._settings.color_by
-        spec = p.ViewSpec(VIEW, "", (("of", chosen),))
-        self._views.ask((spec,) if chosen in OF_TRAINING else (), VIEW)
+        spec = p.ViewSpec(VIEW, "", (("of", self.chosen),))
+        self._views.ask((spec,) if self.chosen in OF_TRAINING else (), VIEW)
 
     def _check(self) -> None:
-        chosen = self._settings.color_by
         for each in ("", *COLORINGS):
-            self._actions[f"color_{each or 'none'}"].setChecked(each == chosen)
+            self._actions[f"color_{each or 'none'}"].setChecked(each == self.chosen)
 
     @Slot()
     def _follow(self, *_: object) -> None:
         """Colour with the numbers that there are now."""
-        coloring = COLORINGS.get(self._settings.color_by)
+        coloring = COLORINGS.get(self.chosen)
         tints = None
         if coloring is not None:
             tints = self._tints(coloring)
@@ -133,9 +144,9 @@ class NodeColors(QObject):
 
     @Slot()
     def _on_replaced(self) -> None:
+        """Another document is open: it is coloured as it was when it was open last."""
         self._times = {}
-        self._watch()
-        self._follow()
+        self.choose(self._settings.color_by(self._key()) if self._key() else "")
 
     # ---- by node ------------------------------------------------------------------------------
 

@@ -77,6 +77,11 @@ class RunLibrary(QObject):
             self._is_looking = True
             self._do(self._look)
 
+    @property
+    def switched_off(self) -> str:
+        """Why no run can be kept; empty where they are."""
+        return "" if runs_folder() is not None else "Runs are not kept: NODEFLOW_RUNS is off."
+
     def ask(self, key: Any, job: Job) -> None:
         """Read something; ``answered`` or ``failed`` has the same key."""
         self._do(lambda: self._answer(key, job, write=False))
@@ -113,7 +118,7 @@ class RunLibrary(QObject):
     def _look(self, again: bool = False) -> None:
         folder, found, problem = runs_folder(), None, ""
         if folder is None:
-            found, problem = [], "Runs are not kept: NODEFLOW_RUNS is off."
+            found, problem = [], self.switched_off
         else:
             stamp = _stamp(folder)
             if again or stamp != self._stamp or any(r.status == "running" for r in self.runs):

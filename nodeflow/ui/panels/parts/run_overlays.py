@@ -68,6 +68,14 @@ class RunOverlays(QObject):
             self._show()
         self.changed.emit()
 
+    @Slot()
+    def clear(self) -> None:
+        """Draw no run, and compare none: another document is open."""
+        self.colors, self._drawn, self._asked = {}, {}, {}
+        self.library.compare(())
+        self._show()
+        self.changed.emit()
+
     def _free_color(self) -> str:
         used = list(self.colors.values())
         return min(ALL_COLORS, key=used.count)

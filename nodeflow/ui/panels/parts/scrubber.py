@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QMouseEvent, QTransform
 from PySide6.QtWidgets import (
@@ -20,11 +22,13 @@ from nodeflow.ui.core.engine.shown_step import ShownStep, left_text
 from nodeflow.ui.core.engine.step_ops import StepOps
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, label
+from nodeflow.ui.core.widgets import ElidedLabel, button, label, switch
 
 DRAG_MS = 40
 """Pause of a drag before a step is asked for; the one before is given up then."""
 TITLE_WIDTH = 130
+FIRST, LAST = "This is the first step.", "This is the last step."
+BRANCH = "A new training that goes on from before this step"
 PLAY_MS = 150
 """Between two steps that are played, at least; the next one waits for the values of the last."""
 
@@ -55,14 +59,21 @@ class Scrubber(QWidget):
     branch_requested = Signal(int)
 
     def __init__(
-        self, past: ShownStep, ops: StepOps, themes: ThemeManager, of_runs: bool = False
+        self,
+        past: ShownStep,
+        ops: StepOps,
+        themes: ThemeManager,
+        why_no_training: Callable[[], str],
+        of_runs: bool = False,
     ) -> None:
         """
         Args:
+            why_no_training: says why no training can begin; empty if one can.
             of_runs: only steps of kept runs are chosen here.
         """
         super().__init__()
         self._past, self._ops, self._of_runs = past, ops, of_runs
+        self._why_no_training = why_no_training
         self._direction = 0
         self.play_back, self.step_back = self._tool("Play backward"), self._tool("One step back")
         self.step_on, self.play_on = self._tool("One step on"), self._tool("Play forward")
@@ -82,6 +93,7 @@ class Scrubber(QWidget):
         self.of_run.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.of_run.setFixedWidth(TITLE_WIDTH)
         self.leave = self._tool("Leave this run: the steps of the training again")
+        self.leave.setToolTip(self.leave.accessibleName())
         self.leave.clicked.connect(past.leave_run)
         self.slider = StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the training")
@@ -97,7 +109,6 @@ class Scrubber(QWidget):
         self.cancel = button("Cancel", "link", self._on_cancel)
         self.cancel.setToolTip("Do not compute this step")
         self.branch = button("Train from here", "", self._on_branch)
-        self.branch.setToolTip("A new training that goes on from before this step")
         self.now = button("Back to now", "primary", past.back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -126,7 +137,6 @@ class Scrubber(QWidget):
     @staticmethod
     def _tool(tip: str) -> QToolButton:
         tool = QToolButton()
-        tool.setToolTip(tip)
         tool.setAccessibleName(tip)
         tool.setIconSize(QSize(16, 16))
         return tool
@@ -164,16 +174,18 @@ class Scrubber(QWidget):
         self.now.setVisible(is_past and not past.run)
         self.branch.setVisible(is_past)
         self.cancel.setVisible(past.is_computing or bool(past.opening))
-        back = shown > past.first or self._ops.can_move(-1)
-        on = is_past and (shown < past.last or self._ops.can_move(1))
-        for widget, possible in (
+        reads = "The steps are being read." if past.opening else ""
+        back = "" if shown > past.first or self._ops.can_move(-1) else FIRST
+        on = "" if is_past and (shown < past.last or self._ops.can_move(1)) else LAST
+        for tool, why in (
             (self.step_back, back),
             (self.play_back, back),
             (self.step_on, on),
             (self.play_on, on),
+            (self.by_op, "" if is_past else "Go to a step first."),
         ):
-            widget.setEnabled(possible and not past.opening)
-        self.by_op.setEnabled(is_past)
+            switch(tool, reads or why, tool.accessibleName())
+        switch(self.branch, self._why_no_training(), BRANCH)
         self.by_op.blockSignals(True)
         self.by_op.setChecked(self._ops.is_on)
         self.by_op.blockSignals(False)

@@ -13,7 +13,7 @@ from nodeflow.number_text import count
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button
+from nodeflow.ui.core.widgets import button, switch
 from nodeflow.ui.panels.parts.difference_view import DifferenceView
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 
@@ -64,6 +64,7 @@ class StepComparison(QObject):
         self.button = button("Compare with…", "")
         self.button.setToolTip("The same node at another step, or of another run, side by side")
         self.menu = QMenu(parent)
+        self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill)
         self.button.setMenu(self.menu)
         self._left: p.TensorValue | None = None
@@ -101,7 +102,8 @@ class StepComparison(QObject):
         if past.step is not None:
             for by, text in ((-1, "The step before"), (1, "The step after")):
                 action = self.menu.addAction(text)
-                action.setEnabled(past.first <= past.step + by <= past.last)
+                is_there = past.first <= past.step + by <= past.last
+                switch(action, "" if is_there else "There is none.")
                 action.triggered.connect(partial(self._on_other, Other(*runs[0], None, by)))
         for index, (run, title) in enumerate(runs):
             if index == 0 or past.step is None:

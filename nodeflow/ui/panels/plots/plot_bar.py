@@ -14,7 +14,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label, row
+from nodeflow.ui.core.widgets import button, label, row, switch
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.plots.arrangement import MOST_COLUMNS, Arrangement
 from nodeflow.ui.panels.plots.curve import AXES
@@ -71,6 +71,7 @@ class PlotBar(QWidget):
         self.note.setTextFormat(Qt.TextFormat.RichText)
         self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self)
+        self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.more = QToolButton()
         self.more.setText("Plots")
@@ -132,12 +133,13 @@ class PlotBar(QWidget):
             entry.triggered.connect(partial(self._on_columns, number))
         hidden = [name for name in grid.arrangement.hidden if name in grid.names]
         shown = menu.addMenu("Show a curve that is hidden")
-        shown.setEnabled(bool(hidden))
+        switch(shown.menuAction(), "" if hidden else "No curve is hidden.")
         for name in hidden:
             entry = shown.addAction(name.replace("&", "&&"))
             entry.triggered.connect(partial(self._on_unhide, name))
         reset = menu.addAction("Arrange the plots by themselves")
-        reset.setEnabled(grid.arrangement != Arrangement())
+        is_plain = grid.arrangement == Arrangement()
+        switch(reset, "They already are." if is_plain else "")
         reset.triggered.connect(self._on_reset)
         menu.addSeparator()
         for suffix, words in (
@@ -146,7 +148,8 @@ class PlotBar(QWidget):
             (".csv", "Export the values (CSV)…"),
         ):
             entry = menu.addAction(words)
-            entry.setEnabled(any(curve.count for curve in grid.all_curves))
+            drawn = any(curve.count for curve in grid.all_curves)
+            switch(entry, "" if drawn else "Nothing is drawn yet.")
             entry.triggered.connect(partial(self._export, suffix))
 
     def _on_add(self, _: bool = False) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, row
+from nodeflow.ui.core.widgets import column, row, switch
 from nodeflow.ui.panels.plots.arrangement import PlotPlace
 from nodeflow.ui.panels.plots.curve_plot import CurvePlot
 
@@ -52,6 +52,7 @@ class PlotCell(QWidget):
         self.button.setToolTip("What this plot shows, and where it stands")
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.button)
+        self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.button.setMenu(self.menu)
         head = row(1, self.legend, self.button, gap=1)
@@ -104,10 +105,11 @@ class PlotCell(QWidget):
         menu.addSeparator()
         for text, by in (("Move left", -1), ("Move right", 1)):
             entry = menu.addAction(text)
-            entry.setEnabled(0 <= self._place_number + by < self._count)
+            is_there = 0 <= self._place_number + by < self._count
+            switch(entry, "" if is_there else "There is no other plot on this side.")
             entry.triggered.connect(partial(self._move, by))
         entry = menu.addAction("Remove this plot")
-        entry.setEnabled(self._count > 1)
+        switch(entry, "" if self._count > 1 else "This is the only plot.")
         entry.triggered.connect(self._remove)
 
     def _toggle(self, name: str, on: bool) -> None:

@@ -107,6 +107,7 @@ class PlotGrid(QWidget):
         for cell in self.cells:
             cell.plot.forget_height()
         self.point(None)
+        self.refresh()
 
     def mark(self, step: int | None, words: str = NOT_FINITE) -> None:
         """Draw a line at the step that ends a training, with words; None takes it away."""

@@ -77,3 +77,16 @@ def test_a_metric_node_counts_when_it_is_complete(window, tmp_path) -> None:
     assert shown(section) == ["hits"]
     set_mode(document, [node], MUTED)
     assert shown(section) == []
+
+
+def test_an_accuracy_node_is_recorded_and_plotted(live_window, qtbot, tmp_path) -> None:
+    window = live_window()
+    opened(window, tmp_path, "mnist_layers", epochs=1, batch_size=1000)
+    qtbot.waitUntil(lambda: window.actions_.blocked("train") is None, timeout=20000)
+    window.actions_.trigger("train")
+    qtbot.waitUntil(lambda: window.link.has_trained, timeout=60000)
+    panel = window.panels["training"]
+    qtbot.waitUntil(lambda: "accuracy" in panel.metric_rows, timeout=60000)
+    qtbot.waitUntil(lambda: panel.plots is not None and len(panel.plots.grid.cells) == 2)
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
+    assert "metrics" not in window.workspace.root.training

@@ -288,7 +288,7 @@ class Task:
     @property
     def chooses_metrics(self) -> bool:
         """Whether the document says what to measure; otherwise its metric nodes are measured."""
-        return "metrics" in self.build.source.training
+        return self.build.source.training.get("metrics") is not None
 
     def training(
         self,

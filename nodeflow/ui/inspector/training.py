@@ -90,7 +90,7 @@ class TrainingSection(Section):
         self.stopping.refresh(settings)
         metrics = self._metric_list()
         names = [scoped_name(self._workspace.root, m["node"]) for m in metrics]
-        content = (metrics, names, "metrics" in stored)
+        content = (metrics, names, stored.get("metrics") is None)
         if content != self._shown:
             self._shown = content
             self._fill_metrics(metrics)
@@ -146,7 +146,7 @@ class TrainingSection(Section):
         split.activated.connect(self._on_metric_split)
         remove.clicked.connect(self._on_metric_removed)
         result = QWidget()
-        if "metrics" not in self._workspace.root.training:
+        if self._workspace.root.training.get("metrics") is None:
             node.setToolTip(BY_ITSELF)
         layout = QHBoxLayout(result)
         layout.setContentsMargins(0, 0, 0, 0)

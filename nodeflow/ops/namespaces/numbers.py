@@ -73,9 +73,12 @@ def range(
         dtype: None is float32 where one of the numbers is a float, the dtype of a tensor among
             them, else int32.
     """
+    given = (start, limit, delta)
+    if dtype is None and any(isinstance(n, (Tensor, np.ndarray)) for n in given):
+        return F.range(start, limit, delta, name=name)
     if dtype is None:
-        floats = (n for n in (start, limit, delta) if isinstance(n, (float, np.floating)))
-        dtype = "int32" if next(floats, None) is None else "float32"
+        floats = any(isinstance(n, (float, np.floating)) for n in given)
+        dtype = "float32" if floats else "int32"
     return F.range(start, limit, delta, dtype=dtype_name(dtype), name=name)
 
 

@@ -9,7 +9,7 @@ from nodeflow.run_store.cells import moment, parsed
 from nodeflow.run_store.records import dumps
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.results import Result, plain, result_of
-from nodeflow.train.saving.plain_values import table, text
+from nodeflow.train.saving.plain_values import table, text, whole
 
 MOST_KEPT = 200
 
@@ -64,8 +64,8 @@ def _sweep_of(row: Any) -> KeptSweep:
         moment(row["created"]),
         dict(table(data["plan"])),
         tuple(map(result_of, data["results"])),
-        tuple((kind, number) for kind, number in data["order"]),
-        data["ended"],
+        tuple((text(kind), whole(number)) for kind, number in data["order"]),
+        bool(data["ended"]),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from nodeflow.sweeps.trials import Trial
+from nodeflow.train.saving.plain_values import real, table, text, whole
 
 WAITING, TRAINING, DONE = "waiting", "training", "done"
 FAILED, PRUNED, CANCELLED = "failed", "pruned", "cancelled"
@@ -105,8 +106,15 @@ def plain(result: Result) -> dict[str, Any]:
 
 
 def result_of(fields: Mapping[str, Any]) -> Result:
-    """What `plain` made of a result."""
+    """What `plain` made of a result; raises ValueError and the like where that is damaged."""
     rest = {name: value for name, value in fields.items() if name not in ("number", "values")}
-    if isinstance(rest.get("value"), str):  # NaN and infinities are text there
-        rest["value"] = float(rest["value"].replace("Infinity", "inf"))
-    return Result(Trial(fields["number"], fields["values"]), **rest)
+    found = {name: _READ.get(name, text)(value) for name, value in rest.items()}
+    return Result(Trial(whole(fields["number"]), table(fields["values"])), **found)
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("value", "part", "seconds"), real),
+    **dict.fromkeys(("best_epoch", "epoch", "epochs"), whole),
+    "higher": bool,
+}
+"""How the fields of a result are read that are no texts."""

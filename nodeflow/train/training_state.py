@@ -185,12 +185,24 @@ def _state(
         best_measured=held(BEST_MEASURED),
         runs=whole(values["runs"]),
         tiers={label: whole(step) for label, step in table(values["tiers"]).items()},
-        where=None if where is None else table(where),
+        where=None if where is None else place(where),
         numbers={name: real(value) for name, value in table(values.get("numbers", {})).items()},
     )
     if not (state.done <= state.steps and state.first_epoch <= state.epoch):
         raise ValueError(f"epoch {state.epoch}, {state.done} steps of it, {state.steps} in all")
     return state
+
+
+def place(value: Any) -> Mapping[str, Any]:
+    """Check a place in a data set that is no table of rows; raises ValueError and the like."""
+    whole(table(value)["taken"])
+    began = table(value["began"])
+    passes, runs, cached = (listed(began[name]) for name in ("passes", "runs", "cached"))
+    if not len(passes) == len(runs) == len(cached):
+        raise ValueError("a place in a data set is not whole")
+    for one in (*passes, *runs):
+        whole(one)
+    return value
 
 
 def _epoch(said: Mapping[str, Any]) -> Epoch:

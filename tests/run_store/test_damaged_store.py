@@ -187,8 +187,23 @@ def test_a_damaged_graph_is_an_error_and_is_not_exported(
         assert store.graph_text(store.find(IDS[0]))
 
 
-def test_a_damaged_sweep_leaves_the_others(folder: Path) -> None:
-    hurt(folder, "INSERT INTO sweeps VALUES ('s2', 'other', '', 5, ?)", '{"plan": 3}')
+RESULT = '{"plan": {}, "order": [], "ended": true, "results": [%s]}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"plan": 3}',
+        RESULT % '{"number": 1}',
+        RESULT % '{"number": "x", "values": {}}',
+        RESULT % '{"number": 1, "values": 3}',
+        RESULT % '{"number": 1, "values": {}, "value": "low"}',
+        RESULT % '{"number": 1, "values": {}, "epoch": []}',
+        RESULT % '{"number": 1, "values": {}, "state": 5}',
+    ],
+)
+def test_a_damaged_sweep_leaves_the_others(folder: Path, data: str) -> None:
+    hurt(folder, "INSERT INTO sweeps VALUES ('s2', 'other', '', 5, ?)", data)
     with RunStore(folder, write=False) as store:
         assert [sweep.id for sweep in kept_sweeps(store)] == ["s1"]
         assert len(store.notices) == 1

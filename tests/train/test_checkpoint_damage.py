@@ -152,6 +152,8 @@ def rewrite(path: Path, **training: Any) -> None:
         {"identity": []},
         {"identity": {"graph": 3}},
         {"where": 3},
+        {"where": {"taken": 1, "began": {"passes": [1], "runs": [], "cached": []}}},
+        {"where": {"taken": 1, "began": {"passes": ["x"], "runs": [1], "cached": [False]}}},
         {"numbers": {"train.rate": {}}},
         {"epochs": {"a": 1}},
         {"epochs": [3]},

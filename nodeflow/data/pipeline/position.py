@@ -10,6 +10,7 @@ from typing import Any
 
 from nodeflow.data.pipeline.elements import Elements, Iteration
 from nodeflow.data.pipeline.transforms import Cache
+from nodeflow.errors import DataError
 
 
 def stages_of(stage: Elements) -> list[Elements]:
@@ -38,8 +39,17 @@ def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
     """Let a new iteration count on from a position.
 
     What a cache kept is read again: its stages count from 0, as when it was filled.
+
+    Raises:
+        DataError: the place is one in another data set.
     """
     stages = stages_of(stage)
+    if len(there["cached"]) != len(stages):
+        raise DataError(
+            f"the place to go on from is one in a data set of {len(there['cached'])} stages, and "
+            f"this one has {len(stages)}",
+            hint="Give the data set that was trained with.",
+        )
     afresh: set[Elements] = set()
     for one, was_filled in zip(stages, there["cached"], strict=True):
         if isinstance(one, Cache) and was_filled and one.kept is None:

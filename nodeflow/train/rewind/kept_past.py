@@ -29,7 +29,7 @@ from nodeflow.train.saving.plain_values import MOST as MOST_WHOLE
 from nodeflow.train.saving.plain_values import listed, real, table, text, whole
 from nodeflow.train.saving.weights import read_arrays, write_arrays
 from nodeflow.train.training import Training
-from nodeflow.train.training_state import TrainingState
+from nodeflow.train.training_state import TrainingState, place
 
 MOST = 16
 """Copies that a run keeps."""
@@ -278,7 +278,7 @@ def _state(values: Mapping[str, Any]) -> TrainingState:
         else:
             whole(values[name])
     if values["where"] is not None:
-        table(values["where"])
+        place(values["where"])
     return TrainingState(identity={}, variables={}, losses=NO_LOSSES, epochs=(), **known)
 
 

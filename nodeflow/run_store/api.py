@@ -26,6 +26,7 @@ from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.history import RunEdit, history, settings_in
 from nodeflow.run_store.past import open_past
 from nodeflow.run_store.recording import recording
 from nodeflow.run_store.records import Run, RunEvent
@@ -75,6 +76,20 @@ class KeptRun(Run):
     def events(self) -> list[RunEvent]:
         """What happened while it trained."""
         return self._read(lambda store: store.events(self))
+
+    @property
+    def edits(self) -> tuple[RunEdit, ...]:
+        """What was changed while it trained and, of a branch, before it: the last step before each
+        edit, and what, in words."""
+        return self._read(lambda store: history(store, self).edits)
+
+    def settings_at(self, step: int) -> dict[str, Any]:
+        """The settings, with those of optimizers, that a step was made with.
+
+        Args:
+            step: counted from 1; of a branch also a step of the run that it branched from.
+        """
+        return self._read(lambda store: settings_in(store, self, step))
 
     @property
     def text(self) -> str:

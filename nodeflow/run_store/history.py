@@ -80,7 +80,7 @@ def history(store: RunStore, run: Run) -> History:
             found = [edit for edit in found if edit.step <= child.parent_step]
             if what := _changed_at_fork(store, parent, child):
                 found.append(RunEdit(child.parent_step, child.id, FORK, what, mark_of_edit(what)))
-        found += edits_of(child.id, store.events(child))
+        found += edits_of(child.id, _edits(store, child))
     return History(runs, tuple(found))
 
 
@@ -96,10 +96,36 @@ def lineage(store: RunStore, run: Run) -> tuple[Run, ...]:
 
 
 def edits_of(run: str, events: Iterable[RunEvent]) -> Iterator[RunEdit]:
-    """Yield the edits among the events of one run."""
+    """Yield the edits of one run as its events tell them."""
     for event in events:
-        if what := _words(event):
-            yield RunEdit(event.step, run, event.kind, what, _mark(event, what))
+        what = _words(event)
+        yield RunEdit(event.step, run, event.kind, what, _mark(event, what))
+
+
+def _edits(store: RunStore, run: Run) -> list[RunEvent]:
+    """The events that are edits; damaged ones, which lack what an edit has, tell nothing."""
+    return [event for event in store.events(run) if _is_whole(event)]
+
+
+def _is_whole(event: RunEvent) -> bool:
+    data = event.data
+    if event.kind == NUMBER:
+        known = isinstance(data.get("node"), str) and isinstance(data.get("attr"), str)
+        return known and isinstance(data.get("value"), (int, float))
+    if event.kind == VALUE:
+        return isinstance(data.get("node"), str)
+    if event.kind == GRAPH:
+        what = data.get("what")
+        is_told = isinstance(what, list) and what and all(isinstance(one, str) for one in what)
+        return bool(is_told) and _are_changes(data.get("changes", {}))
+    return event.kind == SETTINGS and bool(data.get("changes")) and _are_changes(data["changes"])
+
+
+def _are_changes(found: Any) -> bool:
+    """Whether something says of settings what each was and is."""
+    return isinstance(found, dict) and all(
+        isinstance(sides, (list, tuple)) and len(sides) == 2 for sides in found.values()
+    )
 
 
 def _words(event: RunEvent) -> tuple[str, ...]:
@@ -110,9 +136,7 @@ def _words(event: RunEvent) -> tuple[str, ...]:
         return (mark_of_variable(data["node"]),)
     if event.kind == GRAPH:
         return tuple(data["what"])
-    if event.kind == SETTINGS:
-        return tuple(_setting(name, *sides) for name, sides in data["changes"].items())
-    return ()
+    return tuple(_setting(name, *sides) for name, sides in data["changes"].items())
 
 
 def _mark(event: RunEvent, what: tuple[str, ...]) -> str:
@@ -153,9 +177,8 @@ def settings_in(
         step: counted from 1, also one that a branch has from its parent; None is the last one.
         first: those that the run, or branch, began with instead.
     """
-    if step is not None and _is_inherited(run, step) and (parent := store.get(run.parent)):
-        return settings_in(store, parent, step)
-    events, found = store.events(run), {**run.settings, "seed": run.seed}
+    run = _owner(store, run, step)
+    events, found = _edits(store, run), {**run.settings, "seed": run.seed}
     for event in events:  # runs of 0.1 keep the numbers that they began with
         if event.kind == NUMBER:
             found[_name(event)] = event.data["value"]
@@ -165,9 +188,13 @@ def settings_in(
     return found
 
 
-def _is_inherited(run: Run, step: int) -> bool:
-    """Whether a branch has a step from its parent."""
-    return bool(run.parent) and run.parent_step is not None and step <= run.parent_step
+def _owner(store: RunStore, run: Run, step: int | None) -> Run:
+    """The run that made a step: the run itself, or one that it descends from."""
+    if step is None:
+        return run
+    runs = lineage(store, run)
+    own = (one for one in reversed(runs) if one.parent_step is None or step > one.parent_step)
+    return next(own, runs[0])
 
 
 def _name(event: RunEvent) -> str:
@@ -181,7 +208,7 @@ def _undo(settings: dict[str, Any], event: RunEvent) -> None:
         return
     changed: Mapping[str, Sequence[Any]] = {}
     if event.kind in (GRAPH, SETTINGS):
-        changed = event.data.get("changes") or {}
+        changed = event.data.get("changes", {})
     for name, (before, _) in changed.items():
         if before is None:
             settings.pop(name, None)
@@ -202,15 +229,14 @@ def document_in(store: RunStore, run: Run, step: int | None = None) -> Document 
     Returns:
         None where the run has no graph, or it cannot be read.
     """
-    if step is not None and _is_inherited(run, step) and (parent := store.get(run.parent)):
-        return document_in(store, parent, step)
-    events = [e for e in store.events(run) if step is not None and e.step < step]
+    run = _owner(store, run, step)
+    events = [e for e in _edits(store, run) if step is not None and e.step < step]
     return _own_document(store, run, 0 if step is None else step - 1, events)
 
 
 def last_document(store: RunStore, run: Run) -> Document | None:
     """Return the document that a run ended with."""
-    events = store.events(run)
+    events = _edits(store, run)
     last = max([run.steps, *(event.step for event in events)])
     return _own_document(store, run, last, events)
 

@@ -3,12 +3,14 @@ explains the difference of two runs."""
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -171,3 +173,42 @@ def test_runs_without_what_their_edits_need_are_compared_as_far_as_they_tell(kep
     assert last_document(kept.store, run) is None
     assert told(history(kept.store, run).edits) == [(20, "train.learning_rate not set -> 0.5")]
     assert changes(kept.store, run, kept.run(network(), 60)).graph == ()
+
+
+def test_damaged_edits_and_lines_of_branches_tell_nothing_wrong(kept: Kept) -> None:
+    """One wrong byte anywhere in the events of a run, and runs that descend from each other."""
+    run = kept.run(network(), 600, *EDITED)
+    other = kept.run(network("sigmoid"), 700, parent=run, at=500)
+    rng = random.Random(5)
+    rows = kept.store.database.rows("SELECT number, data FROM events WHERE run = ?", (run.id,))
+    for _ in range(200):
+        number, data = rng.choice([(row["number"], row["data"]) for row in rows])
+        at = rng.randrange(len(data))
+        wrong = data[:at] + rng.choice('"{}[]:,x0 n\\') + data[at + 1 :]
+        _set_event(kept.store, run.id, number, wrong)
+        found = changes(kept.store, run, other)
+        assert set(told(found.edits[0])) <= set(told(history(kept.store, run).edits))
+        settings_in(kept.store, run, 420)
+        document_in(kept.store, run, 420)
+        _set_event(kept.store, run.id, number, data)
+    assert told(history(kept.store, run).edits) == ALL
+    kept.store.database.run(
+        "UPDATE runs SET parent = ?, parent_step = 900 WHERE id = ?", (other.id, run.id)
+    )
+    around = kept.store.find(run.id)
+    assert around.parent == other.id and settings_in(kept.store, around, 3)
+    assert len(history(kept.store, around).runs) == 2
+
+
+def _set_event(store: RunStore, run: str, number: int, data: str) -> None:
+    with store.database.writing():
+        values = (data, run, number)
+        store.database.run("UPDATE events SET data = ? WHERE run = ? AND number = ?", values)
+
+
+def test_python_has_the_edits_and_the_settings_of_a_step(kept: Kept) -> None:
+    run = kept.run(network(), 600, *EDITED)
+    found = nf.runs(run.id, folder=kept.store.folder)[0]
+    assert told(found.edits) == ALL
+    rates = [found.settings_at(step)["train.learning_rate"] for step in (400, 401, 451)]
+    assert rates == [0.1, 1000.0, 0.1]

@@ -70,7 +70,8 @@ QPushButton[kind="link"][flush="true"] {{ padding-left: 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
 QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
 QPushButton[kind="given"] {{ background: {sunken}; border: 1px solid {border}; text-align: left;
-                             border-radius: {radius}px; padding: 4px 7px; color: {ink_muted}; }}
+                             border-radius: {radius}px; padding: 4px 7px; color: {ink_muted};
+                             font-weight: 400; }}
 QPushButton[kind="given"]:hover, QPushButton[kind="given"]:focus {{ border-color: {accent}; }}
 
 QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QAbstractSpinBox {{

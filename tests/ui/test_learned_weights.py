@@ -130,6 +130,62 @@ def test_trained_renamed_grouped_saved_and_reopened_it_has_the_same_values(
     assert not window.info.isVisible(), "everything fits"
 
 
+def saved_with_weights(qtbot, window, folder: Path, monkeypatch) -> dict[str, bytes]:
+    """Train, save as net.flow with net.safetensors, and return what was learned."""
+    train(qtbot, window)
+    choose(monkeypatch, saved=folder / "net.flow")
+    window.actions_.trigger("save")
+    choose(monkeypatch, saved=folder / "net.safetensors")
+    trigger(qtbot, window, "save_weights", p.WeightsSaved)
+    trigger(qtbot, window, "save", p.WeightsSaved)
+    return variables()
+
+
+def test_a_copy_under_another_name_has_weights_of_its_own(qtbot, window, tmp_path, monkeypatch):
+    trained = saved_with_weights(qtbot, window, tmp_path, monkeypatch)
+    first = (tmp_path / "net.safetensors").read_bytes()
+    choose(monkeypatch, saved=tmp_path / "copy.flow")
+    trigger(qtbot, window, "save_as", p.WeightsSaved)
+    assert window.workspace.root.weights == "copy.safetensors"
+    assert not window.workspace.root.is_modified
+    with qtbot.waitSignal(window.link.training, timeout=60000, check_params_cb=_is_done):
+        window.actions_.trigger("continue")
+    trigger(qtbot, window, "save", p.WeightsSaved)
+    assert own(variables()) != own(trained)
+    assert (tmp_path / "net.safetensors").read_bytes() == first, "those of the other file"
+    with qtbot.waitSignal(window.link.done, timeout=20000):
+        assert window.files.load(tmp_path / "net.flow")
+    assert own(variables()) == own(trained)
+
+
+@pytest.mark.parametrize("place", ["elsewhere/net.flow", "other.flow"])
+def test_weights_that_are_not_loaded_yet_follow_the_document(
+    qtbot, window, tmp_path, monkeypatch, place
+):
+    trained = saved_with_weights(qtbot, window, tmp_path, monkeypatch)
+    window.files.begin_empty()
+    assert window.files.load(tmp_path / "net.flow")
+    assert not window.link.has_trained, "the engine has not answered"
+    target = tmp_path / place
+    target.parent.mkdir(exist_ok=True)
+    choose(monkeypatch, saved=target)
+    assert window.files.save_as()
+    assert window.workspace.root.weights == f"{target.stem}.safetensors"
+    window.files.begin_empty()
+    with qtbot.waitSignal(window.link.done, timeout=20000, check_params_cb=_is_loaded):
+        assert window.files.load(target)
+    qtbot.waitUntil(lambda: window.link.has_trained, timeout=20000)
+    assert own(variables()) == own(trained)
+
+
+def _is_done(event: object) -> bool:
+    return isinstance(event, Done)
+
+
+def _is_loaded(message: object) -> bool:
+    return isinstance(message, p.WeightsLoaded)
+
+
 def test_weights_saved_under_old_names_are_loaded_by_what_they_are(
     qtbot, window, settled, tmp_path, monkeypatch
 ):

@@ -18,7 +18,7 @@ from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.train.events import Done, Edited, Steps
+from nodeflow.train.events import Done, Edited, Epoch, Steps
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.ui.controllers.files.shared_file import SharedFile
 from nodeflow.ui.popups import dialogs
@@ -194,6 +194,44 @@ def test_what_was_learned_outlasts_every_save(desk, unsaved, tmp_path, monkeypat
         assert same(desk.values(tmp_path / "now.safetensors"), unsaved.final), f"seed {seed}"
         assert not desk.window.workspace.problems(), f"seed {seed}"
         assert not desk.alarms, f"seed {seed}: {desk.alarms}"
+
+
+def begun(desk, qtbot, monkeypatch, folder: Path) -> None:
+    """A training that is paused after its fifth epoch."""
+    engine = ThreadClient.made[-1].engine
+    report = engine._report
+
+    def pausing(event: object) -> None:
+        report(event)
+        if isinstance(event, Epoch) and event.epoch == 5:
+            engine.receive(p.Pause())
+
+    monkeypatch.setattr(engine, "_report", pausing)
+    desk.begin(folder)
+    desk.window.actions_.trigger("train")
+    qtbot.waitUntil(lambda: desk.window.link.state == "paused", timeout=60_000)
+    monkeypatch.setattr(engine, "_report", report)
+
+
+def test_a_save_while_paused(desk, unsaved, tmp_path, qtbot, monkeypatch):
+    begun(desk, qtbot, monkeypatch, tmp_path / "data")
+    for way in ("into the data's folder", "elsewhere"):
+        desk.press(way, random.Random(1))
+    desk.window.link.resume()
+    qtbot.waitUntil(lambda: desk.is_done, timeout=60_000)
+    desk.rest()
+    assert same(desk.values(tmp_path / "now.safetensors"), unsaved.trained)
+
+
+def test_a_stopped_training_is_resumed_after_a_save(desk, unsaved, tmp_path, qtbot, monkeypatch):
+    begun(desk, qtbot, monkeypatch, tmp_path / "data")
+    desk.window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: desk.is_done, timeout=60_000)
+    desk.rest()
+    for way in ("into the data's folder", "below"):
+        desk.press(way, random.Random(1))
+    desk.run("resume_training", [], None)
+    assert same(desk.values(tmp_path / "now.safetensors"), unsaved.trained)
 
 
 def test_a_training_that_goes_on_hears_of_the_new_folder(desk, tmp_path, qtbot):

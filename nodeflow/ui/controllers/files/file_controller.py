@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt
 from nodeflow.document.io import flow
@@ -35,7 +36,7 @@ from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
 from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
-from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
+from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
 from nodeflow.ui.core.data_files import DATA_ENDINGS, FileKind, kind_of
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
@@ -451,9 +452,15 @@ class FileController(QObject):
         document = self._workspace.root
         if why := obstacle(path):
             return dialogs.ask_blocked_save(self._window, why) and self.save_as()
-        before = document.path
+        before, state, weights = document.path, document.state, document.weights
+        old = before.parent / weights if before and before != path and weights else None
         moves = before is None or before.parent != path.parent
-        anchored = moves and reanchor(document, path.parent, path)
+        with document.transaction("Keep the paths of data"):
+            if moves:
+                reanchor(document, path.parent, path)
+            if old is not None and weights is not None:
+                commands.set_weights(document, weights_of(path, weights))
+        anchored = document.state is not state
         try:
             saved = self.shared.write(path, over)
         except (NodeflowError, OSError, GivenUp) as error:
@@ -469,6 +476,8 @@ class FileController(QObject):
         self._settings.add_recent(path)
         if moves:
             self._workspace.reanalyse()
+        if old is not None:
+            self.weights.carry(old)
         self._workspace.saved.emit()
         self._messages.show_status(f"Saved {path.name}")
         return True

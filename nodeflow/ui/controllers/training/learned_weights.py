@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from PySide6.QtCore import QEventLoop, QObject, Slot
@@ -18,8 +18,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.document.analysis.outside_data import outside_weights
 from nodeflow.document.edit import commands
+from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.journal import Journal
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted
 from nodeflow.train.events import Diverged, Done, Epoch, Event
@@ -39,6 +40,17 @@ FILTER = f"Weights (*{SUFFIX})"
 OPEN_FILTER = f"Weights (*{SUFFIX} *.npz)"
 KEEP_SECONDS = 30.0
 """While training, weights are kept for recovery no more often than this."""
+
+
+def weights_of(document: Path, weights: str) -> str:
+    """The file of weights of a document that is saved under another name: its own.
+
+    Otherwise what is learned in the copy would replace what the other one names.
+
+    Args:
+        weights: what the document has named so far.
+    """
+    return PurePosixPath(weights).with_name(f"{document.stem}{SUFFIX}").as_posix()
 
 
 class LearnedWeights(QObject):
@@ -132,6 +144,27 @@ class LearnedWeights(QObject):
             name = path.relative_to(document.path.parent).as_posix()
             if document.weights != name:
                 commands.set_weights(document, name)
+
+    def carry(self, before: Path) -> None:
+        """The document was saved under another name: its weights follow it.
+
+        What the engine has learned or loaded it writes itself; otherwise the file is copied.
+
+        Args:
+            before: the file of weights that the document named until now.
+        """
+        document = self._workspace.root
+        if self._link.has_trained or not document.weights or not document.path:
+            return
+        after = document.path.parent / document.weights
+        if before == after or not before.is_file() or outside_weights(document) is not None:
+            return
+        try:
+            after.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(after, before.read_bytes())
+        except (NodeflowError, OSError) as error:
+            text = sentence(error) if isinstance(error, NodeflowError) else str(error)
+            self._messages.show(f"The weights were not saved: {text}", "warning")
 
     def _load_blocked(self) -> Blocked | None:
         if self._link.is_training:

@@ -77,12 +77,12 @@ class Start(QObject):
         window.pages.welcome.draw_pictures()
         if self._path is not None:
             window.files.load(self._path)
-        window.files.recovery.offer()
+        has_asked = window.files.recovery.offer()
         window.engine_notices.show_safe_start()
         if notice := home_notice():
             window.messages.show(notice, "info")
             window.messages.show_status(notice)  # the welcome page covers the other
-        offer_resume(window, window.workspace, window.files, window.run)
+        offer_resume(window, window.workspace, window.files, window.run, asks=not has_asked)
         QTimer.singleShot(IDLE_MS, window, window.idle.emit)
 
 

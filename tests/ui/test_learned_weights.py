@@ -15,6 +15,7 @@ from thread_engine import ThreadClient
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.paths import journal_folder
+from nodeflow.resources import example
 from nodeflow.train.events import Done
 from nodeflow.train.saving.assignment import Taken
 from nodeflow.train.saving.weights import load_saved, save_weights
@@ -293,6 +294,13 @@ def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatc
         return next(answers)
 
     monkeypatch.setattr(dialogs, "ask_unsaved_weights", ask)
+    train(qtbot, window)
+    window.workspace.root.mark_saved()
+    assert window.files.may_leave() and not asked, "an example learns that again"
+    (tmp_path / "mine").mkdir()
+    own = tmp_path / "mine" / "spirals.flow"
+    own.write_bytes(example("spirals").read_bytes())
+    assert window.files.load(own)
     assert window.files.may_leave() and not asked, "nothing was learned"
     train(qtbot, window)
     window.workspace.root.mark_saved()

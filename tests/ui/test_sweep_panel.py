@@ -408,9 +408,9 @@ def test_who_keeps_unsaved_changes_keeps_the_sweep(
 ):
     begin_long(panel, window, qtbot)
     commands.rename(window.workspace.root, optimizer(window), "teacher")
-    asked = answered(monkeypatch, "End the sweep", "Cancel", "End the sweep", "Discard")
+    asked = answered(monkeypatch, "Cancel", "Discard")
     assert not window.close()
-    assert len(asked) == 2 and "unsaved" in asked[1]
+    assert len(asked) == 1 and "unsaved" in asked[0] and "3 trials to go" in asked[0]
     assert window.isVisible() and panel.runner.trains
     assert {r.state for r in panel.runner.results.values()} == {TRAINING}
     assert window.close() and not window.isVisible()

@@ -120,7 +120,7 @@ class PanelSpec:
             shows the panel or what it has to hear.
         actions: what it adds to the window's actions; ``wire`` binds them.
         is_rare: comes when it is asked for, and not with the others of its place.
-        may_close: asks, where work would be lost with the window; False if the user wants to stay.
+        ends: says in a sentence what ends with the window; nothing where nothing does.
     """
 
     id: str
@@ -131,7 +131,7 @@ class PanelSpec:
     wire: Callable[[PanelContext, LatePanel], None] = lambda context, panel: None
     actions: tuple[ActionSpec, ...] = ()
     is_rare: bool = False
-    may_close: Callable[[Any], bool] = lambda _: True
+    ends: Callable[[Any], str] = lambda _: ""
 
 
 class LatePanel(QObject):
@@ -173,9 +173,10 @@ class LatePanel(QObject):
         ``panel.hear(errors.recorded, LogPanel.append)``."""
         signal.connect(_Ear(self, method).hear)
 
-    def may_close(self) -> bool:
-        """Let the panel ask; False if the user wants to stay."""
-        return self._widget is None or self._spec.may_close(self._widget)
+    @property
+    def ends(self) -> str:
+        """What of the panel's ends with the window, in a sentence; empty for nothing."""
+        return "" if self._widget is None else self._spec.ends(self._widget)
 
 
 class _Ear(QObject):
@@ -205,9 +206,10 @@ class Panels(Mapping[str, QWidget]):
     def __len__(self) -> int:
         return len(self._panels)
 
-    def may_close(self) -> bool:
-        """Let panels ask; False if the user wants to stay."""
-        return all(panel.may_close() for panel in self._panels.values())
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """What ends with the window, in sentences."""
+        return tuple(filter(None, (panel.ends for panel in self._panels.values())))
 
 
 def discover_panels() -> tuple[PanelSpec, ...]:

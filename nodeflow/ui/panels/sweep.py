@@ -58,7 +58,6 @@ from nodeflow.ui.panels.parts.trial_table import (
     TIME,
     TrialModel,
 )
-from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 from nodeflow.ui.popups.vary_pick import VaryPick
@@ -323,13 +322,14 @@ class SweepPanel(QWidget):
             self._messages.show_status(f"{counted(failed, 'trial')} of the sweep failed")
         self._draw()
 
-    def may_close(self) -> bool:
-        """Ask whether a sweep that trains is to end; False if the user wants to stay."""
+    @property
+    def ends(self) -> str:
+        """What ends with the window: a sweep that trains."""
         sweep = self.runner.sweep
         if sweep is None or not self.runner.trains:
-            return True
+            return ""
         over = sum(result.is_over for result in self.runner.results.values())
-        return dialogs.ask_end_sweep(self.window(), sweep.setup.name, sweep.count - over)
+        return f"“{sweep.setup.name}” is not over: {counted(sweep.count - over, 'trial')} to go."
 
     # ---- the runs of trials -------------------------------------------------------------------
 
@@ -528,4 +528,4 @@ def _make(context: PanelContext) -> SweepPanel:
     return panel
 
 
-PANEL = PanelSpec("sweep", "Sweep", Place.BOTTOM, 22, _make, may_close=SweepPanel.may_close)
+PANEL = PanelSpec("sweep", "Sweep", Place.BOTTOM, 22, _make, ends=lambda panel: panel.ends)

@@ -75,25 +75,34 @@ def _box(
     return box
 
 
-def ask_unsaved(parent: QWidget, name: str) -> str:
-    """What to do with unsaved changes: ``save``, ``discard`` or ``cancel``."""
+def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
+    """What to do with unsaved changes: ``save``, ``discard`` or ``cancel``.
+
+    Args:
+        also: what else would be lost, in sentences: one question is about all of it.
+    """
+    text = f"“{name}” has unsaved changes."
     return _ask(
         parent,
         "unsaved",
         "Unsaved changes",
-        f"“{name}” has unsaved changes.",
-        "Your changes will be lost if you do not save them.",
+        " ".join((text, *also)),
+        "Your changes will be lost if you do not save them."
+        if not also
+        else "All of this will be lost if you do not save it. What was learned is saved beside "
+        "the graph.",
         {SAVE: ("Save", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
         SAVE,
     )
 
 
-def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
+def ask_changed(parent: QWidget, name: str, saving: bool, *also: str) -> str:
     """Whose version of a file counts: ``reload``, ``overwrite``, ``copy`` or ``cancel``; or
     ``compare``, to be asked again.
 
     Args:
         saving: asked because the document is about to be saved.
+        also: what a reload loses besides, in sentences.
     """
     return _ask(
         parent,
@@ -101,7 +110,8 @@ def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
         "Two versions of one file",
         f"“{name}” was changed outside this window, and your version differs.",
         "Save a copy keeps both files. Overwrite saves your version in this file, Reload shows the "
-        "other one; the version that is replaced is kept aside, and you can open it.",
+        "other one; the version that is replaced is kept aside, and you can open it."
+        + _lost_by_reload(also),
         {
             COPY: ("Save a copy…", DO),
             OVERWRITE: ("Overwrite", GIVE_UP),
@@ -114,14 +124,22 @@ def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
     )
 
 
-def ask_revert(parent: QWidget, name: str) -> str:
-    """Whether to give up what was changed since the last save: ``reload`` or ``cancel``."""
+def _lost_by_reload(also: tuple[str, ...]) -> str:
+    return "".join(f" {text} A reload loses it." for text in also)
+
+
+def ask_revert(parent: QWidget, name: str, *also: str) -> str:
+    """Whether to give up what was changed since the last save: ``reload`` or ``cancel``.
+
+    Args:
+        also: what a reload loses besides, in sentences.
+    """
     return _ask(
         parent,
         "revertFile",
         "Reload",
         f"Show “{name}” as it was saved last?",
-        "Your version is kept aside, and you can open it.",
+        "Your version is kept aside, and you can open it." + _lost_by_reload(also),
         {RELOAD: ("Reload", GIVE_UP), CANCEL: ("Cancel", BACK)},
         CANCEL,
     )
@@ -173,13 +191,13 @@ def ask_delete_runs(parent: QWidget, names: list[str]) -> bool:
     return answer == YES
 
 
-def ask_end_sweep(parent: QWidget, name: str, left: int) -> bool:
-    """Whether to end a sweep with its window; ``left`` trials are not over."""
+def ask_end_sweep(parent: QWidget, text: str) -> bool:
+    """Whether to end a sweep with its window; the text says which."""
     answer = _ask(
         parent,
         "endSweep",
         "A sweep is running",
-        f"“{name}” is not over: {counted(left, 'trial')} to go.",
+        text,
         "A sweep ends with its window. What has trained so far is kept.",
         {YES: ("End the sweep", GIVE_UP), CANCEL: ("Stay", BACK)},
         CANCEL,
@@ -188,13 +206,17 @@ def ask_end_sweep(parent: QWidget, name: str, left: int) -> bool:
     return answer == YES
 
 
-def ask_unsaved_weights(parent: QWidget, name: str) -> str:
-    """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
+def ask_unsaved_weights(parent: QWidget, name: str, *also: str) -> str:
+    """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``.
+
+    Args:
+        also: what else would end, in sentences.
+    """
     return _ask(
         parent,
         "unsavedWeights",
         "Learned weights",
-        f"What “{name}” has learned is not saved.",
+        " ".join((f"What “{name}” has learned is not saved.", *also)),
         "Save the weights to go on from them later. Otherwise the next training starts afresh.",
         {SAVE: ("Save weights…", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
         SAVE,

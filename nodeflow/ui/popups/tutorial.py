@@ -28,12 +28,14 @@ class Tutorial(QFrame):
         pointed(op id): the op that the step is about, to be shown in the palette; "" for none.
         started(): the first step is shown.
         finished(text): every step is done.
+        over: every step is done, or the user ends the tour.
         next_requested(tour id): the user wants the tour that follows.
     """
 
     started = Signal()
     pointed = Signal(str)
     finished = Signal(str)
+    over = Signal()
     next_requested = Signal(str)
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, themes: ThemeManager) -> None:
@@ -89,6 +91,7 @@ class Tutorial(QFrame):
         if not self.isHidden():
             self.hide()
             self.pointed.emit("")
+            self.over.emit()
 
     def place(self) -> None:
         """Stay in the lower left corner of the canvas."""
@@ -147,3 +150,4 @@ class Tutorial(QFrame):
         self.pointed.emit(shown.op)
         if last and before < self.step:
             self.finished.emit(self.tour.finished)
+            self.over.emit()

@@ -420,6 +420,7 @@ class MainWindow(QMainWindow):
         self.plugins.typed.connect(self._on_typed, Qt.ConnectionType.QueuedConnection)
         self._on_plugins(set())
         self.tutorial.next_requested.connect(self.begin_tour)
+        self.tutorial.over.connect(self.files.lesson.end)
         self.canvas.signals.tutorial_requested.connect(self.begin_tour)
         self.link.training.connect(self.tutorial.on_training)
         self.data.changed.connect(lambda: self.tutorial.on_sketched(self.data.is_by_hand))
@@ -455,6 +456,7 @@ class MainWindow(QMainWindow):
                 return
             self.files.begin_empty()
         self.pages.show_canvas()
+        self.files.lesson.begin()
         self.tutorial.begin(tour)
 
     # ---- what is shown ----------------------------------------------------------------------
@@ -591,7 +593,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()
-        if not (self.panels.may_close() and self.files.may_leave()):
+        if not self.files.may_leave(*self.panels.ends):
             event.ignore()
             return
         self.docking.save(self.settings)

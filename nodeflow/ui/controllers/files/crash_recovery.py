@@ -102,17 +102,20 @@ class CrashRecovery(QObject):
 
     # ---- what crashes left ------------------------------------------------------------------
 
-    def offer(self) -> None:
-        """Ask about what crashes left behind, if anything."""
+    def offer(self) -> bool:
+        """Ask about what crashes left behind, if anything; returns whether it was asked."""
+        has_asked = False
         while found := journal.pending():
+            has_asked = True
             answer, chosen = recovery_dialog.ask_recover(self._window, found)
             if answer == dialogs.SAVE:
-                return self.recover(chosen[0])
+                self.recover(chosen[0])
+                break
             if answer != dialogs.DISCARD:
-                return None
+                break
             for item in chosen:
                 item.discard_unless_held()
-        return None
+        return has_asked
 
     def recover(self, item: journal.Recoverable) -> None:
         """Open what a journal holds; what it cannot give back stays in it."""

@@ -34,6 +34,7 @@ from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
+from nodeflow.ui.controllers.files.lesson import Lesson
 from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
@@ -91,6 +92,7 @@ class FileController(QObject):
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
         self.shared = SharedFile(window, workspace, messages, settings)
+        self.lesson = Lesson(workspace)
         self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
         self.versions.copy_wanted.connect(self.begin_with)
         self.versions.restore_wanted.connect(self._on_restore)
@@ -163,13 +165,20 @@ class FileController(QObject):
         if is_changed:
             answer = self._ask_changed(document.path, saving=False)
         elif document.is_modified:
-            answer = dialogs.ask_revert(self._window, document.path.name)
+            answer = dialogs.ask_revert(self._window, document.path.name, *self._learned)
+        elif not self.weights.may_leave():
+            return
         self._settle_versions(answer)
+
+    @property
+    def _learned(self) -> tuple[str, ...]:
+        """What a reload would lose besides changes."""
+        return tuple(filter(None, (self.weights.loss,)))
 
     def _ask_changed(self, path: Path, saving: bool) -> str:
         """Whose version counts; the user may look at the differences first."""
         while True:
-            answer = dialogs.ask_changed(self._window, path.name, saving)
+            answer = dialogs.ask_changed(self._window, path.name, saving, *self._learned)
             if answer != dialogs.COMPARE:
                 return answer
             if self.versions.compare_with_disk():
@@ -184,7 +193,7 @@ class FileController(QObject):
             return self.save_as()
         if answer == dialogs.OVERWRITE:
             return self._save(path, over=True)
-        if answer == dialogs.RELOAD and self.weights.may_leave():
+        if answer == dialogs.RELOAD:
             self._reload(document, path)
         return False
 
@@ -363,20 +372,28 @@ class FileController(QObject):
 
     def open_example(self, path: Path) -> bool:
         """Open a bundled example as a copy."""
-        return self.load(path, as_copy=True, asks=True)
+        is_open = self.load(path, as_copy=True, asks=True)
+        if is_open:
+            self.lesson.begin(is_over=True)
+        return is_open
 
-    def may_leave(self) -> bool:
-        """Ask about unsaved changes and weights; False if the user wants to stay."""
-        return self._may_leave_document() and self.weights.may_leave()
+    def may_leave(self, *ends: str) -> bool:
+        """Ask one question about all that would be lost; False if the user wants to stay.
 
-    def _may_leave_document(self) -> bool:
-        document = self._workspace.root
-        if not document.is_modified:
-            return True
-        answer = dialogs.ask_unsaved(self._window, self.title)
-        if answer == dialogs.SAVE:
-            return self.save()
-        return answer == dialogs.DISCARD
+        Args:
+            ends: what else ends, in sentences.
+        """
+        if self.lesson.is_all:
+            return not ends or dialogs.ask_end_sweep(self._window, *ends)
+        if self._workspace.root.is_modified:
+            also = tuple(filter(None, (self.weights.loss, *ends)))
+            answer = dialogs.ask_unsaved(self._window, self.title, *also)
+            if answer == dialogs.SAVE:
+                return self.save() and (not self.weights.is_unsaved or self.weights.save_beside())
+            return answer == dialogs.DISCARD
+        if self.weights.is_unsaved:
+            return self.weights.may_leave(*ends)
+        return not ends or dialogs.ask_end_sweep(self._window, *ends)
 
     @property
     def title(self) -> str:

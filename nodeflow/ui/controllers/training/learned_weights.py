@@ -105,6 +105,15 @@ class LearnedWeights(QObject):
             return self.are_kept
         return self._unsaved or self._link.is_training
 
+    @property
+    def loss(self) -> str:
+        """What would be lost of what was learned, in a sentence; empty for nothing."""
+        if not self.is_unsaved:
+            return ""
+        if self._link.is_training:
+            return "Its training is running, and what it has learned is not saved."
+        return "What it has learned is not saved."
+
     def discard(self) -> None:
         """Let go of what was learned without a question."""
         self._settle(False)
@@ -192,12 +201,25 @@ class LearnedWeights(QObject):
 
     # ---- leaving ----------------------------------------------------------------------------
 
-    def may_leave(self) -> bool:
-        """Ask about unsaved weights; False if the user wants to stay."""
-        return not self.is_unsaved or self._ask()
+    def may_leave(self, *also: str) -> bool:
+        """Ask about unsaved weights, and whatever else would end; False if the user wants to
+        stay."""
+        return not self.is_unsaved or self._ask(*also)
 
-    def _ask(self) -> bool:
-        answer = dialogs.ask_unsaved_weights(self._window, self._name())
+    def save_beside(self) -> bool:
+        """Save what was learned beside the document's file, or where the user wants it; False if
+        it could not be."""
+        document = self._workspace.root
+        if document.path is None:
+            path = self._ask_path()
+        elif document.weights and outside_weights(document) is None:
+            path = document.path.parent / document.weights
+        else:
+            path = _free(document.path.with_suffix(SUFFIX))
+        return path is not None and self._save_and_wait(path)
+
+    def _ask(self, *also: str) -> bool:
+        answer = dialogs.ask_unsaved_weights(self._window, self._name(), *also)
         if answer != dialogs.SAVE:
             return answer == dialogs.DISCARD
         path = self._ask_path()
@@ -371,3 +393,12 @@ class LearnedWeights(QObject):
     def recover(self, path: Path) -> None:
         """Load the weights that a crash left behind; they stay unsaved."""
         self._recovering = self._link.load_weights(str(path))
+
+
+def _free(path: Path) -> Path:
+    """A path at which there is no file, such as ``digits-2.safetensors``."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found

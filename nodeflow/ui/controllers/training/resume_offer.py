@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.io import flow
@@ -14,11 +16,25 @@ from nodeflow.ui.popups import dialogs
 
 
 def offer_resume(
-    window: QWidget, workspace: Workspace, files: FileController, run: RunController
+    window: QWidget,
+    workspace: Workspace,
+    files: FileController,
+    run: RunController,
+    asks: bool = True,
 ) -> None:
-    """Ask about the newest training that can go on; the others wait for the next start."""
+    """Ask about the newest training that can go on; the others wait for the next start.
+
+    Args:
+        asks: nothing was asked before. Else a training of the open document can go on by the
+            toolbar's Resume, and others wait.
+    """
     found = unfinished()
     if not found:
+        return
+    if not asks:
+        with contextlib.suppress(NodeflowError):
+            if flow.dumps(found[0].document()) == flow.dumps(workspace.root):
+                run.unfinished.take(found[0])
         return
     answer = dialogs.ask_resume(window, found[0].name, found[0].step)
     if answer == dialogs.DISCARD:
